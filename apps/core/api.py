@@ -1,0 +1,227 @@
+"""What all JSON addresses share: parsing that refuses unknown fields, problem JSON, cursor pages, versions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+from uuid import UUID
+
+from django.core import signing
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db.models import Q, QuerySet
+from django.http import Http404, HttpRequest
+from django.utils.translation import gettext as _
+from psycopg_pool import PoolTimeout
+from rest_framework import exceptions, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView as DRFView
+
+from apps.core import errors
+from apps.core.correlation import correlation_id
+
+logger = logging.getLogger(__name__)
+
+PAGE_SIZE = 50
+MAX_PAGE_SIZE = 100
+
+
+class Serializer(serializers.Serializer):
+    """Input shape. ``parse`` gives plain validated data, or raises ``Invalid`` naming every wrong field."""
+
+    @classmethod
+    def parse(cls, request: Request) -> dict[str, Any]:
+        return cls.parse_data(request.data)
+
+    @classmethod
+    def parse_query(cls, request: Request) -> dict[str, Any]:
+        return cls.parse_data({name: request.query_params.get(name) for name in request.query_params})
+
+    @classmethod
+    def parse_data(cls, data: Any) -> dict[str, Any]:
+        if not isinstance(data, Mapping):
+            raise errors.Malformed
+        form = cls(data=data)
+        unknown = [name for name in data if name not in form.fields]
+        if unknown:
+            raise errors.Invalid(
+                fields=[
+                    errors.FieldError(str(name)[:100], "unknown_field", _("This field is not known here."))
+                    for name in unknown[:20]
+                ]
+            )
+        if not form.is_valid():
+            raise errors.Invalid(fields=list(field_errors(form.errors)))
+        return dict(form.validated_data)
+
+
+def field_errors(found: Any, prefix: str = "") -> Iterable[errors.FieldError]:
+    """Flatten DRF's nested errors to ``field.path`` → code and sentence."""
+    if isinstance(found, Mapping):
+        for name, inner in found.items():
+            path = prefix if name == "non_field_errors" else f"{prefix}.{name}" if prefix else str(name)
+            yield from field_errors(inner, path)
+    elif isinstance(found, list):
+        for position, inner in enumerate(found):
+            if isinstance(inner, (Mapping, list)):
+                yield from field_errors(inner, f"{prefix}.{position}" if prefix else str(position))
+            else:
+                yield errors.FieldError(prefix, getattr(inner, "code", "invalid") or "invalid", str(inner))
+
+
+class APIView(DRFView):
+    """Views are six lines: parse, call, answer. ``request.actor`` is who asks."""
+
+    request: Request
+    schema_tags: ClassVar[list[str]] = []
+
+
+def as_domain_error(error: BaseException) -> errors.DomainError:  # noqa: PLR0911
+    """Every exception has one meaning to the caller; what is not known is a 500 with an id."""
+    match error:
+        case errors.DomainError():
+            return error
+        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
+            return errors.NotAuthenticated()
+        case exceptions.PermissionDenied() | PermissionDenied():
+            return errors.Forbidden()
+        case exceptions.NotFound() | Http404():
+            return errors.NotFound()
+        case exceptions.MethodNotAllowed():
+            return errors.MethodNotAllowed()
+        case exceptions.UnsupportedMediaType():
+            return errors.UnsupportedMediaType()
+        case exceptions.NotAcceptable():
+            return errors.Malformed()
+        case exceptions.ValidationError():
+            return errors.Invalid(fields=list(field_errors(error.detail)))
+        case exceptions.ParseError() | SuspiciousOperation() | UnicodeError():
+            return errors.Malformed()
+        case RequestDataTooBig():
+            return errors.TooLarge()
+        case OperationalError() | InterfaceError() | PoolTimeout():
+            return errors.Unavailable()
+        case OSError() if error.errno == 28:  # noqa: PLR2004  (ENOSPC)
+            return errors.StorageFull()
+        case DatabaseError() if "No space left" in str(error):
+            return errors.StorageFull()
+        case _:
+            return errors.InternalError()
+
+
+def problem_response(error: Exception, context: Mapping[str, Any]) -> Response:
+    """DRF's exception handler: RFC 9457."""
+    domain_error = as_domain_error(error)
+    if domain_error.status >= 500:  # noqa: PLR2004
+        logger.exception("request_failed", exc_info=error, extra={"code": domain_error.code})
+    request = context.get("request")
+    if request is not None:
+        record_refusal(request, domain_error)
+    return Response(
+        domain_error.problem(request_id=correlation_id()),
+        status=domain_error.status,
+        headers=domain_error.headers,
+        content_type="application/problem+json",
+    )
+
+
+_refusal_recorders: list[Callable[[Any, errors.DomainError], None]] = []
+
+
+def on_refusal(recorder: Callable[[Any, errors.DomainError], None]) -> None:
+    """``accounts`` registers what knows the actor; it calls ``emit_refusal`` in a transaction of its own."""
+    _refusal_recorders.append(recorder)
+
+
+def record_refusal(request: Request | HttpRequest, error: errors.DomainError) -> None:
+    for recorder in _refusal_recorders:
+        recorder(request, error)
+
+
+def etag(version: int) -> str:
+    return f'"{version}"'
+
+
+def expected_version(request: Request) -> int | None:
+    """The version in ``If-Match``, or None when the caller does not care."""
+    raw = request.headers.get("If-Match", "").strip()
+    if not raw or raw == "*":
+        return None
+    try:
+        return int(raw.removeprefix("W/").strip('"'))
+    except ValueError:
+        raise errors.Invalid(
+            fields=[errors.FieldError("If-Match", "invalid", _("Use the ETag of the last read."))]
+        ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Sort key and direction. ``field`` is a column; the id breaks ties."""
+
+    field: str
+    descending: bool = True
+
+
+class PageQuery(Serializer):
+    cursor = serializers.CharField(required=False, max_length=500)
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=MAX_PAGE_SIZE, default=PAGE_SIZE)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    results: list[Any]
+    next: str | None
+    previous: str | None
+
+    def answer(self, render: Callable[[Any], Any]) -> dict[str, Any]:
+        return {"results": [render(row) for row in self.results], "next": self.next, "previous": self.previous}
+
+    @classmethod
+    def of(cls, rows: QuerySet[Any], *, order: Order, cursor: str | None, limit: int) -> Self:
+        """One query: rows after (or before) an opaque signed cursor over (sort key, id)."""
+        backwards, edge = _read_cursor(cursor, order) if cursor else (False, None)
+        descending = order.descending != backwards
+        if edge is not None:
+            sign = "lt" if descending else "gt"
+            value, pk = edge
+            rows = rows.filter(Q(**{f"{order.field}__{sign}": value}) | Q(**{order.field: value, f"pk__{sign}": pk}))
+        mark = "-" if descending else ""
+        found = list(rows.order_by(f"{mark}{order.field}", f"{mark}pk")[: limit + 1])
+        more = len(found) > limit
+        found = found[:limit]
+        if backwards:
+            found.reverse()
+        has_next = more if not backwards else True
+        has_previous = more if backwards else edge is not None
+        return cls(
+            found,
+            _write_cursor(found[-1], order, "n") if found and has_next else None,
+            _write_cursor(found[0], order, "p") if found and has_previous else None,
+        )
+
+
+_SALT = "parlance.cursor"
+
+
+def _write_cursor(row: Any, order: Order, direction: str) -> str:
+    value = row
+    for name in order.field.split("__"):
+        value = getattr(value, name)
+    plain = value.isoformat() if hasattr(value, "isoformat") else value
+    return signing.dumps([direction, order.field, plain, str(row.pk)], salt=_SALT, compress=True)
+
+
+def _read_cursor(cursor: str, order: Order) -> tuple[bool, tuple[Any, UUID]]:
+    try:
+        direction, field, value, pk = signing.loads(cursor, salt=_SALT)
+        if field != order.field:
+            raise ValueError(field)
+        return direction == "p", (value, UUID(pk))
+    except (signing.BadSignature, ValueError, TypeError) as error:
+        raise errors.Invalid(
+            fields=[errors.FieldError("cursor", "invalid", _("Take the cursor from the last answer."))]
+        ) from error

@@ -1,0 +1,53 @@
+"""Database access from event loops, and the database's clock."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import ParamSpec, TypeVar
+
+from django.conf import settings
+from django.db import connection, connections
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_executor: ThreadPoolExecutor | None = None
+
+
+def executor() -> ThreadPoolExecutor:
+    """The bounded pool of threads that loop code reaches the database through; below the size of the connection pool."""
+    global _executor  # noqa: PLW0603  (one a process, made when first needed, after the fork)
+    if _executor is None:
+        _executor = ThreadPoolExecutor(max_workers=max(2, settings.DB_POOL_SIZE - 2), thread_name_prefix="db")
+    return _executor
+
+
+def _run(function: Callable[[], R]) -> R:
+    try:
+        return function()
+    finally:
+        # The connection goes back to the pool: a thread that is idle, or waits for the loop, must not keep one.
+        if not connection.in_atomic_block:
+            for each in connections.all(initialized_only=True):
+                each.close()
+
+
+async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run ``function`` in the bounded executor, with the caller's context. The thread keeps no connection afterwards."""
+    context = contextvars.copy_context()
+    call = functools.partial(context.run, _run, functools.partial(function, *args, **kwargs))
+    return await asyncio.get_running_loop().run_in_executor(executor(), call)
+
+
+def database_now() -> datetime:
+    """The clock that leases and expiry are judged by."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        row = cursor.fetchone()
+    assert row is not None
+    return row[0]

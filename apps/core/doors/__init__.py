@@ -1,0 +1,42 @@
+"""What one app offers to others: typed registries, filled at start, frozen after it.
+
+The owning app *runs* what is registered; anyone on a higher floor *registers* downwards, in ``apps.py``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+class Door(Generic[T]):
+    """A registry of one kind of thing by name. Names are unique; after ``freeze`` nothing is added."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._items: dict[str, T] = {}
+        self._frozen = False
+
+    def register(self, name: str, item: T) -> T:
+        if self._frozen:
+            message = f"The {self.kind} door is closed: register {name!r} in apps.py."
+            raise RuntimeError(message)
+        if name in self._items:
+            message = f"There is a {self.kind} called {name!r} already."
+            raise ValueError(message)
+        self._items[name] = item
+        return item
+
+    def freeze(self) -> None:
+        self._frozen = True
+
+    def get(self, name: str) -> T | None:
+        return self._items.get(name)
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self._items.values())
+
+    def names(self) -> list[str]:
+        return sorted(self._items)

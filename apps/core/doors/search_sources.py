@@ -1,0 +1,52 @@
+"""What the one search box looks through. Run by ``web`` (page) and the ``search/`` address."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from django.utils.functional import Promise
+
+from apps.core.doors import Door
+from apps.core.types import ActorRef
+
+
+@dataclass(frozen=True, slots=True)
+class SearchQuery:
+    text: str
+    limit: int = 20
+    offset: int = 0
+    project_id: UUID | None = None
+    conversation_id: UUID | None = None
+    author_id: UUID | None = None
+    model: str = ""
+    tag: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    min_cost: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """``snippet`` is text with U+E000 and U+E001 around matches: the page marks them, the API sends spans."""
+
+    kind: str
+    id: UUID
+    title: str
+    snippet: str
+    url: str
+    at: datetime
+    rank: float
+    extra: dict[str, Any]
+
+
+class SearchSource(Protocol):
+    label: str | Promise
+
+    def search(self, viewer: ActorRef, query: SearchQuery) -> Sequence[SearchHit]: ...
+
+
+search_sources: Door[SearchSource] = Door("search source")

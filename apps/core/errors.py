@@ -1,0 +1,177 @@
+"""Domain errors: a class with a stable ``code``, a status and a translated ``detail``.
+
+One handler makes of them problem JSON (RFC 9457), a page or an ``error`` frame (``core.api``, ``core.middleware``, ``live``).
+The codes are the contract; ``docs/errors.md`` lists them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+type_text = str | Promise
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    field: str
+    code: str
+    detail: str
+
+
+class DomainError(Exception):
+    """``fields`` name what is wrong where; ``headers`` go into the answer; ``extra`` are further problem members."""
+
+    code: ClassVar[str] = "error"
+    status: ClassVar[int] = 400
+    title: ClassVar[type_text] = _("The request was refused")
+    default_detail: ClassVar[type_text] = _("The request was refused.")
+
+    def __init__(
+        self,
+        detail: type_text | None = None,
+        *,
+        fields: tuple[FieldError, ...] | list[FieldError] = (),
+        headers: dict[str, str] | None = None,
+        **extra: Any,
+    ) -> None:
+        self.detail = str(detail if detail is not None else self.default_detail)
+        self.fields = tuple(fields)
+        self.headers = headers or {}
+        self.extra = extra
+        super().__init__(self.detail)
+
+    def problem(self, *, request_id: str = "") -> dict[str, Any]:
+        """The RFC 9457 members, without ``instance``."""
+        body: dict[str, Any] = {
+            "type": f"https://parlance.dev/errors#{self.code}",
+            "title": str(self.title),
+            "status": self.status,
+            "detail": self.detail,
+            "code": self.code,
+            "request_id": request_id,
+            **self.extra,
+        }
+        if self.fields:
+            body["errors"] = [{"field": f.field, "code": f.code, "detail": f.detail} for f in self.fields]
+        return body
+
+
+class Invalid(DomainError):
+    code = "invalid"
+    status = 400
+    title = _("Some values need a change")
+    default_detail = _("Some values need a change.")
+
+
+class Malformed(DomainError):
+    code = "malformed"
+    status = 400
+    title = _("The body could not be read")
+    default_detail = _("The body is not the JSON object that this address takes.")
+
+
+class NotAuthenticated(DomainError):
+    code = "not_authenticated"
+    status = 401
+    title = _("Sign in first")
+    default_detail = _("Sign in, or send a key that is in force.")
+
+    def __init__(self, detail: type_text | None = None, **kwargs: Any) -> None:
+        super().__init__(detail, headers={"WWW-Authenticate": 'Bearer realm="parlance"'}, **kwargs)
+
+
+class Forbidden(DomainError):
+    code = "forbidden"
+    status = 403
+    title = _("Not allowed")
+    default_detail = _("Your role does not allow this.")
+
+
+class NotFound(DomainError):
+    code = "not_found"
+    status = 404
+    title = _("Not found")
+    default_detail = _("There is nothing here, or it is not shared with you.")
+
+
+class MethodNotAllowed(DomainError):
+    code = "method_not_allowed"
+    status = 405
+    title = _("Method not allowed")
+    default_detail = _("This address does not take that method.")
+
+
+class Conflict(DomainError):
+    code = "conflict"
+    status = 409
+    title = _("Something else came first")
+    default_detail = _("The object has changed in the meantime.")
+
+
+class VersionMismatch(DomainError):
+    """``current`` carries the version that is there now."""
+
+    code = "version_mismatch"
+    status = 412
+    title = _("It was changed in the meantime")
+    default_detail = _("It was changed in the meantime. Read it again, then repeat the change.")
+
+
+class TooLarge(DomainError):
+    code = "too_large"
+    status = 413
+    title = _("Too large")
+    default_detail = _("This is larger than what is taken here.")
+
+
+class UnsupportedMediaType(DomainError):
+    code = "unsupported_media_type"
+    status = 415
+    title = _("Unsupported content type")
+    default_detail = _("This address takes application/json.")
+
+
+class Unprocessable(DomainError):
+    code = "unprocessable"
+    status = 422
+    title = _("The request contradicts an earlier one")
+    default_detail = _("The request contradicts an earlier one.")
+
+
+class LimitReached(DomainError):
+    code = "limit_reached"
+    status = 429
+    title = _("Limit reached")
+    default_detail = _("The limit is reached. Try again later.")
+
+    def __init__(self, detail: type_text | None = None, *, retry_after_seconds: int = 1, **kwargs: Any) -> None:
+        headers = {"Retry-After": str(max(1, retry_after_seconds)), **kwargs.pop("headers", {})}
+        super().__init__(detail, headers=headers, retry_after_seconds=retry_after_seconds, **kwargs)
+
+
+class InternalError(DomainError):
+    code = "internal_error"
+    status = 500
+    title = _("This failed on our side")
+    default_detail = _("This failed on our side and nothing was changed. The id helps to find it in the log.")
+
+
+class Unavailable(DomainError):
+    code = "unavailable"
+    status = 503
+    title = _("Not available at the moment")
+    default_detail = _("A part that this needs is not available. Nothing was changed; try again shortly.")
+
+    def __init__(self, detail: type_text | None = None, *, retry_after_seconds: int = 2, **kwargs: Any) -> None:
+        super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)}, **kwargs)
+
+
+class StorageFull(DomainError):
+    code = "storage_full"
+    status = 507
+    title = _("No space left")
+    default_detail = _("The storage is full. Nothing was saved; reading goes on.")

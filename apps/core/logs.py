@@ -1,0 +1,58 @@
+"""Structured logs: one JSON object a line (or plain lines for a terminal), each with the correlation id."""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+from typing import Any
+
+import structlog
+
+from apps.core.correlation import correlation_id
+
+
+def _with_correlation(_logger: Any, _method: str, entry: dict[str, Any]) -> dict[str, Any]:
+    if found := correlation_id():
+        entry.setdefault("correlation_id", found)
+    return entry
+
+
+def configure(given: dict[str, Any]) -> None:
+    """``given`` is ``{"level", "format": "json" | "text"}``."""
+    shared = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _with_correlation,
+        structlog.processors.format_exc_info,
+    ]
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if given["format"] == "json"
+        else structlog.dev.ConsoleRenderer(colors=False)
+    )
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "structured": {
+                    "()": structlog.stdlib.ProcessorFormatter,
+                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                    "foreign_pre_chain": shared,
+                }
+            },
+            "handlers": {"stream": {"class": "logging.StreamHandler", "formatter": "structured"}},
+            "root": {"handlers": ["stream"], "level": given["level"]},
+            "loggers": {
+                "django.request": {"level": "ERROR"},
+                "django.server": {"level": "WARNING"},
+                "daphne": {"level": "WARNING"},
+                "httpx": {"level": "WARNING"},
+                "httpcore": {"level": "WARNING"},
+                "celery.worker.strategy": {"level": "WARNING"},
+                "celery.app.trace": {"level": "WARNING"},
+            },
+        }
+    )

@@ -1,0 +1,61 @@
+"""Headers every answer carries, and domain errors on pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+
+from apps.core.api import as_domain_error, record_refusal
+from apps.core.correlation import correlation_id
+from apps.core.errors import DomainError
+
+
+class PolicyHeadersMiddleware:
+    """What Django does not set by itself: who may embed or fetch our answers, and which device features pages use."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
+        response.setdefault("Permissions-Policy", "camera=(), geolocation=(), payment=(), usb=()")
+        return response
+
+
+def problem_json(error: DomainError) -> JsonResponse:
+    return JsonResponse(
+        error.problem(request_id=correlation_id()),
+        status=error.status,
+        headers=error.headers,
+        content_type="application/problem+json",
+    )
+
+
+class DomainErrorMiddleware:
+    """A domain error raised by a page view becomes a page (or a fragment) that says what happened and what to do."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        error = as_domain_error(exception)
+        if error.code == "internal_error" and not isinstance(exception, DomainError):
+            return None  # Django logs it and asks handler500
+        record_refusal(request, error)
+        return error_page(request, error)
+
+
+def error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
+    if request.path.startswith(("/api/", "/v1/")):
+        return problem_json(error)
+    context = {"error": error, "request_id": correlation_id()}
+    response = render(request, ["errors/%d.html" % error.status, "errors/400.html"], context, status=error.status)  # noqa: UP031
+    for name, value in error.headers.items():
+        response[name] = value
+    return response

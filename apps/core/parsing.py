@@ -1,0 +1,88 @@
+"""Reading a body: JSON objects only, bounded in size and depth. Apart from ``core.api`` because REST framework imports it first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import IO, Any
+
+from django.utils.translation import gettext as _
+from rest_framework.parsers import BaseParser
+
+from apps.core import errors
+
+MAX_BODY_BYTES = 12 * 1024 * 1024
+MAX_JSON_DEPTH = 64
+
+
+class BoundedJSONParser(BaseParser):
+    """JSON objects only, at most 12 MB, at most 64 levels, no NaN, no NUL, no lone surrogates."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        raw = stream.read(MAX_BODY_BYTES + 1)
+        if len(raw) > MAX_BODY_BYTES:
+            raise errors.TooLarge
+        if not raw.strip():
+            return {}
+        return parse_json_object(raw)
+
+
+def parse_json_object(raw: bytes) -> dict[str, Any]:
+    try:
+        text = raw.decode("utf-8")
+        _check_depth(text)
+        data = json.loads(text, parse_constant=_refuse_constant)
+    except (UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise errors.Malformed from error
+    if not isinstance(data, dict):
+        raise errors.Malformed
+    if "\\u0000" in text or "\\ud" in text.lower():
+        _check_text(data)
+    return data
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(name)
+
+
+def _check_depth(text: str) -> None:
+    """Cheap and before parsing: count open brackets outside strings only when there are enough of them to matter."""
+    if text.count("[") + text.count("{") <= MAX_JSON_DEPTH:
+        return
+    depth = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            if depth > MAX_JSON_DEPTH:
+                raise ValueError("depth")
+        elif character in "]}":
+            depth -= 1
+
+
+def _check_text(value: Any) -> None:
+    """PostgreSQL stores neither NUL nor half a surrogate pair."""
+    if isinstance(value, str):
+        if "\x00" in value:
+            raise errors.Malformed(_("The text holds a NUL character."))
+        value.encode("utf-8")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            _check_text(name)
+            _check_text(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_text(item)

@@ -1,0 +1,80 @@
+"""Typed reading of the environment: each function names the variable in its error."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+TRUE = {"1", "true", "yes", "on"}
+FALSE = {"", "0", "false", "no", "off"}
+
+
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, "").strip() or default
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    raw = os.environ.get(name, "").strip().lower()
+    if not raw:
+        return default
+    if raw in TRUE:
+        return True
+    if raw in FALSE:
+        return False
+    message = f"{name} is {raw!r}. Use 1 or 0."
+    raise ImproperlyConfigured(message)
+
+
+def integer(name: str, default: int) -> int:
+    raw = text(name)
+    try:
+        return int(raw) if raw else default
+    except ValueError:
+        message = f"{name} is {raw!r}. Use a whole number."
+        raise ImproperlyConfigured(message) from None
+
+
+def number(name: str, default: float) -> float:
+    raw = text(name)
+    try:
+        return float(raw) if raw else default
+    except ValueError:
+        message = f"{name} is {raw!r}. Use a number."
+        raise ImproperlyConfigured(message) from None
+
+
+def words(name: str, default: str = "") -> list[str]:
+    return [part.strip() for part in text(name, default).split(",") if part.strip()]
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's dictionary for ``postgresql://user:password@host:port/name?host=/socket/folder&sslmode=…``."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        message = "DATABASE_URL must begin with postgresql:// (PostgreSQL is the only database)."
+        raise ImproperlyConfigured(message)
+    options = dict(parse_qsl(parts.query))
+    host = options.pop("host", "") or unquote(parts.hostname or "")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(parts.port or ""),
+        "OPTIONS": options,
+    }
+
+
+def running_services(data_dir: Path) -> dict[str, str]:
+    """Addresses of the PostgreSQL and Redis that `manage.py up` runs for this data folder, so that other commands find them."""
+    try:
+        found = json.loads((data_dir / "services.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(value) for name, value in found.items()}

@@ -1,0 +1,34 @@
+"""All addresses. An app that brings ``api/urls.py``, ``pages/urls.py`` or ``urls.py`` (doors such as ``/v1``) is found by that."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib import admin
+from django.urls import URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
+
+
+def _brought(kind: str, prefix: str) -> list[URLResolver]:
+    found = []
+    for config in apps.get_app_configs():
+        if not config.path.startswith(str(settings.BASE_DIR / "")):
+            continue
+        package = f"{config.name}.{kind}" if kind else config.name
+        spec = find_spec(package)
+        if spec and spec.submodule_search_locations and find_spec(f"{package}.urls"):
+            found.append(path(prefix, include(f"{package}.urls")))
+    return found
+
+
+urlpatterns = [
+    path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
+    path("api/docs/", SpectacularSwaggerView.as_view(url_name="api_schema"), name="api_docs"),
+    path("admin/", admin.site.urls),
+    *_brought("api", "api/v1/"),
+    *_brought("pages", ""),
+    *_brought("", ""),
+    path("accounts/", include("allauth.urls")),
+]
