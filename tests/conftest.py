@@ -1,0 +1,41 @@
+"""One cluster and one Redis for the run; a database, a Redis prefix and a data folder for each worker."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tests import services
+
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "main")
+
+_services = pytest.StashKey[services.Services]()
+_data_folder = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Before pytest-django reads the settings; the controller starts the servers, workers inherit its environment."""
+    if not hasattr(config, "workerinput"):
+        config.stash[_services] = services.start_services()
+        services.export(config.stash[_services])
+    folder = tempfile.TemporaryDirectory(prefix=f"parlance-test-{WORKER}-")
+    config.stash[_data_folder] = folder
+    os.environ["PARLANCE_DATA_DIR"] = folder.name
+    os.environ["PARLANCE_REDIS_PREFIX"] = f"test-{WORKER}:"
+    os.environ["PARLANCE_SECRET_KEY"] = "tests-only"
+    os.environ["PARLANCE_TESTING"] = "1"
+    os.environ["PARLANCE_DEBUG"] = ""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if folder := config.stash.get(_data_folder, None):
+        folder.cleanup()
+    if running := config.stash.get(_services, None):
+        running.remove()

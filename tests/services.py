@@ -1,0 +1,90 @@
+"""The PostgreSQL cluster and the Redis of one test run, shared by its workers."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+import psycopg
+from psycopg import sql
+
+from apps.core.embedded.folders import Notes
+from apps.core.embedded.postgres_server import ADMIN, APP, OWNER
+from apps.core.embedded.services import DataFolderInUse, Services
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+#: Two runs at once in one checkout take two slots.
+SLOTS = 8
+#: The environment in which workers and real processes find the cluster (superuser URL: creates databases).
+ADMIN_URL_VARIABLE = "PARLANCE_TEST_ADMIN_URL"
+FOLDER_VARIABLE = "PARLANCE_TEST_FOLDER"
+
+
+def start_services() -> Services:
+    """Start empty servers. What a killed earlier run left in the same slot is stopped and removed."""
+    key = hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:12]
+    for slot in range(SLOTS):
+        folder = Path(tempfile.gettempdir()) / f"parlance-tests-{os.getuid()}-{key}-{slot}"
+        services = Services(folder, durable=False)
+        try:
+            services.lock()
+        except DataFolderInUse:
+            continue
+        services.wipe()
+        services.start()
+        return services
+    raise RuntimeError(f"{SLOTS} test runs are already going on in {CHECKOUT}")
+
+
+def export(services: Services) -> None:
+    """Set the environment that settings, workers and real processes read.
+
+    Tests connect as the owner, who may create and truncate tables; the rights of the application's role are tested by
+    real processes (``tests.stack``) and through ``app_url``.
+    """
+    urls = services.urls()
+    assert urls.database_owner
+    assert urls.database_admin
+    assert urls.redis
+    os.environ["DATABASE_URL"] = os.environ["DATABASE_OWNER_URL"] = urls.database_owner
+    os.environ["REDIS_URL"] = urls.redis
+    os.environ[ADMIN_URL_VARIABLE] = urls.database_admin
+    os.environ[FOLDER_VARIABLE] = str(services.data)
+
+
+def with_database(url: str, database: str) -> str:
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(path=f"/{database}"))
+
+
+def role_url(role: str, database: str) -> str:
+    """The URL of one role of the running test cluster."""
+    host = parse_qs(urlsplit(os.environ[ADMIN_URL_VARIABLE]).query)["host"][0]
+    password = Notes(Path(os.environ[FOLDER_VARIABLE])).read()[f"password_{role}"]
+    return f"postgresql://{role}:{password}@/{database}?host={host}"
+
+
+def app_url(database: str) -> str:
+    return role_url(APP, database)
+
+
+def owner_url(database: str) -> str:
+    return role_url(OWNER, database)
+
+
+@contextlib.contextmanager
+def temporary_database(name: str) -> Iterator[str]:
+    """An empty database (with the extension and the grants), gone at the end even when somebody is still connected."""
+    admin = role_url(ADMIN, "postgres")
+    identifier = sql.Identifier(name)
+    with psycopg.connect(admin, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(identifier))
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(identifier, sql.Identifier(OWNER)))
+    try:
+        yield name
+    finally:
+        with psycopg.connect(admin, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(identifier))
