@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -31,6 +32,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PARLANCE_TESTING"] = "1"
     os.environ["PARLANCE_DEBUG"] = ""
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    assert settings.DATABASES  # pytest-django sets Django up only when the settings are already read
+
+
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    """Workers inherit the environment; with this variable in it pytest-django would read the settings before us."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
 
 
 @pytest.hookimpl(trylast=True)
