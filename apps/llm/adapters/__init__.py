@@ -1,0 +1,1 @@
+"""The wire protocols: each adapter turns one call into operations on parts."""
