@@ -1,0 +1,215 @@
+"""What templates draw with: icons, faces, times, numbers, money, and the import map."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from uuid import UUID
+
+from django import template
+from django.forms import BoundField
+from django.template.context import Context
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.formats import date_format, number_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext, pgettext
+
+from apps.web.modules import import_map
+
+register = template.Library()
+
+TINTS = 6
+WEEK = timedelta(days=7)
+KINDS = {
+    "CheckboxInput": "checkbox",
+    "RadioSelect": "radio",
+    "CheckboxSelectMultiple": "checkboxes",
+    "HiddenInput": "hidden",
+}
+CONTROL_CLASSES = {"input": "input", "switch": "toggle"}
+CURRENCY_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
+
+
+@register.simple_tag
+def icon(name: str, size: str = "") -> SafeString:
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true"><use href="{}#i-{}"/></svg>', size, static("vendor/lucide.svg"), name
+    )
+
+
+@register.simple_tag
+def brand(css_class: str = "brand") -> SafeString:
+    return format_html('<svg class="{}" viewBox="0 0 24 22" aria-hidden="true"><use href="#mark"/></svg>', css_class)
+
+
+@register.simple_tag
+def avatar(name: str, identity: UUID | str | None = None, *, here: str = "", size: str = "") -> SafeString:
+    """A person's face: initials on one of six tints, the same tint for the same person everywhere."""
+    return format_html(
+        '<span class="avatar {}" data-tint="{}"{} title="{}" aria-hidden="true">{}</span>',
+        size,
+        tint(identity or name),
+        format_html(' data-here="{}"', here) if here else "",
+        name,
+        initials(name),
+    )
+
+
+@register.simple_tag
+def model_avatar(size: str = "") -> SafeString:
+    return format_html('<span class="avatar model {}">{}</span>', size, brand(""))
+
+
+@register.filter
+def initials(name: str) -> str:
+    words = [word for word in str(name).split() if word[0].isalnum()]
+    chosen = [words[0], words[-1]] if len(words) > 1 else words
+    return "".join(word[0] for word in chosen).upper() or "?"
+
+
+@register.filter
+def tint(identity: UUID | str) -> int:
+    """0 to 5; a UUID's last bytes are random, so people spread over the hues."""
+    text = str(identity)
+    return (int(text.replace("-", "")[-4:], 16) if _is_uuid(text) else sum(text.encode())) % TINTS
+
+
+@register.filter
+def grouped(value: float | Decimal | None) -> str:
+    return "" if value is None else number_format(value, force_grouping=True)
+
+
+@register.filter
+def compact(value: int | None) -> str:
+    """128000 → 128k: for context windows, where the order of magnitude is what people compare."""
+    if not value:
+        return ""
+    if value >= 1_000_000:  # noqa: PLR2004
+        return f"{number_format(Decimal(value) / 1_000_000, decimal_pos=0 if value % 1_000_000 == 0 else 1)}M"
+    return f"{value // 1000}k" if value >= 1000 else str(value)  # noqa: PLR2004
+
+
+@register.filter
+def seconds(value: float | None) -> str:
+    """3.4 s under a minute, 2 min 05 s beyond."""
+    if value is None:
+        return ""
+    if value < 60:  # noqa: PLR2004
+        return _("%(seconds)s s") % {"seconds": number_format(value, 1)}
+    minutes, rest = divmod(round(value), 60)
+    return _("%(minutes)s min %(seconds)02d s") % {"minutes": minutes, "seconds": rest}
+
+
+@register.filter
+def tokens(value: int | None) -> str:
+    if value is None:
+        return ""
+    return ngettext("%(count)s token", "%(count)s tokens", value) % {"count": grouped(value)}
+
+
+@register.filter
+def money(value: Decimal | float | str | None, currency: str = "USD") -> str:
+    """Two places from one unit on, otherwise the first two digits that are not zero: $0.0042, $12.40."""
+    if value is None or value == "":
+        return ""
+    amount = Decimal(str(value))
+    if amount == 0:
+        places = 0
+    elif abs(amount) >= 1:
+        places = 2
+    else:
+        places = min(max(2, 1 - amount.adjusted()), 6)
+    text = number_format(
+        amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP), places, force_grouping=True
+    )
+    # Translators: where the sign of a currency stands.
+    return pgettext("money", "%(sign)s%(amount)s") % {"sign": CURRENCY_SIGNS.get(currency, f"{currency} "), "amount": text}
+
+
+@register.filter
+def when(value: datetime | None) -> SafeString | str:
+    """Today the time, this week the weekday, then the date; the full moment as a tooltip and for machines."""
+    if value is None:
+        return ""
+    local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', value.isoformat(), date_format(local, "DATETIME_FORMAT"), when_words(value)
+    )
+
+
+@register.filter
+def when_words(value: datetime | None) -> str:
+    if value is None:
+        return ""
+    local, now = timezone.localtime(value), timezone.localtime()
+    if local.date() == now.date():
+        return date_format(local, "TIME_FORMAT")
+    if now - local < WEEK and local < now:
+        return date_format(local, "l")
+    return date_format(local, "j F" if local.year == now.year else "j F Y")
+
+
+@register.filter
+def clock(value: datetime | None) -> SafeString | str:
+    """The time beside a message; its day is in the tooltip and in the day line above."""
+    if value is None:
+        return ""
+    local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        value.isoformat(),
+        date_format(local, "DATETIME_FORMAT"),
+        date_format(local, "TIME_FORMAT"),
+    )
+
+
+@register.simple_tag(takes_context=True)
+def importmap(context: Context) -> SafeString:
+    # "<" cannot occur in a static path that Django serves, but a map that could end its own script would be a hole.
+    text = json.dumps(import_map(), separators=(",", ":")).replace("<", "\\u003c")
+    return format_html('<script type="importmap" nonce="{}">{}</script>', context.get("CSP_NONCE", ""), mark_safe(text))  # noqa: S308
+
+
+@register.inclusion_tag("components/field.html")
+def field(bound: BoundField, *, kind: str = "", autofocus: bool = False) -> dict[str, object]:
+    """A form field as the house shows it: label above, help below, an error in the help's place.
+
+    ``kind="switch"`` draws a checkbox as a switch; radios become a segment, several checkboxes a list.
+    """
+    widget = bound.field.widget
+    kind = kind or KINDS.get(type(widget).__name__, "input")
+    note_id = f"{bound.id_for_label or bound.html_name}_note" if bound.errors or bound.help_text else ""
+    attributes = {
+        **({"class": CONTROL_CLASSES[kind]} if CONTROL_CLASSES.get(kind) else {}),
+        **({"role": "switch"} if kind == "switch" else {}),
+        **({"aria-describedby": note_id} if note_id else {}),
+        **({"aria-invalid": "true"} if bound.errors else {}),
+        **({"autofocus": True} if autofocus else {}),
+    }
+    return {
+        "bound": bound,
+        "kind": kind,
+        "note_id": note_id,
+        "control": "" if kind in {"radio", "checkboxes"} else bound.as_widget(attrs=attributes),
+        "options": _options(bound, kind) if kind in {"radio", "checkboxes"} else (),
+    }
+
+
+def _options(bound: BoundField, kind: str) -> list[dict[str, object]]:
+    found = []
+    for option in bound.subwidgets:
+        option.data["attrs"] = {**option.data["attrs"], **({"class": "sr"} if kind == "radio" else {})}
+        found.append({"tag": option.tag(), "label": option.choice_label})
+    return found
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
