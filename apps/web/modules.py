@@ -1,13 +1,23 @@
-"""The import map: bare specifiers for every script of the page, found once among the static files."""
+"""What a page loads: the stylesheets, and the import map with a bare specifier for every script."""
 
 from __future__ import annotations
 
 from functools import cache
+from pathlib import Path
 
 from django.conf import settings
-from django.contrib.staticfiles.finders import get_finders
 from django.templatetags.static import static
 
+STYLESHEETS = [
+    f"core/css/{name}.css"
+    for name in (
+        # The first one names the cascade layers; the order of the others does not matter within a layer but for ties.
+        *("tokens", "reset", "base", "shell", "page"),
+        *("button", "avatar", "badge", "tabs", "message", "provenance", "card", "code", "prose", "attachment"),
+        *("composer", "menu", "chat", "progress", "states", "form", "table", "tile", "overlay"),
+        *("layout", "provider", "record", "door", "welcome", "chrome", "modes"),
+    )
+]
 VENDOR = {
     "@hotwired/stimulus": "vendor/stimulus.js",
     "dompurify": "vendor/dompurify.js",
@@ -22,17 +32,14 @@ def import_map() -> dict[str, dict[str, str]]:
 
 
 def _read() -> dict[str, dict[str, str]]:
-    """``static/live/js/socket.js`` is imported as ``live/socket``.
-
-    Scripts of Django and of other packages are left out: they are not modules of the page.
-    """
+    """``static/live/socket.js`` is imported as ``live/socket``; a folder called ``js`` on the way is left out."""
     modules = {specifier: static(path) for specifier, path in VENDOR.items()}
-    own = {str(folder) for folder in settings.STATICFILES_DIRS}
-    for finder in get_finders():
-        for path, storage in finder.list(ignore_patterns=[]):
-            if str(getattr(storage, "location", "")) in own and "/js/" in path and path.endswith(".js"):
+    for folder in map(Path, settings.STATICFILES_DIRS):
+        for file in sorted(folder.rglob("*.js")):
+            path = file.relative_to(folder).as_posix()
+            if not path.startswith("vendor/"):
                 modules[path.replace("/js/", "/", 1).removesuffix(".js")] = static(path)
-    return {"imports": dict(sorted(modules.items()))}
+    return {"imports": modules}
 
 
 _remembered = cache(_read)

@@ -13,12 +13,12 @@ from django.template.context import Context
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from apps.web.modules import import_map
+from apps.web.modules import STYLESHEETS, import_map
 
 register = template.Library()
 
@@ -127,7 +127,10 @@ def money(value: Decimal | float | str | None, currency: str = "USD") -> str:
         amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP), places, force_grouping=True
     )
     # Translators: where the sign of a currency stands.
-    return pgettext("money", "%(sign)s%(amount)s") % {"sign": CURRENCY_SIGNS.get(currency, f"{currency} "), "amount": text}
+    return pgettext("money", "%(sign)s%(amount)s") % {
+        "sign": CURRENCY_SIGNS.get(currency, f"{currency} "),
+        "amount": text,
+    }
 
 
 @register.filter
@@ -137,7 +140,10 @@ def when(value: datetime | None) -> SafeString | str:
         return ""
     local = timezone.localtime(value)
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', value.isoformat(), date_format(local, "DATETIME_FORMAT"), when_words(value)
+        '<time datetime="{}" title="{}">{}</time>',
+        value.isoformat(),
+        date_format(local, "DATETIME_FORMAT"),
+        when_words(value),
     )
 
 
@@ -165,6 +171,11 @@ def clock(value: datetime | None) -> SafeString | str:
         date_format(local, "DATETIME_FORMAT"),
         date_format(local, "TIME_FORMAT"),
     )
+
+
+@register.simple_tag
+def stylesheets() -> SafeString:
+    return format_html_join("\n    ", '<link rel="stylesheet" href="{}">', ((static(path),) for path in STYLESHEETS))
 
 
 @register.simple_tag(takes_context=True)

@@ -1,0 +1,89 @@
+"""Words that scripts say. They reach the page as one JSON block, so that scripts are translated like everything else."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+# A number that stands for each plural category of CLDR; scripts choose with ``Intl.PluralRules``.
+CATEGORIES = {"zero": 0, "one": 1, "two": 2, "few": 3, "many": 11, "other": 100}
+
+
+def _plural(one: str, other: str) -> dict[str, str]:
+    return {category: ngettext(one, other, number) for category, number in CATEGORIES.items()}
+
+
+def strings() -> dict[str, str | dict[str, str]]:
+    return {
+        "sending": _("Sending"),
+        "unsent": _("Not sent: you are offline. It is kept here and goes out when you are back."),
+        "waiting_worker": _("Waiting for a worker"),
+        "waiting_place": _plural("Waiting, %(count)s before it", "Waiting, %(count)s before it"),
+        "waiting_you": _("Waiting for you"),
+        "thinking": _("Thinking"),
+        "thoughts": _("Thoughts"),
+        "writing": _("Writing"),
+        "running": _("Running"),
+        "done": _("Done"),
+        "is_writing": _("%(name)s is writing"),
+        "answer_finished": _plural("Answer finished, %(count)s word", "Answer finished, %(count)s words"),
+        "answer_stopped": _("Answer stopped"),
+        "answer_failed": _("Answer failed"),
+        "typing_one": _("%(name)s is typing"),
+        "typing_many": _plural("%(name)s and %(count)s other are typing", "%(name)s and %(count)s others are typing"),
+        "here": _("Here: %(names)s."),
+        "away": _("Away: %(names)s."),
+        "only_you": _("Here: only you"),
+        "more_people": _plural("%(count)s more", "%(count)s more"),
+        "seconds": _("%(seconds)s s"),
+        "tokens": _plural("%(count)s token", "%(count)s tokens"),
+        "copied": _("Copied"),
+        "copy": _("Copy"),
+        "copy_code": _("Copy code"),
+        "copy_failed": _("The browser refused the clipboard. Select the text and copy it."),
+        "code": _("Code"),
+        "table": _("Table"),
+        "more_lines": _plural("Show %(count)s more line", "Show %(count)s more lines"),
+        "fewer_lines": _("Show fewer lines"),
+        "retry_in": _plural("Trying again in %(count)s s", "Trying again in %(count)s s"),
+        "back_online": _("Back online."),
+        "came_in": _plural("%(count)s message came in.", "%(count)s messages came in."),
+        "yours_sent": _plural("%(count)s of yours was sent.", "%(count)s of yours were sent."),
+        "no_matches": _("Nothing found"),
+        "match_of": _("%(index)s of %(count)s"),
+        "results": _plural("%(count)s result", "%(count)s results"),
+        "new_words": _("New words"),
+        "too_long": _("This is long: %(count)s characters. As a file it stays readable for everybody."),
+        "over_limit": _("%(count)s characters are more than a message holds (%(limit)s). Attach the text as a file."),
+        "pasted_file": _("pasted-text.txt"),
+        "uploading": _("Uploading, %(done)s of %(total)s"),
+        "upload_failed": _("Not uploaded: %(reason)s"),
+        "file_too_big": _("Larger than %(limit)s"),
+        "too_many_files": _plural("Only %(count)s file fits in a message.", "Only %(count)s files fit in a message."),
+        "uploads_pending": _("Files are still on their way. Send again when they are there."),
+        "remove_file": _("Remove %(name)s"),
+        "in_use": _("in use"),
+        "agents_models": _("Assistants and models"),
+        "people": _("People"),
+        "commands": _("Commands"),
+        "unknown_command": _("There is no command /%(name)s. Type /help for the list."),
+        "pinned": _("Pinned."),
+        "unpinned": _("No longer pinned."),
+        "pin": _("Pin"),
+        "unpin": _("Unpin"),
+        "archived": _("Conversation archived."),
+        "unarchived": _("Conversation brought back."),
+        "message_deleted": _("Message deleted."),
+        "conversation_deleted": _("Conversation deleted."),
+        "renamed": _("Renamed."),
+        "saved": _("Saved."),
+        "undo": _("Undo"),
+        "changed_meanwhile": _("Somebody changed this meanwhile. The newest state is shown; try again."),
+        "link_copied": _("Link copied."),
+        "request_failed": _("The server did not answer. Nothing was changed."),
+        "signed_out": _("You are signed out. Sign in again in another tab; what you wrote is kept here."),
+        "today": _("Today"),
+        "stopping": _("Stopping"),
+        "new_conversation": _("New conversation"),
+        "earlier_loaded": _plural("%(count)s earlier message", "%(count)s earlier messages"),
+    }
