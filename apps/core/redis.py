@@ -44,3 +44,9 @@ def async_client() -> redis.asyncio.Redis:
             decode_responses=False,
         )
     return _loops[loop]
+
+
+async def close_async() -> None:
+    """Close the running loop's connections, before the loop ends."""
+    if opened := _loops.pop(asyncio.get_running_loop(), None):
+        await opened.aclose()

@@ -1,0 +1,96 @@
+"""Announcements. ``ring`` says that a topic has news in the database; ``publish_status`` what a turn is doing.
+
+A bell may be lost: positions find what was missed, at the latest at the hub's next look. Redis away is therefore no error here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+from uuid import UUID
+
+import structlog
+from django.db import transaction
+from redis.exceptions import RedisError
+
+from apps.core import redis
+from apps.live.types import FINAL_STATES
+
+KEPT_SECONDS = 15 * 60
+RUNNING_SECONDS = 2 * 60 * 60
+RING = '{"k":"r"}'
+
+log = structlog.get_logger(__name__)
+_tasks: set[asyncio.Task[None]] = set()
+
+
+def channel(topic: str) -> str:
+    return redis.key("topic", topic)
+
+
+def ring(topic: str) -> None:
+    """After commit, from a thread. Use ``ring_after_commit`` inside a transaction."""
+    try:
+        redis.client().publish(channel(topic), RING)
+    except (RedisError, OSError) as failure:
+        log.warning("live.bell_lost", topic=topic, reason=type(failure).__name__)
+
+
+def ring_after_commit(topic: str) -> None:
+    transaction.on_commit(lambda: ring(topic))
+
+
+async def ring_async(topic: str) -> None:
+    """The same from a loop."""
+    await _publish(topic, RING)
+
+
+def publish_soon(topic: str, message: str) -> None:
+    """From a loop, without waiting for it."""
+    task = asyncio.get_running_loop().create_task(_publish(topic, message))
+    _tasks.add(task)
+    task.add_done_callback(_tasks.discard)
+
+
+async def _publish(topic: str, message: str) -> None:
+    try:
+        await redis.async_client().publish(channel(topic), message)
+    except (RedisError, OSError) as failure:
+        log.warning("live.bell_lost", topic=topic, reason=type(failure).__name__)
+
+
+def _status_commands(pipeline: Any, topic: str, turn_id: UUID, state: str, extra: dict[str, Any]) -> Any:
+    status = {
+        "state": state,
+        **{name: str(value) if isinstance(value, UUID) else value for name, value in extra.items()},
+    }
+    running = redis.key("running", topic)
+    if state in FINAL_STATES:
+        pipeline.hdel(running, str(turn_id))
+        pipeline.expire(redis.key("turn", turn_id), KEPT_SECONDS)
+    else:
+        pipeline.hset(running, str(turn_id), json.dumps(status))
+        pipeline.expire(running, RUNNING_SECONDS)
+    pipeline.publish(channel(topic), json.dumps({"k": "s", "turn": str(turn_id), **status}))
+    return pipeline
+
+
+def publish_status(topic: str, turn_id: UUID, state: str, **extra: Any) -> None:
+    """Tell what a turn does now, from a thread. ``extra``: ``message`` (id), ``place``, ``reason``.
+
+    A late joiner gets the last status of every turn that is not final. A final state lets the stream expire after 15 minutes;
+    the final event of the log is what readers rely on, so ring the topic as well.
+    """
+    try:
+        _status_commands(redis.client().pipeline(transaction=False), topic, turn_id, state, extra).execute()
+    except (RedisError, OSError) as failure:
+        log.warning("live.status_lost", topic=topic, state=state, reason=type(failure).__name__)
+
+
+async def publish_status_async(topic: str, turn_id: UUID, state: str, **extra: Any) -> None:
+    """The same from a loop."""
+    try:
+        await _status_commands(redis.async_client().pipeline(transaction=False), topic, turn_id, state, extra).execute()
+    except (RedisError, OSError) as failure:
+        log.warning("live.status_lost", topic=topic, state=state, reason=type(failure).__name__)
