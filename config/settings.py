@@ -332,6 +332,6 @@ DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", f"Parlance <parlance@{_own_host}>")
 LOGGING_CONFIG = "apps.core.logs.configure"
 LOGGING = {"level": env.text("PARLANCE_LOG_LEVEL", "INFO"), "format": env.text("PARLANCE_LOG_FORMAT", "json")}
 
-SILENCED_SYSTEM_CHECKS = ["guardian.W001"]
+SILENCED_SYSTEM_CHECKS = ["guardian.W001", "auth.W004"]  # e-mail is unique by a constraint on its lower case
 PROCESS_ROLE = env.text("PARLANCE_ROLE", "command")
 CONFIG_DIGEST = hashlib.sha256(os.fsencode(str(DATA_DIR))).hexdigest()[:12]

@@ -9,6 +9,8 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from apps.core.errors import Forbidden
+
 
 class ActorKind(StrEnum):
     MEMBER = "member"
@@ -67,3 +69,35 @@ class ProjectRole(models.TextChoices):
 class ProjectAccess(models.TextChoices):
     ORGANIZATION = "organization", _("Everyone in the organization")
     RESTRICTED = "restricted", _("Only people who were added")
+
+
+_RANK = {ProjectRole.VIEWER: 1, ProjectRole.EDITOR: 2, ProjectRole.MANAGER: 3}
+
+
+def roles_from(least: ProjectRole) -> list[ProjectRole]:
+    """``least`` and the roles that can do more."""
+    return [role for role in ProjectRole if _RANK[role] >= _RANK[least]]
+
+
+class SessionKind(models.TextChoices):
+    COOKIE = "cookie", _("Browser")
+    TOKEN = "token", _("Program")
+
+
+class SessionEnd(models.TextChoices):
+    SIGNED_OUT = "signed_out", _("Signed out")
+    REVOKED = "revoked", _("Ended from another device")
+    PASSWORD = "password", _("Password changed")
+    RIGHTS = "rights", _("Rights changed")
+    REUSED = "reused", _("A used refresh token came again")
+    OPERATOR = "operator", _("Ended by an operator")
+
+
+class AuditOutcome(models.TextChoices):
+    DONE = "done", _("Done")
+    REFUSED = "refused", _("Refused")
+
+
+class ScopeMissing(Forbidden):
+    code = "scope_missing"
+    default_detail = _("This key was not given the scope for that.")

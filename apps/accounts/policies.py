@@ -1,0 +1,211 @@
+"""Who may do what: the one permission table, and pure predicates over it. Rows are read by ``selectors``."""
+
+from __future__ import annotations
+
+from apps.accounts.types import Actor, ActorKind, OrganizationRole, ProjectAccess, ProjectRole, ScopeMissing, roles_from
+from apps.core.errors import Forbidden
+
+# What a role may do. A project role is asked for what happens in a project, an organization role for the rest.
+PROJECT_PERMISSIONS: dict[str, ProjectRole] = {
+    "view": ProjectRole.VIEWER,
+    "post": ProjectRole.EDITOR,
+    "edit": ProjectRole.EDITOR,
+    "manage": ProjectRole.MANAGER,
+}
+_EVERYONE = frozenset(OrganizationRole)
+_REGULAR = frozenset({OrganizationRole.OWNER, OrganizationRole.ADMIN, OrganizationRole.MEMBER})
+_ADMINS = frozenset({OrganizationRole.OWNER, OrganizationRole.ADMIN})
+_OWNERS = frozenset({OrganizationRole.OWNER})
+ORGANIZATION_PERMISSIONS: dict[str, frozenset[OrganizationRole]] = {
+    "view": _EVERYONE,
+    "list_members": _REGULAR,
+    "create_project": _REGULAR,
+    "manage": _ADMINS,
+    "manage_members": _ADMINS,
+    "manage_providers": _ADMINS,
+    "manage_budgets": _ADMINS,
+    "read_audit": _ADMINS,
+    "own": _OWNERS,
+}
+
+# What a key can be limited to, and who may hand it out. A key without scopes may do what its owner may.
+SCOPES: dict[str, frozenset[OrganizationRole]] = {
+    "conversations:read": _EVERYONE,
+    "conversations:write": _EVERYONE,
+    "agents:read": _EVERYONE,
+    "agents:write": _REGULAR,
+    "models:read": _EVERYONE,
+    "models:use": _EVERYONE,
+    "models:write": _ADMINS,
+    "projects:read": _EVERYONE,
+    "projects:write": _REGULAR,
+    "organizations:read": _EVERYONE,
+    "organizations:write": _ADMINS,
+    "audit:read": _ADMINS,
+}
+
+# First part of an API path → family of scopes. A path that is not here is closed to keys that have scopes.
+SCOPE_FAMILIES: dict[str, str] = {
+    "conversations": "conversations",
+    "messages": "conversations",
+    "turns": "conversations",
+    "attachments": "conversations",
+    "files": "conversations",
+    "search": "conversations",
+    "commands": "conversations",
+    "agents": "agents",
+    "tools": "agents",
+    "prompts": "agents",
+    "models": "models",
+    "providers": "models",
+    "usage": "models",
+    "budgets": "models",
+    "text": "models",
+    "projects": "projects",
+    "organizations": "organizations",
+    "members": "organizations",
+    "invitations": "organizations",
+    "api-keys": "organizations",
+    "audit": "audit",
+    "events": "audit",
+}
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def require(verdict: bool, *, detail: str | None = None) -> None:  # noqa: FBT001  (the sentence reads as one)
+    """Raise ``Forbidden`` (403) unless the verdict is yes. For those who may know of the object; strangers get 404 before."""
+    if not verdict:
+        raise Forbidden(detail)
+
+
+# Scopes of keys
+
+
+def has_scope(actor: Actor, scope: str) -> bool:
+    return not actor.scopes or scope in actor.scopes
+
+
+def require_scope(actor: Actor, scope: str) -> None:
+    if not has_scope(actor, scope):
+        raise ScopeMissing(scope=scope)
+
+
+def scope_for_request(path: str, method: str) -> str | None:
+    """The scope that an API path takes; None where every key may go; ``""`` where only keys without scopes may."""
+    parts = path.strip("/").split("/")
+    action = "read" if method in SAFE_METHODS else "write"
+    match parts:
+        case ["api", "v1", "me"] if action == "read":
+            return None
+        case ["api", "v1", family, *_] if family in SCOPE_FAMILIES:
+            return f"{SCOPE_FAMILIES[family]}:{action}"
+        case ["v1", "models", *_]:
+            return "models:read"
+        case ["v1", *_]:
+            return "models:use"
+        case _:
+            return ""
+
+
+def can_grant_scope(actor: Actor, role: OrganizationRole | None, scope: str) -> bool:
+    return role is not None and role in SCOPES.get(scope, frozenset()) and has_scope(actor, scope)
+
+
+# Organizations
+
+
+def effective_organization_role(actor: Actor, role: OrganizationRole | None) -> OrganizationRole | None:
+    """What remains of the owner's role to this actor: a key that is limited to a project is a guest in the organization."""
+    if role is not None and actor.project_id is not None:
+        return OrganizationRole.GUEST
+    return role
+
+
+def _organization(permission: str, role: OrganizationRole | None) -> bool:
+    return role is not None and role in ORGANIZATION_PERMISSIONS[permission]
+
+
+def can_view_organization(actor: Actor, role: OrganizationRole | None) -> bool:
+    return actor.kind == ActorKind.SYSTEM or _organization("view", role)
+
+
+def can_list_members(actor: Actor, role: OrganizationRole | None) -> bool:
+    return actor.kind == ActorKind.SYSTEM or _organization("list_members", role)
+
+
+def can_create_project(actor: Actor, role: OrganizationRole | None) -> bool:
+    return actor.kind == ActorKind.SYSTEM or _organization("create_project", role)
+
+
+def can_manage_organization(actor: Actor, role: OrganizationRole | None) -> bool:
+    return actor.kind == ActorKind.SYSTEM or _organization("manage", role)
+
+
+def can_manage_members(actor: Actor, role: OrganizationRole | None) -> bool:
+    return actor.kind == ActorKind.SYSTEM or _organization("manage_members", role)
+
+
+def can_manage_providers(actor: Actor, role: OrganizationRole | None) -> bool:
+    return actor.kind == ActorKind.SYSTEM or _organization("manage_providers", role)
+
+
+def can_manage_budgets(actor: Actor, role: OrganizationRole | None) -> bool:
+    return actor.kind == ActorKind.SYSTEM or _organization("manage_budgets", role)
+
+
+def can_read_audit(actor: Actor, role: OrganizationRole | None) -> bool:
+    return actor.kind == ActorKind.SYSTEM or _organization("read_audit", role)
+
+
+def can_give_role(actor: Actor, role: OrganizationRole | None, given: OrganizationRole) -> bool:
+    """Admins hand out every role but owner; only an owner makes, changes or removes owners."""
+    needed = "own" if given == OrganizationRole.OWNER else "manage_members"
+    return actor.kind == ActorKind.SYSTEM or _organization(needed, role)
+
+
+# Projects
+
+
+def effective_role(*, organization_role: str | None, member_role: str | None, access: str) -> ProjectRole | None:
+    """A person's role in a project. ``ProjectQuerySet.visible_to`` says the same in SQL; a property test compares them.
+
+    Owners and admins manage every project. For others a row of their own decides; without one, members edit where the
+    project is open to the organization, and guests see nothing.
+    """
+    if organization_role is None:
+        return None
+    if organization_role in _ADMINS:
+        return ProjectRole.MANAGER
+    if member_role is not None:
+        return ProjectRole(member_role)
+    if organization_role == OrganizationRole.MEMBER and access == ProjectAccess.ORGANIZATION:
+        return ProjectRole.EDITOR
+    return None
+
+
+def _project(permission: str, role: ProjectRole | None) -> bool:
+    return role is not None and role in roles_from(PROJECT_PERMISSIONS[permission])
+
+
+def can_view_project(actor: Actor, role: ProjectRole | None) -> bool:
+    return _project("view", role)
+
+
+def can_post_in_project(actor: Actor, role: ProjectRole | None) -> bool:
+    return _project("post", role)
+
+
+def can_edit_project(actor: Actor, role: ProjectRole | None) -> bool:
+    return _project("edit", role)
+
+
+def can_manage_project(actor: Actor, role: ProjectRole | None) -> bool:
+    return _project("manage", role)
+
+
+# Oneself
+
+
+def can_change_own_account(actor: Actor) -> bool:
+    """Keys act for their owner in an organization, not on the person: no profile, sessions or passwords."""
+    return actor.kind == ActorKind.MEMBER

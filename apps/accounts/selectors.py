@@ -1,0 +1,161 @@
+"""Every shared read of people, organizations and projects, for a viewer. What a viewer may not know of is not found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+
+from apps.accounts import policies
+from apps.accounts.models import Organization, OrganizationMember, Project, ProjectMember, User
+from apps.accounts.types import Actor, ActorKind, OrganizationRole, ProjectRole
+from apps.core.errors import NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What others in a project may know of somebody."""
+
+    id: UUID
+    name: str
+    is_active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectPerson:
+    id: UUID
+    name: str
+    role: ProjectRole
+
+
+# Projects
+
+
+def visible_projects(viewer: Actor, *, at_least: ProjectRole = ProjectRole.VIEWER) -> QuerySet[Project]:
+    """Projects the viewer may see, each with ``organization_role`` and ``member_role`` for ``role_in``."""
+    return Project.objects.visible_to(viewer, at_least=at_least).with_roles_of(viewer.user_id)
+
+
+def project_filter(viewer: Actor, field: str = "project", *, at_least: ProjectRole = ProjectRole.VIEWER) -> Q:
+    """For ``visible_to`` of other apps: rows whose ``field`` is a project in which the viewer has that role or more.
+
+    One subquery, evaluated by the database; ``field="pk"`` filters projects themselves.
+    """
+    return Q(**{f"{field}__in": Project.objects.visible_to(viewer, at_least=at_least).values("pk")})
+
+
+def role_in(viewer: Actor, project: Project) -> ProjectRole | None:
+    """The viewer's role in a project that came from ``visible_projects``; asks no database."""
+    if viewer.kind == ActorKind.SYSTEM:
+        return ProjectRole.MANAGER
+    return policies.effective_role(
+        organization_role=project.organization_role,  # type: ignore[attr-defined]
+        member_role=project.member_role,  # type: ignore[attr-defined]
+        access=project.access,
+    )
+
+
+def get_project(project_id: UUID, viewer: Actor) -> Project:
+    """With its roles for ``role_in``. Raises ``NotFound`` for strangers."""
+    if (found := visible_projects(viewer).select_related("organization").filter(pk=project_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_project(project_id: UUID, viewer: Actor) -> Project:
+    """As ``get_project``, and the row is locked until the end of the transaction."""
+    if (found := visible_projects(viewer).select_for_update(of=("self",)).filter(pk=project_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def project_role(actor: Actor, project_id: UUID) -> ProjectRole | None:
+    """The actor's role in the project; None for strangers, for keys of another place, and for what is deleted."""
+    found = visible_projects(actor).filter(pk=project_id).first()
+    return role_in(actor, found) if found is not None else None
+
+
+def list_people_of_project(project: Project, viewer: Actor) -> list[ProjectPerson]:
+    """Everybody who can see the project, by name. Two queries."""
+    if viewer.kind != ActorKind.SYSTEM and project_role(viewer, project.pk) is None:
+        raise NotFound
+    rows = (
+        OrganizationMember.objects.filter(organization=project.organization_id, user__is_active=True)
+        .select_related("user")
+        .annotate(
+            member_role=Subquery(
+                ProjectMember.objects.filter(project=project.pk, user=OuterRef("user")).values("role")[:1]
+            )
+        )
+    )
+    people = []
+    for row in rows:
+        role = policies.effective_role(organization_role=row.role, member_role=row.member_role, access=project.access)
+        if role is not None:
+            people.append(ProjectPerson(row.user_id, row.user.display_name, role))
+    return sorted(people, key=lambda person: person.name.casefold())
+
+
+# Organizations
+
+
+def visible_organizations(viewer: Actor) -> QuerySet[Organization]:
+    """Organizations the viewer belongs to, each with the viewer's ``role``."""
+    rows = Organization.objects.filter(deleted_at=None)
+    if viewer.kind == ActorKind.SYSTEM:
+        return rows
+    if viewer.user_id is None or viewer.kind not in {ActorKind.MEMBER, ActorKind.KEY}:
+        return rows.none()
+    if viewer.organization_id is not None:
+        rows = rows.filter(pk=viewer.organization_id)
+    mine = OrganizationMember.objects.filter(organization=OuterRef("pk"), user=viewer.user_id)
+    return rows.filter(Exists(mine)).annotate(role=Subquery(mine.values("role")[:1]))
+
+
+def organization_role(actor: Actor, organization_id: UUID) -> OrganizationRole | None:
+    """What the actor is in the organization; a key limited to one project is a guest at most. None for strangers."""
+    if actor.kind == ActorKind.SYSTEM:
+        return OrganizationRole.OWNER
+    role = visible_organizations(actor).filter(pk=organization_id).values_list("role", flat=True).first()
+    return policies.effective_organization_role(actor, OrganizationRole(role)) if role else None
+
+
+def get_organization(organization_id: UUID, viewer: Actor) -> Organization:
+    if (found := visible_organizations(viewer).filter(pk=organization_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_organization(organization_id: UUID, viewer: Actor) -> Organization:
+    rows = visible_organizations(viewer).select_for_update(of=("self",))
+    if (found := rows.filter(pk=organization_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def role_of(viewer: Actor, organization: Organization) -> OrganizationRole | None:
+    """The viewer's role in an organization that came from ``visible_organizations``; asks no database."""
+    if viewer.kind == ActorKind.SYSTEM:
+        return OrganizationRole.OWNER
+    return policies.effective_organization_role(viewer, OrganizationRole(organization.role))  # type: ignore[attr-defined]
+
+
+# People
+
+
+def display_people(ids: Iterable[UUID | None]) -> dict[UUID, Person]:
+    """Names to show beside what people wrote, for rows the caller has already been allowed to see. One query."""
+    wanted = {each for each in ids if each is not None}
+    if not wanted:
+        return {}
+    rows = User.objects.filter(pk__in=wanted).only("id", "name", "email", "is_active")
+    return {user.pk: Person(user.pk, user.display_name, user.is_active) for user in rows}
+
+
+def get_user(user_id: UUID) -> User:
+    """The person as a row, for their own profile and for engines that already hold the actor."""
+    if (found := User.objects.filter(pk=user_id).first()) is None:
+        raise NotFound
+    return found
