@@ -26,6 +26,7 @@ PARLANCE_PORT = env.integer("PARLANCE_PORT", 8000)
 PARLANCE_URL = env.text("PARLANCE_URL", f"http://localhost:{PARLANCE_PORT}").rstrip("/")
 PARLANCE_ALLOW_PRIVATE_ADDRESSES = env.words("PARLANCE_ALLOW_PRIVATE_ADDRESSES")
 PARLANCE_METRICS_TOKEN = env.text("PARLANCE_METRICS_TOKEN")
+PARLANCE_KEYS_FILE = env.text("PARLANCE_KEYS_FILE", str(DATA_DIR / "keys.json"))
 IS_HTTPS = PARLANCE_URL.startswith("https://")
 
 _own_host = urlsplit(PARLANCE_URL).hostname or "localhost"

@@ -27,6 +27,17 @@ class VersionedModel(BaseModel):
         abstract = True
 
 
+class LeasedModel(BaseModel):
+    """Work that one process at a time may do: see ``core.leases``, which alone writes these three columns."""
+
+    lease_until = models.DateTimeField(null=True, editable=False)
+    fence = models.PositiveIntegerField(default=0, editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    class Meta:
+        abstract = True
+
+
 class Topic(models.Model):
     """One counter a topic. The row lock of the increment makes ``topic_position`` gapless."""
 
@@ -49,9 +60,6 @@ class Event(models.Model):
         unique=True, editable=False, db_default=Func(Value("core_event_insertion"), function="nextval")
     )
     position = models.BigIntegerField(null=True, unique=True, editable=False)
-    transaction_id = models.BigIntegerField(
-        editable=False, db_default=Func(template="(pg_current_xact_id()::text::bigint)")
-    )
     topic = models.CharField(max_length=80)
     topic_position = models.BigIntegerField()
     organization_id = models.UUIDField(null=True)
@@ -84,3 +92,150 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.topic}#{self.topic_position} {self.type}"
+
+
+class ConsumerCursor(models.Model):
+    """How far a consumer of the log has come. The row lock admits one reader at a time.
+
+    ``attempts`` counts the failures at the event that comes next (ordered consumers); a parallel consumer's position
+    says up to where delivery rows were made.
+    """
+
+    consumer = models.CharField(max_length=100, primary_key=True)
+    position = models.BigIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    retry_at = models.DateTimeField(null=True)
+    updated_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.consumer}@{self.position}"
+
+
+class EventDelivery(models.Model):
+    """An event that a consumer still owes: waiting (parallel consumers) or parked (all). What is done has no row."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting"
+        PARKED = "parked"
+
+    id = models.BigAutoField(primary_key=True)
+    consumer = models.CharField(max_length=100)
+    event_id = models.UUIDField()
+    position = models.BigIntegerField()
+    state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(db_default=Now())
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        verbose_name_plural = "event deliveries"
+        constraints = [models.UniqueConstraint(fields=["consumer", "event_id"], name="core_eventdelivery_once")]
+        indexes = [
+            models.Index(
+                fields=["consumer", "due_at"], name="core_eventdelivery_due", condition=models.Q(state="waiting")
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.consumer} {self.event_id} {self.state}"
+
+
+class IdempotencyKey(models.Model):
+    """A ``POST`` that must have one effect. The row comes before the effect; the answer is kept for a day."""
+
+    id = models.BigAutoField(primary_key=True)
+    caller = models.CharField(max_length=80)
+    route = models.CharField(max_length=300)
+    key = models.CharField(max_length=255)
+    body_digest = models.BinaryField(max_length=32)
+    status = models.PositiveSmallIntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    body = models.BinaryField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["caller", "route", "key"], name="core_idempotencykey_once")]
+
+    def __str__(self) -> str:
+        return f"{self.route} {self.key}"
+
+
+class StoredSetting(models.Model):
+    """A value that somebody chose, at one level. ``target_id`` is the organization, project or person; platform has none."""
+
+    class Level(models.TextChoices):
+        PLATFORM = "platform"
+        ORGANIZATION = "organization"
+        PROJECT = "project"
+        USER = "user"
+
+    id = models.BigAutoField(primary_key=True)
+    key = models.CharField(max_length=100)
+    level = models.CharField(max_length=12, choices=Level.choices)
+    target_id = models.UUIDField(null=True)
+    value = models.JSONField()
+    changed_at = models.DateTimeField(db_default=Now())
+    changed_by_id = models.UUIDField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key", "level", "target_id"], name="core_storedsetting_once", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                condition=models.Q(level="platform", target_id=None)
+                | (~models.Q(level="platform") & models.Q(target_id__isnull=False)),
+                name="core_storedsetting_target",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} {self.level}"
+
+
+class KeyCheck(models.Model):
+    """A known text sealed with each key, to notice at start that the key file is another installation's."""
+
+    key_id = models.CharField(max_length=12, primary_key=True)
+    sealed = models.CharField(max_length=200)
+
+    def __str__(self) -> str:
+        return self.key_id
+
+
+class MailMessage(LeasedModel):
+    """One mail. Sent by a job, so that a slow mail server holds up no request; emptied when it is sent."""
+
+    class Status(models.TextChoices):
+        QUEUED = "queued"
+        SENT = "sent"
+        FAILED = "failed"
+
+    recipient = models.EmailField(max_length=254)
+    subject = models.CharField(max_length=300)
+    text = models.TextField()
+    html = models.TextField(blank=True)
+    status = models.CharField(max_length=8, choices=Status.choices, default=Status.QUEUED)
+    due_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(null=True)
+    error = models.CharField(max_length=300, blank=True)
+    correlation_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["due_at"], name="core_mailmessage_queued", condition=models.Q(status="queued"))]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class ProcessHeartbeat(models.Model):
+    """A worker that is there. Written every few seconds; what is older than three beats is gone."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+    role = models.CharField(max_length=20)
+    seen_at = models.DateTimeField()
+    loop_lag_seconds = models.FloatField(default=0)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,85 @@
+"""A new key for everything that is sealed, in small batches while the installation serves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.db import models, transaction
+from django.db.models.functions import Cast
+
+from apps.core import crypto
+from apps.core.models import KeyCheck
+
+BATCH = 200
+
+
+def encrypted_fields() -> Iterator[tuple[type[models.Model], crypto.EncryptedTextField]]:
+    for model in apps.get_models():
+        for field in model._meta.concrete_fields:  # noqa: SLF001  (Django's documented Meta API)
+            if isinstance(field, crypto.EncryptedTextField):
+                yield model, field
+
+
+def check_keys() -> None:
+    """Compare the key file with what this database was sealed with; raises ``KeysDoNotFit``.
+
+    The first call on a new database leaves one check value a key.
+    """
+    keys = crypto.key_set()
+    checks = {check.key_id: check.sealed for check in KeyCheck.objects.all()}
+    for key_id, sealed in checks.items():
+        if crypto.unseal(sealed, bound_to=f"key check:{key_id}") != crypto.CHECK_TEXT:
+            raise crypto.KeysDoNotFit
+    if keys.current not in checks:
+        sealed = crypto.seal(crypto.CHECK_TEXT, bound_to=f"key check:{keys.current}")
+        KeyCheck.objects.get_or_create(key_id=keys.current, defaults={"sealed": sealed})
+
+
+def count_sealed_with_old_keys() -> int:
+    current = crypto.key_set().current
+    return sum(_old(model, field, current).count() for model, field in encrypted_fields())
+
+
+def _old(model: type[models.Model], field: Any, current: str) -> models.QuerySet[Any]:
+    rows = model._base_manager.annotate(stored=Cast(field.name, models.TextField()))  # noqa: SLF001  (hidden rows hold secrets too)
+    return rows.filter(stored__gt="").exclude(stored__startswith=f"{crypto.VERSION}:{current}:")
+
+
+def reseal(model: type[models.Model], field: crypto.EncryptedTextField) -> int:
+    """Seal one batch again with the current key; returns how many rows it had. A row that is being written waits for the next batch."""
+    current = crypto.key_set().current
+    with transaction.atomic():
+        rows = list(_old(model, field, current).select_for_update(skip_locked=True).order_by("pk")[:BATCH])
+        for row in rows:
+            setattr(row, field.attname, getattr(row, field.attname))
+            row.save(update_fields=[field.attname])
+    return len(rows)
+
+
+def rotate() -> tuple[str, int]:
+    """Add a key, seal everything with it. Returns the key's id and the number of values. Safe to repeat after a crash: ``resume``."""
+    key_id = crypto.add_key()
+    return key_id, resume()
+
+
+def resume() -> int:
+    check_keys()
+    done = 0
+    for model, field in encrypted_fields():
+        while batch := reseal(model, field):
+            done += batch
+    return done
+
+
+def retire() -> set[str]:
+    """Forget keys that seal nothing any more. Backups made before need them: the operator decides when."""
+    if count_sealed_with_old_keys():
+        return set()
+    keys = crypto.key_set()
+    old = set(keys.keys) - {keys.current}
+    if old:
+        KeyCheck.objects.filter(key_id__in=old).delete()
+        crypto.drop_keys(old)
+    return old

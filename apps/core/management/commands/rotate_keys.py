@@ -1,0 +1,27 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from apps.core import key_rotation
+
+
+class Command(BaseCommand):
+    help = "Put a new encryption key in force and seal every stored secret with it, while the installation serves."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--resume", action="store_true", help="Go on after an interrupted rotation; no new key.")
+        parser.add_argument(
+            "--retire", action="store_true", help="Forget keys that seal nothing any more (older backups need them)."
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["retire"]:
+            gone = key_rotation.retire()
+            self.stdout.write(f"Forgotten: {', '.join(sorted(gone)) or 'none'}.")
+        elif options["resume"]:
+            self.stdout.write(f"{key_rotation.resume()} values sealed again.")
+        else:
+            key_id, done = key_rotation.rotate()
+            self.stdout.write(f"Key {key_id} is in force; {done} values sealed again.")
