@@ -14,7 +14,10 @@ from apps.core.types import ActorRef
 
 @dataclass(frozen=True, slots=True)
 class MenuEntry:
-    """``url_name`` is reversed without arguments. ``is_shown`` may hide it from some; ``order`` sorts within the place."""
+    """``url_name`` is reversed without arguments. ``is_shown`` may hide it from some; ``order`` sorts within the place.
+
+    The entry is marked as current on its own address, below it, and below the paths in ``also``.
+    """
 
     label: str | Promise
     url_name: str
@@ -22,6 +25,7 @@ class MenuEntry:
     place: Literal["main", "settings"] = "main"
     order: int = 100
     is_shown: Callable[[ActorRef], bool] | None = None
+    also: tuple[str, ...] = ()
 
 
 menu: Door[MenuEntry] = Door("menu entry")

@@ -13,7 +13,7 @@ from django.template.context import Context
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
-from django.utils.html import format_html, format_html_join
+from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
@@ -134,6 +134,12 @@ def money(value: Decimal | float | str | None, currency: str = "USD") -> str:
 
 
 @register.filter
+def marked(text: str) -> SafeString:
+    """U+E000 and U+E001 stand around matches in what search gives; everything else is escaped."""
+    return mark_safe(escape(text).replace("\ue000", "<mark>").replace("\ue001", "</mark>"))  # noqa: S308
+
+
+@register.filter
 def when(value: datetime | None) -> SafeString | str:
     """Today the time, this week the weekday, then the date; the full moment as a tooltip and for machines."""
     if value is None:
@@ -185,8 +191,16 @@ def importmap(context: Context) -> SafeString:
     return format_html('<script type="importmap" nonce="{}">{}</script>', context.get("CSP_NONCE", ""), mark_safe(text))  # noqa: S308
 
 
+@register.simple_tag(takes_context=True)
+def entry(context: Context, module: str) -> SafeString | str:
+    """The one script that a page starts with, by its name in the import map."""
+    address = import_map()["imports"].get(module)
+    nonce = context.get("CSP_NONCE", "")
+    return format_html('<script type="module" nonce="{}" src="{}"></script>', nonce, address) if address else ""
+
+
 @register.inclusion_tag("components/field.html")
-def field(bound: BoundField, *, kind: str = "", autofocus: bool = False) -> dict[str, object]:
+def field(bound: BoundField, *, kind: str = "", label: str = "", autofocus: bool = False) -> dict[str, object]:
     """A form field as the house shows it: label above, help below, an error in the help's place.
 
     ``kind="switch"`` draws a checkbox as a switch; radios become a segment, several checkboxes a list.
@@ -201,13 +215,24 @@ def field(bound: BoundField, *, kind: str = "", autofocus: bool = False) -> dict
         **({"aria-invalid": "true"} if bound.errors else {}),
         **({"autofocus": True} if autofocus else {}),
     }
+    # A placeholder that repeats the label is noise, and a screen reader says it twice.
+    if widget.attrs.get("placeholder") == bound.label:
+        del widget.attrs["placeholder"]
     return {
         "bound": bound,
         "kind": kind,
+        "label": label or bound.label,
         "note_id": note_id,
         "control": "" if kind in {"radio", "checkboxes"} else bound.as_widget(attrs=attributes),
         "options": _options(bound, kind) if kind in {"radio", "checkboxes"} else (),
     }
+
+
+@register.simple_tag
+def control(bound: BoundField) -> SafeString:
+    """Only the input, where the label stands elsewhere."""
+    drawn = field(bound)
+    return drawn["control"]  # type: ignore[return-value]
 
 
 def _options(bound: BoundField, kind: str) -> list[dict[str, object]]:

@@ -1,0 +1,115 @@
+"""The welcome: a light that says who answers, and four actions that fit what the project has and lacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+MORNING, NOON, EVENING = 5, 12, 18
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Either an address to go to or a text that is put into the composer."""
+
+    icon: str
+    title: str
+    why: str
+    url: str = ""
+    text: str = ""
+    attach: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """``kind``: good, warn, bad, or demo when only the demo answers."""
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectFacts:
+    """What decides which steps are offered."""
+
+    has_model: bool
+    has_conversations: bool
+    people: int
+    can_connect: bool
+    can_invite: bool
+
+
+def greeting(name: str) -> str:
+    hour = timezone.localtime().hour
+    if MORNING <= hour < NOON:
+        return _("Good morning, %(name)s.") % {"name": name}
+    if NOON <= hour < EVENING:
+        return _("Good afternoon, %(name)s.") % {"name": name}
+    return _("Good evening, %(name)s.") % {"name": name}
+
+
+def list_steps(facts: ProjectFacts) -> list[Step]:
+    """Always four: what is missing comes first."""
+    candidates = []
+    if not facts.has_model and facts.can_connect:
+        candidates.append(
+            Step(
+                icon="plug",
+                title=_("Connect a model"),
+                why=_("A key of a provider, or a model server on this machine."),
+                url=reverse("web:settings_providers"),
+            )
+        )
+    candidates.append(
+        Step(
+            icon="message-square",
+            title=_("Think something through"),
+            why=_("Say what you want to decide, and what speaks for and against it."),
+            text=_("Help me decide: "),
+        )
+    )
+    candidates.append(
+        Step(
+            icon="file-text",
+            title=_("Ask about a document"),
+            why=_("Attach a file and ask what it says, in your own words."),
+            text=_("What are the five most important points in this document?"),
+            attach=True,
+        )
+    )
+    if facts.people < 2 and facts.can_invite:  # noqa: PLR2004
+        candidates.append(
+            Step(
+                icon="user-plus",
+                title=_("Invite people"),
+                why=_("They see the same messages as they are written."),
+                url=reverse("web:settings_people"),
+            )
+        )
+    if facts.has_conversations:
+        candidates.append(
+            Step(
+                icon="search",
+                title=_("Find what was said"),
+                why=_("Search all messages and titles you may read."),
+                url=reverse("web:search"),
+            )
+        )
+    candidates += [
+        Step(
+            icon="pencil",
+            title=_("Draft a text"),
+            why=_("A mail, a brief, a page: say for whom and how long."),
+            text=_("Draft a short mail to "),
+        ),
+        Step(
+            icon="keyboard",
+            title=_("See what commands do"),
+            why=_("A slash at the start of a message: /help lists them."),
+            text="/help",
+        ),
+    ]
+    return candidates[:4]

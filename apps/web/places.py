@@ -1,0 +1,66 @@
+"""Where the viewer is: the project and organization that pages speak of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from apps.accounts import selectors as accounts
+from apps.accounts.models import Organization, Project
+from apps.accounts.types import Actor
+
+SESSION_KEY = "project"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """An organization with its projects, for the switch at the top of the sidebar."""
+
+    organization: Organization
+    projects: list[Project]
+
+
+def list_projects(request: HttpRequest) -> list[Project]:
+    """Once per request: sidebar, search page and settings all ask for it."""
+    if not hasattr(request, "_projects"):
+        rows = accounts.visible_projects(request.actor).filter(archived_at=None)  # type: ignore[attr-defined]
+        request._projects = list(rows.select_related("organization").order_by("organization__name", "name"))  # type: ignore[attr-defined]  # noqa: SLF001
+    return request._projects  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def list_places(request: HttpRequest) -> list[Place]:
+    places: dict[UUID, Place] = {}
+    for project in list_projects(request):
+        place = places.setdefault(project.organization_id, Place(project.organization, []))
+        place.projects.append(project)
+    return list(places.values())
+
+
+def find_project(request: HttpRequest) -> Project | None:
+    """The project of what is shown (a view says so with ``request.project``), else the one chosen last, else the first."""
+    if shown := getattr(request, "project", None):
+        return shown
+    chosen = request.session.get(SESSION_KEY)
+    projects = list_projects(request)
+    return next((project for project in projects if str(project.pk) == chosen), projects[0] if projects else None)
+
+
+def find_organization(request: HttpRequest) -> Organization | None:
+    """With the viewer's ``role``. A person without any project still has an organization to manage."""
+    if not hasattr(request, "_organization"):
+        rows = accounts.visible_organizations(request.actor)  # type: ignore[attr-defined]
+        project = find_project(request)
+        request._organization = (  # type: ignore[attr-defined]  # noqa: SLF001
+            rows.filter(pk=project.organization_id).first() if project else rows.order_by("name").first()
+        )
+    return request._organization  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def choose_project(request: HttpRequest, project_id: UUID) -> Project:
+    """Raises ``NotFound`` for a project the viewer may not see."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    project = accounts.get_project(project_id, actor)
+    request.session[SESSION_KEY] = str(project.pk)
+    return project
