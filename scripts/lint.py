@@ -1,0 +1,97 @@
+"""Every check of the tree, offline. All run, then the failed ones are named."""
+
+import difflib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests import services
+
+OPENAPI = ROOT / "docs" / "openapi.yaml"
+
+
+def main() -> None:
+    running = services.start_services()
+    services.export(running)
+    os.environ["PARLANCE_DATA_DIR"] = str(running.data)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    try:
+        failed = [name for name, step in STEPS.items() if not step()]
+    finally:
+        running.remove()
+    if failed:
+        sys.exit(f"lint failed: {', '.join(failed)}")
+    print("lint passed")
+
+
+def python(*arguments: str, **environment: str) -> bool:
+    command = [sys.executable, *arguments]
+    print("$", " ".join(["python", *arguments]), flush=True)
+    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=False).returncode == 0
+
+
+def lint_migrations() -> bool:
+    """Judges the SQL of our own migrations: what the previous release could not live with."""
+    return python(
+        "manage.py",
+        "lintmigrations",
+        "--project-root-path=.",
+        "--warnings-as-errors",
+        "--no-cache",
+        "--quiet",
+        "ok",
+        "ignore",
+        PARLANCE_EXTRA_APPS="django_migration_linter",
+        PARLANCE_AS_OWNER="1",
+    )
+
+
+def lint_templates() -> bool:
+    folders = [str(folder.relative_to(ROOT)) for folder in (ROOT / "templates",) if folder.exists()]
+    return not folders or python("-m", "djlint", *folders, "--lint", "--quiet")
+
+
+def lint_openapi() -> bool:
+    """The committed file is what the code says."""
+    with tempfile.TemporaryDirectory() as folder:
+        fresh = Path(folder) / "openapi.yaml"
+        if not python("manage.py", "spectacular", "--fail-on-warn", "--validate", "--file", str(fresh)):
+            return False
+        if not OPENAPI.exists():
+            return True
+        ours, theirs = OPENAPI.read_text().splitlines(), fresh.read_text().splitlines()
+    changes = list(difflib.unified_diff(ours, theirs, "docs/openapi.yaml", "the code", lineterm="", n=1))
+    print("\n".join(changes[:60]))
+    if changes:
+        print("docs/openapi.yaml is behind the code: make openapi")
+    return not changes
+
+
+def lint_imports() -> bool:
+    configured = "[tool.importlinter]" in (ROOT / "pyproject.toml").read_text() or (ROOT / ".importlinter").exists()
+    return not configured or python("-c", "from importlinter.cli import lint_imports_command as run; run()")
+
+
+def lint_types() -> bool:
+    configured = "[tool.mypy]" in (ROOT / "pyproject.toml").read_text() or (ROOT / "mypy.ini").exists()
+    return not configured or python("-m", "mypy")
+
+
+STEPS = {
+    "ruff check": lambda: python("-m", "ruff", "check", "."),
+    "ruff format": lambda: python("-m", "ruff", "format", "--check", "--quiet", "."),
+    "mypy": lint_types,
+    "import-linter": lint_imports,
+    "makemigrations": lambda: python("manage.py", "makemigrations", "--check", "--dry-run"),
+    "migration linter": lint_migrations,
+    "djlint": lint_templates,
+    "openapi": lint_openapi,
+}
+
+if __name__ == "__main__":
+    main()
