@@ -10,7 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests import services
+from tests import services  # noqa: E402 - found through the line above
 
 OPENAPI = ROOT / "docs" / "openapi.yaml"
 
