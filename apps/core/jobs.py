@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from typing import Any, Literal
 from celery import shared_task
 from django.db import transaction
 from kombu.exceptions import OperationalError
+from redis import RedisError
 
 from apps.core.correlation import caused_by, current
 
@@ -28,6 +30,9 @@ class Job:
 
 
 _jobs: dict[str, Job] = {}
+
+AWAY_SECONDS = 2.0
+_away_until = 0.0
 
 
 def job(
@@ -57,13 +62,21 @@ def registered() -> dict[str, Job]:
 
 def hint(name: str, **ids: Any) -> bool:
     """Send the hint now. False when Redis is away: the coordinator finds the row and hints again."""
+    global _away_until  # noqa: PLW0603  (a broker that just failed is not asked again by the next request)
     registered_job = _jobs[name]
+    if time.monotonic() < _away_until:
+        return False
     payload = {key: str(value) for key, value in ids.items()}
     try:
         registered_job.task.apply_async(
-            kwargs=payload | {"_correlation_id": current().correlation_id}, queue=registered_job.queue, retry=False
+            kwargs=payload | {"_correlation_id": current().correlation_id},
+            queue=registered_job.queue,
+            # Once more at once: a connection from before a restart of Redis fails the first time only.
+            retry=True,
+            retry_policy={"max_retries": 1, "interval_start": 0, "interval_max": 0.1},
         )
-    except (OperationalError, OSError) as error:
+    except (OperationalError, RedisError, OSError) as error:
+        _away_until = time.monotonic() + AWAY_SECONDS
         logger.warning("hint_not_sent", extra={"job": name, "reason": type(error).__name__})
         return False
     return True

@@ -1,4 +1,4 @@
-"""What one app offers to others: typed registries, filled at start, frozen after it.
+"""What one app offers to others: typed registries, filled while apps get ready, frozen after it.
 
 The owning app *runs* what is registered; anyone on a higher floor *registers* downwards, in ``apps.py``.
 """
@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Generic, TypeVar
 
+from django.apps import apps
+
 T = TypeVar("T")
 
 
 class Door(Generic[T]):
-    """A registry of one kind of thing by name. Names are unique; after ``freeze`` nothing is added."""
+    """A registry of one kind of thing by name. Names are unique; once all apps are ready nothing is added."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._items: dict[str, T] = {}
-        self._frozen = False
 
     def register(self, name: str, item: T) -> T:
-        if self._frozen:
+        if apps.ready:
             message = f"The {self.kind} door is closed: register {name!r} in apps.py."
             raise RuntimeError(message)
         if name in self._items:
@@ -28,9 +29,6 @@ class Door(Generic[T]):
             raise ValueError(message)
         self._items[name] = item
         return item
-
-    def freeze(self) -> None:
-        self._frozen = True
 
     def get(self, name: str) -> T | None:
         return self._items.get(name)
