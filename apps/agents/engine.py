@@ -1,0 +1,42 @@
+"""The generator that a runner iterates: instructions and path in, operations on parts out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from django.utils.translation import gettext, override
+
+from apps.agents.types import AnswerContext
+from apps.llm import engine as llm
+from apps.llm.types import CompletionRequest, NeutralMessage, Operation, Purpose, Role
+
+
+async def answer(context: AnswerContext) -> AsyncIterator[Operation]:
+    """Yield what ``llm.engine.stream`` yields for this context; raises its ``ModelError``s."""
+    request = CompletionRequest(
+        organization_id=context.organization_id,
+        project_id=context.project_id,
+        user_id=context.user_id,
+        turn_id=context.turn_id,
+        messages=(*_instructions(context), *context.messages),
+        model_id=context.model_id or context.instructions.model_id,
+        parameters=context.instructions.parameters,
+        tools=context.tools,
+        purpose=Purpose.CHAT,
+        language=context.language,
+        correlation_id=context.correlation_id,
+    )
+    async for operation in llm.stream(request):
+        yield operation
+
+
+def _instructions(context: AnswerContext) -> tuple[NeutralMessage, ...]:
+    """One system message: the agent's instructions, then the conversation's own, then who takes part."""
+    pieces = [piece for piece in (context.instructions.text, context.system_prompt) if piece]
+    if len(context.people) > 1:
+        with override(context.language):
+            pieces.append(
+                gettext("Several people take part: %(names)s. The name before a message says who wrote it.")
+                % {"names": ", ".join(context.people)}
+            )
+    return (NeutralMessage.of_text(Role.SYSTEM, "\n\n".join(pieces)),) if pieces else ()

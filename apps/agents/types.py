@@ -1,0 +1,50 @@
+"""What an agent is given, and what it is called by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.errors import Conflict
+from apps.llm.types import NeutralMessage, Parameters, ToolSpec
+
+
+class AgentNameTaken(Conflict):
+    code = "agent_name_taken"
+    default_detail = _("An agent of this project has that name. Choose another.")
+
+
+class DefaultAgentNeeded(Conflict):
+    code = "default_agent_needed"
+    default_detail = _("A project keeps one default agent. Make another the default first.")
+
+
+@dataclass(frozen=True, slots=True)
+class Instructions:
+    """The frozen part of an agent that an answer needs; read once with the turn, so that an edit does not change a running answer."""
+
+    agent_id: UUID | None
+    name: str
+    text: str
+    model_id: UUID | None
+    parameters: Parameters
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerContext:
+    """Everything one answer is made from. ``messages`` are the path, oldest first, without instructions."""
+
+    organization_id: UUID
+    project_id: UUID
+    turn_id: UUID
+    user_id: UUID | None
+    instructions: Instructions
+    messages: tuple[NeutralMessage, ...]
+    system_prompt: str = ""
+    model_id: UUID | None = None
+    tools: tuple[ToolSpec, ...] = ()
+    language: str = "en"
+    correlation_id: str = ""
+    people: tuple[str, ...] = ()
