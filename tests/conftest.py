@@ -27,6 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
     folder = tempfile.TemporaryDirectory(prefix=f"parlance-test-{WORKER}-")
     config.stash[_data_folder] = folder
     os.environ["PARLANCE_DATA_DIR"] = folder.name
+    (Path(folder.name) / "static").mkdir()  # WhiteNoise warns when there is none
     os.environ["PARLANCE_REDIS_PREFIX"] = f"test-{WORKER}:"
     os.environ["PARLANCE_SECRET_KEY"] = "tests-only"
     os.environ["PARLANCE_TESTING"] = "1"

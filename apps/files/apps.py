@@ -8,3 +8,6 @@ class FilesConfig(AppConfig):
     name = "apps.files"
     label = "files"
     verbose_name = _("Files")
+
+    def ready(self) -> None:
+        from apps.files import tasks  # noqa: F401  (a service may name its jobs only when they are registered)

@@ -80,7 +80,6 @@ class File(TenantModel):
         ]
         indexes = [
             models.Index(fields=["organization", "owner", "created_at"], name="files_file_owner"),
-            models.Index(fields=["blob"], name="files_file_blob"),
             models.Index(
                 fields=["created_at"], name="files_file_unprocessed", condition=Q(is_processed=False, deleted_at=None)
             ),
@@ -92,6 +91,12 @@ class File(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def extracted_text(self) -> str:
+        """Empty while it is being read and where there is none; ``text_state`` says which."""
+        text = getattr(self, "text", None)
+        return text.content if text is not None else ""
 
     @property
     def scope(self) -> Scope:

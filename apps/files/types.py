@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from django.db import models
@@ -72,6 +72,48 @@ class Digested:
     path: str
     sha256: bytes
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A file whose reading this process holds the lease of."""
+
+    fence: int
+    path: str
+    kind: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the reader found. ``outputs`` are its files by name (``preview``, ``downsized``, ``text``) with their types."""
+
+    reason: Reason = Reason.NONE
+    width: int | None = None
+    height: int | None = None
+    is_truncated: bool = False
+    outputs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Where bytes lie and what they are."""
+
+    path: str
+    media_type: str
+    size: int
+    etag: str
+    is_made_for_models: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FileWords:
+    """The text of a file for a context: empty with a state that says why."""
+
+    text: str
+    state: TextState
+    reason: Reason
+    is_truncated: bool
 
 
 class FileTooLarge(TooLarge):

@@ -1,0 +1,155 @@
+"""Every shared read of files. Who sees a file: its owner, and whoever an attaching app lets see it (``core.doors.file_access``)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor, ActorKind, ScopeMissing
+from apps.core.doors.file_access import file_access
+from apps.core.errors import NotFound
+from apps.files import policies
+from apps.files.models import File, FileText, StorageUse
+from apps.files.types import Content, FileNotReady, FileState, FileWords, Reason, TextState
+
+MAX_AT_ONCE = 100
+
+
+def own_files(viewer: Actor) -> QuerySet[File]:
+    """Files the viewer brought, in projects the viewer can still see."""
+    rows = File.objects.filter(deleted_at=None)
+    if viewer.kind == ActorKind.SYSTEM:
+        return rows
+    return rows.filter(accounts.project_filter(viewer), owner=viewer.user_id)
+
+
+def visible_ids(viewer: Actor, file_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the ids that the viewer may read."""
+    allowed = set(own_files(viewer).filter(pk__in=file_ids).values_list("pk", flat=True))
+    for access in file_access:
+        if missing := set(file_ids) - allowed:
+            allowed |= access.allowed(viewer, missing) & missing
+    return allowed
+
+
+def get_file(file_id: UUID, viewer: Actor) -> File:
+    """Raises ``NotFound`` for strangers and for what is deleted, ``ScopeMissing`` for a key made for something else."""
+    if not policies.can_read_files(viewer):
+        raise ScopeMissing(scope=policies.READ)
+    file = File.objects.select_related("blob", "preview").filter(pk=file_id, deleted_at=None).first()
+    if file is None or file_id not in visible_ids(viewer, [file_id]):
+        raise NotFound
+    return file
+
+
+def get_usable_file(file_id: UUID, viewer: Actor) -> File:
+    """As ``get_file``; raises ``FileNotReady`` for content that is held back."""
+    file = get_file(file_id, viewer)
+    if file.state in {FileState.QUARANTINED, FileState.UPLOADING}:
+        raise FileNotReady
+    return file
+
+
+def lock_file(file_id: UUID, viewer: Actor) -> File:
+    """As ``get_file``, and the row is locked until the end of the transaction."""
+    get_file(file_id, viewer)
+    file = File.objects.select_for_update().filter(pk=file_id, deleted_at=None).first()
+    if file is None:
+        raise NotFound
+    return file
+
+
+def find_file(file_id: UUID) -> File | None:
+    """For engines that already decided who sees it: a usable file, or None when it is gone, failed or held back."""
+    return (
+        File.objects.select_related("blob", "downsized")
+        .filter(pk=file_id, deleted_at=None, state=FileState.READY)
+        .first()
+    )
+
+
+def claim_own(*, actor: Actor, file_ids: Sequence[UUID], project_id: UUID | None = None) -> list[File]:
+    """The actor's own files in the order asked for, locked until the end of the caller's transaction.
+
+    One id that is not theirs (or, with ``project_id``, of another project) is ``NotFound`` for the whole request;
+    one that failed or is held back is ``FileNotReady``.
+    """
+    if not file_ids:
+        return []
+    if len(set(file_ids)) > MAX_AT_ONCE:
+        raise NotFound
+    rows = own_files(actor).filter(pk__in=file_ids)
+    if project_id is not None:
+        rows = rows.filter(project=project_id)
+    found = {file.pk: file for file in rows.select_for_update(of=("self",)).order_by("pk")}
+    if any(pk not in found for pk in file_ids):
+        raise NotFound
+    files = [found[pk] for pk in dict.fromkeys(file_ids)]
+    if any(file.state != FileState.READY for file in files):
+        raise FileNotReady
+    return files
+
+
+def content_of(file: File) -> Content:
+    return Content(
+        path=file.blob.path, media_type=file.media_type, size=file.blob.size, etag=bytes(file.blob.sha256).hex()
+    )
+
+
+def content_of_preview(file: File) -> Content | None:
+    """The small picture; the picture itself while the small one is not made yet; None for what is no picture."""
+    if file.preview is not None:
+        small = file.preview
+        return Content(path=small.path, media_type=small.media_type, size=small.size, etag=bytes(small.sha256).hex())
+    return content_of(file) if file.kind == "image" and file.is_inline_safe else None
+
+
+def content_for_model(file: File) -> Content:
+    if file.downsized is None:
+        return content_of(file)
+    made = file.downsized
+    return Content(
+        path=made.path,
+        media_type=made.media_type,
+        size=made.size,
+        etag=bytes(made.sha256).hex(),
+        is_made_for_models=True,
+    )
+
+
+def text_of(file_ids: Collection[UUID]) -> dict[UUID, FileWords]:
+    """The words of each file that exists; for callers that already decided who sees them."""
+    files = File.objects.filter(pk__in=file_ids, deleted_at=None).only("id", "state", "text_state", "text_reason")
+    texts = {text.file_id: text for text in FileText.objects.filter(file__in=file_ids)}
+    words = {}
+    for file in files:
+        text = texts.get(file.pk) if file.state == FileState.READY else None
+        words[file.pk] = FileWords(
+            text=text.content if text else "",
+            state=TextState(file.text_state),
+            reason=Reason(file.text_reason),
+            is_truncated=bool(text and text.is_truncated),
+        )
+    return words
+
+
+def digests_of(file_ids: Collection[UUID]) -> dict[UUID, str]:
+    """SHA-256 of each file's content, hexadecimal: exports name files by it."""
+    rows = File.objects.filter(pk__in=file_ids).values_list("pk", "blob__sha256")
+    return {pk: bytes(digest).hex() for pk, digest in rows}
+
+
+def room_left(organization_id: UUID) -> int:
+    """Bytes an organization may still bring; a hint for refusing early, the charge itself is exact."""
+    use = StorageUse.objects.filter(organization=organization_id).first()
+    if use is None:
+        return settings.PARLANCE_FILE_QUOTA_BYTES
+    return quota_of(use) - use.used_bytes
+
+
+def quota_of(use: StorageUse) -> int:
+    return settings.PARLANCE_FILE_QUOTA_BYTES if use.quota_bytes is None else use.quota_bytes

@@ -1,0 +1,33 @@
+import pytest
+
+from apps.files.names import content_disposition, display_name
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("report.pdf", "report.pdf"),
+        ("../../etc/passwd", "passwd"),
+        ("..\\..\\windows\\system.ini", "system.ini"),
+        ("%2e%2e%2fetc%2fpasswd", "%2e%2e%2fetc%2fpasswd"),
+        ("/etc/passwd", "passwd"),
+        ("a\x00b\r\nc.txt", "abc.txt"),
+        ("photo\u202egpj.exe", "photogpj.exe"),
+        ("CON.txt", "_CON.txt"),
+        ("lpt1", "_lpt1"),
+        ("..", "file"),
+        ("", "file"),
+        ('a"b<c>.txt', "a_b_c_.txt"),
+        ("x" * 300 + ".txt", "x" * 176 + ".txt"),
+        ("\udcff.txt", "?.txt".replace("?", "_")),
+        ("Größe.md", "Größe.md"),
+    ],
+)
+def test_display_name_is_harmless(given, shown):
+    assert display_name(given) == shown
+
+
+def test_content_disposition_has_both_forms():
+    assert content_disposition('Grö"ße\r\n.txt', is_inline=False) == (
+        "attachment; filename=\"Gro_e__.txt\"; filename*=UTF-8''Gr%C3%B6%22%C3%9Fe%0D%0A.txt"
+    )
