@@ -1,0 +1,142 @@
+// Files of the message being written: chosen, pasted or dropped, uploaded at once, and named in the message when it is sent.
+
+import { clone, fill, icon, slot } from "core/dom";
+import { Problem, request } from "core/http";
+import { bytes, t } from "core/words";
+
+export class Attachments {
+  #list;
+  #url;
+  #project;
+  #limits;
+  #changed;
+  #files = new Map(); // element → {id, name, upload}
+
+  /** `limits`: {files, bytes}; `changed()` after every change. */
+  constructor({ list, url, project, limits, changed }) {
+    this.#list = list;
+    this.#url = url;
+    this.#project = project;
+    this.#limits = limits;
+    this.#changed = changed;
+  }
+
+  get ids() {
+    return [...this.#files.values()].map(({ id }) => id).filter(Boolean);
+  }
+
+  get shown() {
+    return [...this.#files.values()].filter(({ id }) => id).map(({ id, name, note }) => ({ id, name, note }));
+  }
+
+  get areUploading() {
+    return [...this.#files.values()].some(({ upload }) => upload);
+  }
+
+  get isEmpty() {
+    return this.#files.size === 0;
+  }
+
+  /** Files that a draft has kept: already on the server. */
+  restore(kept) {
+    for (const { id, name, note } of kept) {
+      const element = this.#show(name, note);
+      element.dataset.state = "ready";
+      slot(element, "progress").remove();
+      this.#files.set(element, { id, name, note });
+    }
+  }
+
+  add(files) {
+    for (const file of files) this.#addOne(file);
+    this.#changed();
+  }
+
+  remove(element) {
+    const file = this.#files.get(element);
+    file?.upload?.abort();
+    if (file?.id) request(`${this.#url}${file.id}/`, { method: "DELETE" }).catch(() => null); // the server sweeps unused files
+    this.#drop(element);
+  }
+
+  clear() {
+    for (const element of this.#files.keys()) element.remove();
+    this.#files.clear();
+  }
+
+  #addOne(file) {
+    const element = this.#show(file.name, bytes(file.size));
+    if (this.#files.size >= this.#limits.files) return this.#fail(element, t("too_many_files", { count: this.#limits.files }));
+    if (file.size > this.#limits.bytes) return this.#fail(element, t("file_too_big", { limit: bytes(this.#limits.bytes) }));
+    if (file.type.startsWith("image/")) this.#preview(element, file);
+    const entry = { id: null, name: file.name, note: bytes(file.size), upload: null };
+    this.#files.set(element, entry);
+    entry.upload = this.#upload(file, element, entry);
+    return element;
+  }
+
+  /** XMLHttpRequest, because `fetch` does not tell how much has gone. */
+  #upload(file, element, entry) {
+    const upload = new XMLHttpRequest();
+    const form = new FormData();
+    form.append("file", file, file.name);
+    form.append("project", this.#project);
+    upload.open("POST", this.#url);
+    upload.responseType = "json";
+    upload.setRequestHeader("accept", "application/json");
+    upload.setRequestHeader("x-csrftoken", document.querySelector('meta[name="csrf-token"]')?.content ?? "");
+    upload.upload.addEventListener("progress", ({ loaded, total }) => {
+      slot(element, "progress").value = (100 * loaded) / total;
+      fill(element, { note: t("uploading", { done: bytes(loaded), total: bytes(total) }) });
+    });
+    upload.addEventListener("loadend", () => {
+      entry.upload = null;
+      if (upload.status >= 200 && upload.status < 300) this.#ready(element, entry, upload.response);
+      else if (this.#files.has(element)) this.#fail(element, new Problem(upload.status, upload.response ?? {}).message);
+    });
+    upload.send(form);
+    return upload;
+  }
+
+  #ready(element, entry, answer) {
+    entry.id = answer.id;
+    element.dataset.state = "ready";
+    slot(element, "progress")?.remove();
+    fill(element, { note: entry.note });
+    this.#changed();
+  }
+
+  #fail(element, reason) {
+    element.dataset.state = "failed";
+    slot(element, "progress")?.remove();
+    fill(element, { note: reason });
+    element.querySelector(".kind").replaceChildren(icon("file-x"));
+    this.#files.delete(element);
+    this.#changed();
+  }
+
+  #show(name, note) {
+    const element = fill(clone("t-attachment"), { name, note });
+    element.querySelector("button").setAttribute("aria-label", t("remove_file", { name }));
+    this.#list.append(element);
+    return element;
+  }
+
+  #preview(element, file) {
+    const picture = element.querySelector(".thumb");
+    if (!picture) return;
+    picture.src = URL.createObjectURL(file);
+    picture.addEventListener("load", () => {
+      URL.revokeObjectURL(picture.src);
+      picture.hidden = false;
+      element.querySelector(".kind").hidden = true;
+    });
+    picture.addEventListener("error", () => URL.revokeObjectURL(picture.src));
+  }
+
+  #drop(element) {
+    this.#files.delete(element);
+    element.remove();
+    this.#changed();
+  }
+}

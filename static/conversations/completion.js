@@ -1,0 +1,124 @@
+// What may follow `/` at the start, and `@` and `#` anywhere: a list above the composer that the keys of the text field move.
+
+import { clone, icon } from "core/dom";
+import { request } from "core/http";
+import { Listbox } from "core/listbox";
+import { t } from "core/words";
+
+const MOST = 8;
+const KINDS = { agent: "agents_models", model: "agents_models", person: "people", command: "commands" };
+
+export class Completion {
+  #input;
+  #box;
+  #list;
+  #urls;
+  #loaded = new Map();
+  #listbox;
+  #span = null; // what would be replaced: {start, end}
+
+  /** `urls`: {"/": …, "@": …, "#": …}; a sign without an address completes nothing. */
+  constructor({ input, box, list, urls }) {
+    this.#input = input;
+    this.#box = box;
+    this.#list = list;
+    this.#urls = urls;
+    this.#listbox = new Listbox(input, list);
+    list.addEventListener("pointerdown", (event) => event.preventDefault()); // the text field keeps the focus
+    list.addEventListener("click", ({ target }) => this.#take(target.closest('[role="option"]')));
+  }
+
+  get isOpen() {
+    return !this.#box.hidden;
+  }
+
+  async update() {
+    const sought = this.#sought();
+    const items = sought && (await this.#items(sought.sign));
+    if (!items || this.#sought()?.word !== sought.word) return this.close();
+    const matching = items.filter(({ name }) => matches(name, sought.word)).slice(0, MOST);
+    if (!matching.length) return this.close();
+    this.#span = sought;
+    this.#list.replaceChildren(...optionsOf(matching, sought));
+    this.#box.hidden = false;
+    this.#input.setAttribute("aria-expanded", "true");
+    this.#listbox.first();
+    return null;
+  }
+
+  close() {
+    this.#box.hidden = true;
+    this.#span = null;
+    this.#input.removeAttribute("aria-expanded");
+    this.#listbox.activate(null);
+    this.#list.replaceChildren();
+  }
+
+  /** True when the key was for the list. */
+  key(event) {
+    if (!this.isOpen) return false;
+    if (this.#listbox.move(event)) return true;
+    if (event.key === "Escape") this.close();
+    else if ((event.key === "Enter" || event.key === "Tab") && !event.shiftKey && this.#listbox.active) this.#take(this.#listbox.active);
+    else return false;
+    event.preventDefault();
+    return true;
+  }
+
+  #take(option) {
+    if (!option || option.ariaDisabled === "true" || !this.#span) return;
+    const { start, end, sign } = this.#span;
+    this.#input.focus();
+    this.#input.setRangeText(`${sign}${option.dataset.name} `, start, end, "end");
+    this.close();
+    this.#input.dispatchEvent(new Event("input", { bubbles: true }));
+  }
+
+  /** The word at the caret, when it begins with a sign that we complete. */
+  #sought() {
+    const { value, selectionStart: end, selectionEnd } = this.#input;
+    if (end !== selectionEnd) return null;
+    const before = value.slice(0, end);
+    const found = /^(\/)(\S*)$/.exec(before) ?? /(?:^|[\s(])([@#])([^\s@#]{0,40}(?: [^\s@#]{1,40})?)$/.exec(before);
+    if (!found || !this.#urls[found[1]]) return null;
+    return { sign: found[1], word: found[2], start: end - found[2].length - 1, end };
+  }
+
+  async #items(sign) {
+    if (!this.#loaded.has(sign)) {
+      const answer = request(this.#urls[sign]).then((found) => found.results ?? found).catch(() => null);
+      this.#loaded.set(sign, answer);
+      if (!(await answer)) this.#loaded.delete(sign);
+    }
+    return (await this.#loaded.get(sign)) ?? null;
+  }
+}
+
+function optionsOf(items, { sign, word }) {
+  let group = null;
+  return items.flatMap((item) => {
+    const kind = KINDS[item.kind ?? "command"];
+    const isNew = sign !== "/" && kind !== group;
+    group = kind;
+    return isNew ? [Object.assign(clone("t-group"), { textContent: t(kind) }), optionOf(item, sign, word)] : [optionOf(item, sign, word)];
+  });
+}
+
+function optionOf({ name, help, note, icon: picture, allowed = true, reason }, sign, word) {
+  const option = clone("t-option");
+  const label = option.querySelector('[data-slot="label"]');
+  const matched = document.createElement("mark");
+  const at = name.toLocaleLowerCase().indexOf(word.toLocaleLowerCase());
+  const shown = sign === "/" ? "/" : "";
+  matched.textContent = (at === 0 ? shown : "") + name.slice(at, at + word.length);
+  label.append((at === 0 ? "" : shown) + name.slice(0, at), matched, name.slice(at + word.length));
+  option.dataset.name = name;
+  option.querySelector('[data-slot="note"]').textContent = help ?? note ?? "";
+  option.querySelector('[data-slot="aside"]').textContent = allowed ? "" : (reason ?? "");
+  if (picture) option.querySelector('[data-slot="icon"]').replaceChildren(icon(picture));
+  if (!allowed) option.setAttribute("aria-disabled", "true");
+  return option;
+}
+
+const matches = (name, word) => name.toLocaleLowerCase().split(/\s+/).some((part) => part.startsWith(word.toLocaleLowerCase()))
+  || name.toLocaleLowerCase().startsWith(word.toLocaleLowerCase());

@@ -1,0 +1,56 @@
+// The text being written: its draft, its size, and what a sending key is. No element but the text field.
+
+import { debounce } from "core/dom";
+import { read, write } from "core/storage";
+
+const KEEP_MS = 300;
+
+export class Draft {
+  #name;
+  #contentOf;
+  save;
+
+  /** `contentOf()` → {text, files}. Kept per member and conversation, so that it outlives reload, sign-out and lost network. */
+  constructor(name, contentOf) {
+    this.#name = `draft:${name}`;
+    this.#contentOf = contentOf;
+    this.save = debounce(() => this.saveNow(), KEEP_MS);
+    addEventListener("pagehide", this.saveNow);
+    document.addEventListener("visibilitychange", this.saveNow);
+  }
+
+  disconnect() {
+    removeEventListener("pagehide", this.saveNow);
+    document.removeEventListener("visibilitychange", this.saveNow);
+  }
+
+  read() {
+    return read(this.#name, { text: "", files: [] });
+  }
+
+  saveNow = () => {
+    const { text, files } = this.#contentOf();
+    write(this.#name, text || files.length ? { text, files } : null);
+  };
+}
+
+/** `key` is the member's preference: `enter` or `mod-enter`. Shift+Enter is always a line. */
+export function isSendKey(event, key) {
+  if (event.key !== "Enter" || event.isComposing || event.shiftKey || event.altKey) return false;
+  const hasMod = event.ctrlKey || event.metaKey;
+  return key === "mod-enter" ? hasMod : true; // with `enter`, Ctrl+Enter sends as well
+}
+
+/** Grow with the text; CSS says how far. */
+export function fit(input) {
+  if (CSS.supports("field-sizing", "content")) return;
+  input.rows = 1;
+  const line = parseFloat(getComputedStyle(input).lineHeight);
+  input.rows = Math.min(Math.max(Math.round(input.scrollHeight / line), 1), 12);
+}
+
+/** `/name the rest` → {name, arguments}; null when it is not a command. */
+export function commandIn(text) {
+  const found = /^\/([a-z][a-z-]*)(?:\s+([\s\S]*))?$/.exec(text.trim());
+  return found && { name: found[1], arguments: (found[2] ?? "").trim() };
+}

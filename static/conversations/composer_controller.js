@@ -1,0 +1,168 @@
+import { Controller } from "@hotwired/stimulus";
+
+import { Completion } from "conversations/completion";
+import { Draft, commandIn, fit, isSendKey } from "conversations/composer";
+import { Typist } from "conversations/people";
+import { clone, fill } from "core/dom";
+import { alarm } from "core/toast";
+import { number, t } from "core/words";
+
+/** The composer. It asks its host, the page's conversation or start controller, to take what was written. */
+export default class extends Controller {
+  static targets = ["answerer", "completion", "counter", "input", "notice", "options", "send", "stop"];
+  static values = { commandsUrl: String, draftKey: String, limit: Number, mentionsUrl: String, quiet: Number };
+  #answerer = null;
+
+  connect() {
+    if (!this.hasInputTarget) return;
+    this.sendKey = document.body.dataset.sendKey || "enter";
+    this.typist = new Typist((on) => this.host?.typing?.(on));
+    this.completion = new Completion({
+      input: this.inputTarget,
+      box: this.completionTarget,
+      list: this.optionsTarget,
+      urls: { "/": this.commandsUrlValue, "@": this.mentionsUrlValue },
+    });
+    this.draft = new Draft(this.draftKeyValue, () => ({ text: this.inputTarget.value, files: this.files?.shown ?? [] }));
+    queueMicrotask(() => this.#restore()); // the controller of the files may connect after this one
+  }
+
+  disconnect() {
+    this.draft?.disconnect();
+    this.typist?.stop();
+  }
+
+  get host() {
+    const find = (name) => this.application.getControllerForElementAndIdentifier(document.body, name);
+    return find("conversation") ?? find("start");
+  }
+
+  get files() {
+    return this.application.getControllerForElementAndIdentifier(this.element, "files")?.attachments;
+  }
+
+  /** Who shall answer, when the member chose somebody on this page: {model} or {agent}. */
+  get answerer() {
+    return this.#answerer ?? {};
+  }
+
+  get answererName() {
+    return this.hasAnswererTarget ? this.answererTarget.querySelector('[data-slot="label"]').firstChild.textContent.trim() : "";
+  }
+
+  input() {
+    this.changed();
+    this.typist.typed(Boolean(this.inputTarget.value));
+    this.completion.update();
+  }
+
+  key(event) {
+    if (this.completion.key(event)) return;
+    if (isSendKey(event, this.sendKey)) {
+      event.preventDefault();
+      this.send();
+    } else if (event.key === "ArrowUp" && !this.inputTarget.value && !event.altKey) {
+      event.preventDefault();
+      this.host?.editLast?.();
+    }
+  }
+
+  async send(event) {
+    event?.preventDefault();
+    const content = this.inputTarget.value.trim();
+    if (!content && this.files.isEmpty) return;
+    if (this.files.areUploading) return this.complain(t("uploads_pending"));
+    if (content.length > this.limitValue) return this.#offerFile();
+    this.completion.close();
+    this.complain("");
+    const command = this.commandsUrlValue && this.files.isEmpty && commandIn(content);
+    const written = { content, attachments: this.files.ids, ...this.answerer };
+    const isTaken = command ? await this.host.command(command) : await this.host.post(written, this.files.shown);
+    if (isTaken) this.#empty();
+    return null;
+  }
+
+  stop() {
+    this.host.stop?.();
+  }
+
+  setRunning(isRunning) {
+    this.isRunning = isRunning;
+    if (this.hasInputTarget) this.#showButtons();
+  }
+
+  complain(text) {
+    this.noticeTarget.replaceChildren(...(text ? [fill(clone("t-notice"), { text })] : []));
+  }
+
+  command() {
+    this.#insert("/", !this.inputTarget.value);
+  }
+
+  mention() {
+    this.#insert("@", true);
+  }
+
+  longToFile() {
+    const text = this.inputTarget.value;
+    this.inputTarget.value = "";
+    this.files.add([new File([text], t("pasted_file"), { type: "text/plain" })]);
+    this.inputTarget.focus();
+  }
+
+  chosen({ detail: { model, agent, label, note } }) {
+    this.#answerer = agent ? { agent } : { model };
+    const soft = Object.assign(document.createElement("span"), { className: "soft wide", textContent: note ? `· ${note}` : "" });
+    this.answererTarget.querySelector('[data-slot="label"]').replaceChildren(`${label} `, soft);
+    this.inputTarget.focus();
+  }
+
+  changed() {
+    const { length } = this.inputTarget.value;
+    this.counterTarget.hidden = length < this.quietValue;
+    this.counterTarget.textContent = number(length);
+    if (length > this.limitValue) this.#offerFile();
+    else if (this.noticeTarget.querySelector('[data-action*="longToFile"]')) this.complain("");
+    fit(this.inputTarget);
+    this.draft.save();
+    this.#showButtons();
+  }
+
+  #restore() {
+    const { text, files } = this.draft.read();
+    this.inputTarget.value ||= text;
+    this.files.restore(files);
+    this.changed();
+  }
+
+  #insert(sign, isAllowed) {
+    this.inputTarget.focus();
+    const { selectionStart: at, selectionEnd: end, value } = this.inputTarget;
+    const space = at && !/\s$/.test(value.slice(0, at)) ? " " : "";
+    if (isAllowed) this.inputTarget.setRangeText(space + sign, at, end, "end");
+    this.input();
+  }
+
+  #offerFile() {
+    const text = t("over_limit", { count: this.inputTarget.value.length, limit: this.limitValue });
+    if (!this.noticeTarget.firstElementChild) alarm(text);
+    this.noticeTarget.replaceChildren(fill(clone("t-too-long"), { text }));
+  }
+
+  /** Send turns into Stop in place while an answer is written and nothing else is. */
+  #showButtons() {
+    const isStop = Boolean(this.isRunning) && !this.inputTarget.value && this.files.isEmpty;
+    const hadFocus = [this.sendTarget, this.stopTarget].includes(document.activeElement);
+    this.stopTarget.hidden = !isStop;
+    this.sendTarget.hidden = isStop;
+    if (hadFocus) (isStop ? this.stopTarget : this.sendTarget).focus();
+  }
+
+  #empty() {
+    this.inputTarget.value = "";
+    this.files.clear();
+    this.typist.stop();
+    this.changed();
+    this.draft.saveNow();
+  }
+}

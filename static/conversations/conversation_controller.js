@@ -1,0 +1,157 @@
+import { Controller } from "@hotwired/stimulus";
+
+import { Announcer } from "conversations/announcer";
+import { Follow } from "conversations/follow";
+import { listen } from "conversations/keys";
+import { newClientId, outbox } from "conversations/outbox";
+import { People } from "conversations/people";
+import { Session } from "conversations/session";
+import { Thread } from "conversations/thread";
+import { post } from "core/http";
+import { liveSocket } from "live/socket";
+
+/** The page of one conversation: builds its parts and joins them to what stands around the thread. */
+export default class extends Controller {
+  static targets = ["faces", "newWords", "scroller", "thread", "title", "titleInput", "typing"];
+  static values = {
+    api: String, id: String, leaf: String, listUrl: String, messageUrl: String, messagesApi: String, messagesUrl: String,
+    pageUrl: String, position: Number, project: String, topic: String, turnsApi: String, version: Number, writable: Boolean,
+  };
+
+  connect() {
+    const { announce, singleKeys, viewerId } = this.element.dataset;
+    this.follow = new Follow({ scroller: this.scrollerTarget, thread: this.threadTarget, chip: this.newWordsTarget });
+    this.thread = new Thread({
+      element: this.threadTarget,
+      scroller: this.scrollerTarget,
+      urls: { messages: this.messagesUrlValue, message: this.messageUrlValue },
+      follow: this.follow,
+    });
+    this.session = new Session({
+      id: this.idValue,
+      topic: this.topicValue,
+      position: this.positionValue,
+      urls: { turns: this.turnsApiValue },
+      parts: {
+        thread: this.thread,
+        follow: this.follow,
+        people: new People({ faces: this.facesTarget, typing: this.typingTarget, viewer: viewerId }),
+        announcer: new Announcer({ isOn: announce !== "off" }),
+      },
+      tell: {
+        changed: () => this.composer?.setRunning(Boolean(this.session.running)),
+        conversation: (data) => this.changed(data),
+        error: ({ detail }) => this.failed(new Error(detail)),
+      },
+      answerer: () => this.composer?.answererName ?? "",
+    });
+    this.stopListening = listen({
+      root: this.element,
+      articles: () => this.thread.articles,
+      hasSingleKeys: singleKeys !== "off",
+      does: {
+        canStop: () => Boolean(this.session.running),
+        stop: () => this.stop(),
+        editLast: () => this.editLast(),
+        controllerOf: (article) => this.controllerOf(article),
+      },
+    });
+    this.follow.toEnd();
+    this.session.start();
+    this.#showLinked();
+  }
+
+  disconnect() {
+    this.stopListening();
+    this.session.stop();
+    this.thread.disconnect();
+    this.follow.disconnect();
+  }
+
+  get composer() {
+    const dock = this.element.querySelector('[data-controller~="composer"]');
+    return dock && this.application.getControllerForElementAndIdentifier(dock, "composer");
+  }
+
+  controllerOf(article) {
+    return this.application.getControllerForElementAndIdentifier(article, "message");
+  }
+
+  failed(error) {
+    this.composer?.complain(error.message);
+  }
+
+  /** Show the message at once; it is on its way, whatever the network does. */
+  async post(written, files) {
+    if (!this.thread.isAtPathEnd) await this.toEnd();
+    const item = { url: `${this.apiValue}messages/`, conversation: this.idValue, files, body: { client_id: newClientId(), ...written } };
+    this.session.showUnsent(item);
+    outbox().add(item);
+    return true;
+  }
+
+  /** Run `/name arguments`; what it answers is for this member alone. */
+  async command({ name, arguments: words }) {
+    try {
+      const { notice, data } = await post(`${this.apiValue}commands/`, { name, arguments: words });
+      if (notice) this.session.note(notice);
+      if (data?.download) location.assign(data.download);
+      else if (data?.open) location.assign(data.open);
+      return true;
+    } catch (error) {
+      this.failed(error);
+      return false;
+    }
+  }
+
+  typing(on) {
+    liveSocket().typing(this.topicValue, on);
+  }
+
+  stop() {
+    this.session.stopAnswer().catch((error) => this.failed(error));
+  }
+
+  editLast() {
+    const mine = this.thread.articles.filter(({ dataset }) => "mine" in dataset && dataset.can?.includes("edit")).at(-1);
+    if (mine) this.controllerOf(mine)?.edit();
+  }
+
+  async toEnd() {
+    if (!this.thread.isAtPathEnd) await this.session.reload().catch((error) => this.failed(error));
+    this.follow.toEnd();
+  }
+
+  older() {
+    this.thread.older().catch((error) => this.failed(error));
+  }
+
+  dismissNote({ target }) {
+    target.closest(".notice").remove();
+  }
+
+  /** The conversation itself has changed, here or elsewhere. */
+  changed({ title, version }) {
+    if (title && title !== this.titleTarget.textContent) {
+      document.title = document.title.replace(this.titleTarget.textContent, title);
+      this.titleTarget.textContent = title;
+      if (this.hasTitleInputTarget) this.titleInputTarget.value = title;
+    }
+    if (version) this.versionValue = version;
+    window.dispatchEvent(new CustomEvent("talks:changed"));
+  }
+
+  /** An address such as `#m-<id>` or `?message=<number>` leads to its message, wherever it is. */
+  async #showLinked() {
+    const number = Number(new URLSearchParams(location.search).get("message"));
+    const selector = location.hash.startsWith("#m-") ? location.hash.replace("#", "#") : `[data-number="${number}"]`;
+    if (!number && !location.hash.startsWith("#m-")) return;
+    if (number) await this.thread.show(number).catch(() => null);
+    const article = this.threadTarget.querySelector(selector);
+    if (!article) return;
+    this.follow.isAtEnd = false;
+    article.scrollIntoView({ block: "center" });
+    article.dataset.highlighted = "";
+    article.focus({ preventScroll: true });
+  }
+}

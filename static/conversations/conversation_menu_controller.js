@@ -1,0 +1,79 @@
+import { Controller } from "@hotwired/stimulus";
+
+import { Actions } from "conversations/actions";
+
+/** Menus and dialogs of the conversation page: of the conversation, and the one that all messages share. */
+export default class extends Controller {
+  static targets = ["menu", "messageMenu"];
+
+  connect() {
+    addEventListener("menu:chosen", this.#chosen);
+    this.messageMenuTarget.addEventListener("beforetoggle", this.#fit);
+    const page = this.conversation;
+    this.actions = new Actions({
+      page: { id: page.idValue, api: page.apiValue, pageUrl: page.pageUrlValue, listUrl: page.listUrlValue, version: () => page.versionValue },
+      changed: (conversation) => page.changed(conversation),
+      failed: (error) => page.failed(error),
+    });
+  }
+
+  disconnect() {
+    removeEventListener("menu:chosen", this.#chosen);
+    this.messageMenuTarget.removeEventListener("beforetoggle", this.#fit);
+  }
+
+  get conversation() {
+    return this.application.getControllerForElementAndIdentifier(this.element, "conversation");
+  }
+
+  rename(event) {
+    this.#close(event);
+    this.actions.rename(event.target.elements.title.value.trim());
+  }
+
+  tag(event) {
+    this.#close(event);
+    this.actions.tag(event.target.elements.tags.value);
+  }
+
+  delete() {
+    this.actions.delete();
+  }
+
+  async unarchive() {
+    if (await this.actions.archive(false)) location.reload();
+  }
+
+  #close(event) {
+    event.preventDefault();
+    event.target.closest("dialog").close();
+  }
+
+  #chosen = async ({ target, detail }) => {
+    if (target === this.messageMenuTarget) return this.conversation.controllerOf(this.#article)?.chosen(detail.do);
+    if (target !== this.menuTarget) return null;
+    if (detail.do === "fork") return this.actions.fork();
+    if (detail.do === "pin") return this.#pin(detail.item);
+    if (await this.actions.archive(detail.do === "archive")) location.reload();
+    return null;
+  };
+
+  async #pin(item) {
+    const isPinned = item.dataset.pinned !== "true";
+    const word = await this.actions.pin(isPinned);
+    if (!word) return;
+    item.dataset.pinned = String(isPinned);
+    item.querySelector(".grow").textContent = word;
+  }
+
+  /** The message whose menu is open. */
+  get #article() {
+    return document.getElementById(this.messageMenuTarget.dataset.for ?? "");
+  }
+
+  #fit = ({ newState }) => {
+    if (newState !== "open") return;
+    const can = this.#article?.dataset.can?.split(" ") ?? [];
+    for (const item of this.messageMenuTarget.querySelectorAll("[data-needs]")) item.hidden = !can.includes(item.dataset.needs);
+  };
+}

@@ -1,0 +1,90 @@
+// Find in this conversation: the server knows in which messages, the page marks the words and brings the messages up.
+
+import { request } from "core/http";
+import { number, t } from "core/words";
+
+const MOST_MARKS = 500;
+
+export class Finding {
+  #thread;
+  #scroller;
+  #url;
+  #hits = []; // {id, number}, oldest first
+  #at = -1;
+  #words = [];
+  #request = null;
+
+  constructor({ thread, scroller, url }) {
+    this.#thread = thread;
+    this.#scroller = scroller;
+    this.#url = url;
+  }
+
+  /** Answers the words for the counter. */
+  async search(query) {
+    this.#request?.abort();
+    this.#request = new AbortController();
+    this.#words = query.trim().split(/\s+/).filter(Boolean);
+    this.#hits = [];
+    this.#at = -1;
+    if (!this.#words.length) return this.clear();
+    const answer = await request(`${this.#url}&${new URLSearchParams({ q: query.trim(), limit: 100 })}`, this.#request);
+    this.#hits = answer.results
+      .map(({ message, id, position, number: at }) => ({ id: message?.id ?? message ?? id, number: position ?? at }))
+      .sort((one, other) => one.number - other.number);
+    this.#at = this.#hits.length; // the newest is the first one shown
+    return this.step(-1);
+  }
+
+  async step(by) {
+    if (!this.#hits.length) {
+      this.#mark();
+      return this.#words.length ? t("no_matches") : "";
+    }
+    this.#at = (this.#at + by + this.#hits.length) % this.#hits.length;
+    const hit = this.#hits[this.#at];
+    await this.#thread.show(hit.number);
+    this.#mark(this.#thread.find(hit.id));
+    return t("match_of", { index: number(this.#at + 1), count: number(this.#hits.length) });
+  }
+
+  clear() {
+    this.#words = [];
+    CSS.highlights?.delete("found");
+    CSS.highlights?.delete("found-current");
+    return "";
+  }
+
+  /** Marks lie over the text instead of in it: the thread's elements stay as they are. */
+  #mark(current = null) {
+    const all = [];
+    for (const body of this.#scroller.querySelectorAll(".message .prose")) {
+      all.push(...rangesOf(body, this.#words));
+      if (all.length > MOST_MARKS) break;
+    }
+    const here = all.filter((range) => current?.contains(range.startContainer));
+    CSS.highlights?.set("found", new Highlight(...all));
+    CSS.highlights?.set("found-current", new Highlight(...here));
+    const target = here[0]?.startContainer.parentElement ?? current;
+    target?.scrollIntoView({ block: "center" });
+  }
+}
+
+function rangesOf(root, words) {
+  const ranges = [];
+  const sought = words.map((word) => word.toLocaleLowerCase());
+  const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.data.toLocaleLowerCase();
+    if (text.length !== walker.currentNode.length) continue; // a letter that changes length with its case
+    for (const word of sought) {
+      for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) {
+        const range = new Range();
+        range.setStart(walker.currentNode, at);
+        range.setEnd(walker.currentNode, at + word.length);
+        ranges.push(range);
+      }
+    }
+  }
+  return ranges;
+}

@@ -1,0 +1,157 @@
+import { Controller } from "@hotwired/stimulus";
+
+import { closeEditor, openEditor } from "conversations/editor";
+import { newClientId, outbox } from "conversations/outbox";
+import { slot } from "core/dom";
+import { post, request } from "core/http";
+import { announce, toast } from "core/toast";
+import { t } from "core/words";
+
+/** What one does with one message. Words of a message are read again from the server when they are copied or edited. */
+export default class extends Controller {
+  get id() {
+    return this.element.dataset.message;
+  }
+
+  get page() {
+    return this.application.getControllerForElementAndIdentifier(document.body, "conversation");
+  }
+
+  get url() {
+    return `${this.page.messagesApiValue}${this.id}/`;
+  }
+
+  chosen(what) {
+    ({ copy: () => this.copy(), "copy-link": () => this.copyLink(), edit: () => this.edit(), retry: () => this.retry(), fork: () => this.fork(), delete: () => this.delete() })[what]?.();
+  }
+
+  more() {
+    document.getElementById("message-menu").dataset.for = this.element.id;
+  }
+
+  copy() {
+    return this.#try(async () => {
+      const { content } = await request(this.url);
+      await this.#copyText(content);
+    });
+  }
+
+  copyLink() {
+    return this.#copyText(`${location.origin}${location.pathname}#${this.element.id}`, "link_copied");
+  }
+
+  retry() {
+    return this.#try(async () => {
+      const accepted = await post(`${this.url}regenerate/`, { client_id: newClientId(), ...this.page.composer?.answerer });
+      await this.page.session.reload();
+      this.page.session.accepted(accepted);
+    });
+  }
+
+  continue() {
+    return this.#try(async () => {
+      const accepted = await post(`${this.page.apiValue}turns/`, { client_id: newClientId(), message: this.id });
+      await this.page.thread.refresh(this.id);
+      this.page.session.accepted(accepted);
+    });
+  }
+
+  stop() {
+    this.page.stop();
+  }
+
+  edit() {
+    return this.#try(async () => {
+      const { content } = await request(this.url);
+      openEditor(this.element, content);
+    });
+  }
+
+  saveEdit(event) {
+    event.preventDefault();
+    const content = slot(event.target, "input").value.trim();
+    if (!content) return null;
+    return this.#try(async () => {
+      const accepted = await post(`${this.url}edit/`, { client_id: newClientId(), content, ...this.page.composer?.answerer });
+      await this.page.session.reload();
+      this.page.session.accepted(accepted);
+      this.page.follow.toEnd();
+      document.getElementById("draft")?.focus();
+    });
+  }
+
+  cancelEdit() {
+    closeEditor(this.element);
+  }
+
+  editKey(event) {
+    const isSend = event.key === "Enter" && (event.ctrlKey || event.metaKey);
+    if (event.isComposing || (event.key !== "Escape" && !isSend)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (isSend) event.target.form.requestSubmit();
+    else this.cancelEdit();
+  }
+
+  sibling({ currentTarget: button }) {
+    const name = button.getAttribute("aria-label");
+    return this.#try(async () => {
+      await this.page.session.choose(button.dataset.leaf);
+      document.querySelector(`[data-leaf][aria-label="${CSS.escape(name)}"]:not([disabled])`)?.focus();
+    });
+  }
+
+  delete() {
+    return this.#try(async () => {
+      await request(this.url, { method: "DELETE" });
+      await this.page.thread.refresh(this.id);
+      toast(t("message_deleted"), { label: t("undo"), run: () => this.#restore(this.page, this.url, this.id) });
+    });
+  }
+
+  restore() {
+    return this.#restore(this.page, this.url, this.id);
+  }
+
+  fork() {
+    this.application.getControllerForElementAndIdentifier(document.body, "conversation-menu").actions.fork(this.id);
+  }
+
+  discard() {
+    outbox().discard(this.element.dataset.client);
+    this.element.remove();
+  }
+
+  resend() {
+    outbox().retry(this.element.dataset.client);
+    this.element.querySelector(".notice")?.remove();
+    this.element.dataset.state = "sending";
+    slot(this.element, "meta").hidden = false;
+  }
+
+  /** Apart from `this`: the article that was deleted is another element by now. */
+  #restore(page, url, id) {
+    return this.#try(async () => {
+      await post(`${url}restore/`);
+      await page.thread.refresh(id);
+    });
+  }
+
+  async #copyText(text, word = "copied") {
+    try {
+      await navigator.clipboard.writeText(text);
+      announce(t(word));
+      if (word !== "copied") toast(t(word));
+    } catch {
+      this.page.failed(new Error(t("copy_failed")));
+    }
+  }
+
+  async #try(action) {
+    try {
+      await action();
+    } catch (error) {
+      this.page.failed(error);
+    }
+  }
+}

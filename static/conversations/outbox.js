@@ -1,0 +1,124 @@
+// Messages on their way. Each is written down before it is sent and struck out when the server has it; it names itself with
+// a `client_id`, so sending it twice (a lost answer, two tabs, a reload) makes one message. Order within a member is kept.
+
+import { Problem, Unreachable, post } from "core/http";
+import { read, watch, write } from "core/storage";
+import { liveSocket } from "live/socket";
+
+const NAME = "outbox";
+const FIRST_WAIT_MS = 1000;
+const LONGEST_WAIT_MS = 30_000;
+
+class Outbox extends EventTarget {
+  #isSending = false;
+  #again = false;
+  #timer = null;
+  #wait = FIRST_WAIT_MS;
+
+  constructor() {
+    super();
+    addEventListener("online", () => this.send());
+    liveSocket().addEventListener("state", ({ detail }) => detail.state === "open" && this.send());
+    watch(NAME, () => this.dispatchEvent(new Event("change")));
+  }
+
+  /** All that waits, oldest first: {url, conversation, body: {client_id, content, …}, writtenAt, refusal?}. */
+  items(conversation = null) {
+    return read(NAME, []).filter((item) => conversation === null || item.conversation === conversation);
+  }
+
+  has(clientId) {
+    return this.items().some((item) => item.body.client_id === clientId);
+  }
+
+  add(item) {
+    write(NAME, [...this.items(), { ...item, writtenAt: Date.now() }]);
+    return this.send();
+  }
+
+  discard(clientId) {
+    write(NAME, this.items().filter((item) => item.body.client_id !== clientId));
+    this.dispatchEvent(new Event("change"));
+  }
+
+  /** Try a refused one again, for instance after the limit has passed. */
+  retry(clientId) {
+    write(NAME, this.items().map((item) => (item.body.client_id === clientId ? { ...item, refusal: undefined } : item)));
+    return this.send();
+  }
+
+  async send() {
+    this.#again = true;
+    if (this.#isSending) return;
+    this.#isSending = true;
+    clearTimeout(this.#timer);
+    try {
+      while (this.#again) {
+        this.#again = false;
+        await locked(() => this.#sendAll());
+      }
+    } finally {
+      this.#isSending = false;
+    }
+  }
+
+  async #sendAll() {
+    let item;
+    while ((item = this.items().find(({ refusal }) => !refusal))) {
+      const clientId = item.body.client_id;
+      try {
+        const answer = await post(item.url, item.body);
+        this.#wait = FIRST_WAIT_MS;
+        this.#strike(clientId);
+        this.#tell("sent", { item, answer });
+        window.dispatchEvent(new CustomEvent("outbox:sent"));
+      } catch (error) {
+        if (error instanceof Unreachable || (error instanceof Problem && (error.isPassing || error.status === 401))) {
+          this.#tell("unsent", { item, error });
+          this.#later(error);
+          return;
+        }
+        this.#refuse(clientId, error);
+        this.#tell("refused", { item, error });
+      }
+    }
+  }
+
+  #later({ retryAfter }) {
+    this.#timer = setTimeout(() => this.send(), retryAfter ? retryAfter * 1000 : this.#wait * (0.5 + Math.random()));
+    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
+  }
+
+  #strike(clientId) {
+    write(NAME, this.items().filter((item) => item.body.client_id !== clientId));
+  }
+
+  #refuse(clientId, error) {
+    write(NAME, this.items().map((item) => (item.body.client_id === clientId ? { ...item, refusal: error.message } : item)));
+  }
+
+  #tell(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+}
+
+/** One tab at a time: `client_id` would keep two from doing harm, but not from spending two requests. */
+const locked = (action) => (navigator.locks ? navigator.locks.request(`parlance:${document.body.dataset.viewerId}:outbox`, action) : action());
+
+/** Time-ordered like the server's own ids (UUID version 7). */
+export function newClientId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  let time = Date.now();
+  for (let at = 5; at >= 0; at -= 1, time = Math.floor(time / 256)) bytes[at] = time % 256;
+  bytes[6] = (bytes[6] & 0x0f) | 0x70;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, "$1-$2-$3-$4-");
+}
+
+let shared = null;
+
+export function outbox() {
+  shared ??= new Outbox();
+  return shared;
+}

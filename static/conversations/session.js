@@ -1,0 +1,246 @@
+// One open conversation: frames go into the store, and what they changed onto the page.
+
+import { Answers } from "conversations/answers";
+import { countWords } from "conversations/announcer";
+import { outbox } from "conversations/outbox";
+import {
+  APPLIED, GAP, applyDelta, applyEvent, applySnapshot, applyStatus, createState, isFinal, positionsOf, runningTurnOf, runningTurns,
+  spokenParts, textOf,
+} from "conversations/store";
+import { clone, debounce, fill, slot } from "core/dom";
+import { request } from "core/http";
+import { render } from "core/markup";
+import { clock, t } from "core/words";
+import { liveSocket } from "live/socket";
+
+const RELOAD_MS = 150;
+const OPEN = ["queued", "thinking", "streaming", "waiting"];
+
+export class Session {
+  state = createState();
+  #reload = debounce(() => this.reload().catch(() => null), RELOAD_MS);
+  #outboxEvents = new AbortController();
+
+  /** `parts`: {thread, follow, people, announcer}; `urls`: {turns}; `tell`: {changed(), conversation(data), error(frame)}. */
+  constructor({ id, topic, position, parts, urls, tell, answerer }) {
+    Object.assign(this, { id, topic, urls, tell, answerer, ...parts });
+    this.state.position = position;
+    this.answers = new Answers({ spokenParts: (message) => spokenParts(this.state, message), onGrown: () => this.follow.grown() });
+  }
+
+  start() {
+    this.#readPath();
+    for (const article of this.thread.articles.filter(({ dataset }) => OPEN.includes(dataset.state) && dataset.turn)) this.#adopt(article);
+    for (const name of ["sent", "unsent", "refused"]) outbox().addEventListener(name, this.#onOutbox, { signal: this.#outboxEvents.signal });
+    for (const item of outbox().items(this.id)) this.showUnsent(item);
+    liveSocket().subscribe(this.topic, {
+      position: () => ({ after: this.state.position, turns: positionsOf(this.state) }),
+      onFrame: (frame) => this.#onFrame(frame),
+    });
+    outbox().send();
+    this.tell.changed();
+  }
+
+  stop() {
+    this.#outboxEvents.abort();
+    liveSocket().unsubscribe(this.topic);
+  }
+
+  /** The turn that Stop would stop: the newest one whose answer is on the page. */
+  get running() {
+    return runningTurns(this.state).filter(({ message }) => message && this.thread.find(message)).at(-1) ?? null;
+  }
+
+  async stopAnswer() {
+    const turn = this.running;
+    if (!turn) return;
+    fill(this.thread.find(turn.message), { status: t("stopping") });
+    await request(`${this.urls.turns}${turn.id}/stop/`, { method: "POST", body: {} });
+  }
+
+  async reload(leaf = null) {
+    await this.thread.reload(leaf);
+    this.#readPath();
+    for (const article of this.thread.articles.filter(({ dataset }) => OPEN.includes(dataset.state) && dataset.turn)) this.#adopt(article);
+    this.tell.changed();
+  }
+
+  /** A message of this member that the server does not have yet. */
+  showUnsent({ body, files = [], refusal }) {
+    if (this.thread.findByClient(body.client_id)) return;
+    const article = fill(clone("t-person"), { time: clock() });
+    article.dataset.client = body.client_id;
+    article.setAttribute("aria-label", `${slot(article, "name").textContent}, ${clock()}`);
+    slot(article, "text").append(render(body.content));
+    for (const file of files) slot(article, "files").append(fill(clone("t-part-file"), { name: file.name, note: file.note }));
+    slot(article, "files").hidden = !files.length;
+    this.thread.append(article);
+    this.follow.toEnd();
+    if (refusal) this.#mark(article, "t-refused", refusal);
+    else if (navigator.onLine === false) this.#mark(article, "t-unsent");
+  }
+
+  /** Words for this member alone, such as the answer of a command. */
+  note(text) {
+    const note = clone("t-answer-only");
+    slot(note, "text").append(render(text));
+    this.thread.append(note);
+    this.follow.toEnd();
+  }
+
+  /** Show the branch that ends in `leaf`. The server remembers it for this member. */
+  async choose(leaf) {
+    await this.reload(leaf);
+  }
+
+  /** The server has taken a message or a wish for an answer: {message?, turn?}. */
+  accepted({ message, turn }, clientId = null) {
+    const article = clientId && this.thread.findByClient(clientId);
+    if (article && message) {
+      article.id = `m-${message.id}`;
+      Object.assign(article.dataset, { message: message.id, number: message.position, state: "completed" });
+      article.querySelectorAll(".notice").forEach((notice) => notice.remove());
+      slot(article, "meta").hidden = true;
+      this.thread.refresh(message.id).catch(() => null);
+    }
+    if (turn) this.#expect(turn);
+  }
+
+  #expect(turn) {
+    const message = turn.message?.id ?? turn.message;
+    applyStatus(this.state, { turn: turn.id, state: turn.status, message });
+    if (!this.thread.find(message) && this.thread.isAtPathEnd) {
+      this.thread.append(Answers.article({ message, turn: turn.id, name: this.answerer() }));
+    }
+    this.#spoke(turn.id);
+    this.tell.changed();
+  }
+
+  /** Follow an answer that the page shows unfinished: its stream is replayed from the start over what the row had. */
+  #adopt(article) {
+    const { turn, message, state } = article.dataset;
+    applyStatus(this.state, { turn, message, state: state === "queued" || state === "waiting" ? state : "running" });
+    this.answers.take(article);
+  }
+
+  #readPath() {
+    this.state.path = this.thread.articles.map(({ dataset }) => dataset.message).filter(Boolean);
+    this.state.isPathStale = false;
+  }
+
+  #onFrame(frame) {
+    switch (frame.type) {
+      case "delta": return this.#onDelta(frame);
+      case "status": return this.#onStatus(frame);
+      case "event": return this.#onEvent(frame);
+      case "snapshot": return this.#onSnapshot(frame);
+      case "presence": return this.people.presence(frame);
+      case "typing": return this.people.typing(frame);
+      case "error": return this.tell.error(frame);
+      default: return null;
+    }
+  }
+
+  #onSnapshot(frame) {
+    const seen = this.state.position;
+    const { path } = this.state;
+    if (applySnapshot(this.state, frame) !== APPLIED) return;
+    if (frame.data?.conversation) this.tell.conversation(frame.data.conversation);
+    // The page was rendered at `seen`: nothing to do when nothing has happened since.
+    if (seen === frame.topic_position) this.state.path = path;
+    else this.#reload();
+    this.tell.changed();
+  }
+
+  #onEvent(frame) {
+    const result = applyEvent(this.state, frame);
+    if (result === GAP) return "gap";
+    if (result !== APPLIED) return null;
+    const { message, turn, conversation } = frame.data ?? {};
+    if (conversation) this.tell.conversation(conversation);
+    if (message) this.#messageChanged(message);
+    if (turn) this.#turnChanged(this.state.turns.get(turn.id));
+    this.tell.changed();
+    return null;
+  }
+
+  #messageChanged(message) {
+    if (this.state.isPathStale) return this.#reload();
+    if (runningTurnOf(this.state, message.id) && this.thread.find(message.id)) return null;
+    const isKnown = this.thread.find(message.id) || (message.client_id && this.thread.findByClient(message.client_id));
+    if (!isKnown && !this.thread.isAtPathEnd) return null;
+    if (!isKnown) window.dispatchEvent(new CustomEvent("conversation:arrived"));
+    return this.thread.refresh(message.id).catch(() => null);
+  }
+
+  #turnChanged(turn) {
+    if (isFinal(turn.state)) return this.#ended(turn);
+    const article = turn.message && this.thread.find(turn.message);
+    if (!article) return null;
+    if (!OPEN.includes(article.dataset.state)) this.thread.refresh(turn.message).catch(() => null); // it was finished, and goes on
+    return this.answers.status(article, turn);
+  }
+
+  #onStatus(frame) {
+    if (applyStatus(this.state, frame) !== APPLIED) return;
+    this.#turnChanged(this.state.turns.get(frame.turn));
+    this.tell.changed();
+  }
+
+  #onDelta(frame) {
+    const isFirst = !this.state.turns.get(frame.turn)?.seq;
+    const result = applyDelta(this.state, frame);
+    if (result === GAP) return "gap";
+    if (result === APPLIED) this.#spoke(frame.turn);
+    if (isFirst) this.tell.changed();
+    return null;
+  }
+
+  #spoke(turnId) {
+    const turn = this.state.turns.get(turnId);
+    const article = turn.message && this.thread.find(turn.message);
+    if (!article) return;
+    this.announcer.began(turnId, slot(article, "name")?.textContent ?? article.querySelector(".who b").textContent);
+    this.answers.status(article, turn);
+    if (!turn.seq) return;
+    this.answers.changed(article);
+    this.announcer.grew(turnId, textOf(this.state, turn.message));
+  }
+
+  async #ended(turn) {
+    if (!turn.message) return;
+    const text = textOf(this.state, turn.message);
+    const article = this.thread.find(turn.message);
+    article?.removeAttribute("aria-busy");
+    await this.#refreshSurely(turn.message);
+    this.answers.drop(turn.message);
+    const words = Number(this.thread.find(turn.message)?.dataset.words) || countWords(text);
+    this.announcer.ended(turn.id, turn.state, words);
+  }
+
+  /** The final HTML of an answer must come, however long the network is away. */
+  async #refreshSurely(message, wait = 1000) {
+    try {
+      await this.thread.refresh(message);
+    } catch {
+      await new Promise((resolve) => { setTimeout(resolve, wait); });
+      if (this.thread.find(message)) await this.#refreshSurely(message, Math.min(wait * 2, 30_000));
+    }
+  }
+
+  #onOutbox = ({ type, detail: { item, answer, error } }) => {
+    if (item.conversation !== this.id) return;
+    const article = this.thread.findByClient(item.body.client_id);
+    if (type === "sent") this.accepted(answer, item.body.client_id);
+    else if (article) this.#mark(article, type === "unsent" ? "t-unsent" : "t-refused", type === "refused" || error.status ? error.message : null);
+  };
+
+  #mark(article, template, text = null) {
+    article.dataset.state = "unsent";
+    slot(article, "meta").hidden = true;
+    article.querySelectorAll(".notice").forEach((notice) => notice.remove());
+    const notice = clone(template);
+    if (text) fill(notice, { text });
+    article.querySelector(".body").append(notice);
+  }
+}

@@ -1,0 +1,197 @@
+// The list of messages on the page: a window on the member's path. Finished messages are the server's HTML; the window grows
+// at its edges and is cut at the far one, so that five thousand messages cost as much as two hundred.
+
+import { decorate } from "core/code";
+import { fetchElements } from "core/http";
+
+const PAGE = 50;
+const LONGEST = 200;
+const NO_ID = "00000000-0000-0000-0000-000000000000";
+const LOCAL = "sending unsent queued thinking streaming waiting".split(" ");
+
+export class Thread {
+  #element;
+  #urls;
+  #follow;
+  #loading = null;
+  #refreshing = new Map();
+  #edges;
+  isAtPathEnd = true; // false: messages after the last one shown exist and are not on the page
+
+  /** `urls`: {messages, message}, addresses of fragments. */
+  constructor({ element, scroller, urls, follow }) {
+    this.#element = element;
+    this.#urls = urls;
+    this.#follow = follow;
+    this.#edges = new IntersectionObserver((entries) => this.#reached(entries), { root: scroller, rootMargin: "800px" });
+    this.#watchEdges();
+    decorate(element);
+  }
+
+  disconnect() {
+    this.#edges.disconnect();
+  }
+
+  get articles() {
+    return [...this.#element.querySelectorAll("[data-message], [data-client]")];
+  }
+
+  get lastNumber() {
+    return Math.max(0, ...this.#numbers);
+  }
+
+  get #numbers() {
+    return [...this.#element.querySelectorAll("[data-number]")].map((article) => Number(article.dataset.number));
+  }
+
+  find(id) {
+    return this.#element.querySelector(`#m-${CSS.escape(id)}`);
+  }
+
+  findByClient(clientId) {
+    return this.#element.querySelector(`[data-client="${CSS.escape(clientId)}"]`);
+  }
+
+  append(article) {
+    this.#element.append(article);
+    this.#follow.grown();
+  }
+
+  /** Take the server's HTML of one message; several wishes while one is on its way make one more fetch. */
+  async refresh(id) {
+    if (this.#refreshing.has(id)) {
+      this.#refreshing.set(id, true);
+      return;
+    }
+    this.#refreshing.set(id, false);
+    try {
+      const [fresh] = (await fetchElements(this.#urls.message.replace(NO_ID, id))) ?? [];
+      if (fresh) this.#put(fresh);
+    } finally {
+      const wasAskedAgain = this.#refreshing.get(id);
+      this.#refreshing.delete(id);
+      if (wasAskedAgain) await this.refresh(id);
+    }
+  }
+
+  /** The end of the path anew: after a switch of branches, or when more was missed than events could tell. */
+  async reload(leaf = null) {
+    const fresh = await this.#fetch(leaf ? { leaf } : {});
+    const shown = new Map(this.articles.map((article) => [article.dataset.message, article]));
+    const unsent = this.articles.filter((article) => !article.dataset.message);
+    const change = () => {
+      this.#element.replaceChildren(...fresh.map((element) => this.#writtenOrNew(shown.get(element.dataset.message), element)), ...unsent);
+      this.isAtPathEnd = true;
+      this.#watchEdges();
+    };
+    const place = this.#follow.isAtEnd ? null : this.#follow.firstVisible(this.articles)?.id;
+    this.#follow.keepPlace(() => place && document.getElementById(place), change);
+    this.#follow.grown();
+  }
+
+  async older() {
+    const edge = this.#element.querySelector(":scope > .older:not([hidden])");
+    if (!edge) return;
+    await this.#once(async () => {
+      const fresh = await this.#fetch({ before: edge.dataset.before, limit: PAGE });
+      this.#follow.keepPlace(here(this.articles[0]), () => {
+        edge.replaceWith(...fresh);
+        this.#cut("end");
+        this.#watchEdges();
+      });
+    });
+  }
+
+  async newer() {
+    await this.#once(async () => {
+      const fresh = (await this.#fetch({ after: this.lastNumber, limit: PAGE })).filter((element) => element.dataset.number);
+      this.isAtPathEnd = fresh.length < PAGE;
+      this.#follow.keepPlace(here(this.articles.at(-1)), () => {
+        for (const article of fresh) if (!this.find(article.dataset.message)) this.#insert(article);
+        this.#cut("start");
+        this.#watchEdges();
+      });
+    });
+    if (this.isAtPathEnd) this.#follow.grown();
+  }
+
+  /** Bring message `number` onto the page, with what stands around it. */
+  async show(number) {
+    if (this.#numbers.includes(number)) return;
+    const fresh = await this.#fetch({ before: number + PAGE / 2, limit: PAGE });
+    const local = this.articles.filter((article) => !article.dataset.message);
+    this.#element.replaceChildren(...fresh, ...local);
+    this.isAtPathEnd = false;
+    this.#follow.isAtEnd = false;
+    this.#watchEdges();
+  }
+
+  async #once(action) {
+    if (this.#loading) return this.#loading;
+    this.#loading = action().finally(() => { this.#loading = null; });
+    return this.#loading;
+  }
+
+  async #fetch(query) {
+    const fresh = (await fetchElements(`${this.#urls.messages}?${new URLSearchParams(query)}`)) ?? [];
+    for (const element of fresh) decorate(element);
+    return fresh;
+  }
+
+  #put(fresh) {
+    decorate(fresh);
+    const shown = this.find(fresh.dataset.message) ?? (fresh.dataset.client && this.findByClient(fresh.dataset.client));
+    if (!shown) return this.isAtPathEnd ? this.#insert(fresh) : null;
+    const hadFocus = shown.contains(document.activeElement);
+    shown.replaceWith(fresh);
+    if (hadFocus) fresh.focus({ preventScroll: true });
+    this.#follow.grown();
+    return fresh;
+  }
+
+  #insert(article) {
+    const number = Number(article.dataset.number);
+    const next = this.articles.find((other) => Number(other.dataset.number ?? Infinity) > number);
+    if (next) next.before(article);
+    else this.#element.append(article);
+  }
+
+  /** An answer that is being written knows more on the page than in the row. */
+  #writtenOrNew(shown, fresh) {
+    return shown && LOCAL.includes(shown.dataset.state) && LOCAL.includes(fresh.dataset.state) ? shown : fresh;
+  }
+
+  #cut(side) {
+    const articles = this.articles.filter((article) => article.dataset.number && !LOCAL.includes(article.dataset.state));
+    const excess = this.articles.length - LONGEST;
+    if (excess <= 0) return;
+    if (side === "end") {
+      for (const article of articles.slice(-excess)) article.remove();
+      this.isAtPathEnd = false;
+      return;
+    }
+    for (const article of articles.slice(0, excess)) article.remove();
+    const edge = this.#element.querySelector(":scope > .older");
+    if (!edge) return;
+    edge.hidden = false;
+    edge.dataset.before = Math.min(...this.#numbers);
+    this.#element.querySelector(":scope > p.note:not([data-message])")?.remove();
+  }
+
+  #watchEdges() {
+    this.#edges.disconnect();
+    const first = this.#element.querySelector(":scope > .older:not([hidden])");
+    const last = this.isAtPathEnd ? null : this.articles.at(-1);
+    for (const edge of [first, last]) if (edge) this.#edges.observe(edge);
+  }
+
+  #reached(entries) {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      const load = target.matches(".older") ? this.older() : this.newer();
+      load.catch(() => this.#edges.unobserve(target)); // the button stays; scrolling back tries again
+    }
+  }
+}
+
+const here = (element) => () => element;

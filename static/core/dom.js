@@ -1,0 +1,47 @@
+// Templates of the page, and HTML that our own server rendered. Text from elsewhere only ever goes through core/markup.
+
+const policy = window.trustedTypes?.createPolicy("parlance-fragments", { createHTML: (html) => html });
+const parser = new DOMParser();
+
+/** A copy of the only element of `<template id>`. */
+export function clone(id) {
+  return document.getElementById(id).content.firstElementChild.cloneNode(true);
+}
+
+export function slot(root, name) {
+  return root.querySelector(`[data-slot="${name}"]`);
+}
+
+export function fill(root, values) {
+  for (const [name, value] of Object.entries(values)) {
+    const element = slot(root, name);
+    if (element) element.textContent = value;
+  }
+  return root;
+}
+
+/** Elements of a page fragment that a view of ours answered. Scripts in it do not run. */
+export function elementsOf(html) {
+  const parsed = parser.parseFromString(policy ? policy.createHTML(html) : html, "text/html");
+  return [...parsed.body.children].map((element) => document.adoptNode(element));
+}
+
+export function icon(name, size = "") {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("class", `icon ${size}`.trim());
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
+  use.setAttribute("href", `${document.documentElement.dataset.icons}#i-${name}`);
+  svg.append(use);
+  return svg;
+}
+
+export const isEditable = (element) => element?.matches?.("input, textarea, select, [contenteditable]") ?? false;
+
+export function debounce(action, milliseconds) {
+  let timer = null;
+  return (...values) => {
+    clearTimeout(timer);
+    timer = setTimeout(() => action(...values), milliseconds);
+  };
+}

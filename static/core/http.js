@@ -1,0 +1,72 @@
+// Reads and writes of the page, with its session. A failure is either a Problem, which the server explained, or Unreachable.
+
+import { elementsOf } from "core/dom";
+import { t } from "core/words";
+
+const TIMEOUT_MS = 30_000;
+
+/** What the server answered as problem JSON. `code` is the contract, `message` is for the reader. */
+export class Problem extends Error {
+  constructor(status, { code = "error", detail = "", title = "", errors = [], ...more } = {}, retryAfter = null) {
+    super(detail || title || t("request_failed"));
+    Object.assign(this, { status, code, errors, more, retryAfter });
+  }
+
+  /** Will the same request fare better later? */
+  get isPassing() {
+    return this.status >= 500 || this.status === 429 || this.status === 408;
+  }
+}
+
+/** The request may or may not have arrived: only one that names itself (`client_id`) may be repeated. */
+export class Unreachable extends Error {
+  constructor() {
+    super(t("request_failed"));
+  }
+}
+
+export async function request(url, { method = "GET", body, headers = {}, signal } = {}) {
+  const response = await send(url, {
+    method,
+    signal: signal ?? AbortSignal.timeout(TIMEOUT_MS),
+    body: body === undefined ? undefined : JSON.stringify(body),
+    headers: { accept: "application/json", ...(body !== undefined && { "content-type": "application/json" }), ...headers },
+  });
+  if (!response.ok) throw await problemOf(response);
+  return response.status === 204 ? null : response.json().catch(() => null);
+}
+
+export const post = (url, body = {}, options = {}) => request(url, { method: "POST", body, ...options });
+
+/** Elements of a fragment, and null when the server says there is nothing (any more). */
+export async function fetchElements(url, { signal } = {}) {
+  const response = await send(url, {
+    headers: { accept: "text/html", "x-fragment": "1" },
+    signal: signal ?? AbortSignal.timeout(TIMEOUT_MS),
+  });
+  if (response.status === 404) return null;
+  if (response.redirected || !response.ok) throw response.redirected ? signedOut() : await problemOf(response);
+  return elementsOf(await response.text());
+}
+
+async function send(url, options) {
+  const token = document.querySelector('meta[name="csrf-token"]')?.content;
+  const headers = { ...options.headers, ...(token && { "x-csrftoken": token }) };
+  try {
+    return await fetch(url, { credentials: "same-origin", ...options, headers });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Unreachable();
+  }
+}
+
+async function problemOf(response) {
+  if (response.status === 401) return signedOut();
+  const body = await response.json().catch(() => ({}));
+  return new Problem(response.status, body, Number(response.headers.get("retry-after")) || null);
+}
+
+function signedOut() {
+  window.dispatchEvent(new CustomEvent("signed-out"));
+  return new Problem(401, { code: "not_authenticated", detail: t("signed_out") });
+}

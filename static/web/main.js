@@ -1,0 +1,41 @@
+// The one module every page loads: it starts the controllers. Each controller is small and owns one element.
+
+import { Application } from "@hotwired/stimulus";
+import "htmx.org";
+
+import ConnectionController from "web/connection_controller";
+import KeysController from "web/keys_controller";
+import MenuController from "web/menu_controller";
+import PaletteController from "web/palette_controller";
+import PickerController from "web/picker_controller";
+import ShellController from "web/shell_controller";
+import TabsController from "web/tabs_controller";
+import TalksController from "web/talks_controller";
+import ToastsController from "web/toasts_controller";
+
+const controllers = {
+  connection: ConnectionController,
+  keys: KeysController,
+  menu: MenuController,
+  palette: PaletteController,
+  picker: PickerController,
+  shell: ShellController,
+  tabs: TabsController,
+  talks: TalksController,
+  toasts: ToastsController,
+};
+
+// Forms and lists need none of what a conversation needs.
+if (document.querySelector('[data-controller~="composer"]')) {
+  Object.assign(controllers, (await import("conversations/controllers")).default);
+}
+
+const application = Application.start();
+for (const [name, controller] of Object.entries(controllers)) application.register(name, controller);
+
+// What another page of this member has left unsent goes out from here.
+if (document.body.dataset.viewerId) {
+  const { outbox } = await import("conversations/outbox");
+  outbox().send();
+}
+document.body.dataset.ready = "";

@@ -1,0 +1,60 @@
+import { Controller } from "@hotwired/stimulus";
+
+import { Listbox } from "core/listbox";
+
+/** Who answers: agents and models in a popover with a filter. Tells the window what was chosen. */
+export default class extends Controller {
+  static targets = ["filter", "list"];
+
+  connect() {
+    this.listbox = new Listbox(this.filterTarget, this.listTarget);
+    this.chosen = this.listbox.active;
+    this.element.addEventListener("toggle", this.#toggled);
+  }
+
+  disconnect() {
+    this.element.removeEventListener("toggle", this.#toggled);
+  }
+
+  #toggled = ({ newState }) => {
+    if (newState !== "open") return;
+    this.filterTarget.value = "";
+    this.filter();
+    this.listbox.activate(this.chosen ?? this.listbox.options[0]);
+    this.filterTarget.focus();
+  };
+
+  filter() {
+    const sought = this.filterTarget.value.trim().toLocaleLowerCase();
+    let group = null;
+    for (const item of this.listTarget.children) {
+      if (item.matches(".group")) {
+        group = item;
+        group.hidden = Boolean(sought);
+        continue;
+      }
+      item.hidden = !item.textContent.toLocaleLowerCase().includes(sought);
+      if (group && !item.hidden) group.hidden = false;
+    }
+    this.listbox.first();
+  }
+
+  key(event) {
+    if (this.listbox.move(event)) return;
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    this.#take(this.listbox.active);
+  }
+
+  choose({ target }) {
+    this.#take(target.closest('[role="option"]'));
+  }
+
+  #take(option) {
+    if (!option || option.ariaDisabled === "true") return;
+    this.chosen = option;
+    const { model = null, agent = null, label, note } = option.dataset;
+    this.element.hidePopover();
+    this.dispatch("chosen", { prefix: "picker", detail: { model, agent, label, note } });
+  }
+}

@@ -1,0 +1,49 @@
+import { Controller } from "@hotwired/stimulus";
+
+import { read, write } from "core/storage";
+
+/** Tabs of the context panel. htmx fills the panel; the last tab used is kept for each page. */
+export default class extends Controller {
+  connect() {
+    this.element.addEventListener("click", this.#clicked);
+    this.element.addEventListener("keydown", this.#key);
+    const kept = this.#tabs.find((tab) => tab.dataset.tab === read(this.#name));
+    if (kept && kept.ariaSelected !== "true") queueMicrotask(() => kept.click());
+  }
+
+  disconnect() {
+    this.element.removeEventListener("click", this.#clicked);
+    this.element.removeEventListener("keydown", this.#key);
+  }
+
+  get #tabs() {
+    return [...this.element.querySelectorAll('[role="tab"]')];
+  }
+
+  get #name() {
+    return `tab:${location.pathname}`;
+  }
+
+  #clicked = ({ target }) => {
+    const chosen = target.closest('[role="tab"]');
+    if (!chosen) return;
+    for (const tab of this.#tabs) {
+      tab.setAttribute("aria-selected", String(tab === chosen));
+      tab.tabIndex = tab === chosen ? 0 : -1;
+    }
+    document.getElementById(chosen.getAttribute("aria-controls"))?.setAttribute("aria-labelledby", chosen.id);
+    write(this.#name, chosen.dataset.tab);
+  };
+
+  #key = (event) => {
+    const tabs = this.#tabs;
+    const at = tabs.indexOf(document.activeElement);
+    const forward = document.dir === "rtl" ? -1 : 1;
+    const step = { ArrowRight: forward, ArrowLeft: -forward }[event.key];
+    const target = { Home: tabs[0], End: tabs.at(-1) }[event.key] ?? (step && tabs[(at + step + tabs.length) % tabs.length]);
+    if (!target || at < 0) return;
+    event.preventDefault();
+    target.focus();
+    target.click();
+  };
+}
