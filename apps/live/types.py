@@ -19,16 +19,20 @@ class LateWriter(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What the stream of a turn still holds, parts in stored form; an expired or lost stream has ``seq`` 0 and no parts."""
+    """What the stream of a turn still holds. ``parts`` are in stored form, by index; an expired or lost stream has ``seq`` 0."""
 
     fence: int
     seq: int
-    parts: list[dict[str, Any]]
+    parts: dict[int, dict[str, Any]]
+    is_whole: bool
 
     @property
     def text(self) -> str:
-        return "".join(part["text"] for part in self.parts if part["type"] == "text")
+        return "".join(part["text"] for _index, part in sorted(self.parts.items()) if part["type"] == "text")
 
-    def later_than(self, stored: list[dict[str, Any]]) -> bool:
-        """Does the stream hold more than the row's checkpoint? Both grow only, so length tells."""
-        return len(repr(self.parts)) > len(repr(stored))
+    def over(self, stored: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """``stored`` with the stream's parts in their places: the later of row and stream, when the stream is later."""
+        if self.is_whole:
+            return [part for _index, part in sorted(self.parts.items())]
+        merged = dict(enumerate(stored)) | self.parts
+        return [part for _index, part in sorted(merged.items())]

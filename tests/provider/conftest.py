@@ -1,3 +1,0 @@
-from tests.provider.fixtures import provider, running_provider
-
-__all__ = ["provider", "running_provider"]
