@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -11,7 +12,7 @@ from django.urls import path
 
 def build_application(http: Any) -> ProtocolTypeRouter:
     routes: dict[str, Any] = {"http": http}
-    if apps.is_installed("apps.live"):
+    if apps.is_installed("apps.live") and find_spec("apps.live.consumers"):
         from apps.live.consumers import LiveConsumer
 
         routes["websocket"] = URLRouter([path("ws/", LiveConsumer.as_asgi())])
