@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -12,7 +11,7 @@ from django.urls import path
 
 def build_application(http: Any) -> ProtocolTypeRouter:
     routes: dict[str, Any] = {"http": http}
-    if apps.is_installed("apps.live") and find_spec("apps.live.consumers"):
+    if apps.is_installed("apps.live"):
         from apps.live.consumers import LiveConsumer
 
         routes["websocket"] = URLRouter([path("ws/", LiveConsumer.as_asgi())])

@@ -185,3 +185,11 @@ def emit_refusal(
             subject=(action.rpartition(" ")[2][:60], subject_id),
             is_refusal=True,
         )
+
+
+def topic_position(topic: str) -> int:
+    """The number of the last event of a topic; 0 when it has none."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT position FROM core_topic WHERE name = %s", [topic])
+        row = cursor.fetchone()
+    return row[0] if row else 0

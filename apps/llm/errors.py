@@ -39,6 +39,15 @@ class ProviderAuthError(ModelError):
     allows_fallback = True
 
 
+class ProviderQuotaReached(ModelError):
+    """The account at the provider is out of money or quota: no wait of ours helps."""
+
+    code = "provider_quota"
+    status = 503
+    title = default_detail = _("The account at the provider has no credit left.")
+    allows_fallback = True
+
+
 class RateLimited(ModelError):
     code = "rate_limited"
     status = 429

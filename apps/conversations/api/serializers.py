@@ -1,0 +1,269 @@
+"""Shapes of the API. The ``Out`` shapes describe what ``presentation`` makes."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from apps.conversations.types import MAX_ATTACHMENTS, MessageStatus, Role, TitleSource, TurnStatus, Visibility
+from apps.core.api import PageQuery, Serializer
+from apps.core.errors import FieldError, Invalid
+
+
+class Content(serializers.CharField):
+    """Words as they were typed: nothing is trimmed; length is the service's business."""
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(trim_whitespace=False, allow_blank=True, **kwargs)  # type: ignore[arg-type]
+
+    def to_internal_value(self, data: object) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return data
+
+
+class ConversationIn(Serializer):
+    project = serializers.UUIDField()
+    title = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    model = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    agent = serializers.UUIDField(required=False, allow_null=True)
+    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+    system_prompt = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
+    tags = serializers.ListField(child=serializers.CharField(max_length=40), max_length=20, required=False)
+
+
+class ConversationChangeIn(Serializer):
+    title = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    model = serializers.CharField(max_length=200, required=False, allow_blank=True, allow_null=True)
+    agent = serializers.UUIDField(required=False, allow_null=True)
+    visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
+    system_prompt = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
+    tags = serializers.ListField(child=serializers.CharField(max_length=40), max_length=20, required=False)
+    archived = serializers.BooleanField(required=False)
+    pinned = serializers.BooleanField(required=False)
+
+
+class ConversationQuery(PageQuery):
+    project = serializers.UUIDField(required=False)
+    q = serializers.CharField(required=False, max_length=200, allow_blank=True)
+    tag = serializers.CharField(required=False, max_length=40, allow_blank=True)
+    archived = serializers.ChoiceField(choices=["false", "true", "all"], required=False, default="false")
+    deleted = serializers.BooleanField(required=False, default=False)
+    pinned = serializers.BooleanField(required=False, allow_null=True, default=None)
+
+
+class MessageIn(Serializer):
+    client_id = serializers.UUIDField(required=False)
+    content = Content()
+    parent = serializers.UUIDField(required=False, allow_null=True)
+    attachments = serializers.ListField(child=serializers.UUIDField(), max_length=MAX_ATTACHMENTS, required=False)
+    model = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    agent = serializers.UUIDField(required=False, allow_null=True)
+    mode = serializers.ChoiceField(choices=["single"], required=False)
+
+
+class EditIn(Serializer):
+    content = Content()
+    client_id = serializers.UUIDField(required=False)
+    attachments = serializers.ListField(child=serializers.UUIDField(), max_length=MAX_ATTACHMENTS, required=False)
+
+
+class RegenerateIn(Serializer):
+    model = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    agent = serializers.UUIDField(required=False, allow_null=True)
+
+
+class TurnIn(Serializer):
+    """Ask for another answer without new words: to the last message of the path."""
+
+    model = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    agent = serializers.UUIDField(required=False, allow_null=True)
+
+
+class BranchIn(Serializer):
+    message = serializers.UUIDField(allow_null=True)
+
+
+class ForkIn(Serializer):
+    message = serializers.UUIDField(required=False, allow_null=True)
+
+
+class ParticipantIn(Serializer):
+    user = serializers.UUIDField()
+
+
+class CommandIn(Serializer):
+    name = serializers.RegexField(r"^[a-z][a-z0-9_-]{0,30}$")
+    arguments = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+
+
+class ReadIn(Serializer):
+    position = serializers.IntegerField(min_value=0)
+
+
+class ImportIn(Serializer):
+    project = serializers.UUIDField()
+    conversation = serializers.DictField()
+
+
+class MessagesQuery(Serializer):
+    cursor = serializers.CharField(required=False, max_length=500)
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=100, default=100)
+    leaf = serializers.UUIDField(required=False)
+    after = serializers.IntegerField(required=False, min_value=0)
+    before = serializers.IntegerField(required=False, min_value=1)
+
+
+class EventsQuery(Serializer):
+    after = serializers.IntegerField(required=False, min_value=0)
+
+
+class ExportQuery(Serializer):
+    format = serializers.ChoiceField(choices=["json", "markdown"], required=False, default="json")
+
+
+def bad_cursor() -> Invalid:
+    return Invalid(fields=[FieldError("cursor", "invalid", _("Take the cursor from the last answer."))])
+
+
+class PersonOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class UsageOut(serializers.Serializer):
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    cost = serializers.CharField(allow_null=True)
+    currency = serializers.CharField(allow_null=True)
+    estimated = serializers.BooleanField()
+
+
+class TurnOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    conversation = serializers.UUIDField()
+    message = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=TurnStatus.choices)
+    reason = serializers.CharField(allow_null=True)
+    attempts = serializers.IntegerField()
+    provider = serializers.CharField(allow_null=True)
+    model = serializers.CharField(allow_null=True)
+    is_fallback = serializers.BooleanField()
+    agent = serializers.UUIDField(allow_null=True)
+    stop_requested = serializers.BooleanField()
+    stopped_by = PersonOut(allow_null=True)
+    usage = UsageOut()
+    seconds = serializers.FloatField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    correlation_id = serializers.CharField()
+    place = serializers.IntegerField(required=False)
+
+
+class MessageOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    conversation = serializers.UUIDField()
+    position = serializers.IntegerField()
+    role = serializers.ChoiceField(choices=Role.choices)
+    author = PersonOut(allow_null=True)
+    agent = PersonOut(allow_null=True)
+    content = serializers.CharField()
+    parts = serializers.ListField(child=serializers.DictField())
+    parent = serializers.UUIDField(allow_null=True)
+    status = serializers.ChoiceField(choices=MessageStatus.choices)
+    model = serializers.CharField(allow_null=True)
+    is_edit = serializers.BooleanField()
+    client_id = serializers.UUIDField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    deleted_at = serializers.DateTimeField(allow_null=True)
+    turn = TurnOut(allow_null=True)
+    siblings = serializers.ListField(child=serializers.UUIDField(), required=False)
+
+
+class NamedOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class TotalsOut(serializers.Serializer):
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    cost = serializers.CharField()
+    currency = serializers.CharField(allow_null=True)
+
+
+class ConversationOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    project = serializers.UUIDField()
+    organization = serializers.UUIDField()
+    owner = serializers.UUIDField()
+    title = serializers.CharField()
+    title_source = serializers.ChoiceField(choices=TitleSource.choices)
+    visibility = serializers.ChoiceField(choices=Visibility.choices)
+    model = NamedOut(allow_null=True)
+    agent = NamedOut(allow_null=True)
+    system_prompt = serializers.CharField()
+    tags = serializers.ListField(child=serializers.CharField())
+    head = serializers.UUIDField(allow_null=True)
+    message_count = serializers.IntegerField()
+    unread = serializers.IntegerField()
+    is_pinned = serializers.BooleanField()
+    forked_from = serializers.UUIDField(allow_null=True)
+    usage = TotalsOut()
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+    last_activity_at = serializers.DateTimeField()
+    archived_at = serializers.DateTimeField(allow_null=True)
+    deleted_at = serializers.DateTimeField(allow_null=True)
+
+
+class ConversationPageOut(serializers.Serializer):
+    results = ConversationOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+class MessagePageOut(serializers.Serializer):
+    results = MessageOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+class PostedOut(serializers.Serializer):
+    message = MessageOut()
+    turn = TurnOut(allow_null=True)
+    answer = MessageOut(allow_null=True)
+
+
+class BranchOut(serializers.Serializer):
+    parent = serializers.UUIDField(allow_null=True)
+    children = serializers.ListField(child=serializers.UUIDField())
+
+
+class BranchesOut(serializers.Serializer):
+    leaf = serializers.UUIDField(allow_null=True)
+    is_following = serializers.BooleanField()
+    results = BranchOut(many=True)
+
+
+class CommandOut(serializers.Serializer):
+    name = serializers.CharField()
+    summary = serializers.CharField()
+    arguments = serializers.CharField()
+
+
+class CommandsOut(serializers.Serializer):
+    results = CommandOut(many=True)
+
+
+class CommandResultOut(serializers.Serializer):
+    notice = serializers.CharField()
+    data = serializers.DictField()
+
+
+class ExportOut(serializers.Serializer):
+    format = serializers.CharField()
+    version = serializers.IntegerField()
+    digest = serializers.CharField()
+    conversation = serializers.DictField()

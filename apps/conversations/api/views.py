@@ -1,0 +1,312 @@
+"""Conversations over JSON: find, parse, call, render."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.core import signing
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.conversations import presentation, selectors, services
+from apps.conversations.api import serializers as shapes
+from apps.conversations.models import Conversation
+from apps.core.api import APIView, Order, Page, etag, expected_version
+
+ORDER = Order("last_activity_at")
+
+
+def _one(conversation: Conversation, request: Request) -> dict[str, Any]:
+    mine = selectors.find_participation(conversation=conversation, user_id=request.actor.user_id)
+    return presentation.conversation_data(conversation, mine)
+
+
+def posted_data(posted: services.Posted) -> dict[str, Any]:
+    return {
+        "message": presentation.message_data(posted.message),
+        "turn": presentation.turn_data(posted.turn) if posted.turn else None,
+        "answer": presentation.message_data(posted.answer) if posted.answer else None,
+    }
+
+
+class ConversationListView(APIView):
+    @extend_schema(
+        operation_id="conversations_list",
+        parameters=[shapes.ConversationQuery],
+        responses=shapes.ConversationPageOut,
+    )
+    def get(self, request: Request) -> Response:
+        query = shapes.ConversationQuery.parse_query(request)
+        rows = selectors.list_conversations(
+            viewer=request.actor,
+            project_id=query.get("project"),
+            q=query.get("q", ""),
+            tag=query.get("tag", ""),
+            archived={"false": False, "true": True, "all": None}[query["archived"]],
+            deleted=query["deleted"],
+            pinned=query["pinned"],
+        ).select_related("model__provider", "agent")
+        page = Page.of(rows, order=ORDER, cursor=query.get("cursor"), limit=query["limit"])
+        mine = selectors.list_participations(viewer=request.actor, conversation_ids=[each.pk for each in page.results])
+        return Response(page.answer(lambda each: presentation.conversation_data(each, mine.get(each.pk))))
+
+    @extend_schema(
+        operation_id="conversations_start", request=shapes.ConversationIn, responses={201: shapes.ConversationOut}
+    )
+    def post(self, request: Request) -> Response:
+        data = shapes.ConversationIn.parse(request)
+        conversation = services.start_conversation(actor=request.actor, project_id=data.pop("project"), **data)
+        return Response(
+            presentation.conversation_data(conversation), status=201, headers={"ETag": etag(conversation.version)}
+        )
+
+
+class ConversationView(APIView):
+    @extend_schema(operation_id="conversations_read", responses=shapes.ConversationOut)
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=request.actor)
+        return Response(_one(conversation, request), headers={"ETag": etag(conversation.version)})
+
+    @extend_schema(
+        operation_id="conversations_change", request=shapes.ConversationChangeIn, responses=shapes.ConversationOut
+    )
+    def patch(self, request: Request, conversation_id: UUID) -> Response:
+        changes = shapes.ConversationChangeIn.parse(request)
+        conversation = services.change_all(
+            actor=request.actor,
+            conversation_id=conversation_id,
+            changes=changes,
+            expected_version=expected_version(request),
+        )
+        return Response(_one(conversation, request), headers={"ETag": etag(conversation.version)})
+
+    @extend_schema(operation_id="conversations_delete", request=None, responses={204: None})
+    def delete(self, request: Request, conversation_id: UUID) -> Response:
+        services.delete_conversation(actor=request.actor, conversation_id=conversation_id)
+        return Response(status=204)
+
+
+class ConversationRestoreView(APIView):
+    @extend_schema(operation_id="conversations_restore", request=None, responses=shapes.ConversationOut)
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        conversation = services.restore_conversation(actor=request.actor, conversation_id=conversation_id)
+        return Response(_one(conversation, request))
+
+
+class MessageListView(APIView):
+    @extend_schema(operation_id="messages_list", parameters=[shapes.MessagesQuery], responses=shapes.MessagePageOut)
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        query = shapes.MessagesQuery.parse_query(request)
+        conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=request.actor)
+        leaf = query.get("leaf") or selectors.active_leaf(conversation=conversation, user_id=request.actor.user_id)
+        after, before, limit = _window(query)
+        rows = selectors.list_path(conversation=conversation, leaf_id=leaf, after=after, before=before, limit=limit + 1)
+        from_end = before is not None
+        more = len(rows) > limit
+        rows = (rows[-limit:] if from_end else rows[:limit]) if more else rows
+        siblings = selectors.sibling_ids(conversation=conversation, rows=rows)
+        has_next = bool(rows) and (from_end or more)
+        has_previous = bool(rows) and (more if from_end else (after or 0) > 0)
+        return Response(
+            {
+                "results": [presentation.message_data(row, siblings=siblings.get(row.pk, [row.pk])) for row in rows],
+                "next": _mark("after", rows[-1].number) if has_next else None,
+                "previous": _mark("before", rows[0].number) if has_previous else None,
+            }
+        )
+
+    @extend_schema(operation_id="messages_post", request=shapes.MessageIn, responses={202: shapes.PostedOut})
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        data = shapes.MessageIn.parse(request)
+        posted = services.post_message(
+            actor=request.actor,
+            conversation_id=conversation_id,
+            content=data["content"],
+            client_id=data.get("client_id"),
+            parent_id=data.get("parent"),
+            attachments=data.get("attachments", []),
+            model=data.get("model", ""),
+            agent=data.get("agent"),
+        )
+        return Response(posted_data(posted), status=202)
+
+
+_SALT = "parlance.messages"
+
+
+def _mark(direction: str, number: int) -> str:
+    return signing.dumps([direction, number], salt=_SALT)
+
+
+def _window(query: dict[str, Any]) -> tuple[int | None, int | None, int]:
+    """(after, before, limit): the cursor of an earlier answer, or positions that the caller names."""
+    if cursor := query.get("cursor"):
+        try:
+            direction, number = signing.loads(cursor, salt=_SALT)
+        except (signing.BadSignature, ValueError) as error:
+            raise shapes.bad_cursor() from error
+        return (number, None, query["limit"]) if direction == "after" else (None, number, query["limit"])
+    return query.get("after"), query.get("before"), query["limit"]
+
+
+class ConversationTurnsView(APIView):
+    @extend_schema(operation_id="turns_request", request=shapes.TurnIn, responses={202: shapes.PostedOut})
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        data = shapes.TurnIn.parse(request)
+        posted = services.request_turn(
+            actor=request.actor,
+            conversation_id=conversation_id,
+            model=data.get("model", ""),
+            agent=data.get("agent"),
+        )
+        return Response(posted_data(posted), status=202)
+
+
+class ConversationForkView(APIView):
+    @extend_schema(operation_id="conversations_fork", request=shapes.ForkIn, responses={201: shapes.ConversationOut})
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        data = shapes.ForkIn.parse(request)
+        conversation = services.fork_conversation(
+            actor=request.actor, conversation_id=conversation_id, message_id=data.get("message")
+        )
+        return Response(presentation.conversation_data(conversation), status=201)
+
+
+class ConversationBranchesView(APIView):
+    @extend_schema(operation_id="branches_list", responses=shapes.BranchesOut)
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=request.actor)
+        return Response(selectors.describe_branches(conversation=conversation, viewer=request.actor))
+
+    @extend_schema(operation_id="branches_choose", request=shapes.BranchIn, responses=shapes.BranchesOut)
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        data = shapes.BranchIn.parse(request)
+        services.choose_branch(actor=request.actor, conversation_id=conversation_id, message_id=data["message"])
+        return self.get(request, conversation_id)
+
+
+class ConversationReadView(APIView):
+    @extend_schema(operation_id="conversations_mark_read", request=shapes.ReadIn, responses={204: None})
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        data = shapes.ReadIn.parse(request)
+        services.mark_read(actor=request.actor, conversation_id=conversation_id, number=data["position"])
+        return Response(status=204)
+
+
+class ParticipantListView(APIView):
+    @extend_schema(operation_id="participants_invite", request=shapes.ParticipantIn, responses={204: None})
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        data = shapes.ParticipantIn.parse(request)
+        services.invite_participant(actor=request.actor, conversation_id=conversation_id, user_id=data["user"])
+        return Response(status=204)
+
+
+class ParticipantView(APIView):
+    @extend_schema(operation_id="participants_remove", request=None, responses={204: None})
+    def delete(self, request: Request, conversation_id: UUID, user_id: UUID) -> Response:
+        services.remove_participant(actor=request.actor, conversation_id=conversation_id, user_id=user_id)
+        return Response(status=204)
+
+
+class ConversationCommandsView(APIView):
+    @extend_schema(operation_id="commands_list", responses=shapes.CommandsOut)
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        selectors.get_conversation(conversation_id=conversation_id, viewer=request.actor)
+        return Response({"results": services.describe_commands()})
+
+    @extend_schema(operation_id="commands_run", request=shapes.CommandIn, responses=shapes.CommandResultOut)
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        data = shapes.CommandIn.parse(request)
+        result = services.run_command(actor=request.actor, conversation_id=conversation_id, **data)
+        return Response({"notice": str(result.notice), "data": result.data})
+
+
+class ConversationExportView(APIView):
+    @extend_schema(
+        operation_id="conversations_export",
+        parameters=[shapes.ExportQuery],
+        responses={200: shapes.ExportOut, (200, "text/markdown"): OpenApiResponse(description="Markdown")},
+    )
+    def get(self, request: Request, conversation_id: UUID) -> Response | HttpResponse:
+        query = shapes.ExportQuery.parse_query(request)
+        conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=request.actor)
+        if query["format"] == "markdown":
+            text = services.export_markdown(conversation=conversation, viewer=request.actor)
+            return HttpResponse(
+                text,
+                content_type="text/markdown; charset=utf-8",
+                headers={"Content-Disposition": f'attachment; filename="conversation-{conversation.pk}.md"'},
+            )
+        return Response(
+            services.export_json(conversation=conversation, viewer=request.actor),
+            headers={"Content-Disposition": f'attachment; filename="conversation-{conversation.pk}.json"'},
+        )
+
+
+class ConversationImportView(APIView):
+    @extend_schema(
+        operation_id="conversations_import", request=shapes.ImportIn, responses={201: shapes.ConversationOut}
+    )
+    def post(self, request: Request) -> Response:
+        data = shapes.ImportIn.parse(request)
+        conversation = services.import_conversation(
+            actor=request.actor, project_id=data["project"], document=data["conversation"]
+        )
+        return Response(presentation.conversation_data(conversation), status=201)
+
+
+class MessageView(APIView):
+    @extend_schema(operation_id="messages_read", responses=shapes.MessageOut)
+    def get(self, request: Request, message_id: UUID) -> Response:
+        return Response(presentation.message_data(selectors.get_message(message_id=message_id, viewer=request.actor)))
+
+    @extend_schema(operation_id="messages_delete", request=None, responses={200: shapes.MessageOut})
+    def delete(self, request: Request, message_id: UUID) -> Response:
+        message = services.delete_message(actor=request.actor, message_id=message_id)
+        return Response(presentation.message_data(message))
+
+
+class MessageRestoreView(APIView):
+    @extend_schema(operation_id="messages_restore", request=None, responses={200: shapes.MessageOut})
+    def post(self, request: Request, message_id: UUID) -> Response:
+        message = services.restore_message(actor=request.actor, message_id=message_id)
+        return Response(presentation.message_data(message))
+
+
+class MessageEditView(APIView):
+    @extend_schema(operation_id="messages_edit", request=shapes.EditIn, responses={202: shapes.PostedOut})
+    def post(self, request: Request, message_id: UUID) -> Response:
+        data = shapes.EditIn.parse(request)
+        posted = services.edit_message(actor=request.actor, message_id=message_id, **data)
+        return Response(posted_data(posted), status=202)
+
+
+class MessageRegenerateView(APIView):
+    @extend_schema(operation_id="messages_regenerate", request=shapes.RegenerateIn, responses={202: shapes.PostedOut})
+    def post(self, request: Request, message_id: UUID) -> Response:
+        data = shapes.RegenerateIn.parse(request)
+        posted = services.regenerate_answer(actor=request.actor, message_id=message_id, **data)
+        return Response(posted_data(posted), status=202)
+
+
+class MessageContinueView(APIView):
+    @extend_schema(operation_id="messages_continue", request=None, responses={202: shapes.PostedOut})
+    def post(self, request: Request, message_id: UUID) -> Response:
+        return Response(posted_data(services.continue_answer(actor=request.actor, message_id=message_id)), status=202)
+
+
+class TurnView(APIView):
+    @extend_schema(operation_id="turns_read", responses=shapes.TurnOut)
+    def get(self, request: Request, turn_id: UUID) -> Response:
+        turn = selectors.get_turn(turn_id=turn_id, viewer=request.actor)
+        return Response(presentation.turn_data(turn, place=selectors.place_of(turn).ahead))
+
+
+class TurnStopView(APIView):
+    @extend_schema(operation_id="turns_stop", request=None, responses={202: shapes.TurnOut})
+    def post(self, request: Request, turn_id: UUID) -> Response:
+        turn = services.stop_turn(actor=request.actor, turn_id=turn_id)
+        return Response(presentation.turn_data(turn), status=202)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class ConversationsConfig(AppConfig):
+    name = "apps.conversations"
+    label = "conversations"
+    verbose_name = _("Conversations")
+
+    def ready(self) -> None:
+        from importlib.util import find_spec
+
+        if find_spec("apps.llm.engine"):
+            from apps.conversations import tasks  # noqa: F401  (registers the jobs)
+        from apps.conversations.file_access import allowed_files, used_files
+        from apps.conversations.search import MessageSearch
+        from apps.conversations.services import commands
+        from apps.conversations.sweeps import hint_queued_turns, reap_lost_turns
+        from apps.conversations.topics import ConversationTopic
+        from apps.core.coordinator import register_sweep
+        from apps.core.doors.file_access import FileAccess, file_access
+        from apps.core.doors.search_sources import search_sources
+        from apps.core.doors.topics import topics
+
+        register_sweep("lost turns", 5, reap_lost_turns)
+        register_sweep("waiting turns", 3, hint_queued_turns)
+        commands.register()
+        topics.register("conversation", ConversationTopic())
+        search_sources.register("messages", MessageSearch())
+        file_access.register("conversations", FileAccess(allowed=allowed_files, used=used_files))

@@ -1,0 +1,158 @@
+"""From rows to the neutral context of an answer: the path, who speaks, what files say, what models may see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+
+from apps.agents import selectors as agents
+from apps.agents.types import AnswerContext
+from apps.conversations import selectors
+from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.types import HeldTurn, Role, TitleSource
+from apps.files import engine as file_engine
+from apps.files import selectors as files
+from apps.llm import types as llm
+
+# What an answer is given at most; older messages are left out first. Context windows are checked by the provider.
+MAX_CONTEXT_MESSAGES = 400
+MAX_CONTEXT_CHARACTERS = 400_000
+MAX_FILE_CHARACTERS = 60_000
+
+
+def read_context(held: HeldTurn) -> AnswerContext:
+    """Synchronous and a few queries; called once, by the runner, in a thread."""
+    turn = Turn.objects.select_related("conversation", "agent", "requested_by").get(pk=held.turn_id)
+    conversation = turn.conversation
+    answer = Message.objects.only("id", "parent_id", "number", "parts").get(pk=held.message_id)
+    rows = [
+        row
+        for row in selectors.list_path(
+            conversation=conversation, leaf_id=answer.parent_id, before=answer.number, limit=MAX_CONTEXT_MESSAGES
+        )
+        if row.deleted_at is None
+    ]
+    language = turn.requested_by.language if turn.requested_by else "en"
+    people = {row.author_id: row.author.display_name for row in rows if row.author is not None}
+    with override(language):
+        messages = [_neutral(row, several=len(people) > 1) for row in rows]
+        if turn.is_continuation:
+            messages += _continuation(answer.parts)
+    return AnswerContext(
+        organization_id=turn.organization_id,
+        project_id=turn.project_id,
+        turn_id=turn.pk,
+        user_id=turn.requested_by_id,
+        instructions=agents.read_instructions(agent=turn.agent, project_id=turn.project_id),
+        system_prompt=conversation.system_prompt,
+        messages=tuple(_fitting([message for message in messages if message.parts])),
+        model_id=turn.model_id,
+        language=language,
+        correlation_id=held.correlation_id,
+        people=tuple(people.values()),
+    )
+
+
+def parts_to_continue(held: HeldTurn) -> list[dict[str, Any]]:
+    """What the message holds already when a turn goes on with it; empty for a new answer."""
+    turn = Turn.objects.only("is_continuation").get(pk=held.turn_id)
+    return Message.objects.values_list("parts", flat=True).get(pk=held.message_id) if turn.is_continuation else []
+
+
+def _fitting(messages: list[llm.NeutralMessage]) -> list[llm.NeutralMessage]:
+    """The newest messages that fit; never fewer than the last one."""
+    kept: list[llm.NeutralMessage] = []
+    size = 0
+    for message in reversed(messages):
+        size += len(message.text)
+        if kept and size > MAX_CONTEXT_CHARACTERS:
+            break
+        kept.append(message)
+    return kept[::-1]
+
+
+def _continuation(parts: list[dict[str, Any]]) -> list[llm.NeutralMessage]:
+    text = "".join(part["text"] for part in parts if part["type"] == "text")
+    return [
+        llm.NeutralMessage.of_text(llm.Role.ASSISTANT, text),
+        llm.NeutralMessage.of_text(
+            llm.Role.USER, _("Go on exactly where you stopped, without repeating anything and without any preface.")
+        ),
+    ]
+
+
+def _neutral(row: Message, *, several: bool) -> llm.NeutralMessage:
+    role = {Role.USER: llm.Role.USER, Role.ASSISTANT: llm.Role.ASSISTANT}.get(Role(row.role), llm.Role.SYSTEM)
+    parts: list[llm.NeutralPart] = []
+    for part in row.parts:
+        match part["type"]:
+            case "text" if part["text"]:
+                parts.append(llm.TextContent(part["text"]))
+            case "file":
+                parts.append(_file(part))
+            case "tool_call":
+                parts.append(llm.ToolCallContent(part["id"], part["name"], part.get("arguments", {})))
+            case "tool_result":
+                parts.append(llm.ToolResultContent(part["id"], part["content"]))
+            case _:
+                continue
+    name = row.author.display_name if several and row.author is not None else ""
+    return llm.NeutralMessage(role=role, parts=tuple(parts), name=name)
+
+
+def _file(part: dict[str, Any]) -> llm.NeutralPart:
+    """A picture as its bytes, anything else as the text that was read from it, or a sentence that says why there is none."""
+    file_id = UUID(part["file"])
+    file = files.find_file(file_id)
+    if file is None:
+        return llm.TextContent(_("[The file %(name)s is no longer there.]") % {"name": part["name"]})
+    if (image := file_engine.image_for_model(file)) is not None:
+        media_type, data = image
+        return llm.ImageContent(media_type=media_type, data=data, name=file.name)
+    words = files.text_of([file_id])[file_id]
+    if words.text:
+        return llm.KnowledgeContent(id=str(file.pk), title=file.name, text=words.text[:MAX_FILE_CHARACTERS])
+    return llm.TextContent(_("[The file %(name)s could not be read as text.]") % {"name": file.name})
+
+
+@dataclass(frozen=True, slots=True)
+class TitleContext:
+    organization_id: UUID
+    project_id: UUID
+    user_id: UUID | None
+    turn_id: UUID | None
+    model_id: UUID | None
+    question: str
+    answer: str
+    language: str
+    correlation_id: str
+
+
+def read_for_title(conversation_id: UUID) -> TitleContext | None:
+    """The first question and its newest answer; None when there is a title already or nothing was said."""
+    conversation = Conversation.objects.filter(
+        pk=conversation_id, title_source=TitleSource.NONE, deleted_at=None
+    ).first()
+    if conversation is None:
+        return None
+    rows = selectors.messages().filter(conversation=conversation, deleted_at=None).order_by("number")
+    question = rows.filter(role=Role.USER).first()
+    answer = rows.filter(role=Role.ASSISTANT).exclude(content="").first()
+    if question is None or answer is None:
+        return None
+    turn = answer.turn
+    return TitleContext(
+        organization_id=conversation.organization_id,
+        project_id=conversation.project_id,
+        user_id=question.author_id,
+        turn_id=turn.pk if turn else None,
+        model_id=turn.model_id if turn else None,
+        question=question.content,
+        answer=answer.content,
+        language=question.author.language if question.author else "en",
+        correlation_id=turn.correlation_id if turn else "",
+    )

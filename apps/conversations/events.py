@@ -1,0 +1,105 @@
+"""Facts of conversations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from apps.core.events import event
+
+
+@event("conversations.conversation_started.v1", public="conversation.started")
+@dataclass(frozen=True, slots=True)
+class ConversationStarted:
+    conversation_id: UUID
+    visibility: str
+
+
+@event("conversations.conversation_changed.v1")
+@dataclass(frozen=True, slots=True)
+class ConversationChanged:
+    """``fields`` are names of what changed; the values are read from the row."""
+
+    conversation_id: UUID
+    fields: tuple[str, ...]
+
+
+@event("conversations.conversation_archived.v1", public="conversation.archived")
+@dataclass(frozen=True, slots=True)
+class ConversationArchived:
+    conversation_id: UUID
+
+
+@event("conversations.conversation_deleted.v1", public="conversation.ended")
+@dataclass(frozen=True, slots=True)
+class ConversationDeleted:
+    conversation_id: UUID
+
+
+@event("conversations.conversation_restored.v1")
+@dataclass(frozen=True, slots=True)
+class ConversationRestored:
+    conversation_id: UUID
+
+
+@event("conversations.participant_added.v1")
+@dataclass(frozen=True, slots=True)
+class ParticipantAdded:
+    conversation_id: UUID
+    user_id: UUID
+
+
+@event("conversations.message_posted.v1", public="message.created")
+@dataclass(frozen=True, slots=True)
+class MessagePosted:
+    """A person's message, with the empty answer and the turn that will fill it (when a model answers)."""
+
+    message_id: UUID
+    number: int
+    answer_id: UUID | None = None
+    turn_id: UUID | None = None
+
+
+@event("conversations.message_changed.v1")
+@dataclass(frozen=True, slots=True)
+class MessageChanged:
+    """``change``: deleted or restored."""
+
+    message_id: UUID
+    change: str
+
+
+@event("conversations.turn_queued.v1")
+@dataclass(frozen=True, slots=True)
+class TurnQueued:
+    turn_id: UUID
+    message_id: UUID
+
+
+@event("conversations.turn_started.v1", public="turn.started")
+@dataclass(frozen=True, slots=True)
+class TurnStarted:
+    turn_id: UUID
+    message_id: UUID
+    attempt: int
+
+
+@event("conversations.turn_completed.v1", public="turn.completed")
+@dataclass(frozen=True, slots=True)
+class TurnCompleted:
+    turn_id: UUID
+    message_id: UUID
+    input_tokens: int
+    output_tokens: int
+    cost: str
+
+
+@event("conversations.turn_ended.v1", public="turn.failed")
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """Ended without completing: ``status`` is stopped, failed or interrupted, ``reason`` its code."""
+
+    turn_id: UUID
+    message_id: UUID
+    status: str
+    reason: str

@@ -1,0 +1,202 @@
+"""Conversations, the tree of their messages, and the turns that fill the answers."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models import TenantModel
+from apps.conversations.types import ACTIVE, MessageStatus, Role, TitleSource, TurnStatus, Visibility
+
+
+class Conversation(TenantModel):
+    version = models.PositiveIntegerField(default=1, editable=False)
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
+    owner = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    title = models.CharField(_("title"), max_length=200, blank=True)
+    title_source = models.CharField(max_length=5, choices=TitleSource.choices, default=TitleSource.NONE)
+    visibility = models.CharField(max_length=8, choices=Visibility.choices, default=Visibility.PROJECT)
+    model = models.ForeignKey("llm.Model", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    system_prompt = models.TextField(blank=True, max_length=20_000)
+    tags = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    head = models.ForeignKey("Message", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    last_number = models.PositiveIntegerField(default=0, editable=False)
+    # True while every message answers the one before it: then the path is all messages, and no walk is needed.
+    is_linear = models.BooleanField(default=True, editable=False)
+    forked_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    input_tokens = models.BigIntegerField(default=0, editable=False)
+    output_tokens = models.BigIntegerField(default=0, editable=False)
+    cost = models.DecimalField(max_digits=18, decimal_places=8, default=0, editable=False)
+    currency = models.CharField(max_length=3, blank=True, editable=False)
+    last_activity_at = models.DateTimeField(db_index=False)
+    archived_at = models.DateTimeField(null=True, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    deleted_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    imported_digest = models.CharField(max_length=64, blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("conversation")
+        verbose_name_plural = _("conversations")
+        indexes = [
+            models.Index(fields=["project", "-last_activity_at", "-id"], name="conversations_list"),
+            models.Index(fields=["owner", "-last_activity_at"], name="conversations_owner"),
+            GinIndex(fields=["tags"], name="conversations_tags"),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or str(self.pk)
+
+    @property
+    def topic(self) -> str:
+        return f"conversation:{self.pk}"
+
+
+class Participation(TenantModel):
+    """What one person has with one conversation: access to a private one, their own head, pin and reading mark."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    head = models.ForeignKey("Message", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    pinned_at = models.DateTimeField(null=True, blank=True)
+    last_read_number = models.PositiveIntegerField(default=0)
+    is_invited = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "conversation", "user"], name="conversations_participation_once"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["conversation", "user"], name="conversations_part_conv"),
+            models.Index(fields=["user", "conversation"], name="conversations_part_user"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Message(TenantModel):
+    """One message of the tree. An answer's row exists, empty, from the moment its question is posted."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField()
+    role = models.CharField(max_length=9, choices=Role.choices)
+    author = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    status = models.CharField(max_length=11, choices=MessageStatus.choices, default=MessageStatus.COMPLETED)
+    parts = models.JSONField(default=list)
+    content = models.TextField(blank=True)
+    client_id = models.UUIDField(null=True, blank=True)
+    turn = models.ForeignKey("Turn", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    answered_by = models.CharField(max_length=200, blank=True)
+    is_edit = models.BooleanField(default=False)
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    deleted_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    words = models.GeneratedField(
+        expression=models.Func(
+            models.F("content"), template="to_tsvector('simple'::regconfig, left(%(expressions)s, 50000))"
+        ),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+
+    class Meta:
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
+        constraints = [
+            models.UniqueConstraint(fields=["conversation", "number"], name="conversations_message_number"),
+            models.UniqueConstraint(
+                fields=["conversation", "author", "client_id"],
+                name="conversations_message_client_id",
+                condition=~Q(client_id=None),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["parent"], name="conversations_message_parent"),
+            GinIndex(fields=["words"], name="conversations_message_words"),
+            models.Index(fields=["organization", "-created_at"], name="conversations_message_recent"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.conversation_id}#{self.number}"
+
+
+class Attachment(TenantModel):
+    """Which message shows which file: whoever sees the message may read the file."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+")
+    file = models.ForeignKey("files.File", on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "message", "file"], name="conversations_attachment_once")
+        ]
+        indexes = [models.Index(fields=["file"], name="conversations_attachment_file")]
+
+    def __str__(self) -> str:
+        return f"{self.message_id} {self.file_id}"
+
+
+class Turn(TenantModel):
+    """The record of work for one answer: lease, fence, attempts. Celery only carries the hint to run it."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+")
+    requested_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
+    model = models.ForeignKey("llm.Model", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    after_turn = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    is_continuation = models.BooleanField(default=False)
+    status = models.CharField(max_length=11, choices=TurnStatus.choices, default=TurnStatus.QUEUED)
+    reason = models.CharField(max_length=60, blank=True)
+    fence = models.PositiveIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    worker = models.CharField(max_length=80, blank=True)
+    stop_requested_at = models.DateTimeField(null=True, blank=True)
+    stopped_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    provider_name = models.CharField(max_length=100, blank=True)
+    model_name = models.CharField(max_length=200, blank=True)
+    is_fallback = models.BooleanField(default=False)
+    input_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    cost = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
+    currency = models.CharField(max_length=3, blank=True)
+    is_estimated = models.BooleanField(default=False)
+    last_seq = models.PositiveIntegerField(default=0)
+    correlation_id = models.CharField(max_length=64, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    first_token_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("turn")
+        verbose_name_plural = _("turns")
+        indexes = [
+            models.Index(
+                fields=["organization", "created_at"], name="conversations_turn_active", condition=Q(status__in=ACTIVE)
+            ),
+            models.Index(
+                fields=["lease_until"], name="conversations_turn_leases", condition=Q(status=TurnStatus.RUNNING)
+            ),
+            models.Index(fields=["conversation", "created_at"], name="conversations_turn_conv"),
+            models.Index(fields=["message"], name="conversations_turn_message"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(status=TurnStatus.RUNNING) | Q(lease_until__isnull=False),
+                name="conversations_turn_running_has_lease",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)

@@ -1,0 +1,321 @@
+"""Rows as the templates want them: everything decided, nothing left to ask of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
+
+from apps.accounts.types import Actor, ProjectRole
+from apps.conversations import policies
+from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.types import GONE, MessageStatus, Role, TurnStatus
+from apps.core.markup import render
+
+ICONS = {"image": "image", "audio": "mic", "video": "clapperboard", "text": "file-text", "document": "file-text"}
+
+
+@dataclass(frozen=True, slots=True)
+class PartView:
+    index: int
+    type: str
+    template: str
+    html: str = ""
+    text: str = ""
+    name: str = ""
+    call_id: str = ""
+    arguments: str = ""
+    result: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FileView:
+    index: int
+    name: str
+    size: int
+    url: str
+    preview_url: str
+    icon: str
+    note: str = ""
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SiblingsView:
+    index: int
+    count: int
+    previous_leaf: UUID | None
+    next_leaf: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    id: UUID
+    number: int
+    role: str
+    state: str
+    author_id: UUID | None
+    author_name: str
+    is_mine: bool
+    created_at: datetime
+    label: str
+    parts: list[PartView]
+    files: list[FileView]
+    can: list[str]
+    words: int
+    version: int = 1
+    edited_at: datetime | None = None
+    deleted_at: datetime | None = None
+    deleted_by: str = ""
+    model_label: str = ""
+    seconds: float | None = None
+    tokens: int = 0
+    cost: Decimal | None = None
+    currency: str = ""
+    is_estimated: bool = False
+    turn_id: UUID | None = None
+    client_id: UUID | None = None
+    parent_id: UUID | None = None
+    place: int = 0
+    reason_text: str = ""
+    stopped_by: str = ""
+    siblings: SiblingsView | None = None
+    has_words: bool = False
+    is_open: bool = False
+    text: str = field(default="")
+
+
+def reason_text(turn: Turn | None) -> str:
+    """What happened, what is safe, what to do next; for every code a turn can end with."""
+    code = turn.reason if turn else ""
+    texts = {
+        "worker_lost": _("The worker that wrote this answer stopped. What you see was kept. Continue, or retry."),
+        "shutdown": _("The server was restarted while this was written. What you see was kept. Continue, or retry."),
+        "auth": _("The provider refused the key. An admin can enter a new one in the settings."),
+        "rate_limited": _(
+            "The provider takes no more requests at the moment. Retry in a while, or choose another model."
+        ),
+        "overloaded": _("The provider is overloaded. Retry in a while, or choose another model."),
+        "timeout": _("The model did not begin to answer in time. Retry, or choose another model."),
+        "provider_stalled": _("The model fell silent while it was writing. What came is kept."),
+        "provider_disconnected": _(
+            "The provider closed the connection while the model was writing. What came is kept."
+        ),
+        "provider_protocol": _("The provider sent something that is no answer. Retry, or choose another model."),
+        "empty": _("The model answered with nothing. Nothing was charged. Retry."),
+        "content": _("The provider refused to answer this."),
+        "context_length": _(
+            "The conversation is longer than this model can read. Choose a model with more context, or fork."
+        ),
+        "network": _("The provider could not be reached. Retry, or choose another model."),
+        "budget": _("The budget of the organization is used up for this month. An admin can raise it."),
+        "no_model": _("No model is connected. An admin can connect one in the settings."),
+        "internal_error": _("This failed on our side. The question is kept. Retry."),
+    }
+    return texts.get(code, _("The answer could not be written. The question is kept. Retry, or choose another model."))
+
+
+def _clock(at: datetime) -> str:
+    return date_format(timezone.localtime(at), "H:i")
+
+
+def message_view(
+    message: Message,
+    *,
+    viewer: Actor,
+    conversation: Conversation,
+    role: ProjectRole | None,
+    siblings: Sequence[UUID] = (),
+    place: int = 0,
+) -> MessageView:
+    """``message`` comes from ``selectors.messages()``; ``siblings`` are all versions of it, itself among them."""
+    turn = message.turn
+    author = message.author
+    is_person = message.role == Role.USER
+    name = author.display_name if author else _imported_author(message) or _answerer_name(message)
+    is_open = message.status in (MessageStatus.PENDING, MessageStatus.STREAMING, MessageStatus.WAITING)
+    content = message.content or "".join(part.get("text", "") for part in message.parts if part["type"] == "text")
+    return MessageView(
+        id=message.pk,
+        number=message.number,
+        role=message.role,
+        state=_state(message, turn),
+        author_id=message.author_id,
+        author_name=name,
+        is_mine=is_person and message.author_id == viewer.user_id,
+        created_at=message.created_at,
+        label=f"{name}, {_clock(message.created_at)}",
+        parts=_parts(message),
+        files=_files(message),
+        can=_can(message, viewer, conversation, role),
+        words=len(content.split()),
+        edited_at=message.created_at if message.is_edit else None,
+        deleted_at=message.deleted_at,
+        deleted_by=message.deleted_by.display_name if message.deleted_by else "",
+        model_label=message.answered_by,
+        seconds=(turn.finished_at - turn.started_at).total_seconds()
+        if turn and turn.finished_at and turn.started_at
+        else None,
+        tokens=turn.output_tokens if turn else 0,
+        cost=turn.cost if turn else None,
+        currency=turn.currency if turn else "",
+        is_estimated=bool(turn and turn.is_estimated),
+        turn_id=message.turn_id,
+        client_id=message.client_id,
+        parent_id=message.parent_id,
+        place=place,
+        reason_text=reason_text(turn),
+        stopped_by=turn.stopped_by.display_name if turn and turn.stopped_by else "",
+        siblings=_siblings(message.pk, siblings),
+        has_words=bool(content),
+        is_open=is_open,
+        text=content,
+    )
+
+
+def _answerer_name(message: Message) -> str:
+    return message.agent.name if message.agent else _("Assistant")
+
+
+def _imported_author(message: Message) -> str:
+    return next((str(part["author"]) for part in message.parts if part.get("author")), "")
+
+
+def _state(message: Message, turn: Turn | None) -> str:
+    if message.deleted_at is not None:
+        return "deleted"
+    if message.status == MessageStatus.PENDING:
+        return "queued"
+    if message.status == MessageStatus.STREAMING and turn is not None and turn.status == TurnStatus.QUEUED:
+        return "queued"
+    return message.status
+
+
+def _siblings(own: UUID, ids: Sequence[UUID]) -> SiblingsView | None:
+    if len(ids) < 2:  # noqa: PLR2004
+        return None
+    index = list(ids).index(own)
+    return SiblingsView(
+        index + 1,
+        len(ids),
+        ids[index - 1] if index else None,
+        ids[index + 1] if index + 1 < len(ids) else None,
+    )
+
+
+def _parts(message: Message) -> list[PartView]:
+    results = {part["id"]: part["content"] for part in message.parts if part["type"] == "tool_result"}
+    found: list[PartView] = []
+    for index, part in enumerate(message.parts):
+        match part["type"]:
+            case "text":
+                html = mark_safe(render(part.get("text", "")))  # noqa: S308  (the one sanitizing renderer)
+                found.append(PartView(index, "text", "conversations/_part_text.html", html=html))
+            case "reasoning":
+                html = mark_safe(render(part.get("text", "")))  # noqa: S308  (as above)
+                found.append(PartView(index, "reasoning", "conversations/_part_reasoning.html", html=html))
+            case "tool_call":
+                found.append(
+                    PartView(
+                        index,
+                        "tool_call",
+                        "conversations/_part_tool_call.html",
+                        name=str(part.get("name", "")),
+                        call_id=str(part.get("id", "")),
+                        arguments=str(part.get("arguments", "")),
+                        result=results.get(part.get("id", "")),
+                    )
+                )
+            case "citation":
+                found.append(
+                    PartView(
+                        index,
+                        "citation",
+                        "conversations/_part_citation.html",
+                        name=str(part.get("title", "")),
+                        text=str(part.get("quote", "")),
+                    )
+                )
+            case "error":
+                found.append(
+                    PartView(index, "error", "conversations/_part_error.html", text=str(part.get("detail", "")))
+                )
+            case _:
+                continue
+    return found
+
+
+def _files(message: Message) -> list[FileView]:
+    found = []
+    for index, part in enumerate(message.parts):
+        if part["type"] != "file":
+            continue
+        is_gone = part.get("file") == GONE
+        url = "" if is_gone else reverse("files:file", kwargs={"file_id": part["file"]})
+        is_image = part.get("kind") == "image" and not is_gone
+        found.append(
+            FileView(
+                index=index,
+                name=part["name"],
+                size=part.get("size", 0),
+                url=url,
+                preview_url=reverse("files:preview", kwargs={"file_id": part["file"]}) if is_image else "",
+                icon=ICONS.get(part.get("kind", ""), "file-text"),
+                note=_("The content did not come along.") if is_gone else "",
+            )
+        )
+    return found
+
+
+def _can(message: Message, viewer: Actor, conversation: Conversation, role: ProjectRole | None) -> list[str]:
+    """What the buttons offer; the services decide again."""
+    can_post = policies.can_post(viewer, role=role) and conversation.archived_at is None
+    is_open = message.status in (MessageStatus.PENDING, MessageStatus.STREAMING, MessageStatus.WAITING)
+    may_delete = policies.can_delete_message(viewer, conversation, message, role=role)
+    if message.deleted_at is not None:
+        return ["restore"] if may_delete else []
+    can: list[str] = []
+    if can_post:
+        can.append("fork")
+        if message.role == Role.ASSISTANT:
+            can += ["stop"] if is_open else ["retry"]
+            if message.status in (MessageStatus.STOPPED, MessageStatus.INTERRUPTED, MessageStatus.FAILED):
+                can.append("continue")
+        elif policies.can_edit_message(viewer, message, role=role):
+            can.append("edit")
+    if may_delete and not is_open:
+        can.append("delete")
+    return can
+
+
+def message_views(
+    rows: Sequence[Message],
+    *,
+    viewer: Actor,
+    conversation: Conversation,
+    role: ProjectRole | None,
+    siblings: Mapping[UUID, Sequence[UUID]],
+    places: Mapping[UUID, int] | None = None,
+) -> list[MessageView]:
+    ahead: Any = places or {}
+    return [
+        message_view(
+            row,
+            viewer=viewer,
+            conversation=conversation,
+            role=role,
+            siblings=siblings.get(row.pk, ()),
+            place=ahead.get(row.turn_id, 0),
+        )
+        for row in rows
+    ]

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from apps.conversations.pages import views
+
+app_name = "conversations"
+urlpatterns = [
+    path("conversations/", views.ConversationListPage.as_view(), name="list"),
+    path("conversations/<uuid:conversation_id>/restore/", views.RestorePage.as_view(), name="restore"),
+    path("c/<uuid:conversation_id>/", views.ConversationPage.as_view(), name="page"),
+    path("c/<uuid:conversation_id>/messages/", views.MessagesFragment.as_view(), name="messages"),
+    path("c/<uuid:conversation_id>/messages/<uuid:message_id>/", views.MessageFragment.as_view(), name="message"),
+    path("c/<uuid:conversation_id>/context/<slug:tab>/", views.ContextFragment.as_view(), name="context"),
+    path("c/<uuid:conversation_id>/commands/", views.CommandsFragment.as_view(), name="commands"),
+    path("c/<uuid:conversation_id>/mentions/", views.MentionsFragment.as_view(), name="mentions"),
+]

@@ -1,0 +1,289 @@
+"""Pages of conversations and the fragments that scripts fetch."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views import View
+
+from apps.accounts import selectors as accounts
+from apps.conversations import policies, selectors, services
+from apps.conversations.models import Conversation
+from apps.conversations.pages.answerers import chosen_answerer, list_answerers
+from apps.conversations.pages.presentation import message_view, message_views
+from apps.core.api import Order, Page
+from apps.core.errors import NotFound
+from apps.core.events import topic_position
+
+ZERO = UUID(int=0)
+WINDOW = 50
+TABS = ("people", "details")
+
+
+class PageView(LoginRequiredMixin, View):
+    """``conversation_of`` answers 404 to strangers and tells the shell which project this is."""
+
+    def conversation_of(self, request: HttpRequest, conversation_id: UUID) -> Conversation:
+        found = selectors.get_conversation(conversation_id=conversation_id, viewer=request.actor)  # type: ignore[attr-defined]
+        request.project = accounts.get_project(found.project_id, request.actor)  # type: ignore[attr-defined]
+        return found
+
+
+class ConversationPage(PageView):
+    def get(self, request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+        conversation = self.conversation_of(request, conversation_id)
+        context = _page_context(request, conversation)
+        services.mark_read(
+            actor=request.actor,  # type: ignore[attr-defined]
+            conversation_id=conversation.pk,
+            number=conversation.last_number,
+        )
+        return render(request, "conversations/page.html", context)
+
+
+def _page_context(request: HttpRequest, conversation: Conversation) -> dict[str, Any]:
+    viewer = request.actor  # type: ignore[attr-defined]
+    position = topic_position(conversation.topic)
+    leaf = _leaf(request, conversation)
+    window = _window(request, conversation, leaf, before=_wanted(request, conversation))
+    project = request.project  # type: ignore[attr-defined]
+    answerers = list_answerers(viewer=viewer, project=project)
+    role = accounts.role_in(viewer, project)
+    mine = selectors.find_participation(conversation=conversation, user_id=viewer.user_id)
+    return window | {
+        "conversation": conversation,
+        "project": project,
+        "topic_position": position,
+        "leaf_id": leaf,
+        "zero_id": ZERO,
+        "can_write": policies.can_post(viewer, role=role) and conversation.archived_at is None,
+        "can_manage": policies.can_change(viewer, conversation, role=role),
+        "is_pinned": bool(mine and mine.pinned_at),
+        "answerers": answerers,
+        "answerer": chosen_answerer(answerers, conversation),
+        "current_conversation": conversation.pk,
+        "context_tabs": [{"name": "people", "label": _("People")}, {"name": "details", "label": _("Details")}],
+        "context_tab": "details",
+        "context_template": "conversations/_context_details.html",
+    }
+
+
+def _leaf(request: HttpRequest, conversation: Conversation) -> UUID | None:
+    """``?leaf=`` or ``?message=`` (a search hit, a copied link) names what is shown; otherwise one's own path."""
+    named = request.GET.get("leaf") or request.GET.get("message")
+    viewer = request.actor  # type: ignore[attr-defined]
+    leaf = selectors.active_leaf(conversation=conversation, user_id=viewer.user_id)
+    if not named:
+        return leaf
+    try:
+        wanted = UUID(named)
+    except ValueError:
+        return leaf
+    if conversation.is_linear or wanted in selectors.path_ids(conversation=conversation, leaf_id=leaf):
+        return leaf
+    return selectors.newest_leaf(wanted)
+
+
+def _wanted(request: HttpRequest, conversation: Conversation) -> int | None:
+    """A link to one message opens the window that holds it."""
+    try:
+        number = selectors.find_number(conversation=conversation, message_id=UUID(request.GET.get("message", "")))
+    except ValueError:
+        return None
+    return number + WINDOW // 2 if number else None
+
+
+def _window(
+    request: HttpRequest,
+    conversation: Conversation,
+    leaf: UUID | None,
+    *,
+    before: int | None = None,
+    after: int | None = None,
+    limit: int = WINDOW,
+) -> dict[str, Any]:
+    viewer = request.actor  # type: ignore[attr-defined]
+    if before is None and after is None:
+        before = conversation.last_number + 1
+    rows = selectors.list_path(conversation=conversation, leaf_id=leaf, before=before, after=after, limit=limit + 1)
+    has_more = len(rows) > limit
+    if has_more:
+        rows = rows[-limit:] if before is not None else rows[:limit]
+    role = accounts.role_in(viewer, request.project)  # type: ignore[attr-defined]
+    views = message_views(
+        rows,
+        viewer=viewer,
+        conversation=conversation,
+        role=role,
+        siblings=selectors.sibling_ids(conversation=conversation, rows=rows),
+        places=selectors.places_of([row.turn for row in rows if row.turn is not None]),
+    )
+    has_older = has_more if before is not None else bool(rows and rows[0].number > 1)
+    started = {"name": conversation.owner.display_name, "at": conversation.created_at}
+    return {"messages": views, "has_older": has_older, "started": started}
+
+
+class MessagesFragment(PageView):
+    def get(self, request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+        conversation = self.conversation_of(request, conversation_id)
+        viewer = request.actor  # type: ignore[attr-defined]
+        leaf = _uuid(request, "leaf") or selectors.active_leaf(conversation=conversation, user_id=viewer.user_id)
+        limit = min(_number(request, "limit") or WINDOW, 100)
+        context = _window(
+            request, conversation, leaf, before=_number(request, "before"), after=_number(request, "after"), limit=limit
+        )
+        return render(request, "conversations/_messages.html", context | {"conversation": conversation})
+
+
+def _number(request: HttpRequest, name: str) -> int | None:
+    raw = request.GET.get(name, "")
+    return int(raw) if raw.isdecimal() and len(raw) < 10 else None  # noqa: PLR2004
+
+
+def _uuid(request: HttpRequest, name: str) -> UUID | None:
+    try:
+        return UUID(request.GET.get(name, ""))
+    except ValueError:
+        return None
+
+
+class MessageFragment(PageView):
+    def get(self, request: HttpRequest, conversation_id: UUID, message_id: UUID) -> HttpResponse:
+        conversation = self.conversation_of(request, conversation_id)
+        viewer = request.actor  # type: ignore[attr-defined]
+        message = selectors.get_message(message_id=message_id, viewer=viewer)
+        if message.conversation_id != conversation.pk:
+            raise NotFound
+        siblings = selectors.sibling_ids(conversation=conversation, rows=[message])
+        view = message_view(
+            message,
+            viewer=viewer,
+            conversation=conversation,
+            role=accounts.role_in(viewer, request.project),  # type: ignore[attr-defined]
+            siblings=siblings.get(message.pk, ()),
+        )
+        return render(request, "conversations/_message.html", {"message": view, "conversation": conversation})
+
+
+class ContextFragment(PageView):
+    def get(self, request: HttpRequest, conversation_id: UUID, tab: str) -> HttpResponse:
+        conversation = self.conversation_of(request, conversation_id)
+        if tab not in TABS:
+            raise NotFound
+        context: dict[str, Any] = {"conversation": conversation}
+        if tab == "people":
+            viewer = request.actor  # type: ignore[attr-defined]
+            people = accounts.list_people_of_project(request.project, viewer)  # type: ignore[attr-defined]
+            if conversation.visibility == "private":
+                shown = {conversation.owner_id, *selectors.list_participants(conversation=conversation, viewer=viewer)}
+                people = [person for person in people if person.id in shown]
+            context["people"] = [
+                {"id": person.id, "name": person.name, "role_label": person.role.label} for person in people
+            ]
+        return render(request, f"conversations/_context_{tab}.html", context)
+
+
+class CommandsFragment(PageView):
+    def get(self, request: HttpRequest, conversation_id: UUID) -> JsonResponse:
+        self.conversation_of(request, conversation_id)
+        found = [
+            {
+                "name": each["name"],
+                "help": each["summary"],
+                "arguments": each["arguments"],
+                "allowed": True,
+                "reason": "",
+            }
+            for each in services.describe_commands()
+        ]
+        return JsonResponse(found, safe=False)
+
+
+class MentionsFragment(PageView):
+    def get(self, request: HttpRequest, conversation_id: UUID) -> JsonResponse:
+        self.conversation_of(request, conversation_id)
+        viewer = request.actor  # type: ignore[attr-defined]
+        project = request.project  # type: ignore[attr-defined]
+        found: list[dict[str, Any]] = [
+            {
+                "id": str(each.id),
+                "name": each.label,
+                "kind": each.kind,
+                "note": each.note,
+                "allowed": each.is_available,
+                "reason": each.reason,
+            }
+            for each in list_answerers(viewer=viewer, project=project)
+        ]
+        found += [
+            {"id": str(person.id), "name": person.name, "kind": "person", "note": "", "allowed": True, "reason": ""}
+            for person in accounts.list_people_of_project(project, viewer)
+            if person.id != viewer.user_id
+        ]
+        return JsonResponse(found, safe=False)
+
+
+class ConversationListPage(PageView):
+    VIEWS = ("active", "pinned", "archived", "deleted")
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        viewer = request.actor  # type: ignore[attr-defined]
+        project = _place(request)
+        current = request.GET.get("view", "active")
+        if current not in self.VIEWS:
+            current = "active"
+        q = request.GET.get("q", "")[:200]
+        rows = selectors.list_conversations(
+            viewer=viewer,
+            project_id=project.pk if project else None,
+            q=q,
+            archived=None if current == "deleted" else current == "archived",
+            deleted=current == "deleted",
+            pinned=True if current == "pinned" else None,
+        ).select_related("owner")
+        page = Page.of(rows, order=Order("last_activity_at"), cursor=request.GET.get("cursor"), limit=WINDOW)
+        labels = {
+            "active": _("All"),
+            "pinned": _("Pinned"),
+            "archived": _("Archived"),
+            "deleted": _("Deleted"),
+        }
+        context = {
+            "project": project,
+            "conversations": page.results,
+            "views": [{"name": name, "label": labels[name]} for name in self.VIEWS],
+            "current_view": current,
+            "q": q,
+            "next_url": _cursor_url(request, page.next),
+            "previous_url": _cursor_url(request, page.previous),
+        }
+        return render(request, "conversations/list.html", context)
+
+
+def _cursor_url(request: HttpRequest, cursor: str | None) -> str:
+    if not cursor:
+        return ""
+    query = request.GET.copy()
+    query["cursor"] = cursor
+    return "?" + query.urlencode()
+
+
+def _place(request: HttpRequest) -> Any:
+    """The project chosen last, else the first one; ``web`` keeps the choice in the session."""
+    viewer = request.actor  # type: ignore[attr-defined]
+    rows = accounts.visible_projects(viewer).select_related("organization").filter(archived_at=None)
+    chosen = request.session.get("project")
+    found = rows.filter(pk=chosen).first() if chosen else None
+    return found or rows.order_by("organization__name", "name").first()
+
+
+class RestorePage(PageView):
+    def post(self, request: HttpRequest, conversation_id: UUID) -> HttpResponse:
+        services.restore_conversation(actor=request.actor, conversation_id=conversation_id)  # type: ignore[attr-defined]
+        return HttpResponseRedirect(reverse("conversations:page", kwargs={"conversation_id": conversation_id}))

@@ -1,0 +1,70 @@
+"""May this actor do this to that conversation? Pure predicates over the row, the actor's project role and participation."""
+
+from __future__ import annotations
+
+from apps.accounts.policies import has_scope
+from apps.accounts.types import Actor, ActorKind, ProjectRole
+from apps.conversations.models import Conversation, Message
+from apps.conversations.types import ConversationArchived, Role, Visibility
+
+READ = "conversations:read"
+WRITE = "conversations:write"
+WRITERS = {ProjectRole.EDITOR, ProjectRole.MANAGER}
+
+
+def has_read_scope(actor: Actor) -> bool:
+    """A key that may write may read what it writes in."""
+    return has_scope(actor, READ) or has_scope(actor, WRITE)
+
+
+def is_system(actor: Actor) -> bool:
+    """The engine of turns and the coordinator; no person and no key."""
+    return actor.kind == ActorKind.SYSTEM
+
+
+def is_operator(actor: Actor) -> bool:
+    return actor.is_operator or is_system(actor)
+
+
+def can_view(actor: Actor, conversation: Conversation, *, role: ProjectRole | None, is_invited: bool) -> bool:
+    if role is None or conversation.deleted_at is not None or not has_read_scope(actor):
+        return False
+    return conversation.visibility == Visibility.PROJECT or conversation.owner_id == actor.user_id or is_invited
+
+
+def can_post(actor: Actor, *, role: ProjectRole | None) -> bool:
+    """Given that the actor sees the conversation."""
+    return role in WRITERS and has_scope(actor, WRITE)
+
+
+def can_change(actor: Actor, conversation: Conversation, *, role: ProjectRole | None) -> bool:
+    """Rename, tag, choose who answers: everyone who may write here."""
+    return can_post(actor, role=role)
+
+
+def can_remove(actor: Actor, conversation: Conversation, *, role: ProjectRole | None) -> bool:
+    """Delete, restore, change who sees it: its owner, or a manager of the project where all see it."""
+    if not can_post(actor, role=role):
+        return False
+    is_shared_with_manager = role == ProjectRole.MANAGER and conversation.visibility == Visibility.PROJECT
+    return conversation.owner_id == actor.user_id or is_shared_with_manager
+
+
+def can_edit_message(actor: Actor, message: Message, *, role: ProjectRole | None) -> bool:
+    return can_post(actor, role=role) and message.role == Role.USER and message.author_id == actor.user_id
+
+
+def can_delete_message(actor: Actor, conversation: Conversation, message: Message, *, role: ProjectRole | None) -> bool:
+    """One's own words, and answers one asked for; a manager may remove anything that all of the project see."""
+    if not can_post(actor, role=role):
+        return False
+    if message.author_id is not None and message.author_id == actor.user_id:
+        return True
+    if message.role == Role.ASSISTANT and message.parent is not None and message.parent.author_id == actor.user_id:
+        return True
+    return role == ProjectRole.MANAGER and conversation.visibility == Visibility.PROJECT
+
+
+def require_open(conversation: Conversation) -> None:
+    if conversation.archived_at is not None:
+        raise ConversationArchived

@@ -1,0 +1,131 @@
+"""Rows as the API, the socket and the stream tell them: plain dictionaries, made without a query.
+
+``api/serializers.py`` describes the same shapes for the OpenAPI file; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from apps.conversations.models import Conversation, Message, Participation, Turn
+
+
+def _time(value: Any) -> str | None:
+    return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else None
+
+
+def _id(value: UUID | None) -> str | None:
+    return str(value) if value else None
+
+
+def person_data(user: Any) -> dict[str, Any] | None:
+    return {"id": str(user.pk), "name": user.display_name} if user is not None else None
+
+
+def usage_data(turn: Turn) -> dict[str, Any]:
+    return {
+        "input_tokens": turn.input_tokens,
+        "output_tokens": turn.output_tokens,
+        "cost": f"{turn.cost.normalize():f}" if turn.cost is not None else None,
+        "currency": turn.currency or None,
+        "estimated": turn.is_estimated,
+    }
+
+
+def turn_data(turn: Turn, *, place: int | None = None) -> dict[str, Any]:
+    """``seconds`` from start to end; ``place`` (how many wait before it) only where it was asked for."""
+    seconds = (turn.finished_at - turn.started_at).total_seconds() if turn.finished_at and turn.started_at else None
+    data: dict[str, Any] = {
+        "id": str(turn.pk),
+        "conversation": str(turn.conversation_id),
+        "message": str(turn.message_id),
+        "status": turn.status,
+        "reason": turn.reason or None,
+        "attempts": turn.attempts,
+        "provider": turn.provider_name or None,
+        "model": turn.model_name or None,
+        "is_fallback": turn.is_fallback,
+        "agent": _id(turn.agent_id),
+        "stop_requested": turn.stop_requested_at is not None,
+        "stopped_by": person_data(turn.stopped_by),
+        "usage": usage_data(turn),
+        "seconds": round(seconds, 3) if seconds is not None else None,
+        "created_at": _time(turn.created_at),
+        "started_at": _time(turn.started_at),
+        "finished_at": _time(turn.finished_at),
+        "correlation_id": turn.correlation_id,
+    }
+    if place is not None:
+        data["place"] = place
+    return data
+
+
+def message_data(message: Message, *, siblings: Sequence[UUID] | None = None) -> dict[str, Any]:
+    """A deleted message keeps its place and loses its words; ``siblings`` only in lists of a path."""
+    is_deleted = message.deleted_at is not None
+    turn = message.turn
+    data: dict[str, Any] = {
+        "id": str(message.pk),
+        "conversation": str(message.conversation_id),
+        "position": message.number,
+        "role": message.role,
+        "author": person_data(message.author),
+        "agent": {"id": str(message.agent.pk), "name": message.agent.name} if message.agent is not None else None,
+        "content": "" if is_deleted else _content(message),
+        "parts": [] if is_deleted else message.parts,
+        "parent": _id(message.parent_id),
+        "status": message.status,
+        "model": message.answered_by or None,
+        "is_edit": message.is_edit,
+        "client_id": _id(message.client_id),
+        "created_at": _time(message.created_at),
+        "deleted_at": _time(message.deleted_at),
+        "turn": turn_data(turn) if turn is not None else None,
+    }
+    if siblings is not None:
+        data["siblings"] = [str(pk) for pk in siblings]
+    return data
+
+
+def _content(message: Message) -> str:
+    """While an answer is being written its column is empty, and the checkpointed parts say more."""
+    if message.content:
+        return message.content
+    return "".join(part.get("text", "") for part in message.parts if part.get("type") == "text")
+
+
+def conversation_data(conversation: Conversation, participation: Participation | None = None) -> dict[str, Any]:
+    """Needs ``model__provider`` and ``agent`` loaded, or unset."""
+    model = conversation.model
+    read_until = participation.last_read_number if participation else 0
+    return {
+        "id": str(conversation.pk),
+        "project": str(conversation.project_id),
+        "organization": str(conversation.organization_id),
+        "owner": str(conversation.owner_id),
+        "title": conversation.title,
+        "title_source": conversation.title_source,
+        "visibility": conversation.visibility,
+        "model": {"id": str(model.pk), "name": f"{model.provider.name}/{model.name}"} if model is not None else None,
+        "agent": {"id": str(conversation.agent.pk), "name": conversation.agent.name} if conversation.agent else None,
+        "system_prompt": conversation.system_prompt,
+        "tags": conversation.tags,
+        "head": _id(conversation.head_id),
+        "message_count": conversation.last_number,
+        "unread": max(0, conversation.last_number - read_until) if participation else conversation.last_number,
+        "is_pinned": bool(participation and participation.pinned_at),
+        "forked_from": _id(conversation.forked_from_id),
+        "usage": {
+            "input_tokens": conversation.input_tokens,
+            "output_tokens": conversation.output_tokens,
+            "cost": f"{conversation.cost.normalize():f}",
+            "currency": conversation.currency or None,
+        },
+        "version": conversation.version,
+        "created_at": _time(conversation.created_at),
+        "last_activity_at": _time(conversation.last_activity_at),
+        "archived_at": _time(conversation.archived_at),
+        "deleted_at": _time(conversation.deleted_at),
+    }

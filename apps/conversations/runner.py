@@ -1,0 +1,368 @@
+"""The engine of turns: on one event loop a process, claims, streams, renews, checkpoints, ends.
+
+It spans transactions and opens none: what it writes goes through services, in threads that keep no connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import uvloop
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, OperationalError
+from psycopg_pool import PoolTimeout
+
+from apps.accounts.types import SYSTEM
+from apps.agents import engine as agents
+from apps.agents.types import AnswerContext
+from apps.conversations import context, control, services
+from apps.conversations.services.turns import Checkpoint
+from apps.conversations.types import MAX_RUNNING_A_PROCESS, Ending, HeldTurn, LateWriter, TurnStatus, TurnUsage
+from apps.core import redis
+from apps.core.correlation import caused_by
+from apps.core.db import in_thread
+from apps.core.errors import DomainError
+from apps.core.ids import uuid7
+from apps.core.leases import RENEW_SECONDS, scaled
+from apps.live import streams
+from apps.live.bells import publish_status_async
+from apps.llm.types import Answered, AppendText, Finished, OpenPart, Operation, PartType, Usage
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINT_SECONDS = 1.5
+PERSIST_SECONDS = 30
+GRACE_SECONDS = 30
+WORKER = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid7().hex[-8:]}"
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+
+
+@dataclass(eq=False)
+class Running:
+    """One turn in this process."""
+
+    held: HeldTurn
+    task: asyncio.Task[None] | None = None
+    stream: streams.TurnStream | None = None
+    checkpointed_seq: int = 0
+    cancelled_for: str = ""
+    answered: Answered | None = None
+    usage: Usage | None = None
+    finished: Finished | None = None
+    has_text: bool = False
+    offsets: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        return self.stream.parts if self.stream else self.held.start_parts
+
+
+class Runner:
+    """All turns of this process. Made once; its loop runs in a thread of its own."""
+
+    def __init__(self) -> None:
+        self.running: dict[UUID, Running] = {}
+        self.is_closing = False
+        self.loop = uvloop.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="turns", daemon=True)
+        self._thread.start()
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self._keepers = [
+            self.loop.create_task(self._keep(self._renew, scaled(RENEW_SECONDS))),
+            self.loop.create_task(self._keep(self._checkpoint, scaled(CHECKPOINT_SECONDS))),
+            self.loop.create_task(self._listen()),
+        ]
+        self.loop.run_forever()
+
+    def submit(self, turn_id: UUID) -> None:
+        """From any thread; returns at once."""
+        self.loop.call_soon_threadsafe(self._start, turn_id)
+
+    def _start(self, turn_id: UUID) -> None:
+        if self.is_closing or turn_id in self.running or len(self.running) >= MAX_RUNNING_A_PROCESS:
+            return
+        task = self.loop.create_task(self._run(turn_id))
+        task.add_done_callback(_report)
+
+    async def _run(self, turn_id: UUID) -> None:
+        try:
+            claimed = await in_thread(_claim, turn_id)
+        except DATABASE_AWAY:
+            logger.warning("turn_not_claimed", extra={"turn": str(turn_id)})
+            return  # still queued: the coordinator hints again
+        if claimed is None:
+            return
+        held, answer_context = claimed
+        running = Running(held, task=asyncio.current_task())
+        self.running[turn_id] = running
+        try:
+            with caused_by(held.correlation_id):
+                await self._answer(running, answer_context)
+        finally:
+            self.running.pop(turn_id, None)
+
+    async def _answer(self, running: Running, answer_context: AnswerContext | Ending) -> None:
+        held = running.held
+        running.stream = stream = streams.TurnStream.open(
+            held.turn_id, fence=held.fence, topic=held.topic, parts=held.start_parts
+        )
+        ending: Ending | None
+        if isinstance(answer_context, Ending):
+            ending = answer_context
+        else:
+            status = publish_status_async(held.topic, held.turn_id, "running", message=held.message_id)
+            telling = self.loop.create_task(status)
+            ending = await self._consume(running, answer_context)
+            await telling
+        if ending is None:
+            stream.close()
+            return
+        await self._finish(running, ending)
+
+    async def _consume(self, running: Running, answer_context: AnswerContext) -> Ending | None:
+        """Iterate over the answer; None when the turn is somebody else's by now."""
+        stream = running.stream
+        assert stream is not None
+        try:
+            async with contextlib.aclosing(agents.answer(answer_context)) as operations:
+                async for operation in operations:
+                    self._take(running, operation)
+        except asyncio.CancelledError:
+            match running.cancelled_for:
+                case "stopped":
+                    return _ending(running, TurnStatus.STOPPED)
+                case "shutdown":
+                    return _ending(running, TurnStatus.INTERRUPTED, reason="shutdown")
+                case _:
+                    return None
+        except (streams.LateWriter, LateWriter):
+            return None
+        except DomainError as error:
+            return _ending(running, TurnStatus.FAILED, reason=error.code)
+        except Exception:
+            logger.exception("turn_failed", extra={"turn": str(running.held.turn_id)})
+            return _ending(running, TurnStatus.FAILED, reason="internal_error")
+        return _ending(running, TurnStatus.COMPLETED)
+
+    def _take(self, running: Running, operation: Operation) -> None:
+        stream = running.stream
+        assert stream is not None
+        match operation:
+            case Answered():
+                running.answered = operation
+            case Usage():
+                running.usage = operation
+            case Finished():
+                running.finished = operation
+            case _:
+                stream.append((_shifted(running, operation),))
+                if not running.has_text and isinstance(operation, AppendText):
+                    running.has_text = True
+                    held = running.held
+                    task = self.loop.create_task(
+                        in_thread(services.note_first_token, actor=SYSTEM, turn_id=held.turn_id, fence=held.fence)
+                    )
+                    task.add_done_callback(_report)
+
+    async def _finish(self, running: Running, ending: Ending) -> None:
+        """Everything that was shown is in the stream, then the row is final, then readers hear of it."""
+        held, stream = running.held, running.stream
+        assert stream is not None
+        try:
+            await asyncio.shield(stream.drain())
+            await self._persist(
+                lambda: services.finish_turn(
+                    actor=SYSTEM, turn_id=held.turn_id, fence=held.fence, ending=ending, seq=stream.seq
+                )
+            )
+        except (streams.LateWriter, LateWriter):
+            return
+        finally:
+            stream.close()
+        await publish_status_async(
+            held.topic, held.turn_id, ending.status, message=held.message_id, reason=ending.reason
+        )
+
+    async def _persist(self, write: Callable[[], None]) -> None:
+        """PostgreSQL may be away for a while: what was streamed waits up to 30 s, then the reaper ends the turn."""
+        deadline = self.loop.time() + scaled(PERSIST_SECONDS)
+        pause = 0.1
+        while True:
+            try:
+                await in_thread(write)
+            except DATABASE_AWAY:
+                if self.loop.time() > deadline:
+                    raise
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 1.0)
+            else:
+                return
+
+    async def _keep(self, act: Callable[[], Any], every_seconds: float) -> None:
+        while True:
+            await asyncio.sleep(every_seconds)
+            try:
+                await act()
+            except DATABASE_AWAY:
+                logger.warning("database_away")
+            except Exception:
+                logger.exception("keeper_failed")
+
+    async def _renew(self) -> None:
+        held = [(each.held.turn_id, each.held.fence) for each in self.running.values()]
+        if not held:
+            return
+        kept = await in_thread(services.renew_leases, actor=SYSTEM, held=held)
+        for turn_id, fence in held:
+            running = self.running.get(turn_id)
+            if running is None or running.held.fence != fence:
+                continue
+            if turn_id not in kept:
+                self._cancel(running, "late")
+            elif kept[turn_id]:
+                self._cancel(running, "stopped")
+
+    async def _checkpoint(self) -> None:
+        due = [
+            Checkpoint(each.held.turn_id, each.held.fence, each.held.message_id, each.stream.parts, each.stream.seq)
+            for each in self.running.values()
+            if each.stream is not None and each.stream.seq > each.checkpointed_seq
+        ]
+        if not due:
+            return
+        await in_thread(services.checkpoint_turns, actor=SYSTEM, checkpoints=due)
+        for checkpoint in due:
+            if running := self.running.get(checkpoint.turn_id):
+                running.checkpointed_seq = checkpoint.seq
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                async for turn_id in control.stops():
+                    if running := self.running.get(turn_id):
+                        self._cancel(running, "stopped")
+            except (*redis.Away, TimeoutError):
+                await asyncio.sleep(0.5)
+
+    def _cancel(self, running: Running, why: str) -> None:
+        if not running.cancelled_for and running.task is not None:
+            running.cancelled_for = why
+            running.task.cancel()
+
+    def close(self) -> None:
+        """No new claims; what runs gets 30 s, the rest is cancelled and says ``interrupted: shutdown``."""
+        self.is_closing = True
+        done: Future[None] = asyncio.run_coroutine_threadsafe(self._drain(), self.loop)
+        with contextlib.suppress(TimeoutError):
+            done.result(timeout=(GRACE_SECONDS + 8) * max(settings.PARLANCE_TIME_SCALE, 0.2))
+
+    async def _drain(self) -> None:
+        tasks = [each.task for each in self.running.values() if each.task]
+        if tasks:
+            await asyncio.wait(tasks, timeout=scaled(GRACE_SECONDS))
+        for running in list(self.running.values()):
+            self._cancel(running, "shutdown")
+        left = [each.task for each in self.running.values() if each.task]
+        if left:
+            await asyncio.wait(left, timeout=5)
+
+
+def _claim(turn_id: UUID) -> tuple[HeldTurn, AnswerContext | Ending] | None:
+    """In a thread: take the turn and read what it is answered from. A context that cannot be read ends the turn."""
+    held = services.claim_turn(actor=SYSTEM, turn_id=turn_id, worker=WORKER)
+    if held is None:
+        return None
+    start_parts = context.parts_to_continue(held)
+    held = HeldTurn(
+        held.turn_id,
+        held.fence,
+        held.message_id,
+        held.conversation_id,
+        held.topic,
+        held.correlation_id,
+        start_parts,
+    )
+    try:
+        return held, context.read_context(held)
+    except DATABASE_AWAY:
+        raise
+    except DomainError as error:
+        return held, Ending(TurnStatus.FAILED, start_parts, reason=error.code)
+    except (DatabaseError, OSError, ValueError, KeyError):
+        logger.exception("context_failed", extra={"turn": str(turn_id)})
+        return held, Ending(TurnStatus.FAILED, start_parts, reason="internal_error")
+
+
+def _shifted(running: Running, operation: Any) -> Operation:
+    """A continued answer: its first text part goes on in the last one that is there, other parts come behind."""
+    base = len(running.held.start_parts)
+    if not base:
+        return operation
+    if isinstance(operation, OpenPart):
+        last = running.held.start_parts[-1]
+        joins = operation.type == PartType.TEXT and last["type"] == "text" and PartType.TEXT not in running.offsets
+        if joins:
+            running.offsets[PartType.TEXT] = operation.index  # type: ignore[index]
+            running.offsets[operation.index] = base - 1
+        else:
+            running.offsets[operation.index] = base + operation.index
+    index = running.offsets.get(operation.index, base + operation.index)
+    return type(operation)(index, *[getattr(operation, name) for name in operation.__slots__ if name != "index"])
+
+
+def _ending(running: Running, status: TurnStatus, *, reason: str = "") -> Ending:
+    answered, usage, finished = running.answered, running.usage, running.finished
+    parts = running.parts
+    if status == TurnStatus.COMPLETED and finished is not None and finished.reason != "stop":
+        reason = str(finished.reason)
+    return Ending(
+        status=status,
+        reason=reason,
+        parts=parts,
+        usage=TurnUsage(
+            input_tokens=usage.input_tokens if usage else 0,
+            output_tokens=usage.output_tokens if usage else 0,
+            cost=Decimal(finished.cost) if finished and finished.cost else None,
+            currency=finished.currency if finished else "",
+            estimated=usage.estimated if usage else True,
+        ),
+        provider=answered.provider if answered else "",
+        model=answered.model if answered else "",
+        is_fallback=bool(answered and answered.is_fallback),
+        is_demo=bool(answered and answered.is_demo),
+    )
+
+
+def _report(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("task_failed", exc_info=error)
+
+
+_runner: Runner | None = None
+_lock = threading.Lock()
+
+
+def runner() -> Runner:
+    global _runner  # noqa: PLW0603  (one a process, made on first use, after any fork)
+    with _lock:
+        if _runner is None:
+            _runner = Runner()
+    return _runner
+
+
+def close() -> None:
+    if _runner is not None:
+        _runner.close()

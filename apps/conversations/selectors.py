@@ -1,0 +1,332 @@
+"""Every shared read of conversations. Strangers get the same ``NotFound`` as for a random id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor, ProjectRole
+from apps.conversations.models import Conversation, Message, Participation, Turn
+from apps.conversations.policies import has_read_scope
+from apps.conversations.types import (
+    ACTIVE,
+    ConversationNotFound,
+    MessageNotFound,
+    ParentElsewhere,
+    TurnNotFound,
+    TurnStatus,
+    Visibility,
+)
+
+
+def visible_to(viewer: Actor, *, with_deleted: bool = False) -> QuerySet[Conversation]:
+    """One statement; agrees with ``policies.can_view`` (a property test proves it)."""
+    if not has_read_scope(viewer):
+        return Conversation.objects.none()
+    invited = Participation.objects.filter(conversation=OuterRef("pk"), user_id=viewer.user_id, is_invited=True)
+    rows = Conversation.objects.filter(
+        accounts.project_filter(viewer, field="project", at_least=ProjectRole.VIEWER),
+        Q(visibility=Visibility.PROJECT) | Q(owner_id=viewer.user_id) | Exists(invited),
+    )
+    return rows if with_deleted else rows.filter(deleted_at=None)
+
+
+def get_conversation(*, conversation_id: UUID, viewer: Actor, with_deleted: bool = False) -> Conversation:
+    found = (
+        visible_to(viewer, with_deleted=with_deleted)
+        .select_related("project", "owner", "model__provider", "agent")
+        .filter(pk=conversation_id)
+        .first()
+    )
+    if found is None:
+        raise ConversationNotFound
+    return found
+
+
+def lock_conversation(*, conversation_id: UUID, viewer: Actor, with_deleted: bool = False) -> Conversation:
+    """The row, locked until the transaction ends: it orders numbers, heads and positions."""
+    found = (
+        visible_to(viewer, with_deleted=with_deleted).select_for_update(of=("self",)).filter(pk=conversation_id).first()
+    )
+    if found is None:
+        raise ConversationNotFound
+    return found
+
+
+def role_in(conversation: Conversation, actor: Actor) -> ProjectRole | None:
+    return accounts.project_role(actor, conversation.project_id)
+
+
+def list_conversations(
+    *,
+    viewer: Actor,
+    project_id: UUID | None = None,
+    q: str = "",
+    tag: str = "",
+    archived: bool | None = False,
+    deleted: bool = False,
+    pinned: bool | None = None,
+) -> QuerySet[Conversation]:
+    """``archived`` None means both. Deleted ones are listed only when asked for (they can be restored for 30 days)."""
+    rows = visible_to(viewer, with_deleted=deleted)
+    if deleted:
+        rows = rows.exclude(deleted_at=None)
+    if project_id is not None:
+        rows = rows.filter(project_id=project_id)
+    if archived is not None:
+        rows = rows.filter(archived_at__isnull=not archived)
+    if tag:
+        rows = rows.filter(tags__contains=[tag])
+    if q:
+        rows = rows.filter(title__icontains=q)
+    if pinned is not None:
+        pins = Participation.objects.filter(conversation=OuterRef("pk"), user_id=viewer.user_id).exclude(pinned_at=None)
+        rows = rows.filter(Exists(pins) if pinned else ~Exists(pins))
+    return rows
+
+
+def list_participations(*, viewer: Actor, conversation_ids: Iterable[UUID]) -> dict[UUID, Participation]:
+    rows = Participation.objects.filter(user_id=viewer.user_id, conversation_id__in=list(conversation_ids))
+    return {row.conversation_id: row for row in rows}
+
+
+def find_participation(*, conversation: Conversation, user_id: UUID | None) -> Participation | None:
+    return Participation.objects.filter(conversation=conversation, user_id=user_id).first()
+
+
+def is_invited(*, conversation: Conversation, user_id: UUID | None) -> bool:
+    return Participation.objects.filter(conversation=conversation, user_id=user_id, is_invited=True).exists()
+
+
+def list_participants(*, conversation: Conversation, viewer: Actor) -> Sequence[UUID]:
+    """Users who were invited, beside the owner."""
+    return list(
+        Participation.objects.filter(conversation=conversation, is_invited=True).values_list("user_id", flat=True)
+    )
+
+
+def get_message(*, message_id: UUID, viewer: Actor) -> Message:
+    """With its conversation, turn and people loaded."""
+    found = messages().select_related("conversation__project", "parent").filter(pk=message_id).first()
+    if found is None or not visible_to(viewer).filter(pk=found.conversation_id).exists():
+        raise MessageNotFound
+    return found
+
+
+def get_turn(*, turn_id: UUID, viewer: Actor) -> Turn:
+    found = Turn.objects.select_related("message", "conversation", "agent", "stopped_by").filter(pk=turn_id).first()
+    if found is None or not visible_to(viewer).filter(pk=found.conversation_id).exists():
+        raise TurnNotFound
+    return found
+
+
+def messages() -> QuerySet[Message]:
+    """Messages with what every presentation of them needs, without the search column."""
+    return Message.objects.select_related("author", "agent", "turn__agent", "turn__stopped_by", "deleted_by").defer(
+        "words"
+    )
+
+
+def active_leaf(*, conversation: Conversation, user_id: UUID | None) -> UUID | None:
+    """The end of this person's path: a head of their own, else the conversation's."""
+    own = Participation.objects.filter(conversation=conversation, user_id=user_id).values_list("head_id", flat=True)
+    return next((head for head in own if head), None) or conversation.head_id
+
+
+_WALK_UP = """
+WITH RECURSIVE path(id, parent_id, number) AS (
+  SELECT id, parent_id, number FROM conversations_message WHERE id = %s AND conversation_id = %s
+  UNION ALL
+  SELECT m.id, m.parent_id, m.number FROM conversations_message m JOIN path ON m.id = path.parent_id
+)
+SELECT id, number FROM path
+"""
+
+_NEWEST_LEAF = """
+WITH RECURSIVE below(id, number) AS (
+  SELECT id, number FROM conversations_message WHERE id = %s
+  UNION ALL
+  SELECT m.id, m.number FROM conversations_message m JOIN below ON m.parent_id = below.id
+)
+SELECT id FROM below ORDER BY number DESC LIMIT 1
+"""
+
+
+def _walk(conversation: Conversation, leaf_id: UUID, *, limit: int | None = None) -> list[tuple[UUID, int]]:
+    """(id, number) from the leaf to the root; ``limit`` stops the walk early."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _WALK_UP + ("LIMIT %s" if limit else ""), [leaf_id, conversation.pk, *([limit] if limit else [])]
+        )
+        return list(cursor.fetchall())
+
+
+def newest_leaf(message_id: UUID) -> UUID:
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST_LEAF, [message_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise MessageNotFound
+    return row[0]
+
+
+def path_ids(*, conversation: Conversation, leaf_id: UUID | None) -> list[UUID]:
+    """All ids of a path, oldest first."""
+    if leaf_id is None:
+        return []
+    return [pk for pk, _number in reversed(_walk(conversation, leaf_id))]
+
+
+def list_path(
+    *,
+    conversation: Conversation,
+    leaf_id: UUID | None,
+    after: int | None = None,
+    before: int | None = None,
+    limit: int = 100,
+) -> list[Message]:
+    """Messages of the path that ends in ``leaf_id``, oldest first.
+
+    ``before`` gives the last ``limit`` below that number, otherwise the first ``limit`` above ``after`` (default 0).
+    A conversation without branches is read by number; others are walked from the leaf.
+    """
+    if leaf_id is None:
+        return []
+    from_end = before is not None
+    if conversation.is_linear and leaf_id == conversation.head_id:
+        rows = messages().filter(conversation=conversation)
+        rows = rows.filter(number__lt=before) if from_end else rows.filter(number__gt=after or 0)
+        found = list(rows.order_by("-number" if from_end else "number")[:limit])
+        return found[::-1] if from_end else found
+    is_tail = from_end and (before or 0) > conversation.last_number
+    walked = _walk(conversation, leaf_id, limit=limit if is_tail else None)
+    if not walked:
+        raise ParentElsewhere
+    if from_end:
+        ids = [pk for pk, number in walked if number < (before or 0)][:limit]
+    else:
+        ids = [pk for pk, number in reversed(walked) if number > (after or 0)][:limit]
+    return sorted(messages().filter(pk__in=ids), key=lambda message: message.number)
+
+
+def sibling_ids(*, conversation: Conversation, rows: Sequence[Message]) -> dict[UUID, list[UUID]]:
+    """Message id → all ids with the same parent and role, oldest first. Empty for a conversation without branches."""
+    if conversation.is_linear or not rows:
+        return {}
+    parents = {row.parent_id for row in rows}
+    same = Q(parent_id__in=[pk for pk in parents if pk])
+    if None in parents:
+        same |= Q(parent=None)
+    groups: dict[tuple[UUID | None, str], list[UUID]] = {}
+    found = Message.objects.filter(same, conversation=conversation).order_by("number")
+    for pk, parent_id, role in found.values_list("pk", "parent_id", "role"):
+        groups.setdefault((parent_id, role), []).append(pk)
+    return {row.pk: groups.get((row.parent_id, row.role), [row.pk]) for row in rows}
+
+
+def describe_branches(*, conversation: Conversation, viewer: Actor) -> dict[str, Any]:
+    """Where the tree divides: parent → children in order, and which leaf this person sees."""
+    groups: dict[UUID | None, list[UUID]] = {}
+    if not conversation.is_linear:
+        rows = Message.objects.filter(conversation=conversation).order_by("number").values_list("pk", "parent_id")
+        for pk, parent_id in rows:
+            groups.setdefault(parent_id, []).append(pk)
+    own = find_participation(conversation=conversation, user_id=viewer.user_id)
+    own_head = own.head_id if own else None
+    return {
+        "leaf": own_head or conversation.head_id,
+        "is_following": own_head is None,
+        "results": [
+            {"parent": parent, "children": children} for parent, children in groups.items() if len(children) > 1
+        ],
+    }
+
+
+def find_posted(*, conversation: Conversation, author_id: UUID | None, client_id: UUID | None) -> Message | None:
+    if client_id is None:
+        return None
+    return (
+        Message.objects.defer("words")
+        .select_related("turn")
+        .filter(conversation=conversation, author_id=author_id, client_id=client_id)
+        .first()
+    )
+
+
+def find_answer_to(message: Message) -> Message | None:
+    """The first answer that was made for it."""
+    return messages().filter(parent=message, turn__isnull=False).order_by("number").first()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How many wait before this turn, itself not counted."""
+
+    ahead: int
+
+
+def place_of(turn: Turn) -> Place:
+    if turn.status != TurnStatus.QUEUED:
+        return Place(0)
+    return Place(
+        Turn.objects.filter(
+            organization_id=turn.organization_id, status=TurnStatus.QUEUED, created_at__lt=turn.created_at
+        ).count()
+    )
+
+
+def places_of(turns: Sequence[Turn]) -> dict[UUID, int]:
+    """Turn → how many wait before it, for the queued ones among them. No query when none is queued."""
+    return {turn.pk: place_of(turn).ahead for turn in turns if turn.status == TurnStatus.QUEUED}
+
+
+def find_number(*, conversation: Conversation, message_id: UUID) -> int | None:
+    return Message.objects.filter(conversation=conversation, pk=message_id).values_list("number", flat=True).first()
+
+
+def list_active_turns(*, conversation_id: UUID) -> list[Turn]:
+    return list(
+        Turn.objects.select_related("message", "agent", "stopped_by")
+        .filter(conversation_id=conversation_id, status__in=ACTIVE)
+        .order_by("created_at")
+    )
+
+
+def count_waiting(conversation: Conversation) -> int:
+    return Turn.objects.filter(conversation=conversation, status=TurnStatus.QUEUED).count()
+
+
+def count_running(*, organization_id: UUID | None = None, requested_by: UUID | None = None) -> int:
+    rows = Turn.objects.filter(status=TurnStatus.RUNNING)
+    if organization_id is not None:
+        rows = rows.filter(organization_id=organization_id)
+    if requested_by is not None:
+        rows = rows.filter(requested_by_id=requested_by)
+    return rows.count()
+
+
+def list_lapsed_turns(*, limit: int = 200) -> list[Turn]:
+    """Running turns whose lease has ended by the database's clock, with their messages."""
+    return list(
+        Turn.objects.select_related("message")
+        .filter(status=TurnStatus.RUNNING, lease_until__lt=Now())
+        .order_by("lease_until")[:limit]
+    )
+
+
+def list_startable_turns(*, older_than: timedelta, limit: int = 200) -> list[UUID]:
+    """Queued turns that wait for no other answer, oldest first."""
+    return list(
+        Turn.objects.filter(status=TurnStatus.QUEUED, updated_at__lt=Now() - older_than)
+        .exclude(after_turn__status__in=ACTIVE)
+        .order_by("created_at")
+        .values_list("pk", flat=True)[:limit]
+    )

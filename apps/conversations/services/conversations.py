@@ -1,0 +1,329 @@
+"""Writes of the conversation itself and of what one person has with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from apps.accounts import policies as account_policies
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor
+from apps.agents import selectors as agents
+from apps.conversations import policies, selectors
+from apps.conversations.events import (
+    ConversationArchived,
+    ConversationChanged,
+    ConversationDeleted,
+    ConversationRestored,
+    ConversationStarted,
+    ParticipantAdded,
+)
+from apps.conversations.models import Conversation, Message, Participation
+from apps.conversations.types import ParentElsewhere, TitleSource, Visibility
+from apps.core.errors import FieldError, Invalid, NotFound, VersionMismatch
+from apps.core.events import emit
+from apps.core.ids import uuid7
+from apps.core.types import Scope
+from apps.live.bells import ring
+from apps.llm import selectors as llm
+
+
+def scope_of(conversation: Conversation) -> Scope:
+    return Scope(conversation.topic, conversation.organization_id, conversation.project_id)
+
+
+def announce(conversation: Conversation, fact: Any, actor: Any, subject: tuple[str, UUID | None] | None = None) -> None:
+    """Emit on the conversation's topic and ring it after commit."""
+    emit(fact, actor=actor, scope=scope_of(conversation), subject=subject or ("conversation", conversation.pk))
+    transaction.on_commit(lambda: ring(conversation.topic), robust=True)
+
+
+@transaction.atomic
+def start_conversation(
+    *,
+    actor: Actor,
+    project_id: UUID,
+    title: str = "",
+    model: str = "",
+    agent: UUID | None = None,
+    visibility: str = Visibility.PROJECT,
+    system_prompt: str = "",
+    tags: Sequence[str] = (),
+) -> Conversation:
+    """``model`` is an id, ``provider/name`` or a bare name that is unique; unknown names raise ``Invalid``."""
+    project = accounts.get_project(project_id, actor)
+    role = accounts.project_role(actor, project.pk)
+    account_policies.require(policies.can_post(actor, role=role))
+    chosen_model = llm.get_model(organization_id=project.organization_id, reference=model) if model else None
+    chosen_agent = agents.get_agent(agent_id=agent, viewer=actor, project_id=project.pk) if agent else None
+    conversation = Conversation.objects.create(
+        id=uuid7(),
+        organization_id=project.organization_id,
+        project=project,
+        owner_id=actor.user_id,
+        title=title.strip(),
+        title_source=TitleSource.TYPED if title.strip() else TitleSource.NONE,
+        visibility=visibility,
+        model=chosen_model,
+        agent=chosen_agent,
+        system_prompt=system_prompt,
+        tags=_clean_tags(tags),
+        last_activity_at=Now(),
+    )
+    announce(conversation, ConversationStarted(conversation.pk, visibility), actor)
+    return selectors.get_conversation(conversation_id=conversation.pk, viewer=actor)
+
+
+def _clean_tags(tags: Sequence[str]) -> list[str]:
+    """Lower case, no doubles, at most 20 of at most 40 characters."""
+    cleaned = list(dict.fromkeys(" ".join(tag.split()).lower() for tag in tags if tag.strip()))
+    if len(cleaned) > 20 or any(len(tag) > 40 for tag in cleaned):  # noqa: PLR2004
+        raise Invalid(fields=[FieldError("tags", "too_many", _("At most 20 tags of at most 40 characters."))])
+    return cleaned
+
+
+def check_version(found: int, expected: int | None) -> None:
+    if expected is not None and found != expected:
+        raise VersionMismatch(current=found)
+
+
+@transaction.atomic
+def change_conversation(
+    *, actor: Actor, conversation_id: UUID, changes: dict[str, Any], expected_version: int | None = None
+) -> Conversation:
+    """``changes`` may name title, tags, model, agent, system_prompt, visibility; the form lets nothing else through."""
+    conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
+    role = selectors.role_in(conversation, actor)
+    needs_owner = "visibility" in changes
+    allowed = policies.can_remove if needs_owner else policies.can_change
+    account_policies.require(allowed(actor, conversation, role=role))
+    check_version(conversation.version, expected_version)
+    fields: list[str] = []
+    if "title" in changes:
+        conversation.title = changes["title"].strip()
+        conversation.title_source = TitleSource.TYPED if conversation.title else TitleSource.NONE
+        fields += ["title", "title_source"]
+    if "tags" in changes:
+        conversation.tags = _clean_tags(changes["tags"])
+        fields.append("tags")
+    if "model" in changes:
+        reference = changes["model"]
+        conversation.model = (
+            llm.get_model(organization_id=conversation.organization_id, reference=reference) if reference else None
+        )
+        fields.append("model")
+    if "agent" in changes:
+        agent_id = changes["agent"]
+        conversation.agent = (
+            agents.get_agent(agent_id=agent_id, viewer=actor, project_id=conversation.project_id) if agent_id else None
+        )
+        fields.append("agent")
+    for name in ("system_prompt", "visibility"):
+        if name in changes:
+            setattr(conversation, name, changes[name])
+            fields.append(name)
+    conversation.version += 1
+    conversation.save(update_fields=[*fields, "version", "updated_at"])
+    public = tuple(name for name in fields if name != "title_source")
+    announce(conversation, ConversationChanged(conversation.pk, public), actor)
+    return selectors.get_conversation(conversation_id=conversation.pk, viewer=actor)
+
+
+@transaction.atomic
+def change_all(
+    *, actor: Actor, conversation_id: UUID, changes: dict[str, Any], expected_version: int | None = None
+) -> Conversation:
+    """One PATCH: what everybody sees, whether it is archived, and one's own pin, all or nothing."""
+    rest = {name: value for name, value in changes.items() if name not in ("archived", "pinned")}
+    if rest or expected_version is not None:
+        change_conversation(
+            actor=actor, conversation_id=conversation_id, changes=rest, expected_version=expected_version
+        )
+    if "archived" in changes:
+        archive_conversation(actor=actor, conversation_id=conversation_id, archived=changes["archived"])
+    if "pinned" in changes:
+        pin_conversation(actor=actor, conversation_id=conversation_id, pinned=changes["pinned"])
+    return selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
+
+
+@transaction.atomic
+def title_conversation(*, actor: Actor, conversation_id: UUID, title: str) -> bool:
+    """Give the title that a model wrote. Never over one that a person typed; False when it was not taken."""
+    conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
+    if conversation.title_source != TitleSource.NONE or not title.strip():
+        return False
+    conversation.title = " ".join(title.split())[:200]
+    conversation.title_source = TitleSource.AUTO
+    conversation.save(update_fields=["title", "title_source", "updated_at"])
+    announce(conversation, ConversationChanged(conversation.pk, ("title",)), actor)
+    return True
+
+
+@transaction.atomic
+def archive_conversation(*, actor: Actor, conversation_id: UUID, archived: bool) -> Conversation:
+    conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
+    account_policies.require(policies.can_change(actor, conversation, role=selectors.role_in(conversation, actor)))
+    if archived == (conversation.archived_at is not None):
+        return selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
+    Conversation.objects.filter(pk=conversation.pk).update(
+        archived_at=Now() if archived else None, version=conversation.version + 1
+    )
+    fact = ConversationArchived(conversation.pk) if archived else ConversationChanged(conversation.pk, ("archived",))
+    announce(conversation, fact, actor)
+    return selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
+
+
+@transaction.atomic
+def delete_conversation(*, actor: Actor, conversation_id: UUID) -> None:
+    """Hidden from everyone and restorable for 30 days. Its running turns are asked to stop."""
+    from apps.conversations.services.turns import stop_active_turns  # turns announce through this module
+
+    conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
+    account_policies.require(policies.can_remove(actor, conversation, role=selectors.role_in(conversation, actor)))
+    stop_active_turns(actor=actor, conversation=conversation)
+    Conversation.objects.filter(pk=conversation.pk).update(
+        deleted_at=Now(), deleted_by_id=actor.user_id, version=conversation.version + 1
+    )
+    announce(conversation, ConversationDeleted(conversation.pk), actor)
+
+
+@transaction.atomic
+def restore_conversation(*, actor: Actor, conversation_id: UUID) -> Conversation:
+    conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor, with_deleted=True)
+    account_policies.require(policies.can_remove(actor, conversation, role=selectors.role_in(conversation, actor)))
+    if conversation.deleted_at is not None:
+        Conversation.objects.filter(pk=conversation.pk).update(
+            deleted_at=None, deleted_by=None, version=conversation.version + 1
+        )
+        announce(conversation, ConversationRestored(conversation.pk), actor)
+    return selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
+
+
+def _own(conversation: Conversation, actor: Actor, **values: Any) -> None:
+    Participation.objects.update_or_create(
+        organization_id=conversation.organization_id,
+        conversation=conversation,
+        user_id=actor.user_id,
+        defaults=values,
+    )
+
+
+@transaction.atomic
+def pin_conversation(*, actor: Actor, conversation_id: UUID, pinned: bool) -> None:
+    conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
+    _own(conversation, actor, pinned_at=Now() if pinned else None)
+
+
+@transaction.atomic
+def mark_read(*, actor: Actor, conversation_id: UUID, number: int) -> None:
+    """Everything up to ``number`` was seen. Going back is ignored."""
+    conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
+    number = min(number, conversation.last_number)
+    changed = Participation.objects.filter(
+        conversation=conversation, user_id=actor.user_id, last_read_number__lt=number
+    ).update(last_read_number=number)
+    if not changed and not Participation.objects.filter(conversation=conversation, user_id=actor.user_id).exists():
+        _own(conversation, actor, last_read_number=number)
+
+
+@transaction.atomic
+def choose_branch(*, actor: Actor, conversation_id: UUID, message_id: UUID | None) -> UUID | None:
+    """Show the newest path through ``message_id`` to this person; None follows everyone's head again. Gives the leaf."""
+    conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
+    if message_id is None:
+        _own(conversation, actor, head=None)
+        return conversation.head_id
+    if not Message.objects.filter(pk=message_id, conversation=conversation).exists():
+        raise ParentElsewhere
+    leaf = selectors.newest_leaf(message_id)
+    _own(conversation, actor, head_id=None if leaf == conversation.head_id else leaf)
+    return leaf
+
+
+@transaction.atomic
+def invite_participant(*, actor: Actor, conversation_id: UUID, user_id: UUID) -> None:
+    """Let one more member of the project see a private conversation."""
+    conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
+    account_policies.require(policies.can_remove(actor, conversation, role=selectors.role_in(conversation, actor)))
+    project = accounts.get_project(conversation.project_id, actor)
+    if user_id not in {person.id for person in accounts.list_people_of_project(project, actor)}:
+        raise NotFound
+    Participation.objects.update_or_create(
+        organization_id=conversation.organization_id,
+        conversation=conversation,
+        user_id=user_id,
+        defaults={"is_invited": True},
+    )
+    announce(conversation, ParticipantAdded(conversation.pk, user_id), actor)
+
+
+@transaction.atomic
+def remove_participant(*, actor: Actor, conversation_id: UUID, user_id: UUID) -> None:
+    conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
+    account_policies.require(policies.can_remove(actor, conversation, role=selectors.role_in(conversation, actor)))
+    Participation.objects.filter(conversation=conversation, user_id=user_id).update(is_invited=False)
+    announce(conversation, ConversationChanged(conversation.pk, ("participants",)), actor)
+
+
+@transaction.atomic
+def fork_conversation(*, actor: Actor, conversation_id: UUID, message_id: UUID | None = None) -> Conversation:
+    """A new conversation of one's own that begins with the path up to ``message_id`` (default: the whole active path).
+
+    Answers that are still being written are left out.
+    """
+    from apps.conversations.services.messages import record_attachments  # messages announce through this module
+
+    source = selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
+    account_policies.require(policies.can_post(actor, role=selectors.role_in(source, actor)))
+    leaf = message_id or selectors.active_leaf(conversation=source, user_id=actor.user_id)
+    if message_id and not Message.objects.filter(pk=message_id, conversation=source).exists():
+        raise ParentElsewhere
+    ids = selectors.path_ids(conversation=source, leaf_id=leaf)
+    copy = Conversation.objects.create(
+        organization_id=source.organization_id,
+        project_id=source.project_id,
+        owner_id=actor.user_id,
+        title=source.title,
+        title_source=source.title_source,
+        visibility=source.visibility,
+        model=source.model,
+        agent=source.agent,
+        system_prompt=source.system_prompt,
+        tags=source.tags,
+        forked_from=source,
+        last_activity_at=Now(),
+    )
+    rows = sorted(Message.objects.filter(pk__in=ids).defer("words"), key=lambda row: row.number)
+    parent: UUID | None = None
+    made: list[Message] = []
+    for row in rows:
+        if row.status in ("pending", "streaming", "waiting"):
+            break
+        made.append(
+            Message(
+                organization_id=copy.organization_id,
+                conversation=copy,
+                number=len(made) + 1,
+                role=row.role,
+                author_id=row.author_id,
+                agent_id=row.agent_id,
+                parent_id=parent,
+                status=row.status,
+                parts=row.parts,
+                content=row.content,
+                answered_by=row.answered_by,
+                deleted_at=row.deleted_at,
+                deleted_by_id=row.deleted_by_id,
+            )
+        )
+        parent = made[-1].pk
+    Message.objects.bulk_create(made, batch_size=500)
+    record_attachments(made)
+    Conversation.objects.filter(pk=copy.pk).update(head_id=parent, last_number=len(made))
+    announce(copy, ConversationStarted(copy.pk, copy.visibility), actor)
+    return selectors.get_conversation(conversation_id=copy.pk, viewer=actor)

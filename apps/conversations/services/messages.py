@@ -1,0 +1,404 @@
+"""Writes of messages: a person's words, and the empty answers that turns fill."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from apps.accounts import policies as account_policies
+from apps.accounts.types import Actor
+from apps.agents import selectors as agents
+from apps.conversations import policies, selectors
+from apps.conversations.events import MessageChanged, MessagePosted, TurnQueued
+from apps.conversations.models import Attachment, Conversation, Message, Participation, Turn
+from apps.conversations.services.conversations import announce
+from apps.conversations.types import (
+    ACTIVE,
+    GONE,
+    MAX_ATTACHMENTS,
+    MAX_CONTENT_CHARACTERS,
+    MAX_QUEUED_TURNS,
+    ClientIdReused,
+    EmptyMessage,
+    MessageStatus,
+    MessageTooLong,
+    NotAnAnswer,
+    NothingToContinue,
+    NotYours,
+    ParentElsewhere,
+    Role,
+    TooManyQueued,
+    TurnStatus,
+    TurnStillRunning,
+    text_of_parts,
+)
+from apps.core import jobs
+from apps.core.correlation import correlation_id
+from apps.core.ids import uuid7
+from apps.files import services as file_services
+from apps.llm import selectors as llm
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """``message`` is the person's (for *regenerate* and *continue*: the answer itself); ``is_repeat``: nothing was written now."""
+
+    message: Message
+    turn: Turn | None
+    answer: Message | None
+    is_repeat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    model_id: UUID | None
+    agent_id: UUID | None
+
+
+@transaction.atomic
+def post_message(
+    *,
+    actor: Actor,
+    conversation_id: UUID,
+    content: str,
+    client_id: UUID | None,
+    parent_id: UUID | None = None,
+    attachments: Sequence[UUID] = (),
+    model: str = "",
+    agent: UUID | None = None,
+) -> Posted:
+    """Append a message, an empty answer and a queued turn.
+
+    The row lock keeps numbers gapless: a client that has seen number n can ask for everything after n and miss
+    nothing. The same ``client_id`` with the same content returns the first result; with other content it raises
+    ``ClientIdReused`` (422). Without ``parent_id`` the message goes to the end of the author's active path.
+    """
+    conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
+    account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
+    if earlier := selectors.find_posted(conversation=conversation, author_id=actor.user_id, client_id=client_id):
+        return _repeat(earlier, content, attachments)
+    policies.require_open(conversation)
+    parts = _parts_of(actor, content, attachments)
+    parent = _parent(conversation, actor, parent_id)
+    return _append(
+        actor=actor,
+        conversation=conversation,
+        parent=parent,
+        parts=parts,
+        client_id=client_id,
+        answerer=_answerer(conversation, actor, content=content, model=model, agent=agent),
+    )
+
+
+def _repeat(earlier: Message, content: str, attachments: Sequence[UUID]) -> Posted:
+    files_then = [part["file"] for part in earlier.parts if part["type"] == "file"]
+    if text_of_parts(earlier.parts) != content or files_then != [str(pk) for pk in attachments]:
+        raise ClientIdReused
+    answer = selectors.find_answer_to(earlier)
+    return Posted(earlier, answer.turn if answer else None, answer, is_repeat=True)
+
+
+def _parts_of(actor: Actor, content: str, attachments: Sequence[UUID]) -> list[dict[str, Any]]:
+    if len(content) > MAX_CONTENT_CHARACTERS:
+        raise MessageTooLong
+    if not content.strip() and not attachments:
+        raise EmptyMessage
+    parts: list[dict[str, Any]] = []
+    if attachments:
+        if len(attachments) > MAX_ATTACHMENTS:
+            raise MessageTooLong
+        parts = [
+            {
+                "type": "file",
+                "file": str(file.pk),
+                "name": file.name,
+                "media_type": file.media_type,
+                "size": file.size,
+                "kind": file.kind,
+            }
+            for file in file_services.attach_files(actor=actor, file_ids=list(attachments))
+        ]
+    if content:
+        parts.append({"type": "text", "text": content})
+    return parts
+
+
+def _parent(conversation: Conversation, actor: Actor, parent_id: UUID | None) -> Message | None:
+    leaf = parent_id or selectors.active_leaf(conversation=conversation, user_id=actor.user_id)
+    if leaf is None:
+        return None
+    found = Message.objects.defer("words").select_related("turn").filter(pk=leaf, conversation=conversation).first()
+    if found is None:
+        raise ParentElsewhere
+    return found
+
+
+_MENTION = re.compile(r"(?:^|\s)@(\S[^\n]{0,120})")
+
+
+def _answerer(
+    conversation: Conversation, actor: Actor, *, content: str = "", model: str = "", agent: UUID | None = None
+) -> Answerer:
+    """Who answers: what the request names, else whom the words mention, else the conversation's own choice."""
+    if agent is not None:
+        return Answerer(None, agents.get_agent(agent_id=agent, viewer=actor, project_id=conversation.project_id).pk)
+    if model:
+        return Answerer(
+            llm.get_model(organization_id=conversation.organization_id, reference=model).pk, conversation.agent_id
+        )
+    if "@" in content and (mentioned := _mentioned(conversation, content)):
+        return mentioned
+    return Answerer(conversation.model_id, conversation.agent_id)
+
+
+def _mentioned(conversation: Conversation, content: str) -> Answerer | None:
+    """The first ``@name`` that is an agent of the project or a model: the longest name that fits wins."""
+    for match in _MENTION.finditer(content):
+        said = match.group(1).casefold()
+        if found := agents.find_by_spoken_name(project_id=conversation.project_id, said=said):
+            return Answerer(found.model_id, found.pk)
+        if model := llm.find_model_by_spoken_name(organization_id=conversation.organization_id, said=said):
+            return Answerer(model.pk, conversation.agent_id)
+    return None
+
+
+def _append(
+    *,
+    actor: Actor,
+    conversation: Conversation,
+    parent: Message | None,
+    parts: list[dict[str, Any]],
+    client_id: UUID | None,
+    answerer: Answerer,
+    is_edit: bool = False,
+) -> Posted:
+    number = conversation.last_number + 1
+    turn = _new_turn(actor, conversation, parent, answerer)
+    message = Message(
+        id=uuid7(),
+        organization_id=conversation.organization_id,
+        conversation=conversation,
+        number=number,
+        role=Role.USER,
+        author_id=actor.user_id,
+        parent=parent,
+        parts=parts,
+        content=text_of_parts(parts),
+        client_id=client_id,
+        is_edit=is_edit,
+    )
+    answer = _empty_answer(conversation, number + 1, message.pk, turn)
+    turn.message = answer
+    _save(actor, conversation, [message, answer], turn, is_linear=_continues(conversation, parent, number))
+    fact = MessagePosted(message_id=message.pk, number=number, answer_id=answer.pk, turn_id=turn.pk)
+    announce(conversation, fact, actor, ("message", message.pk))
+    jobs.after_commit("conversations.run_turn", turn_id=turn.pk)
+    return Posted(message, turn, answer)
+
+
+def _continues(conversation: Conversation, parent: Message | None, number: int) -> bool:
+    """Does this message answer the one with the number before it? Once false, the conversation has branches."""
+    return conversation.is_linear and (parent.number if parent else 0) == number - 1
+
+
+def _empty_answer(conversation: Conversation, number: int, parent_id: UUID, turn: Turn) -> Message:
+    return Message(
+        id=uuid7(),
+        organization_id=conversation.organization_id,
+        conversation=conversation,
+        number=number,
+        role=Role.ASSISTANT,
+        agent_id=turn.agent_id,
+        parent_id=parent_id,
+        status=MessageStatus.PENDING,
+        turn=turn,
+    )
+
+
+def _new_turn(actor: Actor, conversation: Conversation, above: Message | None, answerer: Answerer) -> Turn:
+    """Queued; waits for the answer above it on the branch while that is still being written."""
+    blocker: Turn | None = None
+    if above is not None:
+        if above.turn is not None and above.turn.status in ACTIVE:
+            blocker = above.turn
+        if selectors.count_waiting(conversation) >= MAX_QUEUED_TURNS:
+            raise TooManyQueued
+    return Turn(
+        id=uuid7(),
+        organization_id=conversation.organization_id,
+        conversation=conversation,
+        project_id=conversation.project_id,
+        requested_by_id=actor.user_id,
+        model_id=answerer.model_id,
+        agent_id=answerer.agent_id,
+        after_turn=blocker,
+        correlation_id=correlation_id(),
+    )
+
+
+def _save(actor: Actor, conversation: Conversation, rows: list[Message], turn: Turn, *, is_linear: bool) -> None:
+    """Foreign keys are checked at commit, so the answer may name its turn before the turn's row is there."""
+    Message.objects.bulk_create(rows)
+    record_attachments(rows)
+    turn.save(force_insert=True)
+    last = rows[-1]
+    Conversation.objects.filter(pk=conversation.pk).update(
+        last_number=last.number, head_id=last.pk, is_linear=is_linear, last_activity_at=Now()
+    )
+    conversation.last_number, conversation.head_id, conversation.is_linear = last.number, last.pk, is_linear
+    Participation.objects.filter(conversation=conversation, user_id=actor.user_id).update(
+        head=None, last_read_number=last.number
+    )
+
+
+def record_attachments(rows: Sequence[Message]) -> None:
+    """Whoever sees a message may read its files. In the transaction that writes the messages."""
+    found = [
+        Attachment(
+            organization_id=row.organization_id, conversation_id=row.conversation_id, message=row, file_id=part["file"]
+        )
+        for row in rows
+        for part in row.parts
+        if part["type"] == "file" and part["file"] != GONE
+    ]
+    if found:
+        Attachment.objects.bulk_create(found)
+
+
+def _lock_message(actor: Actor, message_id: UUID) -> tuple[Conversation, Message]:
+    message = selectors.get_message(message_id=message_id, viewer=actor)
+    conversation = selectors.lock_conversation(conversation_id=message.conversation_id, viewer=actor)
+    message = selectors.messages().select_related("parent__turn").get(pk=message_id)
+    return conversation, message
+
+
+@transaction.atomic
+def edit_message(
+    *,
+    actor: Actor,
+    message_id: UUID,
+    content: str,
+    client_id: UUID | None = None,
+    attachments: Sequence[UUID] | None = None,
+) -> Posted:
+    """The changed words become a sibling with an answer of its own; the old ones stay. ``attachments`` None keeps the files."""
+    conversation, message = _lock_message(actor, message_id)
+    if message.role != Role.USER:
+        raise NotYours
+    role = selectors.role_in(conversation, actor)
+    account_policies.require(policies.can_edit_message(actor, message, role=role))
+    if earlier := selectors.find_posted(conversation=conversation, author_id=actor.user_id, client_id=client_id):
+        kept = [UUID(part["file"]) for part in earlier.parts if part["type"] == "file"]
+        return _repeat(earlier, content, attachments if attachments is not None else kept)
+    policies.require_open(conversation)
+    if attachments is None:
+        kept_parts = [part for part in message.parts if part["type"] == "file"]
+        if not content.strip() and not kept_parts:
+            raise EmptyMessage
+        if len(content) > MAX_CONTENT_CHARACTERS:
+            raise MessageTooLong
+        parts = [*kept_parts, *([{"type": "text", "text": content}] if content else [])]
+    else:
+        parts = _parts_of(actor, content, attachments)
+    return _append(
+        actor=actor,
+        conversation=conversation,
+        parent=message.parent,
+        parts=parts,
+        client_id=client_id,
+        answerer=_answerer(conversation, actor, content=content),
+        is_edit=True,
+    )
+
+
+@transaction.atomic
+def regenerate_answer(*, actor: Actor, message_id: UUID, model: str = "", agent: UUID | None = None) -> Posted:
+    """A sibling of an answer. The first one stays as it is, also while it is still being written."""
+    conversation, message = _lock_message(actor, message_id)
+    account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
+    if message.role != Role.ASSISTANT or message.parent is None:
+        raise NotAnAnswer
+    policies.require_open(conversation)
+    answerer = _answerer(conversation, actor, content=message.parent.content, model=model, agent=agent)
+    return _answer_below(actor, conversation, message.parent, answerer)
+
+
+def _answer_below(actor: Actor, conversation: Conversation, above: Message, answerer: Answerer) -> Posted:
+    turn = _new_turn(actor, conversation, above, answerer)
+    number = conversation.last_number + 1
+    answer = _empty_answer(conversation, number, above.pk, turn)
+    turn.message = answer
+    _save(actor, conversation, [answer], turn, is_linear=_continues(conversation, above, number))
+    announce(conversation, TurnQueued(turn.pk, answer.pk), actor, ("turn", turn.pk))
+    jobs.after_commit("conversations.run_turn", turn_id=turn.pk)
+    return Posted(answer, turn, answer)
+
+
+@transaction.atomic
+def request_turn(*, actor: Actor, conversation_id: UUID, model: str = "", agent: UUID | None = None) -> Posted:
+    """One more answer to the end of the path: below a person's message a new answer, beside an answer a sibling."""
+    conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
+    last = _parent(conversation, actor, None)
+    if last is None:
+        raise NotAnAnswer
+    if last.role == Role.ASSISTANT:
+        return regenerate_answer(actor=actor, message_id=last.pk, model=model, agent=agent)
+    account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
+    policies.require_open(conversation)
+    answerer = _answerer(conversation, actor, content=last.content, model=model, agent=agent)
+    return _answer_below(actor, conversation, last, answerer)
+
+
+@transaction.atomic
+def continue_answer(*, actor: Actor, message_id: UUID) -> Posted:
+    """A new turn on the same message, which goes on after what is there. For stopped, interrupted and failed answers with text."""
+    conversation, message = _lock_message(actor, message_id)
+    account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
+    if message.role != Role.ASSISTANT:
+        raise NotAnAnswer
+    policies.require_open(conversation)
+    earlier = message.turn
+    if earlier is not None and earlier.status in ACTIVE:
+        raise TurnStillRunning
+    if earlier is None or earlier.status == TurnStatus.COMPLETED:
+        raise NothingToContinue
+    turn = _new_turn(actor, conversation, None, Answerer(earlier.model_id, earlier.agent_id))
+    turn.message = message
+    turn.is_continuation = bool(text_of_parts(message.parts))
+    turn.save(force_insert=True)
+    Message.objects.filter(pk=message.pk).update(status=MessageStatus.PENDING, turn=turn)
+    announce(conversation, TurnQueued(turn.pk, message.pk), actor, ("turn", turn.pk))
+    jobs.after_commit("conversations.run_turn", turn_id=turn.pk)
+    message.status, message.turn = MessageStatus.PENDING, turn
+    return Posted(message, turn, message)
+
+
+@transaction.atomic
+def delete_message(*, actor: Actor, message_id: UUID) -> Message:
+    """The words are hidden, the place in the tree stays; restorable for 30 days."""
+    conversation, message = _lock_message(actor, message_id)
+    role = selectors.role_in(conversation, actor)
+    account_policies.require(policies.can_delete_message(actor, conversation, message, role=role))
+    if message.turn is not None and message.turn.status in ACTIVE:
+        raise TurnStillRunning
+    if message.deleted_at is None:
+        Message.objects.filter(pk=message.pk).update(deleted_at=Now(), deleted_by_id=actor.user_id)
+        announce(conversation, MessageChanged(message.pk, "deleted"), actor, ("message", message.pk))
+    return selectors.messages().get(pk=message_id)
+
+
+@transaction.atomic
+def restore_message(*, actor: Actor, message_id: UUID) -> Message:
+    conversation, message = _lock_message(actor, message_id)
+    role = selectors.role_in(conversation, actor)
+    account_policies.require(policies.can_delete_message(actor, conversation, message, role=role))
+    if message.deleted_at is not None:
+        Message.objects.filter(pk=message.pk).update(deleted_at=None, deleted_by=None)
+        announce(conversation, MessageChanged(message.pk, "restored"), actor, ("message", message.pk))
+    return selectors.messages().get(pk=message_id)

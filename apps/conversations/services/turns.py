@@ -1,0 +1,300 @@
+"""Writes of turns. Every change is compare-and-set under the fence: who lost the lease writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from psycopg.types.json import Jsonb
+
+from apps.accounts import policies as account_policies
+from apps.accounts.types import SYSTEM, Actor
+from apps.conversations import policies, selectors
+from apps.conversations.events import TurnCompleted, TurnEnded, TurnQueued, TurnStarted
+from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.services.conversations import announce
+from apps.conversations.types import (
+    ACTIVE,
+    MAX_ATTEMPTS,
+    MAX_RUNNING_A_PERSON,
+    MAX_RUNNING_AN_ORGANIZATION,
+    Ending,
+    HeldTurn,
+    LateWriter,
+    MessageStatus,
+    TitleSource,
+    TurnStatus,
+    TurnUsage,
+    text_of_parts,
+)
+from apps.core import jobs
+from apps.core.db import database_now
+from apps.core.leases import LEASE_SECONDS, scaled
+
+HINTED_AFTER_END = 5
+STATUS_OF_MESSAGE = {
+    TurnStatus.COMPLETED: MessageStatus.COMPLETED,
+    TurnStatus.STOPPED: MessageStatus.STOPPED,
+    TurnStatus.FAILED: MessageStatus.FAILED,
+    TurnStatus.INTERRUPTED: MessageStatus.INTERRUPTED,
+}
+
+_LOOK = """
+SELECT pg_advisory_xact_lock(hashtextextended('turns:' || organization_id::text, 7)), organization_id
+FROM conversations_turn WHERE id = %(turn)s AND status = 'queued'
+"""
+
+_CLAIM = """
+UPDATE conversations_turn AS mine
+SET status = 'running', fence = fence + 1, attempts = attempts + 1, worker = %(worker)s,
+    lease_until = clock_timestamp() + %(lease)s, started_at = clock_timestamp(), updated_at = clock_timestamp()
+WHERE mine.id = %(turn)s AND mine.status = 'queued' AND mine.stop_requested_at IS NULL
+  AND NOT EXISTS (
+    SELECT FROM conversations_turn AS above
+    WHERE above.id = mine.after_turn_id AND above.status IN ('queued', 'running', 'waiting'))
+  AND NOT EXISTS (
+    SELECT FROM conversations_turn AS other
+    WHERE other.message_id = mine.message_id AND other.id <> mine.id AND other.status = 'running')
+  AND (SELECT count(*) FROM conversations_turn WHERE requested_by_id = mine.requested_by_id AND status = 'running') < %(person)s
+  AND (SELECT count(*) FROM conversations_turn WHERE organization_id = mine.organization_id AND status = 'running') < %(organization)s
+RETURNING mine.fence, mine.attempts, mine.message_id, mine.conversation_id, mine.correlation_id
+"""
+
+
+def lease() -> timedelta:
+    return timedelta(seconds=scaled(LEASE_SECONDS))
+
+
+@transaction.atomic
+def claim_turn(*, actor: Actor, turn_id: UUID, worker: str) -> HeldTurn | None:
+    """Take a queued turn, or None: it waits for the answer above it, for a free place, or somebody else has it.
+
+    The advisory lock of the organization makes the counts of running turns exact.
+    """
+    account_policies.require(policies.is_system(actor))
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOK, {"turn": turn_id})
+        if cursor.fetchone() is None:
+            return None
+        cursor.execute(
+            _CLAIM,
+            {
+                "turn": turn_id,
+                "worker": worker[:80],
+                "lease": lease(),
+                "person": MAX_RUNNING_A_PERSON,
+                "organization": MAX_RUNNING_AN_ORGANIZATION,
+            },
+        )
+        row = cursor.fetchone()
+    if row is None:
+        return None
+    fence, attempt, message_id, conversation_id, correlation_id = row
+    Message.objects.filter(pk=message_id).update(status=MessageStatus.STREAMING)
+    conversation = Conversation.objects.only("id", "organization_id", "project_id").get(pk=conversation_id)
+    announce(conversation, TurnStarted(turn_id, message_id, attempt), actor, ("turn", turn_id))
+    return HeldTurn(turn_id, fence, message_id, conversation_id, conversation.topic, correlation_id)
+
+
+def renew_leases(*, actor: Actor, held: Sequence[tuple[UUID, int]]) -> dict[UUID, bool]:
+    """Turn → was a stop asked for? A turn that is missing from the answer is lost: its lease or fence is not ours."""
+    account_policies.require(policies.is_system(actor))
+    if not held:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE conversations_turn AS turn SET lease_until = clock_timestamp() + %s
+            FROM unnest(%s::uuid[], %s::int[]) AS mine(id, fence)
+            WHERE turn.id = mine.id AND turn.fence = mine.fence AND turn.status = 'running'
+            RETURNING turn.id, turn.stop_requested_at IS NOT NULL
+            """,
+            [lease(), [turn_id for turn_id, _fence in held], [fence for _turn_id, fence in held]],
+        )
+        return dict(cursor.fetchall())
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    turn_id: UUID
+    fence: int
+    message_id: UUID
+    parts: list[dict[str, Any]]
+    seq: int
+
+
+@transaction.atomic
+def checkpoint_turns(*, actor: Actor, checkpoints: Sequence[Checkpoint]) -> None:
+    """Write what is there of several running answers. Those whose fence has moved on are passed over."""
+    account_policies.require(policies.is_system(actor))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            """
+            WITH held AS (
+              UPDATE conversations_turn SET last_seq = %(seq)s
+              WHERE id = %(turn)s AND fence = %(fence)s AND status = 'running' RETURNING message_id
+            )
+            UPDATE conversations_message SET parts = %(parts)s FROM held WHERE conversations_message.id = held.message_id
+            """,
+            [
+                {"turn": each.turn_id, "fence": each.fence, "seq": each.seq, "parts": Jsonb(each.parts)}
+                for each in checkpoints
+            ],
+        )
+
+
+def note_first_token(*, actor: Actor, turn_id: UUID, fence: int) -> None:
+    account_policies.require(policies.is_system(actor))
+    Turn.objects.filter(pk=turn_id, fence=fence, first_token_at=None).update(first_token_at=Now())
+
+
+@transaction.atomic
+def finish_turn(*, actor: Actor, turn_id: UUID, fence: int, ending: Ending, seq: int = 0) -> None:
+    """Final text, state and usage in one transaction; raises ``LateWriter`` when the fence has moved on."""
+    account_policies.require(policies.is_system(actor))
+    turn = Turn.objects.select_for_update().get(pk=turn_id)
+    if turn.fence != fence or turn.status != TurnStatus.RUNNING:
+        raise LateWriter
+    _end(actor, turn, ending, seq=seq)
+
+
+def _end(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
+    usage = ending.usage
+    turn.status, turn.reason = ending.status, ending.reason
+    turn.provider_name, turn.model_name = ending.provider, ending.model
+    turn.is_fallback = ending.is_fallback
+    turn.input_tokens, turn.output_tokens = usage.input_tokens, usage.output_tokens
+    turn.cost, turn.currency, turn.is_estimated = usage.cost, usage.currency, usage.estimated
+    turn.last_seq = max(turn.last_seq, seq)
+    turn.lease_until = None
+    turn.finished_at = database_now()
+    turn.save()
+    answered_by = {"answered_by": ending.model} if ending.model else {}
+    Message.objects.filter(pk=turn.message_id).update(
+        parts=ending.parts,
+        content=text_of_parts(ending.parts),
+        status=STATUS_OF_MESSAGE[ending.status],
+        turn=turn,
+        **answered_by,
+    )
+    currency = {"currency": usage.currency} if usage.currency else {}
+    Conversation.objects.filter(pk=turn.conversation_id).update(
+        input_tokens=F("input_tokens") + usage.input_tokens,
+        output_tokens=F("output_tokens") + usage.output_tokens,
+        cost=F("cost") + (usage.cost or 0),
+        last_activity_at=Now(),
+        **currency,
+    )
+    conversation = Conversation.objects.get(pk=turn.conversation_id)
+    fact: Any
+    if ending.status == TurnStatus.COMPLETED:
+        cost = str(usage.cost) if usage.cost is not None else ""
+        fact = TurnCompleted(turn.pk, turn.message_id, usage.input_tokens, usage.output_tokens, cost)
+        if conversation.title_source == TitleSource.NONE:
+            jobs.after_commit("conversations.write_title", conversation_id=conversation.pk)
+    else:
+        fact = TurnEnded(turn.pk, turn.message_id, ending.status, ending.reason)
+    announce(conversation, fact, actor, ("turn", turn.pk))
+    _hint_next(turn)
+
+
+def _hint_next(ended: Turn) -> None:
+    """Whoever waited for this answer, then whoever waits for a place. The claim decides; a hint too many does no harm."""
+    waiting = Turn.objects.filter(status=TurnStatus.QUEUED, organization_id=ended.organization_id)
+    behind = list(waiting.filter(after_turn=ended).values_list("pk", flat=True))
+    others = list(
+        waiting.filter(after_turn=None).order_by("created_at").values_list("pk", flat=True)[:HINTED_AFTER_END]
+    )
+    for turn_id in dict.fromkeys([*behind, *others]):
+        jobs.after_commit("conversations.run_turn", turn_id=turn_id)
+
+
+@transaction.atomic
+def stop_turn(*, actor: Actor, turn_id: UUID) -> Turn:
+    """Ask for an end. A queued turn ends here; a running one when its owner has confirmed. Repeating changes nothing."""
+    turn = selectors.get_turn(turn_id=turn_id, viewer=actor)
+    conversation = selectors.lock_conversation(conversation_id=turn.conversation_id, viewer=actor)
+    account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
+    _stop(actor, turn_id)
+    return selectors.get_turn(turn_id=turn_id, viewer=actor)
+
+
+def stop_active_turns(*, actor: Actor, conversation: Conversation) -> None:
+    """In the caller's transaction, which holds the conversation."""
+    for turn_id in Turn.objects.filter(conversation=conversation, status__in=ACTIVE).values_list("pk", flat=True):
+        _stop(actor, turn_id)
+
+
+def _stop(actor: Actor, turn_id: UUID) -> None:
+    turn = Turn.objects.select_for_update().get(pk=turn_id)
+    if turn.status not in ACTIVE:
+        return
+    if turn.stop_requested_at is None:
+        turn.stop_requested_at, turn.stopped_by_id = database_now(), actor.user_id
+        turn.save(update_fields=["stop_requested_at", "stopped_by"])
+    if turn.status == TurnStatus.RUNNING:
+        transaction.on_commit(lambda: _tell_owner(turn_id), robust=True)
+        return
+    parts = Message.objects.values_list("parts", flat=True).get(pk=turn.message_id)
+    _end(actor, turn, Ending(TurnStatus.STOPPED, parts, reason="stopped_before_start"), seq=0)
+
+
+def _tell_owner(turn_id: UUID) -> None:
+    from apps.conversations.control import send_stop
+
+    send_stop(turn_id)
+
+
+@transaction.atomic
+def requeue_turn(*, actor: Actor, turn_id: UUID) -> bool:
+    """For operators: run a failed or interrupted answer again in its own place. False when it is not in such a state."""
+    account_policies.require(policies.is_operator(actor))
+    turn = Turn.objects.select_for_update().get(pk=turn_id)
+    if turn.status not in (TurnStatus.FAILED, TurnStatus.INTERRUPTED, TurnStatus.STOPPED):
+        return False
+    _queue_again(turn, actor, attempts=0)
+    return True
+
+
+def _queue_again(turn: Turn, actor: Actor, *, attempts: int) -> None:
+    turn.status, turn.reason, turn.attempts = TurnStatus.QUEUED, "", attempts
+    turn.lease_until = turn.stop_requested_at = turn.stopped_by = turn.finished_at = None
+    turn.save()
+    Message.objects.filter(pk=turn.message_id).update(status=MessageStatus.PENDING, turn=turn)
+    conversation = Conversation.objects.only("id", "organization_id", "project_id").get(pk=turn.conversation_id)
+    announce(conversation, TurnQueued(turn.pk, turn.message_id), actor, ("turn", turn.pk))
+    jobs.after_commit("conversations.run_turn", turn_id=turn.pk)
+
+
+@transaction.atomic
+def reap_turn(*, turn_id: UUID, streamed_parts: list[dict[str, Any]], streamed_seq: int, actor: Actor = SYSTEM) -> str:
+    """Give a turn whose lease has lapsed a new start or an end; gives its status.
+
+    ``streamed_parts`` is what the stream still held, merged over the row by the caller. Nothing visible yet: run again,
+    at most three starts. Text was shown: ``interrupted: worker_lost`` with the later of row and stream.
+    """
+    account_policies.require(policies.is_system(actor))
+    turn = Turn.objects.select_for_update(skip_locked=True).filter(pk=turn_id, status=TurnStatus.RUNNING).first()
+    if turn is None or turn.lease_until is None or turn.lease_until > database_now():
+        return ""
+    stored = Message.objects.values_list("parts", flat=True).get(pk=turn.message_id)
+    parts = streamed_parts if streamed_seq >= turn.last_seq and streamed_parts else stored
+    turn.fence += 1  # whoever still believes to hold it is late from now on
+    usage = TurnUsage(output_tokens=len(text_of_parts(parts)) // 4, estimated=True)
+    if turn.stop_requested_at is not None:
+        _end(actor, turn, Ending(TurnStatus.STOPPED, parts, usage=usage), seq=streamed_seq)
+    elif (
+        (parts and not turn.is_continuation)
+        or (turn.is_continuation and parts != stored)
+        or turn.attempts >= MAX_ATTEMPTS
+    ):
+        _end(actor, turn, Ending(TurnStatus.INTERRUPTED, parts, reason="worker_lost", usage=usage), seq=streamed_seq)
+    else:
+        _queue_again(turn, actor, attempts=turn.attempts)
+    return turn.status

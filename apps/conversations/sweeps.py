@@ -1,0 +1,39 @@
+"""What the coordinator does for turns every few seconds: ends of lost workers, hints that never arrived."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from apps.accounts.types import SYSTEM
+from apps.conversations import selectors, services
+from apps.core import jobs
+from apps.core.correlation import caused_by
+from apps.core.leases import scaled
+from apps.live import streams
+from apps.live.bells import publish_status
+
+HINT_AFTER_SECONDS = 3
+
+
+def reap_lost_turns() -> None:
+    """Give every turn whose lease has lapsed a new start or an end. Repeating finds nothing more to do."""
+    for turn in selectors.list_lapsed_turns():
+        rebuilt = streams.rebuild(turn.pk)
+        with caused_by(turn.correlation_id):
+            status = services.reap_turn(
+                turn_id=turn.pk,
+                streamed_parts=rebuilt.over(turn.message.parts) if rebuilt.seq else [],
+                streamed_seq=rebuilt.seq,
+                actor=SYSTEM,
+            )
+        if status:
+            publish_status(f"conversation:{turn.conversation_id}", turn.pk, status, message=turn.message_id)
+
+
+def hint_queued_turns() -> None:
+    """Hint turns that wait although nothing stands before them: a hint was lost, or a place came free elsewhere."""
+    age = timedelta(seconds=scaled(HINT_AFTER_SECONDS))
+    waiting = selectors.list_startable_turns(older_than=age)
+    for turn_id in waiting:
+        if not jobs.hint("conversations.run_turn", turn_id=turn_id):
+            return  # Redis is away; the next round tries again

@@ -1,0 +1,20 @@
+"""Jobs of conversations: ids in, one engine or service each."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from apps.conversations import runner, titles
+from apps.core.jobs import job
+
+
+@job("conversations.run_turn", queue="interactive")
+def run_turn(*, turn_id: str) -> None:
+    """Safe to repeat: only the holder of the turn's lease calls the provider. Returns at once; the loop does the work."""
+    runner.runner().submit(UUID(turn_id))
+
+
+@job("conversations.write_title")
+def write_title(*, conversation_id: str) -> None:
+    """Safe to repeat: a title that is there stays."""
+    titles.write_title(UUID(conversation_id))

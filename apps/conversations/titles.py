@@ -1,0 +1,56 @@
+"""The engine that writes titles: one short model call after the first answer, its own row in the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from uuid import UUID
+
+from apps.accounts.types import SYSTEM
+from apps.conversations import context, services
+from apps.core.errors import DomainError
+from apps.llm import engine as llm
+from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
+
+logger = logging.getLogger(__name__)
+
+MAX_WORDS = 12
+INSTRUCTIONS = (
+    "Write a title for the conversation below: at most eight words, in the language of the person's message, "
+    "without quotation marks and without a full stop. Answer with the title alone."
+)
+
+
+def write_title(conversation_id: UUID) -> None:
+    """Nothing happens when a person has typed a title meanwhile, or when no model answers: the next answer tries again."""
+    found = context.read_for_title(conversation_id)
+    if found is None:
+        return
+    request = CompletionRequest(
+        organization_id=found.organization_id,
+        project_id=found.project_id,
+        user_id=found.user_id,
+        turn_id=found.turn_id,
+        model_id=found.model_id,
+        messages=(
+            NeutralMessage.of_text(Role.SYSTEM, INSTRUCTIONS),
+            NeutralMessage.of_text(Role.USER, f"{found.question[:2000]}\n\n---\n\n{found.answer[:2000]}"),
+        ),
+        parameters=Parameters(max_output_tokens=60),
+        purpose=Purpose.TITLE,
+        language=found.language,
+        correlation_id=found.correlation_id,
+    )
+    try:
+        text = asyncio.run(llm.complete(request))
+    except DomainError as error:
+        logger.warning("title_not_written", extra={"conversation": str(conversation_id), "code": error.code})
+        return
+    services.title_conversation(actor=SYSTEM, conversation_id=conversation_id, title=cleaned(text))
+
+
+def cleaned(text: str) -> str:
+    """The first line, without quotation marks, Markdown and a final full stop; at most twelve words."""
+    line = next((line for line in text.splitlines() if line.strip()), "")
+    words = line.strip().strip("#*_`\"'“”„«» ").split()
+    return " ".join(words[:MAX_WORDS]).rstrip(".").strip("\"'“”„«» ")

@@ -1,0 +1,86 @@
+"""Conversations as live topics: who may follow, the state now, and each event as this viewer may see it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from apps.conversations import policies, presentation, selectors
+from apps.conversations.models import Message, Turn
+from apps.core.doors.topics import Snapshot, TopicEvent
+from apps.core.errors import NotFound
+from apps.core.events import topic_position
+
+SNAPSHOT_MESSAGES = 50
+
+
+class ConversationTopic:
+    """Registered as ``conversation``. Rendering reads the rows as they are now: later events say the same again."""
+
+    def is_allowed(self, viewer: Any, object_id: UUID) -> bool:
+        return selectors.visible_to(viewer).filter(pk=object_id).exists()
+
+    def may_write(self, viewer: Any, object_id: UUID) -> bool:
+        try:
+            conversation = selectors.get_conversation(conversation_id=object_id, viewer=viewer)
+        except NotFound:
+            return False
+        return policies.can_post(viewer, role=selectors.role_in(conversation, viewer))
+
+    def snapshot(self, viewer: Any, object_id: UUID) -> Snapshot:
+        """The position is read first: what happens meanwhile comes again as an event, and is the same."""
+        position = topic_position(f"conversation:{object_id}")
+        conversation = selectors.get_conversation(conversation_id=object_id, viewer=viewer)
+        leaf = selectors.active_leaf(conversation=conversation, user_id=viewer.user_id)
+        rows = selectors.list_path(
+            conversation=conversation, leaf_id=leaf, before=conversation.last_number + 1, limit=SNAPSHOT_MESSAGES
+        )
+        mine = selectors.find_participation(conversation=conversation, user_id=viewer.user_id)
+        data = {
+            "conversation": presentation.conversation_data(conversation, mine),
+            "leaf": str(leaf) if leaf else None,
+            "messages": [presentation.message_data(row) for row in rows],
+        }
+        return Snapshot(position, data, tuple(self.running_turns(object_id)))
+
+    def running_turns(self, object_id: UUID) -> Sequence[UUID]:
+        return [turn.pk for turn in selectors.list_active_turns(conversation_id=object_id)]
+
+    def render(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> list[dict[str, Any]]:
+        """At most three queries for a whole batch."""
+        message_ids = {
+            each.payload[key] for each in events for key in ("message_id", "answer_id") if each.payload.get(key)
+        }
+        found = {str(row.pk): row for row in selectors.messages().filter(pk__in=message_ids, conversation_id=object_id)}
+        turn_ids = {each.payload["turn_id"] for each in events if each.payload.get("turn_id")}
+        turns = {
+            str(row.pk): row
+            for row in Turn.objects.select_related("stopped_by").filter(pk__in=turn_ids, conversation_id=object_id)
+        }
+        needs_conversation = any(each.type.startswith("conversations.conversation_") for each in events)
+        conversation = None
+        if needs_conversation:
+            row = selectors.visible_to(viewer).select_related("model__provider", "agent").filter(pk=object_id).first()
+            if row is not None:
+                mine = selectors.find_participation(conversation=row, user_id=viewer.user_id)
+                conversation = presentation.conversation_data(row, mine)
+        return [self._one(each, found, turns, conversation) for each in events]
+
+    def _one(
+        self,
+        event: TopicEvent,
+        messages: dict[str, Message],
+        turns: dict[str, Turn],
+        conversation: dict[str, Any] | None,
+    ) -> dict[str, Any]:
+        data: dict[str, Any] = dict(event.payload)
+        if message := messages.get(event.payload.get("message_id", "")):
+            data["message"] = presentation.message_data(message)
+        if answer := messages.get(event.payload.get("answer_id") or ""):
+            data["answer"] = presentation.message_data(answer)
+        if turn := turns.get(event.payload.get("turn_id") or ""):
+            data["turn"] = presentation.turn_data(turn)
+        if event.type.startswith("conversations.conversation_") and conversation is not None:
+            data["conversation"] = conversation
+        return data

@@ -1,0 +1,191 @@
+"""States, parts and refusals of conversations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.errors import Conflict, Invalid, LimitReached, NotFound, TooLarge, Unprocessable
+
+MAX_CONTENT_CHARACTERS = 100_000
+MAX_ATTACHMENTS = 10
+MAX_QUEUED_TURNS = 20
+MAX_RUNNING_A_PERSON = 5
+MAX_RUNNING_AN_ORGANIZATION = 50
+MAX_RUNNING_A_PROCESS = 200
+MAX_ATTEMPTS = 3
+GONE = "00000000-0000-0000-0000-000000000000"  # the file of an imported message whose content did not come along
+
+
+class Visibility(models.TextChoices):
+    PROJECT = "project", _("Everyone in the project")
+    PRIVATE = "private", _("Only me and people I add")
+
+
+class TitleSource(models.TextChoices):
+    NONE = "none", _("Not yet")
+    AUTO = "auto", _("Written from the conversation")
+    TYPED = "typed", _("Typed")
+
+
+class Role(models.TextChoices):
+    USER = "user", _("Person")
+    ASSISTANT = "assistant", _("Model")
+    SYSTEM = "system", _("System")
+
+
+class MessageStatus(models.TextChoices):
+    PENDING = "pending", _("Queued")
+    STREAMING = "streaming", _("Writing")
+    WAITING = "waiting", _("Waiting")
+    COMPLETED = "completed", _("Completed")
+    STOPPED = "stopped", _("Stopped")
+    FAILED = "failed", _("Failed")
+    INTERRUPTED = "interrupted", _("Interrupted")
+
+
+class TurnStatus(models.TextChoices):
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    WAITING = "waiting", _("Waiting")
+    COMPLETED = "completed", _("Completed")
+    STOPPED = "stopped", _("Stopped")
+    FAILED = "failed", _("Failed")
+    INTERRUPTED = "interrupted", _("Interrupted")
+
+
+TERMINAL = (TurnStatus.COMPLETED, TurnStatus.STOPPED, TurnStatus.FAILED, TurnStatus.INTERRUPTED)
+ACTIVE = (TurnStatus.QUEUED, TurnStatus.RUNNING, TurnStatus.WAITING)
+
+
+class ConversationNotFound(NotFound):
+    code = "conversation_not_found"
+    default_detail = _("There is no such conversation, or it is not shared with you.")
+
+
+class MessageNotFound(NotFound):
+    code = "message_not_found"
+    default_detail = _("There is no such message, or it is not shared with you.")
+
+
+class TurnNotFound(NotFound):
+    code = "turn_not_found"
+    default_detail = _("There is no such turn, or it is not shared with you.")
+
+
+class ConversationArchived(Conflict):
+    code = "conversation_archived"
+    default_detail = _("The conversation is archived. Bring it back before writing in it.")
+
+
+class EmptyMessage(Invalid):
+    code = "empty_message"
+    default_detail = _("Write something or attach a file.")
+
+
+class MessageTooLong(TooLarge):
+    code = "message_too_long"
+    default_detail = _("A message has at most 100,000 characters. Attach longer text as a file.")
+
+
+class ParentElsewhere(Invalid):
+    code = "parent_elsewhere"
+    default_detail = _("The parent is not a message of this conversation.")
+
+
+class ClientIdReused(Unprocessable):
+    code = "client_id_reused"
+    default_detail = _("This client_id was used for another message.")
+
+
+class TooManyQueued(LimitReached):
+    code = "too_many_queued"
+    default_detail = _("Twenty answers are waiting in this conversation. Wait for one, or stop it.")
+
+
+class AnswererUnknown(Invalid):
+    code = "answerer_unknown"
+    default_detail = _("No model or agent of that name answers here.")
+
+
+class NotAnAnswer(Invalid):
+    code = "not_an_answer"
+    default_detail = _("Only an answer can be written again or continued.")
+
+
+class NotYours(Invalid):
+    code = "not_editable"
+    default_detail = _("Only a person's own message can be edited.")
+
+
+class TurnStillRunning(Conflict):
+    code = "turn_still_running"
+    default_detail = _("The answer is still being written. Stop it first.")
+
+
+class NothingToContinue(Conflict):
+    code = "nothing_to_continue"
+    default_detail = _("This answer ended by itself; there is nothing to continue.")
+
+
+class UnknownCommand(Invalid):
+    code = "unknown_command"
+    default_detail = _("There is no such command. /help lists them.")
+
+
+class ImportRefused(Invalid):
+    code = "import_refused"
+    default_detail = _("This is not an export of a conversation that can be read here.")
+
+
+class LateWriter(Conflict):
+    """The lease went to somebody else; whoever gets this writes nothing more."""
+
+    code = "late_writer"
+    default_detail = _("Another worker has taken this turn over.")
+
+
+@dataclass(frozen=True, slots=True)
+class TurnUsage:
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: Decimal | None = None
+    currency: str = ""
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a turn ends: the state, a code where it did not complete, and everything the message holds then."""
+
+    status: TurnStatus
+    parts: list[dict[str, Any]]
+    reason: str = ""
+    usage: TurnUsage = field(default_factory=TurnUsage)
+    provider: str = ""
+    model: str = ""
+    is_fallback: bool = False
+    is_demo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTurn:
+    """A claimed turn as its runner knows it."""
+
+    turn_id: UUID
+    fence: int
+    message_id: UUID
+    conversation_id: UUID
+    topic: str
+    correlation_id: str
+    start_parts: list[dict[str, Any]] = field(default_factory=list)
+
+
+def text_of_parts(parts: list[dict[str, Any]]) -> str:
+    """``content``: the joined text of the text parts."""
+    return "".join(part.get("text", "") for part in parts if part.get("type") == "text")

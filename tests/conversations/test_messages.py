@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+
+from apps.accounts.types import SYSTEM, ProjectRole
+from apps.conversations import selectors, services
+from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.types import (
+    ClientIdReused,
+    ConversationArchived,
+    ConversationNotFound,
+    EmptyMessage,
+    MessageTooLong,
+    ParentElsewhere,
+    TooManyQueued,
+    TurnStatus,
+)
+from apps.core.errors import Forbidden
+from apps.core.models import Event
+from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
+from tests.conversations.factories import answer, say, someone, start
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project():
+    return ProjectFactory()
+
+
+@pytest.fixture
+def ines(project):
+    return someone(project)
+
+
+@pytest.fixture
+def conversation(ines, project):
+    return start(ines, project)
+
+
+def test_post_message_appends_message_empty_answer_and_turn(ines, conversation):
+    posted = say(ines, conversation, "Hello")
+
+    numbers = list(Message.objects.order_by("number").values_list("number", "role", "status", "content"))
+    assert numbers == [(1, "user", "completed", "Hello"), (2, "assistant", "pending", "")]
+    assert posted.turn.status == TurnStatus.QUEUED
+    assert posted.turn.message_id == posted.answer.pk
+    conversation.refresh_from_db()
+    assert (conversation.last_number, conversation.head_id, conversation.is_linear) == (2, posted.answer.pk, True)
+    events = list(Event.objects.order_by("topic_position").values_list("type", "topic_position"))
+    assert events == [("conversations.conversation_started", 1), ("conversations.message_posted", 2)]
+
+
+def test_post_message_same_client_id_same_content_gives_first_result(ines, conversation):
+    client_id = uuid4()
+
+    first = say(ines, conversation, "Once", client_id=client_id)
+    second = say(ines, conversation, "Once", client_id=client_id)
+
+    assert (second.message.pk, second.turn.pk, second.is_repeat) == (first.message.pk, first.turn.pk, True)
+    assert Message.objects.count() == 2
+
+
+def test_post_message_same_client_id_other_content_is_refused(ines, conversation):
+    client_id = uuid4()
+    say(ines, conversation, "Once", client_id=client_id)
+
+    with pytest.raises(ClientIdReused):
+        say(ines, conversation, "Twice", client_id=client_id)
+
+    assert Message.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "refusal"), [("", EmptyMessage), ("  \n", EmptyMessage), ("x" * 100_001, MessageTooLong)]
+)
+def test_post_message_refuses_empty_and_too_long(ines, conversation, content, refusal):
+    with pytest.raises(refusal):
+        say(ines, conversation, content)
+
+    assert not Message.objects.exists()
+    assert not Turn.objects.exists()
+
+
+def test_post_message_stranger_finds_nothing_and_changes_nothing(conversation):
+    stranger = actor_of(UserFactory())
+
+    with pytest.raises(ConversationNotFound):
+        say(stranger, conversation)
+
+    assert not Message.objects.exists()
+
+
+def test_post_message_viewer_is_refused(project, conversation):
+    viewer = someone(project, ProjectRole.VIEWER)
+
+    with pytest.raises(Forbidden):
+        say(viewer, conversation)
+
+    assert not Message.objects.exists()
+
+
+def test_post_message_to_archived_conversation_changes_nothing(ines, conversation):
+    services.archive_conversation(actor=ines, conversation_id=conversation.pk, archived=True)
+
+    with pytest.raises(ConversationArchived):
+        say(ines, conversation)
+
+    assert not Message.objects.exists()
+
+
+def test_post_message_with_parent_of_another_conversation_is_refused(ines, project, conversation):
+    other = say(ines, start(ines, project))
+
+    with pytest.raises(ParentElsewhere):
+        say(ines, conversation, parent_id=other.message.pk)
+
+    assert not Message.objects.filter(conversation=conversation).exists()
+
+
+def test_post_message_while_answer_runs_waits_for_it(ines, conversation):
+    first = say(ines, conversation, "One")
+    second = say(ines, conversation, "Two")
+
+    assert second.turn.after_turn_id == first.turn.pk
+    assert second.message.parent_id == first.answer.pk
+    assert services.claim_turn(actor=SYSTEM, turn_id=second.turn.pk, worker="test") is None
+    answer(first)
+    assert services.claim_turn(actor=SYSTEM, turn_id=second.turn.pk, worker="test") is not None
+
+
+def test_post_message_queue_is_limited(ines, conversation):
+    for number in range(20):
+        say(ines, conversation, f"{number}")
+
+    with pytest.raises(TooManyQueued):
+        say(ines, conversation, "one too many")
+
+    assert Turn.objects.count() == 20
+
+
+def test_edit_message_makes_branch_and_keeps_the_old_words(ines, conversation):
+    first = say(ines, conversation, "Old")
+    answer(first)
+
+    edited = services.edit_message(actor=ines, message_id=first.message.pk, content="New")
+
+    conversation.refresh_from_db()
+    assert conversation.is_linear is False
+    path = selectors.list_path(conversation=conversation, leaf_id=conversation.head_id)
+    assert [row.content for row in path] == ["New", ""]
+    assert edited.message.is_edit is True
+    siblings = selectors.sibling_ids(conversation=conversation, rows=path[:1])
+    assert siblings == {edited.message.pk: [first.message.pk, edited.message.pk]}
+
+
+def test_regenerate_answer_makes_sibling(ines, conversation):
+    first = say(ines, conversation)
+    kept = answer(first, "First")
+
+    again = services.regenerate_answer(actor=ines, message_id=kept.pk)
+
+    assert again.answer.parent_id == first.message.pk
+    assert Message.objects.get(pk=kept.pk).content == "First"
+    assert Conversation.objects.get().head_id == again.answer.pk
+
+
+def test_choose_branch_is_one_persons_head_until_they_post(ines, project, conversation):
+    daniel = someone(project)
+    first = say(ines, conversation)
+    kept = answer(first, "First")
+    again = services.regenerate_answer(actor=ines, message_id=kept.pk)
+
+    services.choose_branch(actor=daniel, conversation_id=conversation.pk, message_id=kept.pk)
+
+    conversation.refresh_from_db()
+    assert selectors.active_leaf(conversation=conversation, user_id=daniel.user_id) == kept.pk
+    assert selectors.active_leaf(conversation=conversation, user_id=ines.user_id) == again.answer.pk
+    posted = say(daniel, conversation, "Further")
+    conversation.refresh_from_db()
+    assert posted.message.parent_id == kept.pk
+    assert selectors.active_leaf(conversation=conversation, user_id=daniel.user_id) == posted.answer.pk
+
+
+def test_continue_answer_is_a_new_turn_on_the_same_message(ines, conversation):
+    first = say(ines, conversation)
+    stopped = answer(first, "Half an ans", status=TurnStatus.STOPPED)
+
+    posted = services.continue_answer(actor=ines, message_id=stopped.pk)
+
+    assert posted.turn.pk != first.turn.pk
+    assert posted.turn.is_continuation is True
+    assert Message.objects.count() == 2
+
+
+def test_private_conversation_is_hidden_from_the_project_until_invited(ines, project):
+    daniel = someone(project)
+    secret = start(ines, project, visibility="private")
+
+    with pytest.raises(ConversationNotFound):
+        say(daniel, secret)
+    services.invite_participant(actor=ines, conversation_id=secret.pk, user_id=daniel.user_id)
+
+    assert say(daniel, secret).message.number == 1
