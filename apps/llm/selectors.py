@@ -8,13 +8,20 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from apps.core.errors import FieldError, Invalid
-from apps.llm.models import Model
+from apps.llm.models import Model, ModelDefaults
 
 
 def list_enabled_models(*, organization_id: UUID) -> QuerySet[Model]:
     return Model.objects.select_related("provider").filter(
         organization_id=organization_id, is_enabled=True, provider__is_enabled=True
     )
+
+
+def find_default_model(*, organization_id: UUID) -> Model | None:
+    """Who answers when nobody is named: the chosen default, else the first that is switched on."""
+    enabled = list_enabled_models(organization_id=organization_id)
+    chosen = ModelDefaults.objects.filter(organization_id=organization_id).values("default")
+    return enabled.filter(pk__in=chosen).first() or enabled.order_by("created_at").first()
 
 
 def get_model(*, organization_id: UUID, reference: str) -> Model:

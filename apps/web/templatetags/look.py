@@ -24,6 +24,7 @@ register = template.Library()
 
 TINTS = 6
 WEEK = timedelta(days=7)
+LOCAL_KINDS = {"ollama", "llamacpp", "vllm", "lmstudio"}
 KINDS = {
     "CheckboxInput": "checkbox",
     "RadioSelect": "radio",
@@ -131,6 +132,21 @@ def money(value: Decimal | float | str | None, currency: str = "USD") -> str:
         "sign": CURRENCY_SIGNS.get(currency, f"{currency} "),
         "amount": text,
     }
+
+
+@register.simple_tag
+def price(pair: tuple[Decimal, Decimal], currency: str = "USD") -> str:
+    """Input / output per million tokens."""
+    if not any(pair):
+        return _("free")
+    return f"{money(pair[0], currency)} / {money(pair[1], currency)}"
+
+
+@register.simple_tag
+def provider_icon(kind: str, size: str = "") -> SafeString:
+    if kind == "demo":
+        return icon("flask-conical", size)
+    return icon("server" if kind in LOCAL_KINDS else "cloud", size)
 
 
 @register.filter
