@@ -54,7 +54,9 @@ def list_answerers(viewer: Actor, project: Project) -> list[Answerer]:
 def _of_agent(agent: Agent, standard: Model | None) -> Answerer:
     model = agent.model or standard
     if model is None:
-        return Answerer("agent", agent.pk, agent.name, is_default=agent.is_default, is_available=False, reason=_("no model"))
+        return Answerer(
+            "agent", agent.pk, agent.name, is_default=agent.is_default, is_available=False, reason=_("no model")
+        )
     return Answerer(
         "agent",
         agent.pk,

@@ -86,7 +86,7 @@ def list_steps(facts: ProjectFacts) -> list[Step]:
                 icon="user-plus",
                 title=_("Invite people"),
                 why=_("They see the same messages as they are written."),
-                url=reverse("web:settings_people"),
+                url=reverse("accounts:settings_people"),
             )
         )
     if facts.has_conversations:

@@ -251,11 +251,17 @@ def control(bound: BoundField) -> SafeString:
     return drawn["control"]  # type: ignore[return-value]
 
 
+@register.simple_tag
+def radios(bound: BoundField) -> list[dict[str, object]]:
+    """The options of a radio field, for a template that adds icons to them."""
+    return _options(bound, "radio")
+
+
 def _options(bound: BoundField, kind: str) -> list[dict[str, object]]:
     found = []
     for option in bound.subwidgets:
         option.data["attrs"] = {**option.data["attrs"], **({"class": "sr"} if kind == "radio" else {})}
-        found.append({"tag": option.tag(), "label": option.choice_label})
+        found.append({"tag": option.tag(), "label": option.choice_label, "value": option.data["value"]})
     return found
 
 
