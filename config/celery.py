@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -16,8 +17,35 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
+@app.on_after_finalize.connect
+def schedule_periodic(sender: Celery, **_: Any) -> None:
+    """Jobs that say ``every_seconds`` go to beat."""
+    from apps.core import jobs
+
+    sender.conf.beat_schedule = {
+        each.name: {
+            "task": each.name,
+            "schedule": each.every_seconds,
+            "options": {"queue": each.queue, "expires": each.every_seconds},
+        }
+        for each in jobs.registered().values()
+        if each.every_seconds
+    }
+
+
+@worker_shutting_down.connect
+def leave(**_: Any) -> None:
+    from apps.core import worker_life
+
+    # Celery sends this from its signal handler: waiting for threads happens elsewhere.
+    threading.Thread(target=worker_life.end, name="leave").start()
+
+
 @worker_ready.connect
 def announce_ready(**_: Any) -> None:
     """Whoever started this worker (the supervisor, tests) waits for the file."""
+    from apps.core import worker_life
+
+    worker_life.begin()
     if name := os.environ.get("PARLANCE_READY_FILE"):
         Path(name).touch()

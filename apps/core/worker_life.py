@@ -1,0 +1,68 @@
+"""What a worker process does beside its tasks: it beats, and the jobs process coordinates."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError, connection, connections
+from django.db.models.functions import Now
+from psycopg_pool import PoolTimeout
+
+from apps.core import coordinator
+from apps.core.leases import scaled
+from apps.core.models import ProcessHeartbeat
+from apps.core.vital_signs import BEAT_SECONDS
+
+logger = logging.getLogger(__name__)
+
+_stop = threading.Event()
+_lag: Callable[[], float] = lambda: 0.0  # noqa: E731
+
+
+def report_lag(read: Callable[[], float]) -> None:
+    """The engine that owns this process's loop tells how late it is, in seconds."""
+    global _lag  # noqa: PLW0603  (one loop a process)
+    _lag = read
+
+
+def beat(role: str) -> None:
+    ProcessHeartbeat.objects.update_or_create(
+        name=f"{role}@{socket.gethostname()}:{os.getpid()}",
+        defaults={"role": role, "seen_at": Now(), "loop_lag_seconds": _lag()},
+    )
+
+
+def _beat_on(role: str) -> None:
+    while not _stop.is_set():
+        try:
+            beat(role)
+        except (DatabaseError, InterfaceError, PoolTimeout) as error:
+            logger.warning("heartbeat_not_written", extra={"reason": type(error).__name__})
+        for each in connections.all(initialized_only=True):
+            each.close()
+        _stop.wait(scaled(BEAT_SECONDS))
+
+
+def begin() -> None:
+    """At the start of a worker's main process."""
+    _stop.clear()
+    role = settings.PROCESS_ROLE
+    threading.Thread(target=_beat_on, args=(role,), name="heartbeat", daemon=True).start()
+    if role == "jobs":
+        coordinator.start_in_background()
+
+
+def end() -> None:
+    """At SIGTERM: no longer counted as there, and another process may coordinate."""
+    _stop.set()
+    coordinator.stop_in_background()
+    try:
+        ProcessHeartbeat.objects.filter(name=f"{settings.PROCESS_ROLE}@{socket.gethostname()}:{os.getpid()}").delete()
+    except (DatabaseError, InterfaceError, PoolTimeout) as error:
+        logger.warning("heartbeat_not_removed", extra={"reason": type(error).__name__})
+    connection.close()
