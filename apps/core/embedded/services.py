@@ -112,7 +112,7 @@ class Services:
     def remove(self) -> None:
         """Stop, and remove the whole data folder and the socket folder."""
         self.wipe()
-        self.stop()
+        self._lock.release()
         shutil.rmtree(self.data, ignore_errors=True)
         shutil.rmtree(self._sockets, ignore_errors=True)
 
