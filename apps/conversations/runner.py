@@ -11,6 +11,7 @@ import logging
 import os
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from apps.agents.types import AnswerContext
 from apps.conversations import context, control, services
 from apps.conversations.services.turns import Checkpoint
 from apps.conversations.types import MAX_RUNNING_A_PROCESS, Ending, HeldTurn, LateWriter, TurnStatus, TurnUsage
-from apps.core import redis
+from apps.core import redis, worker_life
 from apps.core.correlation import caused_by
 from apps.core.db import in_thread
 from apps.core.errors import DomainError
@@ -37,6 +38,7 @@ from apps.core.ids import uuid7
 from apps.core.leases import RENEW_SECONDS, scaled
 from apps.live import streams
 from apps.live.bells import publish_status_async
+from apps.llm import engine as llm
 from apps.llm.types import Answered, AppendText, Finished, OpenPart, Operation, PartType, Usage
 
 logger = logging.getLogger(__name__)
@@ -44,6 +46,7 @@ logger = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 1.5
 PERSIST_SECONDS = 30
 GRACE_SECONDS = 30
+LAG_SAMPLE_SECONDS = 0.1
 WORKER = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid7().hex[-8:]}"
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
@@ -84,6 +87,7 @@ class Runner:
             self.loop.create_task(self._keep(self._renew, scaled(RENEW_SECONDS))),
             self.loop.create_task(self._keep(self._checkpoint, scaled(CHECKPOINT_SECONDS))),
             self.loop.create_task(self._listen()),
+            self.loop.create_task(self._watch_lag()),
         ]
         self.loop.run_forever()
 
@@ -248,6 +252,15 @@ class Runner:
             if running := self.running.get(checkpoint.turn_id):
                 running.checkpointed_seq = checkpoint.seq
 
+    async def _watch_lag(self) -> None:
+        """How late the loop wakes: the 95th percentile of the last ten seconds, told with the heartbeat."""
+        late: deque[float] = deque(maxlen=100)
+        worker_life.report_lag(lambda: sorted(late)[int(len(late) * 0.95)] if late else 0.0)
+        while True:
+            due = self.loop.time() + LAG_SAMPLE_SECONDS
+            await asyncio.sleep(LAG_SAMPLE_SECONDS)
+            late.append(max(0.0, self.loop.time() - due))
+
     async def _listen(self) -> None:
         while True:
             try:
@@ -261,6 +274,10 @@ class Runner:
         if not running.cancelled_for and running.task is not None:
             running.cancelled_for = why
             running.task.cancel()
+
+    def warm_up(self) -> None:
+        """What the first answer would wait for: imports, connections, configuration."""
+        asyncio.run_coroutine_threadsafe(llm.warm_up(), self.loop)
 
     def close(self) -> None:
         """No new claims; what runs gets 30 s, the rest is cancelled and says ``interrupted: shutdown``."""

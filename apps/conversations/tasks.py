@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from apps.conversations import runner, titles
+from apps.conversations import runner, titles, worker  # noqa: F401  (worker follows Celery's signals)
 from apps.core.jobs import job
 
 

@@ -36,6 +36,7 @@ from apps.conversations.services.turns import (
     renew_leases,
     requeue_turn,
     stop_turn,
+    stop_turn_as_operator,
 )
 
 __all__ = [
@@ -72,5 +73,6 @@ __all__ = [
     "run_command",
     "start_conversation",
     "stop_turn",
+    "stop_turn_as_operator",
     "title_conversation",
 ]

@@ -225,6 +225,13 @@ def stop_turn(*, actor: Actor, turn_id: UUID) -> Turn:
     return selectors.get_turn(turn_id=turn_id, viewer=actor)
 
 
+@transaction.atomic
+def stop_turn_as_operator(*, actor: Actor, turn_id: UUID) -> None:
+    """For the admin: an operator may stop what they may not read."""
+    account_policies.require(policies.is_operator(actor))
+    _stop(actor, turn_id)
+
+
 def stop_active_turns(*, actor: Actor, conversation: Conversation) -> None:
     """In the caller's transaction, which holds the conversation."""
     for turn_id in Turn.objects.filter(conversation=conversation, status__in=ACTIVE).values_list("pk", flat=True):

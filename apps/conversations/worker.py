@@ -1,0 +1,31 @@
+"""The interactive worker's life: warm before the first turn, drained before the end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery.signals import worker_init, worker_shutdown, worker_shutting_down
+from django.conf import settings
+
+from apps.conversations import runner
+
+
+@worker_init.connect
+def warm_up(**_kwargs: Any) -> None:
+    """Start the loop and import what the first answer would wait for."""
+    if settings.PROCESS_ROLE == "interactive":
+        runner.runner().warm_up()
+
+
+@worker_shutting_down.connect
+def refuse_more(**_kwargs: Any) -> None:
+    """At SIGTERM: no new claims; hints that still arrive find a runner that is closing."""
+    if settings.PROCESS_ROLE == "interactive":
+        runner.runner().is_closing = True
+
+
+@worker_shutdown.connect
+def drain(**_kwargs: Any) -> None:
+    """After the pool: what streams gets 30 s to end by itself, the rest says ``interrupted: shutdown``."""
+    if settings.PROCESS_ROLE == "interactive":
+        runner.close()

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+from uuid import uuid4
+
+import pytest
+from django.test import Client
+from rest_framework.utils.serializer_helpers import ReturnDict
+
+from apps.conversations import presentation, selectors, services
+from apps.conversations.api import serializers as shapes
+from apps.conversations.models import Message
+from tests.accounts.factories import ProjectFactory, UserFactory, key_of
+from tests.conversations.factories import answer, say, someone, start
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project():
+    return ProjectFactory()
+
+
+@pytest.fixture
+def ines(project):
+    return someone(project)
+
+
+@pytest.fixture
+def client(ines, project):
+    from apps.accounts.models import User
+
+    token = key_of(User.objects.get(pk=ines.user_id), organization=project.organization)
+    return Client(headers={"Authorization": f"Bearer {token}"})
+
+
+@pytest.fixture
+def conversation(ines, project):
+    return start(ines, project, title="Port")
+
+
+def url(conversation, rest=""):
+    return f"/api/v1/conversations/{conversation.pk}/{rest}"
+
+
+def test_conversation_is_started_read_changed_and_deleted(client, project):
+    made = client.post("/api/v1/conversations/", {"project": str(project.pk)}, content_type="application/json")
+    assert made.status_code == 201
+    address = f"/api/v1/conversations/{made.json()['id']}/"
+
+    changed = client.patch(
+        address,
+        {"title": "Port", "tags": ["Noir"], "pinned": True},
+        content_type="application/json",
+        headers={"If-Match": '"1"'},
+    )
+    assert (changed.json()["title"], changed.json()["tags"], changed.json()["is_pinned"]) == ("Port", ["noir"], True)
+    late = client.patch(address, {"title": "Old"}, content_type="application/json", headers={"If-Match": '"1"'})
+    assert (late.status_code, late.json()["code"], late.json()["current"]) == (412, "version_mismatch", 2)
+
+    assert client.delete(address).status_code == 204
+    assert client.get(address).json()["code"] == "conversation_not_found"
+    assert client.post(f"{address}restore/").json()["deleted_at"] is None
+
+
+def test_message_is_posted_and_answered_202_and_repeated_equal(client, conversation):
+    body = {"client_id": str(uuid4()), "content": "Hello"}
+
+    first = client.post(url(conversation, "messages/"), body, content_type="application/json")
+    second = client.post(url(conversation, "messages/"), body, content_type="application/json")
+
+    assert first.status_code == second.status_code == 202
+    assert first.json()["message"] == second.json()["message"]
+    assert first.json()["turn"]["id"] == second.json()["turn"]["id"]
+    other = client.post(url(conversation, "messages/"), body | {"content": "Else"}, content_type="application/json")
+    assert (other.status_code, other.json()["code"]) == (422, "client_id_reused")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"content": ""}, 400, "empty_message"),
+        ({"content": ["a"]}, 400, "invalid"),
+        ({"content": {"a": 1}}, 400, "invalid"),
+        ({"content": None}, 400, "invalid"),
+        ({}, 400, "invalid"),
+        ({"content": "x", "colour": "red"}, 400, "invalid"),
+        ({"content": "a\x00b"}, 400, "malformed"),
+        ({"content": "x" * 100_001}, 413, "message_too_long"),
+        ({"content": "x", "parent": "00000000-0000-7000-8000-000000000000"}, 400, "parent_elsewhere"),
+        ({"content": "x", "client_id": "1"}, 400, "invalid"),
+        ({"content": "x", "attachments": ["00000000-0000-7000-8000-000000000000"]}, 404, "not_found"),
+        ({"content": "x", "model": "nobody/nothing"}, 400, "invalid"),
+    ],
+)
+def test_bad_messages_get_a_code_and_change_nothing(client, conversation, body, status, code):
+    answered = client.post(url(conversation, "messages/"), body, content_type="application/json")
+
+    assert (answered.status_code, answered.json()["code"]) == (status, code)
+    assert answered["Content-Type"] == "application/problem+json"
+    assert answered.json()["request_id"]
+    assert not Message.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "raw", [b"[]", b'"x"', b"{", b"\xff", b'{"content": ' + b"[" * 10_000, b"1", b'{"content": NaN}']
+)
+def test_bodies_that_are_no_objects_are_malformed(client, conversation, raw):
+    answered = client.post(url(conversation, "messages/"), raw, content_type="application/json")
+
+    assert (answered.status_code, answered.json()["code"]) == (400, "malformed")
+
+
+def test_stranger_and_nobody(conversation):
+    stranger = UserFactory()
+    from apps.accounts.models import Organization
+
+    own = Organization.objects.create(name="Elsewhere", slug="elsewhere")
+    from tests.accounts.factories import join
+
+    join(stranger, own)
+    other = Client(headers={"Authorization": f"Bearer {key_of(stranger, organization=own)}"})
+
+    for address in (url(conversation), url(conversation, "messages/"), url(conversation, "export/")):
+        assert other.get(address).status_code == 404
+        assert Client().get(address).status_code == 401
+    random = other.get(f"/api/v1/conversations/{uuid4()}/").json()
+    known = other.get(url(conversation)).json()
+    assert {**random, "request_id": ""} == {**known, "request_id": ""}
+
+
+@pytest.mark.parametrize("count", [1, 3, 30])
+def test_list_conversations_takes_the_same_few_queries(client, ines, project, count, django_assert_max_num_queries):
+    for number in range(count):
+        say(ines, start(ines, project, title=f"{number}"))
+    client.get("/api/v1/conversations/")
+
+    with django_assert_max_num_queries(6):
+        listed = client.get("/api/v1/conversations/")
+
+    assert len(listed.json()["results"]) == count
+
+
+@pytest.mark.parametrize("count", [1, 3, 30])
+def test_list_messages_takes_the_same_few_queries(client, ines, conversation, count, django_assert_max_num_queries):
+    for number in range(count):
+        answer(say(ines, conversation, f"{number}"))
+    client.get(url(conversation, "messages/"))
+
+    with django_assert_max_num_queries(6):
+        listed = client.get(url(conversation, "messages/"))
+
+    assert [row["position"] for row in listed.json()["results"]] == list(range(1, 2 * count + 1))
+
+
+def test_messages_are_paged_forward_and_back(client, ines, conversation):
+    for number in range(6):
+        answer(say(ines, conversation, f"{number}"))
+
+    first = client.get(url(conversation, "messages/?limit=5")).json()
+    second = client.get(url(conversation, f"messages/?limit=5&cursor={first['next']}")).json()
+    third = client.get(url(conversation, f"messages/?limit=5&cursor={second['next']}")).json()
+    back = client.get(url(conversation, f"messages/?limit=5&cursor={third['previous']}")).json()
+
+    assert [[row["position"] for row in page["results"]] for page in (first, second, third, back)] == [
+        [1, 2, 3, 4, 5],
+        [6, 7, 8, 9, 10],
+        [11, 12],
+        [6, 7, 8, 9, 10],
+    ]
+    assert (first["previous"], third["next"]) == (None, None)
+
+
+def test_shapes_in_the_openapi_file_are_those_that_are_answered(ines, conversation):
+    posted = say(ines, conversation)
+    message = selectors.messages().get(pk=posted.message.pk)
+    told = {
+        shapes.MessageOut: presentation.message_data(message, siblings=[]),
+        shapes.TurnOut: presentation.turn_data(posted.turn, place=0),
+        shapes.ConversationOut: presentation.conversation_data(
+            selectors.get_conversation(conversation_id=conversation.pk, viewer=ines)
+        ),
+    }
+
+    for shape, data in told.items():
+        assert set(shape().fields) == set(data), shape
+    assert not isinstance(told[shapes.MessageOut], ReturnDict)
+
+
+def test_commands_are_listed_and_run(client, conversation):
+    names = [each["name"] for each in client.get(url(conversation, "commands/")).json()["results"]]
+    assert names == ["export", "help", "model", "system", "title"]
+
+    told = client.post(
+        url(conversation, "commands/"), {"name": "title", "arguments": "New"}, content_type="application/json"
+    )
+    assert told.json()["notice"] == "The title is set."
+    assert client.get(url(conversation)).json()["title"] == "New"
+    unknown = client.post(url(conversation, "commands/"), {"name": "rm"}, content_type="application/json")
+    assert (unknown.status_code, unknown.json()["code"]) == (400, "unknown_command")
+
+
+def test_branches_are_told_and_chosen(client, ines, conversation):
+    kept = answer(say(ines, conversation))
+    again = services.regenerate_answer(actor=ines, message_id=kept.pk)
+
+    told = client.get(url(conversation, "branches/")).json()
+    assert told["results"] == [{"parent": str(kept.parent_id), "children": [str(kept.pk), str(again.answer.pk)]}]
+    chosen = client.post(url(conversation, "branches/"), {"message": str(kept.pk)}, content_type="application/json")
+    assert (chosen.json()["leaf"], chosen.json()["is_following"]) == (str(kept.pk), False)

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
+
+from apps.accounts.types import SYSTEM
+from apps.conversations import selectors, services
+from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.services.turns import Checkpoint
+from apps.conversations.types import Ending, LateWriter, MessageStatus, TurnNotFound, TurnStatus, TurnUsage
+from apps.core.errors import Forbidden
+from apps.core.models import Event
+from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
+from tests.conversations.factories import say, someone, start
+
+pytestmark = pytest.mark.django_db
+
+TEXT = [{"type": "text", "text": "So far"}]
+
+
+@pytest.fixture
+def ines():
+    return someone(ProjectFactory())
+
+
+@pytest.fixture
+def posted(ines):
+    project_id = selectors.accounts.visible_projects(ines).get().pk
+    return say(ines, services.start_conversation(actor=ines, project_id=project_id))
+
+
+def claim(posted):
+    return services.claim_turn(actor=SYSTEM, turn_id=posted.turn.pk, worker="test")
+
+
+def lapse(turn):
+    Turn.objects.filter(pk=turn.pk).update(lease_until=Now() - timedelta(seconds=1))
+
+
+def test_claim_turn_is_taken_once(posted):
+    first = claim(posted)
+
+    assert (first.fence, first.message_id) == (1, posted.answer.pk)
+    assert claim(posted) is None
+    turn = Turn.objects.get()
+    assert (turn.status, turn.attempts) == (TurnStatus.RUNNING, 1)
+
+
+def test_claim_turn_needs_the_engine(ines, posted):
+    with pytest.raises(Forbidden):
+        services.claim_turn(actor=ines, turn_id=posted.turn.pk, worker="test")
+
+    assert Turn.objects.get().status == TurnStatus.QUEUED
+
+
+def test_claim_turn_limits_a_person_to_five(ines, posted):
+    project = posted.message.conversation.project
+    others = [say(ines, start(ines, project)) for _number in range(5)]
+    for other in others:
+        assert claim(other) is not None
+
+    assert claim(posted) is None
+    assert Turn.objects.get(pk=posted.turn.pk).status == TurnStatus.QUEUED
+
+
+def test_finish_turn_writes_message_usage_and_totals(posted):
+    held = claim(posted)
+    usage = TurnUsage(input_tokens=10, output_tokens=4, cost=None, estimated=False)
+
+    services.finish_turn(
+        actor=SYSTEM, turn_id=held.turn_id, fence=held.fence, ending=Ending(TurnStatus.COMPLETED, TEXT, usage=usage)
+    )
+
+    message = Message.objects.get(pk=held.message_id)
+    assert (message.content, message.status) == ("So far", MessageStatus.COMPLETED)
+    conversation = Conversation.objects.get()
+    assert (conversation.input_tokens, conversation.output_tokens) == (10, 4)
+    assert Event.objects.order_by("-topic_position").first().type == "conversations.turn_completed"
+
+
+def test_finish_turn_with_an_old_fence_writes_nothing(posted):
+    held = claim(posted)
+
+    with pytest.raises(LateWriter):
+        services.finish_turn(
+            actor=SYSTEM, turn_id=held.turn_id, fence=held.fence - 1, ending=Ending(TurnStatus.COMPLETED, TEXT)
+        )
+
+    assert Message.objects.get(pk=held.message_id).content == ""
+    assert Turn.objects.get().status == TurnStatus.RUNNING
+
+
+def test_checkpoint_turns_passes_over_who_lost_the_fence(posted):
+    held = claim(posted)
+    good = Checkpoint(held.turn_id, held.fence, held.message_id, TEXT, 3)
+    late = Checkpoint(held.turn_id, held.fence + 1, held.message_id, [{"type": "text", "text": "late"}], 9)
+
+    services.checkpoint_turns(actor=SYSTEM, checkpoints=[good, late])
+
+    assert Message.objects.get(pk=held.message_id).parts == TEXT
+    assert Turn.objects.get().last_seq == 3
+
+
+def test_renew_leases_tells_of_stops_and_losses(ines, posted):
+    held = claim(posted)
+
+    assert services.renew_leases(actor=SYSTEM, held=[(held.turn_id, held.fence)]) == {held.turn_id: False}
+    services.stop_turn(actor=ines, turn_id=held.turn_id)
+    assert services.renew_leases(actor=SYSTEM, held=[(held.turn_id, held.fence)]) == {held.turn_id: True}
+    assert services.renew_leases(actor=SYSTEM, held=[(held.turn_id, held.fence + 1)]) == {}
+
+
+def test_stop_turn_ends_a_queued_turn_at_once(ines, posted):
+    turn = services.stop_turn(actor=ines, turn_id=posted.turn.pk)
+
+    assert (turn.status, turn.stopped_by_id) == (TurnStatus.STOPPED, ines.user_id)
+    assert claim(posted) is None
+
+
+def test_stop_turn_of_a_stranger_is_hidden(posted):
+    with pytest.raises(TurnNotFound):
+        services.stop_turn(actor=actor_of(UserFactory()), turn_id=posted.turn.pk)
+
+    assert Turn.objects.get().stop_requested_at is None
+
+
+def test_reap_turn_runs_again_while_nothing_was_shown(posted):
+    held = claim(posted)
+    lapse(posted.turn)
+
+    assert services.reap_turn(turn_id=held.turn_id, streamed_parts=[], streamed_seq=0) == TurnStatus.QUEUED
+    assert claim(posted).fence == 3
+
+
+def test_reap_turn_interrupts_and_keeps_the_later_of_row_and_stream(posted):
+    held = claim(posted)
+    services.checkpoint_turns(
+        actor=SYSTEM, checkpoints=[Checkpoint(held.turn_id, held.fence, held.message_id, TEXT, 3)]
+    )
+    lapse(posted.turn)
+    later = [{"type": "text", "text": "So far, and further"}]
+
+    status = services.reap_turn(turn_id=held.turn_id, streamed_parts=later, streamed_seq=5)
+
+    turn = Turn.objects.get()
+    assert (status, turn.reason, turn.is_estimated) == (TurnStatus.INTERRUPTED, "worker_lost", True)
+    assert Message.objects.get(pk=held.message_id).content == "So far, and further"
+
+
+def test_reap_turn_leaves_a_live_lease_alone(posted):
+    held = claim(posted)
+
+    assert services.reap_turn(turn_id=held.turn_id, streamed_parts=TEXT, streamed_seq=5) == ""
+    assert Turn.objects.get().status == TurnStatus.RUNNING
+
+
+def test_reap_turn_gives_up_after_three_starts(posted):
+    for _attempt in range(3):
+        assert claim(posted) is not None
+        lapse(posted.turn)
+        status = services.reap_turn(turn_id=posted.turn.pk, streamed_parts=[], streamed_seq=0)
+
+    assert status == TurnStatus.INTERRUPTED
+    assert Turn.objects.get().attempts == 3
+
+
+def test_running_turn_without_a_lease_is_refused_by_the_database(posted):
+    with pytest.raises(IntegrityError, match="conversations_turn_running_has_lease"), transaction.atomic():
+        Turn.objects.filter(pk=posted.turn.pk).update(status=TurnStatus.RUNNING, lease_until=None)
+
+
+def test_list_startable_turns_leaves_out_those_that_wait_for_another(ines, posted):
+    behind = say(ines, posted.message.conversation, "Two")
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE conversations_turn SET updated_at = now() - interval '1 minute'")
+
+    startable = selectors.list_startable_turns(older_than=timedelta(seconds=3))
+
+    assert startable == [posted.turn.pk]
+    assert behind.turn.after_turn_id == posted.turn.pk
