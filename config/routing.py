@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.routing import ProtocolTypeRouter
 from django.apps import apps
-from django.urls import path
 
 
 def build_application(http: Any) -> ProtocolTypeRouter:
     routes: dict[str, Any] = {"http": http}
     if apps.is_installed("apps.live"):
-        from apps.live.consumers import LiveConsumer
+        from apps.live.consumers import live_socket
 
-        routes["websocket"] = URLRouter([path("ws/", LiveConsumer.as_asgi())])
+        routes["websocket"] = live_socket
     return ProtocolTypeRouter(routes)

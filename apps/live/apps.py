@@ -8,3 +8,9 @@ class LiveConfig(AppConfig):
     name = "apps.live"
     label = "live"
     verbose_name = _("Live")
+
+    def ready(self) -> None:
+        from apps.live import health, metrics
+
+        metrics.register()
+        health.register()

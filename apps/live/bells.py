@@ -20,6 +20,7 @@ from apps.live.types import FINAL_STATES
 KEPT_SECONDS = 15 * 60
 RUNNING_SECONDS = 2 * 60 * 60
 RING = '{"k":"r"}'
+RIGHTS = '{"k":"x"}'
 
 log = structlog.get_logger(__name__)
 _tasks: set[asyncio.Task[None]] = set()
@@ -39,6 +40,14 @@ def ring(topic: str) -> None:
 
 def ring_after_commit(topic: str) -> None:
     transaction.on_commit(lambda: ring(topic))
+
+
+def rights_changed(topic: str) -> None:
+    """After commit: who follows this topic is asked for their rights before they hear more; without it within five seconds."""
+    try:
+        redis.client().publish(channel(topic), RIGHTS)
+    except (RedisError, OSError) as failure:
+        log.warning("live.bell_lost", topic=topic, reason=type(failure).__name__)
 
 
 async def ring_async(topic: str) -> None:

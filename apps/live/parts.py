@@ -73,12 +73,12 @@ class PartsBuilder:
         else:
             self.append(index, entry["text"])
 
-    def by_index(self) -> dict[int, dict[str, Any]]:
-        return {index: self._stored(index) for index in sorted(self._types)}
-
     def stored(self) -> list[dict[str, Any]]:
-        """The list that belongs in ``Message.parts``. A copy: later tokens do not change it."""
-        return list(self.by_index().values())
+        """The list that belongs in ``Message.parts``. A copy: later tokens do not change it.
+
+        A part that was opened and stayed empty is not in the stream; whoever reads puts an empty text in its place.
+        """
+        return [self._stored(index) for index in range(max(self._types, default=-1) + 1)]
 
     def text(self) -> str:
         """The joined text of the text parts: ``Message.content``."""
@@ -91,7 +91,7 @@ class PartsBuilder:
         return not any(any(pieces) for pieces in self._pieces.values()) and not self._data
 
     def _stored(self, index: int) -> dict[str, Any]:
-        kind = self._types[index]
+        kind = self._types.get(index, "text")
         part: dict[str, Any] = {"type": kind}
         if kind in TEXT_TYPES:
             pieces = self._pieces.get(index, [])

@@ -69,9 +69,13 @@ class TurnStream:
         start_seq: int = 0,
         parts: Iterable[Mapping[str, Any]] = (),
     ) -> TurnStream:
-        """``parts`` are those that the message has already (a continued answer), ``start_seq`` the last seq written."""
+        """``start_seq`` is the last seq written, ``parts`` what the message has already (continued, or run again).
+
+        With parts the first entry is a reset that carries them too: a stream alone is enough to build the message.
+        """
         stream = cls(turn_id, fence, topic, start_seq)
         stream._builder.replace(parts)
+        stream._needs_reset = not stream._builder.is_empty
         return stream
 
     @property
@@ -301,7 +305,6 @@ def rebuild(turn_id: UUID | str) -> Rebuilt:
     """What the stream holds of a turn, for the reaper and for recovery (synchronous). Redis away counts as empty."""
     builder = PartsBuilder()
     fence = seq = 0
-    is_whole = False
     try:
         rows = redis.client().xrange(_stream_key(turn_id))
     except (RedisError, OSError):
@@ -309,7 +312,6 @@ def rebuild(turn_id: UUID | str) -> Rebuilt:
     for entry_id, fields in rows:
         fence = int(entry_id.partition(b"-")[0])
         entry = json.loads(fields[b"d"])
-        is_whole = is_whole or bool(entry.get("reset"))
         builder.apply(entry)
         seq = entry["seq"]
-    return Rebuilt(fence=fence, seq=seq, parts=builder.by_index(), is_whole=is_whole)
+    return Rebuilt(fence=fence, seq=seq, parts=builder.stored())

@@ -19,20 +19,16 @@ class LateWriter(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What the stream of a turn still holds. ``parts`` are in stored form, by index; an expired or lost stream has ``seq`` 0."""
+    """What the stream of a turn still holds, parts in stored form; an expired or lost stream has ``seq`` 0 and no parts."""
 
     fence: int
     seq: int
-    parts: dict[int, dict[str, Any]]
-    is_whole: bool
+    parts: list[dict[str, Any]]
 
     @property
     def text(self) -> str:
-        return "".join(part["text"] for _index, part in sorted(self.parts.items()) if part["type"] == "text")
+        return "".join(part["text"] for part in self.parts if part["type"] == "text")
 
     def over(self, stored: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """``stored`` with the stream's parts in their places: the later of row and stream, when the stream is later."""
-        if self.is_whole:
-            return [part for _index, part in sorted(self.parts.items())]
-        merged = dict(enumerate(stored)) | self.parts
-        return [part for _index, part in sorted(merged.items())]
+        """The stream's parts where it has any, else ``stored``. Whether it is later than the row tells ``seq``."""
+        return self.parts or stored

@@ -47,7 +47,7 @@ async def test_late_writer_is_refused_and_leaves_the_stream_alone():
     await late.drain()
     owner = opened(turn_id=late.turn_id, fence=2, start_seq=1, parts=late.parts)
     owner.append([AppendText(0, " second")])
-    await owner.drain()
+    assert await owner.drain()
 
     late.append([AppendText(0, " too late")])
     with pytest.raises(LateWriter):
@@ -64,7 +64,7 @@ async def test_a_reader_of_an_earlier_fence_gets_the_rest_of_both():
     await first.drain()
     first.append([AppendText(0, "b")])
     await first.drain()
-    second = opened(turn_id=first.turn_id, fence=7, start_seq=2, parts=first.parts)
+    second = opened(turn_id=first.turn_id, fence=7, start_seq=2)
     second.append([AppendText(0, "c")])
     await second.drain()
 
@@ -93,8 +93,7 @@ async def test_lost_stream_is_seeded_again_with_the_whole_parts(loss):
     assert entries[0]["seq"] > 4
     found = await asyncio.to_thread(rebuild, stream.turn_id)
     assert found.text == "abcde"
-    assert found.is_whole
-    assert found.over([{"type": "text", "text": "ab"}]) == stream.parts
+    assert found.parts == stream.parts
 
 
 async def test_new_owner_after_an_unknown_tail_resets_beyond_every_seq_seen():
@@ -121,8 +120,7 @@ async def test_repeated_call_with_a_lost_answer_does_not_double():
     stream.append([AppendText(0, "b")])
     assert await stream.drain()
 
-    assert (await asyncio.to_thread(rebuild, stream.turn_id)).text == "ab"
-    assert not (await asyncio.to_thread(rebuild, stream.turn_id)).is_whole
+    assert [entry["text"] for entry in await read_after(stream.turn_id, 0)] == ["a", "b"]
 
 
 async def test_long_text_is_cut_into_frames_and_large_flushes_are_announced_by_number():
@@ -149,7 +147,7 @@ async def test_text_that_no_database_takes_is_made_storable():
     await stream.drain()
 
     assert stream.text == "a\ufffdb\ufffdc"
-    assert (await asyncio.to_thread(rebuild, stream.turn_id)).parts == dict(enumerate(stream.parts))
+    assert (await asyncio.to_thread(rebuild, stream.turn_id)).parts == stream.parts
 
 
 async def test_status_is_kept_for_late_joiners_until_it_is_final():
@@ -169,7 +167,7 @@ async def test_status_is_kept_for_late_joiners_until_it_is_final():
 def test_rebuild_of_nothing_leaves_the_row_as_it_is():
     found = rebuild(uuid4())
 
-    assert (found.seq, found.parts, found.is_whole) == (0, {}, False)
+    assert (found.seq, found.parts) == (0, [])
     assert found.over([{"type": "text", "text": "kept"}]) == [{"type": "text", "text": "kept"}]
 
 
@@ -220,9 +218,7 @@ def test_any_reader_ends_with_the_writers_parts(steps, seed):
     stream, builder, known = asyncio.run(run())
 
     assert known == stream.seq
-    assert {i: p for i, p in builder.by_index().items() if p.get("text") != ""} == {
-        i: p for i, p in dict(enumerate(stream.parts)).items() if p.get("text") != ""
-    }
+    assert builder.stored() == stream.parts
 
 
 async def test_stream_flushes_the_first_delta_at_once_and_then_every_forty_milliseconds():

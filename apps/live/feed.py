@@ -1,0 +1,276 @@
+"""What one topic's followers in this process hear: flushes, statuses, events. One read serves all of them.
+
+Rights are looked at again before anything is handed on that was checked more than five seconds ago; what comes meanwhile waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable
+from typing import Any, Protocol
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, InterfaceError
+from psycopg_pool import PoolTimeout
+from redis.exceptions import RedisError
+
+from apps.accounts.types import Actor
+from apps.core.db import in_thread
+from apps.core.doors.topics import TopicEvent, TopicKind
+from apps.live import frames, selectors, streams
+from apps.live.frames import Flush, Frame
+from apps.live.metrics import counts
+from apps.live.types import FINAL_STATES
+
+FRESH_SECONDS = 5.0
+AHEAD_SECONDS = 2.0
+MOST_HELD = 2_000
+RETRY_SECONDS = 0.5
+
+log = structlog.get_logger(__name__)
+
+DATABASE_AWAY = (DatabaseError, InterfaceError, PoolTimeout)
+
+
+class Follower(Protocol):
+    """A socket's subscription or an SSE reader. All calls come on the loop and must not wait."""
+
+    viewer: Actor
+
+    def on_flush(self, flush: Flush) -> None: ...
+    def on_status(self, turn: str, status: dict[str, Any], frame: Frame) -> None: ...
+    def on_event(self, event: TopicEvent, frame: Frame) -> None: ...
+    def on_frame(self, frame: Frame) -> None: ...
+    def on_denied(self) -> None: ...
+    def on_reconnect(self) -> None: ...
+
+
+def audience(kind: TopicKind, viewer: Actor, object_id: UUID) -> Hashable:
+    """Viewers of one audience are told the same in the same words; without a word from the kind everybody is one's own."""
+    shared = getattr(kind, "audience", None)
+    return shared(viewer, object_id) if shared else viewer
+
+
+def render(kind: TopicKind, viewer: Actor, topic: str, object_id: UUID, events: list[TopicEvent]) -> list[Frame]:
+    """From a thread."""
+    told = kind.render(viewer, object_id, events) if events else []
+    return [
+        frames.event(topic, event.topic_position, event.event, data) for event, data in zip(events, told, strict=True)
+    ]
+
+
+class Feed:
+    def __init__(self, topic: str, kind: TopicKind, object_id: UUID) -> None:
+        self.topic, self.kind, self.object_id = topic, kind, object_id
+        self.followers: set[Follower] = set()
+        self.position: int | None = None
+        self._checked: dict[Actor, float] = {}
+        self._held: list[Callable[[], None]] | None = None
+        self._gaps: dict[str, list[dict[str, Any]]] = {}
+        self._is_rung = False
+        self._reading: asyncio.Task[None] | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._loop = asyncio.get_running_loop()
+
+    # Followers
+
+    def add(self, follower: Follower) -> None:
+        self.followers.add(follower)
+
+    def remove(self, follower: Follower) -> None:
+        self.followers.discard(follower)
+        if not any(other.viewer == follower.viewer for other in self.followers):
+            self._checked.pop(follower.viewer, None)
+
+    def settle(self, viewer: Actor, position: int | None, checked_at: float) -> None:
+        """A follower has been let in and has read up to ``position``. When ``self.position`` is higher it reads on.
+
+        None is a follower that has no use for events.
+        """
+        self._checked[viewer] = checked_at
+        if position is None:
+            return
+        if self.position is None or len(self._checked) == 1:
+            self.position = max(position, self.position or 0)
+        elif self.position < position:
+            self._is_rung = True  # the others have not heard of what lies between
+        if self._is_rung:
+            self.ring()
+
+    # Announcements
+
+    def hear(self, message: dict[str, Any]) -> None:
+        match message["k"]:
+            case "d":
+                self._hear_flush(message)
+            case "r":
+                self.ring()
+            case "x":
+                self.forget_rights()
+            case "s":
+                turn = message["turn"]
+                status = {name: value for name, value in message.items() if name not in ("k", "turn")}
+                if status["state"] in FINAL_STATES:
+                    self._gaps.pop(turn, None)
+                frame = frames.status(self.topic, turn, status)
+                self._hand_on(lambda: self._each(lambda follower: follower.on_status(turn, status, frame)))
+
+    def _hear_flush(self, message: dict[str, Any]) -> None:
+        turn = message["turn"]
+        if (waiting := self._gaps.get(turn)) is not None:
+            waiting.append(message)
+        elif entries := message.get("entries"):
+            self.deliver(Flush(self.topic, turn, entries))
+        else:
+            self._gaps[turn] = []
+            self.spawn(self._fetch(turn, message["from"] - 1))
+
+    async def _fetch(self, turn: str, after: int) -> None:
+        """A flush that was too long to be announced whole."""
+        try:
+            if entries := await streams.read_after(turn, after):
+                self.deliver(Flush(self.topic, turn, entries))
+                after = entries[-1]["seq"]
+        except (RedisError, OSError):
+            log.warning("live.flush_unread", topic=self.topic)
+        for message in self._gaps.pop(turn, []):
+            if message["seq"] > after:
+                self._hear_flush(message)
+
+    def deliver(self, flush: Flush) -> None:
+        self._hand_on(lambda: self._each(lambda follower: follower.on_flush(flush)))
+
+    def deliver_frame(self, frame: Frame) -> None:
+        self._hand_on(lambda: self._each(lambda follower: follower.on_frame(frame)))
+
+    def _each(self, tell: Callable[[Follower], None]) -> None:
+        for follower in tuple(self.followers):
+            tell(follower)
+
+    # Rights
+
+    def _hand_on(self, item: Callable[[], None]) -> None:
+        if self._held is not None:
+            if len(self._held) < MOST_HELD:
+                self._held.append(item)
+            return
+        if not self._checked:  # those who are being let in keep it until they are
+            item()
+            return
+        age = self._loop.time() - min(self._checked.values())
+        limit = FRESH_SECONDS * settings.PARLANCE_TIME_SCALE
+        if age > limit:
+            self._held = [item]
+            self._read_soon()
+            return
+        if age > limit - AHEAD_SECONDS * settings.PARLANCE_TIME_SCALE:
+            self._read_soon()
+        item()
+
+    def forget_rights(self) -> None:
+        """Somebody's rights may have changed: nothing more is handed on before they were looked at."""
+        self._checked = dict.fromkeys(self._checked, 0.0)
+        if self.followers:
+            self._read_soon()
+
+    # Reading
+
+    def ring(self) -> None:
+        self._is_rung = True
+        if self.position is not None:
+            self._read_soon()
+
+    def spawn(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _read_soon(self) -> None:
+        if self._reading is None:
+            self._reading = self._loop.create_task(self._read())
+            self._reading.add_done_callback(self._read_done)
+
+    def _read_done(self, task: asyncio.Task[None]) -> None:
+        self._reading = None
+        if task.cancelled():
+            return
+        if failure := task.exception():
+            log.error("live.feed_failed", topic=self.topic, exc_info=failure)
+            self._loop.call_later(RETRY_SECONDS, self._read_what_is_left)
+        else:
+            self._read_what_is_left()
+
+    def _read_what_is_left(self) -> None:
+        if self.followers and (self._held is not None or (self._is_rung and self.position is not None)):
+            self._read_soon()
+
+    async def _read(self) -> None:
+        """Rights, events and their words in one visit to a thread; again while bells ring."""
+        while True:
+            is_rung, self._is_rung = self._is_rung and self.position is not None, False
+            now = self._loop.time()
+            fresh = now - (FRESH_SECONDS - AHEAD_SECONDS) * settings.PARLANCE_TIME_SCALE
+            stale = [viewer for viewer, checked_at in self._checked.items() if checked_at < fresh]
+            try:
+                denied, events, told = await in_thread(
+                    self._look, stale, list(self._checked), self.position if is_rung else None
+                )
+            except DATABASE_AWAY as failure:
+                self._is_rung = self._is_rung or is_rung
+                log.warning("live.database_away", topic=self.topic, reason=type(failure).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
+                if not self.followers:
+                    return
+                continue
+            for viewer in stale:
+                if viewer in self._checked:
+                    self._checked[viewer] = now
+            self._drop(denied)
+            self._tell(events, told)
+            held, self._held = self._held, None
+            for item in held or ():
+                item()
+            if len(events) == selectors.PAGE:
+                self._is_rung = True
+            if not self._is_rung or self.position is None:
+                return
+
+    def _look(
+        self, stale: list[Actor], viewers: list[Actor], after: int | None
+    ) -> tuple[set[Actor], list[TopicEvent], dict[Hashable, list[Frame]]]:
+        """In a thread."""
+        denied = {viewer for viewer in stale if not self.kind.is_allowed(viewer, self.object_id)}
+        counts.rights_checks += len(stale)
+        if after is None:
+            return denied, [], {}
+        counts.catch_up_reads += 1
+        events = selectors.list_topic_events(self.topic, after)
+        told: dict[Hashable, list[Frame]] = {}
+        for viewer in viewers:
+            group = audience(self.kind, viewer, self.object_id)
+            if events and viewer not in denied and group not in told:
+                told[group] = render(self.kind, viewer, self.topic, self.object_id, events)
+        return denied, events, told
+
+    def _drop(self, denied: set[Actor]) -> None:
+        if denied:
+            for follower in [follower for follower in self.followers if follower.viewer in denied]:
+                self.remove(follower)
+                follower.on_denied()
+
+    def _tell(self, events: list[TopicEvent], told: dict[Hashable, list[Frame]]) -> None:
+        if not events:
+            return
+        self.position = events[-1].topic_position
+        for follower in tuple(self.followers):
+            rendered = told.get(audience(self.kind, follower.viewer, self.object_id))
+            if rendered is None:
+                continue  # it came in while this was read, and reads on until it has caught up with us
+            for event, frame in zip(events, rendered, strict=True):
+                follower.on_event(event, frame)
+
+    def close(self) -> None:
+        for task in [*self._tasks, *([self._reading] if self._reading else [])]:
+            task.cancel()

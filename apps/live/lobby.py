@@ -1,0 +1,120 @@
+"""All sockets of a process: how many a person has, what they are called, and whether their credentials are still in force."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections import Counter
+from uuid import UUID
+
+import structlog
+from django.conf import settings
+
+from apps.accounts import actors, selectors
+from apps.accounts.types import Actor
+from apps.core.db import in_thread
+from apps.live.feed import DATABASE_AWAY
+from apps.live.hub import Hub, hub
+from apps.live.metrics import counts
+from apps.live.presence import People
+from apps.live.socket import RESTARTED, SIGNED_OUT, Socket
+
+SOCKETS_EACH = 20
+GUARD_SECONDS = 4.0
+NAMES_KEPT_SECONDS = 60.0
+GATHER_SECONDS = 0.02
+
+log = structlog.get_logger(__name__)
+
+
+class Lobby:
+    def __init__(self) -> None:
+        self.hub: Hub = hub()
+        self.people = People(self.hub)
+        self.sockets: set[Socket] = set()
+        self._per_person: Counter[UUID | None] = Counter()
+        self._names: dict[UUID, tuple[float, str]] = {}
+        self._asking: dict[UUID, asyncio.Future[str]] = {}
+        self._loop = asyncio.get_running_loop()
+        self._guard = self._loop.create_task(self._watch())
+
+    def has_room_for(self, actor: Actor) -> bool:
+        return self._per_person[actor.user_id] < SOCKETS_EACH
+
+    def enter(self, socket: Socket) -> None:
+        self.sockets.add(socket)
+        self._per_person[socket.actor.user_id] += 1
+        counts.open_sockets += 1
+
+    def leave(self, socket: Socket) -> None:
+        self.sockets.discard(socket)
+        self._per_person[socket.actor.user_id] -= 1
+        if not self._per_person[socket.actor.user_id]:
+            del self._per_person[socket.actor.user_id]
+        counts.open_sockets -= 1
+
+    async def name_of(self, user_id: UUID) -> str:
+        """What others read beside a person's presence. A thousand people who return together are looked up together."""
+        kept = self._names.get(user_id)
+        if kept and self._loop.time() - kept[0] < NAMES_KEPT_SECONDS:
+            return kept[1]
+        if user_id not in self._asking:
+            if not self._asking:
+                self._loop.call_later(GATHER_SECONDS, lambda: self._loop.create_task(self._ask()))
+            self._asking[user_id] = self._loop.create_future()
+        return await asyncio.shield(self._asking[user_id])
+
+    async def _ask(self) -> None:
+        asking, self._asking = self._asking, {}
+        try:
+            found = await in_thread(selectors.display_people, list(asking))
+        except DATABASE_AWAY:
+            found = {}
+        now = self._loop.time()
+        for user_id, future in asking.items():
+            name = found[user_id].name if user_id in found else ""
+            if name:
+                self._names[user_id] = (now, name)
+            if not future.done():
+                future.set_result(name)
+
+    async def _watch(self) -> None:
+        """Close, within five seconds, what was opened with a credential that is no longer in force. Needs no Redis."""
+        while True:
+            await asyncio.sleep(GUARD_SECONDS * settings.PARLANCE_TIME_SCALE)
+            current = {socket.actor for socket in self.sockets}
+            if not current:
+                continue
+            try:
+                renewed = await in_thread(actors.renew_all, current)
+            except DATABASE_AWAY:
+                continue  # nothing can be read or shown without the database either
+            for socket in tuple(self.sockets):
+                now = renewed.get(socket.actor, socket.actor)
+                if not now.is_somebody:
+                    socket.close(SIGNED_OUT)
+                elif now != socket.actor:
+                    socket.close(RESTARTED)  # it comes back with what it may do now
+
+    async def close(self) -> None:
+        self._guard.cancel()
+        for socket in tuple(self.sockets):
+            socket.close(RESTARTED)
+        await asyncio.gather(self._guard, return_exceptions=True)
+
+
+_lobbies: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Lobby] = weakref.WeakKeyDictionary()
+
+
+def lobby() -> Lobby:
+    """The lobby of the running loop."""
+    loop = asyncio.get_running_loop()
+    found = _lobbies.get(loop)
+    if found is None:
+        found = _lobbies[loop] = Lobby()
+    return found
+
+
+async def close_lobby() -> None:
+    if found := _lobbies.pop(asyncio.get_running_loop(), None):
+        await found.close()
