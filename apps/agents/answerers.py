@@ -51,6 +51,16 @@ def list_answerers(viewer: Actor, project: Project) -> list[Answerer]:
     ]
 
 
+def chosen_answerer(
+    found: list[Answerer], *, agent_id: UUID | None = None, model_id: UUID | None = None
+) -> Answerer | None:
+    """The agent or model that was chosen, else the first (the default agent); None where nobody can answer."""
+    for kind, pk in (("agent", agent_id), ("model", model_id)):
+        if match := next((each for each in found if pk and each.kind == kind and each.id == pk), None):
+            return match
+    return next(iter(found), None)
+
+
 def _of_agent(agent: Agent, standard: Model | None) -> Answerer:
     model = agent.model or standard
     if model is None:

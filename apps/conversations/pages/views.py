@@ -13,9 +13,9 @@ from django.utils.translation import gettext as _
 from django.views import View
 
 from apps.accounts import selectors as accounts
+from apps.agents.answerers import chosen_answerer, list_answerers
 from apps.conversations import policies, selectors, services
 from apps.conversations.models import Conversation
-from apps.conversations.pages.answerers import chosen_answerer, list_answerers
 from apps.conversations.pages.presentation import message_view, message_views
 from apps.core.api import Order, Page
 from apps.core.errors import NotFound
@@ -53,7 +53,7 @@ def _page_context(request: HttpRequest, conversation: Conversation) -> dict[str,
     leaf = _leaf(request, conversation)
     window = _window(request, conversation, leaf, before=_wanted(request, conversation))
     project = request.project  # type: ignore[attr-defined]
-    answerers = list_answerers(viewer=viewer, project=project)
+    answerers = list_answerers(viewer, project)
     role = accounts.role_in(viewer, project)
     mine = selectors.find_participation(conversation=conversation, user_id=viewer.user_id)
     return window | {
@@ -66,7 +66,7 @@ def _page_context(request: HttpRequest, conversation: Conversation) -> dict[str,
         "can_manage": policies.can_change(viewer, conversation, role=role),
         "is_pinned": bool(mine and mine.pinned_at),
         "answerers": answerers,
-        "answerer": chosen_answerer(answerers, conversation),
+        "answerer": chosen_answerer(answerers, agent_id=conversation.agent_id, model_id=conversation.model_id),
         "current_conversation": conversation.pk,
         "context_tabs": [{"name": "people", "label": _("People")}, {"name": "details", "label": _("Details")}],
         "context_tab": "details",
@@ -215,11 +215,11 @@ class MentionsFragment(PageView):
                 "id": str(each.id),
                 "name": each.label,
                 "kind": each.kind,
-                "note": each.note,
+                "note": each.model_label,
                 "allowed": each.is_available,
                 "reason": each.reason,
             }
-            for each in list_answerers(viewer=viewer, project=project)
+            for each in list_answerers(viewer, project)
         ]
         found += [
             {"id": str(person.id), "name": person.name, "kind": "person", "note": "", "allowed": True, "reason": ""}
