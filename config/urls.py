@@ -8,6 +8,7 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLResolver, include, path
+from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
 
@@ -31,4 +32,5 @@ urlpatterns = [
     *_brought("pages", ""),
     *_brought("", ""),
     path("accounts/", include("allauth.urls")),
+    path("language/", set_language, name="set_language"),
 ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
+
+from apps.agents.answerers import Answerer
 
 MORNING, NOON, EVENING = 5, 12, 18
 
@@ -33,13 +36,28 @@ class Light:
 
 @dataclass(frozen=True, slots=True)
 class ProjectFacts:
-    """What decides which steps are offered."""
+    """What decides which steps are offered; an address is empty for those who may not go there."""
 
     has_model: bool
     has_conversations: bool
     people: int
-    can_connect: bool
-    can_invite: bool
+    connect_url: str
+    invite_url: str
+
+
+def light_of(answerers: Sequence[Answerer]) -> Light:
+    """Who answers if the person just writes, and whether that one can be reached."""
+    first = next(iter(answerers), None)
+    if first is None or all(each.is_demo or not each.is_available for each in answerers if each.kind == "model"):
+        return Light("demo", "")
+    if not first.is_available:
+        return Light(
+            "bad",
+            _("%(name)s cannot answer at the moment: %(reason)s.") % {"name": first.label, "reason": first.reason},
+        )
+    if first.is_demo:
+        return Light("demo", "")
+    return Light("good", _("%(name)s answers, on %(model)s.") % {"name": first.label, "model": first.model_label})
 
 
 def greeting(name: str) -> str:
@@ -54,13 +72,13 @@ def greeting(name: str) -> str:
 def list_steps(facts: ProjectFacts) -> list[Step]:
     """Always four: what is missing comes first."""
     candidates = []
-    if not facts.has_model and facts.can_connect:
+    if not facts.has_model and facts.connect_url:
         candidates.append(
             Step(
                 icon="plug",
                 title=_("Connect a model"),
                 why=_("A key of a provider, or a model server on this machine."),
-                url=reverse("web:settings_providers"),
+                url=facts.connect_url,
             )
         )
     candidates.append(
@@ -80,13 +98,13 @@ def list_steps(facts: ProjectFacts) -> list[Step]:
             attach=True,
         )
     )
-    if facts.people < 2 and facts.can_invite:  # noqa: PLR2004
+    if facts.people < 2 and facts.invite_url:  # noqa: PLR2004
         candidates.append(
             Step(
                 icon="user-plus",
                 title=_("Invite people"),
                 why=_("They see the same messages as they are written."),
-                url=reverse("accounts:settings_people"),
+                url=facts.invite_url,
             )
         )
     if facts.has_conversations:

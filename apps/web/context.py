@@ -1,0 +1,115 @@
+"""What every page of the shell needs. All of it is lazy: a page without a sidebar asks the database nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.contrib.messages import get_messages
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+
+from apps.accounts import policies
+from apps.accounts import selectors as accounts
+from apps.core.doors.menu import MenuEntry, menu
+from apps.web import places
+from apps.web.strings import strings
+from apps.web.talks import group_talks
+from apps.web.taste import Taste
+
+ZERO_ID = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class ViewerCard:
+    """The person at the page, with what pages ask about them."""
+
+    id: UUID
+    name: str
+    email: str
+    is_operator: bool
+    theme: str
+    send_key: str
+    single_keys: bool
+    announce: bool
+    time_zone: str
+    can_manage_providers: bool
+    can_invite: bool
+
+    @property
+    def first_name(self) -> str:
+        return self.name.split()[0]
+
+
+@dataclass(frozen=True, slots=True)
+class MenuLine:
+    label: str
+    url: str
+    icon: str
+    is_current: bool
+
+
+def shell(request: HttpRequest) -> dict[str, Any]:
+    somebody = request.user.is_authenticated if hasattr(request, "user") else False
+    always = {"notices": SimpleLazyObject(lambda: list(get_messages(request))), "zero_id": ZERO_ID}
+    if not somebody:
+        return {**always, "theme": ""}
+    return {
+        **always,
+        "viewer": SimpleLazyObject(lambda: viewer_card(request)),
+        "theme": SimpleLazyObject(lambda: _explicit(viewer_card(request).theme)),
+        "time_zone": SimpleLazyObject(lambda: request.user.time_zone),
+        "project": SimpleLazyObject(lambda: places.find_project(request)),
+        "organization": SimpleLazyObject(lambda: places.find_organization(request)),
+        "places": SimpleLazyObject(lambda: places.list_places(request)),
+        "menu": SimpleLazyObject(lambda: menu_lines(request, "main")),
+        "settings_menu": SimpleLazyObject(lambda: menu_lines(request, "settings")),
+        "talks": SimpleLazyObject(lambda: group_talks(request.actor, places.find_project(request))),  # type: ignore[attr-defined]
+        "talks_url": reverse("web:sidebar"),
+        "strings": strings,
+    }
+
+
+def viewer_card(request: HttpRequest) -> ViewerCard:
+    if not hasattr(request, "_viewer_card"):
+        user = accounts.get_user(request.user.pk)
+        organization = places.find_organization(request)
+        role = accounts.role_of(request.actor, organization) if organization else None  # type: ignore[attr-defined]
+        taste = Taste()
+        request._viewer_card = ViewerCard(  # type: ignore[attr-defined]  # noqa: SLF001
+            id=user.pk,
+            name=user.display_name,
+            email=user.email,
+            is_operator=user.is_staff,
+            theme=taste.theme,
+            send_key=taste.send_key,
+            single_keys=taste.single_keys,
+            announce=taste.announce,
+            time_zone=user.time_zone,
+            can_manage_providers=policies.can_manage_providers(request.actor, role),  # type: ignore[attr-defined]
+            can_invite=policies.can_manage_members(request.actor, role),  # type: ignore[attr-defined]
+        )
+    return request._viewer_card  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def menu_lines(request: HttpRequest, place: str) -> list[MenuLine]:
+    shown = [
+        entry
+        for entry in menu
+        if entry.place == place and (entry.is_shown is None or entry.is_shown(request.actor))  # type: ignore[attr-defined]
+    ]
+    return [_line(request, entry) for entry in sorted(shown, key=lambda entry: (entry.order, str(entry.label)))]
+
+
+def _line(request: HttpRequest, entry: MenuEntry) -> MenuLine:
+    url = reverse(entry.url_name)
+    is_current = request.path == url or request.path.startswith(
+        tuple(path for path in (url, *entry.also) if path != "/")
+    )
+    return MenuLine(label=str(entry.label), url=url, icon=entry.icon, is_current=is_current)
+
+
+def _explicit(theme: str) -> str:
+    return theme if theme in {"light", "dark"} else ""

@@ -1,0 +1,202 @@
+"""Home, search and the parts of the shell that load by themselves."""
+
+from __future__ import annotations
+
+from datetime import datetime, time
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from apps.accounts import selectors as accounts
+from apps.agents.answerers import chosen_answerer, list_answerers
+from apps.conversations import selectors as conversations
+from apps.core.doors.search_sources import SearchHit, SearchQuery, search_sources
+from apps.core.errors import NotFound
+from apps.web import places
+from apps.web.context import menu_lines, viewer_card
+from apps.web.first_steps import ProjectFacts, greeting, light_of, list_steps
+from apps.web.talks import group_talks
+
+HITS = 20
+PALETTE_HITS = 6
+
+
+@login_required
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    project = places.find_project(request)
+    if project is None:
+        return render(request, "web/no_project.html")
+    viewer = viewer_card(request)
+    answerers = list_answerers(request.actor, project)
+    light = light_of(answerers)
+    facts = ProjectFacts(
+        has_model=light.kind != "demo",
+        has_conversations=conversations.list_conversations(viewer=request.actor, project_id=project.pk).exists(),
+        people=len(accounts.list_people_of_project(project, request.actor)),
+        connect_url=_address("web:settings_providers") if viewer.can_manage_providers else "",
+        invite_url=_address("accounts:settings_people") if viewer.can_invite else "",
+    )
+    return render(
+        request,
+        "web/home.html",
+        {
+            "greeting": greeting(viewer.first_name),
+            "steps": list_steps(facts),
+            "light": light,
+            "answerers": answerers,
+            "answerer": chosen_answerer(answerers),
+            "can_write": True,
+        },
+    )
+
+
+@login_required
+@require_safe
+def search(request: HttpRequest) -> HttpResponse:
+    """One box over everything that ``core.doors.search_sources`` knows; without words only filters that were set count."""
+    query = _query(request, limit=HITS + 1)
+    has_filters = bool(
+        query.project_id or query.author_id or query.model or query.tag or query.since or query.until or query.min_cost
+    )
+    is_asked = bool(query.text) or has_filters
+    hits = _hits(request, query) if is_asked else []
+    project = places.find_project(request)
+    return render(
+        request,
+        "web/search.html",
+        {
+            "query": query,
+            "has_filters": has_filters,
+            "is_asked": is_asked,
+            "hits": hits[:HITS],
+            "next_url": _next(request, query.offset + HITS) if len(hits) > HITS else "",
+            "projects": places.list_projects(request),
+            "people": accounts.list_people_of_project(project, request.actor) if project else [],
+        },
+    )
+
+
+@login_required
+@require_safe
+def palette(request: HttpRequest) -> HttpResponse:
+    words = request.GET.get("q", "").strip()[:200]
+    wanted = words.casefold()
+    hits = _hits(request, SearchQuery(text=words, limit=PALETTE_HITS)) if len(words) > 1 else []
+    lines = [*menu_lines(request, "main"), *(menu_lines(request, "settings") if wanted else [])]
+    return render(
+        request,
+        "web/_palette.html",
+        {
+            "hits": hits[:PALETTE_HITS],
+            "places": [line for line in lines if wanted in line.label.casefold()],
+            "deeds": [deed for deed in _deeds() if wanted in deed["label"].casefold()],
+        },
+    )
+
+
+@login_required
+@require_safe
+def sidebar(request: HttpRequest) -> HttpResponse:
+    talks = group_talks(request.actor, places.find_project(request))
+    return render(
+        request,
+        "conversations/_talks.html",
+        {"talks": talks, "current_conversation": _uuid(request.GET.get("current"))},
+    )
+
+
+@login_required
+@require_safe
+def settings_index(request: HttpRequest) -> HttpResponse:
+    """The first page of the settings that this person may see."""
+    lines = menu_lines(request, "settings")
+    return redirect(lines[0].url if lines else "web:home")
+
+
+@login_required
+@require_POST
+def switch_project(request: HttpRequest) -> HttpResponse:
+    if (chosen := _uuid(request.POST.get("project"))) is None:
+        raise NotFound
+    places.choose_project(request, chosen)
+    return redirect("web:home")
+
+
+def _hits(request: HttpRequest, query: SearchQuery) -> list[SearchHit]:
+    """Each source ranks its own; what is best anywhere comes first."""
+    found = [hit for source in search_sources for hit in source.search(request.actor, query)]
+    return sorted(found, key=lambda hit: -hit.rank)
+
+
+def _query(request: HttpRequest, *, limit: int) -> SearchQuery:
+    """Filters that cannot be read are left out: a search page never refuses."""
+    given = request.GET
+    return SearchQuery(
+        text=given.get("q", "").replace("\x00", "").strip()[:300],
+        limit=limit,
+        offset=min(int(given["offset"]), 2000) if given.get("offset", "").isdecimal() else 0,
+        project_id=_uuid(given.get("project")),
+        author_id=_uuid(given.get("author")),
+        model=given.get("model", "").strip()[:200],
+        tag=given.get("tag", "").strip()[:40],
+        since=_moment(given.get("since"), time.min),
+        until=_moment(given.get("until"), time.max),
+        min_cost=_cost(given.get("min_cost")),
+    )
+
+
+def _next(request: HttpRequest, offset: int) -> str:
+    query = request.GET.copy()
+    query["offset"] = str(offset)
+    return f"{reverse('web:search')}?{query.urlencode()}"
+
+
+def _deeds() -> list[dict[str, Any]]:
+    return [
+        {"label": _("New conversation"), "icon": "square-pen", "url": reverse("web:home"), "keys": "Alt N"},
+        {"label": _("Use the dark theme"), "icon": "moon", "command": "theme-dark"},
+        {"label": _("Use the light theme"), "icon": "sun", "command": "theme-light"},
+        {"label": _("Use the theme of the system"), "icon": "sun-moon", "command": "theme-auto"},
+        {"label": _("List of keys"), "icon": "keyboard", "command": "keys", "keys": "?"},
+        {"label": _("Sign out"), "icon": "log-out", "url": reverse("account_logout")},
+    ]
+
+
+def _address(name: str) -> str:
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
+
+
+def _uuid(text: str | None) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
+
+
+def _moment(text: str | None, at: time) -> datetime | None:
+    try:
+        day = parse_date(text) if text else None
+    except ValueError:
+        return None
+    return timezone.make_aware(datetime.combine(day, at)) if day else None
+
+
+def _cost(text: str | None) -> float | None:
+    try:
+        value = Decimal((text or "").replace(",", "."))
+    except InvalidOperation:
+        return None
+    return float(value) if value.is_finite() and value >= 0 else None

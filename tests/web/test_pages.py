@@ -1,0 +1,122 @@
+"""The pages answer, say where one is, and show strangers nothing."""
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from apps.conversations import services
+from apps.core.ids import uuid7
+from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def owner():
+    return UserFactory(name="Inês Duarte")
+
+
+@pytest.fixture
+def project(owner):
+    return ProjectFactory(owner=owner, name="The Port of Lisbon")
+
+
+@pytest.fixture
+def browser(owner, project):
+    client = Client()
+    client.force_login(owner)
+    return client
+
+
+def begin(owner, project, *contents):
+    conversation = services.start_conversation(actor=actor_of(owner), project_id=project.pk, title="Night shift")
+    for content in contents:
+        services.post_message(
+            actor=actor_of(owner), conversation_id=conversation.pk, content=content, client_id=uuid7()
+        )
+    return conversation
+
+
+@pytest.mark.parametrize("name", ["web:home", "web:search", "web:palette", "web:sidebar", "conversations:list"])
+def test_pages_answer_members_and_send_strangers_to_sign_in(browser, name):
+    assert browser.get(reverse(name)).status_code == 200
+    assert Client().get(reverse(name)).headers["Location"].startswith("/accounts/login/")
+
+
+def test_home_greets_and_names_the_project(browser):
+    page = browser.get("/").content.decode()
+
+    assert "The Port of Lisbon" in page
+    assert ", Inês." in page
+    assert page.count('class="start"') == 4
+
+
+def test_chat_page_shows_messages_and_never_markup_of_people(browser, owner, project):
+    conversation = begin(owner, project, "Hello <script>alert(1)</script> **there**")
+
+    page = browser.get(reverse("conversations:page", args=[conversation.pk])).content.decode()
+
+    assert "<strong>there</strong>" in page
+    assert "<script>alert" not in page
+    assert "Night shift" in page
+
+
+def test_no_page_carries_inline_style_or_script(browser, owner, project):
+    conversation = begin(owner, project, "Hello")
+
+    for path in ("/", "/search/", "/conversations/", f"/c/{conversation.pk}/"):
+        page = browser.get(path).content.decode()
+        assert " style=" not in page
+        assert "onclick" not in page
+        for script in page.split("<script")[1:]:
+            head = script.partition(">")[0]
+            assert 'nonce="' in head or 'type="application/json"' in head
+
+
+def test_stranger_gets_the_same_404_as_for_no_conversation(owner, project):
+    conversation = begin(owner, project, "Hello")
+    stranger = UserFactory()
+    ProjectFactory(owner=stranger)
+    client = Client()
+    client.force_login(stranger)
+
+    hidden = client.get(reverse("conversations:page", args=[conversation.pk]))
+    missing = client.get(reverse("conversations:page", args=[uuid7()]))
+
+    assert hidden.status_code == missing.status_code == 404
+    assert "Nothing here" in hidden.content.decode()
+
+
+def test_switch_project_takes_only_what_one_may_see(browser, owner, project):
+    hidden = ProjectFactory()
+
+    assert browser.post(reverse("web:switch_project"), {"project": hidden.pk}).status_code == 404
+    assert browser.post(reverse("web:switch_project"), {"project": "x"}).status_code == 404
+    assert browser.post(reverse("web:switch_project"), {"project": project.pk}).headers["Location"] == "/"
+
+
+@pytest.mark.parametrize("rows", [1, 3, 30])
+def test_sidebar_takes_the_same_queries_whatever_it_lists(browser, owner, project, rows, django_assert_max_num_queries):
+    for _index in range(rows):
+        begin(owner, project, "Hello")
+
+    with django_assert_max_num_queries(9):
+        browser.get(reverse("web:sidebar"))
+
+
+def test_search_ignores_filters_it_cannot_read(browser):
+    page = browser.get(
+        "/search/", {"q": "x\x00", "project": "no", "since": "2026-99-99", "min_cost": "cheap", "offset": "-1"}
+    )
+
+    assert page.status_code == 200
+
+
+def test_sign_in_page_signs_in(owner):
+    client = Client()
+
+    page = client.get("/accounts/login/").content.decode()
+    answer = client.post("/accounts/login/", {"login": owner.email, "password": PASSWORD})
+
+    assert "Sign in to Parlance" in page
+    assert answer.headers["Location"] == "/"
