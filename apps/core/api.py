@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,9 +11,9 @@ from uuid import UUID
 
 from django.core import signing
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import DatabaseError, InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, InterfaceError, OperationalError
 from django.db.models import Q, QuerySet
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions, serializers
@@ -20,7 +21,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView as DRFView
 
-from apps.core import errors
+from apps.core import errors, idempotency
 from apps.core.correlation import correlation_id
 
 logger = logging.getLogger(__name__)
@@ -72,11 +73,48 @@ def field_errors(found: Any, prefix: str = "") -> Iterable[errors.FieldError]:
                 yield errors.FieldError(prefix, getattr(inner, "code", "invalid") or "invalid", str(inner))
 
 
+class Replayed(Exception):
+    """Not an error: it carries the kept answer out of ``initial``."""
+
+    def __init__(self, response: HttpResponse) -> None:
+        self.response = response
+
+
 class APIView(DRFView):
-    """Views are six lines: parse, call, answer. ``request.actor`` is who asks."""
+    """Views are six lines: parse, call, answer. ``request.actor`` is who asks.
+
+    Every ``POST`` honours ``Idempotency-Key`` (``core.idempotency``).
+    """
 
     request: Request
     schema_tags: ClassVar[list[str]] = []
+    _claim: idempotency.Claim | None = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method == "POST" and idempotency.HEADER in request.headers:
+            found = idempotency.begin(request, request.actor)
+            if isinstance(found, HttpResponse):
+                raise Replayed(found)
+            self._claim = found
+
+    def handle_exception(self, exc: Exception) -> Any:
+        return exc.response if isinstance(exc, Replayed) else super().handle_exception(exc)
+
+    def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Any:
+        final = super().finalize_response(request, response, *args, **kwargs)
+        if self._claim is not None:
+            if hasattr(final, "render"):
+                final.render()
+            idempotency.end(self._claim, final)
+        return final
+
+
+DISK_FULL = "53100"
+
+
+def _sqlstate(error: BaseException) -> str:
+    return getattr(error.__cause__, "sqlstate", None) or ""
 
 
 def as_domain_error(error: BaseException) -> errors.DomainError:  # noqa: PLR0911
@@ -102,12 +140,15 @@ def as_domain_error(error: BaseException) -> errors.DomainError:  # noqa: PLR091
             return errors.Malformed()
         case RequestDataTooBig():
             return errors.TooLarge()
+        case OSError() if error.errno == errno.ENOSPC:
+            return errors.StorageFull()
+        case DatabaseError() if _sqlstate(error) == DISK_FULL:
+            return errors.StorageFull()
         case OperationalError() | InterfaceError() | PoolTimeout():
             return errors.Unavailable()
-        case OSError() if error.errno == 28:  # noqa: PLR2004  (ENOSPC)
-            return errors.StorageFull()
-        case DatabaseError() if "No space left" in str(error):
-            return errors.StorageFull()
+        case DataError():  # a number or text that no column takes and no serializer stopped
+            logger.warning("data_refused_by_database", exc_info=error)
+            return errors.Invalid()
         case _:
             return errors.InternalError()
 
@@ -137,8 +178,13 @@ def on_refusal(recorder: Callable[[Any, errors.DomainError], None]) -> None:
 
 
 def record_refusal(request: Request | HttpRequest, error: errors.DomainError) -> None:
+    if error.status >= 500:  # noqa: PLR2004  (a fault of ours is no refusal)
+        return
     for recorder in _refusal_recorders:
-        recorder(request, error)
+        try:
+            recorder(request, error)
+        except (DatabaseError, InterfaceError, PoolTimeout):
+            logger.exception("refusal_not_recorded")  # the caller still gets the refusal
 
 
 def etag(version: int) -> str:

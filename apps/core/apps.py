@@ -12,8 +12,10 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         from prometheus_client import REGISTRY
 
-        from apps.core import vital_signs
+        from apps.core import idempotency, vital_signs
+        from apps.core.coordinator import register_sweep
         from apps.core.health import DoorCollector
 
         vital_signs.register()
+        register_sweep("expired idempotency keys", 600, idempotency.forget_expired)
         REGISTRY.register(DoorCollector())

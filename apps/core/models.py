@@ -150,7 +150,7 @@ class IdempotencyKey(models.Model):
     body_digest = models.BinaryField(max_length=32)
     status = models.PositiveSmallIntegerField(null=True)
     headers = models.JSONField(default=dict)
-    body = models.BinaryField(null=True)
+    body = models.TextField(blank=True, default="")
     lease_until = models.DateTimeField(null=True)
     expires_at = models.DateTimeField(db_index=True)
 

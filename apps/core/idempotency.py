@@ -1,0 +1,146 @@
+"""``Idempotency-Key`` on ``POST`` (draft-ietf-httpapi-idempotency-key-header): one effect, and the same answer for everybody.
+
+The key's row is committed before the work begins. Of parallel requests one works, the others wait a little for its answer.
+An answer that succeeded is kept for a day, sealed (it may hold a key that is shown once); one that failed frees the key.
+When the process dies between effect and answer, the key is free again after its lease: what must not happen twice even
+then has an id of the client's in its own row (``client_id``).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import connection
+from django.db.models.functions import Now
+from django.http import HttpResponse, HttpResponseBase
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from rest_framework.request import Request
+
+from apps.core import crypto, errors
+from apps.core.leases import is_free, scaled, until
+from apps.core.models import IdempotencyKey
+from apps.core.types import ActorRef
+
+HEADER = "Idempotency-Key"
+KEPT_HEADERS = ("Content-Type", "ETag", "Location")
+KEEP = timedelta(hours=24)
+LEASE_SECONDS = 60.0
+WAIT_SECONDS = 8.0
+POLL_SECONDS = 0.05
+
+
+class KeyReused(errors.Unprocessable):
+    code = "idempotency_key_reused"
+    default_detail = gettext_lazy("This Idempotency-Key came with another request before.")
+
+
+class StillInProgress(errors.Conflict):
+    code = "idempotency_in_progress"
+    default_detail = gettext_lazy("A request with this Idempotency-Key is being worked on. Repeat it shortly.")
+
+    def __init__(self) -> None:
+        super().__init__(headers={"Retry-After": "1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """This request does the work: ``keep`` or ``free`` ends it."""
+
+    pk: int
+
+    def keep(self, response: HttpResponse) -> None:
+        kept = {name: response[name] for name in KEPT_HEADERS if name in response}
+        body = crypto.seal(base64.b64encode(response.content).decode("ascii"), bound_to=_place(self.pk))
+        IdempotencyKey.objects.filter(pk=self.pk).update(
+            status=response.status_code, headers=kept, body=body, lease_until=None
+        )
+
+    def free(self) -> None:
+        IdempotencyKey.objects.filter(pk=self.pk, status=None).delete()
+
+
+def _place(pk: int) -> str:
+    return f"core.idempotencykey.body:{pk}"
+
+
+def key_of(request: Request) -> str | None:
+    key = request.headers.get(HEADER)
+    if key is None:
+        return None
+    if not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):  # noqa: PLR2004
+        raise errors.Invalid(fields=[errors.FieldError(HEADER, "invalid", _("Use 1 to 255 printable characters."))])
+    return key
+
+
+def caller_of(actor: ActorRef) -> str | None:
+    """Keys of different callers never meet. Nobody has none: their answers may hold tokens."""
+    if actor.key_id:
+        return f"key:{actor.key_id}"
+    return f"user:{actor.user_id}" if actor.user_id else None
+
+
+def _digest(request: Request) -> bytes:
+    """Of what was asked. The body of an upload is not read for it: that would bring the file into memory."""
+    digest = hashlib.sha256(request.META.get("QUERY_STRING", "").encode())
+    if request.content_type and request.content_type.startswith("multipart/"):
+        digest.update(f"multipart:{request.META.get('CONTENT_LENGTH')}".encode())
+    else:
+        digest.update(b"\0" + request._request.body)  # noqa: SLF001  (REST framework's own name for it)
+    return digest.digest()
+
+
+def begin(request: Request, actor: ActorRef) -> Claim | HttpResponse | None:
+    """``Claim``: do the work. A response: the kept one. None: the request asked for nothing of this.
+
+    Raises ``KeyReused`` (422), ``StillInProgress`` (409) after some seconds of waiting.
+    """
+    key, caller = key_of(request), caller_of(actor)
+    if key is None or caller is None:
+        return None
+    digest = _digest(request)
+    give_up = time.monotonic() + scaled(WAIT_SECONDS)
+    while True:
+        row, is_new = IdempotencyKey.objects.get_or_create(
+            caller=caller,
+            route=request.path[:300],
+            key=key,
+            defaults={"body_digest": digest, "lease_until": until(LEASE_SECONDS), "expires_at": Now() + KEEP},
+        )
+        if is_new:
+            return Claim(row.pk)
+        if bytes(row.body_digest) != digest:
+            raise KeyReused
+        if row.status is not None:
+            return _replay(row)
+        if IdempotencyKey.objects.filter(is_free(), pk=row.pk, status=None).update(lease_until=until(LEASE_SECONDS)):
+            return Claim(row.pk)  # who held it died
+        if time.monotonic() >= give_up:
+            raise StillInProgress
+        if not connection.in_atomic_block:
+            connection.close()  # twenty that wait must not keep the connections that the one at work needs
+        time.sleep(POLL_SECONDS)
+
+
+def _replay(row: IdempotencyKey) -> HttpResponse:
+    assert row.status is not None
+    body = base64.b64decode(crypto.unseal(row.body, bound_to=_place(row.pk)))
+    response = HttpResponse(body, status=row.status, headers=row.headers)
+    response["Idempotent-Replayed"] = "true"
+    return response
+
+
+def end(claim: Claim, response: HttpResponseBase) -> None:
+    """Keep a success; free the key after anything else, so that the caller may try again with it."""
+    if isinstance(response, HttpResponse) and response.status_code < 400 and not response.streaming:  # noqa: PLR2004
+        claim.keep(response)
+    else:
+        claim.free()
+
+
+def forget_expired() -> None:
+    IdempotencyKey.objects.filter(expires_at__lte=Now()).delete()
