@@ -3,54 +3,87 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from datetime import timedelta
+from http.cookies import CookieError, SimpleCookie
 from typing import Any
+from urllib.parse import parse_qs
 from uuid import UUID
 
-from django.contrib.auth import get_user
+from django.conf import settings
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.http import HttpRequest
+from django.utils import timezone
 
-from apps.accounts.models import ApiKey, User
-from apps.accounts.types import NOBODY, Actor, ActorKind
-from apps.core.db import database_now
+from apps.accounts import policies, tokens
+from apps.accounts.models import ApiKey, User, UserSession
+from apps.accounts.types import NOBODY, Actor, ActorKind, TokenInAddress
 
 KEY_PREFIX = "pk_"
-
-
-def actor_for(*, user: Any = None, authorization: str = "", api_key: str = "", session_id: UUID | None = None) -> Actor:
-    """Credentials → actor. A credential that is present but not in force gives ``NOBODY``, never a weaker actor."""
-    token = api_key or authorization.removeprefix("Bearer ").strip() if (api_key or authorization) else ""
-    if token:
-        return _actor_of_token(token)
-    if user is not None and user.is_authenticated and user.is_active:
-        return member(user, session_id=session_id)
-    return NOBODY
-
-
-def member(user: User, *, session_id: UUID | None = None, auth_level: int = 1) -> Actor:
-    return Actor(
-        kind=ActorKind.MEMBER,
-        user_id=user.pk,
-        session_id=session_id,
-        auth_level=auth_level,
-        is_operator=user.is_staff,
-        language=user.language,
-    )
+MAX_CREDENTIAL_LENGTH = 2000
+SEEN_EVERY = timedelta(minutes=1)
+QUERY_NAMES = frozenset({"api_key", "apikey", "access_token", "token", "key", "bearer"})
+SUBPROTOCOL = "bearer."
 
 
 def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 
 
-def _actor_of_token(token: str) -> Actor:
-    if not token.startswith(KEY_PREFIX) or len(token) > 200:  # noqa: PLR2004
-        return NOBODY
-    key = (
-        ApiKey.objects.select_related("user")
-        .filter(token_hash=hash_token(token), revoked_at=None, user__is_active=True)
-        .first()
+def member(user: User, *, session: UserSession | None = None) -> Actor:
+    return Actor(
+        kind=ActorKind.MEMBER,
+        user_id=user.pk,
+        session_id=session.pk if session else None,
+        auth_level=session.auth_level if session else 1,
+        is_operator=user.is_staff,
+        language=user.language,
     )
-    if key is None or (key.expires_at and key.expires_at <= database_now()):
+
+
+def actor_for(*, authorization: str = "", api_key: str = "", session_key: str | None = None) -> Actor:
+    """Credentials → actor, in one query. One that is present but not in force gives ``NOBODY``, never a weaker actor.
+
+    A cookie never rescues a header that is refused, and two headers that differ are refused.
+    """
+    if authorization or api_key:
+        sent = _bearer(authorization) if authorization else api_key.strip()
+        if sent is None or (authorization and api_key and sent != api_key.strip()):
+            return NOBODY
+        return _actor_of_token(sent)
+    if session_key and (session := find_session(session_key=session_key)):
+        return member(session.user, session=session)
+    return NOBODY
+
+
+def _bearer(authorization: str) -> str | None:
+    kind, _space, token = authorization.partition(" ")
+    return token.strip() if kind.lower() == "bearer" and token.strip() else None
+
+
+def _actor_of_token(token: str) -> Actor:
+    if len(token) > MAX_CREDENTIAL_LENGTH:
         return NOBODY
+    if token.startswith(KEY_PREFIX):
+        key = _keys_in_force().filter(token_hash=hash_token(token)).first()
+        return _actor_of_key(key) if key else NOBODY
+    claims = tokens.read_access(token)
+    if claims is None:
+        return NOBODY
+    session = find_session(pk=claims.session_id, user=claims.user_id, epoch=claims.epoch)
+    return member(session.user, session=session) if session else NOBODY
+
+
+def _keys_in_force() -> Any:
+    return ApiKey.objects.select_related("user").filter(
+        Q(expires_at=None) | Q(expires_at__gt=Now()), revoked_at=None, user__is_active=True
+    )
+
+
+def _actor_of_key(key: ApiKey) -> Actor:
+    if key.last_used_at is None or timezone.now() - key.last_used_at > SEEN_EVERY:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=Now())
     return Actor(
         kind=ActorKind.KEY,
         user_id=key.user_id,
@@ -62,10 +95,104 @@ def _actor_of_token(token: str) -> Actor:
     )
 
 
+def find_session(**which: Any) -> UserSession | None:
+    """The session in force, with its person: one query. Ended, expired or of an earlier epoch is None."""
+    session = UserSession.objects.in_force().select_related("user").filter(**which).first()
+    if session and (session.last_seen_at is None or timezone.now() - session.last_seen_at > SEEN_EVERY):
+        UserSession.objects.filter(pk=session.pk).update(last_seen_at=Now())
+    return session
+
+
+# Transports
+
+
 def actor_of_request(request: HttpRequest) -> Actor:
-    """For HTTP: header first, then the session cookie. A cookie never rescues a header that is refused."""
+    """For HTTP: header first, then the session cookie."""
+    if is_token_in_query(request.META.get("QUERY_STRING", "")):
+        raise TokenInAddress
     authorization = request.headers.get("Authorization", "")
     api_key = request.headers.get("X-API-Key", "")
     if authorization or api_key:
         return actor_for(authorization=authorization, api_key=api_key)
-    return actor_for(user=get_user(request))
+    session = cookie_session(request)
+    return member(session.user, session=session) if session else NOBODY
+
+
+def cookie_session(request: HttpRequest) -> UserSession | None:
+    """Asked once a request, and again after a sign-in within it."""
+    session_key = request.session.session_key
+    held: tuple[str | None, UserSession | None] | None = getattr(request, "held_session", None)
+    if held is None or held[0] != session_key:
+        held = (session_key, find_session(session_key=session_key) if session_key else None)
+        request.held_session = held  # type: ignore[attr-defined]
+    return held[1]
+
+
+def is_token_in_query(query: str) -> bool:
+    """Only what looks like a credential: ``?key=`` and ``?token=`` may mean something else to a page."""
+    if not any(name in query for name in QUERY_NAMES):
+        return False
+    found = parse_qs(query, max_num_fields=100) if query.count("&") < 100 else {}  # noqa: PLR2004
+    return any(
+        value.startswith(KEY_PREFIX) or value.count(".") == 2  # noqa: PLR2004  (a JWT has two dots)
+        for name, values in found.items()
+        if name.lower() in QUERY_NAMES
+        for value in values
+    )
+
+
+def actor_from_scope(scope: Mapping[str, Any]) -> Actor:
+    """For sockets (call it in a thread): header, ``X-API-Key``, subprotocol ``bearer.<token>``, else the cookie.
+
+    Raises ``TokenInAddress`` for a credential in the query and ``ScopeMissing`` for a key that may not read.
+    """
+    if is_token_in_query(scope.get("query_string", b"").decode("latin-1")):
+        raise TokenInAddress
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope.get("headers", [])}
+    authorization = headers.get("authorization", "")
+    offered = [name.removeprefix(SUBPROTOCOL) for name in scope.get("subprotocols", []) if name.startswith(SUBPROTOCOL)]
+    if offered and not authorization:
+        authorization = f"Bearer {offered[0]}"
+    actor = actor_for(
+        authorization=authorization,
+        api_key=headers.get("x-api-key", ""),
+        session_key=_session_key(headers.get("cookie", "")),
+    )
+    policies.require_scope(actor, "conversations:read")
+    return actor
+
+
+def _session_key(cookie: str) -> str | None:
+    try:
+        found = SimpleCookie(cookie).get(settings.SESSION_COOKIE_NAME)
+    except CookieError:
+        return None
+    return found.value if found else None
+
+
+# Later
+
+
+def renew(actor: Actor) -> Actor:
+    """The same credentials, asked again: ``NOBODY`` once the session ended or the key was revoked. One query.
+
+    For sockets, which outlive the check at the handshake, and for workers.
+    """
+    if actor.key_id is not None:
+        key = _keys_in_force().filter(pk=actor.key_id).first()
+        return _actor_of_key(key) if key else NOBODY
+    if actor.session_id is not None:
+        session = find_session(pk=actor.session_id)
+        return member(session.user, session=session) if session else NOBODY
+    if actor.user_id is not None:
+        return actor_of_row(user_id=actor.user_id)
+    return actor
+
+
+def actor_of_row(*, user_id: UUID | None, key_id: UUID | None = None) -> Actor:
+    """For workers: who asked, from what the row kept, with the rights of now. ``NOBODY`` when they may act no more."""
+    if key_id is not None:
+        key = _keys_in_force().filter(pk=key_id).first()
+        return _actor_of_key(key) if key else NOBODY
+    user = User.objects.filter(pk=user_id, is_active=True).first() if user_id else None
+    return member(user) if user else NOBODY

@@ -1,13 +1,55 @@
-"""How allauth makes and mails people."""
+"""How allauth makes, checks and mails people: its pages, our rules."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.conf import settings
+from django.forms import BaseForm
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import get_language
+
+from apps.accounts.addresses import client_address
+from apps.accounts.services import people, sessions
+from apps.accounts.types import SignInFailed
 
 
 class AccountAdapter(DefaultAccountAdapter):
     def populate_username(self, request: HttpRequest, user: Any) -> None:
         """People have no user name."""
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        return people.is_sign_up_open()
+
+    def save_user(self, request: HttpRequest, user: Any, form: BaseForm, commit: bool = True) -> Any:  # noqa: FBT001,FBT002
+        user.name = form.cleaned_data.get("name", "")
+        user.language = _language()
+        return super().save_user(request, user, form, commit)
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
+        """One check of passwords for all doors. ``TooManyAttempts`` goes through to the error page (429)."""
+        email = credentials.get("email") or credentials.get("username") or ""
+        try:
+            return sessions.check_password(
+                email=str(email), password=str(credentials.get("password") or ""), address=client_address(request)
+            )
+        except SignInFailed:
+            return None
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        return client_address(request) or "0.0.0.0"  # noqa: S104  (a word for "unknown", not an address to bind)
+
+    def get_reset_password_from_key_url(self, key: str) -> str:
+        """The configured address, whatever ``Host`` the request claimed."""
+        path = reverse("account_reset_password_from_key", kwargs={"uidb36": "UID", "key": "KEY"})
+        return settings.PARLANCE_URL + path.replace("UID-KEY", key)
+
+    def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
+        return settings.PARLANCE_URL + reverse("account_confirm_email", args=[emailconfirmation.key])
+
+
+def _language() -> str:
+    current = (get_language() or "en").split("-")[0]
+    return current if current in dict(settings.LANGUAGES) else "en"

@@ -1,13 +1,34 @@
-"""``request.actor`` for every transport over HTTP."""
+"""``request.actor`` and ``request.user`` for every transport over HTTP, from one query."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
-from apps.accounts.actors import actor_of_request
+from apps.accounts.actors import actor_of_request, cookie_session
+from apps.accounts.models import User
+from apps.core.db import in_thread
+
+
+class PersonMiddleware(AuthenticationMiddleware):
+    """``request.user`` comes from our session row, so that ending the row signs out; Django's own check is not asked."""
+
+    def process_request(self, request: HttpRequest) -> None:
+        request.user = SimpleLazyObject(lambda: _person(request))  # type: ignore[assignment]
+
+        async def auser() -> User | AnonymousUser:
+            return await in_thread(_person, request)
+
+        request.auser = auser  # type: ignore[method-assign]
+
+
+def _person(request: HttpRequest) -> User | AnonymousUser:
+    session = cookie_session(request)
+    return session.user if session else AnonymousUser()
 
 
 class ActorMiddleware:

@@ -9,8 +9,8 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Subquery
-from django.db.models.functions import Lower
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Lower, Now
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.types import (
@@ -74,20 +74,35 @@ class User(AbstractBaseUser, PermissionsMixin, BaseModel):
         super().set_password(raw_password)
         self.epoch += 1
 
+    def check_password(self, raw_password: str) -> bool:
+        epoch = self.epoch
+        try:
+            return super().check_password(raw_password)
+        finally:
+            self.epoch = epoch  # a better hash of the same password ends no session
+
     @property
     def display_name(self) -> str:
         return self.name or self.email.partition("@")[0]
 
 
 class Organization(VersionedModel):
+    """A tenant. ``is_home`` marks the one made at the first start, which the first person claims."""
+
     name = models.CharField(_("name"), max_length=120)
     slug = models.SlugField(_("short name"), max_length=60, unique=True)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
+    is_home = models.BooleanField(default=False, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("organization")
         verbose_name_plural = _("organizations")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["is_home"], name="accounts_organization_one_home", condition=Q(is_home=True)
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -246,6 +261,13 @@ class ApiKey(TenantModel):
         return f"{self.name} …{self.hint}"
 
 
+class UserSessionQuerySet(models.QuerySet["UserSession"]):
+    def in_force(self) -> Self:
+        return self.filter(
+            ended_at=None, expires_at__gt=Now(), epoch=F("user__epoch"), user__is_active=True, user__anonymized_at=None
+        )
+
+
 class UserSession(BaseModel):
     """One sign-in, by cookie or by token pair, in force until it ends or its person's epoch has moved on.
 
@@ -264,6 +286,8 @@ class UserSession(BaseModel):
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=16, choices=SessionEnd.choices, blank=True)
+
+    objects = UserSessionQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("session")

@@ -9,7 +9,16 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from apps.accounts import policies
-from apps.accounts.models import Organization, OrganizationMember, Project, ProjectMember, User
+from apps.accounts.models import (
+    ApiKey,
+    Invitation,
+    Organization,
+    OrganizationMember,
+    Project,
+    ProjectMember,
+    User,
+    UserSession,
+)
 from apps.accounts.types import Actor, ActorKind, OrganizationRole, ProjectRole
 from apps.core.errors import NotFound
 
@@ -159,3 +168,86 @@ def get_user(user_id: UUID) -> User:
     if (found := User.objects.filter(pk=user_id).first()) is None:
         raise NotFound
     return found
+
+
+def lock_own_session(*, session_id: UUID, viewer: Actor) -> UserSession:
+    rows = UserSession.objects.select_for_update().filter(user=viewer.user_id)
+    if (found := rows.filter(pk=session_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def list_own_sessions(viewer: Actor) -> QuerySet[UserSession]:
+    """Those in force, of the person themselves."""
+    return UserSession.objects.in_force().filter(user=viewer.user_id)
+
+
+# Members, invitations, keys
+
+
+def visible_members(viewer: Actor) -> QuerySet[OrganizationMember]:
+    """Members of the viewer's organizations; guests see only themselves. With the person."""
+    rows = OrganizationMember.objects.select_related("user").filter(organization__deleted_at=None)
+    if viewer.kind == ActorKind.SYSTEM:
+        return rows
+    may_list = Q(role__in=policies.ORGANIZATION_PERMISSIONS["list_members"])
+    return rows.filter(_in_my_organizations(viewer, may_list) | _mine(viewer))
+
+
+def lock_member(member_id: UUID, viewer: Actor) -> OrganizationMember:
+    if (found := visible_members(viewer).select_for_update(of=("self",)).filter(pk=member_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def get_member(member_id: UUID, viewer: Actor) -> OrganizationMember:
+    if (found := visible_members(viewer).filter(pk=member_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def visible_invitations(viewer: Actor) -> QuerySet[Invitation]:
+    """Open and past ones, for those who manage members."""
+    rows = Invitation.objects.select_related("project").filter(organization__deleted_at=None)
+    if viewer.kind == ActorKind.SYSTEM:
+        return rows
+    return rows.filter(_in_my_organizations(viewer, Q(role__in=policies.ORGANIZATION_PERMISSIONS["manage_members"])))
+
+
+def visible_api_keys(viewer: Actor) -> QuerySet[ApiKey]:
+    """One's own, and for admins those of their organizations. A key that is limited to a project sees only its like."""
+    rows = ApiKey.objects.select_related("user", "project").filter(organization__deleted_at=None)
+    if viewer.kind == ActorKind.SYSTEM:
+        return rows
+    managed = _in_my_organizations(viewer, Q(role__in=policies.ORGANIZATION_PERMISSIONS["manage"]))
+    return rows.filter(managed | _mine(viewer))
+
+
+def lock_api_key(key_id: UUID, viewer: Actor) -> ApiKey:
+    if (found := visible_api_keys(viewer).select_for_update(of=("self",)).filter(pk=key_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def visible_project_members(project: Project) -> QuerySet[ProjectMember]:
+    """Rows of their own in a project the caller got from ``get_project``."""
+    return ProjectMember.objects.select_related("user").filter(project=project)
+
+
+def _in_my_organizations(viewer: Actor, role: Q) -> Q:
+    """Rows of organizations in which the viewer has such a role; none for a key that is limited to a project."""
+    if viewer.user_id is None or viewer.project_id is not None:
+        return Q(pk__in=[])
+    mine = OrganizationMember.objects.filter(role, user=viewer.user_id)
+    if viewer.organization_id is not None:
+        mine = mine.filter(organization=viewer.organization_id)
+    return Q(organization__in=mine.values("organization"))
+
+
+def _mine(viewer: Actor) -> Q:
+    if viewer.user_id is None:
+        return Q(pk__in=[])
+    own = Q(user=viewer.user_id)
+    if viewer.organization_id is not None:
+        own &= Q(organization=viewer.organization_id)
+    return own

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.errors import Forbidden
+from apps.core.errors import Conflict, Forbidden, Invalid, LimitReached, NotAuthenticated
 
 
 class ActorKind(StrEnum):
@@ -101,3 +101,65 @@ class AuditOutcome(models.TextChoices):
 class ScopeMissing(Forbidden):
     code = "scope_missing"
     default_detail = _("This key was not given the scope for that.")
+
+
+class SignInFailed(NotAuthenticated):
+    code = "sign_in_failed"
+    title = _("Sign-in failed")
+    default_detail = _("E-mail address or password do not match.")
+
+
+class TooManyAttempts(LimitReached):
+    code = "too_many_attempts"
+    title = _("Too many attempts")
+    default_detail = _("There were too many attempts. Wait a few minutes, or use a sign-in link or a new password.")
+
+
+class TokenInAddress(NotAuthenticated):
+    code = "token_in_address"
+    default_detail = _("Send the key in a header: addresses end up in logs.")
+
+
+class SignUpClosed(Forbidden):
+    code = "sign_up_closed"
+    default_detail = _("New people come here by invitation.")
+
+
+class EmailTaken(Invalid):
+    code = "email_taken"
+    default_detail = _("Somebody uses this e-mail address already. Sign in instead.")
+
+
+class LinkNotValid(Invalid):
+    code = "link_not_valid"
+    default_detail = _("This link was used, has expired, or is not complete. Ask for a new one.")
+
+
+class InvitationNotValid(Invalid):
+    code = "invitation_not_valid"
+    default_detail = _("This invitation was used, withdrawn, has expired, or is for another e-mail address.")
+
+
+class AlreadyMember(Conflict):
+    code = "already_member"
+    default_detail = _("This person belongs to the organization already.")
+
+
+class LastOwner(Conflict):
+    code = "last_owner"
+    default_detail = _("An organization keeps at least one owner. Make somebody else an owner first.")
+
+
+class PasswordRefused(Invalid):
+    code = "password_refused"
+    default_detail = _("Choose another password.")
+
+
+class KeyNotGrantable(Forbidden):
+    code = "key_not_grantable"
+    default_detail = _("A key cannot do more than the one who makes it.")
+
+
+class NotAMember(Invalid):
+    code = "not_a_member"
+    default_detail = _("This person does not belong to the organization.")

@@ -27,9 +27,9 @@ class Role:
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
-def web(*, bind: str, port: int) -> Role:
-    """``PARLANCE_ASGI=uvicorn`` takes uvicorn where it is installed; any ASGI server can run ``config.asgi``."""
-    if os.environ.get("PARLANCE_ASGI") == "uvicorn":
+def web(*, bind: str, port: int, asgi: str = "daphne") -> Role:
+    """Any ASGI server can run ``config.asgi``; these two are known here."""
+    if asgi == "uvicorn":
         command = ["uvicorn", "config.asgi:application", "--host", bind, "--port", str(port), "--log-level", "warning"]
         command += ["--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5"]
     else:
@@ -38,16 +38,17 @@ def web(*, bind: str, port: int) -> Role:
     return Role("web", _python(*command), {"PARLANCE_ROLE": "web"})
 
 
-def interactive() -> Role:
+def interactive(*, node: str = "interactive") -> Role:
     """Threads only wait for the loop that holds all provider streams: a turn takes one, and they cost little."""
     threads = os.environ.get("PARLANCE_INTERACTIVE_THREADS", "200")
-    command = _celery("-P", "threads", "-c", threads, "-Q", "interactive", "-n", "interactive@%h")
+    command = _celery("-P", "threads", "-c", threads, "-Q", "interactive", "-n", f"{node}@%h")
     return Role("interactive", command, {"PARLANCE_ROLE": "interactive"})
 
 
-def jobs() -> Role:
-    processes_count = os.environ.get("PARLANCE_JOBS_PROCESSES", "2")
-    command = _celery("-P", "prefork", "-c", processes_count, "-Q", "jobs", "-n", "jobs@%h", "-B")
+def jobs(*, node: str = "jobs", beat: bool = True) -> Role:
+    """``beat`` belongs into one process of an installation."""
+    pool = os.environ.get("PARLANCE_JOBS_PROCESSES", "2")
+    command = _celery("-P", "prefork", "-c", pool, "-Q", "jobs", "-n", f"{node}@%h", *(["-B"] if beat else []))
     return Role("jobs", command, {"PARLANCE_ROLE": "jobs"})
 
 

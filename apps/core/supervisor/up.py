@@ -109,8 +109,9 @@ class Supervisor:
         ready = self._data / "ready"
         ready.mkdir(mode=0o700, exist_ok=True)
         (self._data / "static").mkdir(exist_ok=True)
+        asgi = env.text("PARLANCE_ASGI", "daphne")
         self._children = [
-            Child(children.web(bind=self._bind, port=self._port), environment=environment),
+            Child(children.web(bind=self._bind, port=self._port, asgi=asgi), environment=environment),
             Child(children.interactive(), environment=environment, ready_file=ready / "interactive"),
             Child(children.jobs(), environment=environment, ready_file=ready / "jobs"),
         ]

@@ -1,0 +1,204 @@
+"""What this app announces. Topics: ``user:<id>``, ``organization:<id>``, ``project:<id>``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from apps.core.events import event
+
+
+@event("accounts.user_created.v1", public="user.created")
+@dataclass(frozen=True, slots=True)
+class UserCreated:
+    """A person exists. ``how``: sign_up, invitation, first_start, operator."""
+
+    user_id: UUID
+    how: str
+
+
+@event("accounts.signed_in.v1")
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A session began; ``kind`` is cookie or token."""
+
+    user_id: UUID
+    session_id: UUID
+    kind: str
+
+
+@event("accounts.sign_in_refused.v1")
+@dataclass(frozen=True, slots=True)
+class SignInRefused:
+    """A password was wrong, or there were too many; ``reason`` is the error's code."""
+
+    user_id: UUID
+    reason: str
+
+
+@event("accounts.sessions_ended.v1")
+@dataclass(frozen=True, slots=True)
+class SessionsEnded:
+    """Sessions of a person are over; ``session_ids`` lists them, ``reason`` is a SessionEnd."""
+
+    user_id: UUID
+    session_ids: list[UUID]
+    reason: str
+
+
+@event("accounts.password_changed.v1")
+@dataclass(frozen=True, slots=True)
+class PasswordChanged:
+    user_id: UUID
+
+
+@event("accounts.email_changed.v1")
+@dataclass(frozen=True, slots=True)
+class EmailChanged:
+    user_id: UUID
+
+
+@event("accounts.profile_changed.v1")
+@dataclass(frozen=True, slots=True)
+class ProfileChanged:
+    """``fields`` names what changed, never to what."""
+
+    user_id: UUID
+    fields: list[str]
+
+
+@event("accounts.sign_in_link_made.v1")
+@dataclass(frozen=True, slots=True)
+class SignInLinkMade:
+    """``user_id`` is None for the link that claims the instance."""
+
+    link_id: UUID
+    user_id: UUID | None
+
+
+@event("accounts.instance_claimed.v1")
+@dataclass(frozen=True, slots=True)
+class InstanceClaimed:
+    """The first person became the owner of the home organization and an operator."""
+
+    user_id: UUID
+
+
+@event("accounts.organization_created.v1")
+@dataclass(frozen=True, slots=True)
+class OrganizationCreated:
+    organization_id: UUID
+
+
+@event("accounts.organization_changed.v1")
+@dataclass(frozen=True, slots=True)
+class OrganizationChanged:
+    organization_id: UUID
+    fields: list[str]
+
+
+@event("accounts.member_joined.v1")
+@dataclass(frozen=True, slots=True)
+class MemberJoined:
+    user_id: UUID
+    role: str
+    invitation_id: UUID | None = None
+
+
+@event("accounts.member_role_changed.v1")
+@dataclass(frozen=True, slots=True)
+class MemberRoleChanged:
+    user_id: UUID
+    old: str
+    new: str
+
+
+@event("accounts.member_removed.v1")
+@dataclass(frozen=True, slots=True)
+class MemberRemoved:
+    user_id: UUID
+    role: str
+
+
+@event("accounts.invitation_made.v1")
+@dataclass(frozen=True, slots=True)
+class InvitationMade:
+    invitation_id: UUID
+    role: str
+
+
+@event("accounts.invitation_revoked.v1")
+@dataclass(frozen=True, slots=True)
+class InvitationRevoked:
+    invitation_id: UUID
+
+
+@event("accounts.project_created.v1")
+@dataclass(frozen=True, slots=True)
+class ProjectCreated:
+    project_id: UUID
+
+
+@event("accounts.project_changed.v1")
+@dataclass(frozen=True, slots=True)
+class ProjectChanged:
+    """``access`` is the new value when it was among the ``fields``."""
+
+    project_id: UUID
+    fields: list[str]
+    access: str | None = None
+
+
+@event("accounts.project_archived.v1")
+@dataclass(frozen=True, slots=True)
+class ProjectArchived:
+    project_id: UUID
+
+
+@event("accounts.project_restored.v1")
+@dataclass(frozen=True, slots=True)
+class ProjectRestored:
+    project_id: UUID
+
+
+@event("accounts.project_member_set.v1")
+@dataclass(frozen=True, slots=True)
+class ProjectMemberSet:
+    """Somebody has a role of their own in a project; ``old`` is None when they had none."""
+
+    project_id: UUID
+    user_id: UUID
+    old: str | None
+    new: str
+
+
+@event("accounts.project_member_removed.v1")
+@dataclass(frozen=True, slots=True)
+class ProjectMemberRemoved:
+    project_id: UUID
+    user_id: UUID
+
+
+@event("accounts.api_key_made.v1")
+@dataclass(frozen=True, slots=True)
+class ApiKeyMade:
+    key_id: UUID
+    scopes: list[str]
+
+
+@event("accounts.api_key_revoked.v1")
+@dataclass(frozen=True, slots=True)
+class ApiKeyRevoked:
+    key_id: UUID
+
+
+def user_topic(user_id: UUID) -> str:
+    return f"user:{user_id}"
+
+
+def organization_topic(organization_id: UUID) -> str:
+    return f"organization:{organization_id}"
+
+
+def project_topic(project_id: UUID) -> str:
+    return f"project:{project_id}"

@@ -1,0 +1,110 @@
+"""Forms of account and settings pages."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from allauth.account.forms import SignupForm
+from django import forms
+from django.conf import settings
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models import User
+from apps.accounts.services import people
+from apps.accounts.types import OrganizationRole, ProjectAccess
+
+
+def time_zones() -> list[tuple[str, str]]:
+    return [(name, name.replace("_", " ")) for name in sorted(available_timezones()) if "/" in name or name == "UTC"]
+
+
+class SignUpForm(SignupForm):
+    """allauth's, with a name. Who comes by themselves gets an organization of their own."""
+
+    name = forms.CharField(label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    field_order = ["name", "email", "password1"]
+
+    @transaction.atomic
+    def save(self, request: HttpRequest) -> User:
+        user = super().save(request)
+        people.note_user_created(user=user, how="sign_up")
+        people.settle_in(user=user)
+        return user
+
+
+class NewPersonForm(forms.Form):
+    """For the first person, and for somebody who was invited (their address is fixed then)."""
+
+    name = forms.CharField(label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    email = forms.EmailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=200,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=_("At least ten characters."),
+    )
+
+    def __init__(self, *args: Any, fixed_email: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if fixed_email:
+            del self.fields["email"]
+            self.order_fields(["name", "password"])
+
+
+class ProfileForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=120)
+    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
+    time_zone = forms.ChoiceField(label=_("Time zone"), choices=time_zones)
+    theme = forms.ChoiceField(
+        label=_("Appearance"),
+        choices=[("auto", _("Automatic")), ("light", _("Light")), ("dark", _("Dark"))],
+        widget=forms.RadioSelect,
+    )
+    send_key = forms.ChoiceField(
+        label=_("Send with"), choices=[("enter", _("Enter")), ("mod-enter", _("Ctrl+Enter (⌘ Enter)"))]
+    )
+    single_keys = forms.BooleanField(label=_("Keys without Ctrl, such as ? for the list"), required=False)
+    announce = forms.BooleanField(label=_("Read answers aloud to screen readers as they are written"), required=False)
+
+
+class OrganizationForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=120)
+    time_zone = forms.ChoiceField(label=_("Time zone"), choices=time_zones)
+
+
+class InviteForm(forms.Form):
+    email = forms.EmailField(label=_("E-mail"))
+    role = forms.ChoiceField(label=_("Role"), choices=OrganizationRole.choices, initial=OrganizationRole.MEMBER)
+
+
+class ProjectForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=120)
+    description = forms.CharField(label=_("What it is about"), max_length=500, required=False)
+    access = forms.ChoiceField(label=_("Who gets in"), choices=ProjectAccess.choices)
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(label=_("Name"), max_length=120, help_text=_("What will use it?"))
+    project = forms.ChoiceField(label=_("Project"), required=False)
+    scopes = forms.MultipleChoiceField(
+        label=_("Limited to"), required=False, widget=forms.CheckboxSelectMultiple, help_text=_("None: all you may do.")
+    )
+    expires_in_days = forms.TypedChoiceField(
+        label=_("Good for"),
+        coerce=int,
+        empty_value=None,
+        required=False,
+        choices=[("", _("No end")), ("30", _("30 days")), ("90", _("90 days")), ("365", _("A year"))],
+    )
+
+    def __init__(self, *args: Any, projects: Any = (), scopes: list[str] | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["project"].choices = [  # type: ignore[attr-defined]
+            ("", _("All projects")),
+            *((str(project.pk), project.name) for project in projects),
+        ]
+        self.fields["scopes"].choices = [(scope, scope) for scope in scopes or []]  # type: ignore[attr-defined]

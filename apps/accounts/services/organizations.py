@@ -1,0 +1,176 @@
+"""Organizations and who belongs to them."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.text import slugify
+from django.utils.translation import gettext as _
+
+from apps.accounts import events, policies, selectors
+from apps.accounts.models import ApiKey, Organization, OrganizationMember, Project, ProjectMember, User
+from apps.accounts.services import sessions
+from apps.accounts.types import Actor, AlreadyMember, LastOwner, OrganizationRole, SessionEnd
+from apps.core.db import database_now
+from apps.core.errors import VersionMismatch
+from apps.core.events import emit
+from apps.core.types import Scope
+
+
+def scope_of(organization_id: UUID) -> Scope:
+    return Scope(events.organization_topic(organization_id), organization_id=organization_id)
+
+
+def make_organization(*, name: str, actor: Actor, is_home: bool = False) -> tuple[Organization, Project]:
+    """An organization with its first project. For services: who may is theirs to ask."""
+    organization = Organization.objects.create(name=name, slug=_free_slug(name), is_home=is_home)
+    emit(
+        events.OrganizationCreated(organization_id=organization.pk),
+        actor=actor,
+        scope=scope_of(organization.pk),
+        subject=("organization", organization.pk),
+    )
+    return organization, make_project(organization=organization, name=_("First project"), actor=actor)
+
+
+def make_project(*, organization: Organization, name: str, actor: Actor, **fields: Any) -> Project:
+    project = Project.objects.create(organization=organization, name=name, **fields)
+    emit(
+        events.ProjectCreated(project_id=project.pk),
+        actor=actor,
+        scope=Scope(events.organization_topic(organization.pk), organization_id=organization.pk, project_id=project.pk),
+        subject=("project", project.pk),
+    )
+    return project
+
+
+def _free_slug(name: str) -> str:
+    base = slugify(name)[:40] or "organization"
+    if not Organization.objects.filter(slug=base).exists():
+        return base
+    return f"{base}-{secrets.token_hex(4)}"
+
+
+@transaction.atomic
+def create_organization(*, actor: Actor, name: str) -> Organization:
+    """A further organization, owned by the one who makes it."""
+    policies.require(policies.can_change_own_account(actor))
+    organization, _project = make_organization(name=name, actor=actor)
+    user = User.objects.get(pk=actor.user_id)
+    add_member(organization=organization, user=user, role=OrganizationRole.OWNER, actor=actor)
+    return selectors.get_organization(organization.pk, actor)
+
+
+@transaction.atomic
+def change_organization(
+    *, actor: Actor, organization_id: UUID, expected_version: int | None = None, **changes: Any
+) -> Organization:
+    """``name``, ``time_zone``."""
+    organization = selectors.lock_organization(organization_id, actor)
+    policies.require(policies.can_manage_organization(actor, selectors.role_of(actor, organization)))
+    require_version(organization.version, expected_version)
+    changed = [name for name, value in changes.items() if getattr(organization, name) != value]
+    for name in changed:
+        setattr(organization, name, changes[name])
+    if changed:
+        organization.version += 1
+        organization.save(update_fields=[*changed, "version", "updated_at"])
+        emit(
+            events.OrganizationChanged(organization_id=organization.pk, fields=sorted(changed)),
+            actor=actor,
+            scope=scope_of(organization.pk),
+            subject=("organization", organization.pk),
+        )
+    return organization
+
+
+def require_version(current: int, expected: int | None) -> None:
+    if expected is not None and expected != current:
+        raise VersionMismatch(current=current)
+
+
+# Members
+
+
+def add_member(
+    *,
+    organization: Organization,
+    user: User,
+    role: OrganizationRole,
+    actor: Actor,
+    invitation_id: UUID | None = None,
+) -> OrganizationMember:
+    """For services: who may is theirs to ask. Raises ``AlreadyMember``."""
+    member, is_new = OrganizationMember.objects.get_or_create(
+        organization=organization, user=user, defaults={"role": role}
+    )
+    if not is_new:
+        raise AlreadyMember
+    emit(
+        events.MemberJoined(user_id=user.pk, role=role, invitation_id=invitation_id),
+        actor=actor,
+        scope=scope_of(organization.pk),
+        subject=("member", member.pk),
+    )
+    return member
+
+
+@transaction.atomic
+def change_member_role(
+    *, actor: Actor, member_id: UUID, role: OrganizationRole, expected_version: int | None = None
+) -> OrganizationMember:
+    """Ends that person's sessions: they sign in again with the rights of now. The last owner stays an owner."""
+    member = selectors.lock_member(member_id, actor)
+    mine = selectors.organization_role(actor, member.organization_id)
+    old = OrganizationRole(member.role)
+    policies.require(policies.can_give_role(actor, mine, old) and policies.can_give_role(actor, mine, role))
+    require_version(member.version, expected_version)
+    if old == role:
+        return member
+    _require_another_owner(member, still=role)
+    member.role = role
+    member.version += 1
+    member.save(update_fields=["role", "version", "updated_at"])
+    emit(
+        events.MemberRoleChanged(user_id=member.user_id, old=old.value, new=role.value),
+        actor=actor,
+        scope=scope_of(member.organization_id),
+        subject=("member", member.pk),
+    )
+    sessions.end_all_sessions(user_id=member.user_id, reason=SessionEnd.RIGHTS, actor=actor)
+    return member
+
+
+@transaction.atomic
+def remove_member(*, actor: Actor, member_id: UUID) -> None:
+    """Ends membership, project roles, keys and sessions at once. Everybody may leave; what they wrote stays."""
+    member = selectors.lock_member(member_id, actor)
+    mine = selectors.organization_role(actor, member.organization_id)
+    is_leaving = member.user_id == actor.user_id and policies.can_change_own_account(actor)
+    policies.require(is_leaving or policies.can_give_role(actor, mine, OrganizationRole(member.role)))
+    _require_another_owner(member, still=None)
+    organization_id, user_id, role = member.organization_id, member.user_id, member.role
+    ProjectMember.objects.filter(organization=organization_id, user=user_id).delete()
+    ApiKey.objects.filter(organization=organization_id, user=user_id, revoked_at=None).update(revoked_at=database_now())
+    member.delete()
+    emit(
+        events.MemberRemoved(user_id=user_id, role=role),
+        actor=actor,
+        scope=scope_of(organization_id),
+        subject=("user", user_id),
+    )
+    sessions.end_all_sessions(user_id=user_id, reason=SessionEnd.RIGHTS, actor=actor)
+
+
+def _require_another_owner(member: OrganizationMember, *, still: OrganizationRole | None) -> None:
+    """Owners are locked in one order, so that two who leave at once do not both see the other staying."""
+    if member.role != OrganizationRole.OWNER or still == OrganizationRole.OWNER:
+        return
+    owners = OrganizationMember.objects.select_for_update().filter(
+        organization=member.organization_id, role=OrganizationRole.OWNER
+    )
+    if len(owners.order_by("pk").values_list("pk", flat=True)) < 2:  # noqa: PLR2004
+        raise LastOwner

@@ -1,0 +1,256 @@
+"""Signing in and out: attempts, sessions by cookie and by token, links that sign in once."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from apps.accounts import actors, events, policies, selectors
+from apps.accounts.models import SignInAttempt, SignInLink, User, UserSession
+from apps.accounts.types import (
+    SYSTEM,
+    Actor,
+    LinkNotValid,
+    SessionEnd,
+    SessionKind,
+    SignInFailed,
+    TooManyAttempts,
+)
+from apps.core.db import database_now
+from apps.core.errors import NotAuthenticated
+from apps.core.events import emit
+from apps.core.ids import uuid7
+from apps.core.types import Scope
+
+ATTEMPT_WINDOW = timedelta(minutes=5)
+FAMILIAR_FOR = timedelta(days=30)
+LINK_LIFETIME = timedelta(hours=24)
+
+
+def check_password(*, email: str, password: str, address: str | None) -> User:
+    """The person, or ``SignInFailed``; ``TooManyAttempts`` (429) beyond the limits. Unknown people cost the same time.
+
+    The attempt is written before the password is looked at, so that parallel guesses count each other. Guesses from
+    elsewhere never lock out a person: an address they signed in from lately has a count of its own.
+    """
+    account = hashlib.sha256(email.strip().lower().encode("utf-8", "replace")).digest()
+    user = User.objects.filter(email__iexact=email.strip()).first()
+    is_familiar = bool(address) and (
+        UserSession.objects.filter(
+            user=user.pk if user else uuid7(), address=address, created_at__gt=timezone.now() - FAMILIAR_FOR
+        ).exists()
+    )
+    attempt = SignInAttempt.objects.create(account_hash=account, address=address, is_familiar=is_familiar)
+    _require_attempts_left(account=account, address=address, is_familiar=is_familiar, user=user)
+    if user is None:
+        User().set_password(password)  # the hash of nobody takes as long as that of somebody
+        raise SignInFailed
+    if not user.check_password(password) or not user.is_active:
+        _note_refusal(user, SignInFailed.code)
+        raise SignInFailed
+    SignInAttempt.objects.filter(pk=attempt.pk).update(has_succeeded=True)
+    return user
+
+
+def _require_attempts_left(*, account: bytes, address: str | None, is_familiar: bool, user: User | None) -> None:
+    recent = SignInAttempt.objects.filter(created_at__gt=Now() - ATTEMPT_WINDOW, has_succeeded=False)
+    on_account = recent.filter(account_hash=account, is_familiar=is_familiar)
+    if is_familiar:
+        on_account = on_account.filter(address=address)
+    limits = settings.PARLANCE_SIGN_IN_LIMITS
+    if on_account.count() > limits["account"] or (
+        address is not None and recent.filter(address=address).count() > limits["address"]
+    ):
+        if user is not None:
+            _note_refusal(user, TooManyAttempts.code)
+        raise TooManyAttempts(retry_after_seconds=int(ATTEMPT_WINDOW.total_seconds()))
+
+
+@transaction.atomic
+def _note_refusal(user: User, reason: str) -> None:
+    emit(
+        events.SignInRefused(user_id=user.pk, reason=reason),
+        actor=SYSTEM,
+        scope=Scope(events.user_topic(user.pk)),
+        subject=("user", user.pk),
+    )
+
+
+@transaction.atomic
+def begin_session(
+    *,
+    user: User,
+    kind: SessionKind,
+    session_key: str | None = None,
+    address: str | None = None,
+    user_agent: str = "",
+    auth_level: int = 1,
+) -> UserSession:
+    """Called when the person has proved who they are. A cookie's session that was there under this key is replaced."""
+    epoch = User.objects.values_list("epoch", flat=True).get(pk=user.pk)
+    lifetime = settings.SESSION_COOKIE_AGE if kind == SessionKind.COOKIE else settings.PARLANCE_TOKEN_SESSION_SECONDS
+    if session_key is not None:
+        UserSession.objects.filter(session_key=session_key).update(
+            session_key=None, ended_at=Now(), end_reason=SessionEnd.SIGNED_OUT
+        )
+    session = UserSession.objects.create(
+        user=user,
+        kind=kind,
+        session_key=session_key,
+        refresh_id=uuid7() if kind == SessionKind.TOKEN else None,
+        epoch=epoch,
+        auth_level=auth_level,
+        user_agent=_printable(user_agent)[:300],
+        address=address,
+        last_seen_at=timezone.now(),
+        expires_at=database_now() + timedelta(seconds=lifetime),
+    )
+    emit(
+        events.SignedIn(user_id=user.pk, session_id=session.pk, kind=kind.value),
+        actor=actors.member(user, session=session),
+        scope=Scope(events.user_topic(user.pk)),
+        subject=("session", session.pk),
+    )
+    return session
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text if character.isprintable())
+
+
+def renew_token_session(*, session_id: UUID, user_id: UUID, epoch: int, refresh_id: str) -> UserSession:
+    """Take a refresh token once and give the session its next one. A used one that comes again ends the session."""
+    with transaction.atomic():
+        session = (
+            UserSession.objects.in_force()
+            .select_for_update(of=("self",))
+            .select_related("user")
+            .filter(pk=session_id, user=user_id, epoch=epoch, kind=SessionKind.TOKEN)
+            .first()
+        )
+        if session is None:
+            raise NotAuthenticated
+        if session.refresh_id is not None and session.refresh_id.hex == refresh_id:
+            session.refresh_id = uuid7()
+            session.save(update_fields=["refresh_id", "updated_at"])
+            return session
+        _end(UserSession.objects.filter(pk=session.pk), SessionEnd.REUSED, actor=SYSTEM)
+    raise NotAuthenticated
+
+
+@transaction.atomic
+def revoke_token_session(*, session_id: UUID, user_id: UUID) -> None:
+    """Whoever holds a session's refresh token may end it; ending it twice changes nothing."""
+    rows = UserSession.objects.filter(pk=session_id, user=user_id, kind=SessionKind.TOKEN)
+    _end(rows, SessionEnd.SIGNED_OUT, actor=SYSTEM)
+
+
+@transaction.atomic
+def end_session(*, actor: Actor, session_id: UUID, reason: SessionEnd = SessionEnd.REVOKED) -> None:
+    """End one of one's own sessions. ``NotFound`` for those of others; ending it twice changes nothing."""
+    policies.require(policies.can_change_own_account(actor))
+    session = selectors.lock_own_session(session_id=session_id, viewer=actor)
+    _end(UserSession.objects.filter(pk=session.pk), reason, actor=actor)
+
+
+@transaction.atomic
+def end_other_sessions(*, actor: Actor) -> int:
+    policies.require(policies.can_change_own_account(actor))
+    rows = UserSession.objects.filter(user=actor.user_id).exclude(pk=actor.session_id)
+    return _end(rows, SessionEnd.REVOKED, actor=actor)
+
+
+@transaction.atomic
+def end_cookie_session(*, session_key: str) -> None:
+    """At sign-out: whoever holds the cookie may end what it opens."""
+    _end(UserSession.objects.filter(session_key=session_key), SessionEnd.SIGNED_OUT, actor=SYSTEM)
+
+
+@transaction.atomic
+def end_all_sessions(*, user_id: UUID, reason: SessionEnd, actor: Actor = SYSTEM) -> int:
+    """Everywhere, by moving the person's epoch on: tokens of an earlier one are over, whether listed or not."""
+    User.objects.filter(pk=user_id).update(epoch=F("epoch") + 1)
+    return _end(UserSession.objects.filter(user=user_id), reason, actor=actor)
+
+
+@transaction.atomic
+def note_password_changed(*, actor: Actor, user_id: UUID, kept_session_key: str | None = None) -> None:
+    """After the password was saved (and the epoch with it): all sessions end but the one that changed it."""
+    kept = UserSession.objects.filter(user=user_id, ended_at=None, session_key=kept_session_key or "-")
+    epoch = User.objects.values_list("epoch", flat=True).get(pk=user_id)
+    kept.update(epoch=epoch)
+    _end(
+        UserSession.objects.filter(user=user_id).exclude(session_key=kept_session_key or "-"),
+        SessionEnd.PASSWORD,
+        actor,
+    )
+    emit(
+        events.PasswordChanged(user_id=user_id),
+        actor=actor,
+        scope=Scope(events.user_topic(user_id)),
+        subject=("user", user_id),
+    )
+
+
+def _end(rows: QuerySet[UserSession], reason: SessionEnd, actor: Actor) -> int:
+    found = list(rows.filter(ended_at=None).values_list("pk", "user_id"))
+    UserSession.objects.filter(pk__in=[pk for pk, _user in found]).update(ended_at=Now(), end_reason=reason)
+    for user_id in {user for _pk, user in found}:
+        ended = [pk for pk, user in found if user == user_id]
+        emit(
+            events.SessionsEnded(user_id=user_id, session_ids=ended, reason=reason.value),
+            actor=actor,
+            scope=Scope(events.user_topic(user_id)),
+            subject=("user", user_id),
+        )
+    return len(found)
+
+
+# Links
+
+
+@transaction.atomic
+def make_sign_in_link(*, actor: Actor, user: User | None) -> str:
+    """The token of a link that is good once, for a day. Earlier unused ones for the same person stop working."""
+    SignInLink.objects.filter(user=user, used_at=None, expires_at__gt=Now()).update(expires_at=Now())
+    token = secrets.token_urlsafe(32)
+    link = SignInLink.objects.create(
+        user=user, token_hash=actors.hash_token(token), expires_at=database_now() + LINK_LIFETIME
+    )
+    emit(
+        events.SignInLinkMade(link_id=link.pk, user_id=user.pk if user else None),
+        actor=actor,
+        scope=Scope(events.user_topic(user.pk) if user else "instance:home"),
+        subject=("sign_in_link", link.pk),
+    )
+    return token
+
+
+def find_sign_in_link(*, token: str) -> SignInLink | None:
+    return _open_links(token).first()
+
+
+def _open_links(token: str) -> QuerySet[SignInLink]:
+    return SignInLink.objects.filter(
+        Q(user=None) | Q(user__is_active=True), token_hash=actors.hash_token(token), used_at=None, expires_at__gt=Now()
+    ).select_related("user")
+
+
+@transaction.atomic
+def use_sign_in_link(*, token: str) -> User:
+    """The person it was made for. Raises ``LinkNotValid`` when it was used, has expired, or claims the instance."""
+    link = _open_links(token).select_for_update(of=("self",)).first()
+    if link is None or link.user is None:
+        raise LinkNotValid
+    link.used_at = database_now()
+    link.used_by = link.user
+    link.save(update_fields=["used_at", "used_by", "updated_at"])
+    return link.user

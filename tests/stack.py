@@ -1,0 +1,332 @@
+"""The real processes against a database of their own: for browser tests, drills, attacks and benchmarks."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+import psycopg
+import redis
+from psycopg import sql
+
+from apps.core.embedded import processes
+from apps.core.embedded.postgres_server import ADMIN, OWNER
+from apps.core.embedded.services import Services
+from apps.core.supervisor import children
+from apps.core.supervisor.children import ROOT, Role
+from tests import services
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 40.0
+TEMPLATE = "stack_template"
+#: Any number: whoever holds it makes the template database.
+TEMPLATE_LOCK = 7401
+
+
+class Stack:
+    """Web, interactive and jobs as `manage.py up` starts them, without the supervisor, so that a test may kill them.
+
+    ``with Stack(env={"PARLANCE_TIME_SCALE": "0.05"}) as stack:`` has a migrated database, an empty Redis database and
+    answering processes. ``own_services=True`` gives it a PostgreSQL and a Redis of its own (``stack.services``), which
+    may be killed and wiped; else it shares the run's. More processes: ``webs=2``, ``interactives=2`` (``web-2`` …).
+    """
+
+    def __init__(
+        self,
+        *,
+        env: Mapping[str, str] | None = None,
+        webs: int = 1,
+        interactives: int = 1,
+        jobs: int = 1,
+        own_services: bool = False,
+        asgi: str = "daphne",
+        pin_to_cpu: int | None = None,
+    ) -> None:
+        self._given = dict(env or {})
+        self._counts = {"web": webs, "interactive": interactives, "jobs": jobs}
+        self._own_services, self._asgi, self._pin = own_services, asgi, pin_to_cpu
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._roles: dict[str, Role] = {}
+        self.name = f"stack_{uuid.uuid4().hex[:10]}"
+        self.folder = Path(tempfile.mkdtemp(prefix="parlance-stack-"))
+        self.ports: dict[str, int] = {}
+        self.services: Services | None = None
+        self.env: dict[str, str] = {}
+
+    def __enter__(self) -> Self:
+        try:
+            self._prepare()
+            for role in self._roles:
+                self._spawn(role)
+            for role in self._roles:
+                self.wait_ready(role)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop(print_logs=error is not None)
+
+    # Addresses
+
+    @property
+    def base_url(self) -> str:
+        return self.url_of("web")
+
+    def url_of(self, role: str) -> str:
+        return f"http://127.0.0.1:{self.ports[role]}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.ports['web']}/ws/"
+
+    @property
+    def owner_url(self) -> str:
+        return self.env["DATABASE_OWNER_URL"]
+
+    def sql(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """One statement as the owner; its rows, if it has any."""
+        with psycopg.connect(self.owner_url, autocommit=True) as connection:
+            cursor = connection.execute(query, parameters)  # type: ignore[arg-type]
+            return cursor.fetchall() if cursor.description else []
+
+    def redis(self) -> redis.Redis:
+        return redis.Redis.from_url(self.env["REDIS_URL"])
+
+    # Processes
+
+    @property
+    def roles(self) -> list[str]:
+        return list(self._roles)
+
+    def pid(self, role: str) -> int:
+        return self._running[role].pid
+
+    def pids(self, role: str) -> list[int]:
+        """The process and what it forked."""
+        process = psutil.Process(self.pid(role))
+        return [process.pid, *(child.pid for child in process.children(recursive=True))]
+
+    def is_running(self, role: str) -> bool:
+        return role in self._running and self._running[role].poll() is None
+
+    def kill(self, role: str, number: int = signal.SIGKILL, *, wait_seconds: float = STOP_SECONDS) -> None:
+        """Send the signal to the main process and wait for its end; after SIGKILL its pool processes die too."""
+        process = self._running[role]
+        process.send_signal(number)
+        if number in {signal.SIGSTOP, signal.SIGCONT}:
+            return
+        process.wait(wait_seconds)
+        if number == signal.SIGKILL:
+            self._kill_session(process)
+
+    def restart(self, role: str, *, number: int = signal.SIGTERM) -> None:
+        if self.is_running(role):
+            self.kill(role, number)
+        self.start(role)
+
+    def start(self, role: str) -> None:
+        self._spawn(role)
+        self.wait_ready(role)
+
+    def wait_ready(self, role: str, *, seconds: float = READY_SECONDS) -> None:
+        def ready() -> bool:
+            if not self.is_running(role):
+                raise AssertionError(f"{role} ended while it started:\n{self.log(role)[-4000:]}")
+            return self._answers(role) if role in self.ports else self._ready_file(role).exists()
+
+        if not processes.wait_until(ready, seconds=seconds, every_seconds=0.05):
+            raise AssertionError(f"{role} was not ready after {seconds} s:\n{self.log(role)[-4000:]}")
+
+    def log(self, role: str) -> str:
+        path = self._log_path(role)
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def manage(self, *arguments: str, env: Mapping[str, str] | None = None, check: bool = True) -> str:
+        """The output of a management command run beside the processes."""
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=ROOT,
+            env={**self.env, **(env or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if check and done.returncode:
+            raise AssertionError(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def stop(self, *, print_logs: bool = False) -> None:
+        for process in self._running.values():
+            if process.poll() is None:
+                process.terminate()
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in self._running.values():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.1, deadline - time.monotonic()))
+            self._kill_session(process)
+        if print_logs:
+            for role in self._roles:
+                print(f"--- {role} ---\n{self.log(role)[-8000:]}")
+        if self.services is not None:
+            self.services.remove()
+            self.services = None
+        elif self.env:
+            self._drop_database()
+            with self.redis() as client:
+                client.flushdb()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # How it is made
+
+    def _prepare(self) -> None:
+        if self._own_services:
+            self.services = Services(self.folder / "services", durable=False)
+            self.services.lock()
+            self.services.start()
+            urls = self.services.urls().environment()
+        else:
+            if services.ADMIN_URL_VARIABLE not in os.environ:
+                raise RuntimeError("No test servers: start them with tests.services.start_services() and export().")
+            self._create_database()
+            urls = {
+                "DATABASE_URL": services.app_url(self.name),
+                "DATABASE_OWNER_URL": services.owner_url(self.name),
+                "REDIS_URL": _free_redis_database(os.environ["REDIS_URL"]),
+            }
+        inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
+        self.env = {
+            **inherited,
+            **urls,
+            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "PARLANCE_DATA_DIR": str(self.folder / "data"),
+            "PARLANCE_REDIS_PREFIX": f"{self.name}:",
+            "PARLANCE_SECRET_KEY": "tests-only",
+            "PARLANCE_LOG_LEVEL": "INFO",
+            "PARLANCE_LOG_FORMAT": "text",
+            "PYTHONUNBUFFERED": "1",
+            "PYTHONWARNINGS": "ignore::UserWarning:celery.platforms",
+        }
+        (self.folder / "data" / "static").mkdir(parents=True)
+        self._name_roles()
+        self.env = {"PARLANCE_URL": self.base_url if self.ports else "http://localhost", **self.env, **self._given}
+        if self._own_services:
+            self.manage("migrate", "--no-input", env={"PARLANCE_AS_OWNER": "1"})
+
+    def _name_roles(self) -> None:
+        for kind, count in self._counts.items():
+            for number in range(1, count + 1):
+                name = kind if number == 1 else f"{kind}-{number}"
+                if kind == "web":
+                    self.ports[name] = _free_port()
+                    self._roles[name] = children.web(bind="127.0.0.1", port=self.ports[name], asgi=self._asgi)
+                else:
+                    self._roles[name] = (
+                        children.interactive(node=name)
+                        if kind == "interactive"
+                        else children.jobs(node=name, beat=number == 1)
+                    )
+
+    def _spawn(self, role: str) -> None:
+        self._ready_file(role).unlink(missing_ok=True)
+        command = list(self._roles[role].command)
+        if self._pin is not None:
+            command = ["taskset", "-c", str(self._pin), *command]
+        with self._log_path(role).open("ab") as log:
+            self._running[role] = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**self.env, **self._roles[role].environment, "PARLANCE_READY_FILE": str(self._ready_file(role))},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=processes.die_with_parent(signal.SIGKILL),
+            )
+
+    def _answers(self, role: str) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self.ports[role], timeout=1)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status < http.client.INTERNAL_SERVER_ERROR
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def _kill_session(self, process: subprocess.Popen[bytes]) -> None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return
+        process.wait()
+
+    def _ready_file(self, role: str) -> Path:
+        return self.folder / f"{role}.ready"
+
+    def _log_path(self, role: str) -> Path:
+        return self.folder / f"{role}.log"
+
+    def _create_database(self) -> None:
+        """A copy of a database that was migrated once in this run: 0.1 s in place of several."""
+        with psycopg.connect(services.role_url(ADMIN, "postgres"), autocommit=True) as connection:
+            connection.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])
+            ready = connection.execute("SELECT datistemplate FROM pg_database WHERE datname = %s", [TEMPLATE])
+            if ready.fetchone() != (True,):
+                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(TEMPLATE)))
+                _create(connection, TEMPLATE, copy_of="template1")
+                self._migrate_template()
+                connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(sql.Identifier(TEMPLATE)))
+            _create(connection, self.name, copy_of=TEMPLATE)
+
+    def _migrate_template(self) -> None:
+        url = services.owner_url(TEMPLATE)
+        self.env = {**os.environ, "DATABASE_URL": url, "DATABASE_OWNER_URL": url, "PARLANCE_AS_OWNER": "1"}
+        self.manage("migrate", "--no-input")
+
+    def _drop_database(self) -> None:
+        with psycopg.connect(services.role_url(ADMIN, "postgres"), autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(self.name)))
+
+
+#: What belongs to the test process, not to the product.
+NOT_INHERITED = {"PARLANCE_TESTING", "PARLANCE_REDIS_PREFIX", "PARLANCE_DATA_DIR", "PYTEST_CURRENT_TEST"}
+
+
+def _create(connection: psycopg.Connection[Any], name: str, *, copy_of: str) -> None:
+    connection.execute(
+        sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
+            sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(copy_of)
+        )
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _free_redis_database(url: str) -> str:
+    """Databases 1 to 63 in turn; 0 is for the tests that share one."""
+    with redis.Redis.from_url(url) as client:
+        number = client.incr("stack:databases") % 63 + 1
+    return re.sub(r"db=\d+", f"db={number}", url)
