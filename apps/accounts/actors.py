@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -187,6 +187,30 @@ def renew(actor: Actor) -> Actor:
     if actor.user_id is not None:
         return actor_of_row(user_id=actor.user_id)
     return actor
+
+
+def renew_all(held: Iterable[Actor]) -> dict[Actor, Actor]:
+    """As ``renew`` for everybody at once: at most three queries however many they are."""
+    everybody = set(held)
+    key_ids = {actor.key_id for actor in everybody} - {None}
+    keys = {key.pk: key for key in _keys_in_force().filter(pk__in=key_ids)} if key_ids else {}
+    session_ids = {actor.session_id for actor in everybody} - {None}
+    in_force = UserSession.objects.in_force().select_related("user").filter(pk__in=session_ids)
+    sessions = {row.pk: row for row in in_force} if session_ids else {}
+    bare = {actor.user_id for actor in everybody if actor.key_id is None and actor.session_id is None} - {None}
+    users = {user.pk: user for user in User.objects.filter(pk__in=bare, is_active=True)} if bare else {}
+    renewed = {}
+    for actor in everybody:
+        if actor.key_id is not None:
+            renewed[actor] = _actor_of_key(keys[actor.key_id]) if actor.key_id in keys else NOBODY
+        elif actor.session_id is not None:
+            session = sessions.get(actor.session_id)
+            renewed[actor] = member(session.user, session=session) if session else NOBODY
+        elif actor.user_id is not None:
+            renewed[actor] = member(users[actor.user_id]) if actor.user_id in users else NOBODY
+        else:
+            renewed[actor] = actor
+    return renewed
 
 
 def actor_of_row(*, user_id: UUID | None, key_id: UUID | None = None) -> Actor:
