@@ -126,15 +126,17 @@ class Child:
         return [line.decode(errors="replace").rstrip() for line in lines]
 
     def crashed(self) -> int | None:
-        """The exit code, once per death; a restart is then due after a growing pause."""
+        """The exit code, once per death and after its last words were read; a restart is due after a growing pause."""
         if self._process is None or self._process.poll() is None:
+            return None
+        self.kill()  # what it forked still holds its output
+        if self._process.stdout is not None:
             return None
         code = self._process.returncode
         self._crashes = 0 if time.monotonic() - self._started > STABLE_SECONDS else self._crashes
         pause = BACK_OFF_SECONDS[min(self._crashes, len(BACK_OFF_SECONDS) - 1)]
         self._crashes += 1
         self._restart_at = time.monotonic() + pause
-        self.kill()
         self._process = None
         return code
 
