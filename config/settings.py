@@ -320,7 +320,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
-    "ENUM_NAME_OVERRIDES": {},
+    "ENUM_NAME_OVERRIDES": {
+        "OrganizationRoleEnum": "apps.accounts.types.OrganizationRole",
+        "ProjectRoleEnum": "apps.accounts.types.ProjectRole",
+    },
 }
 
 # Files

@@ -2,10 +2,30 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.accounts.api import tokens
+from apps.accounts.api import keys, organizations, people, projects, tokens
 
 urlpatterns = [
     path("auth/token/", tokens.TokenView.as_view(), name="auth_token"),
     path("auth/token/refresh/", tokens.TokenRefreshView.as_view(), name="auth_token_refresh"),
     path("auth/token/revoke/", tokens.TokenRevokeView.as_view(), name="auth_token_revoke"),
+    path("me/", people.MeView.as_view(), name="me"),
+    path("me/sessions/", people.SessionListView.as_view(), name="me_sessions"),
+    path("me/sessions/<uuid:session_id>/", people.SessionView.as_view(), name="me_session"),
+    path("organizations/", organizations.OrganizationListView.as_view(), name="organizations_list"),
+    path("organizations/<uuid:organization_id>/", organizations.OrganizationView.as_view(), name="organization"),
+    path("members/", organizations.MemberListView.as_view(), name="members_list"),
+    path("members/<uuid:member_id>/", organizations.MemberView.as_view(), name="member"),
+    path("invitations/", organizations.InvitationListView.as_view(), name="invitations_list"),
+    path("invitations/accept/", organizations.InvitationAcceptView.as_view(), name="invitation_accept"),
+    path("invitations/<uuid:invitation_id>/", organizations.InvitationView.as_view(), name="api_invitation"),
+    path("projects/", projects.ProjectListView.as_view(), name="projects_list"),
+    path("projects/<uuid:project_id>/", projects.ProjectView.as_view(), name="project"),
+    path("projects/<uuid:project_id>/archive/", projects.ProjectArchiveView.as_view(), name="project_archive"),
+    path("projects/<uuid:project_id>/restore/", projects.ProjectRestoreView.as_view(), name="project_restore"),
+    path("projects/<uuid:project_id>/people/", projects.ProjectPeopleView.as_view(), name="project_people"),
+    path(
+        "projects/<uuid:project_id>/people/<uuid:user_id>/", projects.ProjectPersonView.as_view(), name="project_person"
+    ),
+    path("api-keys/", keys.KeyListView.as_view(), name="api_keys_list"),
+    path("api-keys/<uuid:key_id>/", keys.KeyView.as_view(), name="api_key"),
 ]

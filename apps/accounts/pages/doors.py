@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlencode
+
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.cache import never_cache
@@ -14,7 +17,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from apps.accounts.models import User
 from apps.accounts.pages.answers import add_errors
 from apps.accounts.pages.forms import NewPersonForm
-from apps.accounts.services import people, sessions
+from apps.accounts.services import invitations, people, sessions
+from apps.accounts.types import EmailTaken, InvitationNotValid, PasswordRefused
 from apps.core.errors import Invalid
 
 BACKEND = settings.AUTHENTICATION_BACKENDS[0]
@@ -50,3 +54,36 @@ class LinkView(View):
             except Invalid as error:
                 add_errors(form, error)
         return render(request, "accounts/claim.html", {"form": form}, status=400)
+
+
+@method_decorator([never_cache, sensitive_post_parameters("password")], name="dispatch")
+class InvitationView(View):
+    """Join with the account one is signed in with, or make one for the invited address."""
+
+    def get(self, request: HttpRequest, token: str) -> HttpResponse:
+        return self._page(request, token, NewPersonForm(fixed_email="invited"))
+
+    def post(self, request: HttpRequest, token: str) -> HttpResponse:
+        if request.user.is_authenticated:
+            invitations.accept_invitation(actor=request.actor, token=token)
+            return redirect(settings.LOGIN_REDIRECT_URL)
+        form = NewPersonForm(request.POST, fixed_email="invited")
+        if form.is_valid():
+            try:
+                return sign_in(request, invitations.join_by_invitation(token=token, **form.cleaned_data))
+            except InvitationNotValid:
+                pass  # the page says so
+            except (EmailTaken, PasswordRefused) as error:
+                add_errors(form, error)
+        return self._page(request, token, form, status=400)
+
+    def _page(self, request: HttpRequest, token: str, form: NewPersonForm, status: int = 200) -> HttpResponse:
+        invitation = invitations.find_invitation(token=token)
+        if invitation is None:
+            return render(request, "accounts/link_used.html", status=400)
+        context = {
+            "invitation": invitation,
+            "form": None if request.user.is_authenticated else form,
+            "login_url": f"{reverse('account_login')}?{urlencode({'next': request.path})}",
+        }
+        return render(request, "accounts/invitation.html", context, status=status)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
@@ -32,9 +33,12 @@ def create_user(*, email: str, password: str | None, name: str = "", language: s
         require_good_password(password, email=email, name=name)
     try:
         with transaction.atomic():
-            user = User.objects.create_user(email, password, name=name, language=language)
+            user: User = User.objects.create_user(email, password, name=name, language=language)
     except IntegrityError:
         raise EmailTaken(fields=[FieldError("email", "email_taken", _("This e-mail address is in use."))]) from None
+    EmailAddress.objects.create(
+        user=user, email=user.email, primary=True, verified=how in {"invitation", "first_start"}
+    )
     note_user_created(user=user, how=how)
     return user
 

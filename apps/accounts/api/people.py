@@ -1,0 +1,73 @@
+"""``me/`` and one's own sessions."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiExample, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts import policies, selectors
+from apps.accounts.api import serializers as shapes
+from apps.accounts.models import User
+from apps.accounts.services import people, sessions
+from apps.accounts.types import Actor
+from apps.core.api import APIView, Order, Page, PageQuery
+
+EXAMPLE = OpenApiExample(
+    "me",
+    {
+        "id": "019ad3c0-7a3c-7b7e-9a53-3c1f5e0d8f11",
+        "email": "ines@example.org",
+        "name": "Inês Duarte",
+        "language": "en",
+        "time_zone": "Europe/Lisbon",
+        "is_operator": False,
+        "organizations": [{"id": "019ad3c0-7a3c-7b7e-9a53-3c1f5e0d8f12", "name": "Harbour", "role": "owner"}],
+    },
+    response_only=True,
+)
+
+
+def _me(user: User, viewer: Actor) -> dict[str, object]:
+    organizations = selectors.visible_organizations(viewer).order_by("name", "pk")[:100]
+    user.organizations = list(organizations)  # type: ignore[attr-defined]
+    return shapes.MeOut(user).data
+
+
+class MeView(APIView):
+    @extend_schema(operation_id="me_read", tags=["me"], responses=shapes.MeOut, examples=[EXAMPLE])
+    def get(self, request: Request) -> Response:
+        """Who this key or session acts for. A key sees its own organization only."""
+        return Response(_me(selectors.get_user(request.actor.user_id), request.actor))
+
+    @extend_schema(
+        operation_id="me_change", tags=["me"], request=shapes.MeIn, responses=shapes.MeOut, examples=[EXAMPLE]
+    )
+    def patch(self, request: Request) -> Response:
+        """Name, language and time zone. E-mail and password have pages of their own."""
+        policies.require(policies.can_change_own_account(request.actor))
+        user = people.change_profile(actor=request.actor, **shapes.MeIn.parse(request))
+        return Response(_me(user, request.actor))
+
+
+class SessionListView(APIView):
+    @extend_schema(
+        operation_id="me_sessions_list", tags=["me"], parameters=[PageQuery], responses=shapes.SessionPageOut
+    )
+    def get(self, request: Request) -> Response:
+        """Where one is signed in, newest first."""
+        policies.require(policies.can_change_own_account(request.actor))
+        query = PageQuery.parse_query(request)
+        rows = selectors.list_own_sessions(request.actor)
+        page = Page.of(rows, order=Order("created_at"), cursor=query.get("cursor"), limit=query["limit"])
+        return Response(page.answer(lambda row: shapes.SessionOut(row, context={"viewer": request.actor}).data))
+
+
+class SessionView(APIView):
+    @extend_schema(operation_id="me_sessions_end", tags=["me"], request=None, responses={204: None})
+    def delete(self, request: Request, session_id: UUID) -> Response:
+        """End it: its cookie, its tokens and its sockets."""
+        sessions.end_session(actor=request.actor, session_id=session_id)
+        return Response(status=204)

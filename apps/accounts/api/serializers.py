@@ -1,0 +1,297 @@
+"""Shapes of the accounts' part of the API."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from rest_framework import serializers
+
+from apps.accounts import policies
+from apps.accounts.types import AuditOutcome, OrganizationRole, ProjectAccess, ProjectRole, SessionKind
+from apps.core.api import PageQuery, Serializer
+
+MAX_SCOPES = len(policies.SCOPES)
+
+
+class TimeZoneField(serializers.CharField):
+    """An IANA name."""
+
+    default_error_messages = {"unknown_time_zone": "Use a name of the IANA database, such as Europe/Lisbon."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=64, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        name = super().to_internal_value(data)
+        if name not in available_timezones():
+            self.fail("unknown_time_zone")
+        return name
+
+
+# Oneself
+
+
+class MeIn(Serializer):
+    name = serializers.CharField(max_length=120, required=False)
+    language = serializers.ChoiceField(choices=[code for code, _name in settings.LANGUAGES], required=False)
+    time_zone = TimeZoneField(required=False)
+
+
+class MyOrganizationOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    role = serializers.ChoiceField(choices=OrganizationRole.choices)
+
+
+class MeOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    email = serializers.EmailField()
+    name = serializers.CharField()
+    language = serializers.CharField()
+    time_zone = serializers.CharField()
+    is_operator = serializers.BooleanField(source="is_staff")
+    organizations = MyOrganizationOut(many=True)
+
+
+class SessionOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=SessionKind.choices)
+    user_agent = serializers.CharField()
+    address = serializers.CharField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    is_current = serializers.SerializerMethodField()
+
+    def get_is_current(self, session: Any) -> bool:
+        return session.pk == self.context["viewer"].session_id
+
+
+class SessionPageOut(serializers.Serializer):
+    results = SessionOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+# Organizations and members
+
+
+class OrganizationIn(Serializer):
+    name = serializers.CharField(max_length=120)
+
+
+class OrganizationChangeIn(Serializer):
+    name = serializers.CharField(max_length=120, required=False)
+    time_zone = TimeZoneField(required=False)
+
+
+class OrganizationOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    slug = serializers.CharField()
+    time_zone = serializers.CharField()
+    role = serializers.ChoiceField(choices=OrganizationRole.choices)
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+class OrganizationPageOut(serializers.Serializer):
+    results = OrganizationOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+class InOrganizationQuery(PageQuery):
+    organization = serializers.UUIDField(required=False)
+
+
+class MemberChangeIn(Serializer):
+    role = serializers.ChoiceField(choices=OrganizationRole.choices)
+
+
+class MemberOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    organization = serializers.UUIDField(source="organization_id")
+    user = serializers.UUIDField(source="user_id")
+    name = serializers.CharField(source="user.display_name")
+    email = serializers.EmailField(source="user.email")
+    role = serializers.ChoiceField(choices=OrganizationRole.choices)
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+class MemberPageOut(serializers.Serializer):
+    results = MemberOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+class InvitationIn(Serializer):
+    organization = serializers.UUIDField()
+    email = serializers.EmailField(max_length=254)
+    role = serializers.ChoiceField(choices=OrganizationRole.choices, default=OrganizationRole.MEMBER)
+    project = serializers.UUIDField(required=False, allow_null=True)
+    project_role = serializers.ChoiceField(choices=ProjectRole.choices, default=ProjectRole.EDITOR)
+
+
+class InvitationOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    organization = serializers.UUIDField(source="organization_id")
+    email = serializers.EmailField()
+    role = serializers.ChoiceField(choices=OrganizationRole.choices)
+    project = serializers.UUIDField(source="project_id", allow_null=True)
+    expires_at = serializers.DateTimeField()
+    accepted_at = serializers.DateTimeField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class InvitedOut(InvitationOut):
+    link = serializers.URLField(help_text="Shown this once; it was mailed as well.")
+
+
+class InvitationPageOut(serializers.Serializer):
+    results = InvitationOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+class AcceptIn(Serializer):
+    token = serializers.CharField(max_length=200)
+
+
+# Projects
+
+
+class ProjectIn(Serializer):
+    organization = serializers.UUIDField()
+    name = serializers.CharField(max_length=120)
+    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    access = serializers.ChoiceField(choices=ProjectAccess.choices, required=False)
+
+
+class ProjectChangeIn(Serializer):
+    name = serializers.CharField(max_length=120, required=False)
+    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    access = serializers.ChoiceField(choices=ProjectAccess.choices, required=False)
+
+
+class ProjectQuery(InOrganizationQuery):
+    archived = serializers.BooleanField(required=False, default=False)
+
+
+class ProjectOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    organization = serializers.UUIDField(source="organization_id")
+    name = serializers.CharField()
+    description = serializers.CharField()
+    access = serializers.ChoiceField(choices=ProjectAccess.choices)
+    role = serializers.SerializerMethodField()
+    archived_at = serializers.DateTimeField(allow_null=True)
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+    def get_role(self, project: Any) -> str:
+        return self.context["role_in"](project)
+
+
+class ProjectPageOut(serializers.Serializer):
+    results = ProjectOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+class ProjectMemberIn(Serializer):
+    role = serializers.ChoiceField(choices=ProjectRole.choices)
+
+
+class ProjectPersonOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    role = serializers.ChoiceField(choices=ProjectRole.choices)
+
+
+class ProjectPeopleOut(serializers.Serializer):
+    results = ProjectPersonOut(many=True)
+
+
+# Keys
+
+
+class KeyIn(Serializer):
+    organization = serializers.UUIDField()
+    name = serializers.CharField(max_length=120)
+    project = serializers.UUIDField(required=False, allow_null=True)
+    scopes = serializers.ListField(
+        child=serializers.CharField(max_length=40),
+        required=False,
+        max_length=MAX_SCOPES,
+        help_text="None: all that its owner may do.",
+    )
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class KeyOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    organization = serializers.UUIDField(source="organization_id")
+    project = serializers.UUIDField(source="project_id", allow_null=True)
+    user = serializers.UUIDField(source="user_id")
+    name = serializers.CharField()
+    hint = serializers.CharField(help_text="The last four characters.")
+    scopes = serializers.ListField(child=serializers.CharField())
+    expires_at = serializers.DateTimeField(allow_null=True)
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    revoked_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class NewKeyOut(KeyOut):
+    key = serializers.CharField(help_text="Shown this once.")
+
+
+class KeyPageOut(serializers.Serializer):
+    results = KeyOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+# Audit
+
+
+class AuditQuery(PageQuery):
+    organization = serializers.UUIDField()
+    action = serializers.CharField(required=False, max_length=100)
+    outcome = serializers.ChoiceField(choices=AuditOutcome.choices, required=False)
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+
+
+class AuditEntryOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    occurred_at = serializers.DateTimeField()
+    action = serializers.CharField()
+    outcome = serializers.ChoiceField(choices=AuditOutcome.choices)
+    actor_kind = serializers.CharField()
+    actor = serializers.UUIDField(allow_null=True, help_text="A pseudonym, the same for all entries of a person.")
+    actor_name = serializers.SerializerMethodField()
+    key = serializers.UUIDField(source="key_id", allow_null=True)
+    subject_type = serializers.CharField()
+    subject = serializers.UUIDField(source="subject_id", allow_null=True)
+    details = serializers.JSONField()
+    correlation_id = serializers.CharField()
+    digest = serializers.SerializerMethodField()
+
+    def get_actor_name(self, entry: Any) -> str | None:
+        person = self.context["people"].get(entry.actor)
+        return person.name if person else None
+
+    def get_digest(self, entry: Any) -> str:
+        return bytes(entry.digest).hex()
+
+
+class AuditPageOut(serializers.Serializer):
+    results = AuditEntryOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)

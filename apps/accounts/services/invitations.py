@@ -1,0 +1,197 @@
+"""Invitations: a place in an organization for one e-mail address."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.core.mail import send_mail
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import translation
+
+from apps.accounts import actors, events, policies, selectors
+from apps.accounts.models import Invitation, OrganizationMember, Project, ProjectMember, User
+from apps.accounts.services.organizations import add_member, scope_of
+from apps.accounts.services.people import create_user
+from apps.accounts.types import (
+    Actor,
+    AlreadyMember,
+    InvitationNotValid,
+    OrganizationRole,
+    ProjectRole,
+)
+from apps.core.db import database_now
+from apps.core.errors import FieldError, NotFound
+from apps.core.events import emit
+
+LIFETIME = timedelta(days=7)
+
+
+@dataclass(frozen=True, slots=True)
+class Invited:
+    """``link`` holds the token and is known only now."""
+
+    invitation: Invitation
+    link: str
+
+
+@transaction.atomic
+def invite(
+    *,
+    actor: Actor,
+    organization_id: UUID,
+    email: str,
+    role: OrganizationRole = OrganizationRole.MEMBER,
+    project_id: UUID | None = None,
+    project_role: ProjectRole = ProjectRole.EDITOR,
+) -> Invited:
+    """Mail a link that is good once, for a week. An earlier open invitation of the same address is withdrawn.
+
+    With ``project_id`` the person is added to that project as well; guests see nothing else.
+    """
+    organization = selectors.lock_organization(organization_id, actor)
+    mine = selectors.role_of(actor, organization)
+    policies.require(policies.can_manage_members(actor, mine) and policies.can_give_role(actor, mine, role))
+    project = _project_of(organization_id, project_id)
+    email = email.strip().lower()
+    if OrganizationMember.objects.filter(organization=organization, user__email__iexact=email).exists():
+        raise AlreadyMember
+    for earlier in Invitation.objects.filter(
+        organization=organization, email__iexact=email, accepted_at=None, revoked_at=None
+    ):
+        _revoke(earlier, actor)
+    token = secrets.token_urlsafe(32)
+    invitation = Invitation.objects.create(
+        organization=organization,
+        email=email,
+        role=role,
+        project=project,
+        project_role=project_role,
+        token_hash=actors.hash_token(token),
+        invited_by_id=actor.user_id,
+        expires_at=database_now() + LIFETIME,
+    )
+    emit(
+        events.InvitationMade(invitation_id=invitation.pk, role=role),
+        actor=actor,
+        scope=scope_of(organization_id),
+        subject=("invitation", invitation.pk),
+    )
+    link = settings.PARLANCE_URL + reverse("accounts:invitation", args=[token])
+    transaction.on_commit(lambda: _mail(invitation, link), robust=True)
+    return Invited(invitation, link)
+
+
+def _project_of(organization_id: UUID, project_id: UUID | None) -> Project | None:
+    if project_id is None:
+        return None
+    if found := Project.objects.filter(organization=organization_id, pk=project_id, deleted_at=None).first():
+        return found
+    raise NotFound
+
+
+def _mail(invitation: Invitation, link: str) -> None:
+    inviter = invitation.invited_by
+    context = {"invitation": invitation, "organization": invitation.organization, "inviter": inviter, "link": link}
+    with translation.override(inviter.language):
+        subject = render_to_string("accounts/email/invitation_subject.txt", context).strip()
+        text = render_to_string("accounts/email/invitation.txt", context)
+    send_mail(subject, text, None, [invitation.email])
+
+
+@transaction.atomic
+def revoke_invitation(*, actor: Actor, invitation_id: UUID) -> None:
+    """Twice changes nothing; one that was accepted cannot be taken back."""
+    rows = selectors.visible_invitations(actor).select_for_update(of=("self",))
+    if (invitation := rows.filter(pk=invitation_id).first()) is None:
+        raise NotFound
+    policies.require(policies.can_manage_members(actor, selectors.organization_role(actor, invitation.organization_id)))
+    if invitation.accepted_at is not None:
+        raise InvitationNotValid
+    if invitation.revoked_at is None:
+        _revoke(invitation, actor)
+
+
+def _revoke(invitation: Invitation, actor: Actor) -> None:
+    invitation.revoked_at = database_now()
+    invitation.save(update_fields=["revoked_at", "updated_at"])
+    emit(
+        events.InvitationRevoked(invitation_id=invitation.pk),
+        actor=actor,
+        scope=scope_of(invitation.organization_id),
+        subject=("invitation", invitation.pk),
+    )
+
+
+def find_invitation(*, token: str) -> Invitation | None:
+    """The open invitation this token belongs to: holding it is the right to see it."""
+    return _open(token).select_related("organization", "invited_by").first()
+
+
+@transaction.atomic
+def accept_invitation(*, actor: Actor, token: str) -> OrganizationMember:
+    """For somebody with an account, whose address must be the invited one. Raises ``InvitationNotValid``."""
+    policies.require(policies.can_change_own_account(actor))
+    user = User.objects.get(pk=actor.user_id)
+    invitation = _lock_open(token)
+    if user.email.lower() != invitation.email.lower():
+        raise InvitationNotValid
+    return _join(invitation, user)
+
+
+@transaction.atomic
+def join_by_invitation(*, token: str, name: str, password: str, language: str = "en") -> User:
+    """For somebody without an account: the address is the invited one, and known to be theirs by the link.
+
+    Raises ``EmailTaken`` when that address has an account: then they sign in first.
+    """
+    invitation = _lock_open(token)
+    user = create_user(email=invitation.email, password=password, name=name, language=language, how="invitation")
+    _join(invitation, user)
+    return user
+
+
+def _open(token: str) -> QuerySet[Invitation]:
+    return Invitation.objects.filter(
+        Q(expires_at__gt=database_now()),
+        token_hash=actors.hash_token(token),
+        accepted_at=None,
+        revoked_at=None,
+        organization__deleted_at=None,
+    )
+
+
+def _lock_open(token: str) -> Invitation:
+    if (found := _open(token).select_for_update(of=("self",)).first()) is None:
+        raise InvitationNotValid(
+            fields=[FieldError("token", "invitation_not_valid", str(InvitationNotValid.default_detail))]
+        )
+    return found
+
+
+def _join(invitation: Invitation, user: User) -> OrganizationMember:
+    actor = actors.member(user)
+    member = add_member(
+        organization=invitation.organization,
+        user=user,
+        role=OrganizationRole(invitation.role),
+        actor=actor,
+        invitation_id=invitation.pk,
+    )
+    if invitation.project_id is not None:
+        ProjectMember.objects.create(
+            organization_id=invitation.organization_id,
+            project_id=invitation.project_id,
+            user=user,
+            role=invitation.project_role,
+        )
+    invitation.accepted_at = database_now()
+    invitation.accepted_by = user
+    invitation.save(update_fields=["accepted_at", "accepted_by", "updated_at"])
+    return member

@@ -1,0 +1,91 @@
+"""API keys: made by people, shown once, never more than their owner."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.accounts import actors, events, policies, selectors
+from apps.accounts.models import ApiKey
+from apps.accounts.services.organizations import scope_of
+from apps.accounts.types import Actor, KeyNotGrantable
+from apps.core.db import database_now
+from apps.core.errors import FieldError, Invalid
+from apps.core.events import emit
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """``token`` is what programs send; it is kept only as a hash and cannot be shown again."""
+
+    key: ApiKey
+    token: str
+
+
+@transaction.atomic
+def make_api_key(
+    *,
+    actor: Actor,
+    organization_id: UUID,
+    name: str,
+    project_id: UUID | None = None,
+    scopes: tuple[str, ...] = (),
+    expires_at: datetime | None = None,
+) -> NewKey:
+    """Raises ``KeyNotGrantable`` (403) for scopes or a project beyond the maker's own role, and for keys that make keys."""
+    organization = selectors.lock_organization(organization_id, actor)
+    if not policies.can_change_own_account(actor):
+        raise KeyNotGrantable
+    role = selectors.role_of(actor, organization)
+    project = selectors.get_project(project_id, actor) if project_id else None
+    if project is not None and project.organization_id != organization.pk:
+        raise KeyNotGrantable
+    denied = [scope for scope in scopes if not policies.can_grant_scope(actor, role, scope)]
+    if project is not None and not policies.can_post_in_project(actor, selectors.role_in(actor, project)):
+        denied += [scope for scope in scopes if scope == "conversations:write"]
+    if denied:
+        raise KeyNotGrantable(scopes=sorted(set(denied)))
+    if expires_at is not None and expires_at <= database_now():
+        raise Invalid(fields=[FieldError("expires_at", "in_the_past", str(Invalid.default_detail))])
+    token = actors.KEY_PREFIX + secrets.token_urlsafe(32)
+    key = ApiKey.objects.create(
+        organization=organization,
+        user_id=actor.user_id,
+        project=project,
+        name=name,
+        token_hash=actors.hash_token(token),
+        hint=token[-4:],
+        scopes=sorted(set(scopes)),
+        expires_at=expires_at,
+    )
+    emit(
+        events.ApiKeyMade(key_id=key.pk, scopes=list(key.scopes)),
+        actor=actor,
+        scope=scope_of(organization.pk),
+        subject=("api_key", key.pk),
+    )
+    return NewKey(key, token)
+
+
+@transaction.atomic
+def revoke_api_key(*, actor: Actor, key_id: UUID) -> ApiKey:
+    """One's own, or as an admin anybody's. In force from the next request on; twice changes nothing."""
+    key = selectors.lock_api_key(key_id, actor)
+    is_own = key.user_id == actor.user_id and (actor.key_id in {None, key.pk} or not actor.scopes)
+    policies.require(
+        is_own or policies.can_manage_organization(actor, selectors.organization_role(actor, key.organization_id))
+    )
+    if key.revoked_at is None:
+        key.revoked_at = database_now()
+        key.save(update_fields=["revoked_at", "updated_at"])
+        emit(
+            events.ApiKeyRevoked(key_id=key.pk),
+            actor=actor,
+            scope=scope_of(key.organization_id),
+            subject=("api_key", key.pk),
+        )
+    return key
