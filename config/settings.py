@@ -28,6 +28,8 @@ PARLANCE_URL = env.text("PARLANCE_URL", f"http://localhost:{PARLANCE_PORT}").rst
 PARLANCE_ALLOW_PRIVATE_ADDRESSES = env.words("PARLANCE_ALLOW_PRIVATE_ADDRESSES")
 PARLANCE_METRICS_TOKEN = env.text("PARLANCE_METRICS_TOKEN")
 PARLANCE_KEYS_FILE = env.text("PARLANCE_KEYS_FILE", str(DATA_DIR / "keys.json"))
+# Defaults for a size of installation: "", "laptop" or "cluster" (apps say what differs).
+PARLANCE_PROFILE = env.text("PARLANCE_PROFILE")
 IS_HTTPS = PARLANCE_URL.startswith("https://")
 
 _own_host = urlsplit(PARLANCE_URL).hostname or "localhost"
