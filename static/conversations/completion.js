@@ -15,6 +15,7 @@ export class Completion {
   #urls;
   #loaded = new Map();
   #listbox;
+  #update = 0;
   #span = null; // what would be replaced: {start, end}
 
   /** `urls`: {"/": …, "@": …, "#": …}; a sign without an address completes nothing. */
@@ -34,8 +35,10 @@ export class Completion {
 
   async update() {
     const sought = this.#sought();
+    const update = (this.#update += 1);
     const items = sought && (await this.#items(sought.sign));
-    if (!items || this.#sought()?.word !== sought.word) return this.close();
+    if (update !== this.#update) return null; // more was typed meanwhile
+    if (!items) return this.close();
     const matching = items.filter(({ name }) => matches(name, sought.word)).slice(0, MOST);
     if (!matching.length) return this.close();
     this.#span = sought;

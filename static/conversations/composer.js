@@ -24,8 +24,12 @@ export class Draft {
     document.removeEventListener("visibilitychange", this.saveNow);
   }
 
-  read() {
-    return read(this.#name, { text: "", files: [] });
+  restore(input, attachments) {
+    const { text, files } = read(this.#name, { text: "", files: [] });
+    if (!text && !files.length) return;
+    input.value ||= text;
+    attachments.restore(files);
+    input.dispatchEvent(new Event("input", { bubbles: true }));
   }
 
   saveNow = () => {
@@ -53,4 +57,19 @@ export function fit(input) {
 export function commandIn(text) {
   const found = /^\/([a-z][a-z-]*)(?:\s+([\s\S]*))?$/.exec(text.trim());
   return found && { name: found[1], arguments: (found[2] ?? "").trim() };
+}
+
+/** A sign that begins a completion, as a word of its own. */
+export function insertSign(input, sign) {
+  input.focus();
+  const { selectionStart: at, selectionEnd: end, value } = input;
+  const space = at && !/\s$/.test(value.slice(0, at)) ? " " : "";
+  input.setRangeText(space + sign, at, end, "end");
+}
+
+export const nameOf = (answerer) => answerer.querySelector('[data-slot="label"]').firstChild.textContent.trim();
+
+export function showAnswerer(answerer, label, note) {
+  const soft = Object.assign(document.createElement("span"), { className: "soft wide", textContent: note ? `· ${note}` : "" });
+  answerer.querySelector('[data-slot="label"]').replaceChildren(`${label} `, soft);
 }

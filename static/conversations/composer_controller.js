@@ -1,7 +1,7 @@
 import { Controller } from "@hotwired/stimulus";
 
 import { Completion } from "conversations/completion";
-import { Draft, commandIn, fit, isSendKey } from "conversations/composer";
+import { Draft, commandIn, fit, insertSign, isSendKey, nameOf, showAnswerer } from "conversations/composer";
 import { Typist } from "conversations/people";
 import { clone, fill } from "core/dom";
 import { alarm } from "core/toast";
@@ -17,14 +17,10 @@ export default class extends Controller {
     if (!this.hasInputTarget) return;
     this.sendKey = document.body.dataset.sendKey || "enter";
     this.typist = new Typist((on) => this.host?.typing?.(on));
-    this.completion = new Completion({
-      input: this.inputTarget,
-      box: this.completionTarget,
-      list: this.optionsTarget,
-      urls: { "/": this.commandsUrlValue, "@": this.mentionsUrlValue },
-    });
+    const urls = { "/": this.commandsUrlValue, "@": this.mentionsUrlValue };
+    this.completion = new Completion({ input: this.inputTarget, box: this.completionTarget, list: this.optionsTarget, urls });
     this.draft = new Draft(this.draftKeyValue, () => ({ text: this.inputTarget.value, files: this.files?.shown ?? [] }));
-    queueMicrotask(() => this.#restore()); // the controller of the files may connect after this one
+    queueMicrotask(() => this.draft.restore(this.inputTarget, this.files)); // the controller of the files may connect after this one
   }
 
   disconnect() {
@@ -47,7 +43,7 @@ export default class extends Controller {
   }
 
   get answererName() {
-    return this.hasAnswererTarget ? this.answererTarget.querySelector('[data-slot="label"]').firstChild.textContent.trim() : "";
+    return this.hasAnswererTarget ? nameOf(this.answererTarget) : "";
   }
 
   input() {
@@ -96,11 +92,13 @@ export default class extends Controller {
   }
 
   command() {
-    this.#insert("/", !this.inputTarget.value);
+    if (!this.inputTarget.value) insertSign(this.inputTarget, "/");
+    this.input();
   }
 
   mention() {
-    this.#insert("@", true);
+    insertSign(this.inputTarget, "@");
+    this.input();
   }
 
   longToFile() {
@@ -112,8 +110,7 @@ export default class extends Controller {
 
   chosen({ detail: { model, agent, label, note } }) {
     this.#answerer = agent ? { agent } : { model };
-    const soft = Object.assign(document.createElement("span"), { className: "soft wide", textContent: note ? `· ${note}` : "" });
-    this.answererTarget.querySelector('[data-slot="label"]').replaceChildren(`${label} `, soft);
+    showAnswerer(this.answererTarget, label, note);
     this.inputTarget.focus();
   }
 
@@ -126,21 +123,6 @@ export default class extends Controller {
     fit(this.inputTarget);
     this.draft.save();
     this.#showButtons();
-  }
-
-  #restore() {
-    const { text, files } = this.draft.read();
-    this.inputTarget.value ||= text;
-    this.files.restore(files);
-    this.changed();
-  }
-
-  #insert(sign, isAllowed) {
-    this.inputTarget.focus();
-    const { selectionStart: at, selectionEnd: end, value } = this.inputTarget;
-    const space = at && !/\s$/.test(value.slice(0, at)) ? " " : "";
-    if (isAllowed) this.inputTarget.setRangeText(space + sign, at, end, "end");
-    this.input();
   }
 
   #offerFile() {

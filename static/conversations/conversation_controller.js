@@ -3,6 +3,7 @@ import { Controller } from "@hotwired/stimulus";
 import { Announcer } from "conversations/announcer";
 import { Follow } from "conversations/follow";
 import { listen } from "conversations/keys";
+import { showLinked } from "conversations/links";
 import { newClientId, outbox } from "conversations/outbox";
 import { People } from "conversations/people";
 import { Session } from "conversations/session";
@@ -58,7 +59,7 @@ export default class extends Controller {
     });
     this.follow.toEnd();
     this.session.start();
-    this.#showLinked();
+    showLinked(this.thread, this.follow);
   }
 
   disconnect() {
@@ -139,19 +140,5 @@ export default class extends Controller {
     }
     if (version) this.versionValue = version;
     window.dispatchEvent(new CustomEvent("talks:changed"));
-  }
-
-  /** An address such as `#m-<id>` or `?message=<number>` leads to its message, wherever it is. */
-  async #showLinked() {
-    const number = Number(new URLSearchParams(location.search).get("message"));
-    const selector = location.hash.startsWith("#m-") ? location.hash.replace("#", "#") : `[data-number="${number}"]`;
-    if (!number && !location.hash.startsWith("#m-")) return;
-    if (number) await this.thread.show(number).catch(() => null);
-    const article = this.threadTarget.querySelector(selector);
-    if (!article) return;
-    this.follow.isAtEnd = false;
-    article.scrollIntoView({ block: "center" });
-    article.dataset.highlighted = "";
-    article.focus({ preventScroll: true });
   }
 }

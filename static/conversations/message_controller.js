@@ -1,10 +1,12 @@
 import { Controller } from "@hotwired/stimulus";
 
+import { isSendKey } from "conversations/composer";
 import { closeEditor, openEditor } from "conversations/editor";
 import { newClientId, outbox } from "conversations/outbox";
+import { copyText } from "core/clipboard";
 import { slot } from "core/dom";
 import { post, request } from "core/http";
-import { announce, toast } from "core/toast";
+import { toast } from "core/toast";
 import { t } from "core/words";
 
 /** What one does with one message. Words of a message are read again from the server when they are copied or edited. */
@@ -22,7 +24,8 @@ export default class extends Controller {
   }
 
   chosen(what) {
-    ({ copy: () => this.copy(), "copy-link": () => this.copyLink(), edit: () => this.edit(), retry: () => this.retry(), fork: () => this.fork(), delete: () => this.delete() })[what]?.();
+    if (what === "copy-link") this.copyLink();
+    else if (["copy", "delete", "edit", "fork", "retry"].includes(what)) this[what]();
   }
 
   more() {
@@ -56,10 +59,6 @@ export default class extends Controller {
     });
   }
 
-  stop() {
-    this.page.stop();
-  }
-
   edit() {
     return this.#try(async () => {
       const { content } = await request(this.url);
@@ -85,8 +84,8 @@ export default class extends Controller {
   }
 
   editKey(event) {
-    const isSend = event.key === "Enter" && (event.ctrlKey || event.metaKey);
-    if (event.isComposing || (event.key !== "Escape" && !isSend)) return;
+    const isSend = isSendKey(event, "mod-enter");
+    if (!isSend && event.key !== "Escape") return;
     event.preventDefault();
     event.stopPropagation();
     if (isSend) event.target.form.requestSubmit();
@@ -94,10 +93,13 @@ export default class extends Controller {
   }
 
   sibling({ currentTarget: button }) {
-    const name = button.getAttribute("aria-label");
+    const { parent = "" } = this.element.dataset;
+    const label = button.getAttribute("aria-label");
     return this.#try(async () => {
       await this.page.session.choose(button.dataset.leaf);
-      document.querySelector(`[data-leaf][aria-label="${CSS.escape(name)}"]:not([disabled])`)?.focus();
+      const group = this.page.thread.articles.find((article) => (article.dataset.parent ?? "") === parent && article.querySelector(".siblings"));
+      const buttons = [...(group?.querySelectorAll(".siblings button:not([disabled])") ?? [])];
+      (buttons.find((each) => each.getAttribute("aria-label") === label) ?? buttons[0])?.focus();
     });
   }
 
@@ -137,14 +139,9 @@ export default class extends Controller {
     });
   }
 
-  async #copyText(text, word = "copied") {
-    try {
-      await navigator.clipboard.writeText(text);
-      announce(t(word));
-      if (word !== "copied") toast(t(word));
-    } catch {
-      this.page.failed(new Error(t("copy_failed")));
-    }
+  async #copyText(text, word) {
+    if (!(await copyText(text, word))) this.page.failed(new Error(t("copy_failed")));
+    else if (word) toast(t(word));
   }
 
   async #try(action) {

@@ -101,16 +101,17 @@ export class Session {
       Object.assign(article.dataset, { message: message.id, number: message.position, state: "completed" });
       article.querySelectorAll(".notice").forEach((notice) => notice.remove());
       slot(article, "meta").hidden = true;
+      this.thread.settle(article);
       this.thread.refresh(message.id).catch(() => null);
     }
-    if (turn) this.#expect(turn);
+    if (turn) this.#expect(turn, article);
   }
 
-  #expect(turn) {
+  #expect(turn, asked) {
     const message = turn.message?.id ?? turn.message;
     applyStatus(this.state, { turn: turn.id, state: turn.status, message });
     if (!this.thread.find(message) && this.thread.isAtPathEnd) {
-      this.thread.append(Answers.article({ message, turn: turn.id, name: this.answerer() }));
+      this.thread.append(Answers.article({ message, turn: turn.id, name: this.answerer() }), asked);
     }
     this.#spoke(turn.id);
     this.tell.changed();

@@ -52,9 +52,20 @@ export class Thread {
     return this.#element.querySelector(`[data-client="${CSS.escape(clientId)}"]`);
   }
 
-  append(article) {
-    this.#element.append(article);
+  /** Something new at the end, or right after the message it answers. */
+  append(article, after = null) {
+    if (after?.isConnected) after.after(article);
+    else this.#element.append(article);
     this.#follow.grown();
+  }
+
+  /** A message that has its number now: several on their way at once may have been taken in another order. */
+  settle(article) {
+    const number = Number(article.dataset.number);
+    const at = this.articles.indexOf(article);
+    const isLate = this.articles.slice(0, at).some((other) => Number(other.dataset.number ?? 0) > number);
+    const isEarly = this.articles.slice(at + 1).some((other) => Number(other.dataset.number ?? Infinity) < number);
+    if (isLate || isEarly) this.#insert(article);
   }
 
   /** Take the server's HTML of one message; several wishes while one is on its way make one more fetch. */
@@ -145,6 +156,7 @@ export class Thread {
     const hadFocus = shown.contains(document.activeElement);
     shown.replaceWith(fresh);
     if (hadFocus) fresh.focus({ preventScroll: true });
+    this.settle(fresh);
     this.#follow.grown();
     return fresh;
   }

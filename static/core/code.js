@@ -1,14 +1,17 @@
 // Code blocks and tables after rendering: buttons, a name for screen readers, colours. Colours come late and only to what
 // is near the screen; the highlighter is loaded with the first block that needs it.
 
+import { copyText } from "core/clipboard";
 import { clone, fill, slot } from "core/dom";
 import { sanitize } from "core/markup";
-import { announce } from "core/toast";
 import { t } from "core/words";
 
 const FOLD_AFTER_LINES = 24;
 const COLOUR_UP_TO_CHARACTERS = 50_000;
+const COLOUR_AT_ONCE_CHARACTERS = 4000; // so that an answer keeps its colours when the server's HTML takes its place
 const COPIED_MS = 2000;
+
+let highlighter = null;
 
 const nearby = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
@@ -40,7 +43,8 @@ function decorateCode(figure) {
   code.setAttribute("role", "region");
   const lines = code.textContent.trimEnd().split("\n").length;
   if (lines > FOLD_AFTER_LINES) fold(figure, lines - FOLD_AFTER_LINES);
-  nearby.observe(figure);
+  if (highlighter && code.textContent.length < COLOUR_AT_ONCE_CHARACTERS) colour(code.querySelector("code"));
+  else nearby.observe(figure);
 }
 
 function fold(figure, hiddenLines) {
@@ -65,26 +69,26 @@ function wrap({ currentTarget: button }) {
 }
 
 async function copy({ currentTarget: button }) {
-  try {
-    await navigator.clipboard.writeText(button.closest("figure").querySelector("code").textContent.replace(/\n$/, ""));
-  } catch {
-    return announce(t("copy_failed"));
-  }
-  announce(t("copied"));
-  const title = button.title;
+  if (!(await copyText(button.closest("figure").querySelector("code").textContent.replace(/\n$/, "")))) return;
+  const { title } = button;
   button.title = t("copied");
   button.dataset.copied = "";
   setTimeout(() => {
     button.title = title;
     delete button.dataset.copied;
   }, COPIED_MS);
-  return null;
 }
 
-async function colour(code) {
+function colour(code) {
   const language = /language-(\S+)/.exec(code.className)?.[1].toLowerCase();
   if (!language || code.textContent.length > COLOUR_UP_TO_CHARACTERS) return;
-  const { default: highlighter } = await import("highlight.js");
+  if (!highlighter) {
+    import("highlight.js").then((module) => {
+      highlighter = module.default;
+      colour(code);
+    });
+    return;
+  }
   if (!highlighter.getLanguage(language)) return;
   const title = code.closest("figure").querySelector("header > span");
   title.textContent = title.textContent.replace(/^\S+/, highlighter.getLanguage(language).name.split(",")[0]);

@@ -28,9 +28,10 @@ export default class extends Controller {
   search() {} // replaced in connect, named here for Stimulus
 
   move(event) {
-    if (this.listbox.move(event) || event.key !== "Enter" || event.isComposing) return;
+    if (this.listbox.move(event) || event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
     event.preventDefault();
-    this.#take(this.listbox.active);
+    if (event.key === "Enter") this.#take(this.listbox.active);
+    else this.element.close(); // a search field would take the first Esc for itself
   }
 
   choose({ target }) {

@@ -41,9 +41,10 @@ export default class extends Controller {
 
   key(event) {
     if (this.listbox.move(event)) return;
-    if (event.key !== "Enter") return;
+    if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
     event.preventDefault();
-    this.#take(this.listbox.active);
+    if (event.key === "Enter") this.#take(this.listbox.active);
+    else this.element.hidePopover(); // a search field would take the first Esc for itself
   }
 
   choose({ target }) {
