@@ -27,12 +27,13 @@ export default class extends Controller {
       scroller: this.scrollerTarget,
       urls: { messages: this.messagesUrlValue, message: this.messageUrlValue },
       follow: this.follow,
+      leaf: this.leafValue,
     });
     this.session = new Session({
       id: this.idValue,
       topic: this.topicValue,
       position: this.positionValue,
-      urls: { turns: this.turnsApiValue },
+      urls: { api: this.apiValue, turns: this.turnsApiValue },
       parts: {
         thread: this.thread,
         follow: this.follow,

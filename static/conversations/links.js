@@ -1,9 +1,8 @@
-// An address such as `#m-<id>` or `?message=<number>` leads to its message, wherever in the conversation it is.
+// An address such as `?message=<id>` or `#m-<id>` leads to its message; the server has rendered the page around the former.
 
-export async function showLinked(thread, follow) {
-  const number = Number(new URLSearchParams(location.search).get("message"));
-  if (number) await thread.show(number).catch(() => null);
-  const article = number ? thread.articles.find(({ dataset }) => Number(dataset.number) === number) : thread.find(location.hash.slice("#m-".length));
+export function showLinked(thread, follow) {
+  const id = new URLSearchParams(location.search).get("message") ?? location.hash.replace(/^#m-/, "");
+  const article = id && thread.find(id);
   if (!article) return;
   follow.isAtEnd = false;
   article.scrollIntoView({ block: "center" });

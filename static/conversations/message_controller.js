@@ -40,12 +40,12 @@ export default class extends Controller {
   }
 
   copyLink() {
-    return this.#copyText(`${location.origin}${location.pathname}#${this.element.id}`, "link_copied");
+    return this.#copyText(`${location.origin}${location.pathname}?message=${this.id}`, "link_copied");
   }
 
   retry() {
     return this.#try(async () => {
-      const accepted = await post(`${this.url}regenerate/`, { client_id: newClientId(), ...this.page.composer?.answerer });
+      const accepted = await post(`${this.url}regenerate/`, this.page.composer?.answerer);
       await this.page.session.reload();
       this.page.session.accepted(accepted);
     });
@@ -53,7 +53,7 @@ export default class extends Controller {
 
   continue() {
     return this.#try(async () => {
-      const accepted = await post(`${this.page.apiValue}turns/`, { client_id: newClientId(), message: this.id });
+      const accepted = await post(`${this.url}continue/`);
       await this.page.thread.refresh(this.id);
       this.page.session.accepted(accepted);
     });
@@ -71,7 +71,7 @@ export default class extends Controller {
     const content = slot(event.target, "input").value.trim();
     if (!content) return null;
     return this.#try(async () => {
-      const accepted = await post(`${this.url}edit/`, { client_id: newClientId(), content, ...this.page.composer?.answerer });
+      const accepted = await post(`${this.url}edit/`, { client_id: newClientId(), content });
       await this.page.session.reload();
       this.page.session.accepted(accepted);
       this.page.follow.toEnd();

@@ -8,20 +8,23 @@ import {
   spokenParts, textOf,
 } from "conversations/store";
 import { clone, debounce, fill, slot } from "core/dom";
-import { request } from "core/http";
+import { post } from "core/http";
 import { render } from "core/markup";
 import { clock, t } from "core/words";
 import { liveSocket } from "live/socket";
 
 const RELOAD_MS = 150;
+const READ_MS = 1500;
 const OPEN = ["queued", "thinking", "streaming", "waiting"];
 
 export class Session {
   state = createState();
   #reload = debounce(() => this.reload().catch(() => null), RELOAD_MS);
+  #tellRead = debounce(() => this.#read(), READ_MS);
+  #readUntil = 0;
   #outboxEvents = new AbortController();
 
-  /** `parts`: {thread, follow, people, announcer}; `urls`: {turns}; `tell`: {changed(), conversation(data), error(frame)}. */
+  /** `parts`: {thread, follow, people, announcer}; `urls`: {api, turns}; `tell`: {changed(), conversation(data), error(frame)}. */
   constructor({ id, topic, position, parts, urls, tell, answerer }) {
     Object.assign(this, { id, topic, urls, tell, answerer, ...parts });
     this.state.position = position;
@@ -37,7 +40,7 @@ export class Session {
       position: () => ({ after: this.state.position, turns: positionsOf(this.state) }),
       onFrame: (frame) => this.#onFrame(frame),
     });
-    outbox().send();
+    this.#readUntil = this.thread.lastNumber; // the page itself has been read
     this.tell.changed();
   }
 
@@ -55,11 +58,11 @@ export class Session {
     const turn = this.running;
     if (!turn) return;
     fill(this.thread.find(turn.message), { status: t("stopping") });
-    await request(`${this.urls.turns}${turn.id}/stop/`, { method: "POST", body: {} });
+    await post(`${this.urls.turns}${turn.id}/stop/`);
   }
 
-  async reload(leaf = null) {
-    await this.thread.reload(leaf);
+  async reload() {
+    await this.thread.reload();
     this.#readPath();
     for (const article of this.thread.articles.filter(({ dataset }) => OPEN.includes(dataset.state) && dataset.turn)) this.#adopt(article);
     this.tell.changed();
@@ -88,13 +91,14 @@ export class Session {
     this.follow.toEnd();
   }
 
-  /** Show the branch that ends in `leaf`. The server remembers it for this member. */
-  async choose(leaf) {
-    await this.reload(leaf);
+  /** Go over to the branch that `message` is on. The server remembers it for this member. */
+  async choose(message) {
+    await post(`${this.urls.api}branches/`, { message });
+    await this.reload();
   }
 
-  /** The server has taken a message or a wish for an answer: {message?, turn?}. */
-  accepted({ message, turn }, clientId = null) {
+  /** The server has taken a message or a wish for an answer: {message, turn?, answer?}. */
+  accepted({ message, turn, answer }, clientId = null) {
     const article = clientId && this.thread.findByClient(clientId);
     if (article && message) {
       article.id = `m-${message.id}`;
@@ -104,16 +108,16 @@ export class Session {
       this.thread.settle(article);
       this.thread.refresh(message.id).catch(() => null);
     }
-    if (turn) this.#expect(turn, article);
+    if (turn) this.#expect(turn, answer, article);
   }
 
-  #expect(turn, asked) {
-    const message = turn.message?.id ?? turn.message;
-    applyStatus(this.state, { turn: turn.id, state: turn.status, message });
+  #expect({ id, message, status }, answer, asked) {
+    applyStatus(this.state, { turn: id, state: status, message });
     if (!this.thread.find(message) && this.thread.isAtPathEnd) {
-      this.thread.append(Answers.article({ message, turn: turn.id, name: this.answerer() }), asked);
+      const name = answer?.agent?.name ?? this.answerer();
+      this.thread.append(Answers.article({ message, turn: id, number: answer?.position, name }), asked);
     }
-    this.#spoke(turn.id);
+    this.#spoke(id);
     this.tell.changed();
   }
 
@@ -157,10 +161,11 @@ export class Session {
     const result = applyEvent(this.state, frame);
     if (result === GAP) return "gap";
     if (result !== APPLIED) return null;
-    const { message, turn, conversation } = frame.data ?? {};
+    const { message, answer, turn, conversation } = frame.data ?? {};
     if (conversation) this.tell.conversation(conversation);
-    if (message) this.#messageChanged(message);
+    for (const each of [message, answer]) if (each) this.#messageChanged(each);
     if (turn) this.#turnChanged(this.state.turns.get(turn.id));
+    this.#tellRead();
     this.tell.changed();
     return null;
   }
@@ -227,6 +232,13 @@ export class Session {
       await new Promise((resolve) => { setTimeout(resolve, wait); });
       if (this.thread.find(message)) await this.#refreshSurely(message, Math.min(wait * 2, 30_000));
     }
+  }
+
+  async #read() {
+    const position = this.thread.lastNumber;
+    if (position <= this.#readUntil || !this.follow.isAtEnd || document.visibilityState !== "visible") return;
+    this.#readUntil = position;
+    await post(`${this.urls.api}read/`, { position }).catch(() => null);
   }
 
   #onOutbox = ({ type, detail: { item, answer, error } }) => {

@@ -17,7 +17,7 @@ export function createState() {
 /** Take the whole state of a topic. Deltas of turns that still run are kept: a snapshot may be older than they are. */
 export function applySnapshot(state, frame) {
   if (state.position !== null && frame.topic_position < state.position) return OLD;
-  const { conversation = null, messages = [], turns = [] } = frame.data ?? {};
+  const { conversation = null, messages = [] } = frame.data ?? {};
   state.position = frame.topic_position;
   state.conversation = conversation;
   state.messages = new Map(messages.map((message) => [message.id, message]));
@@ -25,19 +25,19 @@ export function applySnapshot(state, frame) {
   state.isPathStale = false;
   const earlier = state.turns;
   state.turns = new Map();
-  for (const turn of turns) mergeTurn(state, turn, earlier.get(turn.id));
+  for (const { turn } of messages) if (turn) mergeTurn(state, turn, earlier.get(turn.id));
   return APPLIED;
 }
 
-/** One row of the topic's log. `data` holds what this viewer may see of `message`, `turn` and `conversation` now. */
+/** One row of the topic's log. `data` holds what this viewer may see now of `message`, `answer`, `turn` and `conversation`. */
 export function applyEvent(state, frame) {
   if (state.position !== null && frame.topic_position <= state.position) return OLD;
   if (state.position !== null && frame.topic_position > state.position + 1) return GAP;
   state.position = frame.topic_position;
-  const { conversation, message, messages = [], turn } = frame.data ?? {};
+  const { conversation, message, answer, turn } = frame.data ?? {};
   if (conversation) state.conversation = { ...state.conversation, ...conversation };
-  for (const each of message ? [message, ...messages] : messages) mergeMessage(state, each);
-  if (turn) mergeTurn(state, turn, state.turns.get(turn.id));
+  for (const each of [message, answer]) if (each) mergeMessage(state, each);
+  for (const each of [message?.turn, answer?.turn, turn]) if (each) mergeTurn(state, each, state.turns.get(each.id));
   return APPLIED;
 }
 
@@ -114,17 +114,14 @@ function mergeTurn(state, { id, status, message, place = null, reason = null }, 
   const turn = earlier ?? turnOf(state, id);
   state.turns.set(id, turn);
   if (isFinal(turn.state)) return;
-  Object.assign(turn, { state: status ?? turn.state, message: message?.id ?? message ?? turn.message, place, reason });
+  Object.assign(turn, { state: status, message, place, reason });
   if (isFinal(turn.state)) turn.parts = new Map(); // from here on the row has everything
 }
 
 function mergeMessage(state, message) {
-  const known = state.messages.get(message.id);
-  if (known && (message.version ?? 0) < (known.version ?? 0)) return;
-  state.messages.set(message.id, { ...known, ...message });
+  state.messages.set(message.id, { ...state.messages.get(message.id), ...message });
   if (state.path.includes(message.id)) return;
-  const parent = message.parent?.id ?? message.parent ?? null;
-  if (parent === (state.path.at(-1) ?? null)) state.path.push(message.id);
+  if ((message.parent ?? null) === (state.path.at(-1) ?? null)) state.path.push(message.id);
   else state.isPathStale = true; // a new branch: only the server knows which one this member follows
 }
 

@@ -18,12 +18,13 @@ export class Thread {
   #edges;
   isAtPathEnd = true; // false: messages after the last one shown exist and are not on the page
 
-  /** `urls`: {messages, message}, addresses of fragments. */
-  constructor({ element, scroller, urls, follow }) {
+  /** `urls`: {messages, message}, addresses of fragments; `leaf`: the end of the path. */
+  constructor({ element, scroller, urls, follow, leaf }) {
     this.#element = element;
     this.#urls = urls;
     this.#follow = follow;
     this.#edges = new IntersectionObserver((entries) => this.#reached(entries), { root: scroller, rootMargin: "800px" });
+    this.isAtPathEnd = !leaf || Boolean(this.find(leaf)); // a link to an old message opens the page around it
     this.#watchEdges();
     decorate(element);
   }
@@ -86,8 +87,8 @@ export class Thread {
   }
 
   /** The end of the path anew: after a switch of branches, or when more was missed than events could tell. */
-  async reload(leaf = null) {
-    const fresh = await this.#fetch(leaf ? { leaf } : {});
+  async reload() {
+    const fresh = await this.#fetch({});
     const shown = new Map(this.articles.map((article) => [article.dataset.message, article]));
     const unsent = this.articles.filter((article) => !article.dataset.message);
     const change = () => {
