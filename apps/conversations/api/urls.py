@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.conversations.api import views
+from apps.conversations.api import streams, views
 
 urlpatterns = [
     path("conversations/", views.ConversationListView.as_view(), name="conversations_list"),
@@ -53,4 +53,5 @@ urlpatterns = [
     path("messages/<uuid:message_id>/continue/", views.MessageContinueView.as_view(), name="messages_continue"),
     path("turns/<uuid:turn_id>/", views.TurnView.as_view(), name="turns_detail"),
     path("turns/<uuid:turn_id>/stop/", views.TurnStopView.as_view(), name="turns_stop"),
+    path("turns/<uuid:turn_id>/events/", streams.TurnEventsView.as_view(), name="turns_events"),
 ]
