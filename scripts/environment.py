@@ -100,7 +100,16 @@ def install(uv, files):
 def command(uv):
     if uv:
         return [uv, "pip", "install", "--quiet", "--python", PYTHON, "--require-hashes"]
-    return [PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
+    return [
+        PYTHON,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--root-user-action=ignore",
+        "--disable-pip-version-check",
+        "--require-hashes",
+    ]
 
 
 def install_binaries(uv):
