@@ -16,7 +16,9 @@ class WebConfig(AppConfig):
 
         menu.register(
             "conversations",
-            MenuEntry(_("Conversations"), "conversations:list", "messages-square", order=10, also=("/c/",)),
+            MenuEntry(
+                label=_("Conversations"), url_name="conversations:list", icon="messages-square", order=10, also=("/c/",)
+            ),
         )
-        menu.register("search", MenuEntry(_("Search"), "web:search", "search", order=20))
-        menu.register("settings", MenuEntry(_("Settings"), "web:settings", "settings-2", order=90))
+        menu.register("search", MenuEntry(label=_("Search"), url_name="web:search", icon="search", order=20))
+        menu.register("settings", MenuEntry(label=_("Settings"), url_name="web:settings", icon="settings-2", order=90))

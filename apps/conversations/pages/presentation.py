@@ -21,7 +21,13 @@ from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.types import GONE, MessageStatus, Role, TurnStatus
 from apps.core.markup import render
 
-ICONS = {"image": "image", "audio": "mic", "video": "clapperboard", "text": "file-text", "document": "file-text"}
+ICONS = {
+    "image": "image",
+    "audio": "mic",
+    "video": "clapperboard",
+    "text": "file-text",
+    "document": "file-text",
+}  # icons
 
 
 @dataclass(frozen=True, slots=True)
