@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "apps.accounts.middleware.PersonMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "apps.accounts.middleware.ActorMiddleware",
+    "apps.web.middleware.ViewerLocaleMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

@@ -1,0 +1,34 @@
+"""Pages in the viewer's language and time zone, wherever they sign in from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone, translation
+
+# Programs say what they want with Accept-Language; static files and health checks must not ask the database who calls.
+NO_PAGES = ("/api/", "/v1/", "/static/", "/healthz", "/health", "/readyz", "/metrics")
+
+
+class ViewerLocaleMiddleware:
+    """After the session: what a person chose in the profile wins over the browser's wish."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(NO_PAGES) or not request.user.is_authenticated:
+            return self.get_response(request)
+        translation.activate(request.user.language)
+        request.LANGUAGE_CODE = translation.get_language()
+        with timezone.override(_zone(request.user.time_zone)):
+            return self.get_response(request)
+
+
+def _zone(name: str) -> ZoneInfo | None:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return None
