@@ -1,0 +1,114 @@
+"""Every page of the product and the states worth looking at: for pictures and for axe."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page
+
+from tests.browser.story import EMAIL, PASSWORD
+from tests.stack import Stack
+
+HERE = Path(__file__).parent
+MEASURE = (HERE / "measure.js").read_text()
+WIDTHS = {360: 780, 768: 1024, 1440: 900}
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True)
+class View:
+    """``prepare`` opens what is not there at once. ``widths`` empty means all."""
+
+    name: str
+    path: str
+    is_public: bool = False
+    prepare: Callable[[Page], None] | None = None
+    status: int = 200
+
+
+def click(selector: str) -> Callable[[Page], None]:
+    def do(page: Page) -> None:
+        page.locator(selector).first.click()
+        page.wait_for_timeout(400)
+
+    return do
+
+
+def tell(stack: Stack) -> dict[str, str]:
+    code = "import json; from tests.browser import story; print('STORY ' + json.dumps(story.tell()))"
+    output = stack.manage("shell", "--no-imports", "-c", code)
+    line = next(line for line in output.splitlines() if line.startswith("STORY "))
+    return json.loads(line.removeprefix("STORY "))
+
+
+def views(addresses: dict[str, str]) -> list[View]:
+    talk, states = addresses["talk"], addresses["states"]
+    return [
+        View("sign-in", "/accounts/login/", is_public=True),
+        View("sign-up", "/accounts/signup/", is_public=True),
+        View("password-reset", "/accounts/password/reset/", is_public=True),
+        View("welcome", "/"),
+        View("conversation", talk),
+        View("conversation-menu", talk, prepare=click("button[popovertarget=conversation-menu]")),
+        View("conversation-models", talk, prepare=click("button.picker")),
+        View("conversation-delete", talk, prepare=_delete_dialog),
+        View("states", states),
+        View("conversations", "/conversations/"),
+        View("conversations-archived", "/conversations/?view=archived"),
+        View("conversations-deleted", "/conversations/?view=deleted"),
+        View("search", "/search/?q=ledger"),
+        View("search-nothing", "/search/?q=lighthouse"),
+        View("keys", "/", prepare=lambda page: page.evaluate("document.getElementById('keys').showModal()")),
+        View("not-found", "/c/00000000-0000-7000-8000-000000000000/", status=404),
+        *(View(f"settings-{path.strip('/').split('/')[-1]}", path) for path in addresses.get("settings", [])),
+    ]
+
+
+def _delete_dialog(page: Page) -> None:
+    page.evaluate("document.getElementById('delete-conversation').showModal()")
+    page.wait_for_timeout(400)
+
+
+def settings_paths(page: Page, base_url: str) -> list[str]:
+    page.goto(f"{base_url}/settings/")
+    return page.eval_on_selector_all(".with-nav > nav a", "links => links.map(link => link.getAttribute('href'))")
+
+
+@contextmanager
+def visitor(
+    browser: Browser, base_url: str, *, width: int, theme: str, signed_in: bool
+) -> Iterator[tuple[Page, list[str]]]:
+    """A page of a browser, and what its console complained about."""
+    context = browser.new_context(
+        viewport={"width": width, "height": WIDTHS[width]}, color_scheme=theme, has_touch=width < 400, locale="en-GB"
+    )
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    if signed_in:
+        sign_in(page, base_url)
+        complaints.clear()
+    yield page, complaints
+    context.close()
+
+
+def sign_in(page: Page, base_url: str, *, email: str = EMAIL, password: str = PASSWORD) -> None:
+    page.goto(f"{base_url}/accounts/login/")
+    page.get_by_label("E-mail").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{base_url}/")
+
+
+def open_view(page: Page, base_url: str, view: View) -> None:
+    page.goto(f"{base_url}{view.path}")
+    page.wait_for_selector("body[data-ready]", state="attached", timeout=10_000)
+    page.evaluate("document.fonts.ready")
+    if view.prepare is not None:
+        view.prepare(page)
+    page.wait_for_timeout(350)

@@ -1,0 +1,136 @@
+"""A small project with everything a page can show: for pictures, for axe and for the flows."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID, uuid4
+
+from apps.accounts.models import User
+from apps.accounts.types import SYSTEM, Actor, OrganizationRole
+from apps.conversations import services
+from apps.conversations.models import Conversation, Message
+from apps.conversations.types import Ending, TurnStatus, TurnUsage
+from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, join
+
+EMAIL = "ines@alfama.example"
+TABLE = """Three containers were changed more than fifteen minutes after sealing.
+
+| Container | Sealed | Changed | By |
+|---|--:|--:|---|
+| MSKU 482 117-4 | 23:10 | 00:52 | terminal 7 |
+| TGHU 930 556-0 | 22:45 | 01:31 | terminal 7 |
+| CAIU 218 043-9 | 23:58 | 02:07 | unknown |
+
+This is the query, should the art department want it on a screen:
+
+```sql
+select container, sealed_at, changed_at, changed_by
+from manifest_log
+where changed_at > sealed_at + interval '15 minutes'
+  and gate = 'Alcântara'  -- the only gate Sarah can watch
+order by changed_at desc
+limit 50;
+```
+"""
+SCENE = (
+    "**Int. harbour police changing room, 05:40.** Strip lights, half of them dead. Sarah has the wrong key in her hand "
+    "and the right number on her wrist, in biro. The third locker opens before she touches it.\n\n"
+    "Inside, under a folded high-visibility vest: a school exercise book. She knows the handwriting before she knows "
+    "what it means."
+)
+
+
+def tell() -> dict[str, str]:
+    """Make it; the addresses that pages are found by. Sign in with ``EMAIL`` and the factories' password."""
+    ines = UserFactory(email=EMAIL, name="Inês Duarte", password=PASSWORD)
+    project = ProjectFactory(owner=ines, name="The Port of Lisbon", organization__name="Alfama Pictures")
+    daniel = UserFactory(name="Daniel Okoye")
+    join(daniel, project.organization)
+    marta = UserFactory(name="Marta Kowalska")
+    join(marta, project.organization, role=OrganizationRole.ADMIN)
+
+    for title in ("Tone: what kind of noir is this?", "Night shift at Alcântara", "Customs glossary for the crew"):
+        say(actor_of(daniel), start(actor_of(ines), project, title), "What do we know so far?", "Not much yet.")
+    states = _states(ines, daniel, project)
+    talk = _talk(ines, daniel, project)
+    archived = start(actor_of(ines), project, "Budget for the two crane days")
+    services.archive_conversation(actor=actor_of(ines), conversation_id=archived.pk, archived=True)
+    services.pin_conversation(actor=actor_of(ines), conversation_id=talk.pk, pinned=True)
+    return {"talk": f"/c/{talk.pk}/", "states": f"/c/{states.pk}/"}
+
+
+def _talk(ines: User, daniel: User, project: Any) -> Conversation:
+    talk = start(actor_of(ines), project, "Sarah and the container ledger", tags=["noir", "port"])
+    say(
+        actor_of(ines),
+        talk,
+        "Our lead is Sarah, a 28-year-old journalist who is investigating corruption in the port of Lisbon, and her "
+        "brother Tomás. He drives a straddle carrier on the night shift at Alcântara. She thinks the manifests are "
+        "rewritten after midnight, and that he knows it.",
+        "That is a strong pair: she looks for the rewriting, he stands beside it every night. What does he owe, and to whom?",
+    )
+    asked = say(
+        actor_of(daniel),
+        talk,
+        "The visit notes have an export of the gate log. Which containers were changed after they had been sealed?",
+        "I have no access to the log.",
+    )
+    again = services.regenerate_answer(actor=actor_of(daniel), message_id=asked)
+    finish(again.turn, TABLE)
+    say(actor_of(ines), talk, "The locker. Draft the moment she opens it, and keep it under a minute.", SCENE)
+    return talk
+
+
+def _states(ines: User, daniel: User, project: Any) -> Conversation:
+    """One answer in every state an answer can end in, and one that waits."""
+    found = start(actor_of(ines), project, "Every state")
+    actor = actor_of(ines)
+    say(
+        actor,
+        found,
+        "Move the ferry scene to dawn.",
+        "The ferry leaves at 06:10. On deck, Sarah counts",
+        TurnStatus.STOPPED,
+    )
+    say(actor, found, "How many cranes?", "Eleven cranes, and the twelfth is", TurnStatus.INTERRUPTED, "worker_lost")
+    say(actor, found, "Summarize all of it.", "", TurnStatus.FAILED, "context_length")
+    gone = services.post_message(actor=actor, conversation_id=found.pk, content="Not this.", client_id=uuid4())
+    finish(gone.turn, "Fine.")
+    services.delete_message(actor=actor, message_id=gone.message.pk)
+    services.post_message(
+        actor=actor_of(daniel), conversation_id=found.pk, content="And the last one?", client_id=uuid4()
+    )
+    return found
+
+
+def start(actor: Actor, project: Any, title: str, **fields: Any) -> Conversation:
+    return services.start_conversation(actor=actor, project_id=project.pk, title=title, **fields)
+
+
+def say(
+    actor: Actor,
+    conversation: Conversation,
+    content: str,
+    answer: str,
+    status: TurnStatus = TurnStatus.COMPLETED,
+    reason: str = "",
+) -> UUID:
+    """Post, and answer as a worker would, without a model; the answer's id."""
+    posted = services.post_message(actor=actor, conversation_id=conversation.pk, content=content, client_id=uuid4())
+    return finish(posted.turn, answer, status, reason)
+
+
+def finish(turn: Any, text: str, status: TurnStatus = TurnStatus.COMPLETED, reason: str = "") -> UUID:
+    held = services.claim_turn(actor=SYSTEM, turn_id=turn.pk, worker="story")
+    assert held is not None
+    ending = Ending(
+        status,
+        [{"type": "text", "text": text}] if text else [],
+        reason=reason,
+        usage=TurnUsage(input_tokens=842, output_tokens=len(text) // 4, cost=None),
+        provider="openai",
+        model="GPT-5 mini",
+    )
+    services.finish_turn(actor=SYSTEM, turn_id=held.turn_id, fence=held.fence, ending=ending)
+    Message.objects.filter(pk=held.message_id).update(answered_by="GPT-5 mini")
+    return held.message_id
