@@ -11,6 +11,9 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.accounts import events, receivers
+        from apps.accounts.setting_rights import may_change
+        from apps.core import preferences
 
         assert events
         assert receivers
+        preferences.ask_rights_of(may_change)  # type: ignore[arg-type]

@@ -12,7 +12,12 @@ class WebConfig(AppConfig):
     verbose_name = _("Pages")
 
     def ready(self) -> None:
+        from apps.core import preferences
         from apps.core.doors.menu import MenuEntry, menu
+        from apps.web.taste import SETTINGS
+
+        for setting in SETTINGS:
+            preferences.register(setting)
 
         menu.register(
             "conversations",

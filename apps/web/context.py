@@ -17,7 +17,7 @@ from apps.core.doors.menu import MenuEntry, menu
 from apps.web import places
 from apps.web.strings import strings
 from apps.web.talks import group_talks
-from apps.web.taste import Taste
+from apps.web.taste import read_taste
 
 ZERO_ID = UUID(int=0)
 
@@ -77,7 +77,7 @@ def viewer_card(request: HttpRequest) -> ViewerCard:
         user = accounts.get_user(request.user.pk)
         organization = places.find_organization(request)
         role = accounts.role_of(request.actor, organization) if organization else None  # type: ignore[attr-defined]
-        taste = Taste()
+        taste = read_taste(user_id=user.pk, organization_id=organization.pk if organization else None)
         request._viewer_card = ViewerCard(  # type: ignore[attr-defined]  # noqa: SLF001
             id=user.pk,
             name=user.display_name,

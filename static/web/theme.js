@@ -1,8 +1,8 @@
-import { request } from "core/http";
+import { post } from "core/http";
 
 /** `light`, `dark` or `auto`. Seen at once; kept by the server, which writes it on every page. */
 export function setTheme(theme) {
   if (theme === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
-  return request("/api/v1/me/", { method: "PATCH", body: { theme } }).catch(() => null); // the page keeps it till it is left
+  return post(`/theme/?theme=${theme}`).catch(() => null); // the page keeps it till it is left
 }

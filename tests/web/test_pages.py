@@ -5,6 +5,7 @@ from django.test import Client
 from django.urls import reverse
 
 from apps.conversations import services
+from apps.core import preferences
 from apps.core.ids import uuid7
 from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of
 
@@ -120,3 +121,14 @@ def test_sign_in_page_signs_in(owner):
 
     assert "Sign in to Parlance" in page
     assert answer.headers["Location"] == "/"
+
+
+def test_theme_is_kept_for_the_person(browser, owner):
+    assert browser.post("/theme/?theme=dark").status_code == 204
+    preferences.forget_kept()
+
+    assert 'data-theme="dark"' in browser.get("/").content.decode()
+
+
+def test_theme_that_does_not_exist_is_refused(browser):
+    assert browser.post("/theme/?theme=mauve").status_code == 400

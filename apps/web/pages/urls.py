@@ -11,5 +11,6 @@ urlpatterns = [
     path("search/palette/", views.palette, name="palette"),
     path("sidebar/", views.sidebar, name="sidebar"),
     path("project/", views.switch_project, name="switch_project"),
+    path("theme/", views.theme, name="theme"),
     path("settings/", views.settings_index, name="settings"),
 ]

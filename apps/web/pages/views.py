@@ -25,6 +25,7 @@ from apps.web import places
 from apps.web.context import menu_lines, viewer_card
 from apps.web.first_steps import ProjectFacts, greeting, light_of, list_steps
 from apps.web.talks import group_talks
+from apps.web.taste import change_taste
 
 HITS = 20
 PALETTE_HITS = 6
@@ -130,6 +131,14 @@ def switch_project(request: HttpRequest) -> HttpResponse:
         raise NotFound
     places.choose_project(request, chosen)
     return redirect("web:home")
+
+
+@login_required
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Chosen in the palette; the page has it on already."""
+    change_taste(actor=request.actor, theme=request.GET.get("theme", ""))
+    return HttpResponse(status=204)
 
 
 def _hits(request: HttpRequest, query: SearchQuery) -> list[SearchHit]:
