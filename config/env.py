@@ -48,6 +48,19 @@ def number(name: str, default: float) -> float:
         raise ImproperlyConfigured(message) from None
 
 
+def rate(name: str, default: str) -> tuple[float, float]:
+    """``10/20``: ten a second, twenty at once."""
+    raw = text(name, default)
+    try:
+        a_second, at_once = (float(part) for part in raw.split("/"))
+    except ValueError:
+        a_second = at_once = 0.0
+    if a_second <= 0 or at_once < 1:
+        message = f"{name} is {raw!r}. Use two numbers such as 10/20: so many a second, so many at once."
+        raise ImproperlyConfigured(message)
+    return a_second, at_once
+
+
 def words(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 

@@ -243,6 +243,16 @@ PARLANCE_SIGN_IN_LIMITS = {  # wrong passwords in five minutes
     "account": env.integer("PARLANCE_SIGN_IN_LIMIT_ACCOUNT", 10),
     "address": env.integer("PARLANCE_SIGN_IN_LIMIT_ADDRESS", 30),
 }
+# Tokens a second and how many fit in: for API calls by a person or a key, and by an address that has not signed in.
+PARLANCE_LIMITS: dict[str, tuple[float, float]] = (
+    {
+        "reads": env.rate("PARLANCE_LIMIT_READS", "100/400"),
+        "writes": env.rate("PARLANCE_LIMIT_WRITES", "10/20"),
+        "nobody": env.rate("PARLANCE_LIMIT_NOBODY", "50/200"),
+    }
+    if env.flag("PARLANCE_LIMITS", default=not TESTING)
+    else {}
+)
 PARLANCE_TOKEN_SESSION_SECONDS = 60 * 60 * 24 * 30
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
@@ -310,7 +320,7 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "apps.core.api.problem_response",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-    "DEFAULT_THROTTLE_CLASSES": [],
+    "DEFAULT_THROTTLE_CLASSES": ["apps.accounts.api.throttling.ActorThrottle"],
     "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {

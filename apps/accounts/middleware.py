@@ -39,4 +39,8 @@ class ActorMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.actor = SimpleLazyObject(lambda: actor_of_request(request))  # type: ignore[attr-defined]
-        return self.get_response(request)
+        response = self.get_response(request)
+        if (left := getattr(request, "limit_left", None)) is not None:
+            for name, value in left.headers().items():
+                response.setdefault(name, value)
+        return response
