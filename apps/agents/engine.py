@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import fields, replace
 
 from django.utils.translation import gettext, override
 
 from apps.agents.types import AnswerContext
 from apps.llm import engine as llm
-from apps.llm.types import CompletionRequest, NeutralMessage, Operation, Purpose, Role
+from apps.llm.types import CompletionRequest, NeutralMessage, Operation, Parameters, Role
 
 
 async def answer(context: AnswerContext) -> AsyncIterator[Operation]:
@@ -20,14 +21,23 @@ async def answer(context: AnswerContext) -> AsyncIterator[Operation]:
         turn_id=context.turn_id,
         messages=(*_instructions(context), *context.messages),
         model_id=context.model_id or context.instructions.model_id,
-        parameters=context.instructions.parameters,
+        parameters=_parameters(context),
         tools=context.tools,
-        purpose=Purpose.CHAT,
+        purpose=context.purpose,
         language=context.language,
         correlation_id=context.correlation_id,
     )
     async for operation in llm.stream(request):
         yield operation
+
+
+def _parameters(context: AnswerContext) -> Parameters:
+    if context.overrides is None:
+        return context.instructions.parameters
+    asked = {field.name: getattr(context.overrides, field.name) for field in fields(Parameters)}
+    return replace(
+        context.instructions.parameters, **{name: value for name, value in asked.items() if value not in (None, ())}
+    )
 
 
 def _instructions(context: AnswerContext) -> tuple[NeutralMessage, ...]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import Conflict
-from apps.llm.types import NeutralMessage, Parameters, ToolSpec
+from apps.llm.types import NeutralMessage, Parameters, Purpose, ToolSpec
 
 
 class AgentNameTaken(Conflict):
@@ -34,11 +34,14 @@ class Instructions:
 
 @dataclass(frozen=True, slots=True)
 class AnswerContext:
-    """Everything one answer is made from. ``messages`` are the path, oldest first, without instructions."""
+    """Everything one answer is made from. ``messages`` are the path, oldest first, without instructions.
+
+    ``overrides`` are parameters that the caller asks for; what they leave open is the agent's. Calls of programs have no turn.
+    """
 
     organization_id: UUID
     project_id: UUID
-    turn_id: UUID
+    turn_id: UUID | None
     user_id: UUID | None
     instructions: Instructions
     messages: tuple[NeutralMessage, ...]
@@ -48,3 +51,5 @@ class AnswerContext:
     language: str = "en"
     correlation_id: str = ""
     people: tuple[str, ...] = ()
+    overrides: Parameters | None = None
+    purpose: Purpose = Purpose.CHAT

@@ -10,4 +10,8 @@ class FilesConfig(AppConfig):
     verbose_name = _("Files")
 
     def ready(self) -> None:
-        from apps.files import tasks  # noqa: F401  (a service may name its jobs only when they are registered)
+        from apps.core.coordinator import register_lost_hints, register_sweep
+        from apps.files import services, tasks  # noqa: F401  (a service may name its jobs only when they are registered)
+
+        register_lost_hints("files.process_file", services.list_unread)
+        register_sweep("files nobody needs", 3600, services.sweep)

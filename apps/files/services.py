@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.accounts import selectors as accounts
@@ -22,6 +23,7 @@ from apps.core.doors.file_access import file_access
 from apps.core.events import emit
 from apps.core.ids import uuid7
 from apps.core.jobs import after_commit
+from apps.core.leases import is_free, scaled
 from apps.core.types import SYSTEM, ActorRef
 from apps.files import detection, images, names, policies, selectors, storage
 from apps.files.events import FileDeleted, FileFailed, FileProcessed, FileReleased, FileStored
@@ -42,6 +44,7 @@ logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 LEASE_SECONDS = 120
+HINT_SECONDS = 10
 KEEP_DELETED = timedelta(days=30)
 KEEP_UNATTACHED = timedelta(days=7)
 SWEEP_AT_ONCE = 200
@@ -256,7 +259,7 @@ def claim_processing(*, file_id: UUID) -> Claimed | None:
         return None
     file.attempts += 1
     file.fence += 1
-    file.lease_until = now + timedelta(seconds=LEASE_SECONDS)
+    file.lease_until = now + timedelta(seconds=scaled(LEASE_SECONDS))
     file.save(update_fields=["attempts", "fence", "lease_until", "updated_at"])
     return Claimed(fence=file.fence, path=file.blob.path, kind=file.kind, media_type=file.media_type)
 
@@ -316,15 +319,14 @@ def _fail(file: File, reason: Reason, *, actor: ActorRef) -> None:
     emit(FileFailed(file_id=file.pk, reason=reason.value), actor=actor, scope=file.scope, subject=("file", file.pk))
 
 
-def list_unread() -> list[UUID]:
+def list_unread() -> list[dict[str, UUID]]:
     """Files whose reading nobody holds: their hint was lost or their reader died."""
-    now = database_now()
-    rows = File.objects.filter(is_processed=False, deleted_at=None, created_at__lt=now - timedelta(seconds=10))
-    rows = rows.exclude(lease_until__gt=now).order_by("created_at")
-    return list(rows.values_list("pk", flat=True)[:SWEEP_AT_ONCE])
+    rows = File.objects.filter(is_free(), is_processed=False, deleted_at=None)
+    rows = rows.filter(created_at__lt=Now() - timedelta(seconds=scaled(HINT_SECONDS))).order_by("created_at")
+    return [{"file_id": pk} for pk in rows.values_list("pk", flat=True)[:SWEEP_AT_ONCE]]
 
 
-def sweep() -> int:
+def sweep() -> None:
     """Erase what was deleted 30 days ago and what nobody attached within 7, then what no row names. Safe to repeat."""
     now = timezone.now()
     gone = File.objects.filter(deleted_at__lt=now - KEEP_DELETED).values_list("pk", flat=True)[:SWEEP_AT_ONCE]
@@ -334,16 +336,13 @@ def sweep() -> int:
         used = access.used(left_ids)
         File.objects.filter(pk__in=used).update(attached_at=now)
         left_ids -= used
-    erased = 0
     for pk in [*gone, *left_ids]:
         with transaction.atomic():
             if file := File.objects.select_for_update(skip_locked=True).filter(pk=pk).first():
                 _erase(file)
-                erased += 1
     for path in storage.stale_incoming():
         storage.discard(str(path))
     for name, path in storage.stale_content():
         if not Blob.objects.filter(path=name).exists():
             logger.warning("content_without_row", extra={"content": name})
             path.unlink(missing_ok=True)
-    return erased

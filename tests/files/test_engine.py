@@ -156,7 +156,7 @@ def test_list_unread_finds_what_lost_its_hint(owner, project):
     lost, fresh = upload(owner, project, samples.image(), "a.png"), upload(owner, project, samples.docx(), DOCX)
     File.objects.filter(pk=lost.pk).update(created_at=timezone.now() - timedelta(minutes=1))
 
-    assert services.list_unread() == [lost.pk]
+    assert services.list_unread() == [{"file_id": lost.pk}]
     assert not fresh.is_processed
 
 

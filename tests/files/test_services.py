@@ -281,9 +281,10 @@ def test_delete_file_that_is_used_keeps_it_for_30_days(owner, project, shared, s
     with pytest.raises(NotFound):
         selectors.get_file(file.pk, actor_of(owner))
     assert File.objects.get().deleted_at is not None
-    assert services.sweep() == 0
+    services.sweep()
+    assert File.objects.exists()
     File.objects.update(deleted_at=timezone.now() - timedelta(days=31))
-    assert services.sweep() == 1
+    services.sweep()
     assert not File.objects.exists()
 
 
@@ -306,7 +307,8 @@ def test_sweep_erases_what_nobody_attached_and_keeps_what_is_used(owner, project
     used.add(kept.pk)
     File.objects.update(created_at=timezone.now() - timedelta(days=8))
 
-    assert services.sweep() == 1
+    services.sweep()
+
     assert list(File.objects.values_list("pk", flat=True)) == [kept.pk]
     assert not File.objects.filter(pk=left.pk).exists()
 

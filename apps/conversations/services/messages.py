@@ -84,7 +84,7 @@ def post_message(
     if earlier := selectors.find_posted(conversation=conversation, author_id=actor.user_id, client_id=client_id):
         return _repeat(earlier, content, attachments)
     policies.require_open(conversation)
-    parts = _parts_of(actor, content, attachments)
+    parts = _parts_of(actor, conversation, content, attachments)
     parent = _parent(conversation, actor, parent_id)
     return _append(
         actor=actor,
@@ -104,7 +104,9 @@ def _repeat(earlier: Message, content: str, attachments: Sequence[UUID]) -> Post
     return Posted(earlier, answer.turn if answer else None, answer, is_repeat=True)
 
 
-def _parts_of(actor: Actor, content: str, attachments: Sequence[UUID]) -> list[dict[str, Any]]:
+def _parts_of(
+    actor: Actor, conversation: Conversation, content: str, attachments: Sequence[UUID]
+) -> list[dict[str, Any]]:
     if len(content) > MAX_CONTENT_CHARACTERS:
         raise MessageTooLong
     if not content.strip() and not attachments:
@@ -122,7 +124,9 @@ def _parts_of(actor: Actor, content: str, attachments: Sequence[UUID]) -> list[d
                 "size": file.size,
                 "kind": file.kind,
             }
-            for file in file_services.attach_files(actor=actor, file_ids=list(attachments))
+            for file in file_services.attach_files(
+                actor=actor, file_ids=list(attachments), project_id=conversation.project_id
+            )
         ]
     if content:
         parts.append({"type": "text", "text": content})
@@ -305,7 +309,7 @@ def edit_message(
             raise MessageTooLong
         parts = [*kept_parts, *([{"type": "text", "text": content}] if content else [])]
     else:
-        parts = _parts_of(actor, content, attachments)
+        parts = _parts_of(actor, conversation, content, attachments)
     return _append(
         actor=actor,
         conversation=conversation,

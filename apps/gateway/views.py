@@ -1,0 +1,138 @@
+"""Asynchronous views: the loop carries the streams, everything that asks the database runs in ``core.db``'s threads."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import ExitStack
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from apps.accounts import policies
+from apps.accounts.actors import actor_of_request
+from apps.accounts.types import Actor, ActorKind
+from apps.core.api import as_domain_error, record_refusal
+from apps.core.correlation import correlation_id
+from apps.core.db import in_thread
+from apps.core.errors import MethodNotAllowed, NotFound, UnsupportedMediaType
+from apps.core.parsing import parse_json_object
+from apps.gateway import engine, limits, selectors
+from apps.gateway.openai.reading import read_completion
+from apps.gateway.openai.writing import Answer, error_response
+from apps.gateway.types import Completion, KeyNeeded
+
+logger = logging.getLogger(__name__)
+
+View = Callable[..., Awaitable[HttpResponseBase]]
+
+
+def door(method: str) -> Callable[[View], Any]:
+    """One method, no cookies (so no CSRF token either), and every error in OpenAI's shape."""
+
+    def wrap(view: View) -> Any:
+        @csrf_exempt
+        @functools.wraps(view)
+        async def guarded(request: HttpRequest, **arguments: Any) -> HttpResponseBase:
+            try:
+                if request.method != method:
+                    raise MethodNotAllowed(headers={"Allow": method})
+                return await view(request, **arguments)
+            except Exception as error:  # the one place where errors of this door get their shape
+                domain_error = as_domain_error(error)
+                if domain_error.status >= 500 and domain_error.code == "internal_error":  # noqa: PLR2004
+                    logger.exception("gateway_request_failed")
+                await in_thread(record_refusal, request, domain_error)
+                return error_response(domain_error)
+
+        return guarded
+
+    return wrap
+
+
+def _key(request: HttpRequest, scope: str) -> Actor:
+    """Blocks. Only API keys: they belong to one organization, which every call here needs."""
+    if "Authorization" not in request.headers and "X-API-Key" not in request.headers:
+        raise KeyNeeded
+    actor = actor_of_request(request)
+    if actor.kind != ActorKind.KEY or actor.organization_id is None:
+        raise KeyNeeded
+    request.actor = actor  # type: ignore[attr-defined]
+    policies.require_scope(actor, scope)
+    return actor
+
+
+@door("GET")
+async def models(request: HttpRequest) -> HttpResponseBase:
+    listed = await in_thread(lambda: selectors.list_names(_key(request, "models:read")))
+    return JsonResponse({"object": "list", "data": [_model_out(one.id, one.owned_by, one.created) for one in listed]})
+
+
+@door("GET")
+async def model(request: HttpRequest, name: str) -> HttpResponseBase:
+    def find() -> dict[str, Any]:
+        actor = _key(request, "models:read")
+        answerer = selectors.resolve(actor, name)
+        if answerer.agent_id is not None:
+            return _model_out(name, "agent", 0)
+        listed = next((one for one in selectors.list_names(actor) if one.id == name), None)
+        return _model_out(name, listed.owned_by if listed else name.partition("/")[0], listed.created if listed else 0)
+
+    return JsonResponse(await in_thread(find))
+
+
+def _model_out(name: str, owned_by: str, created: int) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": created, "owned_by": owned_by}
+
+
+def _read(request: HttpRequest) -> tuple[Actor, Completion, engine.Prepared]:
+    """Blocks: who asks, what, and who is to answer."""
+    actor = _key(request, "models:use")
+    if request.content_type != "application/json":
+        raise UnsupportedMediaType
+    completion = read_completion(parse_json_object(request.body))
+    return actor, completion, engine.prepare(actor, completion, correlation_id=correlation_id())
+
+
+@door("POST")
+async def chat_completions(request: HttpRequest) -> HttpResponseBase:
+    actor, completion, prepared = await in_thread(_read, request)
+    assert actor.organization_id is not None
+    answer = Answer(asked=completion.model, has_usage=completion.has_usage)
+    with ExitStack() as held:
+        held.enter_context(limits.place(actor.organization_id))
+        operations = engine.operations_of(prepared)
+        if not completion.is_stream:
+            return JsonResponse((await engine.collect(operations, answer)).whole())
+        begun = await engine.read_until_answered(operations)
+        stream = Held(held.pop_all(), engine.events(begun, operations, answer))
+    return StreamingHttpResponse(
+        stream,
+        content_type="text/event-stream",
+        headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
+    )
+
+
+class Held:
+    """A stream that keeps its place among the running answers until it ends, or until the answer is closed unread."""
+
+    def __init__(self, held: ExitStack, stream: AsyncIterator[bytes]) -> None:
+        self._held, self._stream = held, stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for chunk in self._stream:
+                yield chunk
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        self._held.close()
+
+
+@door("GET")
+async def unknown(request: HttpRequest, rest: str) -> HttpResponseBase:
+    await in_thread(_key, request, "models:read")
+    raise NotFound
