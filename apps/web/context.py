@@ -11,10 +11,9 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from apps.accounts import policies
+from apps.accounts import places, policies
 from apps.accounts import selectors as accounts
 from apps.core.doors.menu import MenuEntry, menu
-from apps.web import places
 from apps.web.strings import strings
 from apps.web.talks import group_talks
 from apps.web.taste import read_taste

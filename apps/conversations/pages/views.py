@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views import View
 
+from apps.accounts import places
 from apps.accounts import selectors as accounts
 from apps.agents.answerers import chosen_answerer, list_answerers
 from apps.conversations import policies, selectors, services
@@ -234,7 +235,7 @@ class ConversationListPage(PageView):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         viewer = request.actor  # type: ignore[attr-defined]
-        project = _place(request)
+        project = places.find_project(request)
         current = request.GET.get("view", "active")
         if current not in self.VIEWS:
             current = "active"
@@ -272,15 +273,6 @@ def _cursor_url(request: HttpRequest, cursor: str | None) -> str:
     query = request.GET.copy()
     query["cursor"] = cursor
     return "?" + query.urlencode()
-
-
-def _place(request: HttpRequest) -> Any:
-    """The project chosen last, else the first one; ``web`` keeps the choice in the session."""
-    viewer = request.actor  # type: ignore[attr-defined]
-    rows = accounts.visible_projects(viewer).select_related("organization").filter(archived_at=None)
-    chosen = request.session.get("project")
-    found = rows.filter(pk=chosen).first() if chosen else None
-    return found or rows.order_by("organization__name", "name").first()
 
 
 class RestorePage(PageView):

@@ -16,12 +16,12 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
+from apps.accounts import places
 from apps.accounts import selectors as accounts
 from apps.agents.answerers import chosen_answerer, list_answerers
 from apps.conversations import selectors as conversations
 from apps.core.doors.search_sources import SearchHit, SearchQuery, search_sources
 from apps.core.errors import NotFound
-from apps.web import places
 from apps.web.context import menu_lines, viewer_card
 from apps.web.first_steps import ProjectFacts, greeting, light_of, list_steps
 from apps.web.talks import group_talks

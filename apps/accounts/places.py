@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from apps.accounts import selectors as accounts
+from apps.accounts import selectors
 from apps.accounts.models import Organization, Project
 from apps.accounts.types import Actor
 
@@ -25,7 +25,7 @@ class Place:
 def list_projects(request: HttpRequest) -> list[Project]:
     """Once per request: sidebar, search page and settings all ask for it."""
     if not hasattr(request, "_projects"):
-        rows = accounts.visible_projects(request.actor).filter(archived_at=None)  # type: ignore[attr-defined]
+        rows = selectors.visible_projects(request.actor).filter(archived_at=None)  # type: ignore[attr-defined]
         request._projects = list(rows.select_related("organization").order_by("organization__name", "name"))  # type: ignore[attr-defined]  # noqa: SLF001
     return request._projects  # type: ignore[attr-defined]  # noqa: SLF001
 
@@ -50,7 +50,7 @@ def find_project(request: HttpRequest) -> Project | None:
 def find_organization(request: HttpRequest) -> Organization | None:
     """With the viewer's ``role``. A person without any project still has an organization to manage."""
     if not hasattr(request, "_organization"):
-        rows = accounts.visible_organizations(request.actor)  # type: ignore[attr-defined]
+        rows = selectors.visible_organizations(request.actor)  # type: ignore[attr-defined]
         project = find_project(request)
         request._organization = (  # type: ignore[attr-defined]  # noqa: SLF001
             rows.filter(pk=project.organization_id).first() if project else rows.order_by("name").first()
@@ -61,6 +61,6 @@ def find_organization(request: HttpRequest) -> Organization | None:
 def choose_project(request: HttpRequest, project_id: UUID) -> Project:
     """Raises ``NotFound`` for a project the viewer may not see."""
     actor: Actor = request.actor  # type: ignore[attr-defined]
-    project = accounts.get_project(project_id, actor)
+    project = selectors.get_project(project_id, actor)
     request.session[SESSION_KEY] = str(project.pk)
     return project
