@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import fields, replace
 
 from django.utils.translation import gettext, override
@@ -12,7 +13,7 @@ from apps.llm import engine as llm
 from apps.llm.types import CompletionRequest, NeutralMessage, Operation, Parameters, Role
 
 
-async def answer(context: AnswerContext) -> AsyncIterator[Operation]:
+async def answer(context: AnswerContext) -> AsyncGenerator[Operation]:
     """Yield what ``llm.engine.stream`` yields for this context; raises its ``ModelError``s."""
     request = CompletionRequest(
         organization_id=context.organization_id,
@@ -27,8 +28,10 @@ async def answer(context: AnswerContext) -> AsyncIterator[Operation]:
         language=context.language,
         correlation_id=context.correlation_id,
     )
-    async for operation in llm.stream(request):
-        yield operation
+    # Closing this generator must end the call now, not when the garbage collector comes to it.
+    async with aclosing(llm.stream(request)) as operations:
+        async for operation in operations:
+            yield operation
 
 
 def _parameters(context: AnswerContext) -> Parameters:

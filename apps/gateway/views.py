@@ -13,7 +13,8 @@ from django.views.decorators.csrf import csrf_exempt
 
 from apps.accounts import policies
 from apps.accounts.actors import actor_of_request
-from apps.accounts.types import Actor, ActorKind
+from apps.accounts.call_limits import limit_call
+from apps.accounts.types import NOBODY, Actor, ActorKind
 from apps.core.api import as_domain_error, record_refusal
 from apps.core.correlation import correlation_id
 from apps.core.db import in_thread
@@ -53,13 +54,14 @@ def door(method: str) -> Callable[[View], Any]:
 
 
 def _key(request: HttpRequest, scope: str) -> Actor:
-    """Blocks. Only API keys: they belong to one organization, which every call here needs."""
-    if "Authorization" not in request.headers and "X-API-Key" not in request.headers:
-        raise KeyNeeded
-    actor = actor_of_request(request)
-    if actor.kind != ActorKind.KEY or actor.organization_id is None:
-        raise KeyNeeded
+    """Blocks. Only API keys: they belong to one organization, which every call here needs. A cookie is never looked at."""
+    has_header = "Authorization" in request.headers or "X-API-Key" in request.headers
+    actor = actor_of_request(request) if has_header else NOBODY
+    is_key = actor.kind == ActorKind.KEY and actor.organization_id is not None
     request.actor = actor  # type: ignore[attr-defined]
+    limit_call(request, actor if is_key else None)
+    if not is_key:
+        raise KeyNeeded
     policies.require_scope(actor, scope)
     return actor
 
