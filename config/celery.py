@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutting_down
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -17,12 +17,12 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
-@app.on_after_finalize.connect
-def schedule_periodic(sender: Celery, **_: Any) -> None:
-    """Jobs that say ``every_seconds`` go to beat."""
+@worker_init.connect
+def schedule_periodic(**_: Any) -> None:
+    """Jobs that say ``every_seconds`` go to beat, which the worker starts after this."""
     from apps.core import jobs
 
-    sender.conf.beat_schedule = {
+    app.conf.beat_schedule = {
         each.name: {
             "task": each.name,
             "schedule": each.every_seconds,

@@ -7,10 +7,13 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal
 
 from celery import shared_task
+from django.apps import apps
 from django.db import transaction
+from django.utils.module_loading import autodiscover_modules
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
@@ -46,7 +49,7 @@ def job(
             with caused_by(_correlation_id):
                 function(**ids)
 
-        task = shared_task(name=name, queue=queue, acks_late=False, ignore_result=True, soft_time_limit=time_limit)(run)
+        task = shared_task(name=name, acks_late=False, ignore_result=True, soft_time_limit=time_limit)(run)
         if name in _jobs:
             message = f"Job {name} is registered twice."
             raise ValueError(message)
@@ -57,13 +60,26 @@ def job(
 
 
 def registered() -> dict[str, Job]:
+    """All jobs of all apps."""
+    autodiscover_modules("tasks")
     return dict(_jobs)
+
+
+def find_job(name: str) -> Job:
+    """The part before the dot is the app whose ``tasks.py`` registers it; raises ``LookupError`` when it does not."""
+    if name not in _jobs and apps.is_installed(f"apps.{name.partition('.')[0]}"):
+        import_module(f"apps.{name.partition('.')[0]}.tasks")
+    try:
+        return _jobs[name]
+    except KeyError:
+        message = f"No job is called {name}."
+        raise LookupError(message) from None
 
 
 def hint(name: str, **ids: Any) -> bool:
     """Send the hint now. False when Redis is away: the coordinator finds the row and hints again."""
     global _away_until  # noqa: PLW0603  (a broker that just failed is not asked again by the next request)
-    registered_job = _jobs[name]
+    registered_job = find_job(name)
     if time.monotonic() < _away_until:
         return False
     payload = {key: str(value) for key, value in ids.items()}
@@ -84,7 +100,9 @@ def hint(name: str, **ids: Any) -> bool:
 
 def after_commit(name: str, **ids: Any) -> None:
     """Hint the worker once the row it was sent for can be found. An unknown name fails here, inside the test of the service."""
-    if name not in _jobs:
-        message = f"No job is called {name}."
-        raise LookupError(message)
-    transaction.on_commit(functools.partial(hint, name, **ids), robust=True)
+    find_job(name)
+
+    def send() -> None:  # named: Django logs the callback's name, which a partial has not
+        hint(name, **ids)
+
+    transaction.on_commit(send, robust=True)
