@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.core import signing
 from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -228,7 +229,7 @@ class ConversationExportView(APIView):
     @extend_schema(
         operation_id="conversations_export",
         parameters=[shapes.ExportQuery],
-        responses={200: shapes.ExportOut, (200, "text/markdown"): OpenApiResponse(description="Markdown")},
+        responses={200: shapes.ExportOut, (200, "text/markdown"): OpenApiResponse(OpenApiTypes.STR, description="Markdown")},
     )
     def get(self, request: Request, conversation_id: UUID) -> Response | HttpResponse:
         query = shapes.ExportQuery.parse_query(request)
