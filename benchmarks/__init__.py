@@ -1,0 +1,1 @@
+"""Speed, measured as PROMISES says: everything of ours on one core, the model server and the clients on the other."""
