@@ -165,8 +165,12 @@ def write(results: dict[str, Any]) -> None:
     lines = [
         "# Speed",
         "",
-        f"Measured {datetime.now(UTC):%Y-%m-%d} by `make bench` on {platform.system()} {platform.release().split('-')[0]}, Python {platform.python_version()}, "
-        f"{os.cpu_count()} cores, {psutil.virtual_memory().total // 2**30} GB, shared with other work: figures vary from run to run.",
+        " ".join(
+            [
+                f"Measured {datetime.now(UTC):%Y-%m-%d} by `make bench` on {platform.system()}, Python {platform.python_version()},",
+                f"{os.cpu_count()} cores, {psutil.virtual_memory().total // 2**30} GB, shared with other work: figures vary.",
+            ]
+        ),
         "Web, interactive, jobs, PostgreSQL and Redis are pinned to one core; the scripted model server (100 ms to its first token, 50 tokens/s) and the",
         "clients run on the other. Clients sign in with keys, follow over the socket, and everything is saved. Peers were measured the same way on this class of machine.",
         "",

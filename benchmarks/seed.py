@@ -16,7 +16,41 @@ from django.db import connection  # noqa: E402
 from apps.llm.models import Model, ModelDefaults, Provider  # noqa: E402
 from tests.accounts.factories import OrganizationFactory, ProjectFactory, UserFactory, join, key_of  # noqa: E402
 
-WORDS = ["harbour", "crane", "ledger", "manifest", "quay", "night", "shift", "seal", "container", "customs", "terminal", "driver", "locker", "notebook", "river", "bridge", "meeting", "budget", "invoice", "server", "deploy", "backup", "query", "index", "message", "model", "answer", "question", "report", "chapter", "scene", "camera", "light"]
+WORDS = [
+    "harbour",
+    "crane",
+    "ledger",
+    "manifest",
+    "quay",
+    "night",
+    "shift",
+    "seal",
+    "container",
+    "customs",
+    "terminal",
+    "driver",
+    "locker",
+    "notebook",
+    "river",
+    "bridge",
+    "meeting",
+    "budget",
+    "invoice",
+    "server",
+    "deploy",
+    "backup",
+    "query",
+    "index",
+    "message",
+    "model",
+    "answer",
+    "question",
+    "report",
+    "chapter",
+    "scene",
+    "camera",
+    "light",
+]
 
 
 def people(count: int, each_organization: int, provider_url: str) -> list[dict]:

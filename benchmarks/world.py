@@ -21,7 +21,7 @@ from tests.stack import Stack
 
 OURS, THEIRS = 0, 1
 LIMITS_OFF = {
-    "PARLANCE_RATE_LIMITS": "off",
+    "PARLANCE_LIMITS": "0",
     "PARLANCE_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1",
     "PARLANCE_LOG_LEVEL": "WARNING",
 }
