@@ -229,7 +229,10 @@ class ConversationExportView(APIView):
     @extend_schema(
         operation_id="conversations_export",
         parameters=[shapes.ExportQuery],
-        responses={200: shapes.ExportOut, (200, "text/markdown"): OpenApiResponse(OpenApiTypes.STR, description="Markdown")},
+        responses={
+            200: shapes.ExportOut,
+            (200, "text/markdown"): OpenApiResponse(OpenApiTypes.STR, description="Markdown"),
+        },
     )
     def get(self, request: Request, conversation_id: UUID) -> Response | HttpResponse:
         query = shapes.ExportQuery.parse_query(request)
