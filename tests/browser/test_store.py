@@ -83,7 +83,11 @@ class Conversation:
     def start_turn(self, answer):
         turn = {"id": self.new_id("t"), "message": answer["id"], "status": "queued"}
         answer["turn"] = turn
-        self.streams[turn["id"]] = {"seq": 0, "parts": copy.deepcopy(answer["parts"]), "is_continued": bool(answer["parts"])}
+        self.streams[turn["id"]] = {
+            "seq": 0,
+            "parts": copy.deepcopy(answer["parts"]),
+            "is_continued": bool(answer["parts"]),
+        }
         return turn
 
     def post(self, parent="end"):
@@ -145,7 +149,9 @@ class Conversation:
         self.announce(message=row, turn=row["turn"])
 
     def go_on(self):
-        ended = [row for row in self.rows.values() if row["turn"] and row["turn"]["status"] in ("stopped", "interrupted")]
+        ended = [
+            row for row in self.rows.values() if row["turn"] and row["turn"]["status"] in ("stopped", "interrupted")
+        ]
         if ended:
             row = self.random.choice(ended)
             self.start_turn(row)
