@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
@@ -11,11 +12,13 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from apps.accounts import policies
 from apps.accounts.models import (
     ApiKey,
+    AuditEntry,
     Invitation,
     Organization,
     OrganizationMember,
     Project,
     ProjectMember,
+    Pseudonym,
     User,
     UserSession,
 )
@@ -251,3 +254,38 @@ def _mine(viewer: Actor) -> Q:
     if viewer.organization_id is not None:
         own &= Q(organization=viewer.organization_id)
     return own
+
+
+# Audit
+
+
+def list_audit(
+    *,
+    viewer: Actor,
+    organization_id: UUID,
+    action: str | None = None,
+    outcome: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> QuerySet[AuditEntry]:
+    """``NotFound`` for strangers, ``Forbidden`` for members who do not manage the organization."""
+    role = organization_role(viewer, organization_id)
+    if role is None:
+        raise NotFound
+    policies.require(policies.can_read_audit(viewer, role))
+    rows = AuditEntry.objects.filter(organization_id=organization_id)
+    if action:
+        rows = rows.filter(action=action)
+    if outcome:
+        rows = rows.filter(outcome=outcome)
+    if since:
+        rows = rows.filter(occurred_at__gte=since)
+    if until:
+        rows = rows.filter(occurred_at__lt=until)
+    return rows
+
+
+def display_pseudonyms(ids: Iterable[UUID | None]) -> dict[UUID, Person]:
+    """The people behind the audit log's names, as far as they are still known. One query."""
+    rows = Pseudonym.objects.select_related("user").filter(pk__in={each for each in ids if each is not None})
+    return {row.pk: Person(row.user_id, row.user.display_name, row.user.is_active) for row in rows}

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.accounts.api import keys, organizations, people, projects, tokens
+from apps.accounts.api import audit, keys, organizations, people, projects, tokens
 
 urlpatterns = [
     path("auth/token/", tokens.TokenView.as_view(), name="auth_token"),
@@ -26,6 +26,7 @@ urlpatterns = [
     path(
         "projects/<uuid:project_id>/people/<uuid:user_id>/", projects.ProjectPersonView.as_view(), name="project_person"
     ),
+    path("audit/", audit.AuditListView.as_view(), name="audit_list"),
     path("api-keys/", keys.KeyListView.as_view(), name="api_keys_list"),
     path("api-keys/<uuid:key_id>/", keys.KeyView.as_view(), name="api_key"),
 ]

@@ -254,3 +254,10 @@ def use_sign_in_link(*, token: str) -> User:
     link.used_by = link.user
     link.save(update_fields=["used_at", "used_by", "updated_at"])
     return link.user
+
+
+def forget_old() -> None:
+    """Attempts after a day, ended sessions and used links after 90 days. Safe to repeat."""
+    SignInAttempt.objects.filter(created_at__lt=Now() - timedelta(days=1)).delete()
+    UserSession.objects.filter(expires_at__lt=Now() - timedelta(days=90)).delete()
+    SignInLink.objects.filter(expires_at__lt=Now() - timedelta(days=90)).delete()

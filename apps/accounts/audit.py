@@ -1,0 +1,238 @@
+"""The audit log: one hash chain an organization, written from the event log by an ordered consumer.
+
+The digest of a row is SHA-256 over the digest before it and the row itself, the row as RFC 8785 JSON. People appear under a pseudonym, so that
+erasing somebody leaves the chain valid. The newest digests are written hourly, signed, to a file beside the data: a tail
+that is cut off in the database is missed there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import rfc8785
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from apps.accounts.models import AuditEntry, Pseudonym
+from apps.accounts.types import AuditOutcome
+from apps.core.doors.consumers import LoggedEvent
+from apps.core.ids import uuid7
+
+GENESIS = bytes(32)
+INSTANCE = UUID(int=0)
+LOCK = 0x61756469  # "audi": one writer, also when a replay runs beside the consumer
+
+# Everything about people, rights, secrets, money and settings, and what takes content away or lets others in. What is
+# said in conversations is not audited: it is the record itself.
+AUDITED_PREFIXES = ("accounts.", "agents.", "core.", "llm.")
+AUDITED = frozenset(
+    {
+        "conversations.conversation_deleted",
+        "conversations.conversation_restored",
+        "conversations.participant_added",
+        "conversations.conversation_exported",
+        "conversations.conversation_imported",
+        "files.file_deleted",
+        "files.file_released",
+    }
+)
+_PEOPLE = {"user_id"}
+
+
+def is_audited(event_type: str) -> bool:
+    return event_type in AUDITED or event_type.startswith(AUDITED_PREFIXES)
+
+
+@transaction.atomic
+def record(event: LoggedEvent) -> None:
+    """Add the next link to the chain of the event's organization. Safe to repeat: an event has one entry."""
+    if not is_audited(event.type):
+        return
+    _lock()
+    if AuditEntry.objects.filter(event_id=event.id).exists():
+        return
+    organization_id = event.organization_id or INSTANCE
+    last = AuditEntry.objects.filter(organization_id=organization_id).order_by("-number").first()
+    entry = AuditEntry(
+        id=uuid7(),
+        organization_id=organization_id,
+        number=last.number + 1 if last else 1,
+        event_id=event.id,
+        occurred_at=event.occurred_at,
+        action=event.type,
+        outcome=AuditOutcome.REFUSED if event.is_refusal else AuditOutcome.DONE,
+        actor_kind=event.actor_kind,
+        actor=_pseudonym(event.actor_id),
+        key_id=event.actor_key_id,
+        subject_type=event.subject_type,
+        subject_id=_pseudonym(event.subject_id) if event.subject_type == "user" else event.subject_id,
+        details={name: _hide(name, value) for name, value in event.payload.items()},
+        correlation_id=event.correlation_id,
+        previous=bytes(last.digest) if last else GENESIS,
+    )
+    entry.digest = digest_of(entry)
+    entry.save(force_insert=True)
+
+
+def _lock() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
+
+
+def _hide(name: str, value: Any) -> Any:
+    return str(_pseudonym(UUID(value))) if name in _PEOPLE and value else value
+
+
+def _pseudonym(user_id: UUID | None) -> UUID | None:
+    if user_id is None:
+        return None
+    found = Pseudonym.objects.filter(user=user_id).first()
+    return (found or Pseudonym.objects.create(user_id=user_id)).pk
+
+
+def canonical(entry: AuditEntry) -> bytes:
+    return rfc8785.dumps(
+        {
+            "id": str(entry.id),
+            "organization": str(entry.organization_id),
+            "number": entry.number,
+            "event": str(entry.event_id),
+            "occurred_at": entry.occurred_at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "action": entry.action,
+            "outcome": str(entry.outcome),
+            "actor_kind": entry.actor_kind,
+            "actor": _text(entry.actor),
+            "key": _text(entry.key_id),
+            "subject_type": entry.subject_type,
+            "subject": _text(entry.subject_id),
+            "details": entry.details,
+            "correlation": entry.correlation_id,
+        }
+    )
+
+
+def _text(value: UUID | None) -> str | None:
+    return str(value) if value is not None else None
+
+
+def digest_of(entry: AuditEntry) -> bytes:
+    return hashlib.sha256(bytes(entry.previous) + canonical(entry)).digest()
+
+
+# Verification
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The first row of a chain that is not what it was when it was written."""
+
+    organization_id: UUID
+    number: int
+    reason: str
+
+
+def verify(organization_id: UUID | None = None) -> tuple[int, list[Broken]]:
+    """How many rows were read, and the first bad one of each chain that is broken. Constant memory."""
+    rows = AuditEntry.objects.order_by("organization_id", "number")
+    heads = {head["organization"]: head for head in read_heads()}
+    if organization_id is not None:
+        rows = rows.filter(organization_id=organization_id)
+        heads = {key: head for key, head in heads.items() if key == str(organization_id)}
+    count, seen = 0, {}
+    broken = {
+        UUID(chain): Broken(UUID(chain), head["number"], "is in a head that was not signed here")
+        for chain, head in heads.items()
+        if not _is_signed(head)
+    }
+    for chain, row, problem in _links(rows.iterator(chunk_size=1000)):
+        count += 1
+        seen[str(chain)] = row.number
+        head = heads.get(str(chain))
+        is_told_otherwise = (
+            head is not None and head["number"] == row.number and head["digest"] != bytes(row.digest).hex()
+        )
+        if problem is not None or is_told_otherwise:
+            reason = problem or "is not what the signed head says"
+            broken.setdefault(chain, Broken(chain, row.number, reason))
+    for chain_text, head in heads.items():
+        last = seen.get(chain_text, (0, ""))[0]
+        if not _is_signed(head):
+            broken.setdefault(
+                UUID(chain_text), Broken(UUID(chain_text), head["number"], "the head is not signed by us")
+            )
+        elif last < head["number"]:
+            broken.setdefault(UUID(chain_text), Broken(UUID(chain_text), last + 1, "is missing: the tail was cut"))
+    return count, list(broken.values())
+
+
+def _links(rows: Iterable[AuditEntry]) -> Iterator[tuple[UUID, AuditEntry, str | None]]:
+    chain, number, previous = None, 0, GENESIS
+    for row in rows:
+        if row.organization_id != chain:
+            chain, number, previous = row.organization_id, 0, GENESIS
+        number += 1
+        problem = None
+        if row.number != number:
+            problem = f"comes where number {number} is expected"
+            number = row.number
+        elif bytes(row.previous) != previous:
+            problem = "does not follow the row before it"
+        elif digest_of(row) != bytes(row.digest):
+            problem = "was changed after it was written"
+        previous = bytes(row.digest)
+        yield chain, row, problem
+
+
+# Heads outside the database
+
+
+def heads_path() -> Path:
+    return Path(settings.DATA_DIR) / "audit-heads.jsonl"
+
+
+def write_heads() -> None:
+    """Append the newest digest of every chain that has grown, each signed. Safe to repeat."""
+    known = {head["organization"]: head["number"] for head in read_heads()}
+    newest = AuditEntry.objects.order_by("organization_id", "-number").distinct("organization_id")
+    lines = []
+    for row in newest:
+        if known.get(str(row.organization_id), 0) < row.number:
+            head = {
+                "at": timezone.now().astimezone(UTC).isoformat(timespec="seconds"),
+                "organization": str(row.organization_id),
+                "number": row.number,
+                "digest": bytes(row.digest).hex(),
+            }
+            lines.append(json.dumps(head | {"signature": _sign(head)}))
+    if lines:
+        path = heads_path()
+        path.touch(mode=0o600)
+        with path.open("a", encoding="ascii") as file:
+            file.write("\n".join(lines) + "\n")
+
+
+def read_heads() -> list[dict[str, Any]]:
+    try:
+        lines = heads_path().read_text(encoding="ascii").splitlines()
+    except FileNotFoundError:
+        return []
+    return [json.loads(line) for line in lines if line.strip()]
+
+
+def _sign(head: dict[str, Any]) -> str:
+    return salted_hmac("parlance.audit-head", rfc8785.dumps(head), algorithm="sha256").hexdigest()
+
+
+def _is_signed(head: dict[str, Any]) -> bool:
+    plain = {name: value for name, value in head.items() if name != "signature"}
+    return hmac.compare_digest(_sign(plain), str(head.get("signature", "")))

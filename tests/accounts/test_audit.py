@@ -1,0 +1,173 @@
+import json
+from io import StringIO
+
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from apps.accounts import audit
+from apps.accounts.models import AuditEntry, Pseudonym
+from apps.accounts.services import projects
+from apps.core.eventlog.consumers import logged
+from apps.core.models import Event
+from tests import services
+from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, bearer, key_of, member_of, reader_of
+
+
+def record_all():
+    for position, row in enumerate(Event.objects.order_by("insertion"), start=1):
+        row.position = position
+        audit.record(logged(row))
+
+
+@pytest.fixture
+def project(db):
+    return ProjectFactory(owner=UserFactory(name="Ann"))
+
+
+@pytest.fixture
+def chain(project, settings, tmp_path):
+    """Ten entries of one organization."""
+    settings.DATA_DIR = tmp_path
+    owner = actor_of(owner_of(project))
+    for number in range(10):
+        projects.change_project(actor=owner, project_id=project.pk, name=f"Name {number}")
+    record_all()
+    return project.organization_id
+
+
+def owner_of(project):
+    from apps.accounts.models import OrganizationMember, User
+
+    return User.objects.get(pk=OrganizationMember.objects.get(organization=project.organization).user_id)
+
+
+def verify_output():
+    errors = StringIO()
+    with pytest.raises(CommandError):
+        call_command("audit", "verify", stderr=errors)
+    return errors.getvalue().strip()
+
+
+def test_chain_verifies_and_recording_twice_adds_nothing(chain):
+    record_all()
+    output = StringIO()
+
+    call_command("audit", "verify", stdout=output)
+
+    assert output.getvalue().strip() == "All chains are whole; 10 rows were read."
+    assert list(AuditEntry.objects.order_by("number").values_list("number", flat=True)) == list(range(1, 11))
+
+
+@pytest.mark.parametrize(
+    ("tamper", "found"),
+    [
+        (
+            lambda rows: rows.filter(number=4).update(action="accounts.nothing"),
+            "row 4 was changed after it was written",
+        ),
+        (lambda rows: rows.filter(number=4).delete(), "row 5 comes where number 4 is expected"),
+        (
+            lambda rows: AuditEntry.objects.bulk_create(
+                [AuditEntry(**{**values(rows.get(number=10)), "number": 11, "event_id": rows.get(number=10).pk})]
+            ),
+            "row 11 does not follow the row before it",
+        ),
+        (lambda rows: swap(rows, 4, 5), "row 4 does not follow the row before it"),
+    ],
+    ids=["edit", "delete", "insert", "reorder"],
+)
+def test_verify_names_the_first_bad_row(chain, tamper, found):
+    tamper(AuditEntry.objects.all())
+
+    assert verify_output() == f"organization {chain}: {found}"
+
+
+def values(row):
+    found = {field.attname: getattr(row, field.attname) for field in AuditEntry._meta.fields}
+    found.pop("id")
+    return found
+
+
+def swap(rows, one, other):
+    rows.filter(number=one).update(number=1000)
+    rows.filter(number=other).update(number=one)
+    rows.filter(number=1000).update(number=other)
+
+
+def test_cut_tail_is_missed_by_the_signed_head(chain):
+    audit.write_heads()
+    audit.write_heads()
+    AuditEntry.objects.filter(number__gt=7).delete()
+
+    assert len(audit.heads_path().read_text().splitlines()) == 1
+    assert verify_output() == f"organization {chain}: row 8 is missing: the tail was cut"
+
+
+def test_forged_head_is_noticed(chain):
+    audit.write_heads()
+    head = json.loads(audit.heads_path().read_text())
+    audit.heads_path().write_text(json.dumps(head | {"number": 9}) + "\n")
+
+    assert verify_output().endswith("row 9 is in a head that was not signed here")
+
+
+def test_entries_name_people_by_pseudonym_and_survive_erasure(chain, project):
+    owner = owner_of(project)
+    entry = AuditEntry.objects.first()
+    assert entry.actor != owner.pk
+    assert str(owner.pk) not in audit.canonical(entry).decode()
+
+    Pseudonym.objects.all().delete()
+
+    assert audit.verify() == (10, [])
+
+
+def test_application_role_can_only_append(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_table_privilege('parlance_app', 'accounts_auditentry', 'INSERT')")
+        assert cursor.fetchone() == (True,)
+    name = connection.settings_dict["NAME"]
+
+    for statement in ("UPDATE accounts_auditentry SET action = 'x'", "DELETE FROM accounts_auditentry"):
+        with (
+            psycopg.connect(services.app_url(name)) as own,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
+            own.execute(statement)
+
+
+def test_refusals_are_kept_and_ordinary_errors_are_not(client, project):
+    reader = reader_of(project)
+    headers = bearer(key_of(reader, project.organization))
+    path = f"/api/v1/projects/{project.pk}/"
+
+    client.patch(path, {"name": "x"}, content_type="application/json", headers=headers)
+    client.patch(path, {"name": ""}, content_type="application/json", headers=headers)
+    client.get("/api/v1/projects/00000000-0000-4000-8000-000000000000/", headers=headers)
+    record_all()
+
+    entry = AuditEntry.objects.get()
+    assert (entry.organization_id, entry.outcome, entry.action) == (
+        project.organization_id,
+        "refused",
+        "core.refused",
+    )
+    assert entry.details == {"code": "forbidden", "action": "PATCH api/v1/projects/<uuid:project_id>/"}
+    assert (entry.actor, entry.subject_id) == (Pseudonym.objects.get(user=reader).pk, project.pk)
+
+
+def test_admins_read_the_log_and_nobody_changes_it(client, chain, project):
+    headers = bearer(key_of(owner_of(project), project.organization))
+    theirs = bearer(key_of(member_of(project), project.organization))
+    path = f"/api/v1/audit/?organization={chain}&limit=3"
+
+    answer = client.get(path, headers=headers)
+
+    assert [(row["number"], row["actor_name"]) for row in answer.json()["results"]] == [(n, "Ann") for n in (10, 9, 8)]
+    assert client.get(path, headers=theirs).status_code == 403
+    assert client.delete(path, headers=headers).status_code == 405
+    stranger = UserFactory()
+    other = ProjectFactory(owner=stranger)
+    assert client.get(path, headers=bearer(key_of(stranger, other.organization))).status_code == 404
