@@ -307,8 +307,19 @@ class PinnedTransport(httpx2.HTTPTransport):
 
 
 class AsyncPinnedTransport(httpx2.AsyncHTTPTransport):
-    def __init__(self, policy: Policy, limits: Limits = DEFAULT, **options: Any) -> None:
-        super().__init__(trust_env=False, **options)
+    """``connections`` at a time, of which ``kept_connections`` stay open when they are idle."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        limits: Limits = DEFAULT,
+        *,
+        connections: int = 100,
+        kept_connections: int = 20,
+        **options: Any,
+    ) -> None:
+        pool = httpx2.Limits(max_connections=connections, max_keepalive_connections=kept_connections)
+        super().__init__(trust_env=False, limits=pool, **options)
         self._limits = limits
         _pin(self._pool, _AsyncPinnedBackend(policy))
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.errors import Conflict, DomainError, Invalid, NotFound
+from apps.core.errors import Conflict, DomainError
 
 
 class ModelError(DomainError):
@@ -52,7 +52,7 @@ class RateLimited(ModelError):
     code = "rate_limited"
     status = 429
     title = default_detail = _("The provider limits how much we may ask for now.")
-    is_transient = allows_fallback = trips_breaker = True
+    is_transient = allows_fallback = True
 
 
 class Overloaded(ModelError):
@@ -123,7 +123,6 @@ class ProviderDisconnected(ModelError):
 class ProviderProtocolError(ModelError):
     code = "provider_protocol"
     title = default_detail = _("The provider answered something that is not the protocol.")
-    trips_breaker = True
 
 
 class EmptyAnswer(ModelError):
@@ -162,16 +161,6 @@ class BudgetReached(ModelError):
     code = "budget"
     status = 429
     title = default_detail = _("The budget of this month is used up.")
-
-
-class ModelAmbiguous(Invalid):
-    code = "model_ambiguous"
-    title = default_detail = _("Several providers have a model of this name. Write provider/name.")
-
-
-class UnknownModel(NotFound):
-    code = "unknown_model"
-    title = default_detail = _("There is no such model here.")
 
 
 class ProviderNameTaken(Conflict):

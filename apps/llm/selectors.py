@@ -1,27 +1,54 @@
-"""Every shared read of providers and models."""
+"""Every shared read of providers, models, calls and budgets."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.core.errors import FieldError, Invalid
-from apps.llm.models import Model, ModelDefaults
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor
+from apps.core.errors import FieldError, Invalid, NotFound
+from apps.core.leases import scaled
+from apps.llm import policies
+from apps.llm.models import Budget, CallAttempt, Model, ModelDefaults, Provider, ProviderSource
+from apps.llm.presets import ProviderKind
+from apps.llm.routes import LOCAL_FIRST_BYTE_SECONDS, ModelRoute, OrganizationRoutes, Prices, ProviderRoute
+from apps.llm.types import Timeouts
+
+# Models
 
 
 def list_enabled_models(*, organization_id: UUID) -> QuerySet[Model]:
+    """For callers that have settled who asks. The catalogue's favourites first when sorted by ``rank``."""
     return Model.objects.select_related("provider").filter(
-        organization_id=organization_id, is_enabled=True, provider__is_enabled=True
+        organization_id=organization_id, is_enabled=True, provider__is_enabled=True, provider__deleted_at=None
     )
 
 
 def find_default_model(*, organization_id: UUID) -> Model | None:
-    """Who answers when nobody is named: the chosen default, else the first that is switched on."""
+    """Who answers when nobody is named: the chosen default, else the best that is switched on; the demo only when nothing else is."""
     enabled = list_enabled_models(organization_id=organization_id)
     chosen = ModelDefaults.objects.filter(organization_id=organization_id).values("default")
-    return enabled.filter(pk__in=chosen).first() or enabled.order_by("created_at").first()
+    if found := enabled.filter(pk__in=chosen).first():
+        return found
+    return best_of(list(enabled))
+
+
+def best_of(models: Sequence[Model]) -> Model | None:
+    """Providers in the order in which they came, within one the catalogue's favourite; the demo last."""
+    key = [
+        (model.provider.kind == ProviderKind.DEMO, model.provider.created_at, model.rank, model.name)
+        for model in models
+    ]
+    return models[key.index(min(key))] if models else None
 
 
 def get_model(*, organization_id: UUID, reference: str) -> Model:
@@ -31,7 +58,7 @@ def get_model(*, organization_id: UUID, reference: str) -> Model:
         found = list(rows.filter(pk=UUID(reference)))
     except ValueError:
         provider, slash, name = reference.partition("/")
-        found = list(rows.filter(provider__name=provider, name=name)) if slash else []
+        found = list(rows.filter(provider__name__iexact=provider, name=name)) if slash else []
         found = found or list(rows.filter(name=reference)[:2])
     if len(found) != 1:
         code = "ambiguous" if found else "unknown"
@@ -53,3 +80,220 @@ def find_model_by_spoken_name(*, organization_id: UUID, said: str) -> Model | No
         if fits(name)
     ]
     return max(found, key=lambda pair: pair[0])[1] if found else None
+
+
+# Lists for a viewer
+
+
+def visible_providers(viewer: Actor) -> QuerySet[Provider]:
+    """Everybody in an organization knows who answers there."""
+    organizations = accounts.visible_organizations(viewer).values("pk")
+    return Provider.objects.filter(organization__in=organizations, deleted_at=None)
+
+
+def visible_models(viewer: Actor) -> QuerySet[Model]:
+    organizations = accounts.visible_organizations(viewer).values("pk")
+    return Model.objects.select_related("provider").filter(organization__in=organizations, provider__deleted_at=None)
+
+
+def get_provider(*, provider_id: UUID, viewer: Actor) -> Provider:
+    if (found := visible_providers(viewer).filter(pk=provider_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_provider(*, provider_id: UUID, viewer: Actor) -> Provider:
+    if (found := visible_providers(viewer).select_for_update(of=("self",)).filter(pk=provider_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def get_visible_model(*, model_id: UUID, viewer: Actor) -> Model:
+    if (found := visible_models(viewer).filter(pk=model_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_model(*, model_id: UUID, viewer: Actor) -> Model:
+    if (found := visible_models(viewer).select_for_update(of=("self",)).filter(pk=model_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def get_defaults(*, organization_id: UUID, viewer: Actor) -> ModelDefaults:
+    """What was chosen; an unsaved empty row where nobody has."""
+    accounts.get_organization(organization_id, viewer)
+    rows = ModelDefaults.objects.select_related("default__provider", "fallback__provider")
+    return rows.filter(organization_id=organization_id).first() or ModelDefaults(organization_id=organization_id)
+
+
+def can_manage(*, organization_id: UUID, viewer: Actor) -> bool:
+    return policies.can_manage_providers(viewer, accounts.organization_role(viewer, organization_id))
+
+
+# What the engine reads
+
+
+def read_routes(*, organization_id: UUID) -> OrganizationRoutes:
+    """Everything that calls of this organization need, in three queries."""
+    rows = list(list_enabled_models(organization_id=organization_id))
+    providers: dict[UUID, ProviderRoute] = {}
+    for row in rows:
+        if row.provider_id not in providers:
+            providers[row.provider_id] = route_of_provider(row.provider)
+    models = {row.pk: route_of_model(row, providers[row.provider_id]) for row in rows}
+    chosen = ModelDefaults.objects.filter(organization_id=organization_id).first()
+    default_id = chosen.default_id if chosen else None
+    if default_id is None:
+        best = best_of(rows)
+        default_id = best.pk if best else None
+    return OrganizationRoutes(
+        organization_id=organization_id,
+        models=models,
+        default_id=default_id,
+        fallback_id=chosen.fallback_id if chosen else None,
+        has_budget=Budget.objects.filter(organization_id=organization_id).exists(),
+    )
+
+
+def route_of_provider(provider: Provider) -> ProviderRoute:
+    """With the key in the clear: for the engine and never for an answer."""
+    preset = provider.preset
+    is_from_environment = provider.source == ProviderSource.ENVIRONMENT
+    standard = Timeouts(first_byte_seconds=LOCAL_FIRST_BYTE_SECONDS) if preset.is_local else Timeouts()
+    timeouts = Timeouts(
+        connect_seconds=provider.connect_timeout_seconds or standard.connect_seconds,
+        first_byte_seconds=provider.first_byte_timeout_seconds or standard.first_byte_seconds,
+        gap_seconds=provider.gap_timeout_seconds or standard.gap_seconds,
+        total_seconds=provider.total_timeout_seconds or standard.total_seconds,
+    )
+    return ProviderRoute(
+        id=provider.pk,
+        version=provider.version,
+        name=provider.name,
+        preset=preset,
+        base_url=provider.base_url or preset.base_url,
+        # The environment's key is read where it is kept: no second copy in the database.
+        api_key=os.environ.get(preset.environment, "") if is_from_environment else provider.api_key,
+        headers=provider.headers,
+        timeouts=timeouts.scaled(scaled(1.0)),
+        allows_private=is_from_environment,
+    )
+
+
+def route_of_model(row: Model, provider: ProviderRoute) -> ModelRoute:
+    return ModelRoute(
+        id=row.pk,
+        name=row.name,
+        provider=provider,
+        prices=Prices(
+            input=row.input_price_per_million_tokens,
+            output=row.output_price_per_million_tokens,
+            cached=row.cached_price_per_million_tokens,
+            currency=row.currency,
+        ),
+        context_window=row.context_window,
+        max_output_tokens=row.max_output_tokens,
+        can_see=row.can_see,
+        can_call_tools=row.can_call_tools,
+    )
+
+
+# Money and use
+
+
+def current_month() -> date:
+    return timezone.now().astimezone(UTC).date().replace(day=1)
+
+
+def month_begin(month: date) -> datetime:
+    return datetime(month.year, month.month, 1, tzinfo=UTC)
+
+
+def visible_budgets(viewer: Actor) -> QuerySet[Budget]:
+    """Those who may change budgets see them."""
+    return Budget.objects.filter(organization__in=_managed(viewer))
+
+
+def visible_calls(viewer: Actor) -> QuerySet[CallAttempt]:
+    """One's own calls; those who manage budgets see all of the organization."""
+    mine = Q(organization__in=accounts.visible_organizations(viewer).values("pk"), user_id=viewer.user_id)
+    if viewer.project_id is not None:
+        return CallAttempt.objects.filter(mine, project_id=viewer.project_id)
+    return CallAttempt.objects.filter(mine | Q(organization__in=_managed(viewer)))
+
+
+def _managed(viewer: Actor) -> list[UUID]:
+    return [
+        organization.pk
+        for organization in accounts.visible_organizations(viewer)
+        if policies.can_manage_budget(viewer, accounts.role_of(viewer, organization))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class TurnUsage:
+    """All attempts of a turn's chat together."""
+
+    input_tokens: int
+    output_tokens: int
+    cost: Decimal
+    currency: str
+    estimated: bool
+    attempts: int
+
+
+def usage_of_turn(*, turn_id: UUID) -> TurnUsage:
+    """For those who have settled that the turn may be seen. Titles are not the turn's own."""
+    rows = list(
+        CallAttempt.objects.filter(turn_id=turn_id, purpose="chat").values_list(
+            "input_tokens", "output_tokens", "cost", "currency", "estimated"
+        )
+    )
+    return TurnUsage(
+        input_tokens=sum(row[0] for row in rows),
+        output_tokens=sum(row[1] for row in rows),
+        cost=sum((row[2] for row in rows), Decimal(0)),
+        currency=next((row[3] for row in rows if row[2]), "USD"),
+        estimated=any(row[4] for row in rows),
+        attempts=len(rows),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class UsageLine:
+    provider: str
+    model: str
+    purpose: str
+    currency: str
+    calls: int
+    input_tokens: int
+    output_tokens: int
+    cost: Decimal
+
+
+def stats_usage(
+    *, viewer: Actor, organization_id: UUID, begin: datetime, end: datetime, project_id: UUID | None = None
+) -> list[UsageLine]:
+    """Who was asked how much between two times, the dearest first. One query."""
+    rows = visible_calls(viewer).filter(organization_id=organization_id, started_at__gte=begin, started_at__lt=end)
+    if project_id is not None:
+        rows = rows.filter(project_id=project_id)
+    grouped = (
+        rows.values("provider_name", "model_name", "purpose", "currency")
+        .annotate(calls=Count("pk"), input=Sum("input_tokens"), output=Sum("output_tokens"), total=Sum("cost"))
+        .order_by("-total", "provider_name", "model_name", "purpose")
+    )
+    return [
+        UsageLine(
+            provider=row["provider_name"],
+            model=row["model_name"],
+            purpose=row["purpose"],
+            currency=row["currency"],
+            calls=row["calls"],
+            input_tokens=row["input"],
+            output_tokens=row["output"],
+            cost=row["total"],
+        )
+        for row in grouped
+    ]

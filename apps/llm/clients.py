@@ -1,0 +1,120 @@
+"""Adapters with their open connections, kept per event loop and provider: the next call finds a warm one.
+
+The SDKs are imported here and late: they cost a second and 60 MB, which a process that calls no model does not pay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import ssl
+import weakref
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Protocol
+from uuid import UUID
+
+from apps.core.http import PUBLIC, STREAMING, TRUSTED, async_transport
+from apps.llm.adapters.demo import DemoAdapter
+from apps.llm.presets import Wire
+from apps.llm.routes import ProviderRoute
+from apps.llm.types import Operation, RemoteModel, Timeouts, WireCall
+
+MAX_CONNECTIONS = 1000
+KEPT_CONNECTIONS = 64
+
+
+class Adapter(Protocol):
+    def stream(self, call: WireCall, *, headers: Mapping[str, str]) -> AsyncIterator[Operation]: ...
+    async def list_models(self, *, timeouts: Timeouts) -> list[RemoteModel]: ...
+    async def aclose(self) -> None: ...
+
+
+class _Loop:
+    def __init__(self) -> None:
+        self.adapters: dict[UUID, tuple[ProviderRoute, Adapter]] = {}
+        self.retired: set[asyncio.Task[None]] = set()
+
+
+_loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Reading the certificates takes 20 ms: once a process."""
+    import httpx2  # noqa: TID251  (its certificates; the transport is core.http's)
+
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+@functools.cache
+def _adapter_class(wire: Wire) -> Any:
+    if wire is Wire.ANTHROPIC:
+        from apps.llm.adapters.anthropic import AnthropicAdapter
+
+        return AnthropicAdapter
+    from apps.llm.adapters.openai_compatible import OpenAICompatibleAdapter
+
+    return OpenAICompatibleAdapter
+
+
+def warm_up() -> None:
+    """At the start of a worker: the imports and the certificates, so that the first person does not wait for them."""
+    for wire in (Wire.OPENAI, Wire.ANTHROPIC):
+        _adapter_class(wire)
+    _tls()
+
+
+def make_adapter(route: ProviderRoute) -> Adapter:
+    """A new one with connections of its own; the caller closes it."""
+    if route.is_demo:
+        return DemoAdapter()
+    policy = TRUSTED if route.allows_private else PUBLIC
+    transport = async_transport(
+        policy, limits=STREAMING, verify=_tls(), connections=MAX_CONNECTIONS, kept_connections=KEPT_CONNECTIONS
+    )
+    adapter: Adapter = _adapter_class(route.preset.wire)(
+        preset=route.preset,
+        base_url=route.base_url or route.preset.base_url,
+        api_key=route.api_key,
+        transport=transport,
+        headers=route.headers,
+    )
+    return adapter
+
+
+async def adapter_of(route: ProviderRoute) -> Adapter:
+    """The one of this loop; a changed provider gets a new one, and what still streams over the old one goes on."""
+    loop = asyncio.get_running_loop()
+    here = _loops.setdefault(loop, _Loop())
+    known = here.adapters.get(route.id)
+    if known is not None and known[0] == route:
+        return known[1]
+    if not route.is_demo and not _adapter_class.cache_info().currsize:
+        await asyncio.to_thread(warm_up)
+    adapter = make_adapter(route)
+    here.adapters[route.id] = (route, adapter)
+    if known is not None:
+        retiring = loop.create_task(_retire(known))
+        here.retired.add(retiring)
+        retiring.add_done_callback(here.retired.discard)
+    return adapter
+
+
+async def _retire(known: tuple[ProviderRoute, Adapter]) -> None:
+    await asyncio.sleep(known[0].timeouts.total_seconds)
+    await known[1].aclose()
+
+
+def has_any() -> bool:
+    return asyncio.get_running_loop() in _loops
+
+
+async def close_all() -> None:
+    """Before a loop ends."""
+    here = _loops.pop(asyncio.get_running_loop(), None)
+    if here is None:
+        return
+    for task in list(here.retired):
+        task.cancel()
+    for _route, adapter in here.adapters.values():
+        await adapter.aclose()

@@ -1,0 +1,134 @@
+"""The one way to a model: choose, reserve, call, try again before the first visible token, fall back, settle, record.
+
+It spans transactions and opens none: the ledger and the budget are written by services, in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from apps.core.leases import scaled
+from apps.llm import attempts, clients, routing, shared_state, tokens
+from apps.llm.errors import BreakerOpen, ModelError
+from apps.llm.routes import ModelRoute
+from apps.llm.types import AppendText, CompletionRequest, Operation
+
+ATTEMPTS_A_MODEL = 3
+RETRY_SECONDS = 10.0
+LONGEST_RETRY_AFTER_SECONDS = 30.0
+FIRST_PAUSE_SECONDS = 0.4
+
+warm_up = clients.warm_up
+
+
+async def stream(request: CompletionRequest) -> AsyncIterator[Operation]:
+    """``Answered``, then operations on parts, ``Usage`` and ``Finished``. Raises ``ModelError``; what was yielded stays valid.
+
+    Iterate under ``contextlib.aclosing``: closing ends the call at the provider, and its row and budget are settled before
+    ``aclose`` returns. Nothing is tried again once something visible was yielded.
+    """
+    routes, seen = await routing.routes_of(request.organization_id, request.model_id)
+    plan = routes.plan(request.model_id, allow_fallback=request.allow_fallback)
+    expected = tokens.of_messages(request.messages, request.tools)
+    number = 0
+    refused: ModelError | None = None
+    for place, route in enumerate(plan):
+        if not await _may_call(route, seen):
+            refused = refused or BreakerOpen(route.provider.name)
+            continue
+        is_probe = route.provider.breaker in seen.tripped
+        begun = asyncio.get_running_loop().time()
+        for tried in range(1, ATTEMPTS_A_MODEL + 1):
+            number += 1
+            attempt = attempts.Attempt(
+                request,
+                route,
+                number=number,
+                expected_input_tokens=expected,
+                has_budget=routes.has_budget,
+                is_fallback=place > 0,
+                requested=plan[0].name,
+                connect_within=_left(begun),
+            )
+            try:
+                async with aclosing(attempt.operations()) as operations:
+                    async for operation in operations:
+                        yield operation
+            except ModelError as error:
+                refused = error
+                is_resting = await _note_failure(route, error, is_probe=is_probe)
+                if attempt.is_visible:
+                    raise
+                pause = None if is_resting else _pause(error, tried, begun)
+                if pause is None:
+                    break
+                await asyncio.sleep(pause)
+            except BaseException:
+                if is_probe:
+                    await asyncio.shield(shared_state.end_probe(route.provider.breaker))
+                raise
+            else:
+                if is_probe:
+                    await shared_state.note_success(route.provider.breaker)
+                return
+        if refused is None or not refused.allows_fallback:
+            break
+    assert refused is not None
+    raise refused
+
+
+async def complete(request: CompletionRequest) -> str:
+    """The whole text of a short answer (titles). Works on a loop of its own: connections made for it are closed with it."""
+    is_guest = not clients.has_any()
+    try:
+        async with aclosing(stream(request)) as operations:
+            return "".join([o.text async for o in operations if isinstance(o, AppendText)])
+    finally:
+        if is_guest:
+            await attempts.wait_settled()
+            await clients.close_all()
+            await shared_state.leave_loop()
+
+
+async def _may_call(route: ModelRoute, seen: shared_state.Seen) -> bool:
+    breaker = route.provider.breaker
+    if route.provider.is_demo:
+        return True
+    if breaker in seen.resting:
+        return False
+    return breaker not in seen.tripped or await shared_state.may_probe(breaker)
+
+
+async def _note_failure(route: ModelRoute, error: ModelError, *, is_probe: bool) -> bool:
+    """True when the provider rests from now on."""
+    if route.provider.is_demo:
+        return False
+    if error.trips_breaker:
+        return await shared_state.note_failure(route.provider.breaker)
+    if is_probe:
+        await shared_state.end_probe(route.provider.breaker)
+    return False
+
+
+def _left(begun: float) -> float:
+    """A connection that cannot be made must not eat the time in which another model could answer."""
+    return max(scaled(0.5), begun + scaled(RETRY_SECONDS) - asyncio.get_running_loop().time())
+
+
+def _pause(error: ModelError, tried: int, begun: float) -> float | None:
+    """Seconds until the next attempt of this model; None when it had its chances.
+
+    Full jitter around a doubling pause keeps a crowd from coming back at once. What the provider asks for is kept where it
+    is bearable; a longer wait is none of ours.
+    """
+    if not error.is_transient or tried >= ATTEMPTS_A_MODEL:
+        return None
+    if error.retry_after_seconds is not None:
+        asked = error.retry_after_seconds
+        return asked + random.uniform(0, scaled(0.2)) if asked <= scaled(LONGEST_RETRY_AFTER_SECONDS) else None  # noqa: S311
+    pause = scaled(FIRST_PAUSE_SECONDS) * 2 ** (tried - 1) * random.uniform(0.5, 1.5)  # noqa: S311  (jitter)
+    spent = asyncio.get_running_loop().time() - begun
+    return pause if spent + pause < scaled(RETRY_SECONDS) else None

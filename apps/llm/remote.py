@@ -1,0 +1,84 @@
+"""The engine that asks providers what they have: tests of a connection, lists of models, servers on this machine.
+
+Calls first, then short services: no transaction is open while somebody else's server thinks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from uuid import UUID
+
+from django.conf import settings
+
+from apps.accounts.types import SYSTEM, Actor
+from apps.core.http import TRUSTED, Limits, client
+from apps.core.leases import scaled
+from apps.llm import clients, policies, selectors, services
+from apps.llm.errors import ModelError
+from apps.llm.models import Provider
+from apps.llm.presets import PRESETS, ProviderKind
+from apps.llm.routes import ProviderRoute
+from apps.llm.types import RemoteModel, Timeouts
+
+logger = logging.getLogger(__name__)
+
+ASK = Timeouts(connect_seconds=5, first_byte_seconds=15, gap_seconds=15, total_seconds=20)
+PROBE_SECONDS = 0.5
+_LISTS = {ProviderKind.OLLAMA: "/api/tags", ProviderKind.LLAMACPP: "/v1/models"}
+
+
+def test_connection(*, actor: Actor, provider_id: UUID) -> Provider:
+    """Ask the provider for its models, keep them, and say how it went in ``check_code`` (empty: it answered)."""
+    provider = selectors.get_provider(provider_id=provider_id, viewer=actor)
+    may = selectors.can_manage(organization_id=provider.organization_id, viewer=actor)
+    policies.require(may)
+    try:
+        listed = asyncio.run(fetch_models(selectors.route_of_provider(provider)))
+    except ModelError as error:
+        return services.note_check(actor=actor, provider_id=provider_id, code=error.code)
+    if provider.kind != ProviderKind.DEMO:
+        services.record_models(actor=actor, provider_id=provider_id, listed=listed)
+    return services.note_check(actor=actor, provider_id=provider_id, code="")
+
+
+async def fetch_models(route: ProviderRoute) -> list[RemoteModel]:
+    adapter = clients.make_adapter(route)
+    try:
+        return await adapter.list_models(timeouts=ASK.scaled(scaled(1.0)))
+    finally:
+        await adapter.aclose()
+
+
+def bring_up_environment(*, organization_id: UUID) -> None:
+    """Providers of the environment and of this machine, with their models. At the start, and for a new organization."""
+    fresh = services.ensure_environment_providers(
+        actor=SYSTEM, organization_id=organization_id, local=find_local_servers()
+    )
+    for provider_id in fresh:
+        provider = test_connection(actor=SYSTEM, provider_id=provider_id)
+        if provider.check_code:
+            logger.warning("provider_not_reached", extra={"provider": str(provider_id), "code": provider.check_code})
+
+
+def find_local_servers() -> list[tuple[ProviderKind, str]]:
+    """Model servers on their usual ports. ``PARLANCE_LOCAL_MODELS=off`` looks for none."""
+    if os.environ.get("PARLANCE_LOCAL_MODELS", "").lower() in {"off", "0", "no", "false"} or settings.TESTING:
+        return []
+    ports = {preset.local_port: preset for preset in PRESETS.values() if preset.local_port}
+    ports.pop(settings.PARLANCE_PORT, None)  # that is ourselves
+    found = []
+    with client(TRUSTED, limits=Limits(max_bytes=2_000_000, total_seconds=PROBE_SECONDS * 2)) as http:
+        for preset in ports.values():
+            root = preset.base_url.removesuffix("/v1").replace("localhost", "127.0.0.1")
+            path = _LISTS.get(preset.kind, "/v1/models")
+            try:
+                answer = http.get(root + path, timeout=PROBE_SECONDS)
+                listed = answer.json() if answer.status_code == 200 else None  # noqa: PLR2004
+            except Exception as error:  # noqa: BLE001  (whatever listens there: it is not a model server)
+                logger.debug("no_model_server", extra={"kind": preset.kind, "reason": type(error).__name__})
+                continue
+            if isinstance(listed, dict) and ("data" in listed or "models" in listed):
+                found.append((preset.kind, f"{root}/v1"))
+    return found

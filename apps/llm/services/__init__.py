@@ -1,0 +1,32 @@
+"""Every write: ``ledger`` (calls and what they cost), ``budgets``, ``providers`` (and their models), ``environment``."""
+
+from apps.llm.services.budgets import set_budget
+from apps.llm.services.environment import ensure_environment_providers
+from apps.llm.services.ledger import close_attempt, open_attempt, settle_lost_attempts, sweep_lost_attempts
+from apps.llm.services.providers import (
+    create_provider,
+    delete_provider,
+    note_check,
+    record_models,
+    reset_breaker,
+    set_defaults,
+    update_model,
+    update_provider,
+)
+
+__all__ = [
+    "close_attempt",
+    "create_provider",
+    "delete_provider",
+    "ensure_environment_providers",
+    "note_check",
+    "open_attempt",
+    "record_models",
+    "reset_breaker",
+    "set_budget",
+    "set_defaults",
+    "settle_lost_attempts",
+    "sweep_lost_attempts",
+    "update_model",
+    "update_provider",
+]

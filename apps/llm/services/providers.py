@@ -1,0 +1,305 @@
+"""Providers, their models, and who answers when nobody is named. Owners and admins of the organization change them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor
+from apps.core.addresses import PUBLIC, AddressRefused, check_url
+from apps.core.errors import FieldError, Invalid, VersionMismatch
+from apps.core.events import emit
+from apps.core.types import Scope
+from apps.llm import catalogue, events, policies, selectors, shared_state
+from apps.llm.errors import ProviderFromEnvironment, ProviderNameTaken
+from apps.llm.models import Budget, Model, ModelDefaults, Provider, ProviderSource
+from apps.llm.presets import ProviderKind
+from apps.llm.types import RemoteModel
+
+MAX_MODELS = 2000
+# A provider that lists hundreds (OpenRouter) would drown the picker: beyond the catalogue so many are switched on.
+MAX_UNKNOWN_ENABLED = 20
+FORBIDDEN_HEADERS = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "authorization", "x-api-key"}
+)
+
+
+@transaction.atomic
+def create_provider(
+    *,
+    actor: Actor,
+    organization_id: UUID,
+    kind: ProviderKind,
+    name: str,
+    base_url: str = "",
+    api_key: str = "",
+    headers: Mapping[str, str] | None = None,
+    **timeouts: float | None,
+) -> Provider:
+    """With the models that the catalogue knows for its kind; ``refresh`` asks the provider itself afterwards.
+
+    Raises ``ProviderNameTaken``; ``Invalid`` for an address that may not be called or a kind that needs one.
+    """
+    organization = accounts.get_organization(organization_id, actor)
+    policies.require(policies.can_manage_providers(actor, accounts.role_of(actor, organization)))
+    provider = Provider(
+        organization_id=organization_id,
+        kind=kind,
+        name=name,
+        base_url=base_url.rstrip("/"),
+        api_key=api_key,
+        headers=dict(headers or {}),
+        **timeouts,
+    )
+    _check(provider)
+    _save(provider, force_insert=True)
+    add_known_models(provider)
+    _announce(provider, events.ProviderCreated(provider.pk, provider.kind), actor)
+    return provider
+
+
+@transaction.atomic
+def update_provider(*, actor: Actor, provider_id: UUID, version: int | None = None, **changes: Any) -> Provider:
+    """``api_key`` None or absent keeps the stored one; a changed address forgets it, so that it never goes to another host."""
+    provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
+    policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
+    if version is not None and version != provider.version:
+        raise VersionMismatch(current=provider.version)
+    if changes.get("api_key", "") is None:
+        del changes["api_key"]
+    if provider.source == ProviderSource.ENVIRONMENT and set(changes) - {"is_enabled"}:
+        raise ProviderFromEnvironment
+    if "base_url" in changes:
+        changes["base_url"] = changes["base_url"].rstrip("/")
+        if changes["base_url"] != provider.base_url:
+            changes.setdefault("api_key", "")
+    for field, value in changes.items():
+        setattr(provider, field, value)
+    _check(provider)
+    provider.version += 1
+    _save(provider, update_fields=[*changes, "version", "updated_at"])
+    fields = tuple(sorted(changes))
+    _announce(provider, events.ProviderChanged(provider.pk, fields, provider.is_enabled), actor)
+    return provider
+
+
+@transaction.atomic
+def delete_provider(*, actor: Actor, provider_id: UUID) -> None:
+    """The row stays for what refers to its models; the key goes, and nothing is answered by it any more."""
+    provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
+    policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
+    if provider.source == ProviderSource.ENVIRONMENT:
+        raise ProviderFromEnvironment
+    provider.deleted_at, provider.is_enabled, provider.api_key = timezone.now(), False, ""
+    provider.version += 1
+    provider.save(update_fields=["deleted_at", "is_enabled", "api_key", "version", "updated_at"])
+    models = Model.objects.filter(provider=provider)
+    models.update(is_enabled=False)
+    rows = ModelDefaults.objects.filter(organization_id=provider.organization_id)
+    rows.filter(default__in=models).update(default=None)
+    rows.filter(fallback__in=models).update(fallback=None)
+    _announce(provider, events.ProviderDeleted(provider.pk), actor)
+
+
+@transaction.atomic
+def note_check(*, actor: Actor, provider_id: UUID, code: str) -> Provider:
+    """The outcome of a test: empty when the provider answered, else the error's code."""
+    provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
+    policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
+    provider.checked_at, provider.check_code = timezone.now(), code
+    provider.save(update_fields=["checked_at", "check_code", "updated_at"])
+    return provider
+
+
+@transaction.atomic
+def record_models(*, actor: Actor, provider_id: UUID, listed: Sequence[RemoteModel]) -> int:
+    """Take over the provider's own list. New ones come with what the catalogue knows; gone ones are switched off.
+
+    What a person has set stays. Returns how many models are there now.
+    """
+    provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
+    policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
+    kind = ProviderKind(provider.kind)
+    offered = {model.name: model for model in listed[:MAX_MODELS] if catalogue.can_talk(model.name)}
+    present = {model.name: model for model in Model.objects.select_for_update().filter(provider=provider)}
+    added = [_new_model(provider, kind, model) for name, model in offered.items() if name not in present]
+    _switch_on(kind, added, already=sum(model.is_enabled for name, model in present.items() if name in offered))
+    Model.objects.bulk_create(added)
+    gone = [m for name, m in present.items() if name not in offered and m.is_enabled and not m.is_customized]
+    Model.objects.filter(pk__in=[model.pk for model in gone]).update(is_enabled=False)
+    # A model that the catalogue guessed and the provider now confirms was switched off by an earlier list at most.
+    _announce(provider, events.ModelsListed(provider.pk, len(added), len(gone)), actor)
+    return len(offered)
+
+
+@transaction.atomic
+def update_model(*, actor: Actor, model_id: UUID, version: int | None = None, **changes: Any) -> Model:
+    """Label, limits, prices, abilities, on or off. What is set here is kept when the provider's list is read again."""
+    model = selectors.lock_model(model_id=model_id, viewer=actor)
+    policies.require(policies.can_manage_providers(actor, _role(actor, model.provider)))
+    if version is not None and version != model.version:
+        raise VersionMismatch(current=model.version)
+    budget = (
+        Budget.objects.filter(organization_id=model.organization_id, limit__isnull=False).order_by("-month").first()
+    )
+    if budget and changes.get("currency", budget.currency) != budget.currency:
+        raise Invalid(
+            fields=[FieldError("currency", "currency_mismatch", _("The budget is kept in another currency."))]
+        )
+    for field, value in changes.items():
+        setattr(model, field, value)
+    model.is_customized = True
+    model.version += 1
+    model.save(update_fields=[*changes, "is_customized", "version", "updated_at"])
+    _announce(model.provider, events.ModelChanged(model.pk, tuple(sorted(changes)), model.is_enabled), actor)
+    return model
+
+
+@transaction.atomic
+def set_defaults(
+    *,
+    actor: Actor,
+    organization_id: UUID,
+    default_id: UUID | None,
+    fallback_id: UUID | None,
+    version: int | None = None,
+) -> ModelDefaults:
+    """Who answers when nobody is named, and who steps in. The demo steps in for nobody: it would pass for an answer."""
+    organization = accounts.lock_organization(organization_id, actor)
+    policies.require(policies.can_manage_providers(actor, accounts.role_of(actor, organization)))
+    chosen = {"default": default_id, "fallback": fallback_id}
+    enabled = selectors.list_enabled_models(organization_id=organization_id).in_bulk(
+        [model_id for model_id in chosen.values() if model_id]
+    )
+    wrong = [
+        FieldError(name, "unknown", _("No such model.")) for name, pk in chosen.items() if pk and pk not in enabled
+    ]
+    if not wrong and fallback_id:
+        if fallback_id == default_id:
+            wrong = [FieldError("fallback", "same", _("Choose another model than the default."))]
+        elif enabled[fallback_id].provider.kind == ProviderKind.DEMO:
+            wrong = [FieldError("fallback", "demo", _("The demo does not stand in for a model."))]
+    if wrong:
+        raise Invalid(fields=wrong)
+    row = ModelDefaults.objects.select_for_update().filter(organization_id=organization_id).first()
+    row = row or ModelDefaults(organization_id=organization_id, version=0)
+    if version is not None and version != row.version:
+        raise VersionMismatch(current=row.version)
+    row.default_id, row.fallback_id, row.version = default_id, fallback_id, row.version + 1
+    row.save()
+    emit(
+        events.DefaultsSet(default_id, fallback_id),
+        actor=actor,
+        scope=Scope(topic=f"organization:{organization_id}", organization_id=organization_id),
+        subject=("llm.modeldefaults", row.pk),
+    )
+    transaction.on_commit(lambda: shared_state.announce_change(organization_id))
+    return row
+
+
+@transaction.atomic
+def reset_breaker(*, actor: Actor, provider_id: UUID) -> None:
+    """Forget the provider's failures: the next call in every process asks it again."""
+    provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
+    policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
+    breaker = selectors.route_of_provider(provider).breaker
+    _announce(provider, events.BreakerReset(provider.pk), actor)
+    transaction.on_commit(lambda: shared_state.close_breaker(breaker))
+
+
+def _role(actor: Actor, provider: Provider) -> Any:
+    return accounts.organization_role(actor, provider.organization_id)
+
+
+def _check(provider: Provider) -> None:
+    wrong: list[FieldError] = []
+    if provider.base_url and provider.source == ProviderSource.PERSON:
+        try:
+            check_url(provider.base_url, PUBLIC, resolves=False)
+        except AddressRefused as error:
+            wrong.append(FieldError("base_url", error.code, error.detail))
+    if not provider.base_url and not provider.preset.base_url and provider.kind != ProviderKind.DEMO:
+        wrong.append(FieldError("base_url", "required", _("This kind needs an address.")))
+    for name, value in provider.headers.items():
+        is_clean = (
+            name.isascii() and name.replace("-", "").isalnum() and str(value).isprintable() and str(value).isascii()
+        )
+        if name.lower() in FORBIDDEN_HEADERS or not is_clean:
+            wrong.append(FieldError("headers", "invalid", _("This header cannot be set.")))
+    if any(ord(character) < 32 or ord(character) > 126 for character in _written_key(provider)):  # noqa: PLR2004
+        wrong.append(FieldError("api_key", "invalid", _("A key is plain text without spaces around it.")))
+    if wrong:
+        raise Invalid(fields=wrong)
+
+
+def _written_key(provider: Provider) -> str:
+    """The key only when it was just set: a stored one is not opened for a check."""
+    value = provider.__dict__.get("api_key", "")
+    return value if isinstance(value, str) else ""
+
+
+def _save(provider: Provider, **options: Any) -> None:
+    try:
+        with transaction.atomic():
+            provider.save(**options)
+    except IntegrityError as error:
+        if "llm_provider_name_once" in str(error):
+            raise ProviderNameTaken from error
+        raise
+
+
+def add_known_models(provider: Provider) -> None:
+    kind = ProviderKind(provider.kind)
+    if provider.base_url and provider.base_url != provider.preset.base_url:
+        return  # somebody else's server: only it knows what it has
+    rows = [_new_model(provider, kind, RemoteModel(known.name)) for known in catalogue.list_known(kind)]
+    Model.objects.bulk_create(rows)
+
+
+def _new_model(provider: Provider, kind: ProviderKind, remote: RemoteModel) -> Model:
+    known = catalogue.find_known(kind, remote.name)
+    row = Model(organization_id=provider.organization_id, provider=provider, name=remote.name)
+    row.context_window = remote.context_window or (known.context_window if known else None)
+    if known is None:
+        row.can_call_tools = not provider.preset.is_local
+        return row
+    row.label = known.label if remote.name.lower() == known.name.lower() else ""
+    row.rank = known.rank
+    row.max_output_tokens = known.max_output_tokens
+    row.input_price_per_million_tokens = known.input
+    row.output_price_per_million_tokens = known.output
+    row.cached_price_per_million_tokens = known.cached
+    row.currency = known.currency
+    row.can_see, row.can_call_tools = known.can_see, known.can_call_tools
+    row.can_reason, row.can_structure = known.can_reason, known.can_structure
+    return row
+
+
+def _switch_on(kind: ProviderKind, added: list[Model], *, already: int) -> None:
+    """All that the catalogue names (dated twins of a listed model stay off), then so many others as a picker can hold."""
+    room = MAX_UNKNOWN_ENABLED - already
+    for model in added:
+        known = catalogue.find_known(kind, model.name)
+        if known is not None:
+            twin = model.name.lower() != known.name.lower() and any(m.name.lower() == known.name.lower() for m in added)
+            model.is_enabled = not twin
+        else:
+            model.is_enabled = room > 0
+            room -= 1
+
+
+def _announce(provider: Provider, fact: Any, actor: Actor) -> None:
+    organization_id = provider.organization_id
+    emit(
+        fact,
+        actor=actor,
+        scope=Scope(topic=f"organization:{organization_id}", organization_id=organization_id),
+        subject=("llm.provider", provider.pk),
+    )
+    transaction.on_commit(lambda: shared_state.announce_change(organization_id))

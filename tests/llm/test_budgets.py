@@ -1,0 +1,173 @@
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from apps.accounts.types import SYSTEM, OrganizationRole
+from apps.core.errors import Forbidden, Invalid, NotFound
+from apps.core.ids import uuid7
+from apps.llm import clients, engine, routing, selectors, services, shared_state
+from apps.llm.errors import BudgetReached
+from apps.llm.models import Budget, BudgetReservation, CallAttempt
+from apps.llm.services.ledger import Opening
+from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Role
+from tests.accounts.factories import OrganizationFactory, UserFactory, actor_of, join
+from tests.llm.factories import priced, stub_model
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _fresh():
+    routing.forget()
+
+
+def request_of(model, **values):
+    messages = (NeutralMessage.of_text(Role.USER, "hello"),)
+    return CompletionRequest(organization_id=model.organization_id, messages=messages, turn_id=uuid7(), **values)
+
+
+def set_limit(model, limit):
+    return services.set_budget(actor=SYSTEM, organization_id=model.organization_id, limit=Decimal(limit))
+
+
+async def many(requests):
+    async def one(request):
+        async for _operation in engine.stream(request):
+            pass
+
+    try:
+        return await asyncio.gather(*[one(request) for request in requests], return_exceptions=True)
+    finally:
+        await clients.close_all()
+        await shared_state.leave_loop()
+
+
+def test_a_hundred_calls_at_the_edge_overspend_nothing(provider):
+    """Each may cost 0.00202… at most (1,000 output tokens at 2 a million); the budget holds ten of them."""
+    model = stub_model(provider, **priced(max_output_tokens=1000))
+    set_limit(model, "0.0210")
+    provider.default(tokens=3, delay=0.2)
+    parameters = Parameters(max_output_tokens=1000)
+
+    results = asyncio.run(many([request_of(model, parameters=parameters) for _ in range(100)]))
+
+    refused = [result for result in results if isinstance(result, BudgetReached)]
+    assert [result for result in results if result is not None and result not in refused] == []
+    assert len(provider.calls) == 100 - len(refused) <= 10
+    budget = Budget.objects.get()
+    assert budget.reserved == 0
+    assert budget.spent == sum(row.cost for row in CallAttempt.objects.all()) <= budget.limit
+    assert not BudgetReservation.objects.filter(settled_at=None).exists()
+
+
+def test_reached_budget_refuses_without_a_call(provider):
+    model = stub_model(provider, **priced())
+    set_limit(model, 0)
+
+    (result,) = asyncio.run(many([request_of(model)]))
+
+    assert isinstance(result, BudgetReached)
+    assert provider.calls == []
+    assert not CallAttempt.objects.exists()
+
+
+def test_failed_attempt_gives_its_reservation_back(provider):
+    model = stub_model(provider, **priced())
+    set_limit(model, 1)
+    provider.script({"status": 401})
+
+    asyncio.run(many([request_of(model)]))
+
+    budget = Budget.objects.get()
+    assert (budget.spent, budget.reserved) == (0, 0)
+
+
+def test_models_without_a_price_take_nothing_from_the_budget(provider):
+    model = stub_model(provider)
+    set_limit(model, 0)
+
+    assert asyncio.run(many([request_of(model)])) == [None]
+
+
+def test_the_limit_goes_on_in_the_next_month(provider):
+    model = stub_model(provider, **priced())
+    set_limit(model, 1)
+    Budget.objects.update(month=selectors.current_month().replace(year=2020), spent=Decimal(1))
+
+    assert asyncio.run(many([request_of(model)])) == [None]
+
+    budget = Budget.objects.get(month=selectors.current_month())
+    assert budget.limit == 1
+    assert budget.spent > 0
+
+
+def test_set_budget_counts_what_the_month_has_cost(provider):
+    model = stub_model(provider, **priced())
+    asyncio.run(many([request_of(model)]))
+
+    budget = set_limit(model, 1)
+
+    assert budget.spent == CallAttempt.objects.get().cost > 0
+
+
+def test_set_budget_refuses_a_second_currency(provider):
+    model = stub_model(provider, **priced(currency="EUR"))
+
+    with pytest.raises(Invalid):
+        set_limit(model, 1)
+
+    assert not Budget.objects.exists()
+
+
+@pytest.mark.parametrize("role", [OrganizationRole.MEMBER, OrganizationRole.GUEST])
+def test_set_budget_is_for_admins(role):
+    organization, user = OrganizationFactory(), UserFactory()
+    join(user, organization, role=role)
+
+    with pytest.raises(Forbidden):
+        services.set_budget(actor=actor_of(user), organization_id=organization.pk, limit=Decimal(1))
+    with pytest.raises(NotFound):
+        services.set_budget(actor=actor_of(UserFactory()), organization_id=organization.pk, limit=Decimal(1))
+
+    assert not Budget.objects.exists()
+
+
+def opened(model, **values):
+    routes = selectors.read_routes(organization_id=model.organization_id)
+    request = request_of(model)
+    opening = Opening(
+        id=uuid7(), request=request, route=routes.models[model.pk], attempt=1, expected_input_tokens=100, **values
+    )
+    services.open_attempt(actor=SYSTEM, opening=opening)
+    return request, opening
+
+
+def test_lost_attempt_is_settled_once_with_what_was_shown(provider):
+    model = stub_model(provider, **priced())
+    set_limit(model, 1)
+    request, opening = opened(model, reserve=Decimal("0.5"))
+    assert Budget.objects.get().reserved == Decimal("0.5")
+
+    assert services.settle_lost_attempts(actor=SYSTEM, turn_id=request.turn_id, text="word " * 100) == 1
+    assert services.settle_lost_attempts(actor=SYSTEM, turn_id=request.turn_id, text="word " * 100) == 0
+
+    row, budget = CallAttempt.objects.get(pk=opening.id), Budget.objects.get()
+    assert (row.status, row.error_code, row.estimated) == ("lost", "worker_lost", True)
+    assert (row.input_tokens, row.output_tokens) == (100, 125)
+    assert (budget.reserved, budget.spent) == (0, row.cost)
+
+
+def test_abandoned_reservations_are_swept(provider):
+    model = stub_model(provider, **priced())
+    set_limit(model, 1)
+    _request, opening = opened(model, reserve=Decimal("0.5"))
+    assert services.sweep_lost_attempts(actor=SYSTEM) == 0
+    CallAttempt.objects.update(started_at="2020-01-01T00:00Z")
+
+    assert services.sweep_lost_attempts(actor=SYSTEM) == 1
+
+    assert Budget.objects.get().reserved == 0
+    assert CallAttempt.objects.get(pk=opening.id).status == "lost"
