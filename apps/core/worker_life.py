@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from psycopg_pool import PoolTimeout
 
 from apps.core import coordinator
+from apps.core.installation import check_pools
 from apps.core.leases import scaled
 from apps.core.models import ProcessHeartbeat
 from apps.core.vital_signs import BEAT_SECONDS
@@ -48,10 +49,21 @@ def _beat_on(role: str) -> None:
         _stop.wait(scaled(BEAT_SECONDS))
 
 
+def _check_pools() -> None:
+    """Too many pools show themselves only under load, as time-outs somewhere else: so it is said at the start."""
+    try:
+        note = check_pools()
+    except (DatabaseError, InterfaceError, PoolTimeout):
+        return  # nothing answers yet; doctor says it later
+    if note.weight != "ok":
+        logger.error("too_many_connections_planned", extra={"says": note.says, "advice": note.advice})
+
+
 def begin() -> None:
     """At the start of a worker's main process."""
     _stop.clear()
     role = settings.PROCESS_ROLE
+    _check_pools()
     threading.Thread(target=_beat_on, args=(role,), name="heartbeat", daemon=True).start()
     if role == "jobs":
         coordinator.start_in_background()

@@ -1,0 +1,23 @@
+"""How an app forgets: a person's traces, an object for good. Run by ``datamgmt``, and by ``accounts`` when a person leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from apps.core.doors import Door
+
+
+@dataclass(frozen=True, slots=True)
+class Eraser:
+    """``erase_person`` anonymizes what names the person; ``erase_organization`` removes rows for good. Both say how many rows
+    they touched and may be called again after a crash.
+    """
+
+    name: str
+    erase_person: Callable[[UUID], int]
+    erase_organization: Callable[[UUID], int]
+
+
+erasers: Door[Eraser] = Door("eraser")

@@ -1,0 +1,29 @@
+"""What an app adds to an export of a project or an organization. Run by ``datamgmt``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from apps.core.doors import Door
+from apps.core.types import ActorRef
+
+
+@dataclass(frozen=True, slots=True)
+class ExportScope:
+    viewer: ActorRef
+    organization_id: UUID
+    project_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Exporter:
+    """``rows`` yields JSON objects of one kind, in a stable order, never more than the viewer may read."""
+
+    kind: str
+    rows: Callable[[ExportScope], Iterator[dict[str, Any]]]
+
+
+exporters: Door[Exporter] = Door("exporter")
