@@ -39,7 +39,7 @@ export class LiveSocket extends EventTarget {
    * before this frame is missing.
    */
   subscribe(topic, handlers) {
-    this.#followers.set(topic, { ...handlers, askedAt: -Infinity, timer: null });
+    this.#followers.set(topic, { ...handlers, askedAt: -Infinity, isBehind: false, timer: null });
     if (this.state === "open") this.#ask(topic);
     else if (this.state === "idle") this.#connect();
   }
@@ -88,14 +88,20 @@ export class LiveSocket extends EventTarget {
     const frame = JSON.parse(event.data);
     if (frame.type === "error" && !frame.topic) return this.dispatchEvent(new CustomEvent("error", { detail: frame }));
     const follower = this.#followers.get(frame.topic);
-    if (follower?.onFrame(frame) === "gap") this.#askAgain(frame.topic, follower);
+    if (!follower) return null;
+    follower.isBehind = follower.onFrame(frame) === "gap";
+    return follower.isBehind ? this.#askAgain(frame.topic, follower) : null;
   }
 
   /** Every frame behind a gap is a gap again: one question is enough for all of them. */
   #askAgain(topic, follower) {
     const wait = follower.askedAt + ASK_AGAIN_MS - performance.now();
     if (wait <= 0) return this.#ask(topic);
-    follower.timer ??= setTimeout(() => this.#ask(topic), wait);
+    follower.timer ??= setTimeout(() => {
+      follower.timer = null;
+      if (follower.isBehind) this.#ask(topic);
+    }, wait);
+    return null;
   }
 
   #ask(topic) {
