@@ -4,7 +4,6 @@ import { Completion } from "conversations/completion";
 import { Draft, commandIn, fit, insertSign, isSendKey, nameOf, showAnswerer } from "conversations/composer";
 import { Typist } from "conversations/people";
 import { clone, fill } from "core/dom";
-import { alarm } from "core/toast";
 import { number, t } from "core/words";
 
 /** The composer. It asks its host, the page's conversation or start controller, to take what was written. */
@@ -79,7 +78,7 @@ export default class extends Controller {
   }
 
   stop() {
-    this.host.stop?.();
+    this.host.stop();
   }
 
   setRunning(isRunning) {
@@ -127,17 +126,16 @@ export default class extends Controller {
 
   #offerFile() {
     const text = t("over_limit", { count: this.inputTarget.value.length, limit: this.limitValue });
-    if (!this.noticeTarget.firstElementChild) alarm(text);
     this.noticeTarget.replaceChildren(fill(clone("t-too-long"), { text }));
   }
 
   /** Send turns into Stop in place while an answer is written and nothing else is. */
   #showButtons() {
     const isStop = Boolean(this.isRunning) && !this.inputTarget.value && this.files.isEmpty;
-    const hadFocus = [this.sendTarget, this.stopTarget].includes(document.activeElement);
-    this.stopTarget.hidden = !isStop;
-    this.sendTarget.hidden = isStop;
-    if (hadFocus) (isStop ? this.stopTarget : this.sendTarget).focus();
+    const [shown, other] = isStop ? [this.stopTarget, this.sendTarget] : [this.sendTarget, this.stopTarget];
+    const hadFocus = document.activeElement === other;
+    [shown.hidden, other.hidden] = [false, true];
+    if (hadFocus) shown.focus();
   }
 
   #empty() {

@@ -94,12 +94,9 @@ export default class extends Controller {
 
   sibling({ currentTarget: button }) {
     const { parent = "" } = this.element.dataset;
-    const label = button.getAttribute("aria-label");
     return this.#try(async () => {
       await this.page.session.choose(button.dataset.leaf);
-      const group = this.page.thread.articles.find((article) => (article.dataset.parent ?? "") === parent && article.querySelector(".siblings"));
-      const buttons = [...(group?.querySelectorAll(".siblings button:not([disabled])") ?? [])];
-      (buttons.find((each) => each.getAttribute("aria-label") === label) ?? buttons[0])?.focus();
+      this.page.thread.focusSibling(parent, button.getAttribute("aria-label"));
     });
   }
 
@@ -144,11 +141,11 @@ export default class extends Controller {
     else if (word) toast(t(word));
   }
 
+  /** One thing at a time: a second click while the first is on its way would make a second answer. */
   async #try(action) {
-    try {
-      await action();
-    } catch (error) {
-      this.page.failed(error);
-    }
+    if (this.isBusy) return;
+    this.isBusy = true;
+    await action().catch((error) => this.page.failed(error));
+    this.isBusy = false;
   }
 }

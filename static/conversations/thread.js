@@ -138,6 +138,13 @@ export class Thread {
     this.#watchEdges();
   }
 
+  /** After a switch of versions: the same button of the version that took the place, else the other one. */
+  focusSibling(parent, label) {
+    const article = this.articles.find(({ dataset }) => (dataset.parent ?? "") === parent);
+    const buttons = [...(article?.querySelectorAll(".siblings button:not([disabled])") ?? [])];
+    (buttons.find((button) => button.getAttribute("aria-label") === label) ?? buttons[0])?.focus();
+  }
+
   async #once(action) {
     if (this.#loading) return this.#loading;
     this.#loading = action().finally(() => { this.#loading = null; });
