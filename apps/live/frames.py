@@ -146,6 +146,11 @@ class Flush:
             self._frames = [delta(self.topic, self.turn, entry) for entry in self.entries]
         return self._frames
 
+    @property
+    def is_long(self) -> bool:
+        """Too much to hand to a queue at once."""
+        return len(self.entries) > 1 and sum(frame.size for frame in self.frames) > LONGEST_FRAME
+
 
 def snapshot(topic: str, position: int, data: dict[str, Any]) -> Frame:
     return Frame.of({"type": "snapshot", "topic": topic, "topic_position": position, "data": data})

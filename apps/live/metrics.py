@@ -65,9 +65,10 @@ def _lag() -> Iterable[tuple[tuple[str, ...], float]]:
 def register() -> None:
     for each in fields(Counts):
         if each.name in _HELP:
-            metrics.register(f"live_{each.name}", _reader(each.name))
+            gauge = _reader(each.name)
+            metrics.register(gauge.name, gauge)
     metrics.register(
-        "live_loop_lag",
+        "parlance_live_loop_lag_p95_seconds",
         Gauge(
             name="parlance_live_loop_lag_p95_seconds",
             help=gettext_noop("Lateness of the web process's event loop over the last minute, 95th percentile"),

@@ -20,6 +20,8 @@ class Outlet:
         self._send = send
         below = send.args[0] if isinstance(send, partial) and send.args else None
         self._daphne: Any = below if hasattr(below, "sendCloseFrame") else None
+        if self._daphne is not None:
+            self._daphne.failByDrop = False  # a frame that is too long is answered with 1009, not with silence
 
     @property
     def unsent_bytes(self) -> int:

@@ -9,6 +9,8 @@ from collections.abc import Coroutine
 from typing import Any
 from uuid import uuid4
 
+from django.conf import settings
+
 from apps.accounts.types import Actor
 from apps.live.frames import Frame
 from apps.live.metrics import counts
@@ -17,6 +19,7 @@ from apps.live.outlet import Outlet
 LONGEST_QUEUE = 256_000
 FULL_BELOW = 64_000  # bytes that the server may hold for a client before frames wait here
 LOOK_AGAIN_SECONDS = 0.05
+PATIENCE_SECONDS = 20.0
 
 GOING_AWAY = 1001
 TOO_BIG = 1009
@@ -90,11 +93,16 @@ class Socket:
             self._pump = asyncio.get_running_loop().create_task(self._run())
 
     async def room(self) -> None:
-        """Wait until the queue is half empty: for replays, which come faster than any network."""
+        """Wait until the queue is half empty: for replays and long flushes, which come faster than any network."""
         while self._queued > LONGEST_QUEUE // 2 and not self.is_closed:
             self._room = self._room or asyncio.Event()
             self._room.clear()
-            await self._room.wait()
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS * settings.PARLANCE_TIME_SCALE):
+                    await self._room.wait()
+            except TimeoutError:
+                counts.slow_consumers += 1
+                self.close(OVERLOADED)
 
     async def _run(self) -> None:
         try:

@@ -24,10 +24,11 @@ from apps.live.frames import Flush, Frame
 from apps.live.hub import hub
 from apps.live.metrics import counts
 from apps.live.parts import PartsBuilder
-from apps.live.socket import RESTARTED, Socket
+from apps.live.socket import OVERLOADED, RESTARTED, Socket
 
 LONGEST_RESET = 48_000
 REPLAYED_ONE_BY_ONE = 200
+MOST_WAITING = 2_000
 RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 3.0
 
@@ -111,7 +112,10 @@ class Subscription:
             assert self.position is not None
             if not loaded.is_complete or (feed.position or 0) > self.position:
                 again = await self._load_patiently()
-                if again is None or self._feed is None:
+                if self._feed is None:
+                    return
+                if again is None:
+                    self.on_denied()
                     return
                 loaded = again
                 self._take(loaded)
@@ -120,14 +124,26 @@ class Subscription:
             turns, self._wanted = set(), set()
             if self._feed is None:
                 return
-            buffer, self._buffer = self._buffer or [], None
-            for position, item in enumerate(buffer):
-                item()
-                if self._buffer is not None:  # a gap: what is left waits again
-                    self._buffer.extend(buffer[position + 1 :])
-                    break
-            if self._buffer is None:
+            self._release()
+            return
+
+    def _release(self) -> None:
+        """Live again, unless something in what waited makes the rest wait anew."""
+        buffer, self._buffer = self._buffer or [], None
+        for position, item in enumerate(buffer):
+            item()
+            if self._buffer is not None:
+                self._buffer.extend(buffer[position + 1 :])
                 return
+
+    async def _pace(self, flush: Flush) -> None:
+        """A long flush goes out as the client takes it; what comes meanwhile waits."""
+        for entry, frame in zip(flush.entries, flush.frames, strict=True):
+            if entry["seq"] > self.seqs.get(flush.turn, 0):
+                await self.socket.room()
+                self.socket.push(frame)
+                self.seqs[flush.turn] = entry["seq"]
+        self._release()
 
     def _take(self, loaded: Loaded) -> None:
         for frame in loaded.frames:
@@ -189,7 +205,7 @@ class Subscription:
 
     def on_flush(self, flush: Flush) -> None:
         if self._buffer is not None:
-            self._buffer.append(lambda: self.on_flush(flush))
+            self._wait(lambda: self.on_flush(flush))
             return
         known = self.seqs.get(flush.turn, 0)
         if flush.last <= known:
@@ -201,6 +217,10 @@ class Subscription:
         elif flush.first > known + 1:
             self._wanted.add(flush.turn)
             self._read_again(lambda: self._after_gap(flush))
+            return
+        if flush.is_long:
+            self._buffer = []
+            self.socket.spawn(self._pace(flush))
             return
         for entry, frame in zip(flush.entries, flush.frames, strict=True):
             if entry["seq"] > known:
@@ -217,7 +237,7 @@ class Subscription:
 
     def on_event(self, event: TopicEvent, frame: Frame) -> None:
         if self._buffer is not None:
-            self._buffer.append(lambda: self.on_event(event, frame))
+            self._wait(lambda: self.on_event(event, frame))
             return
         assert self.position is not None
         if event.topic_position <= self.position:
@@ -233,7 +253,7 @@ class Subscription:
 
     def on_frame(self, frame: Frame) -> None:
         if self._buffer is not None:
-            self._buffer.append(lambda: self.on_frame(frame))
+            self._wait(lambda: self.on_frame(frame))
         else:
             self.socket.push(frame)
 
@@ -245,6 +265,13 @@ class Subscription:
 
     def on_reconnect(self) -> None:
         self.socket.close(RESTARTED)
+
+    def _wait(self, item: Callable[[], None]) -> None:
+        assert self._buffer is not None
+        if len(self._buffer) >= MOST_WAITING:
+            self.socket.close(OVERLOADED)
+        else:
+            self._buffer.append(item)
 
     def _read_again(self, item: Callable[[], None]) -> None:
         """Something is missing before ``item``: everything waits until it has been read."""
