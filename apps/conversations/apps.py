@@ -10,10 +10,7 @@ class ConversationsConfig(AppConfig):
     verbose_name = _("Conversations")
 
     def ready(self) -> None:
-        from importlib.util import find_spec
-
-        if find_spec("apps.llm.engine"):
-            from apps.conversations import tasks  # noqa: F401  (registers the jobs)
+        from apps.conversations import tasks  # noqa: F401  (registers the jobs)
         from apps.conversations.file_access import allowed_files, used_files
         from apps.conversations.search import MessageSearch
         from apps.conversations.services import commands

@@ -276,8 +276,8 @@ class Runner:
             running.task.cancel()
 
     def warm_up(self) -> None:
-        """What the first answer would wait for: imports, connections, configuration."""
-        asyncio.run_coroutine_threadsafe(llm.warm_up(), self.loop)
+        """What the first answer would wait for: imports and certificates."""
+        llm.warm_up()
 
     def close(self) -> None:
         """No new claims; what runs gets 30 s, the rest is cancelled and says ``interrupted: shutdown``."""

@@ -11,6 +11,7 @@ from apps.core.correlation import caused_by
 from apps.core.leases import scaled
 from apps.live import streams
 from apps.live.bells import publish_status
+from apps.llm import services as llm
 
 HINT_AFTER_SECONDS = 3
 
@@ -27,6 +28,7 @@ def reap_lost_turns() -> None:
                 actor=SYSTEM,
             )
         if status:
+            llm.settle_lost_attempts(actor=SYSTEM, turn_id=turn.pk, text=rebuilt.text)
             publish_status(f"conversation:{turn.conversation_id}", turn.pk, status, message=turn.message_id)
 
 

@@ -16,9 +16,10 @@ logger = logging.getLogger(__name__)
 
 MAX_WORDS = 12
 INSTRUCTIONS = (
-    "Write a title for the conversation below: at most eight words, in the language of the person's message, "
-    "without quotation marks and without a full stop. Answer with the title alone."
+    "You name conversations. A title has at most eight words, is in the language of the person's first message, "
+    "and has neither quotation marks nor a full stop. Answer with the title alone."
 )
+ORDER = "Write the title of this conversation now."
 
 
 def write_title(conversation_id: UUID) -> None:
@@ -34,7 +35,9 @@ def write_title(conversation_id: UUID) -> None:
         model_id=found.model_id,
         messages=(
             NeutralMessage.of_text(Role.SYSTEM, INSTRUCTIONS),
-            NeutralMessage.of_text(Role.USER, f"{found.question[:2000]}\n\n---\n\n{found.answer[:2000]}"),
+            NeutralMessage.of_text(Role.USER, found.question[:2000]),
+            NeutralMessage.of_text(Role.ASSISTANT, found.answer[:2000]),
+            NeutralMessage.of_text(Role.USER, ORDER),
         ),
         parameters=Parameters(max_output_tokens=60),
         purpose=Purpose.TITLE,
