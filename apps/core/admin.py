@@ -9,7 +9,7 @@ from django.db import models
 from django.http import HttpRequest
 
 
-class ServiceAdmin(admin.ModelAdmin[Any]):
+class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Nothing is added, changed or deleted past the services; secrets are never shown."""
 
     list_per_page = 50
