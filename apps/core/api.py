@@ -136,10 +136,10 @@ def as_domain_error(error: BaseException) -> errors.DomainError:  # noqa: PLR091
             return errors.Malformed()
         case exceptions.ValidationError():
             return errors.Invalid(fields=list(field_errors(error.detail)))
+        case RequestDataTooBig():  # a SuspiciousOperation too, so it comes first
+            return errors.TooLarge()
         case exceptions.ParseError() | SuspiciousOperation() | UnicodeError():
             return errors.Malformed()
-        case RequestDataTooBig():
-            return errors.TooLarge()
         case OSError() if error.errno == errno.ENOSPC:
             return errors.StorageFull()
         case DatabaseError() if _sqlstate(error) == DISK_FULL:
