@@ -13,13 +13,28 @@ class AccountsConfig(AppConfig):
         from apps.accounts import audit, events, receivers
         from apps.accounts.refusals import note_refusal
         from apps.accounts.services import sessions
+        from apps.accounts.setting_rights import may_change
+        from apps.core import preferences
         from apps.core.api import on_refusal
         from apps.core.coordinator import register_sweep
         from apps.core.doors.consumers import Consumer, consumers
+        from apps.core.doors.menu import MenuEntry, menu
 
         assert events
         assert receivers
+        preferences.ask_rights_of(may_change)  # type: ignore[arg-type]
         on_refusal(note_refusal)
         consumers.register("accounts.audit", Consumer("accounts.audit", audit.record, with_refusals=True))
         register_sweep("heads of the audit log", 3600, audit.write_heads)
         register_sweep("old sign-in attempts and sessions", 3600, sessions.forget_old)
+
+        pages = [
+            ("profile", _("Your profile"), "user-round"),
+            ("organization", _("Organization"), "settings-2"),
+            ("people", _("People and roles"), "user-plus"),
+            ("projects", _("Projects"), "folder"),
+            ("keys", _("API keys"), "key-round"),
+        ]
+        for order, (name, label, icon) in enumerate(pages, start=1):
+            entry = MenuEntry(label, f"accounts:settings_{name}", icon, place="settings", order=order * 10)
+            menu.register(f"settings_{name}", entry)

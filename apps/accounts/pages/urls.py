@@ -2,10 +2,16 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.accounts.pages import doors
+from apps.accounts.pages import doors, settings
 
 app_name = "accounts"
 urlpatterns = [
     path("accounts/link/<str:token>/", doors.LinkView.as_view(), name="link"),
     path("accounts/invitation/<str:token>/", doors.InvitationView.as_view(), name="invitation"),
+    path("settings/profile/", settings.ProfileView.as_view(), name="settings_profile"),
+    path("settings/organization/", settings.OrganizationView.as_view(), name="settings_organization"),
+    path("settings/people/", settings.PeopleView.as_view(), name="settings_people"),
+    path("settings/projects/", settings.ProjectListView.as_view(), name="settings_projects"),
+    path("settings/projects/<uuid:project_id>/", settings.ProjectView.as_view(), name="settings_project"),
+    path("settings/keys/", settings.KeysView.as_view(), name="settings_keys"),
 ]

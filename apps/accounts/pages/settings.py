@@ -1,0 +1,358 @@
+"""Settings pages: oneself, the organization, its people, projects and keys. Each form of a page says which one it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.forms import BaseForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views import View
+
+from apps.accounts import places, policies, selectors
+from apps.accounts.models import Organization, Project, UserSession
+from apps.accounts.pages import forms
+from apps.accounts.pages.answers import add_errors, first_sentence
+from apps.accounts.services import invitations, keys, organizations, people, projects, sessions
+from apps.accounts.types import Actor, OrganizationRole, ProjectAccess, ProjectRole
+from apps.core import preferences
+from apps.core.doors.settings import Level
+from apps.core.errors import DomainError, Invalid, NotFound
+
+TASTE = ("theme", "send_key", "single_keys", "announce")
+FORBIDDEN, NOT_FOUND = 403, 404
+
+
+def identifier(raw: str | None) -> UUID:
+    """An id that a form sent; what is none belongs to nobody."""
+    try:
+        return UUID(raw or "")
+    except ValueError:
+        raise NotFound from None
+
+
+class SettingsView(LoginRequiredMixin, View):
+    """``POST`` calls the method named after the form; a domain error becomes a message or stands beside its field."""
+
+    request: HttpRequest
+    template_name: str
+    handlers: dict[str, str] = {}
+
+    @property
+    def actor(self) -> Actor:
+        return self.request.actor  # type: ignore[attr-defined]
+
+    def organization(self) -> Organization:
+        found = places.find_organization(self.request)
+        if found is None:
+            raise NotFound
+        return found
+
+    def role(self) -> OrganizationRole | None:
+        return selectors.role_of(self.actor, self.organization())
+
+    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def get(self, request: HttpRequest, **ids: Any) -> HttpResponse:
+        return render(request, self.template_name, self.context(**ids))
+
+    def post(self, request: HttpRequest, **ids: Any) -> HttpResponse:
+        sent = request.POST.getlist("form")
+        handler = self.handlers.get(sent[-1] if sent else "")  # a button's own name comes after the hidden one
+        if handler is None:
+            raise Invalid
+        try:
+            outcome: BaseForm | HttpResponse | None = getattr(self, handler)(**ids)
+        except DomainError as error:
+            if error.status in {FORBIDDEN, NOT_FOUND}:
+                raise
+            messages.error(request, first_sentence(error))
+            outcome = None
+        if isinstance(outcome, HttpResponse):
+            return outcome
+        if outcome is not None and outcome.errors:
+            return render(request, self.template_name, self.context(form=outcome, **ids), status=400)
+        return redirect(request.path)
+
+    def once(self, **shown: str) -> HttpResponse:
+        """Answer the form itself with what is shown this one time: it must be kept nowhere, not even in the session."""
+        answer = render(self.request, self.template_name, self.context() | shown)
+        answer["Cache-Control"] = "no-store"
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLine:
+    id: UUID
+    label: str
+    last_seen_at: datetime | None
+    is_current: bool
+
+
+def session_line(session: UserSession, viewer: Actor) -> SessionLine:
+    agent = session.user_agent
+    browser = next((name for name in ("Edg", "OPR", "Firefox", "Chrome", "Safari", "curl") if name in agent), "")
+    known = {"Edg": "Edge", "OPR": "Opera"}
+    system = next((name for name in ("Windows", "Android", "iPhone", "iPad", "Mac OS", "Linux") if name in agent), "")
+    what = " · ".join(filter(None, [known.get(browser, browser), system, session.address])) or _("Unknown device")
+    kind = "" if session.kind == "cookie" else f"{session.get_kind_display()} · "
+    return SessionLine(session.pk, kind + what, session.last_seen_at, session.pk == viewer.session_id)
+
+
+class ProfileView(SettingsView):
+    template_name = "settings/profile.html"
+    handlers = {"profile": "save", "end_session": "end", "end_others": "end_others"}
+
+    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
+        user = selectors.get_user(self.request.user.pk)
+        initial = {"name": user.name, "language": user.language, "time_zone": user.time_zone}
+        initial |= {name: preferences.get(f"web.{name}", user=user.pk) for name in TASTE}
+        rows = selectors.list_own_sessions(self.actor).order_by("-last_seen_at")[:50]
+        return {
+            "form": form or forms.ProfileForm(initial=initial),
+            "sessions": [session_line(row, self.actor) for row in rows],
+        }
+
+    def save(self) -> BaseForm:
+        form = forms.ProfileForm(self.request.POST)
+        if form.is_valid():
+            data = form.cleaned_data
+            people.change_profile(
+                actor=self.actor, name=data["name"], language=data["language"], time_zone=data["time_zone"]
+            )
+            for name in TASTE:
+                preferences.change_setting(
+                    actor=self.actor,
+                    key=f"web.{name}",
+                    level=Level.USER,
+                    target_id=self.actor.user_id,
+                    value=data[name],
+                )
+            messages.success(self.request, _("Saved."))
+        return form
+
+    def end(self) -> None:
+        sessions.end_session(actor=self.actor, session_id=identifier(self.request.POST.get("session")))
+        messages.success(self.request, _("That session has ended."))
+
+    def end_others(self) -> None:
+        sessions.end_other_sessions(actor=self.actor)
+        messages.success(self.request, _("You are signed out everywhere else."))
+
+
+class OrganizationView(SettingsView):
+    template_name = "settings/organization.html"
+    handlers = {"": "save", "organization": "save"}
+
+    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
+        organization = self.organization()
+        initial = {"name": organization.name, "time_zone": organization.time_zone}
+        can_manage = policies.can_manage_organization(self.actor, self.role())
+        form = form or forms.OrganizationForm(initial=initial)
+        if not can_manage:
+            for field in form.fields.values():
+                field.disabled = True
+        return {"form": form, "can_manage": can_manage}
+
+    def save(self) -> BaseForm:
+        form = forms.OrganizationForm(self.request.POST)
+        if form.is_valid():
+            organizations.change_organization(
+                actor=self.actor, organization_id=self.organization().pk, **form.cleaned_data
+            )
+            messages.success(self.request, _("Saved."))
+        return form
+
+
+class PeopleView(SettingsView):
+    template_name = "settings/people.html"
+    handlers = {"role": "change_role", "remove": "remove", "invite": "invite", "revoke": "revoke"}
+
+    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
+        organization, role = self.organization(), self.role()
+        members = selectors.visible_members(self.actor).filter(organization=organization)
+        open_ones = selectors.visible_invitations(self.actor).filter(
+            organization=organization, accepted_at=None, revoked_at=None, expires_at__gt=timezone.now()
+        )
+        can_manage = policies.can_manage_members(self.actor, role)
+        return {
+            "form": form or forms.InviteForm(),
+            "members": members.order_by("user__name", "user__email")[:500],
+            "invitations": open_ones.order_by("email")[:500],
+            "roles": [
+                (value, label)
+                for value, label in OrganizationRole.choices
+                if policies.can_give_role(self.actor, role, OrganizationRole(value))
+            ],
+            "can_manage": can_manage,
+            "can_invite": can_manage,
+        }
+
+    def change_role(self) -> None:
+        wanted = self.request.POST.get("role")
+        if wanted not in OrganizationRole.values:
+            raise Invalid
+        organizations.change_member_role(
+            actor=self.actor, member_id=identifier(self.request.POST.get("member")), role=OrganizationRole(wanted)
+        )
+        messages.success(self.request, _("Changed. The person signs in again with the new role."))
+
+    def remove(self) -> None:
+        organizations.remove_member(actor=self.actor, member_id=identifier(self.request.POST.get("member")))
+        messages.success(self.request, _("Removed. What they wrote stays."))
+
+    def invite(self) -> BaseForm | HttpResponse:
+        form = forms.InviteForm(self.request.POST)
+        if form.is_valid():
+            try:
+                invited = invitations.invite(
+                    actor=self.actor,
+                    organization_id=self.organization().pk,
+                    email=form.cleaned_data["email"],
+                    role=OrganizationRole(form.cleaned_data["role"]),
+                )
+            except DomainError as error:
+                if error.status in {FORBIDDEN, NOT_FOUND}:
+                    raise
+                add_errors(form, error)
+            else:
+                return self.once(invitation_link=invited.link)
+        return form
+
+    def revoke(self) -> None:
+        invitations.revoke_invitation(actor=self.actor, invitation_id=identifier(self.request.POST.get("invitation")))
+        messages.success(self.request, _("The invitation no longer works."))
+
+
+class ProjectListView(SettingsView):
+    template_name = "settings/projects.html"
+    handlers = {"": "create", "create": "create"}
+
+    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
+        rows = selectors.visible_projects(self.actor).filter(organization=self.organization())
+        return {
+            "form": form or forms.ProjectForm(initial={"access": ProjectAccess.ORGANIZATION}),
+            "projects": rows.order_by("archived_at", "name")[:500],
+            "can_create": policies.can_create_project(self.actor, self.role()),
+        }
+
+    def create(self) -> BaseForm:
+        form = forms.ProjectForm(self.request.POST)
+        if form.is_valid():
+            made = projects.create_project(
+                actor=self.actor, organization_id=self.organization().pk, **form.cleaned_data
+            )
+            messages.success(self.request, _("The project %(name)s is there.") % {"name": made.name})
+        return form
+
+
+class ProjectView(SettingsView):
+    template_name = "settings/project.html"
+    handlers = {
+        "project": "save",
+        "member": "set_member",
+        "remove": "remove_member",
+        "archive": "archive",
+        "restore": "restore",
+    }
+
+    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
+        project = selectors.get_project(ids["project_id"], self.actor)
+        initial = {"name": project.name, "description": project.description, "access": project.access}
+        added = list(selectors.visible_project_members(project).order_by("user__name"))
+        can_manage = policies.can_manage_project(self.actor, selectors.role_in(self.actor, project))
+        form = form or forms.ProjectForm(initial=initial)
+        if not can_manage:
+            for field in form.fields.values():
+                field.disabled = True
+        return {
+            "edited": project,
+            "form": form,
+            "can_manage": can_manage,
+            "project_members": added,
+            "project_roles": ProjectRole.choices,
+            "addable": self._addable(project, {member.user_id for member in added}),
+        }
+
+    def _addable(self, project: Project, added: set[UUID]) -> list[Any]:
+        members = selectors.visible_members(self.actor).filter(organization=project.organization_id)
+        return [member.user for member in members.order_by("user__name")[:500] if member.user_id not in added]
+
+    def save(self, project_id: UUID) -> BaseForm:
+        form = forms.ProjectForm(self.request.POST)
+        if form.is_valid():
+            projects.change_project(actor=self.actor, project_id=project_id, **form.cleaned_data)
+            messages.success(self.request, _("Saved."))
+        return form
+
+    def set_member(self, project_id: UUID) -> None:
+        wanted = self.request.POST.get("role")
+        if wanted not in ProjectRole.values:
+            raise Invalid
+        projects.set_project_member(
+            actor=self.actor,
+            project_id=project_id,
+            user_id=identifier(self.request.POST.get("user")),
+            role=ProjectRole(wanted),
+        )
+
+    def remove_member(self, project_id: UUID) -> None:
+        projects.remove_project_member(
+            actor=self.actor, project_id=project_id, user_id=identifier(self.request.POST.get("user"))
+        )
+
+    def archive(self, project_id: UUID) -> None:
+        projects.archive_project(actor=self.actor, project_id=project_id)
+        messages.success(self.request, _("Archived. It can be brought back here."))
+
+    def restore(self, project_id: UUID) -> None:
+        projects.restore_project(actor=self.actor, project_id=project_id)
+        messages.success(self.request, _("The project is back."))
+
+
+class KeysView(SettingsView):
+    template_name = "settings/keys.html"
+    handlers = {"create": "create", "revoke": "revoke"}
+
+    def _form(self, data: Any = None) -> forms.KeyForm:
+        role = self.role()
+        grantable = [scope for scope in policies.SCOPES if policies.can_grant_scope(self.actor, role, scope)]
+        rows = selectors.visible_projects(self.actor).filter(organization=self.organization(), archived_at=None)
+        return forms.KeyForm(data, projects=rows.order_by("name")[:500], scopes=grantable)
+
+    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
+        own = selectors.visible_api_keys(self.actor).filter(
+            organization=self.organization(), user=self.actor.user_id, revoked_at=None
+        )
+        return {
+            "form": form or self._form(),
+            "keys": own.order_by("-created_at")[:200],
+        }
+
+    def create(self) -> BaseForm | HttpResponse:
+        form = self._form(self.request.POST)
+        if form.is_valid():
+            data = form.cleaned_data
+            days = data["expires_in_days"]
+            made = keys.make_api_key(
+                actor=self.actor,
+                organization_id=self.organization().pk,
+                name=data["name"],
+                project_id=UUID(data["project"]) if data["project"] else None,
+                scopes=tuple(data["scopes"]),
+                expires_at=timezone.now() + timedelta(days=days) if days else None,
+            )
+            return self.once(secret=made.token)
+        return form
+
+    def revoke(self) -> None:
+        keys.revoke_api_key(actor=self.actor, key_id=identifier(self.request.POST.get("key")))
+        messages.success(self.request, _("The key no longer works."))

@@ -1,0 +1,183 @@
+import pytest
+from django.test import Client
+
+from apps.accounts.models import ApiKey, Invitation, OrganizationMember, Project, ProjectMember
+from apps.accounts.services import invitations
+from apps.accounts.types import OrganizationRole
+from apps.core import preferences
+from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, join, member_of, reader_of
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def owner():
+    return UserFactory(name="Ann")
+
+
+@pytest.fixture
+def project(owner):
+    return ProjectFactory(owner=owner)
+
+
+@pytest.fixture
+def browser(owner, project):
+    client = Client()
+    client.force_login(owner)
+    return client
+
+
+PAGES = ["profile/", "organization/", "people/", "projects/", "keys/", "projects/{project}/"]
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("who", ["owner", "reader", "guest"])
+def test_settings_pages_open_for_everybody_in_the_organization(page, who, owner, project):
+    person = {
+        "owner": lambda: owner,
+        "reader": lambda: reader_of(project),
+        "guest": lambda: member_of(project, role=OrganizationRole.GUEST),
+    }[who]()
+    client = Client()
+    client.force_login(person)
+
+    answer = client.get("/settings/" + page.format(project=project.pk))
+
+    assert answer.status_code == (404 if who == "guest" and "{" in page else 200)
+    if who != "owner":
+        assert b'value="invite"' not in answer.content
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_settings_ask_strangers_to_sign_in(client, page, project):
+    answer = client.get("/settings/" + page.format(project=project.pk))
+
+    assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/accounts/login/")
+
+
+def test_profile_saves_person_and_taste(browser, owner):
+    answer = browser.post(
+        "/settings/profile/",
+        {
+            "form": "profile",
+            "name": "Anna",
+            "language": "de",
+            "time_zone": "Europe/Berlin",
+            "theme": "dark",
+            "send_key": "mod-enter",
+        },
+    )
+
+    owner.refresh_from_db()
+    assert answer.status_code == 302
+    assert (owner.name, owner.language, owner.time_zone) == ("Anna", "de", "Europe/Berlin")
+    preferences.forget_kept()
+    assert preferences.get("web.theme", user=owner.pk) == "dark"
+    assert preferences.get("web.single_keys", user=owner.pk) is False
+
+
+def test_profile_shows_what_is_wrong(browser, owner):
+    answer = browser.post("/settings/profile/", {"form": "profile", "name": "", "language": "xx"})
+
+    owner.refresh_from_db()
+    assert answer.status_code == 400
+    assert owner.name == "Ann"
+
+
+def test_key_is_shown_once_and_withdrawn(browser, owner):
+    made = browser.post("/settings/keys/", {"form": "create", "name": "Report", "scopes": ["conversations:read"]})
+    key = ApiKey.objects.get()
+
+    assert made.status_code == 200
+    assert b"pk_" in made.content
+    assert made["Cache-Control"] == "no-store"
+    assert b"pk_" not in browser.get("/settings/keys/").content
+    assert key.scopes == ["conversations:read"]
+    browser.post("/settings/keys/", {"form": "revoke", "key": str(key.pk)})
+    key.refresh_from_db()
+    assert key.revoked_at is not None
+
+
+def test_people_are_invited_changed_and_removed(browser, project):
+    made = browser.post("/settings/people/", {"form": "invite", "email": "new@example.org", "role": "member"})
+    again = browser.post(
+        "/settings/people/", {"form": "invite", "email": project_owner_email(project), "role": "member"}
+    )
+    invitation = Invitation.objects.get()
+    browser.post("/settings/people/", {"form": "revoke", "invitation": str(invitation.pk)})
+    member = join(UserFactory(), project.organization)
+    browser.post("/settings/people/", {"form": "role", "member": str(member.pk), "role": "admin"})
+    member.refresh_from_db()
+    invitation.refresh_from_db()
+
+    assert b"/accounts/invitation/" in made.content
+    assert again.status_code == 400
+    assert invitation.revoked_at is not None
+    assert member.role == OrganizationRole.ADMIN
+    browser.post("/settings/people/", {"form": ["role", "remove"], "member": str(member.pk), "role": "member"})
+    assert not OrganizationMember.objects.filter(pk=member.pk).exists()
+
+
+def project_owner_email(project):
+    return OrganizationMember.objects.get(organization=project.organization).user.email
+
+
+def test_project_is_made_changed_and_shared(browser, project):
+    browser.post("/settings/projects/", {"name": "Spring", "description": "", "access": "restricted"})
+    made = Project.objects.get(name="Spring")
+    path = f"/settings/projects/{made.pk}/"
+    person = member_of(project)
+
+    browser.post(path, {"form": "project", "name": "Summer", "description": "Sun", "access": "restricted"})
+    browser.post(path, {"form": "member", "user": str(person.pk), "role": "viewer"})
+    assert ProjectMember.objects.get(user=person).role == "viewer"
+    browser.post(path, {"form": ["member", "remove"], "user": str(person.pk), "role": "viewer"})
+    browser.post(path, {"form": "archive"})
+
+    made.refresh_from_db()
+    assert (made.name, made.archived_at is not None) == ("Summer", True)
+    assert not ProjectMember.objects.filter(user=person).exists()
+
+
+@pytest.mark.parametrize(
+    ("page", "body"),
+    [
+        ("organization/", {"name": "x", "time_zone": "UTC"}),
+        ("people/", {"form": "invite", "email": "x@example.org", "role": "member"}),
+        ("projects/{project}/", {"form": "project", "name": "x", "access": "restricted"}),
+        ("projects/{project}/", {"form": "archive"}),
+    ],
+)
+def test_reader_is_refused_and_nothing_changes(page, body, project):
+    client = Client()
+    client.force_login(reader_of(project))
+
+    answer = client.post("/settings/" + page.format(project=project.pk), body)
+
+    project.refresh_from_db()
+    assert answer.status_code == 403
+    assert (project.version, project.organization.version, Invitation.objects.count()) == (1, 1, 0)
+
+
+def test_unknown_form_is_refused(browser):
+    assert browser.post("/settings/people/", {"form": "nonsense"}).status_code == 400
+    assert browser.post("/settings/keys/", {"form": "revoke", "key": "not-an-id"}).status_code == 404
+
+
+def test_signed_in_person_accepts_only_their_own_invitation(project, owner):
+    invited = invitations.invite(
+        actor=actor_of(owner), organization_id=project.organization_id, email="right@example.org"
+    )
+    path = invited.link.split("8000", 1)[-1]
+    path = "/accounts/invitation/" + path.rstrip("/").rsplit("/", 1)[1] + "/"
+    wrong, right = UserFactory(email="wrong@example.org"), UserFactory(email="right@example.org")
+
+    answers = []
+    for person in (wrong, right):
+        client = Client()
+        client.force_login(person)
+        answers.append(client.post(path).status_code)
+
+    assert answers == [400, 302]
+    assert OrganizationMember.objects.filter(user=right).exists()
+    assert not OrganizationMember.objects.filter(user=wrong).exists()
