@@ -107,13 +107,14 @@ def read_document(source: Path, output: Path, media_type: str, limits: dict[str,
         _check_archive(source, limits)
     from markitdown import StreamInfo, converters
 
-    converter = {
+    converters_by_type: dict[str, Any] = {
         "pdf": converters.PdfConverter,
         "docx": converters.DocxConverter,
         "pptx": converters.PptxConverter,
         "xlsx": converters.XlsxConverter,
         "epub": converters.EpubConverter,
-    }[short]()
+    }
+    converter = converters_by_type[short]()
     try:
         with source.open("rb") as stream:
             found = converter.convert(stream, StreamInfo(mimetype=media_type, extension=f".{short}"))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from apps.core.leases import scaled
@@ -24,7 +24,7 @@ FIRST_PAUSE_SECONDS = 0.4
 warm_up = clients.warm_up
 
 
-async def stream(request: CompletionRequest) -> AsyncIterator[Operation]:
+async def stream(request: CompletionRequest) -> AsyncGenerator[Operation]:
     """``Answered``, then operations on parts, ``Usage`` and ``Finished``. Raises ``ModelError``; what was yielded stays valid.
 
     Iterate under ``contextlib.aclosing``: closing ends the call at the provider, and its row and budget are settled before

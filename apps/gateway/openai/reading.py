@@ -130,7 +130,8 @@ def _messages(body: Mapping[str, Any]) -> tuple[NeutralMessage, ...]:
 def _message(given: Any, place: str) -> NeutralMessage:
     if not isinstance(given, dict):
         raise ParameterRefused(place, _("A message is an object."))
-    role = ROLES.get(given.get("role")) if isinstance(given.get("role"), str) else None
+    said = given.get("role")
+    role = ROLES.get(said) if isinstance(said, str) else None
     if role is None:
         raise ParameterRefused(f"{place}.role", _one_of(ROLES))
     name = _text(given, "name", limit=64, place=f"{place}.name", is_required=False)
@@ -172,7 +173,7 @@ def _content(given: Any, place: str, *, can_show: bool = False) -> list[NeutralP
 def _image(given: Any, place: str) -> ImageContent:
     url = given.get("url") if isinstance(given, dict) else given
     found = _IMAGE.match(url) if isinstance(url, str) else None
-    if found is None:
+    if found is None or not isinstance(url, str):
         # Fetching an address that a caller names would make us its proxy.
         raise ParameterUnsupported(
             f"{place}.url", _("Send the picture itself as a data: URL (png, jpeg, gif or webp, base64).")
