@@ -67,6 +67,15 @@ class ProfileChanged:
     fields: list[str]
 
 
+@event("accounts.activity_changed.v1")
+@dataclass(frozen=True, slots=True)
+class ActivityChanged:
+    """An operator kept somebody out, or let them in again."""
+
+    user_id: UUID
+    is_active: bool
+
+
 @event("accounts.sign_in_link_made.v1")
 @dataclass(frozen=True, slots=True)
 class SignInLinkMade:

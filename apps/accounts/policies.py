@@ -209,3 +209,8 @@ def can_manage_project(actor: Actor, role: ProjectRole | None) -> bool:
 def can_change_own_account(actor: Actor) -> bool:
     """Keys act for their owner in an organization, not on the person: no profile, sessions or passwords."""
     return actor.kind == ActorKind.MEMBER
+
+
+def can_operate(actor: Actor) -> bool:
+    """The installation's own staff, in the admin site; never by a key."""
+    return actor.kind == ActorKind.SYSTEM or (actor.kind == ActorKind.MEMBER and actor.is_operator)

@@ -8,7 +8,6 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
@@ -29,6 +28,7 @@ from apps.accounts.types import (
 from apps.core.db import database_now
 from apps.core.errors import FieldError, NotFound
 from apps.core.events import emit
+from apps.core.mail import queue_mail
 
 LIFETIME = timedelta(days=7)
 
@@ -84,7 +84,7 @@ def invite(
         subject=("invitation", invitation.pk),
     )
     link = settings.PARLANCE_URL + reverse("accounts:invitation", args=[token])
-    transaction.on_commit(lambda: _mail(invitation, link), robust=True)
+    _mail(invitation, link)
     return Invited(invitation, link)
 
 
@@ -102,7 +102,7 @@ def _mail(invitation: Invitation, link: str) -> None:
     with translation.override(inviter.language):
         subject = render_to_string("accounts/email/invitation_subject.txt", context).strip()
         text = render_to_string("accounts/email/invitation.txt", context)
-    send_mail(subject, text, None, [invitation.email])
+    queue_mail(recipient=invitation.email, subject=subject, text=text)
 
 
 @transaction.atomic

@@ -142,7 +142,7 @@ def renew_token_session(*, session_id: UUID, user_id: UUID, epoch: int, refresh_
             session.refresh_id = uuid7()
             session.save(update_fields=["refresh_id", "updated_at"])
             return session
-        _end(UserSession.objects.filter(pk=session.pk), SessionEnd.REUSED, actor=SYSTEM)
+        end_listed(UserSession.objects.filter(pk=session.pk), SessionEnd.REUSED, actor=SYSTEM)
     raise NotAuthenticated
 
 
@@ -150,7 +150,7 @@ def renew_token_session(*, session_id: UUID, user_id: UUID, epoch: int, refresh_
 def revoke_token_session(*, session_id: UUID, user_id: UUID) -> None:
     """Whoever holds a session's refresh token may end it; ending it twice changes nothing."""
     rows = UserSession.objects.filter(pk=session_id, user=user_id, kind=SessionKind.TOKEN)
-    _end(rows, SessionEnd.SIGNED_OUT, actor=SYSTEM)
+    end_listed(rows, SessionEnd.SIGNED_OUT, actor=SYSTEM)
 
 
 @transaction.atomic
@@ -158,27 +158,27 @@ def end_session(*, actor: Actor, session_id: UUID, reason: SessionEnd = SessionE
     """End one of one's own sessions. ``NotFound`` for those of others; ending it twice changes nothing."""
     policies.require(policies.can_change_own_account(actor))
     session = selectors.lock_own_session(session_id=session_id, viewer=actor)
-    _end(UserSession.objects.filter(pk=session.pk), reason, actor=actor)
+    end_listed(UserSession.objects.filter(pk=session.pk), reason, actor=actor)
 
 
 @transaction.atomic
 def end_other_sessions(*, actor: Actor) -> int:
     policies.require(policies.can_change_own_account(actor))
     rows = UserSession.objects.filter(user=actor.user_id).exclude(pk=actor.session_id)
-    return _end(rows, SessionEnd.REVOKED, actor=actor)
+    return end_listed(rows, SessionEnd.REVOKED, actor=actor)
 
 
 @transaction.atomic
 def end_cookie_session(*, session_key: str) -> None:
     """At sign-out: whoever holds the cookie may end what it opens."""
-    _end(UserSession.objects.filter(session_key=session_key), SessionEnd.SIGNED_OUT, actor=SYSTEM)
+    end_listed(UserSession.objects.filter(session_key=session_key), SessionEnd.SIGNED_OUT, actor=SYSTEM)
 
 
 @transaction.atomic
 def end_all_sessions(*, user_id: UUID, reason: SessionEnd, actor: Actor = SYSTEM) -> int:
     """Everywhere, by moving the person's epoch on: tokens of an earlier one are over, whether listed or not."""
     User.objects.filter(pk=user_id).update(epoch=F("epoch") + 1)
-    return _end(UserSession.objects.filter(user=user_id), reason, actor=actor)
+    return end_listed(UserSession.objects.filter(user=user_id), reason, actor=actor)
 
 
 @transaction.atomic
@@ -187,7 +187,7 @@ def note_password_changed(*, actor: Actor, user_id: UUID, kept_session_key: str 
     kept = UserSession.objects.filter(user=user_id, ended_at=None, session_key=kept_session_key or "-")
     epoch = User.objects.values_list("epoch", flat=True).get(pk=user_id)
     kept.update(epoch=epoch)
-    _end(
+    end_listed(
         UserSession.objects.filter(user=user_id).exclude(session_key=kept_session_key or "-"),
         SessionEnd.PASSWORD,
         actor,
@@ -200,7 +200,8 @@ def note_password_changed(*, actor: Actor, user_id: UUID, kept_session_key: str 
     )
 
 
-def _end(rows: QuerySet[UserSession], reason: SessionEnd, actor: Actor) -> int:
+def end_listed(rows: QuerySet[UserSession], reason: SessionEnd, actor: Actor) -> int:
+    """For services: end those that have not ended, and say so for each person."""
     found = list(rows.filter(ended_at=None).values_list("pk", "user_id"))
     UserSession.objects.filter(pk__in=[pk for pk, _user in found]).update(ended_at=Now(), end_reason=reason)
     for user_id in {user for _pk, user in found}:

@@ -1,0 +1,196 @@
+"""People, organizations, keys, sessions and the audit log for operators. What changes something calls a service."""
+
+from __future__ import annotations
+
+from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from apps.accounts.models import (
+    ApiKey,
+    AuditEntry,
+    Invitation,
+    Organization,
+    OrganizationMember,
+    Project,
+    ProjectMember,
+    SignInAttempt,
+    SignInLink,
+    User,
+    UserSession,
+)
+from apps.accounts.services import operators
+from apps.core.admin import ServiceAdmin
+
+# One sign-in for everybody: the second factor and the limits hold here too.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+for foreign in (EmailAddress, Authenticator, Group):
+    if admin.site.is_registered(foreign):
+        admin.site.unregister(foreign)
+
+
+@admin.register(User)
+class UserAdmin(ServiceAdmin):
+    list_display = ("email", "name", "is_staff", "is_active", "last_login", "created_at")
+    list_filter = ("is_active", "is_staff", "language")
+    search_fields = ("email", "name", "id")
+    date_hierarchy = "created_at"
+    exclude = ("password", "groups", "user_permissions")
+    actions = ("end_sessions", "send_link", "deactivate", "activate")
+
+    @admin.action(description=_("End all sessions"))
+    def end_sessions(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        count = sum(operators.end_sessions_of(actor=request.actor, user_id=user.pk) for user in queryset)  # type: ignore[attr-defined]
+        text = ngettext("%(count)d session has ended.", "%(count)d sessions have ended.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+    @admin.action(description=_("Mail a sign-in link"))
+    def send_link(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        count = 0
+        for user in queryset.filter(is_active=True):
+            operators.send_sign_in_link(actor=request.actor, user_id=user.pk)  # type: ignore[attr-defined]
+            count += 1
+        text = ngettext("%(count)d link is on its way.", "%(count)d links are on their way.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+    @admin.action(description=_("Keep these people out"))
+    def deactivate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        self._set_active(request, queryset, is_active=False)
+
+    @admin.action(description=_("Let these people in again"))
+    def activate(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        self._set_active(request, queryset, is_active=True)
+
+    def _set_active(self, request: HttpRequest, queryset: QuerySet[User], *, is_active: bool) -> None:
+        count = sum(
+            operators.set_active(actor=request.actor, user_id=user.pk, is_active=is_active)  # type: ignore[attr-defined]
+            for user in queryset
+        )
+        text = ngettext("%(count)d person changed.", "%(count)d people changed.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+@admin.register(Organization)
+class OrganizationAdmin(ServiceAdmin):
+    list_display = ("name", "slug", "is_home", "time_zone", "created_at", "deleted_at")
+    list_filter = ("is_home", ("deleted_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "slug", "id")
+    date_hierarchy = "created_at"
+
+
+@admin.register(OrganizationMember)
+class OrganizationMemberAdmin(ServiceAdmin):
+    list_display = ("user", "organization", "role", "created_at")
+    list_filter = ("role", "organization")
+    search_fields = ("user__email", "user__name", "organization__name")
+    list_select_related = ("user", "organization")
+
+
+@admin.register(Project)
+class ProjectAdmin(ServiceAdmin):
+    list_display = ("name", "organization", "access", "created_at", "archived_at", "deleted_at")
+    list_filter = ("access", ("archived_at", admin.EmptyFieldListFilter), "organization")
+    search_fields = ("name", "id", "organization__name")
+    list_select_related = ("organization",)
+    date_hierarchy = "created_at"
+
+
+@admin.register(ProjectMember)
+class ProjectMemberAdmin(ServiceAdmin):
+    list_display = ("user", "project", "role", "created_at")
+    list_filter = ("role", "organization")
+    search_fields = ("user__email", "user__name", "project__name")
+    list_select_related = ("user", "project")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ServiceAdmin):
+    list_display = ("email", "organization", "role", "invited_by", "expires_at", "accepted_at", "revoked_at")
+    list_filter = ("role", ("accepted_at", admin.EmptyFieldListFilter), ("revoked_at", admin.EmptyFieldListFilter))
+    search_fields = ("email", "organization__name")
+    list_select_related = ("organization", "invited_by")
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(ServiceAdmin):
+    list_display = ("name", "hint", "user", "organization", "project", "last_used_at", "expires_at", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter), "organization")
+    search_fields = ("name", "hint", "user__email")
+    list_select_related = ("user", "organization", "project")
+    actions = ("revoke",)
+
+    @admin.action(description=_("Withdraw these keys"))
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        count = sum(operators.revoke_key(actor=request.actor, key_id=key.pk) for key in queryset)  # type: ignore[attr-defined]
+        text = ngettext("%(count)d key no longer works.", "%(count)d keys no longer work.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+@admin.register(UserSession)
+class UserSessionAdmin(ServiceAdmin):
+    list_display = ("user", "kind", "address", "user_agent", "created_at", "last_seen_at", "ended_at", "end_reason")
+    list_filter = ("kind", ("ended_at", admin.EmptyFieldListFilter), "end_reason")
+    search_fields = ("user__email", "address", "id")
+    list_select_related = ("user",)
+    date_hierarchy = "created_at"
+    actions = ("end",)
+
+    @admin.action(description=_("End these sessions"))
+    def end(self, request: HttpRequest, queryset: QuerySet[UserSession]) -> None:
+        count = operators.end_sessions(actor=request.actor, session_ids=[row.pk for row in queryset])  # type: ignore[attr-defined]
+        text = ngettext("%(count)d session has ended.", "%(count)d sessions have ended.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+@admin.register(SignInLink)
+class SignInLinkAdmin(ServiceAdmin):
+    list_display = ("user", "created_at", "expires_at", "used_at", "used_by")
+    list_filter = (("used_at", admin.EmptyFieldListFilter),)
+    search_fields = ("user__email",)
+    list_select_related = ("user", "used_by")
+
+
+@admin.register(SignInAttempt)
+class SignInAttemptAdmin(ServiceAdmin):
+    """Kept for a day. Accounts are hashes: addresses that nobody has are tried too."""
+
+    list_display = ("created_at", "address", "is_familiar", "has_succeeded")
+    list_filter = ("has_succeeded", "is_familiar")
+    search_fields = ("address",)
+    date_hierarchy = "created_at"
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ServiceAdmin):
+    list_display = ("occurred_at", "action", "outcome", "actor_kind", "actor", "subject_type", "subject_id", "chain")
+    list_filter = ("outcome", "actor_kind", "action")
+    search_fields = ("action", "actor", "subject_id", "correlation_id", "organization_id")
+    date_hierarchy = "occurred_at"
+    readonly_fields = (
+        "organization_id",
+        "number",
+        "occurred_at",
+        "action",
+        "outcome",
+        "actor_kind",
+        "actor",
+        "key_id",
+        "subject_type",
+        "subject_id",
+        "details",
+        "correlation_id",
+    )
+    fields = readonly_fields
+
+    @admin.display(description=_("Chain"))
+    def chain(self, entry: AuditEntry) -> str:
+        url = reverse("admin:accounts_organization_change", args=[entry.organization_id])
+        return format_html('<a href="{}">#{}</a>', url, entry.number)
