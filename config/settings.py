@@ -336,6 +336,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "OrganizationRoleEnum": "apps.accounts.types.OrganizationRole",
         "ProjectRoleEnum": "apps.accounts.types.ProjectRole",
+        "ProviderKindEnum": "apps.llm.presets.ProviderKind",
     },
 }
 

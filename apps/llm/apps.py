@@ -8,3 +8,21 @@ class LlmConfig(AppConfig):
     name = "apps.llm"
     label = "llm"
     verbose_name = _("Models")
+
+    def ready(self) -> None:
+        from apps.accounts.types import SYSTEM
+        from apps.core.coordinator import register_sweep
+        from apps.core.doors.consumers import Consumer, consumers
+        from apps.llm import metrics, receivers, services
+        from apps.llm import tasks as _tasks  # noqa: F401  (a service may name its jobs only when they are registered)
+
+        consumers.register(
+            "llm.organizations",
+            Consumer(
+                "llm.organizations",
+                receivers.bring_up_organization,
+                types=frozenset({"accounts.organization_created"}),
+            ),
+        )
+        register_sweep("lost calls", 60, lambda: services.sweep_lost_attempts(actor=SYSTEM))
+        metrics.register()

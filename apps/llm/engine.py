@@ -10,8 +10,9 @@ import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from apps.core.db import in_thread
 from apps.core.leases import scaled
-from apps.llm import attempts, clients, routing, shared_state, tokens
+from apps.llm import attempts, clients, routing, selectors, shared_state, tokens
 from apps.llm.errors import BreakerOpen, ModelError
 from apps.llm.routes import ModelRoute
 from apps.llm.types import AppendText, CompletionRequest, Operation
@@ -21,7 +22,7 @@ RETRY_SECONDS = 10.0
 LONGEST_RETRY_AFTER_SECONDS = 30.0
 FIRST_PAUSE_SECONDS = 0.4
 
-warm_up = clients.warm_up
+WARM_ORGANIZATIONS = 50
 
 
 async def stream(request: CompletionRequest) -> AsyncGenerator[Operation]:
@@ -78,6 +79,15 @@ async def stream(request: CompletionRequest) -> AsyncGenerator[Operation]:
             break
     assert refused is not None
     raise refused
+
+
+async def warm_up() -> None:
+    """On the loop that will call: imports, certificates, routes and clients of those who were here last."""
+    await asyncio.to_thread(clients.warm_up)
+    for organization_id in await in_thread(selectors.list_active_organizations, WARM_ORGANIZATIONS):
+        routes, _seen = await routing.routes_of(organization_id, None)
+        for provider in {model.provider.id: model.provider for model in routes.models.values()}.values():
+            await clients.adapter_of(provider)
 
 
 async def complete(request: CompletionRequest) -> str:

@@ -13,6 +13,7 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.accounts.types import SYSTEM, Actor
+from apps.core.errors import DomainError
 from apps.core.http import TRUSTED, Limits, client
 from apps.core.leases import scaled
 from apps.llm import clients, policies, selectors, services
@@ -60,6 +61,17 @@ def bring_up_environment(*, organization_id: UUID) -> None:
         provider = test_connection(actor=SYSTEM, provider_id=provider_id)
         if provider.check_code:
             logger.warning("provider_not_reached", extra={"provider": str(provider_id), "code": provider.check_code})
+
+
+def bring_up_all() -> None:
+    """After a start: every organization, one after the other; one that fails does not hold the others."""
+    for organization_id in selectors.list_organizations():
+        try:
+            bring_up_environment(organization_id=organization_id)
+        except DomainError as error:
+            logger.warning(
+                "environment_not_brought_up", extra={"organization": str(organization_id), "code": error.code}
+            )
 
 
 def find_local_servers() -> list[tuple[ProviderKind, str]]:

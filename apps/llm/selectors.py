@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
-from apps.accounts.types import Actor
+from apps.accounts.types import SYSTEM, Actor
 from apps.core.errors import FieldError, Invalid, NotFound
 from apps.core.leases import scaled
 from apps.llm import policies
@@ -131,7 +131,24 @@ def can_manage(*, organization_id: UUID, viewer: Actor) -> bool:
     return policies.can_manage_providers(viewer, accounts.organization_role(viewer, organization_id))
 
 
+def list_active_organizations(count: int) -> list[UUID]:
+    """Those with the newest calls; before there are any, all the first ones."""
+    recent = CallAttempt.objects.order_by("-started_at").values_list("organization_id", flat=True)[: count * 20]
+    return list(dict.fromkeys(recent))[:count] or list_organizations()[:count]
+
+
+def has_key(provider: Provider) -> bool:
+    """Without opening it."""
+    if provider.source == ProviderSource.ENVIRONMENT:
+        return bool(os.environ.get(provider.preset.environment)) if provider.preset.environment else False
+    return bool(provider.__dict__.get("api_key"))
+
+
 # What the engine reads
+
+
+def list_organizations() -> list[UUID]:
+    return list(accounts.visible_organizations(SYSTEM).order_by("created_at").values_list("pk", flat=True))
 
 
 def read_routes(*, organization_id: UUID) -> OrganizationRoutes:
@@ -186,17 +203,25 @@ def route_of_model(row: Model, provider: ProviderRoute) -> ModelRoute:
         id=row.pk,
         name=row.name,
         provider=provider,
-        prices=Prices(
-            input=row.input_price_per_million_tokens,
-            output=row.output_price_per_million_tokens,
-            cached=row.cached_price_per_million_tokens,
-            currency=row.currency,
-        ),
+        prices=prices_of(row),
         context_window=row.context_window,
         max_output_tokens=row.max_output_tokens,
         can_see=row.can_see,
         can_call_tools=row.can_call_tools,
     )
+
+
+def prices_of(row: Model) -> Prices:
+    return Prices(
+        input=row.input_price_per_million_tokens,
+        output=row.output_price_per_million_tokens,
+        cached=row.cached_price_per_million_tokens,
+        currency=row.currency,
+    )
+
+
+def nothing_answers() -> Invalid:
+    return Invalid(fields=[FieldError("model", "unknown", _("No model answers here yet."))])
 
 
 # Money and use
@@ -212,7 +237,7 @@ def month_begin(month: date) -> datetime:
 
 def visible_budgets(viewer: Actor) -> QuerySet[Budget]:
     """Those who may change budgets see them."""
-    return Budget.objects.filter(organization__in=_managed(viewer))
+    return Budget.objects.filter(organization__in=list_managed_organizations(viewer))
 
 
 def visible_calls(viewer: Actor) -> QuerySet[CallAttempt]:
@@ -220,10 +245,10 @@ def visible_calls(viewer: Actor) -> QuerySet[CallAttempt]:
     mine = Q(organization__in=accounts.visible_organizations(viewer).values("pk"), user_id=viewer.user_id)
     if viewer.project_id is not None:
         return CallAttempt.objects.filter(mine, project_id=viewer.project_id)
-    return CallAttempt.objects.filter(mine | Q(organization__in=_managed(viewer)))
+    return CallAttempt.objects.filter(mine | Q(organization__in=list_managed_organizations(viewer)))
 
 
-def _managed(viewer: Actor) -> list[UUID]:
+def list_managed_organizations(viewer: Actor) -> list[UUID]:
     return [
         organization.pk
         for organization in accounts.visible_organizations(viewer)
@@ -275,7 +300,8 @@ class UsageLine:
 def stats_usage(
     *, viewer: Actor, organization_id: UUID, begin: datetime, end: datetime, project_id: UUID | None = None
 ) -> list[UsageLine]:
-    """Who was asked how much between two times, the dearest first. One query."""
+    """Who was asked how much between two times, the dearest first."""
+    accounts.get_organization(organization_id, viewer)
     rows = visible_calls(viewer).filter(organization_id=organization_id, started_at__gte=begin, started_at__lt=end)
     if project_id is not None:
         rows = rows.filter(project_id=project_id)

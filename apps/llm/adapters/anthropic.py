@@ -10,6 +10,7 @@ import anthropic
 import httpx2  # noqa: TID251  (its types; the transport is core.http's)
 from jiter import from_json
 
+from apps.core.http import AddressRefused as UrlRefused
 from apps.llm import errors
 from apps.llm.adapters import exchange, failures
 from apps.llm.adapters.knowledge import unseen_image, written_document
@@ -91,7 +92,7 @@ class AnthropicAdapter:
                     yield operation
         except anthropic.APIStatusError as error:
             raise failures.of_status(error.status_code, error.body, error.response.headers) from error
-        except anthropic.APIConnectionError as error:
+        except (anthropic.APIConnectionError, UrlRefused) as error:
             raise failures.of_connection(error) from error
 
     async def list_models(self, *, timeouts: Timeouts) -> list[RemoteModel]:
@@ -100,7 +101,7 @@ class AnthropicAdapter:
             page = await self._client.get("/v1/models?limit=1000", cast_to=object, options={"timeout": limit})
         except anthropic.APIStatusError as error:
             raise failures.of_status(error.status_code, error.body, error.response.headers) from error
-        except anthropic.APIConnectionError as error:
+        except (anthropic.APIConnectionError, UrlRefused) as error:
             raise failures.of_connection(error) from error
         except anthropic.APIError as error:
             raise errors.ProviderProtocolError(type(error).__name__) from error

@@ -11,6 +11,7 @@ import httpx2  # noqa: TID251  (its types; the transport is core.http's)
 import openai
 from jiter import from_json
 
+from apps.core.http import AddressRefused as UrlRefused
 from apps.llm import errors
 from apps.llm.adapters import exchange, failures
 from apps.llm.adapters.knowledge import unseen_image, written_document
@@ -92,7 +93,7 @@ class OpenAICompatibleAdapter:
                     yield operation
         except openai.APIStatusError as error:
             raise failures.of_status(error.status_code, error.body, error.response.headers) from error
-        except openai.APIConnectionError as error:
+        except (openai.APIConnectionError, UrlRefused) as error:
             raise failures.of_connection(error) from error
 
     async def list_models(self, *, timeouts: Timeouts) -> list[RemoteModel]:
@@ -101,7 +102,7 @@ class OpenAICompatibleAdapter:
             page = await self._client.get("/models", cast_to=object, options={"timeout": limit})
         except openai.APIStatusError as error:
             raise failures.of_status(error.status_code, error.body, error.response.headers) from error
-        except openai.APIConnectionError as error:
+        except (openai.APIConnectionError, UrlRefused) as error:
             raise failures.of_connection(error) from error
         except openai.APIError as error:
             raise errors.ProviderProtocolError(type(error).__name__) from error

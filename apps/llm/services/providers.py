@@ -224,7 +224,9 @@ def _check(provider: Provider) -> None:
             check_url(provider.base_url, PUBLIC, resolves=False)
         except AddressRefused as error:
             wrong.append(FieldError("base_url", error.code, error.detail))
-    if not provider.base_url and not provider.preset.base_url and provider.kind != ProviderKind.DEMO:
+    if provider.kind == ProviderKind.DEMO and provider.source == ProviderSource.PERSON:
+        wrong.append(FieldError("kind", "invalid", _("The demo is always there.")))
+    elif not provider.base_url and not provider.preset.base_url and provider.kind != ProviderKind.DEMO:
         wrong.append(FieldError("base_url", "required", _("This kind needs an address.")))
     for name, value in provider.headers.items():
         is_clean = (

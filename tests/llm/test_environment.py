@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import pytest
+
+from apps.accounts.types import SYSTEM
+from apps.llm import catalogue, remote, selectors, services
+from apps.llm.models import Model, Provider
+from apps.llm.presets import ProviderKind
+from tests.accounts.factories import OrganizationFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_environment(monkeypatch):
+    for name in ("OPENAI", "ANTHROPIC", "GEMINI", "GROQ", "TOGETHER", "COHERE", "OPENROUTER"):
+        monkeypatch.delenv(f"{name}_API_KEY", raising=False)
+        monkeypatch.delenv(f"{name}_BASE_URL", raising=False)
+
+
+@pytest.fixture
+def organization():
+    return OrganizationFactory()
+
+
+def bring_up(organization, **values):
+    return services.ensure_environment_providers(actor=SYSTEM, organization_id=organization.pk, **values)
+
+
+def default_of(organization):
+    return selectors.find_default_model(organization_id=organization.pk)
+
+
+def test_demo_is_always_there(organization):
+    assert bring_up(organization) == []
+    assert bring_up(organization) == []
+
+    assert [p.kind for p in Provider.objects.all()] == ["demo"]
+    assert default_of(organization).name == "demo"
+
+
+def test_environment_names_providers(organization, monkeypatch, provider):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setenv("OPENAI_BASE_URL", provider.openai_url)
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-test")
+
+    remote_ids = bring_up(organization)
+    remote.bring_up_environment(organization_id=organization.pk)
+    openai = Provider.objects.get(kind="openai")
+    remote.test_connection(actor=SYSTEM, provider_id=openai.pk)
+
+    assert len(remote_ids) == 2
+    assert openai.api_key == ""
+    assert selectors.route_of_provider(openai).api_key == "sk-test"
+    assert default_of(organization).name == "stub-large"
+    assert set(Model.objects.filter(provider=openai).values_list("name", flat=True)) == {
+        "stub-small",
+        "stub-large",
+        "stub-vision",
+    }
+
+
+def test_what_the_environment_no_longer_names_is_switched_off(organization, monkeypatch):
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-test")
+    bring_up(organization)
+    assert default_of(organization).name == "llama-3.3-70b-versatile"
+
+    monkeypatch.delenv("GROQ_API_KEY")
+    bring_up(organization)
+    assert default_of(organization).name == "demo"
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-test")
+    bring_up(organization)
+
+    assert Provider.objects.filter(kind="groq").count() == 1
+    assert default_of(organization).name == "llama-3.3-70b-versatile"
+
+
+def test_local_servers_come_and_go(organization):
+    bring_up(organization, local=[(ProviderKind.OLLAMA, "http://127.0.0.1:11434/v1")])
+    assert Provider.objects.get(kind="ollama").is_enabled
+
+    bring_up(organization)
+    assert Provider.objects.get(kind="ollama").is_enabled
+    bring_up(organization, local=[])
+
+    assert not Provider.objects.get(kind="ollama").is_enabled
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "known"),
+    [
+        (ProviderKind.OPENAI, "gpt-4o-2024-08-06", "gpt-4o"),
+        (ProviderKind.ANTHROPIC, "claude-sonnet-4-5-20250929", "claude-sonnet-4-5"),
+        (ProviderKind.OLLAMA, "llama3.2:3b-instruct-q4_K_M", "llama3.2"),
+        (ProviderKind.OPENAI, "nothing-like-it", None),
+    ],
+)
+def test_catalogue_finds_dated_and_tagged_names(kind, name, known):
+    found = catalogue.find_known(kind, name)
+
+    assert (found.name if found else None) == known
+
+
+def test_new_organization_gets_its_providers_from_the_event(organization):
+    from apps.core.doors.consumers import consumers
+
+    consumer = consumers.get("llm.organizations")
+
+    assert consumer.types == frozenset({"accounts.organization_created"})
