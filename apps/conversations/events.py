@@ -84,6 +84,15 @@ class TurnStarted:
     attempt: int
 
 
+@event("conversations.turn_stop_requested.v1")
+@dataclass(frozen=True, slots=True)
+class TurnStopRequested:
+    """Somebody asked a running turn to end; its owner confirms with ``turn_ended``."""
+
+    turn_id: UUID
+    message_id: UUID
+
+
 @event("conversations.turn_completed.v1", public="turn.completed")
 @dataclass(frozen=True, slots=True)
 class TurnCompleted:

@@ -67,7 +67,7 @@ class Follower:
 
 def act(dice: random.Random, people: list[Any], conversation: Conversation) -> None:
     actor = dice.choice(people)
-    messages = list(Message.objects.filter(conversation=conversation).defer("words"))
+    messages = list(Message.objects.filter(conversation=conversation).defer("words").order_by("number"))
     turns = list(Turn.objects.filter(conversation=conversation, status__in=ACTIVE).order_by("created_at"))
     match dice.choice(
         ["post", "edit", "again", "run", "run", "end", "end", "stop", "delete", "restore", "continue", "name"]
@@ -124,7 +124,7 @@ def test_snapshot_and_events_equal_never_left_equal_fresh(seed, monkeypatch):
 
     fresh = Follower(people[1], conversation)
     assert refused < OPERATIONS * 0.7
-    assert len(fresh.path()) > 3
+    assert len(stayed.messages) > 50
     for follower in (stayed, *joined):
         known = {row["id"] for row in follower.path()}
         assert [row for row in fresh.path() if row["id"] in known] == follower.path()

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from apps.accounts import policies as account_policies
 from apps.accounts.types import SYSTEM, Actor
 from apps.conversations import policies, selectors
-from apps.conversations.events import TurnCompleted, TurnEnded, TurnQueued, TurnStarted
+from apps.conversations.events import TurnCompleted, TurnEnded, TurnQueued, TurnStarted, TurnStopRequested
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.services.conversations import announce
 from apps.conversations.types import (
@@ -245,6 +245,9 @@ def _stop(actor: Actor, turn_id: UUID) -> None:
     if turn.stop_requested_at is None:
         turn.stop_requested_at, turn.stopped_by_id = database_now(), actor.user_id
         turn.save(update_fields=["stop_requested_at", "stopped_by"])
+        if turn.status == TurnStatus.RUNNING:
+            conversation = Conversation.objects.only("id", "organization_id", "project_id").get(pk=turn.conversation_id)
+            announce(conversation, TurnStopRequested(turn_id, turn.message_id), actor, ("turn", turn_id))
     if turn.status == TurnStatus.RUNNING:
         transaction.on_commit(lambda: _tell_owner(turn_id), robust=True)
         return
