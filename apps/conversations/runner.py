@@ -276,8 +276,9 @@ class Runner:
             running.task.cancel()
 
     def warm_up(self) -> None:
-        """What the first answer would wait for: imports and certificates."""
+        """What the first answer would wait for: imports and certificates, then routes and clients on the loop."""
         llm.warm_up()
+        asyncio.run_coroutine_threadsafe(llm.warm_up_loop(), self.loop)
 
     def close(self) -> None:
         """No new claims; what runs gets 30 s, the rest is cancelled and says ``interrupted: shutdown``."""

@@ -6,6 +6,7 @@ It spans transactions and opens none: the ledger and the budget are written by s
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -16,6 +17,8 @@ from apps.llm import attempts, clients, routing, selectors, shared_state, tokens
 from apps.llm.errors import BreakerOpen, ModelError
 from apps.llm.routes import ModelRoute
 from apps.llm.types import AppendText, CompletionRequest, Operation
+
+logger = logging.getLogger(__name__)
 
 ATTEMPTS_A_MODEL = 3
 RETRY_SECONDS = 10.0
@@ -81,13 +84,19 @@ async def stream(request: CompletionRequest) -> AsyncGenerator[Operation]:
     raise refused
 
 
-async def warm_up() -> None:
-    """On the loop that will call: imports, certificates, routes and clients of those who were here last."""
-    await asyncio.to_thread(clients.warm_up)
-    for organization_id in await in_thread(selectors.list_active_organizations, WARM_ORGANIZATIONS):
-        routes, _seen = await routing.routes_of(organization_id, None)
-        for provider in {model.provider.id: model.provider for model in routes.models.values()}.values():
-            await clients.adapter_of(provider)
+warm_up = clients.warm_up
+
+
+async def warm_up_loop() -> None:
+    """On the loop that will call: routes and clients of the organizations that were here last. Without a database: nothing."""
+    try:
+        active = await in_thread(selectors.list_active_organizations, WARM_ORGANIZATIONS)
+        for organization_id in active:
+            routes, _seen = await routing.routes_of(organization_id, None)
+            for provider in {model.provider.id: model.provider for model in routes.models.values()}.values():
+                await clients.adapter_of(provider)
+    except attempts.DATABASE_AWAY as away:
+        logger.warning("routes_not_warmed", extra={"reason": type(away).__name__})
 
 
 async def complete(request: CompletionRequest) -> str:
