@@ -44,7 +44,7 @@ def home(request: HttpRequest) -> HttpResponse:
         has_model=light.kind != "demo",
         has_conversations=conversations.list_conversations(viewer=request.actor, project_id=project.pk).exists(),
         people=len(accounts.list_people_of_project(project, request.actor)),
-        connect_url=_address("web:settings_providers") if viewer.can_manage_providers else "",
+        connect_url=_address("llm:settings_providers") if viewer.can_manage_providers else "",
         invite_url=_address("accounts:settings_people") if viewer.can_invite else "",
     )
     return render(
