@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from tests.browser.story import EMAIL, PASSWORD
+from tests.browser.cast import EMAIL, PASSWORD
 from tests.stack import Stack
 
 HERE = Path(__file__).parent

@@ -10,9 +10,9 @@ from apps.accounts.types import SYSTEM, Actor, OrganizationRole
 from apps.conversations import services
 from apps.conversations.models import Conversation, Message
 from apps.conversations.types import Ending, TurnStatus, TurnUsage
-from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, join
+from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, join
+from tests.browser.cast import EMAIL, PASSWORD
 
-EMAIL = "ines@alfama.example"
 TABLE = """Three containers were changed more than fifteen minutes after sealing.
 
 | Container | Sealed | Changed | By |
@@ -41,7 +41,7 @@ SCENE = (
 
 
 def tell() -> dict[str, str]:
-    """Make it; the addresses that pages are found by. Sign in with ``EMAIL`` and the factories' password."""
+    """Make it; the addresses that pages are found by. ``cast`` says who signs in."""
     ines = UserFactory(email=EMAIL, name="Inês Duarte", password=PASSWORD)
     project = ProjectFactory(owner=ines, name="The Port of Lisbon", organization__name="Alfama Pictures")
     daniel = UserFactory(name="Daniel Okoye")
