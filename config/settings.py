@@ -78,7 +78,7 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "apps.core.correlation.CorrelationMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "apps.web.static_files.StaticFilesMiddleware",
     "csp.middleware.CSPMiddleware",
     "apps.core.middleware.PolicyHeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -342,6 +342,10 @@ SPECTACULAR_SETTINGS = {
 
 # Files
 STATIC_URL = "/static/"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "apps.web.static_files.HashedStorage"},
+}
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env.text("PARLANCE_STATIC_ROOT", str(DATA_DIR / "static"))
 WHITENOISE_USE_FINDERS = True

@@ -19,7 +19,8 @@
       // Only what can be seen: what lies under a menu, outside a scroller or off the screen is not asked.
       const seen = document.elementFromPoint(x, y);
       if (seen && (seen === parent || seen.contains(parent) || parent.contains(seen))) {
-        words.push({ parent, box, text: node.data.trim().slice(0, 40) });
+        const layer = parent.closest(":popover-open, dialog[open], .toasts");
+        words.push({ parent, box, layer, text: node.data.trim().slice(0, 40) });
       }
     }
   }
@@ -27,6 +28,7 @@
   for (let i = 0; i < words.length; i += 1) {
     for (let j = i + 1; j < words.length; j += 1) {
       const [a, b] = [words[i], words[j]];
+      if (a.layer !== b.layer) continue; // a menu lies above the page on purpose
       if (a.parent === b.parent || a.parent.contains(b.parent) || b.parent.contains(a.parent)) continue;
       const across = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left);
       const down = Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top);

@@ -232,8 +232,8 @@ def field(bound: BoundField, *, kind: str = "", label: str = "", autofocus: bool
         **({"autofocus": True} if autofocus else {}),
     }
     # A placeholder that repeats the label is noise, and a screen reader says it twice.
-    if widget.attrs.get("placeholder") == bound.label:
-        del widget.attrs["placeholder"]
+    if label or widget.attrs.get("placeholder") == bound.label:
+        widget.attrs.pop("placeholder", None)
     return {
         "bound": bound,
         "kind": kind,
