@@ -50,7 +50,7 @@ async function bundleScripts() {
 function iconsInUse() {
   const patterns = {
     ".html": [/\{%\s*icon\s+"([a-z0-9-]+)"/g, /\bicon="([a-z0-9-]+)"/g],
-    ".py": [/\bicon(?:=|": )"([a-z0-9-]+)"/g, /\bicon\("([a-z0-9-]+)"/g, /"(server|cloud)"/g, /: "([a-z0-9-]+)",?(?=[^{}]*\}\s*# icons)/g],
+    ".py": [/\bicon(?:=|": )"([a-z0-9-]+)"/g, /\bicon\("([a-z0-9-]+)"/g, /"(server|cloud|plug|layers|scale|chart-column)"/g, /: "([a-z0-9-]+)",?(?=[^{}]*\}\s*# icons)/g],
     ".js": [/#i-([a-z0-9-]+)/g, /\bicon\("([a-z0-9-]+)"/g],
   };
   const names = new Set();

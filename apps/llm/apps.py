@@ -13,6 +13,7 @@ class LlmConfig(AppConfig):
         from apps.accounts.types import SYSTEM
         from apps.core.coordinator import register_sweep
         from apps.core.doors.consumers import Consumer, consumers
+        from apps.core.doors.menu import MenuEntry, menu
         from apps.llm import metrics, receivers, services
         from apps.llm import tasks as _tasks  # noqa: F401  (a service may name its jobs only when they are registered)
 
@@ -26,3 +27,15 @@ class LlmConfig(AppConfig):
         )
         register_sweep("lost calls", 60, lambda: services.sweep_lost_attempts(actor=SYSTEM))
         metrics.register()
+        for order, (name, label, icon) in enumerate(
+            (
+                ("providers", _("Providers"), "plug"),
+                ("models", _("Models and prices"), "layers"),
+                ("budget", _("Budget"), "scale"),
+                ("usage", _("Usage"), "chart-column"),
+            )
+        ):
+            entry = MenuEntry(
+                label=label, url_name=f"llm:settings_{name}", icon=icon, place="settings", order=50 + order
+            )
+            menu.register(f"llm.{name}", entry)

@@ -9,7 +9,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Sum, When
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -89,6 +90,18 @@ def visible_providers(viewer: Actor) -> QuerySet[Provider]:
     """Everybody in an organization knows who answers there."""
     organizations = accounts.visible_organizations(viewer).values("pk")
     return Provider.objects.filter(organization__in=organizations, deleted_at=None)
+
+
+def list_providers_with_counts(*, viewer: Actor, organization_id: UUID) -> QuerySet[Provider]:
+    """With ``enabled_models``; the demo last."""
+    enabled = Model.objects.filter(provider=OuterRef("pk"), is_enabled=True).order_by()
+    counted = enabled.values("provider").annotate(count=Count("pk")).values("count")
+    return (
+        visible_providers(viewer)
+        .filter(organization=organization_id)
+        .annotate(enabled_models=Coalesce(Subquery(counted), 0))
+        .order_by(Case(When(kind=ProviderKind.DEMO, then=1), default=0), "created_at")
+    )
 
 
 def visible_models(viewer: Actor) -> QuerySet[Model]:

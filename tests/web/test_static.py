@@ -6,7 +6,6 @@ from django.test import Client
 
 from apps.web.modules import import_map
 
-
 pytestmark = pytest.mark.django_db
 
 

@@ -1,0 +1,124 @@
+"""Forms of the settings for providers, models and money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.errors import DomainError
+from apps.llm.models import Model
+from apps.llm.presets import PRESETS, ProviderKind
+
+CURRENCIES = [("USD", "USD $"), ("EUR", "EUR €"), ("GBP", "GBP £")]
+KEPT = "•" * 12
+
+
+def take_errors(form: forms.Form, error: DomainError) -> None:
+    """A refusal of a service stands beside the field it names, otherwise above the form."""
+    for each in error.fields:
+        form.add_error(each.field if each.field in form.fields else None, each.detail)
+    if not error.fields:
+        form.add_error(None, error.detail)
+
+
+class ProviderForm(forms.Form):
+    """The key is written once: an empty field keeps the stored one."""
+
+    kind = forms.ChoiceField(
+        label=_("Kind"), choices=[(kind.value, kind.label) for kind in ProviderKind if kind != ProviderKind.DEMO]
+    )
+    name = forms.CharField(label=_("Name"), max_length=60, help_text=_("As everybody sees it."))
+    base_url = forms.CharField(
+        label=_("Address"),
+        max_length=300,
+        required=False,
+        widget=forms.URLInput(attrs={"placeholder": "https://", "inputmode": "url"}),
+        help_text=_("Only for a proxy, a gateway or a server of your own."),
+    )
+    api_key = forms.CharField(
+        label=_("Key"),
+        max_length=500,
+        required=False,
+        strip=True,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        help_text=_("Stored encrypted. Nobody can read it again, not even you."),
+    )
+
+    def __init__(self, *args: Any, has_key: bool = False, is_new: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not is_new:
+            del self.fields["kind"]
+        if has_key:
+            self.fields["api_key"].help_text = _("A key is stored. Leave this empty to keep it.")
+            self.fields["api_key"].widget.attrs["placeholder"] = KEPT
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        kind = values.get("kind")
+        if kind and PRESETS[ProviderKind(kind)].needs_key and not values.get("api_key"):
+            self.add_error("api_key", _("This kind answers nobody without a key."))
+        if kind == ProviderKind.OPENAI_COMPATIBLE and not values.get("base_url"):
+            self.add_error("base_url", _("Say where it is."))
+        return values
+
+
+class DefaultsForm(forms.Form):
+    default = forms.ChoiceField(label=_("Answers when nobody is named"), required=False)
+    fallback = forms.ChoiceField(
+        label=_("Steps in when it fails"),
+        required=False,
+        help_text=_("Only before the first word. The answer says who really wrote it."),
+    )
+
+    def __init__(self, *args: Any, models: Iterable[Model], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        named = [(str(model.pk), f"{model} ({model.provider.name})") for model in models]
+        self.fields["default"].choices = [("", _("The best that is there")), *named]
+        self.fields["fallback"].choices = [("", _("Nobody")), *named]
+
+
+def _price(label: Any, help_text: Any = "") -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label,
+        required=False,
+        min_value=Decimal(0),
+        max_digits=14,
+        decimal_places=6,
+        help_text=help_text,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+    )
+
+
+class ModelForm(forms.Form):
+    label = forms.CharField(label=_("Label"), max_length=200, required=False, help_text=_("Instead of the long name."))
+    is_enabled = forms.BooleanField(label=_("Offered to everybody here"), required=False)
+    context_window = forms.IntegerField(
+        label=_("Reads at most"), required=False, min_value=1, max_value=100_000_000, help_text=_("Tokens.")
+    )
+    max_output_tokens = forms.IntegerField(
+        label=_("Writes at most"), required=False, min_value=1, max_value=100_000_000, help_text=_("Tokens.")
+    )
+    input_price_per_million_tokens = _price(_("Reading costs"), _("For a million tokens. Empty: unknown."))
+    output_price_per_million_tokens = _price(_("Writing costs"), _("For a million tokens. Empty: unknown."))
+    cached_price_per_million_tokens = _price(_("Reading from the cache costs"))
+    currency = forms.ChoiceField(label=_("Currency"), choices=CURRENCIES)
+    can_see = forms.BooleanField(label=_("Sees images"), required=False)
+    can_call_tools = forms.BooleanField(label=_("Calls tools"), required=False)
+    can_reason = forms.BooleanField(label=_("Thinks before it answers"), required=False)
+
+
+class BudgetForm(forms.Form):
+    limit = forms.DecimalField(
+        label=_("At most in a month"),
+        required=False,
+        min_value=Decimal(0),
+        max_digits=12,
+        decimal_places=2,
+        widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
+        help_text=_("Empty: no limit. Calls that would pass it are refused before they are made."),
+    )
+    currency = forms.ChoiceField(label=_("Currency"), choices=CURRENCIES)

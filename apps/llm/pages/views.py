@@ -1,0 +1,315 @@
+"""Settings for who answers and what it may cost. Everybody sees who answers; owners and admins change it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views import View
+
+from apps.accounts import places
+from apps.accounts.models import Organization
+from apps.accounts.types import Actor
+from apps.core.errors import DomainError, NotFound
+from apps.llm import policies, remote, selectors, services
+from apps.llm.models import Model, Provider, ProviderSource
+from apps.llm.pages.forms import BudgetForm, DefaultsForm, ModelForm, ProviderForm, take_errors
+from apps.llm.pages.words import check_words
+from apps.llm.presets import ProviderKind
+
+MODEL_FIELDS = tuple(ModelForm.base_fields)
+MODELS_SHOWN = 200
+
+
+class SettingsView(LoginRequiredMixin, View):
+    """One organization's settings: the one the viewer is in."""
+
+    @property
+    def actor(self) -> Actor:
+        return self.request.actor  # type: ignore[attr-defined]
+
+    def organization(self) -> Organization:
+        if (found := places.find_organization(self.request)) is None:
+            raise NotFound
+        return found
+
+    def can_manage(self) -> bool:
+        return selectors.can_manage(organization_id=self.organization().pk, viewer=self.actor)
+
+
+class ProvidersPage(SettingsView):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self._show(request, ProviderForm())
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Save and ask it at once: a provider that cannot be reached is kept, with the reason beside it."""
+        form = ProviderForm(request.POST)
+        if form.is_valid():
+            try:
+                made = services.create_provider(
+                    actor=self.actor,
+                    organization_id=self.organization().pk,
+                    **{**form.cleaned_data, "kind": ProviderKind(form.cleaned_data["kind"])},
+                )
+            except DomainError as error:
+                take_errors(form, error)
+            else:
+                tell_check(request, remote.test_connection(actor=self.actor, provider_id=made.pk))
+                return redirect("llm:settings_providers")
+        return self._show(request, form, status=400)
+
+    def _show(self, request: HttpRequest, form: ProviderForm, status: int = 200) -> HttpResponse:
+        organization = self.organization()
+        providers = selectors.list_providers_with_counts(viewer=self.actor, organization_id=organization.pk)
+        context = {
+            "providers": [_line(provider) for provider in providers],
+            "form": form,
+            "can_manage": self.can_manage(),
+        }
+        return render(request, "settings/providers.html", context, status=status)
+
+
+class ProviderPage(SettingsView):
+    def get(self, request: HttpRequest, provider_id: UUID) -> HttpResponse:
+        provider = self._find(provider_id)
+        return self._show(request, provider, _provider_form(provider))
+
+    def post(self, request: HttpRequest, provider_id: UUID) -> HttpResponse:
+        provider = self._find(provider_id)
+        match request.POST.get("form"):
+            case "test":
+                tell_check(request, remote.test_connection(actor=self.actor, provider_id=provider.pk))
+            case "toggle":
+                services.update_provider(actor=self.actor, provider_id=provider.pk, is_enabled=not provider.is_enabled)
+            case "reset":
+                services.reset_breaker(actor=self.actor, provider_id=provider.pk)
+                messages.success(request, _("The next call asks %(name)s again.") % {"name": provider.name})
+            case "delete":
+                services.delete_provider(actor=self.actor, provider_id=provider.pk)
+                messages.success(request, _("%(name)s is gone, and its key with it.") % {"name": provider.name})
+            case _:
+                return self._save(request, provider)
+        return redirect("llm:settings_providers")
+
+    def _save(self, request: HttpRequest, provider: Provider) -> HttpResponse:
+        form = _provider_form(provider, request.POST)
+        if form.is_valid():
+            changes = {**form.cleaned_data, "api_key": form.cleaned_data["api_key"] or None}
+            try:
+                services.update_provider(actor=self.actor, provider_id=provider.pk, **changes)
+            except DomainError as error:
+                take_errors(form, error)
+            else:
+                tell_check(request, remote.test_connection(actor=self.actor, provider_id=provider.pk))
+                return redirect("llm:settings_providers")
+        return self._show(request, provider, form, status=400)
+
+    def _find(self, provider_id: UUID) -> Provider:
+        return selectors.get_provider(provider_id=provider_id, viewer=self.actor)
+
+    def _show(self, request: HttpRequest, provider: Provider, form: ProviderForm, status: int = 200) -> HttpResponse:
+        context = {"provider": _line(provider), "form": form, "can_manage": self.can_manage()}
+        return render(request, "settings/provider.html", context, status=status)
+
+
+class ModelsPage(SettingsView):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self._show(request)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        organization = self.organization()
+        enabled = selectors.list_enabled_models(organization_id=organization.pk)
+        form = DefaultsForm(request.POST, models=enabled)
+        if form.is_valid():
+            try:
+                services.set_defaults(
+                    actor=self.actor,
+                    organization_id=organization.pk,
+                    default_id=_uuid(form.cleaned_data["default"]),
+                    fallback_id=_uuid(form.cleaned_data["fallback"]),
+                )
+            except DomainError as error:
+                take_errors(form, error)
+            else:
+                messages.success(request, _("Saved."))
+                return redirect("llm:settings_models")
+        return self._show(request, form, status=400)
+
+    def _show(self, request: HttpRequest, form: DefaultsForm | None = None, status: int = 200) -> HttpResponse:
+        organization = self.organization()
+        words = request.GET.get("q", "").strip()[:100]
+        rows = selectors.visible_models(self.actor).filter(organization=organization.pk)
+        found = rows.filter(name__icontains=words) if words else rows
+        chosen = selectors.get_defaults(organization_id=organization.pk, viewer=self.actor)
+        if form is None:
+            enabled = selectors.list_enabled_models(organization_id=organization.pk).order_by("provider__name", "name")
+            initial = {"default": str(chosen.default_id or ""), "fallback": str(chosen.fallback_id or "")}
+            form = DefaultsForm(initial=initial, models=enabled)
+        context = {
+            "models": found.order_by("-is_enabled", "provider__name", "rank", "name")[:MODELS_SHOWN],
+            "chosen": chosen,
+            "form": form,
+            "q": words,
+            "can_manage": self.can_manage(),
+        }
+        return render(request, "settings/models.html", context, status=status)
+
+
+class ModelPage(SettingsView):
+    def get(self, request: HttpRequest, model_id: UUID) -> HttpResponse:
+        model = selectors.get_visible_model(model_id=model_id, viewer=self.actor)
+        initial = {name: getattr(model, name) for name in MODEL_FIELDS}
+        return self._show(request, model, ModelForm(initial=initial))
+
+    def post(self, request: HttpRequest, model_id: UUID) -> HttpResponse:
+        model = selectors.get_visible_model(model_id=model_id, viewer=self.actor)
+        form = ModelForm(request.POST)
+        if form.is_valid():
+            try:
+                services.update_model(actor=self.actor, model_id=model.pk, **form.cleaned_data)
+            except DomainError as error:
+                take_errors(form, error)
+            else:
+                messages.success(request, _("Saved."))
+                return redirect("llm:settings_models")
+        return self._show(request, model, form, status=400)
+
+    def _show(self, request: HttpRequest, model: Model, form: ModelForm, status: int = 200) -> HttpResponse:
+        context = {"edited": model, "form": form, "can_manage": self.can_manage()}
+        return render(request, "settings/model.html", context, status=status)
+
+
+class BudgetPage(SettingsView):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        budget = self._budget()
+        form = BudgetForm(
+            initial={"limit": budget.limit, "currency": budget.currency} if budget else {"currency": "USD"}
+        )
+        return self._show(request, budget, form)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = BudgetForm(request.POST)
+        if form.is_valid():
+            try:
+                services.set_budget(actor=self.actor, organization_id=self.organization().pk, **form.cleaned_data)
+            except DomainError as error:
+                take_errors(form, error)
+            else:
+                messages.success(request, _("Saved."))
+                return redirect("llm:settings_budget")
+        return self._show(request, self._budget(), form, status=400)
+
+    def _budget(self) -> Any:
+        rows = selectors.visible_budgets(self.actor).filter(organization=self.organization().pk)
+        return rows.filter(month=selectors.current_month()).first() or rows.order_by("-month").first()
+
+    def _show(self, request: HttpRequest, budget: Any, form: BudgetForm, status: int = 200) -> HttpResponse:
+        organization = self.organization()
+        begin = selectors.month_begin(selectors.current_month())
+        lines = selectors.stats_usage(
+            viewer=self.actor, organization_id=organization.pk, begin=begin, end=begin + timedelta(days=32)
+        )
+        currency = budget.currency if budget else "USD"
+        spent = sum((line.cost for line in lines if line.currency == currency), Decimal(0))
+        limit = budget.limit if budget else None
+        context = {
+            "form": form,
+            "can_manage": policies.can_manage_budget(self.actor, organization.role),  # type: ignore[attr-defined]
+            "spent": spent,
+            "reserved": budget.reserved if budget else Decimal(0),
+            "limit": limit,
+            "currency": currency,
+            "share": min(100, int(spent / limit * 100)) if limit else None,
+        }
+        return render(request, "settings/budget.html", context, status=status)
+
+
+class UsagePage(SettingsView):
+    """A month of calls by model. Members see their own, those who manage budgets everybody's."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        month = _month(request.GET.get("month")) or selectors.current_month()
+        following = (month + timedelta(days=32)).replace(day=1)
+        organization = self.organization()
+        lines = selectors.stats_usage(
+            viewer=self.actor,
+            organization_id=organization.pk,
+            begin=selectors.month_begin(month),
+            end=selectors.month_begin(following),
+        )
+        context = {
+            "lines": lines,
+            "month": month,
+            "previous_month": (month - timedelta(days=1)).replace(day=1),
+            "next_month": following if following <= selectors.current_month() else None,
+            "calls": sum(line.calls for line in lines),
+            "input_tokens": sum(line.input_tokens for line in lines),
+            "output_tokens": sum(line.output_tokens for line in lines),
+            "costs": _by_currency(lines),
+            "sees_all": policies.can_see_usage(self.actor, organization.role),  # type: ignore[attr-defined]
+        }
+        return render(request, "settings/usage.html", context)
+
+
+def tell_check(request: HttpRequest, provider: Provider) -> None:
+    if provider.check_code:
+        messages.error(request, check_words(provider))
+        return
+    count = selectors.visible_models(request.actor).filter(provider=provider).count()  # type: ignore[attr-defined]
+    said = ngettext("%(name)s answers. %(count)s model found.", "%(name)s answers. %(count)s models found.", count)
+    messages.success(request, said % {"name": provider.name, "count": count})
+
+
+def _line(provider: Provider) -> dict[str, Any]:
+    """What a row of the list says: where it is, how it fares, what can be done."""
+    address = provider.base_url or provider.preset.base_url
+    is_from_environment = provider.source == ProviderSource.ENVIRONMENT
+    return {
+        "id": provider.pk,
+        "name": provider.name,
+        "kind": provider.kind,
+        "kind_label": provider.get_kind_display(),
+        "address": address.removeprefix("https://").removeprefix("http://"),
+        "is_enabled": provider.is_enabled,
+        "is_demo": provider.kind == ProviderKind.DEMO,
+        "is_from_environment": is_from_environment,
+        "has_key": bool(provider.api_key) or is_from_environment,
+        "checked_at": provider.checked_at,
+        "trouble": check_words(provider) if provider.check_code else "",
+        "models": getattr(provider, "enabled_models", None),
+    }
+
+
+def _provider_form(provider: Provider, data: Any = None) -> ProviderForm:
+    return ProviderForm(
+        data,
+        initial={"name": provider.name, "base_url": provider.base_url},
+        has_key=bool(provider.api_key),
+        is_new=False,
+    )
+
+
+def _by_currency(lines: list[selectors.UsageLine]) -> list[tuple[str, Decimal]]:
+    sums: dict[str, Decimal] = {}
+    for line in lines:
+        sums[line.currency] = sums.get(line.currency, Decimal(0)) + line.cost
+    return sorted(sums.items(), key=lambda pair: -pair[1])
+
+
+def _month(text: str | None) -> date | None:
+    try:
+        return date.fromisoformat(f"{text}-01") if text else None
+    except ValueError:
+        return None
+
+
+def _uuid(text: str) -> UUID | None:
+    return UUID(text) if text else None

@@ -1,0 +1,126 @@
+"""Settings of providers, models and money: managers change them, members read, strangers see nothing; keys never come back."""
+
+from decimal import Decimal
+
+import pytest
+from django.test import Client
+
+from apps.llm import selectors, services
+from apps.llm.models import Budget, Provider
+from apps.llm.presets import ProviderKind
+from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, member_of
+
+pytestmark = pytest.mark.django_db
+
+KEY = "sk-never-shown-again"
+NOWHERE = "https://models.invalid"  # pages ask a provider at once; no test calls a real one
+
+
+@pytest.fixture
+def owner():
+    return UserFactory()
+
+
+@pytest.fixture
+def project(owner):
+    return ProjectFactory(owner=owner)
+
+
+@pytest.fixture
+def provider(owner, project):
+    return services.create_provider(
+        actor=actor_of(owner),
+        organization_id=project.organization_id,
+        kind=ProviderKind.ANTHROPIC,
+        name="Anthropic",
+        api_key=KEY,
+        base_url=NOWHERE,
+    )
+
+
+def signed_in(user):
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.mark.parametrize("path", ["providers", "models", "budget", "usage"])
+def test_pages_answer_managers_and_members(owner, project, provider, path):
+    for user in (owner, member_of(project)):
+        assert signed_in(user).get(f"/settings/{path}/").status_code == 200
+    assert Client().get(f"/settings/{path}/").status_code == 302
+
+
+def test_no_page_shows_a_key(owner, project, provider):
+    client = signed_in(owner)
+
+    for path in ("/settings/providers/", f"/settings/providers/{provider.pk}/"):
+        assert KEY not in client.get(path).content.decode()
+
+
+def test_empty_key_keeps_the_stored_one(owner, project, provider):
+    client = signed_in(owner)
+
+    client.post(
+        f"/settings/providers/{provider.pk}/", {"form": "save", "name": "Anthropic, Lisbon", "base_url": NOWHERE}
+    )
+
+    kept = Provider.objects.get(pk=provider.pk)
+    assert (kept.name, kept.api_key) == ("Anthropic, Lisbon", KEY)
+
+
+def test_member_changes_nothing(owner, project, provider):
+    client = signed_in(member_of(project))
+
+    answers = [
+        client.post(f"/settings/providers/{provider.pk}/", {"form": "toggle"}),
+        client.post(f"/settings/providers/{provider.pk}/", {"form": "delete"}),
+        client.post("/settings/budget/", {"limit": "5", "currency": "USD"}),
+    ]
+
+    assert [answer.status_code for answer in answers[:2]] == [403, 403]
+    assert Provider.objects.get(pk=provider.pk).is_enabled
+    assert not Budget.objects.exists()
+
+
+def test_stranger_gets_404(provider):
+    stranger = UserFactory()
+    ProjectFactory(owner=stranger)
+
+    assert signed_in(stranger).get(f"/settings/providers/{provider.pk}/").status_code == 404
+
+
+def test_provider_without_its_key_is_refused_beside_the_field(owner, project):
+    answer = signed_in(owner).post("/settings/providers/", {"kind": "anthropic", "name": "No key"})
+
+    assert answer.status_code == 400
+    assert 'aria-invalid="true"' in answer.content.decode()
+    assert not Provider.objects.filter(name="No key").exists()
+
+
+def test_budget_is_set(owner, project):
+    signed_in(owner).post("/settings/budget/", {"limit": "12.50", "currency": "USD"})
+
+    assert Budget.objects.get(organization=project.organization_id).limit == Decimal("12.50")
+
+
+def test_defaults_and_prices_are_set(owner, project, provider):
+    client = signed_in(owner)
+    model = selectors.list_enabled_models(organization_id=project.organization_id).first()
+
+    chosen = client.post("/settings/models/", {"default": str(model.pk), "fallback": ""})
+    same = client.post("/settings/models/", {"default": str(model.pk), "fallback": str(model.pk)})
+    priced = client.post(
+        f"/settings/models/{model.pk}/",
+        {
+            "is_enabled": "on",
+            "input_price_per_million_tokens": "1.5",
+            "output_price_per_million_tokens": "6",
+            "currency": "USD",
+        },
+    )
+
+    model.refresh_from_db()
+    assert (chosen.status_code, same.status_code, priced.status_code) == (302, 400, 302)
+    assert selectors.find_default_model(organization_id=project.organization_id) == model
+    assert model.output_price_per_million_tokens == 6
