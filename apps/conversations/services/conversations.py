@@ -28,7 +28,7 @@ from apps.conversations.types import ParentElsewhere, TitleSource, Visibility
 from apps.core.errors import FieldError, Invalid, NotFound, VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
-from apps.core.types import Scope
+from apps.core.types import ActorRef, Scope
 from apps.live.bells import ring
 from apps.llm import selectors as llm
 
@@ -37,7 +37,9 @@ def scope_of(conversation: Conversation) -> Scope:
     return Scope(conversation.topic, conversation.organization_id, conversation.project_id)
 
 
-def announce(conversation: Conversation, fact: Any, actor: Any, subject: tuple[str, UUID | None] | None = None) -> None:
+def announce(
+    conversation: Conversation, fact: Any, actor: ActorRef, subject: tuple[str, UUID | None] | None = None
+) -> None:
     """Emit on the conversation's topic and ring it after commit."""
     emit(fact, actor=actor, scope=scope_of(conversation), subject=subject or ("conversation", conversation.pk))
     transaction.on_commit(lambda: ring(conversation.topic), robust=True)

@@ -1,0 +1,199 @@
+"""What others rely on is written down, and what is written down is there."""
+
+import ast
+import dataclasses
+import datetime as dt
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from apps.core import jobs, reference
+from apps.core.doors.settings import settings_door
+from apps.core.events import event_kinds
+from tests.architecture import tree
+
+#: Event payload types: ids, enums, numbers, and words from fixed lists. Nothing that a person wrote fits in.
+PLAIN = re.compile(
+    r"^(UUID|int|float|bool|Decimal|date|datetime|str|Literal\[.*\]|[A-Z]\w*(Kind|State|Status|Role|Access|Reason)"
+    r"|(list|tuple|frozenset)\[(UUID|str|int)(, \.\.\.)?\])( \| None)?$"
+)
+TEXT_WORDS = {
+    "text",
+    "content",
+    "title",
+    "name",
+    "body",
+    "prompt",
+    "email",
+    "password",
+    "secret",
+    "token",
+    "description",
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def everything():
+    reference.load_everything()
+
+
+def test_pages_of_contracts_are_up_to_date():
+    for path, text in reference.pages().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} is behind the code: manage.py docs_reference"
+
+
+def test_one_code_has_one_status():
+    statuses = defaultdict(set)
+    for each in reference.error_classes():
+        statuses[each.code].add(each.status)
+
+    assert {code: found for code, found in statuses.items() if len(found) > 1} == {}
+
+
+def test_error_codes_are_words():
+    for each in reference.error_classes():
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", each.code), each
+
+
+#: Codes that no test names yet. The list only shrinks.
+SILENT: set[str] = {
+    "agent_name_taken",
+    "already_member",
+    "answerer_unknown",
+    "default_agent_needed",
+    "email_taken",
+    "invitation_not_valid",
+    "key_not_grantable",
+    "message_not_found",
+    "not_an_answer",
+    "not_editable",
+    "nothing_to_continue",
+    "password_refused",
+    "provider_from_environment",
+    "provider_name_taken",
+    "range_not_satisfiable",
+    "sign_up_closed",
+    "token_in_address",
+    "too_many_attempts",
+    "too_many_calls",
+    "turn_still_running",
+}
+
+
+def test_every_error_is_produced_by_a_test():
+    tests = "\n".join(
+        path.read_text(encoding="utf-8")
+        for path in (tree.ROOT / "tests").rglob("*.py")
+        if "architecture" not in path.parts
+    )
+    silent = {
+        each.code
+        for each in reference.error_classes()
+        if each.__name__ not in tests and f'"{each.code}"' not in tests and f"'{each.code}'" not in tests
+    }
+
+    assert silent <= SILENT, sorted(silent - SILENT)
+
+
+def test_events_are_frozen_facts_of_ids_and_numbers():
+    for kind in event_kinds():
+        if kind.name.startswith("tests."):
+            continue
+        assert kind.fact.__dataclass_params__.frozen, kind.name
+        assert re.fullmatch(r"[a-z]+\.[a-z_]+", kind.name), kind.name
+        for field in dataclasses.fields(kind.fact):
+            assert PLAIN.match(str(field.type)), f"{kind.name}.{field.name}: {field.type}"
+            assert field.name not in TEXT_WORDS, f"{kind.name}.{field.name} sounds like something a person wrote"
+
+
+def test_public_names_come_from_the_table():
+    known = {
+        "conversation.started", "conversation.ended", "conversation.archived", "message.created", "turn.started",
+        "turn.completed", "turn.failed", "document.uploaded", "document.processed", "document.failed", "record.created",
+        "record.updated", "workflow.advanced", "workflow.blocked", "user.created", "user.deleted", "job.completed",
+        "job.failed", "system.alert", "system.health_changed",
+    }  # fmt: skip
+    used = [kind.public for kind in event_kinds() if kind.public]
+
+    assert set(used) <= known
+    assert len(used) == len(set(used))
+
+
+def hinted():
+    """Names in ``after_commit("…")`` and ``hint("…")`` anywhere in the product."""
+    for path in tree.product_files():
+        for node in ast.walk(tree.parsed(path)):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+                if called in {"after_commit", "hint", "register_lost_hints"} and isinstance(node.args[0].value, str):
+                    yield node.args[0].value, tree.named(path)
+
+
+def test_every_job_that_is_hinted_exists():
+    known = jobs.registered()
+
+    assert [(name, where) for name, where in hinted() if name not in known] == []
+
+
+def test_every_job_says_why_repeating_it_is_safe():
+    for path in tree.modules_named("tasks"):
+        for function in tree.public_functions(path):
+            if any("job" in ast.unparse(decorator) for decorator in function.decorator_list):
+                said = ast.get_docstring(function) or ""
+                assert "repeat" in said.lower() or "idempotent" in said.lower(), f"{tree.named(path)}: {function.name}"
+
+
+def test_no_flag_is_overdue():
+    today = timezone.now().date()
+    late = [s.key for s in settings_door if s.is_flag and (s.remove_by or dt.date.max) < today]
+
+    assert late == []
+
+
+def test_settings_are_named_after_their_app():
+    labels = {config.label for config in tree.our_apps()}
+
+    assert [key for key in settings_door.names() if key.partition(".")[0] not in labels] == []
+
+
+def test_decisions_are_one_page_each_and_numbered_once():
+    pages = sorted((tree.ROOT / "docs" / "adr").glob("*.md"))
+    numbers = [path.name[:4] for path in pages]
+
+    assert len(numbers) == len(set(numbers))
+    assert all(re.fullmatch(r"\d{4}-[a-z0-9-]+\.md", path.name) for path in pages)
+    assert [path.name for path in pages if len(path.read_text(encoding="utf-8").splitlines()) > 80] == []
+
+
+def test_every_app_has_a_page():
+    missing = [c.label for c in tree.our_apps() if not (tree.ROOT / "docs" / "subsystems" / f"{c.label}.md").exists()]
+
+    assert missing == []
+
+
+def test_docs_point_at_files_that_are_there():
+    broken = []
+    for page in [*sorted((tree.ROOT / "docs").rglob("*.md")), tree.ROOT / "README.md"]:
+        if not page.exists():
+            continue
+        targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text(encoding="utf-8"))
+        broken += [
+            f"{page.relative_to(tree.ROOT)} → {target}"
+            for target in targets
+            if not target.startswith(("http://", "https://", "mailto:")) and not (page.parent / target).exists()
+        ]
+
+    assert broken == []
+
+
+def test_code_names_docs_that_are_there():
+    missing = set()
+    for path in [*tree.product_files(), *(tree.ROOT / "apps").rglob("*.html")]:
+        for name in re.findall(r"docs/[\w/-]+\.(?:md|yaml)", path.read_text(encoding="utf-8")):
+            if not (tree.ROOT / name).exists():
+                missing.add(f"{Path(tree.named(path))}: {name}")
+
+    assert missing == set()
