@@ -104,7 +104,14 @@ def test_budget_is_set(owner, project):
     assert Budget.objects.get(organization=project.organization_id).limit == Decimal("12.50")
 
 
-def test_defaults_and_prices_are_set(owner, project, provider):
+def test_defaults_and_prices_are_set(owner, project):
+    services.create_provider(
+        actor=actor_of(owner),
+        organization_id=project.organization_id,
+        kind=ProviderKind.ANTHROPIC,
+        name="Anthropic",
+        api_key=KEY,
+    )
     client = signed_in(owner)
     model = selectors.list_enabled_models(organization_id=project.organization_id).first()
 
