@@ -150,6 +150,11 @@ class LastOwner(Conflict):
     default_detail = _("An organization keeps at least one owner. Make somebody else an owner first.")
 
 
+class ResetNotValid(Invalid):
+    code = "reset_not_valid"
+    default_detail = _("This link was used, has expired, or is not complete. Ask for a new one.")
+
+
 class PasswordRefused(Invalid):
     code = "password_refused"
     default_detail = _("Choose another password.")

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.accounts.api import audit, keys, organizations, people, projects, tokens
+from apps.accounts.api import audit, keys, organizations, passwords, people, projects, tokens
 
 urlpatterns = [
     path("auth/token/", tokens.TokenView.as_view(), name="auth_token"),
     path("auth/token/refresh/", tokens.TokenRefreshView.as_view(), name="auth_token_refresh"),
     path("auth/token/revoke/", tokens.TokenRevokeView.as_view(), name="auth_token_revoke"),
+    path("auth/password/reset/", passwords.PasswordResetView.as_view(), name="auth_password_reset"),
+    path("auth/password/reset/confirm/", passwords.PasswordResetConfirmView.as_view(), name="auth_password_confirm"),
     path("me/", people.MeView.as_view(), name="me"),
     path("me/sessions/", people.SessionListView.as_view(), name="me_sessions"),
     path("me/sessions/<uuid:session_id>/", people.SessionView.as_view(), name="me_session"),

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlencode
 
+from allauth.account.views import PasswordResetFromKeyView
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
@@ -22,6 +24,16 @@ from apps.accounts.types import EmailTaken, InvitationNotValid, PasswordRefused
 from apps.core.errors import Invalid
 
 BACKEND = settings.AUTHENTICATION_BACKENDS[0]
+
+
+class ResetFromKeyView(PasswordResetFromKeyView):
+    """allauth's, with the status that says it: a link that is not good is 400."""
+
+    def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
+        response = super().render_to_response(context, **kwargs)
+        if context.get("token_fail"):
+            response.status_code = 400
+        return response
 
 
 def sign_in(request: HttpRequest, user: User) -> HttpResponse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import available_timezones
 
-from allauth.account.forms import SignupForm
+from allauth.account.forms import ResetPasswordForm, SignupForm
 from django import forms
 from django.conf import settings
 from django.db import transaction
@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
-from apps.accounts.services import people
+from apps.accounts.services import passwords, people
 from apps.accounts.types import OrganizationRole, ProjectAccess
 
 
@@ -27,12 +27,22 @@ class SignUpForm(SignupForm):
     name = forms.CharField(label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     field_order = ["name", "email", "password1"]
 
+    def try_save(self, request: HttpRequest) -> Any:
+        passwords.limit_mail(request, name="sign_up", email=self.cleaned_data["email"])
+        return super().try_save(request)
+
     @transaction.atomic
     def save(self, request: HttpRequest) -> User:
         user = super().save(request)
         people.note_user_created(user=user, how="sign_up")
         people.settle_in(user=user)
         return user
+
+
+class ResetForm(ResetPasswordForm):
+    def save(self, request: HttpRequest, **kwargs: Any) -> str:
+        passwords.limit_mail(request, name="reset", email=self.cleaned_data["email"])
+        return super().save(request, **kwargs)
 
 
 class NewPersonForm(forms.Form):

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from django.urls import path
+from django.urls import path, re_path
 
 from apps.accounts.pages import doors, settings
 
@@ -8,6 +8,7 @@ app_name = "accounts"
 urlpatterns = [
     path("accounts/link/<str:token>/", doors.LinkView.as_view(), name="link"),
     path("accounts/invitation/<str:token>/", doors.InvitationView.as_view(), name="invitation"),
+    re_path(r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$", doors.ResetFromKeyView.as_view()),
     path("settings/profile/", settings.ProfileView.as_view(), name="settings_profile"),
     path("settings/organization/", settings.OrganizationView.as_view(), name="settings_organization"),
     path("settings/people/", settings.PeopleView.as_view(), name="settings_people"),

@@ -1,0 +1,527 @@
+"""A14-A16, A18-A23, A26-A30, A34 and A62 as far as accounts go: through the real addresses, and nothing changes."""
+
+import json
+import re
+import threading
+import time
+import uuid
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import connection
+from django.test import Client
+
+from apps.accounts import actors
+from apps.accounts.models import ApiKey, Invitation, OrganizationMember, Project, SignInAttempt, User, UserSession
+from apps.accounts.services import invitations, people, sessions
+from apps.accounts.types import SYSTEM, OrganizationRole, ProjectRole, ScopeMissing, TokenInAddress
+from apps.core.models import Event, MailMessage
+from tests.accounts.factories import (
+    PASSWORD,
+    ProjectFactory,
+    UserFactory,
+    actor_of,
+    add_to_project,
+    bearer,
+    key_of,
+    member_of,
+    reader_of,
+)
+
+pytestmark = pytest.mark.django_db
+
+C = "canary.example"
+
+
+@pytest.fixture
+def adm():
+    return UserFactory()
+
+
+@pytest.fixture
+def project(adm):
+    return ProjectFactory(owner=adm)
+
+
+@pytest.fixture
+def a(project):
+    return member_of(project)
+
+
+def signed_in(user, **kwargs):
+    client = Client(**kwargs)
+    client.force_login(user)
+    return client
+
+
+def send(client, method, path, body=None, **headers):
+    return client.generic(
+        method,
+        path,
+        data=json.dumps(body) if body is not None else "",
+        content_type="application/json",
+        headers=headers,
+    )
+
+
+def refusals(code):
+    return Event.objects.filter(is_refusal=True, payload__code=code).count()
+
+
+def rows():
+    """What must be the same before and after an attack."""
+    return (
+        list(User.objects.order_by("pk").values("pk", "email", "password", "is_staff", "is_superuser", "epoch")),
+        list(OrganizationMember.objects.order_by("pk").values("pk", "role")),
+        Project.objects.count(),
+        ApiKey.objects.count(),
+        list(Invitation.objects.order_by("pk").values("pk", "accepted_at", "revoked_at")),
+    )
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        "role",
+        "organization",
+        "organizations",
+        "is_staff",
+        "is_superuser",
+        "is_operator",
+        "email",
+        "email_verified",
+        "sso_exempt",
+        "quota",
+        "id",
+        "epoch",
+        "password",
+        "is_active",
+    ],
+)
+def test_a14_me_takes_no_rights(a, field):
+    client = signed_in(a)
+    before = rows()
+
+    answer = send(client, "PATCH", "/api/v1/me/", {"name": "New", field: True})
+
+    assert (answer.status_code, answer.json()["errors"]) == (
+        400,
+        [{"field": field, "code": "unknown_field", "detail": "This field is not known here."}],
+    )
+    assert rows() == before
+    assert refusals("invalid") == 1
+
+
+@pytest.mark.parametrize(
+    ("who", "body"),
+    [
+        ("a", {"scopes": ["models:write"]}),
+        ("a", {"scopes": ["conversations:read", "audit:read"]}),
+        ("a", {"scopes": ["no:such"]}),
+        ("guest", {"scopes": ["agents:write"]}),
+        ("reader", {"scopes": ["conversations:write"], "project": True}),
+    ],
+)
+def test_a15_key_beyond_own_role_is_refused(who, body, a, project):
+    guest = member_of(project, role=OrganizationRole.GUEST)
+    person = {"a": a, "guest": guest, "reader": reader_of(project)}[who]
+    before = rows()
+    if body.get("project"):
+        body = {**body, "project": str(project.pk)}
+
+    answer = send(
+        signed_in(person),
+        "POST",
+        "/api/v1/api-keys/",
+        {"organization": str(project.organization_id), "name": "x", **body},
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "key_not_grantable")
+    assert rows() == before
+    assert refusals("key_not_grantable") == 1
+
+
+def test_a15_key_makes_no_keys(a, project):
+    answer = send(
+        Client(),
+        "POST",
+        "/api/v1/api-keys/",
+        {"organization": str(project.organization_id), "name": "x"},
+        **bearer(key_of(a, project.organization)),
+    )
+
+    assert (answer.status_code, ApiKey.objects.count()) == (403, 1)
+
+
+def test_a15_key_loses_what_its_owner_loses(a, project):
+    headers = bearer(key_of(a, project.organization))
+    assert send(Client(), "GET", f"/api/v1/projects/{project.pk}/", **headers).json()["role"] == "editor"
+
+    add_to_project(a, project, role=ProjectRole.VIEWER)
+    assert send(Client(), "GET", f"/api/v1/projects/{project.pk}/", **headers).json()["role"] == "viewer"
+    OrganizationMember.objects.filter(user=a).delete()
+
+    assert send(Client(), "GET", f"/api/v1/projects/{project.pk}/", **headers).status_code == 404
+
+
+def test_a16_limited_key_is_refused_alike_on_every_way(adm, project):
+    token = key_of(adm, project.organization, scopes=("models:read",))
+    path = "/api/v1/projects/"
+    ways = [{"Authorization": f"Bearer {token}"}, {"X-API-Key": token}]
+
+    answers = [send(Client(), "GET", path, **headers) for headers in ways]
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(403, "scope_missing")] * 2
+    sockets = [
+        {"headers": [(b"authorization", f"Bearer {token}".encode())]},
+        {"headers": [(b"x-api-key", token.encode())]},
+        {"subprotocols": [f"bearer.{token}"]},
+    ]
+    for scope in sockets:
+        with pytest.raises(ScopeMissing):
+            actors.actor_from_scope(scope)
+
+
+@pytest.mark.parametrize("name", ["api_key", "token", "access_token", "key"])
+def test_a16_key_in_query_or_cookie_opens_nothing(adm, project, name):
+    token = key_of(adm, project.organization)
+    client = Client()
+    client.cookies[django_settings.SESSION_COOKIE_NAME] = token
+
+    in_query = send(Client(), "GET", f"/api/v1/me/?{name}={token}")
+    in_cookie = send(client, "GET", "/api/v1/me/")
+
+    assert (in_query.status_code, in_query.json()["code"]) == (401, "token_in_address")
+    assert in_cookie.status_code == 401
+    with pytest.raises(TokenInAddress):
+        actors.actor_from_scope({"query_string": f"{name}={token}".encode(), "headers": []})
+
+
+def test_a16_new_route_is_closed_to_limited_keys(adm, project):
+    token = key_of(adm, project.organization, scopes=("conversations:read", "projects:read"))
+
+    assert send(Client(), "GET", "/api/v1/audit/", **bearer(token)).status_code == 403
+    assert send(Client(), "PATCH", "/api/v1/me/", {"name": "x"}, **bearer(token)).status_code == 403
+
+
+def test_a18_sign_up_never_makes_an_operator():
+    token = people.start_first().link_token
+
+    for number in range(3):
+        Client().post(
+            "/accounts/signup/", {"name": "P", "email": f"p{number}@example.org", "password1": "correct horse battery"}
+        )
+    wrong = Client().post(
+        f"/accounts/link/{token[:-1]}x/", {"name": "X", "email": "x@example.org", "password": "correct horse battery"}
+    )
+
+    assert wrong.status_code == 400
+    assert not User.objects.filter(is_superuser=True).exists()
+    assert User.objects.count() == 3
+
+
+@pytest.mark.parametrize("case", ["used", "other address", "revoked", "expired", "unknown", "already member"])
+def test_a19_invitation_is_good_once_for_one_person(case, adm, project):
+    person = UserFactory(email="invited@example.org")
+    invited = invitations.invite(
+        actor=actor_of(adm), organization_id=project.organization_id, email="invited@example.org"
+    )
+    token = invited.link.rstrip("/").rsplit("/", 1)[1]
+    expected = (400, "invitation_not_valid")
+    match case:
+        case "used":
+            send(signed_in(person), "POST", "/api/v1/invitations/accept/", {"token": token})
+        case "other address":
+            person = UserFactory()
+        case "revoked":
+            invitations.revoke_invitation(actor=actor_of(adm), invitation_id=invited.invitation.pk)
+        case "expired":
+            Invitation.objects.update(expires_at="2026-01-01T00:00Z")
+        case "unknown":
+            token = token[::-1]
+        case "already member":
+            OrganizationMember.objects.create(organization=project.organization, user=person)
+            expected = (409, "already_member")
+    before = rows()
+
+    answer = send(signed_in(person), "POST", "/api/v1/invitations/accept/", {"token": token})
+
+    assert (answer.status_code, answer.json()["code"]) == expected
+    assert rows() == before
+    assert refusals("invitation_not_valid") == (1 if expected[0] == 400 else 0)
+
+
+def test_a19_invitation_cannot_be_redirected_to_another_organization(adm, project):
+    elsewhere = ProjectFactory(owner=UserFactory())
+
+    answer = send(
+        signed_in(adm),
+        "POST",
+        "/api/v1/invitations/",
+        {"organization": str(project.organization_id), "email": "x@example.org", "project": str(elsewhere.pk)},
+    )
+
+    assert (answer.status_code, Invitation.objects.count()) == (404, 0)
+
+
+def reset_token(user):
+    MailMessage.objects.all().delete()
+    assert send(Client(), "POST", "/api/v1/auth/password/reset/", {"email": user.email}).status_code == 202
+    letter = MailMessage.objects.get()
+    assert letter.recipient == user.email
+    return re.search(r"/password/reset/key/([^/\s]+)/", letter.text)[1]
+
+
+@pytest.mark.parametrize("token", [None, "", [], ["x"], 7, {}, True, "x", "a-b", "absent", "expired", "swapped", "cut"])
+def test_a20_reset_takes_only_the_mailed_token(token, a, adm, settings):
+    mailed = reset_token(a)
+    body = {"token": token, "password": "another horse battery"}
+    match token:
+        case "absent":
+            del body["token"]
+        case "expired":
+            body["token"] = mailed
+            settings.PASSWORD_RESET_TIMEOUT = -1
+        case "swapped":
+            body["token"] = reset_token(adm).split("-")[0] + "-" + mailed.split("-", 1)[1]
+        case "cut":
+            body["token"] = mailed[:-1]
+    before = rows()
+
+    answer = send(Client(), "POST", "/api/v1/auth/password/reset/confirm/", body)
+
+    assert answer.status_code == 400
+    assert rows() == before
+
+
+def test_a20_mailed_token_works_once_and_ends_sessions(a):
+    client = signed_in(a)
+    mailed = reset_token(a)
+    path = "/api/v1/auth/password/reset/confirm/"
+
+    first = send(Client(), "POST", path, {"token": mailed, "password": "another horse battery"})
+    second = send(Client(), "POST", path, {"token": mailed, "password": "a third horse battery"})
+
+    a.refresh_from_db()
+    assert (first.status_code, second.status_code) == (204, 400)
+    assert a.check_password("another horse battery")
+    assert send(client, "GET", "/api/v1/me/").status_code == 401
+    assert refusals("reset_not_valid") == 1
+
+
+def test_a20_page_of_a_bad_link_is_400(a):
+    assert Client().get("/accounts/password/reset/key/1-bad-token/", follow=True).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        'Bearer "',
+        "Bearer ' OR 1=1 --",
+        "Bearer pk_\x00",
+        "Bearer " + "x" * 16384,
+        "Bearer pk_" + "x" * 16384,
+        "Bearer pk_\xff\xfe",
+        "Bearer a.b.c",
+        "Bearer",
+        "Basic YTpi",
+        "bearer",
+        "Negotiate x",
+        "Bearer pk_",
+        "Bearer ..",
+        "Bearer eyJhbGciOiJub25lIn0.e30.",
+    ],
+)
+def test_a23_odd_authorization_is_401_and_quick(value, db):
+    client = Client()
+    answer = client.get("/api/v1/me/", headers={"Authorization": value})
+    assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
+
+    normal = min(timed(client, "Bearer pk_" + "y" * 43) for _number in range(5))
+    odd = min(timed(client, value) for _number in range(5))  # the quickest: what others do on this machine is no matter
+
+    assert odd - normal < 0.05
+
+
+def timed(client, value):
+    started = time.perf_counter()
+    client.get("/api/v1/me/", headers={"Authorization": value})
+    return time.perf_counter() - started
+
+
+def test_a26_mail_has_the_configured_address_whatever_host_was_claimed(a):
+    forged = Client().post(
+        "/api/v1/auth/password/reset/", {"email": a.email}, content_type="application/json", HTTP_HOST=C
+    )
+    forwarded = Client().post(
+        "/accounts/password/reset/", {"email": a.email}, HTTP_X_FORWARDED_HOST=C, HTTP_X_FORWARDED_PROTO="https"
+    )
+
+    assert forged.status_code == 400
+    assert forwarded.status_code == 302
+    letter = MailMessage.objects.get()
+    assert C not in letter.text
+    assert f"{django_settings.PARLANCE_URL}/accounts/password/reset/key/" in letter.text
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"//{C}",
+        f"\\\\{C}",
+        f"/\\{C}",
+        "javascript:alert(1)",
+        f"https://{C}/",
+        quote(f"//{C}"),
+        f"\t//{C}",
+        f"///{C}",
+        f"http:{C}",
+        f"https:/{C}",
+    ],
+)
+def test_a27_next_stays_here(target, a):
+    after_sign_in = Client().post("/accounts/login/", {"login": a.email, "password": PASSWORD, "next": target})
+    after_language = Client().post("/language/", {"language": "de", "next": target})
+    page = Client().get("/accounts/login/", {"next": target})
+
+    for answer in (after_sign_in, after_language):
+        assert answer.status_code in {302, 204}
+        location = answer.headers.get("Location", "/")
+        assert location.startswith("/")
+        assert not location.startswith(("//", "/\\"))
+    assert page.status_code == 200
+
+
+def test_a28_half_a_sign_in_opens_nothing(a):
+    client = Client()
+    session = client.session
+    session["account_login"] = {"user_pk": str(a.pk)}
+    session["_auth_user_id"] = str(a.pk)
+    session["_auth_user_backend"] = django_settings.AUTHENTICATION_BACKENDS[0]
+    session["_auth_user_hash"] = a.get_session_auth_hash()
+    session.save()
+    client.cookies[django_settings.SESSION_COOKIE_NAME] = session.session_key
+
+    assert send(client, "GET", "/api/v1/me/").status_code == 401
+    assert client.get("/settings/profile/").status_code == 302
+
+
+def test_a30_parallel_guesses_at_one_account_count_each_other(transactional_db):
+    user = UserFactory()
+    statuses = []
+    barrier = threading.Barrier(30)
+
+    def guess(number):
+        barrier.wait()
+        answer = Client().post(
+            "/api/v1/auth/token/",
+            {"email": user.email, "password": f"guess {number}"},
+            content_type="application/json",
+            REMOTE_ADDR=f"198.51.100.{number}",
+        )
+        statuses.append(answer.status_code)
+        connection.close()
+
+    threads = [threading.Thread(target=guess, args=(number,)) for number in range(30)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert set(statuses) == {401, 429}
+    assert statuses.count(401) <= 10
+    assert SignInAttempt.objects.count() == 30
+    assert not UserSession.objects.exists()
+
+
+def test_a30_limited_answer_is_the_same_for_unknown_people(a):
+    answers = {}
+    for email in (a.email, "nobody@example.org"):
+        for number in range(11):
+            answers[email] = Client().post(
+                "/api/v1/auth/token/",
+                {"email": email, "password": "wrong"},
+                content_type="application/json",
+                REMOTE_ADDR=f"203.0.113.{number}",
+            )
+
+    known, unknown = (answer.json() | {"request_id": ""} for answer in answers.values())
+    assert known == unknown
+    assert known["code"] == "too_many_attempts"
+
+
+def test_a30_page_says_429(a):
+    for _number in range(10):
+        Client().post("/accounts/login/", {"login": a.email, "password": "wrong"})
+
+    answer = Client().post("/accounts/login/", {"login": a.email, "password": "wrong"})
+
+    assert answer.status_code == 429
+    assert int(answer["Retry-After"]) > 0
+
+
+def test_a34_cookie_needs_csrf_json_and_our_origin(a):
+    client = signed_in(a, enforce_csrf_checks=True)
+    before = rows()
+
+    without = client.patch("/api/v1/me/", {"name": "x"}, content_type="application/json")
+    as_text = client.post("/api/v1/organizations/", json.dumps({"name": "x"}), content_type="text/plain")
+    foreign = client.patch(
+        "/api/v1/me/", {"name": "x"}, content_type="application/json", headers={"Origin": f"https://{C}"}
+    )
+    page = client.post("/settings/profile/", {"form": "end_others"})
+
+    assert [r.status_code for r in (without, as_text, foreign, page)] == [403] * 4
+    assert without.json()["code"] == "csrf"
+    assert rows() == before
+    assert refusals("csrf") >= 1
+
+
+def test_a34_text_plain_json_is_no_json_even_with_a_key(a, project):
+    answer = Client().post(
+        "/api/v1/organizations/",
+        json.dumps({"name": "x"}),
+        content_type="text/plain",
+        headers=bearer(key_of(a, project.organization)),
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+def test_a34_no_origin_is_allowed_in():
+    answer = Client().options(
+        "/api/v1/me/",
+        headers={
+            "Origin": f"https://{C}",
+            "Access-Control-Request-Method": "PATCH",
+            "Access-Control-Request-Headers": "authorization",
+        },
+    )
+
+    assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
+
+
+def test_link_for_somebody_is_of_no_use_for_the_claim(a):
+    people.start_first()
+    token = sessions.make_sign_in_link(actor=SYSTEM, user=a)
+
+    answer = Client().post(
+        f"/accounts/link/{token}/", {"name": "X", "email": "x@example.org", "password": "correct horse battery"}
+    )
+
+    assert answer.status_code == 302
+    assert not User.objects.filter(email="x@example.org").exists()
+    a.refresh_from_db()
+    assert not a.is_superuser
+
+
+def test_random_id_and_foreign_object_get_the_same_answer(a):
+    foreign = ProjectFactory(owner=UserFactory())
+    client = signed_in(a)
+
+    answers = [send(client, "GET", f"/api/v1/projects/{pk}/") for pk in (foreign.pk, uuid.uuid4())]
+
+    bodies = [answer.json() | {"request_id": ""} for answer in answers]
+    assert bodies[0] == bodies[1]
+    assert bodies[0]["status"] == 404
