@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from channels.routing import ProtocolTypeRouter
 from django.apps import apps
 
+from apps.core.bodies import BodyLimit, guard_daphne
+
 
 def build_application(http: Any) -> ProtocolTypeRouter:
-    routes: dict[str, Any] = {"http": http}
+    if "daphne.http_protocol" in sys.modules:
+        guard_daphne()
+    routes: dict[str, Any] = {"http": BodyLimit(http)}
     if apps.is_installed("apps.live"):
         from apps.live.consumers import live_socket
 

@@ -1,0 +1,96 @@
+"""Bodies that are too large or too slow, against both servers, over real sockets."""
+
+import socket
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.stack import Stack
+
+MEGABYTE = 1 << 20
+ADDRESSES = ["/api/v1/conversations/", "/v1/chat/completions", "/api/v1/attachments/", "/accounts/login/", "/nowhere"]
+
+
+@pytest.fixture(scope="module", params=["daphne", "uvicorn"])
+def stack(request):
+    with Stack(asgi=request.param, interactives=0, jobs=0, env={"PARLANCE_TIME_SCALE": "0.05"}) as running:
+        running.asgi = request.param
+        yield running
+
+
+def spooled(stack) -> int:
+    """Bytes of unnamed files that the web process holds."""
+    folder = Path(f"/proc/{stack.pid('web')}/fd")
+    return sum(found.stat().st_size for found in folder.iterdir() if "(deleted)" in str(found.readlink()))
+
+
+def begin(stack, path, *headers):
+    connection = socket.create_connection(("127.0.0.1", stack.ports["web"]), timeout=5)
+    head = [f"POST {path} HTTP/1.1", "Host: localhost", "Content-Type: application/json", *headers, "", ""]
+    connection.sendall("\r\n".join(head).encode())
+    return connection
+
+
+def answer_of(connection) -> bytes:
+    try:
+        return connection.recv(4096)
+    except ConnectionError:
+        return b""
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_announced_gigabyte_is_refused_before_it_is_sent(stack, path):
+    with begin(stack, path, "Content-Length: 1073741824") as connection:
+        answer = answer_of(connection)
+
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b'"code": "too_large"' in answer
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_endless_chunks_are_cut_off(stack, path):
+    memory = psutil.Process(stack.pid("web")).memory_info().rss
+    chunk = b"100000\r\n" + b"x" * MEGABYTE + b"\r\n"
+    sent = 0
+    with begin(stack, path, "Transfer-Encoding: chunked") as connection:
+        try:
+            while sent < 300:
+                connection.sendall(chunk)
+                sent += 1
+        except OSError:
+            pass
+
+    assert sent < 120
+    assert spooled(stack) < 100 * MEGABYTE
+    assert psutil.Process(stack.pid("web")).memory_info().rss - memory < 150 * MEGABYTE
+    assert httpx.get(f"{stack.base_url}/healthz").status_code == 200
+
+
+def test_body_that_trickles_is_given_up(stack):
+    if stack.asgi == "uvicorn":
+        pytest.skip("uvicorn has no limit of its own: the proxy in front has (docs/operations.md)")
+    begun = time.monotonic()
+    with begin(stack, "/api/v1/conversations/", "Content-Length: 1000") as connection:
+        connection.settimeout(0.1)
+        try:
+            while time.monotonic() - begun < 10:
+                connection.sendall(b"x")
+                try:
+                    if not connection.recv(10):
+                        break
+                    break
+                except TimeoutError:
+                    continue
+        except OSError:
+            pass
+
+    assert 2 < time.monotonic() - begun < 6
+
+
+def test_what_fits_goes_through(stack):
+    answer = httpx.post(f"{stack.base_url}/v1/chat/completions", content=b"x" * 13 * MEGABYTE)
+
+    assert answer.status_code == 401
