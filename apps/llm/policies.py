@@ -33,6 +33,11 @@ def can_see_usage(actor: Actor, role: OrganizationRole | None) -> bool:
     return accounts.can_manage_budgets(actor, role)
 
 
+def can_operate(actor: Actor) -> bool:
+    """Operators of the platform, whichever organization a provider belongs to."""
+    return actor.is_operator or actor.kind == ActorKind.SYSTEM
+
+
 def can_record_calls(actor: Actor) -> bool:
     """The ledger is written by the engine alone."""
     return actor.kind == ActorKind.SYSTEM

@@ -1,8 +1,9 @@
-"""Every write: ``ledger`` (calls and what they cost), ``budgets``, ``providers`` (and their models), ``environment``."""
+"""Every write: ``ledger`` (calls and what they cost), ``budgets``, ``providers`` (and their models), ``operators``, ``environment``."""
 
 from apps.llm.services.budgets import set_budget
 from apps.llm.services.environment import ensure_environment_providers
 from apps.llm.services.ledger import close_attempt, open_attempt, settle_lost_attempts, sweep_lost_attempts
+from apps.llm.services.operators import forget_failures, switch_provider
 from apps.llm.services.providers import (
     create_provider,
     delete_provider,
@@ -19,6 +20,7 @@ __all__ = [
     "create_provider",
     "delete_provider",
     "ensure_environment_providers",
+    "forget_failures",
     "note_check",
     "open_attempt",
     "record_models",
@@ -27,6 +29,7 @@ __all__ = [
     "set_defaults",
     "settle_lost_attempts",
     "sweep_lost_attempts",
+    "switch_provider",
     "update_model",
     "update_provider",
 ]

@@ -60,7 +60,7 @@ def create_provider(
     _check(provider)
     _save(provider, force_insert=True)
     add_known_models(provider)
-    _announce(provider, events.ProviderCreated(provider.pk, provider.kind), actor)
+    announce(provider, events.ProviderCreated(provider.pk, provider.kind), actor)
     return provider
 
 
@@ -85,7 +85,7 @@ def update_provider(*, actor: Actor, provider_id: UUID, version: int | None = No
     provider.version += 1
     _save(provider, update_fields=[*changes, "version", "updated_at"])
     fields = tuple(sorted(changes))
-    _announce(provider, events.ProviderChanged(provider.pk, fields, provider.is_enabled), actor)
+    announce(provider, events.ProviderChanged(provider.pk, fields, provider.is_enabled), actor)
     return provider
 
 
@@ -104,7 +104,7 @@ def delete_provider(*, actor: Actor, provider_id: UUID) -> None:
     rows = ModelDefaults.objects.filter(organization_id=provider.organization_id)
     rows.filter(default__in=models).update(default=None)
     rows.filter(fallback__in=models).update(fallback=None)
-    _announce(provider, events.ProviderDeleted(provider.pk), actor)
+    announce(provider, events.ProviderDeleted(provider.pk), actor)
 
 
 @transaction.atomic
@@ -134,7 +134,7 @@ def record_models(*, actor: Actor, provider_id: UUID, listed: Sequence[RemoteMod
     gone = [m for name, m in present.items() if name not in offered and m.is_enabled and not m.is_customized]
     Model.objects.filter(pk__in=[model.pk for model in gone]).update(is_enabled=False)
     # A model that the catalogue guessed and the provider now confirms was switched off by an earlier list at most.
-    _announce(provider, events.ModelsListed(provider.pk, len(added), len(gone)), actor)
+    announce(provider, events.ModelsListed(provider.pk, len(added), len(gone)), actor)
     return len(offered)
 
 
@@ -157,7 +157,7 @@ def update_model(*, actor: Actor, model_id: UUID, version: int | None = None, **
     model.is_customized = True
     model.version += 1
     model.save(update_fields=[*changes, "is_customized", "version", "updated_at"])
-    _announce(model.provider, events.ModelChanged(model.pk, tuple(sorted(changes)), model.is_enabled), actor)
+    announce(model.provider, events.ModelChanged(model.pk, tuple(sorted(changes)), model.is_enabled), actor)
     return model
 
 
@@ -209,7 +209,7 @@ def reset_breaker(*, actor: Actor, provider_id: UUID) -> None:
     provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
     policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
     breaker = selectors.route_of_provider(provider).breaker
-    _announce(provider, events.BreakerReset(provider.pk), actor)
+    announce(provider, events.BreakerReset(provider.pk), actor)
     transaction.on_commit(lambda: shared_state.close_breaker(breaker))
 
 
@@ -296,7 +296,7 @@ def _switch_on(kind: ProviderKind, added: list[Model], *, already: int) -> None:
             room -= 1
 
 
-def _announce(provider: Provider, fact: Any, actor: Actor) -> None:
+def announce(provider: Provider, fact: Any, actor: Actor) -> None:
     organization_id = provider.organization_id
     emit(
         fact,
