@@ -37,7 +37,6 @@ ALLOWED_HOSTS = sorted({_own_host, "localhost", "127.0.0.1", "[::1]", *env.words
 CSRF_TRUSTED_ORIGINS = [PARLANCE_URL, *env.words("PARLANCE_TRUSTED_ORIGINS")]
 
 INSTALLED_APPS = [
-    "daphne",
     "apps.web",
     "apps.gateway",
     "apps.conversations",

@@ -28,7 +28,7 @@ from apps.core.embedded import processes
 from apps.core.embedded.postgres_server import ADMIN, OWNER
 from apps.core.embedded.services import Services
 from apps.core.supervisor import children
-from apps.core.supervisor.children import ROOT, Role
+from apps.core.supervisor.nursery import ROOT, Role
 from tests import services
 
 READY_SECONDS = 60.0
@@ -247,7 +247,7 @@ class Stack:
 
     def _spawn(self, role: str) -> None:
         self._ready_file(role).unlink(missing_ok=True)
-        command = list(self._roles[role].command)
+        command = self._roles[role].command
         if self._pin is not None:
             command = ["taskset", "-c", str(self._pin), *command]
         with self._log_path(role).open("ab") as log:

@@ -18,8 +18,10 @@ import pytest
 
 from apps.core.embedded import processes
 from apps.core.embedded.services import Services
-from apps.core.supervisor.children import BACK_OFF_SECONDS, Child, Role
+from apps.core.supervisor import nursery
+from apps.core.supervisor.children import BACK_OFF_SECONDS, Child
 from apps.core.supervisor.leftovers import RunRecord
+from apps.core.supervisor.nursery import Role
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 90.0
@@ -199,8 +201,20 @@ def test_up_with_an_unreachable_database_says_so_in_one_sentence(data):
     assert not (data / "pg18").exists()
 
 
-def test_crashing_child_is_started_again_with_growing_pauses(tmp_path):
-    child = Child(Role("web", (sys.executable, "-c", "raise SystemExit(3)")), environment=os.environ)
+@pytest.fixture
+def fresh(tmp_path, monkeypatch):
+    """Children as fresh interpreters that run a module made for the test: pytest itself has threads, which forbid a fork."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    def make(source: str) -> Child:
+        (tmp_path / "made_for_a_test.py").write_text(source)
+        return Child(Role("web", "made_for_a_test"), environment=os.environ, begin=nursery.spawn)
+
+    return make
+
+
+def test_crashing_child_is_started_again_with_growing_pauses(fresh):
+    child = fresh("raise SystemExit(3)")
     pauses = []
     for _ in range(3):
         assert processes.wait_until(child.start_when_due, seconds=30)
@@ -217,9 +231,8 @@ def test_crashing_child_is_started_again_with_growing_pauses(tmp_path):
     assert [round(pause, 1) for pause in pauses] == list(BACK_OFF_SECONDS[:3])
 
 
-def test_child_output_is_read_in_whole_lines(tmp_path):
-    script = "import sys; print('one'); sys.stdout.write('two'); sys.stdout.flush()"
-    child = Child(Role("web", (sys.executable, "-c", script)), environment=os.environ)
+def test_child_output_is_read_in_whole_lines(fresh):
+    child = fresh("import sys; print('one'); sys.stdout.write('two'); sys.stdout.flush()")
     child.start_when_due()
     lines: list[str] = []
 
@@ -230,6 +243,18 @@ def test_child_output_is_read_in_whole_lines(tmp_path):
     assert processes.wait_until(finished, seconds=30)
     assert lines == ["one", "two"]
     child.kill()
+
+
+def test_fork_with_a_thread_running_is_refused():
+    stop = threading.Event()
+    thread = threading.Thread(target=stop.wait)
+    thread.start()
+
+    with pytest.raises(RuntimeError, match="no import may start one"):
+        nursery.fork(Role("web", "this"), os.environ)
+
+    stop.set()
+    thread.join()
 
 
 def test_recorded_process_of_a_killed_run_is_ended_with_its_session(tmp_path):

@@ -1,87 +1,77 @@
-"""One supervised process: its command, its output, its restarts."""
+"""The three roles, and one supervised process with its output and its restarts."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from apps.core.embedded import processes
+from apps.core.supervisor import nursery
+from apps.core.supervisor.nursery import Process, Role
 
-ROOT = Path(__file__).resolve().parents[3]
 BACK_OFF_SECONDS = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0, 30.0)
 #: After so long a life a crash is news, not part of a series.
 STABLE_SECONDS = 60.0
 
 
-@dataclass(frozen=True)
-class Role:
-    name: str
-    command: tuple[str, ...]
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
 def web(*, bind: str, port: int, asgi: str = "daphne") -> Role:
     """Any ASGI server can run ``config.asgi``; these two are known here."""
+    options: tuple[str, ...]
     if asgi == "uvicorn":
-        command = ["uvicorn", "config.asgi:application", "--host", bind, "--port", str(port), "--log-level", "warning"]
-        command += ["--no-access-log", "--no-server-header", "--timeout-graceful-shutdown", "5"]
+        options = ("--host", bind, "--port", str(port), "--log-level", "warning", "--no-access-log")
+        options += ("--no-server-header", "--timeout-graceful-shutdown", "5")
     else:
-        command = ["daphne", "--bind", bind, "--port", str(port), "--verbosity", "0", "--server-name", "parlance"]
-        command += ["config.asgi:application"]
-    return Role("web", _python(*command), {"PARLANCE_ROLE": "web"})
+        asgi = "daphne"
+        options = ("--bind", bind, "--port", str(port), "--verbosity", "0", "--server-name", "parlance")
+    return Role("web", asgi, (*options, "config.asgi:application"), {"PARLANCE_ROLE": "web"})
 
 
 def interactive(*, node: str = "interactive") -> Role:
     """Threads only wait for the loop that holds all provider streams: a turn takes one, and they cost little."""
     threads = os.environ.get("PARLANCE_INTERACTIVE_THREADS", "200")
-    command = _celery("-P", "threads", "-c", threads, "-Q", "interactive", "-n", f"{node}@%h")
-    return Role("interactive", command, {"PARLANCE_ROLE": "interactive"})
+    arguments = _worker("-P", "threads", "-c", threads, "-Q", "interactive", "-n", f"{node}@%h")
+    return Role("interactive", "celery", arguments, {"PARLANCE_ROLE": "interactive"})
 
 
 def jobs(*, node: str = "jobs", beat: bool = True) -> Role:
     """``beat`` belongs into one process of an installation."""
     pool = os.environ.get("PARLANCE_JOBS_PROCESSES", "2")
-    command = _celery("-P", "prefork", "-c", pool, "-Q", "jobs", "-n", f"{node}@%h", *(["-B"] if beat else []))
-    return Role("jobs", command, {"PARLANCE_ROLE": "jobs"})
+    arguments = _worker("-P", "prefork", "-c", pool, "-Q", "jobs", "-n", f"{node}@%h", *(["-B"] if beat else []))
+    return Role("jobs", "celery", arguments, {"PARLANCE_ROLE": "jobs"})
 
 
-def _celery(*options: str) -> tuple[str, ...]:
+def _worker(*options: str) -> tuple[str, ...]:
     # Without gossip and mingle: workers that tell each other of themselves only cost start-up time and messages.
     quiet = ("--without-gossip", "--without-mingle", "--loglevel", os.environ.get("PARLANCE_LOG_LEVEL", "WARNING"))
-    return _python("celery", "--quiet", "-A", "config.celery:app", "worker", *options, *quiet)
-
-
-def _python(module: str, *arguments: str) -> tuple[str, ...]:
-    return (sys.executable, "-m", module, *arguments)
+    return ("--quiet", "-A", "config.celery:app", "worker", *options, *quiet)
 
 
 class Child:
-    def __init__(self, role: Role, *, environment: Mapping[str, str], ready_file: Path | None = None) -> None:
+    def __init__(
+        self,
+        role: Role,
+        *,
+        environment: Mapping[str, str],
+        ready_file: Path | None = None,
+        begin: Callable[[Role, Mapping[str, str]], Process] = nursery.begin,
+    ) -> None:
         """``ready_file`` appears when a worker takes tasks (``config.celery``)."""
-        self.role, self._ready_file = role, ready_file
-        self._environment = {**environment, **role.environment, "PYTHONUNBUFFERED": "1"}
+        self.role, self._ready_file, self._begin = role, ready_file, begin
+        self._environment = dict(environment)
         if ready_file is not None:
             self._environment["PARLANCE_READY_FILE"] = str(ready_file)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self._crashes = 0
         self._started = self._restart_at = 0.0
         self._rest = b""
+        self.output: int | None = None
 
     @property
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
-
-    @property
-    def output(self) -> int | None:
-        """The descriptor to wait on for output."""
-        return self._process.stdout.fileno() if self._process and self._process.stdout else None
 
     @property
     def is_running(self) -> bool:
@@ -91,38 +81,30 @@ class Child:
     def announced_ready(self) -> bool:
         return self._ready_file is not None and self._ready_file.exists()
 
-    def start(self) -> None:
+    def start_when_due(self) -> bool:
+        if self._process is not None or time.monotonic() < self._restart_at:
+            return False
         if self._ready_file is not None:
             self._ready_file.unlink(missing_ok=True)
         self._started = time.monotonic()
-        self._process = subprocess.Popen(
-            self.role.command,
-            cwd=ROOT,
-            env=self._environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            # A session of its own: Ctrl-C reaches only us, we end the rest in order; and its children are found by it.
-            start_new_session=True,
-            preexec_fn=processes.die_with_parent(signal.SIGTERM),
-        )
-        assert self._process.stdout is not None
-        os.set_blocking(self._process.stdout.fileno(), False)
+        self._process = self._begin(self.role, self._environment)
+        self.output = self._process.output
+        return True
 
     def read_lines(self) -> list[str]:
         """Complete lines written since the last call; at the end of the output also the unfinished one."""
-        if self._process is None or self._process.stdout is None:
+        if self.output is None:
             return []
         try:
-            read = os.read(self._process.stdout.fileno(), 65536)
+            read = os.read(self.output, 65536)
         except BlockingIOError:
             return []
-        if not read:
-            self._process.stdout.close()
-            self._process.stdout = None
-            lines, self._rest = [self._rest] if self._rest else [], b""
-        else:
+        if read:
             *lines, self._rest = (self._rest + read).split(b"\n")
+        else:
+            os.close(self.output)
+            self.output = None
+            lines, self._rest = [self._rest] if self._rest else [], b""
         return [line.decode(errors="replace").rstrip() for line in lines]
 
     def crashed(self) -> int | None:
@@ -130,9 +112,9 @@ class Child:
         if self._process is None or self._process.poll() is None:
             return None
         self.kill()  # what it forked still holds its output
-        if self._process.stdout is not None:
+        if self.output is not None:
             return None
-        code = self._process.returncode
+        code = self._process.wait()
         self._crashes = 0 if time.monotonic() - self._started > STABLE_SECONDS else self._crashes
         pause = BACK_OFF_SECONDS[min(self._crashes, len(BACK_OFF_SECONDS) - 1)]
         self._crashes += 1
@@ -140,19 +122,12 @@ class Child:
         self._process = None
         return code
 
-    def start_when_due(self) -> bool:
-        if self._process is not None or time.monotonic() < self._restart_at:
-            return False
-        self.start()
-        return True
-
     def ask_to_stop(self) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.send(signal.SIGTERM)
 
     def kill(self) -> None:
         """The process and what it forked: pool processes outlive a killed worker."""
         if self._process is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+            self._process.kill_session()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,9 +12,8 @@ from pathlib import Path
 
 import psycopg
 
-from apps.core.embedded import processes
 from apps.core.embedded.types import EmbeddedError
-from apps.core.supervisor.children import ROOT
+from apps.core.supervisor.nursery import ROOT
 
 
 def migrate_if_needed(*, data: Path, environment: Mapping[str, str]) -> bool:
@@ -29,32 +27,21 @@ def migrate_if_needed(*, data: Path, environment: Mapping[str, str]) -> bool:
     now = {"code": _code_digest(environment), "database": _database_digest(owner_url)}
     if now["database"] and _read(note) == now:
         return False
-    command = begin_command("migrate", "--no-input", environment={**environment, "PARLANCE_AS_OWNER": "1"})
-    try:
-        said, _ = command.communicate()
-    except BaseException:
-        command.terminate()
-        command.wait()
-        raise
-    if command.returncode:
-        raise EmbeddedError(f"The database could not be migrated:\n{said.strip()}")
-    note.write_text(json.dumps(now | {"database": _database_digest(owner_url)}))
-    return True
-
-
-def begin_command(*arguments: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    """A management command, in a session of its own so that Ctrl-C is ours to answer."""
-    return subprocess.Popen(
-        [sys.executable, "manage.py", *arguments],
+    done = subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--no-input"],
         cwd=ROOT,
-        env=dict(environment),
+        env={**environment, "PARLANCE_AS_OWNER": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        start_new_session=True,
-        preexec_fn=processes.die_with_parent(signal.SIGTERM),
+        check=False,
+        start_new_session=True,  # Ctrl-C is ours to answer: `run` then ends it
     )
+    if done.returncode:
+        raise EmbeddedError(f"The database could not be migrated:\n{done.stdout.strip()}")
+    note.write_text(json.dumps(now | {"database": _database_digest(owner_url)}))
+    return True
 
 
 def has_command(name: str) -> bool:

@@ -9,21 +9,22 @@ import re
 import selectors
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
 from types import FrameType
 
 from django.core.exceptions import ImproperlyConfigured
+from setproctitle import getproctitle
 
 from apps.core.embedded.postgres_server import PostgresServer
 from apps.core.embedded.redis_server import RedisServer
 from apps.core.embedded.services import Services
 from apps.core.embedded.types import EmbeddedError
-from apps.core.supervisor import children, schema
-from apps.core.supervisor.children import ROOT, Child
+from apps.core.supervisor import children, nursery, schema
+from apps.core.supervisor.children import Child
 from apps.core.supervisor.leftovers import RunRecord
+from apps.core.supervisor.nursery import ROOT, Role
 from config import env
 
 #: A worker gives its streams 30 s to end by themselves (docs/operations.md); a little more, then it is killed.
@@ -42,7 +43,8 @@ class Supervisor:
         self._services = Services(self._data, postgres=not env.text("DATABASE_URL"), redis=not env.text("REDIS_URL"))
         self._record = RunRecord(self._data)
         self._children: list[Child] = []
-        self._welcome: subprocess.Popen[str] | None = None
+        self._welcome: Child | None = None
+        self._welcome_said: list[str] = []
         self._stops = 0
         self._interruptible = True
         self._server_retry_at = 0.0
@@ -60,8 +62,8 @@ class Supervisor:
             self._services.start()
             environment = self._environment()
             schema.migrate_if_needed(data=self._data, environment=environment)
+            self._prepare_children(environment)
             self._interruptible = False
-            self._start_children(environment)
             self._watch()
         except KeyboardInterrupt:
             pass
@@ -93,8 +95,6 @@ class Supervisor:
             **os.environ,
             **self._services.urls().environment(),
             "DJANGO_SETTINGS_MODULE": "config.settings",
-            # Celery warns at length about root; in a container root is usual, and nothing here unpickles.
-            "PYTHONWARNINGS": env.text("PYTHONWARNINGS", "ignore::UserWarning:celery.platforms"),
             "PARLANCE_DATA_DIR": str(self._data),
             "PARLANCE_PORT": str(self._port),
             # One screen for three processes: what needs attention, unless more is asked for.
@@ -102,39 +102,49 @@ class Supervisor:
             "PARLANCE_LOG_FORMAT": env.text("PARLANCE_LOG_FORMAT", "text"),
         }
 
-    def _start_children(self, environment: dict[str, str]) -> None:
+    def _prepare_children(self, environment: dict[str, str]) -> None:
+        """Web is started before the workers' code is loaded: a page is what a person waits for."""
         self._wake_writer.setblocking(False)
         self._wake_reader.setblocking(False)
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
         ready = self._data / "ready"
         ready.mkdir(mode=0o700, exist_ok=True)
         (self._data / "static").mkdir(exist_ok=True)
+        os.environ.update(environment)
         asgi = env.text("PARLANCE_ASGI", "daphne")
-        self._children = [
-            Child(children.web(bind=self._bind, port=self._port, asgi=asgi), environment=environment),
-            Child(children.interactive(), environment=environment, ready_file=ready / "interactive"),
-            Child(children.jobs(), environment=environment, ready_file=ready / "jobs"),
-        ]
+        web = Child(children.web(bind=self._bind, port=self._port, asgi=asgi), environment=environment)
+        if nursery.CAN_FORK:
+            nursery.preload_web()
+        self._children.append(web)
+        self._start_what_is_down()
         if schema.has_command("first_start"):
-            self._welcome = schema.begin_command("first_start", environment=environment)
+            self._welcome = Child(Role("welcome", "django", ("first_start",)), environment=environment)
+            self._start(self._welcome)
+        if nursery.CAN_FORK:
+            nursery.preload_workers()
+        for role in (children.interactive(), children.jobs()):
+            self._children.append(Child(role, environment=environment, ready_file=ready / role.name))
+
+    def _start(self, child: Child) -> None:
+        if child.start_when_due():
+            assert child.output is not None
+            self._selector.register(child.output, selectors.EVENT_READ, child)
+            self._record.write([pid for each in self._children if (pid := each.pid)])
 
     def _watch(self) -> None:
         shown = False
         while not self._stops:
             self._start_what_is_down()
             self._print_output()
-            if not shown and self._is_ready():
+            if not shown and self._is_ready() and (line := self._welcome_line()):
                 shown = True
-                print(self._welcome_line(), flush=True)
+                print(line, flush=True)
 
     def _start_what_is_down(self) -> None:
         for child in self._children:
             if (code := child.crashed()) is not None:
                 say(f"{child.role.name} ended ({describe(code)}); starting it again.")
-            if child.start_when_due():
-                assert child.output is not None
-                self._selector.register(child.output, selectors.EVENT_READ, child)
-                self._record.write([pid for each in self._children if (pid := each.pid)])
+            self._start(child)
         for server in self._services.servers:
             if server.has_exited() and time.monotonic() >= self._server_retry_at:
                 self._restart_server(server)
@@ -153,17 +163,19 @@ class Supervisor:
                 self._wake_reader.recv(64)
                 continue
             child: Child = key.data
-            for line in filter(None, child.read_lines()):
+            lines = [line for line in child.read_lines() if line]
+            if child is self._welcome:
+                self._welcome_said += lines
+                lines = []
+            for line in lines:
                 print(f"{child.role.name:>11} | {line}", flush=True)
             if child.output is None:  # its last writer is gone
                 self._selector.unregister(key.fileobj)
 
     def _is_ready(self) -> bool:
-        """The page answers, both workers take tasks and the welcome is there."""
+        """Both workers take tasks and the page answers."""
         workers = [child for child in self._children if child.role.name != "web"]
         if not all(child.announced_ready for child in workers):
-            return False
-        if self._welcome is not None and self._welcome.poll() is None:
             return False
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._bind, self._bind)  # noqa: S104 - compared, not bound
         connection = http.client.HTTPConnection(host, self._port, timeout=HEALTH_SECONDS)
@@ -175,13 +187,18 @@ class Supervisor:
         finally:
             connection.close()
 
-    def _welcome_line(self) -> str:
+    def _welcome_line(self) -> str | None:
+        """The address, with the sign-in link that ``first_start`` printed, if it did; None while it is still at work."""
         line = f"Parlance is ready: {self._url}"
-        if self._welcome is None or self._welcome.stdout is None:
+        if self._welcome is None:
             return line
-        said = self._welcome.stdout.read()
-        if self._welcome.returncode:
-            say(f"The first start could not be completed:\n{said.strip()}")
+        code = self._welcome.crashed()
+        if code is None:
+            return None
+        self._welcome = None
+        said = "\n".join(self._welcome_said)
+        if code:
+            say(f"The first start could not be completed:\n{said}")
         elif link := re.search(r"https?://\S+", said):
             line += f" · sign in once with {link[0]}"
         return line
@@ -193,7 +210,7 @@ class Supervisor:
         """
         if self._children:
             say("Stopping (again Ctrl-C: at once).")
-        if self._welcome is not None and self._welcome.poll() is None:
+        if self._welcome is not None:
             self._welcome.kill()
         before = self._stops
         for child in self._children:
@@ -219,6 +236,7 @@ def describe(code: int) -> str:
 
 
 def main() -> None:
+    getproctitle()  # finds the place of the title through the environment, before anything changes that
     try:
         Supervisor().run()
     except (EmbeddedError, ImproperlyConfigured) as error:
