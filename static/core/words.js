@@ -31,7 +31,7 @@ export function bytes(size) {
 
 export function clock(date = new Date()) {
   const timeZone = document.documentElement.dataset.timeZone || undefined;
-  return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", timeZone }).format(date);
+  return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone }).format(date);
 }
 
 export const list = (names) => new Intl.ListFormat(locale).format(names);

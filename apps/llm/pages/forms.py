@@ -31,7 +31,9 @@ class ProviderForm(forms.Form):
     kind = forms.ChoiceField(
         label=_("Kind"), choices=[(kind.value, kind.label) for kind in ProviderKind if kind != ProviderKind.DEMO]
     )
-    name = forms.CharField(label=_("Name"), max_length=60, help_text=_("As everybody sees it."))
+    name = forms.CharField(
+        label=_("Name"), max_length=60, required=False, help_text=_("As everybody sees it. Empty: the kind's own name.")
+    )
     base_url = forms.CharField(
         label=_("Address"),
         max_length=300,
@@ -59,6 +61,8 @@ class ProviderForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         kind = values.get("kind")
+        if kind and not values.get("name"):
+            values["name"] = str(ProviderKind(kind).label)
         if kind and PRESETS[ProviderKind(kind)].needs_key and not values.get("api_key"):
             self.add_error("api_key", _("This kind answers nobody without a key."))
         if kind == ProviderKind.OPENAI_COMPATIBLE and not values.get("base_url"):

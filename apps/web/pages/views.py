@@ -172,11 +172,11 @@ def _next(request: HttpRequest, offset: int) -> str:
 
 def _deeds() -> list[dict[str, Any]]:
     return [
-        {"label": _("New conversation"), "icon": "square-pen", "url": reverse("web:home"), "keys": "Alt N"},
+        {"label": _("New conversation"), "icon": "square-pen", "url": reverse("web:home"), "shortcut": "Alt N"},
         {"label": _("Use the dark theme"), "icon": "moon", "command": "theme-dark"},
         {"label": _("Use the light theme"), "icon": "sun", "command": "theme-light"},
         {"label": _("Use the theme of the system"), "icon": "sun-moon", "command": "theme-auto"},
-        {"label": _("List of keys"), "icon": "keyboard", "command": "keys", "keys": "?"},
+        {"label": _("List of keys"), "icon": "keyboard", "command": "keys", "shortcut": "?"},
         {"label": _("Sign out"), "icon": "log-out", "url": reverse("account_logout")},
     ]
 

@@ -238,6 +238,8 @@ def field(bound: BoundField, *, kind: str = "", label: str = "", autofocus: bool
         "bound": bound,
         "kind": kind,
         "label": label or bound.label,
+        # A list of choices shows by its first entry that nothing need be chosen.
+        "says_optional": not bound.field.required and getattr(widget, "input_type", "") != "select",
         "note_id": note_id,
         "control": "" if kind in {"radio", "checkboxes"} else bound.as_widget(attrs=attributes),
         "options": _options(bound, kind) if kind in {"radio", "checkboxes"} else (),
