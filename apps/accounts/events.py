@@ -49,12 +49,16 @@ class SessionsEnded:
 @event("accounts.password_changed.v1")
 @dataclass(frozen=True, slots=True)
 class PasswordChanged:
+    """Somebody has a new password; their other sessions ended with it."""
+
     user_id: UUID
 
 
 @event("accounts.email_changed.v1")
 @dataclass(frozen=True, slots=True)
 class EmailChanged:
+    """A new address was confirmed."""
+
     user_id: UUID
 
 
@@ -96,12 +100,16 @@ class InstanceClaimed:
 @event("accounts.organization_created.v1")
 @dataclass(frozen=True, slots=True)
 class OrganizationCreated:
+    """A tenant exists, with a first project of its own."""
+
     organization_id: UUID
 
 
 @event("accounts.organization_changed.v1")
 @dataclass(frozen=True, slots=True)
 class OrganizationChanged:
+    """``fields`` names what changed, never to what."""
+
     organization_id: UUID
     fields: list[str]
 
@@ -109,6 +117,8 @@ class OrganizationChanged:
 @event("accounts.member_joined.v1")
 @dataclass(frozen=True, slots=True)
 class MemberJoined:
+    """Somebody belongs to the organization; ``invitation_id`` when they were invited."""
+
     user_id: UUID
     role: str
     invitation_id: UUID | None = None
@@ -117,6 +127,8 @@ class MemberJoined:
 @event("accounts.member_role_changed.v1")
 @dataclass(frozen=True, slots=True)
 class MemberRoleChanged:
+    """Their sessions ended with it."""
+
     user_id: UUID
     old: str
     new: str
@@ -125,6 +137,8 @@ class MemberRoleChanged:
 @event("accounts.member_removed.v1")
 @dataclass(frozen=True, slots=True)
 class MemberRemoved:
+    """They left or were removed; their keys and project roles ended with it."""
+
     user_id: UUID
     role: str
 
@@ -132,6 +146,8 @@ class MemberRemoved:
 @event("accounts.invitation_made.v1")
 @dataclass(frozen=True, slots=True)
 class InvitationMade:
+    """A link was mailed; ``role`` is what it gives."""
+
     invitation_id: UUID
     role: str
 
@@ -139,12 +155,16 @@ class InvitationMade:
 @event("accounts.invitation_revoked.v1")
 @dataclass(frozen=True, slots=True)
 class InvitationRevoked:
+    """The link no longer works."""
+
     invitation_id: UUID
 
 
 @event("accounts.project_created.v1")
 @dataclass(frozen=True, slots=True)
 class ProjectCreated:
+    """A project exists."""
+
     project_id: UUID
 
 
@@ -161,12 +181,16 @@ class ProjectChanged:
 @event("accounts.project_archived.v1")
 @dataclass(frozen=True, slots=True)
 class ProjectArchived:
+    """Hidden from lists, still readable."""
+
     project_id: UUID
 
 
 @event("accounts.project_restored.v1")
 @dataclass(frozen=True, slots=True)
 class ProjectRestored:
+    """No longer archived."""
+
     project_id: UUID
 
 
@@ -184,6 +208,8 @@ class ProjectMemberSet:
 @event("accounts.project_member_removed.v1")
 @dataclass(frozen=True, slots=True)
 class ProjectMemberRemoved:
+    """What the organization's role gives remains."""
+
     project_id: UUID
     user_id: UUID
 
@@ -191,6 +217,8 @@ class ProjectMemberRemoved:
 @event("accounts.api_key_made.v1")
 @dataclass(frozen=True, slots=True)
 class ApiKeyMade:
+    """``scopes`` empty: all that its owner may."""
+
     key_id: UUID
     scopes: list[str]
 
@@ -198,6 +226,8 @@ class ApiKeyMade:
 @event("accounts.api_key_revoked.v1")
 @dataclass(frozen=True, slots=True)
 class ApiKeyRevoked:
+    """The key opens nothing from now on."""
+
     key_id: UUID
 
 

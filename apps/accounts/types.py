@@ -120,11 +120,6 @@ class TokenInAddress(NotAuthenticated):
     default_detail = _("Send the key in a header: addresses end up in logs.")
 
 
-class SignUpClosed(Forbidden):
-    code = "sign_up_closed"
-    default_detail = _("New people come here by invitation.")
-
-
 class EmailTaken(Invalid):
     code = "email_taken"
     default_detail = _("Somebody uses this e-mail address already. Sign in instead.")

@@ -10,10 +10,10 @@ READ_IN_ONE_SNAPSHOT = "a read for a viewer; the transaction only gives it one s
 #: Services without an actor: (module, function) → why.
 NO_ACTOR: dict[tuple[str, str], str] = {
     ("apps/accounts/services/invitations.py", "join_by_invitation"): CREDENTIALS,
+    ("apps/accounts/services/passwords.py", "reset_password"): CREDENTIALS,
     ("apps/accounts/services/people.py", "claim_instance"): CREDENTIALS,
     ("apps/accounts/services/people.py", "create_user"): CREDENTIALS,
     ("apps/accounts/services/people.py", "note_email_changed"): CREDENTIALS,
-    ("apps/accounts/services/people.py", "note_user_created"): CREDENTIALS,
     ("apps/accounts/services/people.py", "settle_in"): CREDENTIALS,
     ("apps/accounts/services/people.py", "start_first"): PLATFORM,
     ("apps/accounts/services/sessions.py", "begin_session"): CREDENTIALS,

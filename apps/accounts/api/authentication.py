@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
@@ -14,6 +15,7 @@ from apps.core.errors import Forbidden, NotAuthenticated
 
 class CsrfRefused(Forbidden):
     code = "csrf"
+    default_detail = _("The request did not come from our own page. Reload the page and try again.")
 
 
 class ActorAuthentication(BaseAuthentication):
@@ -30,8 +32,8 @@ class ActorAuthentication(BaseAuthentication):
         if not has_header:
             check = CSRFCheck(lambda _request: None)  # type: ignore[arg-type,return-value]
             check.process_request(http_request)
-            if reason := check.process_view(http_request, None, (), {}):  # type: ignore[arg-type]
-                raise CsrfRefused(str(reason))
+            if check.process_view(http_request, None, (), {}):  # type: ignore[arg-type]
+                raise CsrfRefused
         _require_scope(actor, http_request.path, http_request.method or "GET")
         return actor, actor
 
