@@ -107,7 +107,7 @@ def guard_daphne() -> None:
             path = raw.partition(b"?")[0].decode("latin-1")
             self.limit = limit_for(path)
             seconds = scaled(UPLOAD_SECONDS if is_upload(path) else BODY_SECONDS)
-            self.deadline = reactor.callLater(seconds, self._refuse, 408, b"Request Timeout", b"")  # type: ignore[attr-defined]
+            self.deadline = reactor.callLater(seconds, self._refuse, 408, b"Request Timeout", b"")  # type: ignore[attr-defined,arg-type]
             is_too_large = length is not None and length > self.limit
             super().gotLength(0 if is_too_large else length)
             if is_too_large:

@@ -31,7 +31,11 @@ class Door:
 def running_door(running_provider):
     from tests.stack import Stack
 
-    env = {"PARLANCE_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1/32", "PARLANCE_TIME_SCALE": "0.2"}
+    env = {
+        "PARLANCE_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1/32",
+        "PARLANCE_TIME_SCALE": "0.2",
+        "PARLANCE_LIMIT_WRITES": "500/500",
+    }
     with Stack(env=env, interactives=0, jobs=0) as stack:
         seed = f"from tests.gateway.seed import seed; seed({running_provider.url!r})"
         made = json.loads(stack.manage("shell", "-v0", "-c", seed).strip().splitlines()[-1])

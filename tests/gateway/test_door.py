@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import openai
@@ -299,3 +300,27 @@ def test_answers_carry_the_request_id(door):
     )
 
     assert answer.headers["X-Request-ID"] == "my-request-0001"
+
+
+def test_more_answers_at_once_than_an_organization_may_have_are_refused(door, provider):
+    provider.default(tokens=1000, rate=20)
+    body = {"model": "stub/stub-small", "messages": HI, "stream": True}
+    limits = httpx.Limits(max_connections=80)
+
+    with httpx.Client(headers={"Authorization": f"Bearer {door.key}"}, timeout=20, limits=limits) as http:
+        with ThreadPoolExecutor(60) as pool:
+            requests = [http.build_request("POST", f"{door.url}/chat/completions", json=body) for _number in range(60)]
+            answers = list(pool.map(lambda request: http.send(request, stream=True), requests))
+        refused = [answer for answer in answers if answer.status_code != 200]
+        assert {answer.status_code for answer in refused} == {429}
+        assert len(answers) - len(refused) == 50
+        for answer in refused:
+            assert json.loads(answer.read())["error"]["code"] == "too_many_calls"
+            assert int(answer.headers["Retry-After"]) >= 1
+        for answer in answers:
+            answer.close()
+
+    provider.wait_for(lambda stats: stats["client_closes"] == 50, seconds=10)
+    with openai.OpenAI(base_url=door.url, api_key=door.key, max_retries=0) as client:
+        provider.script({"tokens": 2})
+        assert ask(client).choices[0].message.content == expected_text(2)
