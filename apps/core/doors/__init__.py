@@ -6,7 +6,7 @@ The owning app *runs* what is registered; anyone on a higher floor *registers* d
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from django.apps import apps
 
@@ -16,9 +16,12 @@ T = TypeVar("T")
 class Door(Generic[T]):
     """A registry of one kind of thing by name. Names are unique; once all apps are ready nothing is added."""
 
+    all: ClassVar[list[Door[Any]]] = []
+
     def __init__(self, kind: str) -> None:
         self.kind = kind
         self._items: dict[str, T] = {}
+        Door.all.append(self)
 
     def register(self, name: str, item: T) -> T:
         if apps.ready:

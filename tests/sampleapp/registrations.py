@@ -1,0 +1,89 @@
+"""One of every door."""
+
+import datetime as dt
+
+from apps.core import coordinator, preferences
+from apps.core.doors.bulk_kinds import BulkKind, bulk_kinds
+from apps.core.doors.commands import Command, CommandResult, commands
+from apps.core.doors.consumers import Consumer, consumers
+from apps.core.doors.erasers import Eraser, erasers
+from apps.core.doors.exporters import Exporter, exporters
+from apps.core.doors.file_access import FileAccess, file_access
+from apps.core.doors.first_start import first_start_steps
+from apps.core.doors.health import Health, HealthCheck, health_checks
+from apps.core.doors.invariants import Invariant, invariants
+from apps.core.doors.menu import MenuEntry, menu
+from apps.core.doors.message_cards import MessageCard, message_cards
+from apps.core.doors.metrics import Gauge, metrics
+from apps.core.doors.reference_sources import reference_sources
+from apps.core.doors.search_sources import search_sources
+from apps.core.doors.settings import Setting
+from apps.core.doors.tools import Tool, ToolAnswer, tools
+from apps.core.doors.topics import Snapshot, topics
+from apps.core.doors.workflow_functions import WorkflowFunction, workflow_functions
+from tests.sampleapp.models import Note
+
+NAME = "sampleapp"
+
+
+class SampleTopic:
+    def is_allowed(self, viewer, object_id):
+        return False
+
+    def may_write(self, viewer, object_id):
+        return False
+
+    def snapshot(self, viewer, object_id):
+        return Snapshot(0, {})
+
+    def render(self, viewer, object_id, events):
+        return [{} for _event in events]
+
+    def running_turns(self, object_id):
+        return ()
+
+
+class SampleSearch:
+    label = "Notes"
+
+    def search(self, viewer, query):
+        return []
+
+
+class SampleReferences:
+    label = "Notes"
+
+    def suggest(self, viewer, *, project_id, typed, limit):
+        return []
+
+    def text_for_model(self, viewer, object_id, *, max_characters):
+        return None
+
+
+def keep_note(logged):
+    if logged.organization_id:
+        Note.objects.get_or_create(
+            event_id=logged.id, defaults={"organization_id": logged.organization_id, "text": logged.type}
+        )
+
+
+def register():
+    bulk_kinds.register(NAME, BulkKind(NAME, "Notes", lambda actor, options: iter(()), lambda actor, pk, options: None))
+    commands.register(NAME, Command(NAME, "Says hello", lambda call: CommandResult("hello")))
+    consumers.register(f"{NAME}.notes", Consumer(f"{NAME}.notes", keep_note))
+    erasers.register(NAME, Eraser(NAME, lambda user: 0, lambda organization: Note.objects.count()))
+    exporters.register(NAME, Exporter(NAME, lambda scope: iter(())))
+    file_access.register(NAME, FileAccess(allowed=lambda viewer, ids: set(), used=lambda ids: set()))
+    first_start_steps.register(NAME, lambda start: None)
+    health_checks.register(NAME, HealthCheck(NAME, lambda: Health(is_healthy=True), is_critical=False))
+    invariants.register(f"{NAME}.notes", Invariant(f"{NAME}.notes", "I1", "Notes are notes.", list))
+    menu.register(NAME, MenuEntry("Sample notes", "sampleapp_notes", "file-text"))
+    message_cards.register(NAME, MessageCard(NAME, "sampleapp/card.html", lambda data: "a note"))
+    metrics.register("sampleapp_notes", Gauge("sampleapp_notes", "Notes.", (), lambda: [((), 7.0)]))
+    preferences.register(Setting("sampleapp.on", bool, False, "On", owner="tests", remove_by=dt.date(2099, 1, 1)))
+    reference_sources.register(NAME, SampleReferences())
+    search_sources.register(NAME, SampleSearch())
+    tools.register(NAME, Tool(NAME, "Says hello", {"type": "object"}, lambda call: ToolAnswer("hello")))
+    topics.register(NAME, SampleTopic())
+    workflow_functions.register(NAME, WorkflowFunction(NAME, "condition", "Yes", {}, lambda call: True))
+    coordinator.register_sweep(NAME, 3600, lambda: None)
