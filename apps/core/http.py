@@ -22,6 +22,7 @@ import httpcore2
 import httpx2
 from django.utils.translation import gettext_lazy as _
 
+from apps.core import plain_stream
 from apps.core.addresses import PUBLIC, TRUSTED, AddressRefused, Policy, check_url, checked_addresses
 from apps.core.errors import DomainError
 
@@ -142,7 +143,6 @@ class _PinnedBackend(httpcore2.NetworkBackend):
 class _AsyncPinnedBackend(httpcore2.AsyncNetworkBackend):
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
-        self._inner = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
         self,
@@ -163,7 +163,9 @@ class _AsyncPinnedBackend(httpcore2.AsyncNetworkBackend):
             raise httpcore2.ConnectError(str(error)) from error
         for last, address in _with_last(addresses):
             try:
-                return await self._inner.connect_tcp(address, port, timeout, local_address, socket_options)
+                return await plain_stream.connect(
+                    address, port, timeout=timeout, local_address=local_address, socket_options=socket_options
+                )
             except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 if last:
                     raise
@@ -173,7 +175,7 @@ class _AsyncPinnedBackend(httpcore2.AsyncNetworkBackend):
         raise AddressRefused
 
     async def sleep(self, seconds: float) -> None:
-        await self._inner.sleep(seconds)
+        await asyncio.sleep(seconds)
 
 
 def _with_last(addresses: list[str]) -> Iterator[tuple[bool, str]]:
