@@ -112,3 +112,15 @@ def open_view(page: Page, base_url: str, view: View) -> None:
     if view.prepare is not None:
         view.prepare(page)
     page.wait_for_timeout(350)
+
+
+def faults_of(page: Page, view: View, complaints: list[str]) -> list[str]:
+    """What a picture cannot say by itself, one line for each fault."""
+    found = page.evaluate(MEASURE)
+    # A page that is meant to be missing says so in the console as well.
+    said = [text for text in complaints if f"status of {view.status} " not in text]
+    faults = [f"scrolls sideways by {found['sideways']} px"] if found["sideways"] else []
+    faults += [f"text on text: {pair}" for pair in found["overlaps"]]
+    faults += [f"too small: {target}" for target in found["small"]]
+    faults += [f"console: {text}" for text in said]
+    return [f"{view.name}: {fault}" for fault in faults]

@@ -67,13 +67,7 @@ def shoot(page: object, base_url: str, view: pages.View, name: str, complaints: 
     complaints.clear()
     pages.open_view(page, base_url, view)
     page.screenshot(path=TARGET / f"{name}.png")
-    found = page.evaluate(pages.MEASURE)
-    expected = "status of 404" if view.status == 404 else None
-    said = [text for text in complaints if not (expected and expected in text)]
-    faults = [f"{name}: scrolls sideways by {found['sideways']} px"] if found["sideways"] else []
-    faults += [f"{name}: text on text: {pair}" for pair in found["overlaps"]]
-    faults += [f"{name}: too small: {target}" for target in found["small"]]
-    return faults + [f"{name}: console: {text}" for text in said]
+    return [f"{name}: {fault}" for fault in pages.faults_of(page, view, complaints)]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,52 @@
+"""Every page at two widths in two themes: nothing for axe to say, nothing sideways, no text on text, a silent console."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.browser import pages
+from tests.stack import Stack
+
+AXE = (Path(__file__).resolve().parents[1] / "vendor" / "axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+RUN_AXE = """async (rules) => {
+  const { violations } = await axe.run(document, { runOnly: rules });
+  return violations.flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html, failureSummary }) =>
+    `${id}: ${html.slice(0, 160)} — ${failureSummary.split("\\n")[1]?.trim()}`));
+}"""
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with Stack(interactives=0, jobs=0) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def addresses(stack, browser):
+    found = pages.tell(stack)
+    with pages.visitor(browser, stack.base_url, width=1440, theme="light", signed_in=True) as (page, _complaints):
+        found["settings"] = pages.settings_paths(page, stack.base_url)
+    return found
+
+
+@pytest.mark.parametrize("theme", pages.THEMES)
+@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("is_public", [True, False], ids=["public", "member"])
+def test_every_page_is_accessible_and_whole(stack, browser, addresses, width, theme, is_public):
+    faults = []
+    with pages.visitor(browser, stack.base_url, width=width, theme=theme, signed_in=not is_public) as (
+        page,
+        complaints,
+    ):
+        for view in (each for each in pages.views(addresses) if each.is_public == is_public):
+            complaints.clear()
+            pages.open_view(page, stack.base_url, view)
+            faults += pages.faults_of(page, view, complaints)
+            # The policy of the page lets no script in but its own; the test speaks to the engine behind it.
+            page.evaluate(AXE)
+            faults += [f"{view.name}: {text}" for text in page.evaluate(RUN_AXE, RULES)]
+
+    assert faults == []
