@@ -331,7 +331,7 @@ def _shifted(running: Running, operation: Any) -> Operation:
         return operation
     if isinstance(operation, OpenPart):
         last = running.held.start_parts[-1]
-        joins = operation.type == PartType.TEXT and last["type"] == "text" and PartType.TEXT not in running.offsets
+        joins = operation.type == PartType.TEXT and last["type"] == "text" and PartType.TEXT not in running.offsets  # type: ignore[comparison-overlap]
         if joins:
             running.offsets[PartType.TEXT] = operation.index  # type: ignore[index]
             running.offsets[operation.index] = base - 1

@@ -147,7 +147,7 @@ def _render_image(
     renderer: RendererProtocol, tokens: Sequence[Token], index: int, options: OptionsDict, env: MutableMapping
 ) -> str:
     token = tokens[index]
-    alternative = escape(renderer.renderInlineAsText(token.children or [], options, env))
+    alternative = escape(renderer.renderInlineAsText(token.children or [], options, env))  # type: ignore[attr-defined]
     source = str(token.attrs["src"])
     host = _HOST.match(source)
     if host is None or token.meta["inside_link"]:

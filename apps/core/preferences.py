@@ -113,10 +113,10 @@ def _stored(targets: Iterable[Target]) -> dict[Target, dict[str, Any]]:
         wanted = Q()
         for level, pk in missing:
             wanted |= Q(level=level.value, target_id=pk)
-        for level, pk, key, value in StoredSetting.objects.filter(wanted).values_list(
+        for stored_level, pk, key, value in StoredSetting.objects.filter(wanted).values_list(
             "level", "target_id", "key", "value"
         ):
-            rows[Level(level), pk][key] = value
+            rows[Level(stored_level), pk][key] = value
         with _lock:
             for target, values in rows.items():
                 _kept[target] = (now, values)

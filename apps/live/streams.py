@@ -160,7 +160,8 @@ class TurnStream:
 
     def _whole(self) -> list[Entry]:
         """The reset entry; text beyond ``LONGEST_TEXT`` a part follows as appends in the same call."""
-        parts, rest = [], []
+        parts: list[Any] = []
+        rest: list[Any] = []
         for index, part in enumerate(self._builder.stored()):
             if part["type"] in TEXT_TYPES and len(part["text"]) > LONGEST_TEXT:
                 text = part["text"]

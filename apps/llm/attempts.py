@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
 from decimal import Decimal
@@ -75,7 +75,7 @@ class Attempt:
         self._usage: Usage | None = None
         self._is_sent = False
 
-    async def operations(self) -> AsyncIterator[Operation]:
+    async def operations(self) -> AsyncGenerator[Operation]:
         opening = self._loop.create_task(self._open())
         status, error = "stopped", None
         try:

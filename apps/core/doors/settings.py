@@ -63,8 +63,9 @@ class Setting:
         """``value`` as this setting takes it; raises ``WrongValue``."""
         if self.kind is float and type(value) is int:
             value = float(value)
-        if type(value) is not self.kind:  # a bool is no int here
-            message = f"{self.key} takes {self.kind.__name__}, not {type(value).__name__}."
+        kind: type = type(value)
+        if kind is not self.kind:  # a bool is no int here
+            message = f"{self.key} takes {self.kind.__name__}, not {kind.__name__}."
             raise WrongValue(message)
         if self.kind is list and not all(isinstance(item, str) for item in value):
             message = f"{self.key} takes a list of texts."

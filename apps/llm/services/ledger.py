@@ -148,7 +148,7 @@ def _insert(values: dict[str, Any]) -> int | None:
 
 
 def _reserve(organization_id: UUID, attempt_id: UUID, amount: Decimal) -> None:
-    values = {"organization": organization_id, "attempt": attempt_id, "amount": amount, "id": uuid7()}
+    values: dict[str, Any] = {"organization": organization_id, "attempt": attempt_id, "amount": amount, "id": uuid7()}
     with connection.cursor() as cursor:
         cursor.execute(_RESERVE, values)
         if cursor.fetchone():
@@ -194,7 +194,7 @@ def close_attempt(*, actor: Actor, closing: Closing) -> bool:
         )
         if not cursor.rowcount:
             return False
-        values = {"id": closing.id, "cost": closing.cost, "organization": closing.organization_id}
+        values: dict[str, Any] = {"id": closing.id, "cost": closing.cost, "organization": closing.organization_id}
         cursor.execute(_SETTLE, values)
         if not cursor.rowcount and closing.cost:
             cursor.execute(_SPEND, values)
