@@ -49,7 +49,6 @@ INSTALLED_APPS = [
     *env.words("PARLANCE_EXTRA_APPS"),
     "allauth",
     "allauth.account",
-    "allauth.mfa",
     "channels",
     "csp",
     "django_celery_beat",
@@ -269,7 +268,6 @@ SIMPLE_JWT = {
     "USER_ID_CLAIM": "sub",
     "CHECK_REVOKE_TOKEN": False,
 }
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 GUARDIAN_MONKEY_PATCH_USER = False
 ANONYMOUS_USER_NAME = None
 

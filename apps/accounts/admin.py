@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
-from allauth.mfa.models import Authenticator
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
@@ -30,9 +29,9 @@ from apps.accounts.models import (
 from apps.accounts.services import operators
 from apps.core.admin import ServiceAdmin
 
-# One sign-in for everybody: the second factor and the limits hold here too.
+# One sign-in for everybody: its limits hold here too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-for foreign in (EmailAddress, Authenticator, Group):
+for foreign in (EmailAddress, Group):
     if admin.site.is_registered(foreign):
         admin.site.unregister(foreign)
 

@@ -1,11 +1,13 @@
 import pytest
 from django.test import Client
 
+from apps.accounts import policies
 from apps.accounts.models import ApiKey, Invitation, OrganizationMember, Project, ProjectMember
+from apps.accounts.pages import forms
 from apps.accounts.services import invitations
 from apps.accounts.types import OrganizationRole
-from apps.core import preferences
-from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, join, member_of, reader_of
+from apps.core import preferences, redis
+from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, join, member_of, reader_of
 
 pytestmark = pytest.mark.django_db
 
@@ -181,3 +183,25 @@ def test_signed_in_person_accepts_only_their_own_invitation(project, owner):
     assert answers == [400, 302]
     assert OrganizationMember.objects.filter(user=right).exists()
     assert not OrganizationMember.objects.filter(user=wrong).exists()
+
+
+def test_every_scope_has_words():
+    assert forms.SCOPE_LABELS.keys() == policies.SCOPES.keys()
+
+
+def test_pages_and_sign_in_work_while_redis_is_away(settings, owner, project):
+    settings.CACHES = {
+        "default": {**settings.CACHES["default"], "LOCATION": "redis://127.0.0.1:1/0"},
+    }
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    redis.client.cache_clear()
+    client = Client()
+
+    signed_in = client.post("/accounts/login/", {"login": owner.email, "password": PASSWORD})
+    page = client.get("/settings/profile/")
+    changed = client.post("/settings/organization/", {"name": "Harbour", "time_zone": "UTC"})
+    redis.client.cache_clear()
+
+    assert [answer.status_code for answer in (signed_in, page, changed)] == [302, 200, 302]
+    project.organization.refresh_from_db()
+    assert project.organization.name == "Harbour"

@@ -16,6 +16,21 @@ from apps.accounts.models import User
 from apps.accounts.services import passwords, people
 from apps.accounts.types import OrganizationRole, ProjectAccess
 
+SCOPE_LABELS = {
+    "conversations:read": _("Read conversations, messages and files"),
+    "conversations:write": _("Write in conversations"),
+    "agents:read": _("Read agents"),
+    "agents:write": _("Change agents"),
+    "models:read": _("See models, prices and usage"),
+    "models:use": _("Ask models through /v1"),
+    "models:write": _("Change providers, models and budgets"),
+    "projects:read": _("Read projects"),
+    "projects:write": _("Change projects"),
+    "organizations:read": _("Read the organization, its people and keys"),
+    "organizations:write": _("Change the organization and its people"),
+    "audit:read": _("Read the audit log"),
+}
+
 
 def time_zones() -> list[tuple[str, str]]:
     return [(name, name.replace("_", " ")) for name in sorted(available_timezones()) if "/" in name or name == "UTC"]
@@ -117,4 +132,4 @@ class KeyForm(forms.Form):
             ("", _("All projects")),
             *((str(project.pk), project.name) for project in projects),
         ]
-        self.fields["scopes"].choices = [(scope, scope) for scope in scopes or []]  # type: ignore[attr-defined]
+        self.fields["scopes"].choices = [(scope, SCOPE_LABELS[scope]) for scope in scopes or []]  # type: ignore[attr-defined]
