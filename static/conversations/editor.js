@@ -2,15 +2,25 @@
 
 import { clone, slot } from "core/dom";
 
-export function openEditor(article, content) {
+/** Opens and takes the focus at once, so that what is typed next does not land elsewhere; `content` may still be on its way. */
+export async function openEditor(article, content) {
   if (article.querySelector("form.edit")) return;
   const form = clone("t-edit");
   const input = slot(form, "input");
-  input.value = content;
+  input.id = `edit-${article.dataset.message}`;
+  slot(form, "label").htmlFor = input.id;
+  input.readOnly = true;
   for (const part of shownParts(article)) part.hidden = true;
   article.querySelector(".body").prepend(form);
   input.focus();
-  input.setSelectionRange(content.length, content.length);
+  try {
+    input.value = await content;
+    input.readOnly = false;
+    input.setSelectionRange(input.value.length, input.value.length);
+  } catch (error) {
+    closeEditor(article);
+    throw error;
+  }
 }
 
 export function closeEditor(article) {

@@ -60,16 +60,13 @@ export default class extends Controller {
   }
 
   edit() {
-    return this.#try(async () => {
-      const { content } = await request(this.url);
-      openEditor(this.element, content);
-    });
+    return this.#try(() => openEditor(this.element, request(this.url).then(({ content }) => content)));
   }
 
   saveEdit(event) {
     event.preventDefault();
-    const content = slot(event.target, "input").value.trim();
-    if (!content) return null;
+    const { value: content, readOnly: isLoading } = slot(event.target, "input");
+    if (isLoading || !content.trim()) return null;
     return this.#try(async () => {
       const accepted = await post(`${this.url}edit/`, { client_id: newClientId(), content });
       await this.page.session.reload();

@@ -100,7 +100,7 @@ export class Session {
   /** The server has taken a message or a wish for an answer: {message, turn?, answer?}. */
   accepted({ message, turn, answer }, clientId = null) {
     const article = clientId && this.thread.findByClient(clientId);
-    if (article && message) {
+    if (article && !article.dataset.message) { // otherwise the event was faster than the answer, and has brought the HTML
       article.id = `m-${message.id}`;
       Object.assign(article.dataset, { message: message.id, number: message.position, state: "completed" });
       article.querySelectorAll(".notice").forEach((notice) => notice.remove());
@@ -125,7 +125,7 @@ export class Session {
   #adopt(article) {
     const { turn, message, state } = article.dataset;
     applyStatus(this.state, { turn, message, state: state === "queued" || state === "waiting" ? state : "running" });
-    this.answers.take(article);
+    this.#spoke(turn);
   }
 
   #readPath() {
@@ -176,7 +176,12 @@ export class Session {
     const isKnown = this.thread.find(message.id) || (message.client_id && this.thread.findByClient(message.client_id));
     if (!isKnown && !this.thread.isAtPathEnd) return null;
     if (!isKnown) window.dispatchEvent(new CustomEvent("conversation:arrived"));
-    return this.thread.refresh(message.id).catch(() => null);
+    return this.thread.refresh(message.id, () => this.#isOnPath(message.id)).catch(() => null);
+  }
+
+  /** While the path is stale nothing is added to it: the reload that is due knows better. */
+  #isOnPath(id) {
+    return !this.state.isPathStale && this.state.path.includes(id);
   }
 
   #turnChanged(turn) {
@@ -204,7 +209,7 @@ export class Session {
 
   #spoke(turnId) {
     const turn = this.state.turns.get(turnId);
-    const article = turn.message && this.thread.find(turn.message);
+    const article = turn.message && !isFinal(turn.state) && this.thread.find(turn.message);
     if (!article) return;
     this.announcer.began(turnId, slot(article, "name")?.textContent ?? article.querySelector(".who b").textContent);
     this.answers.status(article, turn);
@@ -222,12 +227,13 @@ export class Session {
     this.answers.drop(turn.message);
     const words = Number(this.thread.find(turn.message)?.dataset.words) || countWords(text);
     this.announcer.ended(turn.id, turn.state, words);
+    window.dispatchEvent(new CustomEvent("context:stale"));
   }
 
   /** The final HTML of an answer must come, however long the network is away. */
   async #refreshSurely(message, wait = 1000) {
     try {
-      await this.thread.refresh(message);
+      await this.thread.refresh(message, () => this.#isOnPath(message));
     } catch {
       await new Promise((resolve) => { setTimeout(resolve, wait); });
       if (this.thread.find(message)) await this.#refreshSurely(message, Math.min(wait * 2, 30_000));

@@ -69,20 +69,23 @@ export class Thread {
     if (isLate || isEarly) this.#insert(article);
   }
 
-  /** Take the server's HTML of one message; several wishes while one is on its way make one more fetch. */
-  async refresh(id) {
+  /**
+   * Take the server's HTML of one message; several wishes while one is on its way make one more fetch. A message that is not
+   * on the page is put there only when `isOnPath()` says that it belongs.
+   */
+  async refresh(id, isOnPath = () => false) {
     if (this.#refreshing.has(id)) {
-      this.#refreshing.set(id, true);
+      this.#refreshing.set(id, isOnPath);
       return;
     }
-    this.#refreshing.set(id, false);
+    this.#refreshing.set(id, null);
     try {
       const [fresh] = (await fetchElements(this.#urls.message.replace(NO_ID, id))) ?? [];
-      if (fresh) this.#put(fresh);
+      if (fresh) this.#put(fresh, isOnPath);
     } finally {
-      const wasAskedAgain = this.#refreshing.get(id);
+      const again = this.#refreshing.get(id);
       this.#refreshing.delete(id);
-      if (wasAskedAgain) await this.refresh(id);
+      if (again) await this.refresh(id, again);
     }
   }
 
@@ -157,10 +160,10 @@ export class Thread {
     return fresh;
   }
 
-  #put(fresh) {
+  #put(fresh, isOnPath) {
     decorate(fresh);
     const shown = this.find(fresh.dataset.message) ?? (fresh.dataset.client && this.findByClient(fresh.dataset.client));
-    if (!shown) return this.isAtPathEnd ? this.#insert(fresh) : null;
+    if (!shown) return this.isAtPathEnd && isOnPath() ? this.#insert(fresh) : null;
     const hadFocus = shown.contains(document.activeElement);
     shown.replaceWith(fresh);
     if (hadFocus) fresh.focus({ preventScroll: true });

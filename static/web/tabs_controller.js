@@ -1,12 +1,16 @@
 import { Controller } from "@hotwired/stimulus";
 
+import { debounce } from "core/dom";
 import { read, write } from "core/storage";
+
+const STALE_MS = 800;
 
 /** Tabs of the context panel. htmx fills the panel; the last tab used is kept for each page. */
 export default class extends Controller {
   connect() {
     this.element.addEventListener("click", this.#clicked);
     this.element.addEventListener("keydown", this.#key);
+    addEventListener("context:stale", this.#stale);
     const kept = this.#tabs.find((tab) => tab.dataset.tab === read(this.#name));
     if (kept && kept.ariaSelected !== "true") queueMicrotask(() => kept.click());
   }
@@ -14,7 +18,15 @@ export default class extends Controller {
   disconnect() {
     this.element.removeEventListener("click", this.#clicked);
     this.element.removeEventListener("keydown", this.#key);
+    removeEventListener("context:stale", this.#stale);
   }
+
+  /** Totals have changed: the panel that shows them is fetched again, unless somebody is in it. */
+  #stale = debounce(() => {
+    const shown = this.#tabs.find((tab) => tab.ariaSelected === "true");
+    const panel = document.getElementById(shown?.getAttribute("aria-controls"));
+    if (shown?.dataset.tab === "details" && panel.checkVisibility() && !panel.contains(document.activeElement)) shown.click();
+  }, STALE_MS);
 
   get #tabs() {
     return [...this.element.querySelectorAll('[role="tab"]')];

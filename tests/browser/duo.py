@@ -1,0 +1,48 @@
+"""Two people in one project whose model is the scripted provider; run inside a stack by ``hire``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from playwright.sync_api import Page
+
+from tests.stack import Stack
+
+PASSWORD = "correct horse battery"  # as the factories give it
+INES, DANIEL = "ines@alfama.example", "daniel@alfama.example"
+
+
+def hire(stack: Stack, provider_url: str) -> dict[str, Any]:
+    code = f"import json; from tests.browser import duo; print('DUO ' + json.dumps(duo.make({provider_url!r})))"
+    output = stack.manage("shell", "--no-imports", "-c", code)
+    line = next(line for line in output.splitlines() if line.startswith("DUO "))
+    return json.loads(line.removeprefix("DUO "))
+
+
+def make(provider_url: str) -> dict[str, str]:
+    from apps.llm.models import Model, ModelDefaults, Provider
+    from tests.accounts.factories import ProjectFactory, UserFactory, join
+
+    ines = UserFactory(email=INES, name="Inês Duarte")
+    project = ProjectFactory(owner=ines, name="The Port of Lisbon", organization__name="Alfama Pictures")
+    daniel = UserFactory(email=DANIEL, name="Daniel Okoye")
+    join(daniel, project.organization)
+    provider = Provider.objects.create(
+        organization=project.organization,
+        kind="openai-compatible",
+        name="stub",
+        base_url=provider_url,
+        api_key="sk-tests",
+    )
+    model = Model.objects.create(organization=project.organization, provider=provider, name="stub-small")
+    ModelDefaults.objects.update_or_create(organization=project.organization, defaults={"default": model})
+    return {"project": str(project.pk), "ines": str(ines.pk), "daniel": str(daniel.pk), "model": str(model.pk)}
+
+
+def sign_in(page: Page, base_url: str, email: str) -> None:
+    page.goto(f"{base_url}/accounts/login/")
+    page.locator("input[name=login]").fill(email)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.locator("input[name=password]").press("Enter")
+    page.wait_for_url(f"{base_url}/")

@@ -1,0 +1,360 @@
+"""A conversation as two people live it: real processes, a scripted model, Chromium."""
+
+import re
+import signal
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import duo
+from tests.provider.fixtures import provider, running_provider
+from tests.provider.script import expected_text
+from tests.stack import Stack
+
+__all__ = ["provider", "running_provider"]
+
+START = """async (body) => {
+    const headers = { "content-type": "application/json", "x-csrftoken": document.querySelector('meta[name="csrf-token"]').content };
+    const answer = await fetch("/api/v1/conversations/", { method: "POST", headers, body: JSON.stringify(body) });
+    return (await answer.json()).id;
+}"""
+READ = "async (url) => (await fetch(url)).json()"
+
+
+@pytest.fixture(scope="module")
+def stack(running_provider):
+    with Stack(env={"PARLANCE_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1"}) as running:
+        running.cast = duo.hire(running, running_provider.openai_url)
+        yield running
+
+
+class Member:
+    """One signed-in person at one page, and what the page complained about."""
+
+    def __init__(self, browser, stack, state):
+        self.stack = stack
+        self.context = browser.new_context(storage_state=state, viewport={"width": 1440, "height": 900}, locale="en-GB")
+        self.page = self.context.new_page()
+        self.complaints = []
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda said: said.type == "error" and self.complaints.append(said.text))
+
+    def open(self, conversation):
+        self.conversation = conversation
+        self.page.goto(f"{self.stack.base_url}/c/{conversation}/")
+        self.page.wait_for_selector("body[data-ready]", state="attached")
+        return self
+
+    def start(self):
+        self.page.goto(f"{self.stack.base_url}/")
+        self.page.wait_for_selector("body[data-ready]", state="attached")
+        # A typed title: the job that writes titles would take the next script of the provider.
+        return self.open(self.page.evaluate(START, {"project": self.stack.cast["project"], "title": "Ledger"}))
+
+    def say(self, text):
+        self.page.locator("#draft").fill(text)
+        self.page.locator("#draft").press("Enter")
+
+    def messages(self, state=None):
+        return self.page.locator("article.message" + (f'[data-state="{state}"]' if state else ""))
+
+    @property
+    def last(self):
+        return self.messages().last
+
+    def wait_for_end(self):
+        expect(self.page.locator('article[aria-busy="true"]')).to_have_count(0, timeout=20_000)
+        expect(self.last).not_to_have_attribute("data-state", re.compile("sending|unsent|queued|thinking|streaming"))
+
+    def rows(self):
+        url = f"/api/v1/conversations/{self.conversation}/messages/"
+        return self.page.evaluate(READ, url)["results"]
+
+    def texts(self):
+        return [text.strip() for text in self.messages().locator(".prose").all_inner_texts()]
+
+
+@pytest.fixture(scope="module")
+def states(browser, stack):
+    found = {}
+    for name, email in (("ines", duo.INES), ("daniel", duo.DANIEL)):
+        context = browser.new_context(locale="en-GB")
+        duo.sign_in(context.new_page(), stack.base_url, email)
+        found[name] = context.storage_state()
+        context.close()
+    return found
+
+
+@pytest.fixture
+def people(browser, stack, states, provider):
+    """``people("ines")`` opens a page; every page must be free of complaints that the test did not take."""
+    here = []
+
+    def come(name):
+        here.append(Member(browser, stack, states[name]))
+        return here[-1]
+
+    yield come
+    for member in here:
+        member.context.close()
+    assert [complaint for member in here for complaint in member.complaints] == []
+
+
+def test_answer_is_written_while_it_comes_and_ends_as_the_row(people, provider):
+    provider.script({"tokens": 60, "rate": 40, "delay": 0.2})
+    ines = people("ines").start()
+
+    ines.say("Which containers were **changed**?")
+
+    expect(ines.messages("streaming")).to_have_count(1)
+    seen = ines.last.locator(".prose").inner_text()
+    assert 0 < len(seen) < len(expected_text(60))
+    assert expected_text(60).startswith(seen.strip())
+    expect(ines.last.locator(".caret")).to_have_count(1)
+    expect(ines.page.get_by_role("button", name="Stop the answer")).to_be_visible()
+    ines.wait_for_end()
+    assert ines.texts() == ["Which containers were changed?", expected_text(60)]
+    assert [row["content"] for row in ines.rows()] == ["Which containers were **changed**?", expected_text(60)]
+    assert ines.messages().locator("strong").inner_text() == "changed"
+    expect(ines.last.locator(".meta")).to_contain_text("60 tokens")
+    expect(ines.page.locator("#announcer")).to_have_text("Answer finished, 60 words")
+
+
+def test_stop_keeps_the_words_and_continue_goes_on_behind_them(people, provider):
+    provider.script({"tokens": 300, "rate": 30}, {"text": "and so on."})
+    ines = people("ines").start()
+    ines.say("Count.")
+    expect(ines.messages("streaming")).to_have_count(1)
+
+    ines.page.keyboard.press("Escape")
+
+    expect(ines.messages("stopped")).to_have_count(1)
+    stopped = ines.rows()[-1]
+    assert stopped["status"] == "stopped"
+    assert stopped["content"]
+    assert expected_text(300).startswith(stopped["content"])
+    assert ines.texts()[-1] == stopped["content"].strip()
+    expect(ines.last).to_contain_text("Stopped by Inês Duarte")
+
+    ines.last.get_by_role("button", name="Continue").click()
+
+    expect(ines.messages("completed")).to_have_count(2)
+    assert ines.messages().count() == 2
+    assert ines.rows()[-1]["content"].startswith(stopped["content"])
+    assert ines.rows()[-1]["content"].endswith("and so on.")
+    assert ines.texts()[-1] == ines.rows()[-1]["content"].strip()
+
+
+def test_retry_makes_a_sibling_and_arrows_switch(people, provider):
+    provider.script({"text": "First answer."}, {"text": "Second answer."})
+    ines = people("ines").start()
+    ines.say("Which quay?")
+    ines.wait_for_end()
+
+    ines.last.focus()
+    ines.page.keyboard.press("r")
+
+    expect(ines.last).to_contain_text("Second answer.")
+    expect(ines.last.locator(".siblings")).to_contain_text("2 of 2")
+    ines.wait_for_end()
+    ines.last.get_by_role("button", name="Earlier version").focus()
+    ines.page.keyboard.press("ArrowLeft")
+    expect(ines.last).to_contain_text("First answer.")
+    expect(ines.last.locator(".siblings")).to_contain_text("1 of 2")
+    expect(ines.last.get_by_role("button", name="Later version")).to_be_focused()
+    assert [row["content"] for row in ines.rows()] == ["Which quay?", "First answer."]
+    ines.page.reload()
+    expect(ines.last).to_contain_text("First answer.")
+
+
+def test_edit_makes_a_branch_and_keeps_the_earlier_words(people, provider):
+    provider.script({"text": "About the ferry."}, {"text": "About the locker."})
+    ines = people("ines").start()
+    ines.say("The ferry.")
+    ines.wait_for_end()
+
+    ines.page.locator("#draft").press("ArrowUp")
+    expect(ines.page.get_by_label("Edit your message")).to_be_focused()
+    expect(ines.page.get_by_label("Edit your message")).to_have_value("The ferry.")
+    ines.page.keyboard.press("Control+a")
+    ines.page.keyboard.type("The locker.")
+    ines.page.keyboard.press("Control+Enter")
+
+    expect(ines.last).to_contain_text("About the locker.")
+    ines.wait_for_end()
+    assert ines.texts() == ["The locker.", "About the locker."]
+    question = ines.messages().first
+    expect(question.locator(".siblings")).to_contain_text("2 of 2")
+    question.get_by_role("button", name="Earlier version").click()
+    expect(ines.messages().first).to_contain_text("The ferry.")
+    assert ines.texts() == ["The ferry.", "About the ferry."]
+
+
+def test_words_written_offline_go_out_once_and_in_order(people, stack, provider):
+    ines = people("ines").start()
+    ines.context.set_offline(offline=True)
+    expect(ines.page.locator("#connection")).to_contain_text("You are offline")
+
+    ines.say("First, offline.")
+    ines.say("Second, offline.")
+
+    expect(ines.messages("unsent")).to_have_count(2)
+    expect(ines.last).to_contain_text("It is kept here")
+    ines.context.set_offline(offline=False)
+    expect(ines.messages("unsent")).to_have_count(0, timeout=15_000)
+    ines.wait_for_end()
+    questions = [row["content"] for row in ines.rows() if row["role"] == "user"]
+    assert questions == ["First, offline.", "Second, offline."]
+    count = "SELECT count(*), count(DISTINCT client_id) FROM conversations_message WHERE conversation_id = %s AND role = 'user'"
+    assert stack.sql(count, [ines.conversation]) == [(2, 2)]
+    ines.complaints.clear()  # the browser itself reports each request that failed while offline
+
+
+def test_unsent_words_survive_a_reload_of_the_page(people, provider):
+    ines = people("ines").start()
+    ines.page.route("**/messages/", lambda route: route.abort() if route.request.method == "POST" else route.fallback())
+    ines.say("Kept over a reload.")
+    expect(ines.messages("unsent")).to_have_count(1)
+
+    ines.page.unroute("**/messages/")
+    ines.page.reload()
+
+    ines.wait_for_end()
+    assert [row["content"] for row in ines.rows() if row["role"] == "user"] == ["Kept over a reload."]
+    ines.complaints.clear()
+
+
+def test_draft_survives_reload_and_belongs_to_its_conversation(people):
+    ines = people("ines").start()
+    first = ines.conversation
+    ines.page.locator("#draft").fill("Not finished yet")
+    ines.page.reload()
+    expect(ines.page.locator("#draft")).to_have_value("Not finished yet")
+
+    ines.start()
+    expect(ines.page.locator("#draft")).to_have_value("")
+
+    ines.open(first)
+    expect(ines.page.locator("#draft")).to_have_value("Not finished yet")
+
+
+def test_two_people_see_the_same_words_as_they_come(people, provider):
+    provider.script({"tokens": 120, "rate": 40}, {"text": "Short."})
+    ines = people("ines").start()
+    daniel = people("daniel").open(ines.conversation)
+    expect(ines.page.locator(".faces")).to_have_attribute("aria-label", re.compile("Daniel Okoye"))
+
+    daniel.page.locator("#draft").press_sequentially("Wait")
+    expect(ines.page.locator(".typing")).to_contain_text("Daniel Okoye is typing")
+    ines.say("Read the log.")
+
+    expect(daniel.messages("streaming")).to_have_count(1)
+    late = people("daniel").open(ines.conversation)
+    expect(late.messages("streaming")).to_have_count(1)
+    for member in (ines, daniel, late):
+        member.wait_for_end()
+    assert ines.texts() == daniel.texts() == late.texts() == ["Read the log.", expected_text(120)]
+
+    daniel.say("Thank you.")
+    expect(ines.last).to_contain_text("Short.")
+    for member in (ines, daniel, late):
+        expect(member.messages()).to_have_count(4)
+        member.wait_for_end()
+    assert ines.texts() == daniel.texts() == late.texts()
+    assert ines.texts()[2:] == ["Thank you.", "Short."]
+
+
+def test_answer_goes_on_while_the_web_process_restarts(people, stack, provider):
+    provider.script({"tokens": 160, "rate": 25})
+    ines = people("ines").start()
+    ines.say("Take your time.")
+    expect(ines.messages("streaming")).to_have_count(1)
+
+    stack.restart("web", number=signal.SIGKILL)
+
+    ines.wait_for_end()
+    assert ines.texts() == ["Take your time.", expected_text(160)]
+    ines.complaints.clear()  # the browser reports the socket that broke
+
+
+def test_keyboard_alone_is_enough(people, provider):
+    provider.script({"tokens": 400, "rate": 30}, {"text": "Again."})
+    ines = people("ines")
+    page = ines.page
+    page.goto(f"{ines.stack.base_url}/conversations/")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    page.keyboard.press("Alt+n")
+    page.wait_for_url(f"{ines.stack.base_url}/")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    for _ in range(3):
+        if page.evaluate("document.activeElement.id") != "draft":
+            page.keyboard.press("F6")
+    page.keyboard.type("Write a lot.")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("Very much.")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/c/**")
+    ines.conversation = page.url.rstrip("/").split("/")[-1]
+    expect(ines.messages("streaming")).to_have_count(1)
+
+    page.keyboard.press("F6")
+    page.keyboard.press("Escape")
+    expect(ines.messages("stopped")).to_have_count(1)
+    assert ines.rows()[0]["content"] == "Write a lot.\nVery much."
+    page.keyboard.press("Alt+ArrowUp")
+    expect(ines.last).to_be_focused()
+    page.keyboard.press("Alt+ArrowUp")
+    expect(ines.messages().first).to_be_focused()
+    page.keyboard.press("e")
+    expect(page.get_by_label("Edit your message")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(ines.messages().first).to_be_focused()
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette input")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(ines.messages().first).to_be_focused()
+    page.keyboard.press("Control+/")
+    expect(page.get_by_role("heading", name="Keys")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+e")
+    expect(page.get_by_label("Edit your message")).to_be_focused()
+
+
+def test_what_a_model_or_a_person_says_runs_nothing(people, provider):
+    payload = (
+        "<img src=x onerror=alert(1)> <script>alert(1)</script> [x](javascript:alert(1)) ![p](https://canary.invalid/p.png?s)\n\n"
+        '```"><svg onload=alert(1)>\n</pre><img src=x onerror=alert(1)>\n```\n\n| <svg onload=alert(1)> |\n|---|\n| x |'
+    )
+    provider.script({"text": payload, "rate": 60})
+    ines = people("ines").start()
+    fired, asked = [], []
+    ines.page.on("dialog", lambda dialog: (fired.append(dialog.message), dialog.dismiss()))
+    ines.page.on("request", lambda request: "canary" in request.url and asked.append(request.url))
+
+    ines.say(payload)
+    ines.wait_for_end()
+    ines.page.reload()
+    ines.wait_for_end()
+
+    assert fired == []
+    assert asked == []
+    assert ines.messages().locator("img:not([data-part]), script, svg:not(.icon):not(.avatar svg)").count() == 0
+    assert ines.messages().locator("a.remote-image").all_inner_texts() == ["p canary.invalid"] * 2
+
+
+def test_delete_can_be_taken_back(people, provider):
+    provider.script({"text": "Fine."})
+    ines = people("ines").start()
+    ines.say("Delete me.")
+    ines.wait_for_end()
+    question = ines.messages().first
+    question.hover()
+    question.get_by_role("button", name="More").click()
+
+    ines.page.get_by_role("menuitem", name="Delete").click()
+
+    expect(ines.messages("deleted")).to_have_count(1)
+    expect(ines.messages().first).not_to_contain_text("Delete me.")
+    ines.page.get_by_role("button", name="Undo").click()
+    expect(ines.messages("deleted")).to_have_count(0)
+    expect(ines.messages().first).to_contain_text("Delete me.")
