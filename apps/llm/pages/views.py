@@ -16,7 +16,6 @@ from django.utils.translation import ngettext
 from django.views import View
 
 from apps.accounts import places
-from apps.accounts.models import Organization
 from apps.accounts.types import Actor
 from apps.core.errors import DomainError, NotFound
 from apps.llm import policies, remote, selectors, services
@@ -36,7 +35,7 @@ class SettingsView(LoginRequiredMixin, View):
     def actor(self) -> Actor:
         return self.request.actor  # type: ignore[attr-defined]
 
-    def organization(self) -> Organization:
+    def organization(self) -> places.Organization:
         if (found := places.find_organization(self.request)) is None:
             raise NotFound
         return found
