@@ -10,7 +10,7 @@ class ConversationsConfig(AppConfig):
     verbose_name = _("Conversations")
 
     def ready(self) -> None:
-        from apps.conversations import tasks  # noqa: F401  (registers the jobs)
+        from apps.conversations import invariants, tasks  # noqa: F401  (registers the jobs)
         from apps.conversations.file_access import allowed_files, used_files
         from apps.conversations.search import MessageSearch
         from apps.conversations.services import commands
@@ -24,6 +24,7 @@ class ConversationsConfig(AppConfig):
         register_sweep("lost turns", 5, reap_lost_turns)
         register_sweep("waiting turns", 3, hint_queued_turns)
         commands.register()
+        invariants.register()
         topics.register("conversation", ConversationTopic())
         search_sources.register("messages", MessageSearch())
         file_access.register("conversations", FileAccess(allowed=allowed_files, used=used_files))
