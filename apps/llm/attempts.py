@@ -40,6 +40,7 @@ DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 DEFAULT_OUTPUT_TOKENS = 4096
 SETTLE_SECONDS = 60.0
 WAIT_FOR_SETTLING_SECONDS = 2.0
+SECONDS_UNTIL_SENT = 0.003
 BYTES_PER_TOKEN_AT_LEAST = 2
 
 # Settling goes on when its caller is cancelled; the set keeps the tasks from being collected.
@@ -76,7 +77,7 @@ class Attempt:
         self._is_sent = False
 
     async def operations(self) -> AsyncGenerator[Operation]:
-        opening = self._loop.create_task(self._open())
+        opening = self._loop.create_task(self._open() if self._reserve else self._open_beside())
         status, error = "stopped", None
         try:
             if self._reserve:
@@ -202,6 +203,11 @@ class Attempt:
 
     def _cost(self, usage: Usage) -> Decimal:
         return self.route.prices.cost_of(usage)
+
+    async def _open_beside(self) -> int:
+        """First the request goes out: its thread would compete for the interpreter with what the person waits for."""
+        await asyncio.sleep(SECONDS_UNTIL_SENT)
+        return await self._open()
 
     async def _open(self) -> int:
         opening = Opening(
