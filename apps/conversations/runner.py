@@ -189,7 +189,11 @@ class Runner:
             await asyncio.shield(stream.drain())
             await self._persist(
                 lambda: services.finish_turn(
-                    actor=SYSTEM, turn_id=held.turn_id, fence=held.fence, ending=ending, seq=stream.seq
+                    actor=SYSTEM,
+                    turn_id=held.turn_id,
+                    fence=held.fence,
+                    ending=context.with_ledger(held.turn_id, ending),
+                    seq=stream.seq,
                 )
             )
         except (streams.LateWriter, LateWriter):
