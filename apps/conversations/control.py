@@ -31,4 +31,4 @@ async def stops() -> AsyncIterator[UUID]:
             if message is not None and message["data"].startswith(STOP):
                 yield UUID(message["data"][len(STOP) :].decode())
     finally:
-        await pubsub.aclose()
+        await pubsub.aclose()  # type: ignore[no-untyped-call]

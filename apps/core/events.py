@@ -137,7 +137,7 @@ def _insert(
                 "key": actor.key_id,
                 "subject_type": subject[0],
                 "subject": subject[1],
-                "payload": Jsonb(payload),
+                "payload": Jsonb(payload),  # type: ignore[dict-item]  # psycopg adapts it
                 "refusal": is_refusal,
                 "correlation": cause.correlation_id,
                 "causation": cause.causation_id,

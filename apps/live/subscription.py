@@ -183,7 +183,7 @@ class Subscription:
     async def _replay(self, turns: set[str], known: set[str]) -> None:
         """What the streams of running turns hold and the client has not: entries one by one, or the parts so far at once."""
         try:
-            running = await redis.async_client().hgetall(redis.key("running", self.topic))
+            running: Any = await redis.async_client().hgetall(redis.key("running", self.topic))
             for name, raw in running.items():
                 turn = name.decode()
                 turns.add(turn)

@@ -36,7 +36,7 @@ class Wire(asyncio.Protocol):
     async def connect(cls, url: str, on_message: Callable[[bytes, bytes], None], on_lost: Callable[[], None]) -> Wire:
         """Raises ``OSError`` or ``TimeoutError`` when Redis is not there."""
         loop = asyncio.get_running_loop()
-        where = parse_url(url)
+        where: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
         wire = cls(on_message, on_lost)
         async with asyncio.timeout(DEAD_SECONDS):
             if path := where.get("path"):
@@ -61,7 +61,7 @@ class Wire(asyncio.Protocol):
 
     def _write(self, *words: bytes) -> None:
         if self._transport is not None and not self._transport.is_closing():
-            self._transport.write(hiredis.pack_command(words))
+            self._transport.write(hiredis.pack_command(words))  # type: ignore[arg-type]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are none of asyncio's classes

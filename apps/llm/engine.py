@@ -58,7 +58,7 @@ async def stream(request: CompletionRequest) -> AsyncGenerator[Operation]:
                 connect_within=_left(begun),
             )
             try:
-                async with aclosing(attempt.operations()) as operations:
+                async with aclosing(attempt.operations()) as operations:  # type: ignore[type-var]
                     async for operation in operations:
                         yield operation
             except ModelError as error:

@@ -59,7 +59,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         **always,
         "viewer": SimpleLazyObject(lambda: viewer_card(request)),
         "theme": SimpleLazyObject(lambda: _explicit(viewer_card(request).theme)),
-        "time_zone": SimpleLazyObject(lambda: request.user.time_zone),
+        "time_zone": SimpleLazyObject(lambda: getattr(request.user, "time_zone", "")),
         "project": SimpleLazyObject(lambda: places.find_project(request)),
         "organization": SimpleLazyObject(lambda: places.find_organization(request)),
         "places": SimpleLazyObject(lambda: places.list_places(request)),
@@ -73,7 +73,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 def viewer_card(request: HttpRequest) -> ViewerCard:
     if not hasattr(request, "_viewer_card"):
-        user = accounts.get_user(request.user.pk)
+        user = accounts.get_user(request.user.pk)  # type: ignore[arg-type]
         organization = places.find_organization(request)
         role = accounts.role_of(request.actor, organization) if organization else None  # type: ignore[attr-defined]
         taste = read_taste(user_id=user.pk, organization_id=organization.pk if organization else None)

@@ -87,7 +87,7 @@ def claim_turn(*, actor: Actor, turn_id: UUID, worker: str) -> HeldTurn | None:
             {
                 "turn": turn_id,
                 "worker": worker[:80],
-                "lease": lease(),
+                "lease": lease(),  # type: ignore[dict-item]  # psycopg adapts it
                 "person": MAX_RUNNING_A_PERSON,
                 "organization": MAX_RUNNING_AN_ORGANIZATION,
             },
@@ -115,7 +115,7 @@ def renew_leases(*, actor: Actor, held: Sequence[tuple[UUID, int]]) -> dict[UUID
             WHERE turn.id = mine.id AND turn.fence = mine.fence AND turn.status = 'running'
             RETURNING turn.id, turn.stop_requested_at IS NOT NULL
             """,
-            [lease(), [turn_id for turn_id, _fence in held], [fence for _turn_id, fence in held]],
+            [lease(), [turn_id for turn_id, _fence in held], [fence for _turn_id, fence in held]],  # type: ignore[list-item]
         )
         return dict(cursor.fetchall())
 
@@ -143,7 +143,7 @@ def checkpoint_turns(*, actor: Actor, checkpoints: Sequence[Checkpoint]) -> None
             UPDATE conversations_message SET parts = %(parts)s FROM held WHERE conversations_message.id = held.message_id
             """,
             [
-                {"turn": each.turn_id, "fence": each.fence, "seq": each.seq, "parts": Jsonb(each.parts)}
+                {"turn": each.turn_id, "fence": each.fence, "seq": each.seq, "parts": Jsonb(each.parts)}  # type: ignore[dict-item]
                 for each in checkpoints
             ],
         )
