@@ -64,6 +64,7 @@ class Running:
     usage: Usage | None = None
     finished: Finished | None = None
     has_text: bool = False
+    has_joined: bool = False
     offsets: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -335,9 +336,9 @@ def _shifted(running: Running, operation: Any) -> Operation:
         return operation
     if isinstance(operation, OpenPart):
         last = running.held.start_parts[-1]
-        joins = operation.type == PartType.TEXT and last["type"] == "text" and PartType.TEXT not in running.offsets  # type: ignore[comparison-overlap]
+        joins = operation.type == PartType.TEXT and last["type"] == "text" and not running.has_joined
         if joins:
-            running.offsets[PartType.TEXT] = operation.index  # type: ignore[index]
+            running.has_joined = True
             running.offsets[operation.index] = base - 1
         else:
             running.offsets[operation.index] = base + operation.index
