@@ -37,6 +37,7 @@ class AnswerContext:
     """Everything one answer is made from. ``messages`` are the path, oldest first, without instructions.
 
     ``overrides`` are parameters that the caller asks for; what they leave open is the agent's. Calls of programs have no turn.
+    ``unread_files`` are still being read by a worker: a second look at them may find their words.
     """
 
     organization_id: UUID
@@ -52,4 +53,5 @@ class AnswerContext:
     correlation_id: str = ""
     people: tuple[str, ...] = ()
     overrides: Parameters | None = None
+    unread_files: tuple[UUID, ...] = ()
     purpose: Purpose = Purpose.CHAT

@@ -55,7 +55,13 @@ def read_context(held: HeldTurn) -> AnswerContext:
         language=language,
         correlation_id=held.correlation_id,
         people=tuple(people.values()),
+        unread_files=_unread_files(rows),
     )
+
+
+def _unread_files(rows: list[Message]) -> tuple[UUID, ...]:
+    named = [UUID(part["file"]) for row in rows for part in row.parts if part["type"] == "file"]
+    return tuple(files.list_being_read(named)) if named else ()
 
 
 def parts_to_continue(held: HeldTurn) -> list[dict[str, Any]]:

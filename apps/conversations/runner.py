@@ -28,6 +28,7 @@ from apps.accounts.types import SYSTEM
 from apps.agents import engine as agents
 from apps.agents.types import AnswerContext
 from apps.conversations import context, control, services
+from apps.conversations.file_waits import wait_for_files
 from apps.conversations.services.turns import Checkpoint
 from apps.conversations.types import MAX_RUNNING_A_PROCESS, Ending, HeldTurn, LateWriter, TurnStatus, TurnUsage
 from apps.core import redis, worker_life
@@ -142,6 +143,7 @@ class Runner:
         stream = running.stream
         assert stream is not None
         try:
+            answer_context = await wait_for_files(running.held, answer_context)
             async with contextlib.aclosing(agents.answer(answer_context)) as operations:
                 async for operation in operations:
                     self._take(running, operation)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor, ActorKind, ScopeMissing
@@ -135,6 +137,12 @@ def text_of(file_ids: Collection[UUID]) -> dict[UUID, FileWords]:
             is_truncated=bool(text and text.is_truncated),
         )
     return words
+
+
+def list_being_read(file_ids: Collection[UUID]) -> list[UUID]:
+    """Those whose words a worker is about to bring. After two minutes nobody waits for them any more."""
+    rows = File.objects.filter(pk__in=file_ids, deleted_at=None, text_state=TextState.PENDING)
+    return list(rows.filter(created_at__gt=Now() - timedelta(minutes=2)).values_list("pk", flat=True))
 
 
 def digests_of(file_ids: Collection[UUID]) -> dict[UUID, str]:
