@@ -97,6 +97,8 @@ def scope_for_request(path: str, method: str) -> str | None:
     match parts:
         case ["api", "v1", "me"] if action == "read":
             return None
+        case ["api", "v1", "models", "route"] | ["api", "v1", "text", "analyze"]:
+            return "models:read"  # a question that needs a body
         case ["api", "v1", family, *_] if family in SCOPE_FAMILIES:
             return f"{SCOPE_FAMILIES[family]}:{action}"
         case ["v1", "models", *_]:
