@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
 from apps.accounts.models import User
 from apps.accounts.types import SYSTEM, Actor, OrganizationRole
+from apps.agents import services as agents
 from apps.conversations import services
 from apps.conversations.models import Conversation, Message
 from apps.conversations.types import Ending, TurnStatus, TurnUsage
+from apps.llm import selectors as llm_selectors
+from apps.llm import services as llm
+from apps.llm.presets import ProviderKind
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, join
 from tests.browser.cast import EMAIL, PASSWORD
 
@@ -44,9 +49,29 @@ def tell() -> dict[str, str]:
     """Make it; the addresses that pages are found by. ``cast`` says who signs in."""
     ines = UserFactory(email=EMAIL, name="Inês Duarte", password=PASSWORD)
     project = ProjectFactory(owner=ines, name="The Port of Lisbon", organization__name="Alfama Pictures")
-    daniel = UserFactory(name="Daniel Okoye")
+    openai = llm.create_provider(
+        actor=actor_of(ines),
+        organization_id=project.organization_id,
+        kind=ProviderKind.OPENAI,
+        name="OpenAI",
+        api_key="sk-a-story-needs-no-real-one",
+    )
+    models = llm_selectors.list_enabled_models(organization_id=project.organization_id).order_by("rank", "name")
+    llm.set_defaults(
+        actor=actor_of(ines), organization_id=project.organization_id, default_id=models[0].pk, fallback_id=models[1].pk
+    )
+    llm.set_budget(actor=actor_of(ines), organization_id=project.organization_id, limit=Decimal(240))
+    agents.create_agent(
+        actor=actor_of(ines),
+        project_id=project.pk,
+        name="Script editor",
+        instructions="Keep it short.",
+        is_default=True,
+    )
+    llm.note_check(actor=actor_of(ines), provider_id=openai.pk, code="")
+    daniel = UserFactory(name="Daniel Okoye", email="daniel@alfama.example")
     join(daniel, project.organization)
-    marta = UserFactory(name="Marta Kowalska")
+    marta = UserFactory(name="Marta Kowalska", email="marta@alfama.example")
     join(marta, project.organization, role=OrganizationRole.ADMIN)
 
     for title in ("Tone: what kind of noir is this?", "Night shift at Alcântara", "Customs glossary for the crew"):
@@ -127,7 +152,9 @@ def finish(turn: Any, text: str, status: TurnStatus = TurnStatus.COMPLETED, reas
         status,
         [{"type": "text", "text": text}] if text else [],
         reason=reason,
-        usage=TurnUsage(input_tokens=842, output_tokens=len(text) // 4, cost=None),
+        usage=TurnUsage(
+            input_tokens=842, output_tokens=len(text) // 4, cost=Decimal(len(text) + 400) / 250_000, currency="USD"
+        ),
         provider="openai",
         model="GPT-5 mini",
     )
