@@ -8,3 +8,14 @@ class AgentsConfig(AppConfig):
     name = "apps.agents"
     label = "agents"
     verbose_name = _("Agents")
+
+    def ready(self) -> None:
+        from apps.agents.receivers import on_first_start, on_project_created
+        from apps.core.doors.consumers import Consumer, consumers
+        from apps.core.doors.first_start import first_start_steps
+
+        first_start_steps.register("agents", on_first_start)
+        consumers.register(
+            "agents.assistant",
+            Consumer("agents.assistant", on_project_created, types=frozenset({"accounts.project_created"})),
+        )

@@ -6,7 +6,7 @@ from apps.accounts.types import Actor, ProjectRole
 
 
 def may_manage_agents(role: ProjectRole | None) -> bool:
-    return role == ProjectRole.MANAGER
+    return role == ProjectRole.MANAGER  # the platform itself counts as one
 
 
 def may_see_agents(actor: Actor, role: ProjectRole | None) -> bool:

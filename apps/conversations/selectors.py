@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
@@ -25,6 +25,7 @@ from apps.conversations.types import (
     TurnStatus,
     Visibility,
 )
+from apps.core.db import database_now
 
 
 def visible_to(viewer: Actor, *, with_deleted: bool = False) -> QuerySet[Conversation]:
@@ -330,3 +331,14 @@ def list_startable_turns(*, older_than: timedelta, limit: int = 200) -> list[UUI
         .order_by("created_at")
         .values_list("pk", flat=True)[:limit]
     )
+
+
+def stats_active_turns() -> dict[str, int]:
+    rows = Turn.objects.filter(status__in=ACTIVE).values_list("status").annotate(count=Count("pk"))
+    return dict.fromkeys(ACTIVE, 0) | dict(rows)
+
+
+def stats_oldest_queued_seconds() -> float:
+    """0 when nothing waits."""
+    oldest = Turn.objects.filter(status=TurnStatus.QUEUED).aggregate(oldest=Min("created_at"))["oldest"]
+    return (database_now() - oldest).total_seconds() if oldest else 0.0

@@ -1,0 +1,48 @@
+"""What of conversations leaves with an export, and how they are forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.conversations import selectors
+from apps.conversations.models import Attachment, Conversation, Message, Participation, Turn
+from apps.conversations.services import export_json
+from apps.core.doors.erasers import Eraser, erasers
+from apps.core.doors.exporters import Exporter, ExportScope, exporters
+
+
+def _rows(scope: ExportScope) -> Iterator[dict[str, Any]]:
+    """Each conversation as ``export/`` gives it, oldest first."""
+    rows = selectors.visible_to(scope.viewer).filter(organization_id=scope.organization_id)  # type: ignore[arg-type]
+    if scope.project_id is not None:
+        rows = rows.filter(project_id=scope.project_id)
+    for conversation in rows.order_by("created_at", "pk").iterator(chunk_size=50):
+        yield export_json(conversation=conversation, viewer=scope.viewer)  # type: ignore[arg-type]
+
+
+def _erase_person(user_id: UUID) -> int:
+    """Authors stay: the account is anonymized by ``accounts``. What goes is what only this person had: pins, heads, marks."""
+    count, _kinds = Participation.objects.filter(user_id=user_id).delete()
+    return count
+
+
+@transaction.atomic
+def _erase_organization(organization_id: UUID) -> int:
+    """Hard and in one transaction; pointers first, since messages, turns and heads name each other."""
+    Conversation.objects.filter(organization_id=organization_id).update(head=None, forked_from=None)
+    Participation.objects.filter(organization_id=organization_id).update(head=None)
+    Turn.objects.filter(organization_id=organization_id).update(after_turn=None)
+    Message.objects.filter(organization_id=organization_id).update(turn=None, parent=None)
+    count = 0
+    for model in (Attachment, Participation, Turn, Message, Conversation):
+        count += model.objects.filter(organization_id=organization_id)._raw_delete("default")  # noqa: SLF001
+    return count
+
+
+def register() -> None:
+    exporters.register("conversations", Exporter("conversation", _rows))
+    erasers.register("conversations", Eraser("conversations", _erase_person, _erase_organization))

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+import pytest
+
+from apps.agents import selectors as agents
+from apps.agents.receivers import ensure_assistant
+from apps.conversations import first_start, portability, selectors
+from apps.conversations.models import Conversation, Message, Participation, Turn
+from apps.core.doors.exporters import ExportScope
+from apps.core.doors.first_start import FirstStart
+from tests.accounts.factories import ProjectFactory
+from tests.conversations.factories import answer, say, someone, start
+
+pytestmark = pytest.mark.django_db
+
+
+@dataclass
+class Told:
+    ines: object
+    project: object
+    conversation: Conversation
+
+
+@pytest.fixture
+def told():
+    project = ProjectFactory()
+    ines = someone(project)
+    conversation = start(ines, project, title="Port")
+    answer(say(ines, conversation))
+    say(ines, conversation, "more")
+    return Told(ines, project, conversation)
+
+
+def test_exporter_gives_what_the_viewer_may_read(told):
+    elsewhere = someone(ProjectFactory())
+
+    def titles(viewer):
+        scope = ExportScope(viewer, told.project.organization_id)
+        return [row["conversation"]["title"] for row in portability._rows(scope)]
+
+    assert titles(told.ines) == ["Port"]
+    assert titles(elsewhere) == []
+
+
+def test_eraser_of_an_organization_leaves_nothing_of_it_and_all_of_others(told):
+    other = ProjectFactory()
+    kept = start(someone(other), other)
+
+    first = portability._erase_organization(told.project.organization_id)
+    second = portability._erase_organization(told.project.organization_id)
+
+    assert (first > 4, second) == (True, 0)
+    assert [Message.objects.count(), Turn.objects.count()] == [0, 0]
+    assert list(Conversation.objects.values_list("pk", flat=True)) == [kept.pk]
+
+
+def test_eraser_of_a_person_keeps_their_words(told):
+    Participation.objects.create(
+        organization_id=told.project.organization_id, conversation=told.conversation, user_id=told.ines.user_id
+    )
+
+    assert portability._erase_person(told.ines.user_id) == 1
+    assert Message.objects.filter(author_id=told.ines.user_id).count() == 2
+
+
+def test_gauges_count_what_is_not_final(told):
+    assert selectors.stats_active_turns() == {"queued": 1, "running": 0, "waiting": 0}
+    assert selectors.stats_oldest_queued_seconds() >= 0
+
+
+def test_welcome_is_made_once_and_only_at_the_first_start(told):
+    def step(*, is_first):
+        return FirstStart(told.project.organization_id, told.project.pk, told.ines.user_id, is_first)
+
+    first_start.welcome(step(is_first=False))
+    assert Conversation.objects.count() == 1
+    first_start.welcome(step(is_first=True))
+
+    made = Conversation.objects.exclude(pk=told.conversation.pk).get()
+    path = selectors.list_path(conversation=made, leaf_id=made.head_id)
+    assert [row.role for row in path] == ["user", "assistant"]
+
+
+def test_project_gets_one_assistant_however_often_it_is_told(told):
+    ensure_assistant(told.project.pk)
+    ensure_assistant(told.project.pk)
+    ensure_assistant(uuid4())
+
+    assert [agent.is_default for agent in agents.list_agents(told.ines, project_id=told.project.pk)] == [True]
