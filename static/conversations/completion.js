@@ -44,7 +44,6 @@ export class Completion {
     this.#span = sought;
     this.#list.replaceChildren(...optionsOf(matching, sought));
     this.#box.hidden = false;
-    this.#input.setAttribute("aria-expanded", "true");
     this.#listbox.first();
     return null;
   }
@@ -52,7 +51,6 @@ export class Completion {
   close() {
     this.#box.hidden = true;
     this.#span = null;
-    this.#input.removeAttribute("aria-expanded");
     this.#listbox.activate(null);
     this.#list.replaceChildren();
   }
