@@ -66,7 +66,7 @@ export class Actions {
     try {
       return await action();
     } catch (error) {
-      if (error.status === 412 && error.more.current) this.#changed(error.more.current);
+      if (error.status === 412) this.#changed({ version: error.more.current });
       this.#failed(error.status === 412 ? new Error(t("changed_meanwhile")) : error);
       return null;
     }

@@ -29,9 +29,7 @@ export class Finding {
     this.#at = -1;
     if (!this.#words.length) return this.clear();
     const answer = await request(`${this.#url}&${new URLSearchParams({ q: query.trim(), limit: 100 })}`, this.#request);
-    this.#hits = answer.results
-      .map(({ message, id, position, number: at }) => ({ id: message?.id ?? message ?? id, number: position ?? at }))
-      .sort((one, other) => one.number - other.number);
+    this.#hits = answer.results.map(({ id, position }) => ({ id, number: position })).sort((one, other) => one.number - other.number);
     this.#at = this.#hits.length; // the newest is the first one shown
     return this.step(-1);
   }

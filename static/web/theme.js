@@ -4,5 +4,5 @@ import { post } from "core/http";
 export function setTheme(theme) {
   if (theme === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
-  return post(`/theme/?theme=${theme}`).catch(() => null); // the page keeps it till it is left
+  return post(`/theme/?${new URLSearchParams({ theme })}`).catch(() => null); // without it the page keeps it till it is left
 }
