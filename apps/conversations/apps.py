@@ -12,14 +12,14 @@ class ConversationsConfig(AppConfig):
     def ready(self) -> None:
         from apps.conversations import invariants, metrics, portability, tasks  # noqa: F401  (registers the jobs)
         from apps.conversations.file_access import allowed_files, used_files
-        from apps.conversations.first_start import welcome
+        from apps.conversations.receivers import welcome
         from apps.conversations.search import MessageSearch
         from apps.conversations.services import commands
         from apps.conversations.sweeps import hint_queued_turns, reap_lost_turns
         from apps.conversations.topics import ConversationTopic
         from apps.core.coordinator import register_sweep
+        from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.file_access import FileAccess, file_access
-        from apps.core.doors.first_start import first_start_steps
         from apps.core.doors.search_sources import search_sources
         from apps.core.doors.topics import topics
 
@@ -29,7 +29,10 @@ class ConversationsConfig(AppConfig):
         invariants.register()
         metrics.register()
         portability.register()
-        first_start_steps.register("conversations", welcome)
+        consumers.register(
+            "conversations.welcome",
+            Consumer("conversations.welcome", welcome, types=frozenset({"accounts.instance_claimed"})),
+        )
         topics.register("conversation", ConversationTopic())
         search_sources.register("messages", MessageSearch())
         file_access.register("conversations", FileAccess(allowed=allowed_files, used=used_files))

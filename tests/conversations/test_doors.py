@@ -1,16 +1,22 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 
+from apps.accounts.events import InstanceClaimed
+from apps.accounts.types import SYSTEM
 from apps.agents import selectors as agents
 from apps.agents.receivers import ensure_assistant
-from apps.conversations import first_start, portability, selectors
+from apps.conversations import portability, receivers, selectors
 from apps.conversations.models import Conversation, Message, Participation, Turn
+from apps.core.doors.consumers import LoggedEvent
 from apps.core.doors.exporters import ExportScope
-from apps.core.doors.first_start import FirstStart
+from apps.core.events import emit
+from apps.core.models import Event
+from apps.core.types import Scope
 from tests.accounts.factories import ProjectFactory
 from tests.conversations.factories import answer, say, someone, start
 
@@ -71,17 +77,26 @@ def test_gauges_count_what_is_not_final(told):
     assert selectors.stats_oldest_queued_seconds() >= 0
 
 
-def test_welcome_is_made_once_and_only_at_the_first_start(told):
-    def step(*, is_first):
-        return FirstStart(told.project.organization_id, told.project.pk, told.ines.user_id, is_first)
+def test_welcome_is_made_once_for_the_owner_of_a_new_installation():
+    project = ProjectFactory()
+    owner = someone(project)
+    with transaction.atomic():
+        emit(
+            InstanceClaimed(user_id=owner.user_id),
+            actor=SYSTEM,
+            scope=Scope(f"organization:{project.organization_id}", project.organization_id),
+        )
+    row = Event.objects.get(type="accounts.instance_claimed")
+    names = [field.name for field in fields(LoggedEvent)]
+    event = LoggedEvent(**{name: getattr(row, name) for name in names})
 
-    first_start.welcome(step(is_first=False))
-    assert Conversation.objects.count() == 1
-    first_start.welcome(step(is_first=True))
+    receivers.welcome(event)
+    receivers.welcome(event)
 
-    made = Conversation.objects.exclude(pk=told.conversation.pk).get()
+    made = Conversation.objects.get()
     path = selectors.list_path(conversation=made, leaf_id=made.head_id)
     assert [row.role for row in path] == ["user", "assistant"]
+    assert made.owner_id == owner.user_id
 
 
 def test_project_gets_one_assistant_however_often_it_is_told(told):

@@ -1,21 +1,30 @@
-"""The welcome: one conversation that shows what a conversation is, made once in the life of an installation."""
+"""Reactions to the log: when the installation gets its owner, one conversation shows what a conversation is."""
 
 from __future__ import annotations
+
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from apps.accounts import selectors as accounts
+from apps.accounts.types import SYSTEM
 from apps.conversations.models import Conversation, Message
 from apps.conversations.types import Role, TitleSource
-from apps.core.doors.first_start import FirstStart
+from apps.core.doors.consumers import LoggedEvent
 from apps.core.ids import uuid7
 
 
 @transaction.atomic
-def welcome(step: FirstStart) -> None:
-    """Nobody asked a model for these words, so no turn and no ledger row says so: they are marked as the demo's."""
-    if not step.is_first or step.user_id is None:
+def welcome(event: LoggedEvent) -> None:
+    """Idempotent: an organization that has a conversation is left alone.
+
+    Nobody asked a model for these words, so no turn and no ledger row says so: they are marked as the demo's.
+    """
+    organization_id, user_id = event.organization_id, UUID(event.payload["user_id"])
+    project = accounts.visible_projects(SYSTEM).filter(organization_id=organization_id).order_by("created_at").first()
+    if project is None or Conversation.objects.filter(organization_id=organization_id).exists():
         return
     question = _("What can I do here?")
     answer = _(
@@ -28,20 +37,20 @@ def welcome(step: FirstStart) -> None:
     )
     conversation = Conversation.objects.create(
         id=uuid7(),
-        organization_id=step.organization_id,
-        project_id=step.project_id,
-        owner_id=step.user_id,
+        organization_id=organization_id,
+        project=project,
+        owner_id=user_id,
         title=_("Welcome to Parlance"),
         title_source=TitleSource.TYPED,
         last_number=2,
         last_activity_at=Now(),
     )
-    common = {"organization_id": step.organization_id, "conversation": conversation}
+    common = {"organization_id": organization_id, "conversation": conversation}
     asked = Message(
         **common,
         number=1,
         role=Role.USER,
-        author_id=step.user_id,
+        author_id=user_id,
         parts=[{"type": "text", "text": question}],
         content=question,
     )
