@@ -13,7 +13,7 @@ from django.db import DatabaseError, InterfaceError, connection, connections
 from django.db.models.functions import Now
 from psycopg_pool import PoolTimeout
 
-from apps.core import coordinator
+from apps.core import coordinator, scheduler
 from apps.core.installation import check_pools
 from apps.core.leases import scaled
 from apps.core.models import ProcessHeartbeat
@@ -67,11 +67,14 @@ def begin() -> None:
     threading.Thread(target=_beat_on, args=(role,), name="heartbeat", daemon=True).start()
     if role == "jobs":
         coordinator.start_in_background()
+        if scheduler.is_wanted():
+            scheduler.start_in_background()
 
 
 def end() -> None:
     """At SIGTERM: no longer counted as there, and another process may coordinate."""
     _stop.set()
+    scheduler.stop_in_background()
     coordinator.stop_in_background()
     try:
         ProcessHeartbeat.objects.filter(name=f"{settings.PROCESS_ROLE}@{socket.gethostname()}:{os.getpid()}").delete()

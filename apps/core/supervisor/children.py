@@ -37,10 +37,10 @@ def interactive(*, node: str = "interactive") -> Role:
 
 
 def jobs(*, node: str = "jobs", beat: bool = True) -> Role:
-    """``beat`` belongs into one process of an installation."""
+    """``beat`` (``core.scheduler``) belongs into one process of an installation."""
     pool = os.environ.get("PARLANCE_JOBS_PROCESSES", "2")
-    arguments = _worker("-P", "prefork", "-c", pool, "-Q", "jobs", "-n", f"{node}@%h", *(["-B"] if beat else []))
-    return Role("jobs", "celery", arguments, {"PARLANCE_ROLE": "jobs"})
+    arguments = _worker("-P", "prefork", "-c", pool, "-Q", "jobs", "-n", f"{node}@%h")
+    return Role("jobs", "celery", arguments, {"PARLANCE_ROLE": "jobs", **({"PARLANCE_BEAT": "1"} if beat else {})})
 
 
 def _worker(*options: str) -> tuple[str, ...]:
