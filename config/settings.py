@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF
 from django.utils.translation import gettext_lazy as _
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from config import env
 from config.secret import secret_key
@@ -160,13 +162,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # Redis holds only what may be lost.
 REDIS_URL = env.text("REDIS_URL") or _services.get("REDIS_URL", "redis://127.0.0.1:6379/0")
 REDIS_PREFIX = env.text("PARLANCE_REDIS_PREFIX", "parlance:")
-REDIS_TIMEOUT_SECONDS = 5
+# A hint to a worker may wait twice (a stale connection, then a fresh one): together below five seconds.
+REDIS_TIMEOUT_SECONDS = 2
 CACHES = {
     "default": {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": f"{REDIS_PREFIX}cache",
-        "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1, "retry": Retry(NoBackoff(), 1)},
     }
 }
 CHANNEL_LAYERS = {

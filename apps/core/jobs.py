@@ -17,6 +17,7 @@ from django.utils.module_loading import autodiscover_modules
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
+from apps.core import redis
 from apps.core.correlation import caused_by, current
 
 logger = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ def hint(name: str, **ids: Any) -> bool:
     """Send the hint now. False when Redis is away: the coordinator finds the row and hints again."""
     global _away_until  # noqa: PLW0603  (a broker that just failed is not asked again by the next request)
     registered_job = find_job(name)
-    if time.monotonic() < _away_until:
+    if time.monotonic() < _away_until or redis.is_resting():
         return False
     payload = {key: str(value) for key, value in ids.items()}
     try:
@@ -93,6 +94,8 @@ def hint(name: str, **ids: Any) -> bool:
         )
     except (OperationalError, RedisError, OSError) as error:
         _away_until = time.monotonic() + AWAY_SECONDS
+        if "Timeout" in str(error):
+            redis.rest()
         logger.warning("hint_not_sent", extra={"job": name, "reason": type(error).__name__})
         return False
     return True

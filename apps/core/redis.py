@@ -4,13 +4,54 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 import weakref
+from collections.abc import Callable
+from typing import Any
 
 import redis
 import redis.asyncio
 from django.conf import settings
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 Away = (redis.ConnectionError, redis.TimeoutError, OSError)
+
+REST_SECONDS = 1.0
+_rest_until = 0.0
+
+
+class OnceMore(Retry):
+    """One more try at once, for a connection from before a restart; none after a time-out.
+
+    The library's own default tries three times more with pauses of seconds: a Redis that swallows packets would hold every
+    thread for half a minute. After a time-out the whole process asks nothing for a second, so that a request that needs
+    Redis three times waits once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(NoBackoff(), 1, supported_errors=(redis.ConnectionError,))
+
+    def call_with_retry(self, do: Callable[[], Any], *args: Any, **kwargs: Any) -> Any:
+        if is_resting():
+            message = "Redis did not answer a moment ago."
+            raise redis.ConnectionError(message)
+        try:
+            return super().call_with_retry(do, *args, **kwargs)
+        except redis.TimeoutError:
+            rest()
+            raise
+
+
+def rest() -> None:
+    """Redis did not answer in time: for a second nobody in this process asks."""
+    global _rest_until  # noqa: PLW0603  (one a process)
+    _rest_until = time.monotonic() + REST_SECONDS
+
+
+def is_resting() -> bool:
+    return time.monotonic() < _rest_until
 
 
 def key(*parts: object) -> str:
@@ -26,6 +67,7 @@ def client() -> redis.Redis:
         socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
         health_check_interval=15,
         decode_responses=False,
+        retry=OnceMore(),
     )
 
 
@@ -42,6 +84,7 @@ def async_client() -> redis.asyncio.Redis:
             socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
             health_check_interval=15,
             decode_responses=False,
+            retry=AsyncRetry(NoBackoff(), 1, supported_errors=(redis.ConnectionError,)),
         )
     return _loops[loop]
 

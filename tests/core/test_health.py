@@ -18,6 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def examiner(monkeypatch):
     monkeypatch.setattr(health, "_examiner", health.Examiner())
+    monkeypatch.setattr(redis, "_rest_until", 0.0)
 
 
 @pytest.fixture
@@ -69,11 +70,9 @@ def test_redis_that_swallows_packets_is_noticed_in_time(client, workers, setting
             redis.client.cache_clear()
 
     assert answer.status_code == 503
-    assert answer.json()["checks"]["redis"] == {
-        "ok": False,
-        "detail": "no answer",
-        "milliseconds": pytest.approx(2000, abs=500),
-    }
+    redis_check = answer.json()["checks"]["redis"]
+    assert (redis_check["ok"], redis_check["milliseconds"]) == (False, pytest.approx(2000, abs=500))
+    assert redis_check["detail"] in {"no answer", "TimeoutError"}
     assert answer.json()["checks"]["database"]["ok"] is True
     assert took < 5
 
