@@ -21,12 +21,13 @@ def run(database, tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     (folder / "static").mkdir()
 
-    def run(*command, extra="", as_owner=False):
+    def run(*command, extra="", as_owner=False, testing="1"):
         environment = os.environ | {
             "DATABASE_URL": services.app_url(database),
             "DATABASE_OWNER_URL": services.owner_url(database),
             "PARLANCE_DATA_DIR": str(folder),
             "PARLANCE_EXTRA_APPS": extra,
+            "PARLANCE_TESTING": testing,
             "PARLANCE_AS_OWNER": "1" if as_owner else "",
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "PARLANCE_LOG_LEVEL": "ERROR",
