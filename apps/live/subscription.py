@@ -29,6 +29,7 @@ from apps.live.socket import OVERLOADED, RESTARTED, Socket
 LONGEST_RESET = 48_000
 REPLAYED_ONE_BY_ONE = 200
 MOST_WAITING = 2_000
+REPLAY_ATTEMPTS = 2
 RETRY_SECONDS = 0.5
 LONGEST_RETRY_SECONDS = 3.0
 
@@ -181,25 +182,35 @@ class Subscription:
             return Loaded(found.topic_position, [frame], found.turns)
 
     async def _replay(self, turns: set[str], known: set[str]) -> None:
-        """What the streams of running turns hold and the client has not: entries one by one, or the parts so far at once."""
-        try:
-            running: Any = await redis.async_client().hgetall(redis.key("running", self.topic))
-            for name, raw in running.items():
-                turn = name.decode()
-                turns.add(turn)
-                self.socket.push(frames.status(self.topic, turn, json.loads(raw)))
-            for turn in turns:
-                entries = await streams.read_after(turn, self.seqs.get(turn, 0))
-                if not entries:
-                    continue
-                if turn not in known or len(entries) > REPLAYED_ONE_BY_ONE:
-                    entries = _together(entries) if self.seqs.get(turn, 0) == 0 else entries
-                for entry in entries:
-                    await self.socket.room()
-                    self.socket.push(frames.delta(self.topic, turn, entry))
-                self.seqs[turn] = entries[-1]["seq"]
-        except (RedisError, OSError) as failure:
-            log.warning("live.replay_missed", topic=self.topic, reason=type(failure).__name__)
+        """What the streams of running turns hold and the client has not: entries one by one, or the parts so far at once.
+
+        Right after Redis came back the first call may find a connection that is dead.
+        """
+        for attempt in range(1, REPLAY_ATTEMPTS + 1):
+            try:
+                await self._replay_once(turns, known)
+            except (RedisError, OSError) as failure:
+                log.warning("live.replay_missed", topic=self.topic, reason=type(failure).__name__, attempt=attempt)
+                await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
+
+    async def _replay_once(self, turns: set[str], known: set[str]) -> None:
+        running: Any = await redis.async_client().hgetall(redis.key("running", self.topic))
+        for name, raw in running.items():
+            turn = name.decode()
+            turns.add(turn)
+            self.socket.push(frames.status(self.topic, turn, json.loads(raw)))
+        for turn in turns:
+            entries = await streams.read_after(turn, self.seqs.get(turn, 0))
+            if not entries:
+                continue
+            if self.seqs.get(turn, 0) == 0 and (turn not in known or len(entries) > REPLAYED_ONE_BY_ONE):
+                entries = _together(entries)
+            for entry in entries:
+                await self.socket.room()
+                self.socket.push(frames.delta(self.topic, turn, entry))
+                self.seqs[turn] = entry["seq"]
 
     # What the feed tells
 
