@@ -11,7 +11,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt bench drills attacks screenshots docs openapi vendor requirements environment environment-dev clean
+.PHONY: help run test lint fmt bench drills attacks screenshots docs openapi vendor messages requirements environment environment-dev clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -59,6 +59,10 @@ docs: openapi ## rewrite what is generated in docs/
 
 vendor: ## bring third-party files to static/vendor (needs Node)
 	npm ci --ignore-scripts=false && npm run vendor
+
+messages: environment-dev ## collect the strings to translate and compile the translations (needs gettext)
+	DATABASE_URL=postgres:///none $(RUN) manage.py makemessages -l de --no-location --no-wrap -i node_modules -i tests -i .venv -i benchmarks -i clients
+	DATABASE_URL=postgres:///none $(RUN) manage.py compilemessages -i node_modules -i .venv
 
 requirements: ## compile requirements/*.txt from requirements/*.in (needs uv)
 	@for group in base documents embedded dev; do \

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import ngettext as choose
 
 # A number that stands for each plural category of CLDR; scripts choose with ``Intl.PluralRules``.
 CATEGORIES = {"zero": 0, "one": 1, "two": 2, "few": 3, "many": 11, "other": 100}
 
 
-def _plural(one: str, other: str) -> dict[str, str]:
-    return {category: ngettext(one, other, number) for category, number in CATEGORIES.items()}
+def ngettext(one: str, other: str) -> dict[str, str]:
+    """All forms of a sentence with a number. Called so because ``makemessages`` finds plurals by that name."""
+    return {category: choose(one, other, number) for category, number in CATEGORIES.items()}
 
 
 def strings() -> dict[str, str | dict[str, str]]:
@@ -18,7 +19,7 @@ def strings() -> dict[str, str | dict[str, str]]:
         "sending": _("Sending"),
         "unsent": _("Not sent: you are offline. It is kept here and goes out when you are back."),
         "waiting_worker": _("Waiting for a worker"),
-        "waiting_place": _plural("Waiting, %(count)s before it", "Waiting, %(count)s before it"),
+        "waiting_place": ngettext("Waiting, %(count)s before it", "Waiting, %(count)s before it"),
         "waiting_you": _("Waiting for you"),
         "thinking": _("Thinking"),
         "thoughts": _("Thoughts"),
@@ -26,32 +27,32 @@ def strings() -> dict[str, str | dict[str, str]]:
         "running": _("Running"),
         "done": _("Done"),
         "is_writing": _("%(name)s is writing"),
-        "answer_finished": _plural("Answer finished, %(count)s word", "Answer finished, %(count)s words"),
+        "answer_finished": ngettext("Answer finished, %(count)s word", "Answer finished, %(count)s words"),
         "answer_stopped": _("Answer stopped"),
         "answer_failed": _("Answer failed"),
         "typing_one": _("%(name)s is typing"),
-        "typing_many": _plural("%(name)s and %(count)s other are typing", "%(name)s and %(count)s others are typing"),
+        "typing_many": ngettext("%(name)s and %(count)s other are typing", "%(name)s and %(count)s others are typing"),
         "here": _("Here: %(names)s."),
         "away": _("Away: %(names)s."),
         "only_you": _("Here: only you"),
-        "more_people": _plural("%(count)s more", "%(count)s more"),
+        "more_people": ngettext("%(count)s more", "%(count)s more"),
         "seconds": _("%(seconds)s s"),
-        "tokens": _plural("%(count)s token", "%(count)s tokens"),
+        "tokens": ngettext("%(count)s token", "%(count)s tokens"),
         "copied": _("Copied"),
         "copy": _("Copy"),
         "copy_code": _("Copy code"),
         "copy_failed": _("The browser refused the clipboard. Select the text and copy it."),
         "code": _("Code"),
         "table": _("Table"),
-        "more_lines": _plural("Show %(count)s more line", "Show %(count)s more lines"),
+        "more_lines": ngettext("Show %(count)s more line", "Show %(count)s more lines"),
         "fewer_lines": _("Show fewer lines"),
-        "retry_in": _plural("Trying again in %(count)s s", "Trying again in %(count)s s"),
+        "retry_in": ngettext("Trying again in %(count)s s", "Trying again in %(count)s s"),
         "back_online": _("Back online."),
-        "came_in": _plural("%(count)s message came in.", "%(count)s messages came in."),
-        "yours_sent": _plural("%(count)s of yours was sent.", "%(count)s of yours were sent."),
+        "came_in": ngettext("%(count)s message came in.", "%(count)s messages came in."),
+        "yours_sent": ngettext("%(count)s of yours was sent.", "%(count)s of yours were sent."),
         "no_matches": _("Nothing found"),
         "match_of": _("%(index)s of %(count)s"),
-        "results": _plural("%(count)s result", "%(count)s results"),
+        "results": ngettext("%(count)s result", "%(count)s results"),
         "new_words": _("New words"),
         "too_long": _("This is long: %(count)s characters. As a file it stays readable for everybody."),
         "over_limit": _("%(count)s characters are more than a message holds (%(limit)s). Attach the text as a file."),
@@ -59,7 +60,7 @@ def strings() -> dict[str, str | dict[str, str]]:
         "uploading": _("Uploading, %(done)s of %(total)s"),
         "upload_failed": _("Not uploaded: %(reason)s"),
         "file_too_big": _("Larger than %(limit)s"),
-        "too_many_files": _plural("Only %(count)s file fits in a message.", "Only %(count)s files fit in a message."),
+        "too_many_files": ngettext("Only %(count)s file fits in a message.", "Only %(count)s files fit in a message."),
         "uploads_pending": _("Files are still on their way. Send again when they are there."),
         "remove_file": _("Remove %(name)s"),
         "in_use": _("in use"),
@@ -85,5 +86,5 @@ def strings() -> dict[str, str | dict[str, str]]:
         "today": _("Today"),
         "stopping": _("Stopping"),
         "new_conversation": _("New conversation"),
-        "earlier_loaded": _plural("%(count)s earlier message", "%(count)s earlier messages"),
+        "earlier_loaded": ngettext("%(count)s earlier message", "%(count)s earlier messages"),
     }
