@@ -17,7 +17,7 @@ from apps.core.errors import DomainError
 from apps.core.http import TRUSTED, Limits, client
 from apps.core.leases import scaled
 from apps.llm import clients, policies, selectors, services
-from apps.llm.errors import ModelError
+from apps.llm.errors import ModelError, ModelMissing, ProviderRefused
 from apps.llm.models import Provider
 from apps.llm.presets import PRESETS, ProviderKind
 from apps.llm.routes import ProviderRoute
@@ -37,6 +37,10 @@ def test_connection(*, actor: Actor, provider_id: UUID) -> Provider:
     policies.require(may)
     try:
         listed = asyncio.run(fetch_models(selectors.route_of_provider(provider)))
+    except (ModelMissing, ProviderRefused) as error:
+        # It answers, but keeps no list: then it may still have what its kind usually has.
+        services.add_known_models(actor=actor, provider_id=provider_id)
+        return services.note_check(actor=actor, provider_id=provider_id, code=error.code)
     except ModelError as error:
         return services.note_check(actor=actor, provider_id=provider_id, code=error.code)
     if provider.kind != ProviderKind.DEMO:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from django.utils import timezone
 
 from apps.accounts.types import SYSTEM
 from apps.llm import catalogue, remote, selectors, services
@@ -45,14 +46,15 @@ def test_environment_names_providers(organization, monkeypatch, provider):
     monkeypatch.setenv("GROQ_API_KEY", "gsk-test")
 
     remote_ids = bring_up(organization)
-    remote.bring_up_environment(organization_id=organization.pk)
     openai = Provider.objects.get(kind="openai")
-    remote.test_connection(actor=SYSTEM, provider_id=openai.pk)
+    assert default_of(organization).name == "llama-3.3-70b-versatile"
+    Provider.objects.filter(kind="groq").update(checked_at=timezone.now())
+    remote.bring_up_environment(organization_id=organization.pk)
 
     assert len(remote_ids) == 2
     assert openai.api_key == ""
     assert selectors.route_of_provider(openai).api_key == "sk-test"
-    assert default_of(organization).name == "stub-large"
+    assert default_of(organization).name == "stub-small"
     assert set(Model.objects.filter(provider=openai).values_list("name", flat=True)) == {
         "stub-small",
         "stub-large",
@@ -107,3 +109,13 @@ def test_new_organization_gets_its_providers_from_the_event(organization):
     consumer = consumers.get("llm.organizations")
 
     assert consumer.types == frozenset({"accounts.organization_created"})
+
+
+def test_provider_without_a_list_gets_what_its_kind_usually_has(organization, monkeypatch, provider):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setenv("OPENAI_BASE_URL", f"{provider.url}/elsewhere")
+
+    remote.bring_up_environment(organization_id=organization.pk)
+
+    assert Provider.objects.get(kind="openai").check_code == "model_missing"
+    assert default_of(organization).provider.kind == "openai"

@@ -5,6 +5,7 @@ from apps.llm.services.environment import ensure_environment_providers
 from apps.llm.services.ledger import close_attempt, open_attempt, settle_lost_attempts, sweep_lost_attempts
 from apps.llm.services.operators import forget_failures, switch_provider
 from apps.llm.services.providers import (
+    add_known_models,
     create_provider,
     delete_provider,
     note_check,
@@ -16,6 +17,7 @@ from apps.llm.services.providers import (
 )
 
 __all__ = [
+    "add_known_models",
     "close_attempt",
     "create_provider",
     "delete_provider",

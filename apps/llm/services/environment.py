@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
@@ -17,7 +19,9 @@ from apps.llm import catalogue, events, policies, shared_state
 from apps.llm.adapters.demo import DEMO_MODEL
 from apps.llm.models import Model, Provider, ProviderSource
 from apps.llm.presets import PRESETS, Preset, ProviderKind
-from apps.llm.services.providers import add_known_models
+from apps.llm.services.providers import insert_known_models
+
+READ_AGAIN_AFTER = timedelta(days=1)
 
 
 def wanted_presets(local: Sequence[tuple[ProviderKind, str]] = ()) -> list[tuple[Preset, str]]:
@@ -34,7 +38,8 @@ def wanted_presets(local: Sequence[tuple[ProviderKind, str]] = ()) -> list[tuple
 def ensure_environment_providers(
     *, actor: Actor, organization_id: UUID, local: Sequence[tuple[ProviderKind, str]] | None = None
 ) -> list[UUID]:
-    """Safe to repeat. Returns the ids of providers whose own list of models should be read now (new or moved ones).
+    """Safe to repeat. Returns the ids of providers whose own list of models should be read now: new and moved ones, those that did not
+    answer the last time, and after a day all.
 
     ``local`` None: nobody has looked for local servers, so those that are known stay as they are.
     """
@@ -51,12 +56,13 @@ def ensure_environment_providers(
             row = _create(organization_id, preset, base_url, actor)
             fresh.append(row.pk)
         elif row.base_url != base_url or not row.is_enabled:
-            if row.base_url != base_url:
-                fresh.append(row.pk)
+            fresh.append(row.pk)
             row.base_url, row.is_enabled = base_url, True
             row.version += 1
             row.save(update_fields=["base_url", "is_enabled", "version", "updated_at"])
             changed = True
+        elif row.checked_at is None or row.check_code or row.checked_at < timezone.now() - READ_AGAIN_AFTER:
+            fresh.append(row.pk)
     kept = {preset.kind.value for preset, _url in wanted} | {ProviderKind.DEMO.value}
     if local is None:
         kept |= {kind.value for kind, preset in PRESETS.items() if preset.is_local}
@@ -89,7 +95,7 @@ def _create(organization_id: UUID, preset: Preset, base_url: str, actor: Actor) 
         base_url=base_url,
         source=ProviderSource.ENVIRONMENT,
     )
-    add_known_models(provider)
+    insert_known_models(provider)
     _tell(provider, actor)
     return provider
 

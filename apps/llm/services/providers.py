@@ -59,7 +59,7 @@ def create_provider(
     )
     _check(provider)
     _save(provider, force_insert=True)
-    add_known_models(provider)
+    insert_known_models(provider)
     announce(provider, events.ProviderCreated(provider.pk, provider.kind), actor)
     return provider
 
@@ -128,7 +128,11 @@ def record_models(*, actor: Actor, provider_id: UUID, listed: Sequence[RemoteMod
     kind = ProviderKind(provider.kind)
     offered = {model.name: model for model in listed[:MAX_MODELS] if catalogue.can_talk(model.name)}
     present = {model.name: model for model in Model.objects.select_for_update().filter(provider=provider)}
-    added = [_new_model(provider, kind, model) for name, model in offered.items() if name not in present]
+    added = [
+        _new_model(provider, kind, model, place=place)
+        for place, (name, model) in enumerate(offered.items())
+        if name not in present
+    ]
     _switch_on(kind, added, already=sum(model.is_enabled for name, model in present.items() if name in offered))
     Model.objects.bulk_create(added)
     gone = [m for name, m in present.items() if name not in offered and m.is_enabled and not m.is_customized]
@@ -136,6 +140,19 @@ def record_models(*, actor: Actor, provider_id: UUID, listed: Sequence[RemoteMod
     # A model that the catalogue guessed and the provider now confirms was switched off by an earlier list at most.
     announce(provider, events.ModelsListed(provider.pk, len(added), len(gone)), actor)
     return len(offered)
+
+
+@transaction.atomic
+def add_known_models(*, actor: Actor, provider_id: UUID) -> None:
+    """For a provider without a list of its own: what the catalogue knows of its kind. One that has models keeps them."""
+    provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
+    policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
+    if Model.objects.filter(provider=provider).exists():
+        return
+    kind = ProviderKind(provider.kind)
+    rows = [_new_model(provider, kind, RemoteModel(known.name)) for known in catalogue.list_known(kind)]
+    Model.objects.bulk_create(rows)
+    announce(provider, events.ModelsListed(provider.pk, len(rows), 0), actor)
 
 
 @transaction.atomic
@@ -256,7 +273,7 @@ def _save(provider: Provider, **options: Any) -> None:
         raise
 
 
-def add_known_models(provider: Provider) -> None:
+def insert_known_models(provider: Provider) -> None:
     kind = ProviderKind(provider.kind)
     if provider.base_url and provider.base_url != provider.preset.base_url:
         return  # somebody else's server: only it knows what it has
@@ -264,11 +281,12 @@ def add_known_models(provider: Provider) -> None:
     Model.objects.bulk_create(rows)
 
 
-def _new_model(provider: Provider, kind: ProviderKind, remote: RemoteModel) -> Model:
+def _new_model(provider: Provider, kind: ProviderKind, remote: RemoteModel, *, place: int = 0) -> Model:
     known = catalogue.find_known(kind, remote.name)
     row = Model(organization_id=provider.organization_id, provider=provider, name=remote.name)
     row.context_window = remote.context_window or (known.context_window if known else None)
     if known is None:
+        row.rank = catalogue.UNKNOWN_RANK + place  # in the order of the provider's own list
         row.can_call_tools = not provider.preset.is_local
         return row
     row.label = known.label if remote.name.lower() == known.name.lower() else ""
