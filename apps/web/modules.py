@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -33,13 +35,35 @@ def import_map() -> dict[str, dict[str, str]]:
 
 def _read() -> dict[str, dict[str, str]]:
     """``static/live/socket.js`` is imported as ``live/socket``; a folder called ``js`` on the way is left out."""
-    modules = {specifier: static(path) for specifier, path in VENDOR.items()}
-    for folder in map(Path, settings.STATICFILES_DIRS):
-        for file in sorted(folder.rglob("*.js")):
-            path = file.relative_to(folder).as_posix()
-            if not path.startswith("vendor/"):
-                modules[path.replace("/js/", "/", 1).removesuffix(".js")] = static(path)
-    return {"imports": modules}
+    sources = (source for folder in settings.STATICFILES_DIRS for source in _sources(Path(folder)))
+    return {"imports": {name: static(path) for name, path in sources}}
+
+
+def _sources(folder: Path) -> Iterator[tuple[str, str]]:
+    yield from VENDOR.items()
+    for file in sorted(folder.rglob("*.js")):
+        path = file.relative_to(folder).as_posix()
+        if not path.startswith("vendor/"):
+            yield path.replace("/js/", "/", 1).removesuffix(".js"), path
 
 
 _remembered = cache(_read)
+
+_IMPORT = re.compile(r'^(?:import|export)\b[^;]*?"([^"]+)";', re.MULTILINE)
+
+
+@cache
+def imported_by(module: str) -> tuple[str, ...]:
+    """Addresses of ``module`` and all it imports: fetched together, they cost one round trip instead of one a level."""
+    files = {name: Path(folder) / path for folder in settings.STATICFILES_DIRS for name, path in _sources(Path(folder))}
+    found: dict[str, None] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found or name not in files:
+            continue
+        found[name] = None
+        if name not in VENDOR:
+            waiting += _IMPORT.findall(files[name].read_text(encoding="utf-8"))
+    addresses = import_map()["imports"]
+    return tuple(addresses[name] for name in found)

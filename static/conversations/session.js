@@ -165,6 +165,7 @@ export class Session {
     if (conversation) this.tell.conversation(conversation);
     for (const each of [message, answer]) if (each) this.#messageChanged(each);
     if (turn) this.#turnChanged(this.state.turns.get(turn.id));
+    if (message) window.dispatchEvent(new CustomEvent("talks:changed"));
     this.#tellRead();
     this.tell.changed();
     return null;

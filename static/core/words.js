@@ -25,7 +25,7 @@ const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"];
 
 export function bytes(size) {
   const step = Math.min(Math.floor(Math.log10(Math.max(size, 1)) / 3), UNITS.length - 1);
-  const format = { style: "unit", unit: UNITS[step], maximumFractionDigits: step > 1 ? 1 : 0 };
+  const format = { style: "unit", unit: UNITS[step], unitDisplay: step ? "short" : "long", maximumFractionDigits: step > 1 ? 1 : 0 };
   return new Intl.NumberFormat(locale, format).format(size / 1000 ** step);
 }
 

@@ -2,39 +2,30 @@ import { Controller } from "@hotwired/stimulus";
 
 import { debounce } from "core/dom";
 import { fetchElements } from "core/http";
-import { liveSocket } from "live/socket";
 
-const REFETCH_MS = 1000;
+const NEWS_MS = 1000;
+const LOOK_EVERY_MS = 60_000;
 
-/** The list of conversations in the sidebar: any news of this member fetches it again. */
+/** The list of conversations in the sidebar. News of this page comes at once, of other conversations when one looks. */
 export default class extends Controller {
   static values = { url: String };
-  #position = null;
 
   connect() {
-    this.topic = document.body.dataset.userTopic;
-    this.refetch = debounce(() => this.#load(), REFETCH_MS);
-    addEventListener("talks:changed", this.refetch);
-    if (!this.topic) return;
-    liveSocket().subscribe(this.topic, {
-      position: () => ({ after: this.#position }),
-      onFrame: (frame) => this.#onFrame(frame),
-    });
+    this.news = debounce(() => this.#load(), NEWS_MS);
+    addEventListener("talks:changed", this.news);
+    document.addEventListener("visibilitychange", this.#look);
+    this.clock = setInterval(this.#look, LOOK_EVERY_MS);
   }
 
   disconnect() {
-    removeEventListener("talks:changed", this.refetch);
-    if (this.topic) liveSocket().unsubscribe(this.topic);
+    removeEventListener("talks:changed", this.news);
+    document.removeEventListener("visibilitychange", this.#look);
+    clearInterval(this.clock);
   }
 
-  #onFrame(frame) {
-    if (frame.topic_position === undefined) return null;
-    if (frame.type === "event" && this.#position !== null && frame.topic_position > this.#position + 1) return "gap";
-    const isNews = this.#position !== null && frame.topic_position > this.#position;
-    this.#position = Math.max(frame.topic_position, this.#position ?? 0);
-    if (isNews) this.refetch();
-    return null;
-  }
+  #look = () => {
+    if (document.visibilityState === "visible") this.news();
+  };
 
   async #load() {
     const current = document.body.dataset.conversationIdValue ?? "";

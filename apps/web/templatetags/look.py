@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
-from apps.web.modules import STYLESHEETS, import_map
+from apps.web.modules import STYLESHEETS, import_map, imported_by
 
 register = template.Library()
 
@@ -212,7 +212,16 @@ def entry(context: Context, module: str) -> SafeString | str:
     """The one script that a page starts with, by its name in the import map."""
     address = import_map()["imports"].get(module)
     nonce = context.get("CSP_NONCE", "")
-    return format_html('<script type="module" nonce="{}" src="{}"></script>', nonce, address) if address else ""
+    script = format_html('<script type="module" nonce="{}" src="{}"></script>', nonce, address)
+    return script + preload(context, module) if address else ""
+
+
+@register.simple_tag(takes_context=True)
+def preload(context: Context, module: str) -> SafeString:
+    """Fetch a module that is imported later, with all that it needs. Behind the import map: before it, it would spoil it."""
+    nonce = context.get("CSP_NONCE", "")
+    links = ((nonce, address) for address in imported_by(module))
+    return format_html_join("", '<link rel="modulepreload" nonce="{}" href="{}">', links)
 
 
 @register.inclusion_tag("components/field.html")
