@@ -13,6 +13,8 @@ from tests.stack import Stack
 
 __all__ = ["provider", "running_provider"]
 
+pytestmark = pytest.mark.timeout(300)  # the first one waits for a stack and its people
+
 START = """async (body) => {
     const headers = { "content-type": "application/json", "x-csrftoken": document.querySelector('meta[name="csrf-token"]').content };
     const answer = await fetch("/api/v1/conversations/", { method: "POST", headers, body: JSON.stringify(body) });
