@@ -340,6 +340,10 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.core.schema.add_problems",
+    ],
     "ENUM_NAME_OVERRIDES": {
         "OrganizationRoleEnum": "apps.accounts.types.OrganizationRole",
         "ProjectRoleEnum": "apps.accounts.types.ProjectRole",

@@ -34,3 +34,8 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("language/", set_language, name="set_language"),
 ]
+
+handler400 = "apps.core.handlers.bad_request"
+handler403 = "apps.core.handlers.forbidden"
+handler404 = "apps.core.handlers.not_found"
+handler500 = "apps.core.handlers.server_error"
