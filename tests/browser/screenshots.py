@@ -17,10 +17,10 @@ from tests.stack import Stack
 ROOT = Path(__file__).resolve().parents[2]
 TARGET = ROOT / "screenshots"
 README = {
-    "conversation-1440-light": "conversation",
-    "conversation-1440-dark": "conversation-dark",
-    "conversation-360-light": "conversation-phone",
-    "welcome-1440-light": "welcome",
+    "conversation-1440-light": "chat-light",
+    "conversation-1440-dark": "chat-dark",
+    "conversation-360-light": "chat-phone",
+    "welcome-1440-dark": "home-dark",
 }
 
 

@@ -25,6 +25,14 @@ from apps.core.events import topic_position
 ZERO = UUID(int=0)
 WINDOW = 50
 TABS = ("people", "details")
+COMMAND_ICONS = {
+    "export": "download",
+    "help": "keyboard",
+    "model": "cloud",
+    "system": "settings-2",
+    "title": "pencil",
+}  # icons
+MENTION_ICONS = {"agent": "bot", "model": "cloud", "person": "user-round"}  # icons
 
 
 class PageView(LoginRequiredMixin, View):
@@ -197,6 +205,7 @@ class CommandsFragment(PageView):
             {
                 "name": each["name"],
                 "help": each["summary"],
+                "icon": COMMAND_ICONS.get(each["name"], "square-slash"),
                 "arguments": each["arguments"],
                 "allowed": True,
                 "reason": "",
@@ -217,13 +226,22 @@ class MentionsFragment(PageView):
                 "name": each.label,
                 "kind": each.kind,
                 "note": each.model_label,
+                "icon": MENTION_ICONS[each.kind],
                 "allowed": each.is_available,
                 "reason": each.reason,
             }
             for each in list_answerers(viewer, project)
         ]
         found += [
-            {"id": str(person.id), "name": person.name, "kind": "person", "note": "", "allowed": True, "reason": ""}
+            {
+                "id": str(person.id),
+                "name": person.name,
+                "kind": "person",
+                "note": "",
+                "icon": MENTION_ICONS["person"],
+                "allowed": True,
+                "reason": "",
+            }
             for person in accounts.list_people_of_project(project, viewer)
             if person.id != viewer.user_id
         ]
