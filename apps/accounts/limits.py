@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+from redis.commands.core import Script
 
 from apps.core import redis
 from apps.core.errors import LimitReached, Unavailable
@@ -136,10 +137,12 @@ def _run(buckets: Sequence[Bucket], cost: float) -> tuple[int, float, float]:
 
 
 def _eval(keys: list[str], numbers: list[float]) -> Any:
+    client = redis.client()
+    script = Script(client, _SCRIPT)  # sends the digest; the text only to a server that does not know it yet
     try:
-        return redis.client().eval(_SCRIPT, len(keys), *keys, *numbers)
+        return script(keys=keys, args=numbers, client=client)
     except redis.Away:  # a connection that broke while it lay in the pool says nothing about the server
-        return redis.client().eval(_SCRIPT, len(keys), *keys, *numbers)
+        return script(keys=keys, args=numbers, client=client)
 
 
 def limit_from_setting(name: str) -> Limit | None:

@@ -323,3 +323,23 @@ def test_sign_up_is_closed_by_setting(client, settings):
 
     assert answer.status_code == 200
     assert not Project.objects.exists()
+
+
+@pytest.mark.parametrize("how", ["cookie", "token", "key"])
+def test_api_call_costs_one_query_for_who_asks(how, client, django_assert_num_queries):
+    user = UserFactory()
+    project = ProjectFactory(owner=user)
+    headers = {}
+    match how:
+        case "cookie":
+            sign_in(client, user)
+        case "token":
+            headers = {"Authorization": f"Bearer {token_pair(client, user)['access']}"}
+        case "key":
+            headers = {"X-API-Key": key_of(user, project.organization)}
+            ApiKey.objects.update(last_used_at=timezone.now())
+
+    with django_assert_num_queries(2):
+        answer = client.get("/api/v1/projects/", headers=headers)
+
+    assert [row["id"] for row in answer.json()["results"]] == [str(project.pk)]
