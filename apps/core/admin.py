@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import models
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.doors.consumers import consumers
+from apps.core.eventlog.consumers import retry_parked
+from apps.core.mail import retry_mail
+from apps.core.models import ConsumerCursor, Event, EventDelivery, MailMessage, ProcessHeartbeat, StoredSetting
 
 
 class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -34,3 +40,67 @@ class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         found = super().get_actions(request)
         found.pop("delete_selected", None)
         return found
+
+
+@admin.register(Event)
+class EventAdmin(ServiceAdmin):
+    list_display = ("position", "type", "topic", "topic_position", "actor_kind", "is_refusal", "occurred_at")
+    list_filter = ("is_refusal", "actor_kind", "type")
+    search_fields = ("=id", "=subject_id", "=topic", "=correlation_id")
+    ordering = ("-insertion",)
+    show_facets = admin.ShowFacets.NEVER
+
+
+@admin.register(EventDelivery)
+class EventDeliveryAdmin(ServiceAdmin):
+    """What consumers still owe; parked events are tried again from here once their cause is repaired."""
+
+    list_display = ("consumer", "position", "event_id", "state", "attempts", "due_at", "error")
+    list_filter = ("state", "consumer")
+    search_fields = ("=event_id",)
+    actions = ("try_again",)
+
+    @admin.action(description=_("Try these parked events again now"))
+    def try_again(self, request: HttpRequest, queryset: models.QuerySet[EventDelivery]) -> None:
+        handled = failed = 0
+        for row in queryset.filter(state=EventDelivery.State.PARKED):
+            consumer = consumers.get(row.consumer)
+            done, left = retry_parked(consumer, event_id=row.event_id) if consumer else (0, 1)
+            handled, failed = handled + done, failed + left
+        text = _("%(handled)d handled, %(failed)d failed again.") % {"handled": handled, "failed": failed}
+        self.message_user(request, text, messages.WARNING if failed else messages.SUCCESS)
+
+
+@admin.register(ConsumerCursor)
+class ConsumerCursorAdmin(ServiceAdmin):
+    list_display = ("consumer", "position", "attempts", "retry_at", "updated_at")
+
+
+@admin.register(MailMessage)
+class MailMessageAdmin(ServiceAdmin):
+    """Who got which mail when. Its text is not shown: it may hold a link that signs in."""
+
+    list_display = ("recipient", "subject", "status", "attempts", "due_at", "sent_at", "error")
+    list_filter = ("status",)
+    search_fields = ("=recipient", "=correlation_id")
+    exclude = ("text", "html")
+    ordering = ("-created_at",)
+    actions = ("send_again",)
+
+    @admin.action(description=_("Try these failed mails again"))
+    def send_again(self, request: HttpRequest, queryset: models.QuerySet[MailMessage]) -> None:
+        count = retry_mail(mail_ids=list(queryset.values_list("pk", flat=True)))
+        self.message_user(request, _("%(count)d mails are on their way again.") % {"count": count})
+
+
+@admin.register(StoredSetting)
+class StoredSettingAdmin(ServiceAdmin):
+    list_display = ("key", "level", "target_id", "value", "changed_at", "changed_by_id")
+    list_filter = ("level", "key")
+    search_fields = ("key", "=target_id")
+
+
+@admin.register(ProcessHeartbeat)
+class ProcessHeartbeatAdmin(ServiceAdmin):
+    list_display = ("name", "role", "seen_at", "loop_lag_seconds")
+    list_filter = ("role",)

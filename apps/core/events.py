@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 from psycopg.types.json import Jsonb
 
+from apps.core import failpoints
 from apps.core.correlation import current
 from apps.core.errors import Conflict
 from apps.core.ids import uuid7
@@ -159,7 +160,7 @@ def emit(fact: Any, *, actor: ActorRef, scope: Scope, subject: tuple[str, UUID |
         raise transaction.TransactionManagementError(message)
     kind: EventKind = fact.event_kind
     assert is_dataclass(fact)
-    return _insert(
+    emitted = _insert(
         type_name=kind.name,
         version=kind.version,
         payload=_plain(asdict(fact)),  # type: ignore[arg-type]
@@ -168,6 +169,8 @@ def emit(fact: Any, *, actor: ActorRef, scope: Scope, subject: tuple[str, UUID |
         subject=subject,
         is_refusal=False,
     )
+    failpoints.hit("before_commit")
+    return emitted
 
 
 def emit_refusal(

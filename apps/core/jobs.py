@@ -17,7 +17,7 @@ from django.utils.module_loading import autodiscover_modules
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from apps.core import redis
+from apps.core import failpoints, redis
 from apps.core.correlation import caused_by, current
 
 logger = logging.getLogger(__name__)
@@ -98,6 +98,7 @@ def hint(name: str, **ids: Any) -> bool:
             redis.rest()
         logger.warning("hint_not_sent", extra={"job": name, "reason": type(error).__name__})
         return False
+    failpoints.hit("after_publish")
     return True
 
 
@@ -106,6 +107,7 @@ def after_commit(name: str, **ids: Any) -> None:
     find_job(name)
 
     def send() -> None:  # named: Django logs the callback's name, which a partial has not
+        failpoints.hit("after_commit")
         hint(name, **ids)
 
     transaction.on_commit(send, robust=True)

@@ -8,9 +8,10 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.core.mail import EmailMultiAlternatives
+from django.db import transaction
 from django.db.models.functions import Now
 
-from apps.core import jobs, leases
+from apps.core import failpoints, jobs, leases
 from apps.core.correlation import caused_by, correlation_id
 from apps.core.ids import uuid7
 from apps.core.models import MailMessage
@@ -53,6 +54,7 @@ def send_mail(*, mail_id: UUID) -> None:
         except (smtplib.SMTPException, OSError) as error:
             _note_failure(message, fence, error)
             return
+        failpoints.hit("after_send")
         leases.release(
             MailMessage.objects.all(),
             mail_id,
@@ -96,6 +98,19 @@ def find_due_mail() -> Iterable[Mapping[str, object]]:
     """What should be on its way and is not: lost hints, retries, lapsed leases."""
     rows = MailMessage.objects.filter(leases.is_free(), status=MailMessage.Status.QUEUED, due_at__lte=Now())
     return [{"mail_id": pk} for pk in rows.order_by("due_at").values_list("pk", flat=True)[:BATCH]]
+
+
+@transaction.atomic
+def retry_mail(*, mail_ids: list[UUID]) -> int:
+    """Failed mails get their attempts back. Returns how many there were."""
+    failed = MailMessage.objects.filter(pk__in=mail_ids, status=MailMessage.Status.FAILED)
+    pks = list(failed.select_for_update().values_list("pk", flat=True))
+    MailMessage.objects.filter(pk__in=pks).update(
+        status=MailMessage.Status.QUEUED, attempts=0, due_at=Now(), lease_until=None
+    )
+    for pk in pks:
+        jobs.after_commit(SEND, mail_id=pk)
+    return len(pks)
 
 
 def forget_old_mail() -> None:

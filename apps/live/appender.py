@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from redis.exceptions import NoScriptError, RedisError
 
-from apps.core import redis
+from apps.core import failpoints, redis
 from apps.live.scripts import APPEND
 
 INLINE_BYTES = 16_000
@@ -82,6 +82,7 @@ class Appender:
                 str(len(append.entries)),
                 *append.entries,
             )
+        failpoints.hit("mid_flush")
         # Black hole: the client's own time-out is for a command; this one is for everything around it too.
         async with asyncio.timeout(settings.REDIS_TIMEOUT_SECONDS):
             if not self._digest:

@@ -21,7 +21,7 @@ def run(database, tmp_path_factory):
     folder = tmp_path_factory.mktemp("data")
     (folder / "static").mkdir()
 
-    def run(*command, extra="", as_owner=False, testing="1"):
+    def run(*command, extra="", as_owner=False, testing="1", ends_with=0, **more):
         environment = os.environ | {
             "DATABASE_URL": services.app_url(database),
             "DATABASE_OWNER_URL": services.owner_url(database),
@@ -31,11 +31,12 @@ def run(database, tmp_path_factory):
             "PARLANCE_AS_OWNER": "1" if as_owner else "",
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "PARLANCE_LOG_LEVEL": "ERROR",
+            **more,
         }
         found = subprocess.run(
             [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
         )
-        assert found.returncode == 0, found.stdout + found.stderr
+        assert found.returncode == ends_with, found.stdout + found.stderr
         return found.stdout
 
     return run
