@@ -13,8 +13,9 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.accounts.types import SYSTEM, Actor
-from apps.core.errors import DomainError
-from apps.core.http import TRUSTED, Limits, client
+from apps.core.addresses import PUBLIC, TRUSTED, AddressRefused, check_url
+from apps.core.errors import DomainError, FieldError, Invalid
+from apps.core.http import Limits, client
 from apps.core.leases import scaled
 from apps.llm import clients, policies, selectors, services
 from apps.llm.errors import ModelError, ModelMissing, ProviderRefused
@@ -46,6 +47,14 @@ def test_connection(*, actor: Actor, provider_id: UUID) -> Provider:
     if provider.kind != ProviderKind.DEMO:
         services.record_models(actor=actor, provider_id=provider_id, listed=listed)
     return services.note_check(actor=actor, provider_id=provider_id, code="")
+
+
+def refuse_private_address(base_url: str) -> None:
+    """Before the service: resolving a name is a network call, which no transaction may wait for. The call itself checks again."""
+    try:
+        check_url(base_url, PUBLIC)
+    except AddressRefused as error:
+        raise Invalid(fields=[FieldError("base_url", error.code, error.detail)]) from error
 
 
 async def fetch_models(route: ProviderRoute) -> list[RemoteModel]:

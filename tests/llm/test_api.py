@@ -95,6 +95,37 @@ def test_create_provider_refuses_bad_input(client, organization, admin, values, 
     assert not Provider.objects.exists()
 
 
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "http://localhost:11434/v1",
+        "http://127.0.0.1/v1",
+        "http://0/v1",
+        "http://0x7f.1/v1",
+        "http://017700000001/v1",
+        "http://[::1]/v1",
+        "http://[::ffff:7f00:1]/v1",
+        "http://[::ffff:a9fe:a9fe]/v1",
+        "http://[64:ff9b::7f00:1]/v1",
+        "http://10.0.0.1/v1",
+        "http://192.168.1.1./v1",
+        "http://100.64.0.1/v1",
+        "http://169.254.169.254/latest",
+        "http://metadata.google.internal/v1",
+        "http://user:pass@example.org/v1",
+    ],
+)
+def test_provider_addresses_stay_public(client, organization, admin, base_url):
+    provider = ProviderFactory(organization=organization, source="person", base_url="https://example.org/v1")
+
+    created = send(client, "post", "providers/", admin, provider_body(organization, base_url=base_url))
+    moved = send(client, "patch", f"providers/{provider.pk}/", admin, {"base_url": base_url})
+
+    assert (created.status_code, moved.status_code) == (400, 400)
+    assert created.json()["errors"][0]["field"] == "base_url"
+    assert Provider.objects.get().base_url == "https://example.org/v1"
+
+
 def test_provider_names_are_taken_once(client, organization, admin):
     assert send(client, "post", "providers/", admin, provider_body(organization)).status_code == 201
 

@@ -94,6 +94,8 @@ class ProviderListView(APIView):
         """The key is stored encrypted and never shown again. ``test/`` asks the provider for its models."""
         data = shapes.ProviderIn.parse(request)
         kind = ProviderKind(data.pop("kind"))
+        if base_url := data.get("base_url"):
+            remote.refuse_private_address(base_url)
         organization_id = data.pop("organization")
         provider = services.create_provider(actor=request.actor, organization_id=organization_id, kind=kind, **data)
         return _provider(request, provider, 201)
@@ -108,11 +110,11 @@ class ProviderView(APIView):
         operation_id="providers_change", tags=TAGS, request=shapes.ProviderChangeIn, responses=shapes.ProviderOut
     )
     def patch(self, request: Request, provider_id: UUID) -> Response:
+        data = shapes.ProviderChangeIn.parse(request)
+        if base_url := data.get("base_url"):
+            remote.refuse_private_address(base_url)
         changed = services.update_provider(
-            actor=request.actor,
-            provider_id=provider_id,
-            version=expected_version(request),
-            **shapes.ProviderChangeIn.parse(request),
+            actor=request.actor, provider_id=provider_id, version=expected_version(request), **data
         )
         return _provider(request, changed)
 
