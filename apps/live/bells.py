@@ -7,35 +7,50 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import structlog
 from django.db import transaction
 from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeout
 
 from apps.core import redis
 from apps.live.types import FINAL_STATES
 
 KEPT_SECONDS = 15 * 60
 RUNNING_SECONDS = 2 * 60 * 60
+SILENT_SECONDS = 5.0
 RING = '{"k":"r"}'
 RIGHTS = '{"k":"x"}'
 
 log = structlog.get_logger(__name__)
 _tasks: set[asyncio.Task[None]] = set()
+_silent_until = 0.0
 
 
 def channel(topic: str) -> str:
     return redis.key("topic", topic)
 
 
+def _tell(topic: str, send: Callable[[Any], object]) -> None:
+    """From a thread. A Redis that fell silent costs one caller the time-out, not all of them: the next ones do not ask."""
+    global _silent_until  # noqa: PLW0603  (one a process)
+    if time.monotonic() < _silent_until:
+        return
+    try:
+        send(redis.client())
+    except (RedisError, OSError) as failure:
+        if isinstance(failure, TimeoutError | RedisTimeout):
+            _silent_until = time.monotonic() + SILENT_SECONDS
+        log.warning("live.bell_lost", topic=topic, reason=type(failure).__name__)
+
+
 def ring(topic: str) -> None:
     """After commit, from a thread. Use ``ring_after_commit`` inside a transaction."""
-    try:
-        redis.client().publish(channel(topic), RING)
-    except (RedisError, OSError) as failure:
-        log.warning("live.bell_lost", topic=topic, reason=type(failure).__name__)
+    _tell(topic, lambda client: client.publish(channel(topic), RING))
 
 
 def ring_after_commit(topic: str) -> None:
@@ -44,10 +59,7 @@ def ring_after_commit(topic: str) -> None:
 
 def rights_changed(topic: str) -> None:
     """After commit: who follows this topic is asked for their rights before they hear more; without it within five seconds."""
-    try:
-        redis.client().publish(channel(topic), RIGHTS)
-    except (RedisError, OSError) as failure:
-        log.warning("live.bell_lost", topic=topic, reason=type(failure).__name__)
+    _tell(topic, lambda client: client.publish(channel(topic), RIGHTS))
 
 
 async def ring_async(topic: str) -> None:
@@ -91,10 +103,10 @@ def publish_status(topic: str, turn_id: UUID, state: str, **extra: Any) -> None:
     A late joiner gets the last status of every turn that is not final. A final state lets the stream expire after 15 minutes;
     the final event of the log is what readers rely on, so ring the topic as well.
     """
-    try:
-        _status_commands(redis.client().pipeline(transaction=False), topic, turn_id, state, extra).execute()
-    except (RedisError, OSError) as failure:
-        log.warning("live.status_lost", topic=topic, state=state, reason=type(failure).__name__)
+    _tell(
+        topic,
+        lambda client: _status_commands(client.pipeline(transaction=False), topic, turn_id, state, extra).execute(),
+    )
 
 
 async def publish_status_async(topic: str, turn_id: UUID, state: str, **extra: Any) -> None:

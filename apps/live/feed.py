@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from apps.accounts.types import Actor
 from apps.core.db import in_thread
 from apps.core.doors.topics import TopicEvent, TopicKind
+from apps.core.errors import DomainError
 from apps.live import frames, selectors, streams
 from apps.live.frames import Flush, Frame
 from apps.live.metrics import counts
@@ -54,8 +55,16 @@ def audience(kind: TopicKind, viewer: Actor, object_id: UUID) -> Hashable:
 
 
 def render(kind: TopicKind, viewer: Actor, topic: str, object_id: UUID, events: list[TopicEvent]) -> list[Frame]:
-    """From a thread."""
-    told = kind.render(viewer, object_id, events) if events else []
+    """From a thread. A kind that fails at its words leaves the ids: one bad event must not stop a topic for everybody."""
+    told: list[dict[str, Any]] = []
+    if events:
+        try:
+            told = kind.render(viewer, object_id, events)
+        except (DomainError, *DATABASE_AWAY):
+            raise
+        except Exception:
+            log.exception("live.render_failed", topic=topic)
+            told = [dict(event.payload) for event in events]
     return [
         frames.event(topic, event.topic_position, event.event, data) for event, data in zip(events, told, strict=True)
     ]
@@ -251,7 +260,10 @@ class Feed:
         for viewer in viewers:
             group = audience(self.kind, viewer, self.object_id)
             if events and viewer not in denied and group not in told:
-                told[group] = render(self.kind, viewer, self.topic, self.object_id, events)
+                try:
+                    told[group] = render(self.kind, viewer, self.topic, self.object_id, events)
+                except DomainError:  # gone, or taken away, since the last check
+                    denied.add(viewer)
         return denied, events, told
 
     def _drop(self, denied: set[Actor]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Coroutine
@@ -116,6 +117,9 @@ class Socket:
                 counts.frames_sent += 1
                 if self._room is not None and self._queued <= LONGEST_QUEUE // 2:
                     self._room.set()
+        except (OSError, RuntimeError):  # servers differ in how they say that the client has gone
+            self.is_closed = True
+            self._queue.clear()
         finally:
             self._pump = None
 
@@ -133,7 +137,11 @@ class Socket:
         self._queue.clear()
         if self._room is not None:
             self._room.set()
-        self.spawn(self._outlet.close(code))
+        self.spawn(self._close(code))
+
+    async def _close(self, code: int) -> None:
+        with contextlib.suppress(OSError, RuntimeError):
+            await self._outlet.close(code)
 
     def end(self) -> None:
         """The connection is gone."""

@@ -16,6 +16,8 @@ from tests.live import rooms
 from tests.live.client import Client
 from tests.live.sockets import change, make_people, rooms_stack
 
+pytestmark = pytest.mark.timeout(400)  # a stack starts first
+
 
 @pytest.fixture(scope="module")
 def stack():

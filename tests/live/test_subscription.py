@@ -149,6 +149,36 @@ async def test_rights_bell_revokes_at_once():
     assert topic not in hub().feeds
 
 
+async def test_kind_that_fails_at_its_words_leaves_the_ids(monkeypatch):
+    _room, topic = rooms.new_room()
+    page = Page(topic)
+    await page.connect()
+    monkeypatch.setattr(rooms.RoomKind, "render", lambda *_: 1 / 0)
+
+    await in_thread(rooms.change, topic, 7)
+    await bells.ring_async(topic)
+
+    await page.until(lambda: page.reader.position == 1)
+    assert page.reader.events[0]["data"] == {"number": 7}
+    page.drop()
+
+
+async def test_silent_redis_costs_one_caller_the_time_out(monkeypatch):
+    asked = []
+
+    class Silent:
+        def publish(self, *_):
+            asked.append(1)
+            raise TimeoutError
+
+    monkeypatch.setattr(bells.redis, "client", Silent)
+    monkeypatch.setattr(bells, "_silent_until", 0.0)
+    for _ in range(5):
+        bells.ring("room:1")
+
+    assert asked == [1]
+
+
 async def test_late_joiner_gets_the_parts_so_far_and_then_the_rest():
     _room, topic = rooms.new_room()
     stream = TurnStream.open(uuid4(), fence=1, topic=topic)
