@@ -1,10 +1,14 @@
 """The pages answer, say where one is, and show strangers nothing."""
 
+import json
+
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
 from apps.conversations import services
+from apps.conversations.models import Conversation
 from apps.core import preferences
 from apps.core.ids import uuid7
 from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of
@@ -132,3 +136,28 @@ def test_theme_is_kept_for_the_person(browser, owner):
 
 def test_theme_that_does_not_exist_is_refused(browser):
     assert browser.post("/theme/?theme=mauve").status_code == 400
+
+
+def test_saved_conversation_comes_back_over_the_page(browser, owner, project):
+    begun = begin(owner, project, "Hello")
+    saved = services.export_json(conversation=begun, viewer=actor_of(owner))
+
+    answer = browser.post(
+        reverse("conversations:import"),
+        {"file": SimpleUploadedFile("talk.json", json.dumps(saved).encode(), content_type="application/json")},
+    )
+
+    assert answer.headers["Location"].startswith("/c/")
+    assert str(begun.pk) not in answer.headers["Location"]
+    assert "Hello" in browser.get(answer.headers["Location"]).content.decode()
+
+
+@pytest.mark.parametrize("content", [b"", b"no json", b"[1]", b'{"a": 1}', b"[" * 100_000])
+def test_import_of_something_else_says_so_and_makes_nothing(browser, content):
+    before = Conversation.objects.count()
+
+    answer = browser.post(reverse("conversations:import"), {"file": SimpleUploadedFile("x.json", content)}, follow=True)
+
+    assert answer.status_code == 200
+    assert 'data-kind="bad"' in answer.content.decode()
+    assert Conversation.objects.count() == before

@@ -7,6 +7,7 @@ from apps.conversations.pages import views
 app_name = "conversations"
 urlpatterns = [
     path("conversations/", views.ConversationListPage.as_view(), name="list"),
+    path("conversations/import/", views.ImportPage.as_view(), name="import"),
     path("conversations/<uuid:conversation_id>/restore/", views.RestorePage.as_view(), name="restore"),
     path("c/<uuid:conversation_id>/", views.ConversationPage.as_view(), name="page"),
     path("c/<uuid:conversation_id>/messages/", views.MessagesFragment.as_view(), name="messages"),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views import View
@@ -18,12 +20,14 @@ from apps.agents.answerers import chosen_answerer, list_answerers
 from apps.conversations import policies, selectors, services
 from apps.conversations.models import Conversation
 from apps.conversations.pages.presentation import message_view, message_views
+from apps.conversations.types import ImportRefused
 from apps.core.api import Order, Page
 from apps.core.errors import NotFound
 from apps.core.events import topic_position
 
 ZERO = UUID(int=0)
 WINDOW = 50
+MAX_IMPORT_BYTES = 100 * 1024 * 1024
 TABS = ("people", "details")
 COMMAND_ICONS = {
     "export": "download",
@@ -291,6 +295,37 @@ def _cursor_url(request: HttpRequest, cursor: str | None) -> str:
     query = request.GET.copy()
     query["cursor"] = cursor
     return "?" + query.urlencode()
+
+
+class ImportPage(PageView):
+    """A file that was saved as JSON, here or elsewhere, becomes a conversation of the project one is in."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        if (project := places.find_project(request)) is None:
+            raise NotFound
+        try:
+            made = services.import_conversation(
+                actor=request.actor,  # type: ignore[attr-defined]
+                project_id=project.pk,
+                document=_document(request),
+            )
+        except ImportRefused as error:
+            messages.error(request, error.detail)
+            return redirect("conversations:list")
+        return redirect("conversations:page", made.pk)
+
+
+def _document(request: HttpRequest) -> dict[str, Any]:
+    file = request.FILES.get("file")
+    if file is None or (file.size or 0) > MAX_IMPORT_BYTES:
+        raise ImportRefused(_("Choose a file that was saved as JSON, of at most 100 MB."))
+    try:
+        document = json.loads(file.read())
+    except (ValueError, RecursionError):
+        raise ImportRefused from None
+    if not isinstance(document, dict):
+        raise ImportRefused
+    return document
 
 
 class RestorePage(PageView):
