@@ -10,7 +10,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from apps.accounts import audit, events, receivers
+        from apps.accounts import audit, events, invariants, receivers
         from apps.accounts.refusals import note_refusal
         from apps.accounts.services import sessions
         from apps.accounts.setting_rights import may_change
@@ -24,6 +24,7 @@ class AccountsConfig(AppConfig):
         assert receivers
         preferences.ask_rights_of(may_change)  # type: ignore[arg-type]
         on_refusal(note_refusal)
+        invariants.register()
         consumers.register("accounts.audit", Consumer("accounts.audit", audit.record, with_refusals=True))
         register_sweep("heads of the audit log", 3600, audit.write_heads)
         register_sweep("old sign-in attempts and sessions", 3600, sessions.forget_old)

@@ -120,6 +120,16 @@ def test_people_are_invited_changed_and_removed(browser, project):
     assert not OrganizationMember.objects.filter(pk=member.pk).exists()
 
 
+def test_guest_is_invited_to_a_project(browser, project):
+    body = {"form": "invite", "email": "guest@example.org", "role": "guest"}
+
+    without = browser.post("/settings/people/", body)
+    with_it = browser.post("/settings/people/", body | {"project": str(project.pk)})
+
+    assert (without.status_code, with_it.status_code) == (400, 200)
+    assert Invitation.objects.get().project == project
+
+
 def project_owner_email(project):
     return OrganizationMember.objects.get(organization=project.organization).user.email
 

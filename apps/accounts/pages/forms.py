@@ -104,6 +104,20 @@ class OrganizationForm(forms.Form):
 class InviteForm(forms.Form):
     email = forms.EmailField(label=_("E-mail"))
     role = forms.ChoiceField(label=_("Role"), choices=OrganizationRole.choices, initial=OrganizationRole.MEMBER)
+    project = forms.ChoiceField(label=_("Add to a project"), required=False, help_text=_("Guests see only this one."))
+
+    def __init__(self, *args: Any, projects: Any = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["project"].choices = [  # type: ignore[attr-defined]
+            ("", _("None in particular")),
+            *((str(project.pk), project.name) for project in projects),
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("role") == OrganizationRole.GUEST and not data.get("project") and "project" not in self.errors:
+            self.add_error("project", _("Choose the project that the guest is to see."))
+        return data
 
 
 class ProjectForm(forms.Form):

@@ -176,6 +176,10 @@ class PeopleView(SettingsView):
     template_name = "settings/people.html"
     handlers = {"role": "change_role", "remove": "remove", "invite": "invite", "revoke": "revoke"}
 
+    def _form(self, data: Any = None) -> forms.InviteForm:
+        rows = selectors.visible_projects(self.actor).filter(organization=self.organization(), archived_at=None)
+        return forms.InviteForm(data, projects=rows.order_by("name")[:500])
+
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         organization, role = self.organization(), self.role()
         members = selectors.visible_members(self.actor).filter(organization=organization)
@@ -184,7 +188,7 @@ class PeopleView(SettingsView):
         )
         can_manage = policies.can_manage_members(self.actor, role)
         return {
-            "form": form or forms.InviteForm(),
+            "form": form or self._form(),
             "members": members.order_by("user__name", "user__email")[:500],
             "invitations": open_ones.order_by("email")[:500],
             "roles": [
@@ -210,7 +214,7 @@ class PeopleView(SettingsView):
         messages.success(self.request, _("Removed. What they wrote stays."))
 
     def invite(self) -> BaseForm | HttpResponse:
-        form = forms.InviteForm(self.request.POST)
+        form = self._form(self.request.POST)
         if form.is_valid():
             try:
                 invited = invitations.invite(
@@ -218,6 +222,7 @@ class PeopleView(SettingsView):
                     organization_id=self.organization().pk,
                     email=form.cleaned_data["email"],
                     role=OrganizationRole(form.cleaned_data["role"]),
+                    project_id=UUID(form.cleaned_data["project"]) if form.cleaned_data["project"] else None,
                 )
             except DomainError as error:
                 if error.status in {FORBIDDEN, NOT_FOUND}:
