@@ -13,8 +13,7 @@ django.setup()
 
 from django.db import connection  # noqa: E402
 
-from apps.llm.models import Model, ModelDefaults, Provider  # noqa: E402
-from tests.accounts.factories import OrganizationFactory, ProjectFactory, UserFactory, join, key_of  # noqa: E402
+from tests.seeding import people  # noqa: E402
 
 WORDS = [
     "harbour",
@@ -51,36 +50,6 @@ WORDS = [
     "camera",
     "light",
 ]
-
-
-def people(count: int, each_organization: int, provider_url: str) -> list[dict]:
-    """``count`` people in organizations of ``each_organization``, each organization with the stub as its default model."""
-    made = []
-    for start in range(0, count, each_organization):
-        organization = OrganizationFactory(slug=f"bench-{start}-{os.getpid()}")
-        project = ProjectFactory(organization=organization)
-        if provider_url:
-            provider = Provider.objects.create(
-                organization=organization,
-                kind="openai-compatible",
-                name="stub",
-                base_url=provider_url,
-                api_key="sk-bench",
-            )
-            model = Model.objects.create(organization=organization, provider=provider, name="stub-small")
-            ModelDefaults.objects.update_or_create(organization=organization, defaults={"default": model})
-        for number in range(start, min(start + each_organization, count)):
-            user = UserFactory(email=f"bench-{os.getpid()}-{number}@example.org")
-            join(user, organization)
-            made.append(
-                {
-                    "user": str(user.pk),
-                    "organization": str(organization.pk),
-                    "project": str(project.pk),
-                    "key": key_of(user, organization),
-                }
-            )
-    return made
 
 
 _CONVERSATIONS = """
@@ -136,7 +105,7 @@ def main() -> None:
     parser.add_argument("--conversations", type=int, default=0)
     parser.add_argument("--messages", type=int, default=0)
     given = parser.parse_args()
-    made = people(given.people, given.each_organization, given.provider)
+    made = people(given.people, each_organization=given.each_organization, provider_url=given.provider)
     ids = conversations(made[0], given.conversations, given.messages) if given.conversations else []
     print(json.dumps({"people": made, "conversations": ids}))
 
