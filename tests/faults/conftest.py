@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.faults.drill import ENV, LONG, SCALE, Talker, invariants, seed
+from tests.provider.fixtures import Provider, provider, running_provider
 from tests.stack import Stack
+
+__all__ = ["provider", "running_provider"]
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "results" / "drills.md"
 _rows: dict[str, tuple[str, str, str]] = {}
@@ -79,7 +84,7 @@ def seen(request: pytest.FixtureRequest):
 
 
 @pytest.fixture(scope="module")
-def steady(running_provider) -> Iterator[Stack]:
+def steady(running_provider: Provider) -> Iterator[Stack]:
     """A stack that stays whole: for faults of the provider."""
     running_provider.reset()
     with Stack(env=ENV) as stack:
@@ -88,11 +93,21 @@ def steady(running_provider) -> Iterator[Stack]:
         invariants(stack)
 
 
-@pytest.fixture
-def talker(steady, provider) -> Talker:
-    return Talker(steady, seed(steady, provider)[0])
+@pytest.fixture(scope="module")
+def crowd(steady: Stack, running_provider: Provider) -> dict[bool, list[dict[str, Any]]]:
+    """People to take from, without and with a fallback model: each drill gets one of their own."""
+    return {fallback: seed(steady, running_provider, people=30, fallback=fallback) for fallback in (False, True)}
 
 
 @pytest.fixture
-def talker_with_fallback(steady, provider) -> Talker:
-    return Talker(steady, seed(steady, provider, fallback=True)[0])
+def talker(steady: Stack, crowd: dict[bool, list[dict[str, Any]]], provider: Provider) -> Iterator[Talker]:
+    with contextlib.closing(Talker(steady, crowd[False].pop())) as made:
+        yield made
+
+
+@pytest.fixture
+def talker_with_fallback(
+    steady: Stack, crowd: dict[bool, list[dict[str, Any]]], provider: Provider
+) -> Iterator[Talker]:
+    with contextlib.closing(Talker(steady, crowd[True].pop())) as made:
+        yield made

@@ -110,6 +110,9 @@ class Talker:
         self.client = httpx.Client(base_url=f"{stack.base_url}/api/v1", headers=self.headers, timeout=30)
         self.conversation = self.post("conversations/", {"project": person["project"]}, status=201)["id"]
 
+    def close(self) -> None:
+        self.client.close()
+
     def post(self, address: str, body: dict[str, Any] | None = None, *, status: int | None = None) -> dict[str, Any]:
         answer = self.client.post(address, json=body or {})
         if status is not None:
@@ -144,6 +147,7 @@ class Talker:
 
 def seed(stack: Stack, provider: Provider, *, people: int = 1, fallback: bool = False) -> list[dict[str, Any]]:
     command = [sys.executable, "-m", "tests.seeding", "--people", str(people), "--provider", provider.openai_url]
+    command += ["--each-organization", "1"]  # a breaker that one drill opened is none of another's business
     done = subprocess.run(
         [*command, *(["--fallback"] if fallback else [])],
         env={**stack.env, "DATABASE_URL": stack.owner_url, "PARLANCE_TESTING": "1", "PARLANCE_LOG_LEVEL": "ERROR"},
@@ -158,8 +162,11 @@ def seed(stack: Stack, provider: Provider, *, people: int = 1, fallback: bool = 
 @contextlib.contextmanager
 def broken_later(provider: Provider, **options: Any) -> Iterator[tuple[Stack, Talker]]:
     """A stack with PostgreSQL and Redis of its own, and somebody who talks."""
-    with Stack(own_services=True, env=ENV, **options) as stack:
-        yield stack, Talker(stack, seed(stack, provider)[0])
+    with (
+        Stack(own_services=True, env=ENV, **options) as stack,
+        contextlib.closing(Talker(stack, seed(stack, provider)[0])) as talker,
+    ):
+        yield stack, talker
 
 
 def slow(tokens: int, rate: float = 20) -> str:

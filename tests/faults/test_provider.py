@@ -190,3 +190,21 @@ def test_d27_the_same_hint_many_times_is_one_call(talker, provider, steady):
 
     assert (turn["status"], turn["attempts"]) == ("completed", 1)
     assert calls_of(provider, "stub-small") == 1
+
+
+def test_d17_refused_connections_open_the_breaker(talker, provider, steady, seen):
+    """Nobody listens at the provider's address: after five failures the next answer fails at once."""
+    steady.sql(
+        "UPDATE llm_provider SET base_url = 'http://127.0.0.1:9/v1', version = version + 1 WHERE organization_id = %s",
+        [talker.person["organization"]],
+    )
+    time.sleep(2.5)  # every process has read the new address by then
+    for _failure in range(3):
+        assert talker.until_final(talker.say("hello"), 60)["status"] == "failed"
+
+    posted = talker.say("hello again")
+    turn = talker.until_final(posted, 20)
+
+    assert turn["status"] == "failed"
+    assert turn["seconds"] < 1
+    seen(f"the next one failed after {turn['seconds'] * 1000:.0f} ms: {turn['reason']}")
