@@ -14,7 +14,7 @@ from apps.llm import selectors, services, shared_state
 from apps.llm.routes import OrganizationRoutes
 from apps.llm.shared_state import Seen
 
-TRUSTED_SECONDS = 60.0
+TRUSTED_SECONDS = 10.0  # an announcement may be lost while Redis blinks
 TRUSTED_SECONDS_WITHOUT_REDIS = 2.0
 MAX_ORGANIZATIONS = 1000
 

@@ -204,7 +204,7 @@ def route_of_provider(provider: Provider) -> ProviderRoute:
         preset=preset,
         base_url=provider.base_url or preset.base_url,
         # The environment's key is read where it is kept: no second copy in the database.
-        api_key=os.environ.get(preset.environment, "") if is_from_environment else provider.api_key,
+        api_key=os.environ.get(preset.environment, "").strip() if is_from_environment else provider.api_key,
         headers=provider.headers,
         timeouts=timeouts.scaled(scaled(1.0)),
         allows_private=is_from_environment,

@@ -416,7 +416,7 @@ async def test_parameters_reach_the_wire(wire, provider):
     body = provider.bodies[0]
     assert body["temperature"] == 0.5
     if wire == "openai":
-        assert body["max_completion_tokens"] == 77
+        assert body["max_tokens"] == 77
         assert body["stop"] == ["END"]
         assert body["tool_choice"] == "required"
         assert body["response_format"]["json_schema"]["schema"] == {"type": "object"}

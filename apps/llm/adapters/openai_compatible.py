@@ -58,6 +58,8 @@ class OpenAICompatibleAdapter:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self._preset = preset
+        # OpenAI's own name for the limit is younger than most servers that speak its protocol.
+        self._limit_field = preset.max_tokens_field if base_url == preset.base_url else "max_tokens"
         # A redirect would carry the key to a host that nobody entered.
         http_client = openai.DefaultAsyncHttpxClient(transport=transport, follow_redirects=False, trust_env=False)
         self._client = openai.AsyncOpenAI(
@@ -117,7 +119,7 @@ class OpenAICompatibleAdapter:
         if self._preset.takes_stream_options:
             body["stream_options"] = {"include_usage": True}
         if limit := given.max_output_tokens or call.max_output_tokens:
-            body[self._preset.max_tokens_field] = limit
+            body[self._limit_field] = limit
         if call.tools:
             body["tools"] = [
                 {

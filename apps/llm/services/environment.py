@@ -28,8 +28,10 @@ def wanted_presets(local: Sequence[tuple[ProviderKind, str]] = ()) -> list[tuple
     """Kind and address of everything the environment names; ``local`` are model servers found on this machine."""
     found: list[tuple[Preset, str]] = []
     for preset in PRESETS.values():
-        base_url = os.environ.get(preset.base_url_environment, "").rstrip("/") if preset.base_url_environment else ""
-        if preset.environment and (os.environ.get(preset.environment) or base_url):
+        base_url = (
+            os.environ.get(preset.base_url_environment, "").strip().rstrip("/") if preset.base_url_environment else ""
+        )
+        if preset.environment and (os.environ.get(preset.environment, "").strip() or base_url):
             found.append((preset, base_url or preset.base_url))
     return found + [(PRESETS[kind], base_url) for kind, base_url in local]
 
