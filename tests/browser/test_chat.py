@@ -241,7 +241,7 @@ def test_draft_survives_reload_and_belongs_to_its_conversation(people):
 
 
 def test_two_people_see_the_same_words_as_they_come(people, provider):
-    provider.script({"tokens": 120, "rate": 40}, {"text": "Short."})
+    provider.script({"tokens": 400, "rate": 40}, {"text": "Short."})
     ines = people("ines").start()
     daniel = people("daniel").open(ines.conversation)
     expect(ines.page.locator(".faces")).to_have_attribute("aria-label", re.compile("Daniel Okoye"))
@@ -255,7 +255,7 @@ def test_two_people_see_the_same_words_as_they_come(people, provider):
     expect(late.messages("streaming")).to_have_count(1)
     for member in (ines, daniel, late):
         member.wait_for_end()
-    assert ines.texts() == daniel.texts() == late.texts() == ["Read the log.", expected_text(120)]
+    assert ines.texts() == daniel.texts() == late.texts() == ["Read the log.", expected_text(400)]
 
     daniel.say("Thank you.")
     expect(ines.last).to_contain_text("Short.")
