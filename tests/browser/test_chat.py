@@ -360,3 +360,53 @@ def test_delete_can_be_taken_back(people, provider):
     ines.page.get_by_role("button", name="Undo").click()
     expect(ines.messages("deleted")).to_have_count(0)
     expect(ines.messages().first).to_contain_text("Delete me.")
+
+
+FILL = """
+    INSERT INTO conversations_message (id, organization_id, conversation_id, number, role, author_id, parent_id, status, parts, content,
+        answered_by, is_edit, created_at, updated_at)
+    SELECT md5(c.id::text || n)::uuid, c.organization_id, c.id, n, CASE WHEN n %% 2 = 1 THEN 'user' ELSE 'assistant' END,
+        CASE WHEN n %% 2 = 1 THEN c.owner_id END, CASE WHEN n > 1 THEN md5(c.id::text || (n - 1))::uuid END, 'completed',
+        jsonb_build_array(jsonb_build_object('type', 'text', 'text', 'Line ' || n)), 'Line ' || n, '', false, now(), now()
+    FROM conversations_conversation c, generate_series(1, 5000) n WHERE c.id = %s
+"""
+END = """
+    UPDATE conversations_conversation SET last_number = 5000, head_id = md5(id::text || 5000)::uuid WHERE id = %s
+"""
+NUMBERS = "elements => elements.map((element) => Number(element.dataset.number))"
+
+
+def test_five_thousand_messages_are_a_window_that_moves(people, stack):
+    ines = people("ines").start()
+    stack.sql(FILL, [ines.conversation])
+    stack.sql(END, [ines.conversation])
+
+    def shown():
+        return ines.page.eval_on_selector_all("article[data-number]", NUMBERS)
+
+    ines.open(ines.conversation)
+    assert shown() == list(range(4951, 5001))
+    expect(ines.last).to_be_in_viewport()
+
+    # Upwards: earlier messages come by themselves, later ones leave, and what is read stays where it is.
+    for _ in range(8):
+        before = shown()[0]
+        ines.page.locator(f'[data-number="{before}"]').scroll_into_view_if_needed()
+        expect(ines.page.locator(f'[data-number="{before - 50}"]')).to_be_attached()
+        expect(ines.page.locator(f'[data-number="{before}"]')).to_be_in_viewport()
+    numbers = shown()
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert len(numbers) <= 200
+    assert numbers[-1] < 5000
+
+    # Far away at once, by the words; back to the end by writing.
+    ines.page.get_by_role("button", name="Find in this conversation").click()
+    ines.page.keyboard.type("17")
+    expect(ines.page.locator("[data-find-target=count]")).to_contain_text(re.compile(r"\d+ of \d+"))
+    ines.page.keyboard.press("Enter")
+    ines.page.keyboard.press("Escape")
+    assert len(shown()) <= 200
+    ines.say("At the end.")
+    expect(ines.messages().filter(has_text="At the end.")).to_have_count(1)
+    ines.wait_for_end()
+    assert shown()[-2:] == [5001, 5002]
