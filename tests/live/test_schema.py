@@ -13,7 +13,7 @@ from apps.live import frames
 from apps.live.frames import BadFrame
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/live.schema.json").read_text())
-TOPIC = f"conversation:{uuid4()}"
+TOPIC = "conversation:01930000-0000-7000-8000-000000000000"
 TURN = str(uuid4())
 
 
