@@ -18,11 +18,11 @@ from apps.live.hub import Hub, hub
 from apps.live.metrics import counts
 from apps.live.presence import People
 from apps.live.socket import RESTARTED, SIGNED_OUT, Socket
+from apps.live.together import Together
 
 SOCKETS_EACH = 20
 GUARD_SECONDS = 4.0
 NAMES_KEPT_SECONDS = 60.0
-GATHER_SECONDS = 0.02
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ class Lobby:
         self.sockets: set[Socket] = set()
         self._per_person: Counter[UUID | None] = Counter()
         self._names: dict[UUID, tuple[float, str]] = {}
-        self._asking: dict[UUID, asyncio.Future[str]] = {}
+        self._people: Together[UUID, selectors.Person] = Together(selectors.display_people)
         self._loop = asyncio.get_running_loop()
         self._guard = self._loop.create_task(self._watch())
 
@@ -54,29 +54,18 @@ class Lobby:
         counts.open_sockets -= 1
 
     async def name_of(self, user_id: UUID) -> str:
-        """What others read beside a person's presence. A thousand people who return together are looked up together."""
+        """What others read beside a person's presence."""
         kept = self._names.get(user_id)
         if kept and self._loop.time() - kept[0] < NAMES_KEPT_SECONDS:
             return kept[1]
-        if user_id not in self._asking:
-            if not self._asking:
-                self._loop.call_later(GATHER_SECONDS, lambda: self._loop.create_task(self._ask()))
-            self._asking[user_id] = self._loop.create_future()
-        return await asyncio.shield(self._asking[user_id])
-
-    async def _ask(self) -> None:
-        asking, self._asking = self._asking, {}
         try:
-            found = await in_thread(selectors.display_people, list(asking))
+            found = await self._people.get(user_id)
         except DATABASE_AWAY:
-            found = {}
-        now = self._loop.time()
-        for user_id, future in asking.items():
-            name = found[user_id].name if user_id in found else ""
-            if name:
-                self._names[user_id] = (now, name)
-            if not future.done():
-                future.set_result(name)
+            found = None
+        if found is None:
+            return ""
+        self._names[user_id] = (self._loop.time(), found.name)
+        return found.name
 
     async def _watch(self) -> None:
         """Close, within five seconds, what was opened with a credential that is no longer in force. Needs no Redis."""
