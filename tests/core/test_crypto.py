@@ -21,7 +21,7 @@ def keys_file(settings, tmp_path):
 @pytest.fixture
 def holder():
     """A table with a secret, for this test only."""
-    with isolate_apps("apps.core"):
+    with isolate_apps():
 
         class Holder(models.Model):
             name = models.CharField(max_length=20)
