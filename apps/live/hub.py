@@ -23,7 +23,6 @@ from apps.core.doors.topics import TopicKind, topics
 from apps.live import selectors
 from apps.live.feed import DATABASE_AWAY, Feed, Follower
 from apps.live.metrics import counts, watch_lag
-from apps.live.together import Together
 from apps.live.wire import Wire
 
 POLL_SECONDS = 5.0
@@ -47,7 +46,6 @@ def find_kind(topic: str) -> tuple[TopicKind, UUID] | None:
 class Hub:
     def __init__(self) -> None:
         self.feeds: dict[str, Feed] = {}
-        self.positions: Together[str, int] = Together(selectors.topic_positions)
         self.on_message: dict[str, Callable[[Feed, dict[str, Any]], None]] = {}
         self._prefix = redis.key("topic", "").encode()
         self._wire: Wire | None = None

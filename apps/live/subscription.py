@@ -156,27 +156,21 @@ class Subscription:
         wait = RETRY_SECONDS
         while not self.socket.is_closed:
             try:
-                current = await hub().positions.get(self.topic) if self.position is not None else None
-                return await in_thread(self._load, current)
+                return await in_thread(self._load)
             except DATABASE_AWAY as failure:
                 log.warning("live.database_away", topic=self.topic, reason=type(failure).__name__)
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_RETRY_SECONDS)
         return None
 
-    def _load(self, current: int | None) -> Loaded | None:
-        """In a thread. Too far behind is a snapshot again, as is a position that the topic has not reached.
-
-        ``current`` is where the topic's counter stood a moment ago: who has it all needs no read of the log.
-        """
+    def _load(self) -> Loaded | None:
+        """In a thread: two queries for who comes back. Too far behind is a snapshot again, as is a gap in the log."""
         with translation.override(self.viewer.language):
             try:
                 if not self._kind.is_allowed(self.viewer, self._object_id):
                     return None
-                if self.position is not None and self.position == (current or 0):
-                    return Loaded(self.position, [])
                 counts.catch_up_reads += 1
-                if self.position is not None and self.position < (current or 0):
+                if self.position is not None:
                     events = selectors.list_topic_events(self.topic, self.position)
                     if len(events) < selectors.PAGE and (not events or events[0].topic_position == self.position + 1):
                         told = render(self._kind, self.viewer, self.topic, self._object_id, events)
