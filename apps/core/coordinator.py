@@ -116,9 +116,12 @@ class Coordinator:
             self.is_leading.clear()
             ending.set()
             self._wake_all()
+            # Who lost the lock must soon try for it again; what still runs is harmless beside a successor (row locks,
+            # idempotent sweeps). Who was told to stop has a little more time to end in order.
+            patience = time.monotonic() + (5.0 if self._stop.is_set() else 0.5)
             for thread in threads:
-                thread.join(timeout=5)
-            self._wakes.clear()
+                thread.join(timeout=max(0.0, patience - time.monotonic()))
+            self._wakes = []
 
     def _wake_all(self) -> None:
         for wake in self._wakes:
