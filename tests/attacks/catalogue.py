@@ -1,0 +1,111 @@
+"""The attacks that this version can be attacked with: what is asked, what must come, and where else it is tried.
+
+Numbers are stable; those that are missing are reserved.
+"""
+
+#: Number → (request, expected).
+ATTACKS = {
+    1: (
+        "Every route of the OpenAPI file by nobody, a reader, another member, a stranger and a revoked key, with foreign ids",
+        "401; hidden like a random id, or 403; no 2xx; no row changed",
+    ),
+    2: ("A: an answer in B's private conversation; B's message as a parent", "hidden / 400; no turn"),
+    3: ("A, X: B's turn as a stream, over a socket, by asking again and again", "hidden; no content"),
+    4: ("A: message with B's file among A's own", "whole request refused, nothing attached"),
+    5: ("A: free-form fields that carry foreign file ids", "400 unknown_field"),
+    7: ("X: preview, download, text and export of another organization's things", "hidden"),
+    8: (
+        "A: edit or delete B's message in a shared conversation; delete B's file seen through it",
+        "403, unchanged, recorded",
+    ),
+    9: ("R: message, title, regenerate, command", "403; nothing announced"),
+    14: ("A: rights among one's own profile fields", "400, unchanged, recorded"),
+    15: ("A: API key beyond one's own role", "403, recorded"),
+    16: ("Limited key by every way in, also in the query or a cookie", "the same 403 everywhere; query refused"),
+    18: ("Sign-ups on an empty installation", "no operator without the set-up link"),
+    19: ("Invitation used twice, by another person, after revocation, for another organization", "400"),
+    20: ("Password reset with every wrong kind of token", "400; password unchanged"),
+    22: ("JWT: none, other algorithm, expired, wrong audience, issuer or type, future", "401"),
+    23: ("Authorization with quotes, SQL, NUL, 16 kB, bad UTF-8", "401, as quick as ever"),
+    26: ("Forged Host on reset", "mail has the configured address"),
+    27: ("next= with other origins in every spelling", "stays here"),
+    28: ("Half a sign-in on the API", "401"),
+    29: ("Old cookie after sign-out, password change, role change; fixed session id", "401; id rotated"),
+    30: ("Many guesses: one address, many addresses, unknown people", "429; same answer for unknown people"),
+    32: ("Socket with a foreign Origin and a valid cookie", "refused before accept"),
+    33: (
+        "Socket: 1 MB frame, 10,000-deep JSON, binary, unknown type, flood, too many sockets",
+        "closed with its code; others unharmed",
+    ),
+    34: ("Cookie POST without CSRF token, as text/plain, from a foreign Origin", "403; no CORS header"),
+    35: ("Script in messages, names, titles, file names, results", "0 executions in a real browser"),
+    36: ("The same, split over tokens, in code and in tables", "0 executions at every frame"),
+    38: ("SVG, HTML, XML, PDF opened directly", "attachment or sandboxed, nosniff"),
+    41: ("Model text with images and links that carry secrets to C", "C: 0 hits without a click"),
+    44: ("SSRF: loopback, private, link-local, metadata", "400; 0 hits"),
+    45: ("The same in every spelling of an address", "400; 0 hits"),
+    47: ("Public address that redirects inside", "blocked at that hop"),
+    48: ("Name that answers public, then private", "only the checked address is called"),
+    49: ("Endless, slow, packed answers; endless, slow, huge requests", "stop at the limit"),
+    50: ("Attachment JSON with path, url, filepath", "400; nothing read"),
+    51: ("Upload with JSON that imitates a form", "415"),
+    52: ("File names: ../, NUL, 300 characters, device names", "generated name; safe header"),
+    53: ("Zip slip, bombs, pixel flood, polyglot", "4xx or a download nobody unpacks"),
+    59: ("SQL, tsquery, JSON-path, order-by and cursor injection on every list and search", "400 or empty; < 1 s"),
+    60: ("Every route: broken bodies, every field of every wrong kind, odd headers", "4xx; never a 500"),
+    61: ("Boundless parameters, 10 MB message, endless turns", "400 / 413 / 429"),
+    62: ("Parallel calls at the edge of rate limit, budget and storage", "exactly what fits"),
+    63: ("Strings that make patterns backtrack: search, Markdown, titles", "< 1 s"),
+    64: ("Canary keys and tokens, then every answer, page, event, log and table", "0 hits"),
+    65: (
+        "Headers of pages, API and errors; cookies under https",
+        "CSP with nonce, HSTS, __Host-; no stack, no version",
+    ),
+    67: ("Audit: changed over the API, and as the application's database role", "405 / refused by the database"),
+}
+
+#: Number → where it is tried, for what needs another place than this folder (all run in `make test`).
+ELSEWHERE = {
+    3: ["tests/live/test_subscription.py"],
+    22: ["tests/accounts/test_sessions.py::test_forged_tokens_open_nothing"],
+    29: ["tests/accounts/test_sessions.py::test_old_cookie_and_tokens_open_nothing_after"],
+    30: ["tests/accounts/test_sessions.py::test_many_users_from_one_address_are_limited"],
+    32: ["tests/live/test_sockets.py::test_foreign_origin_with_a_cookie_is_refused_before_accept"],
+    33: [
+        "tests/live/test_sockets.py::test_what_is_no_frame_closes_the_socket",
+        "tests/live/test_sockets.py::test_flood_is_cut",
+        "tests/live/test_sockets.py::test_person_has_twenty_sockets_at_most",
+    ],
+    35: ["tests/browser/test_markup.py", "tests/core/test_markup.py"],
+    36: ["tests/browser/test_markup.py::test_payloads_in_pieces_run_and_load_nothing"],
+    41: ["tests/browser/test_markup.py::test_payloads_in_pieces_run_and_load_nothing"],
+    44: ["tests/core/test_http.py"],
+    45: ["tests/core/test_http.py::test_private_address_in_any_spelling_is_refused_and_not_reached"],
+    47: ["tests/core/test_http.py::test_redirect_to_a_forbidden_place_is_blocked_at_that_hop"],
+    48: ["tests/core/test_http.py::test_second_answer_of_a_rebinding_name_is_never_asked_for"],
+    49: ["tests/core/test_http.py", "tests/core/test_bodies.py"],
+    61: ["tests/gateway/test_door.py::test_max_tokens_is_capped_at_what_the_model_can"],
+    62: [
+        "tests/accounts/test_limits.py::test_two_hundred_parallel_calls_take_exactly_what_fits",
+        "tests/llm/test_budgets.py::test_a_hundred_calls_at_the_edge_overspend_nothing",
+        "tests/files/test_services.py::test_quota_holds_under_20_parallel_uploads",
+    ],
+    63: ["tests/core/test_markup.py::test_markup_takes_bounded_time"],
+    67: ["tests/accounts/test_audit.py::test_application_role_can_only_append"],
+}
+
+#: Number → the function that it attacks, which is not there yet.
+NOT_YET = {
+    10: "tools and MCP servers",
+    11: "collections and vector search",
+    13: "shared links",
+    25: "sign-in with other identity providers",
+    31: "organizations with single sign-on only",
+    37: "diagrams and formulas in messages",
+    40: "artifact previews",
+    42: "tools",
+    54: "imports of agents, plugins and prompts",
+    56: "the sandbox tool",
+    57: "tools that run what a model writes",
+    68: "webhooks",
+}

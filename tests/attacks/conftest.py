@@ -1,0 +1,95 @@
+"""One table of all attacks at the end; ``PARLANCE_ATTACKS=long`` also writes it to ``docs/results/attacks.md``."""
+
+import os
+import platform
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from tests.attacks.catalogue import ATTACKS, ELSEWHERE, NOT_YET
+from tests.services import CHECKOUT
+
+REPORT = CHECKOUT / "docs" / "results" / "attacks.md"
+_NUMBER = re.compile(r"^test_a(\d+)_")
+
+
+@dataclass
+class Tried:
+    passed: int = 0
+    failed: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    files: set[str] = field(default_factory=set)
+
+
+_tried: dict[int, Tried] = defaultdict(Tried)
+
+
+def pytest_runtest_logreport(report):
+    """Tests are named after what they try: ``test_a59_…``. A note of theirs is the property ``got``."""
+    place, _colons, name = report.nodeid.partition("::")
+    found = _NUMBER.match(name)
+    if not found or (report.when != "call" and report.passed):
+        return
+    tried = _tried[int(found[1])]
+    tried.files.add(place)
+    if report.passed:
+        tried.passed += 1
+        tried.notes += [value for key, value in report.user_properties if key == "got"]
+    elif report.failed:
+        tried.failed.append(name)
+
+
+def rows():
+    """(id, request, expected, got, where), one line an attack."""
+    for number in sorted(ATTACKS.keys() | NOT_YET.keys()):
+        if number in NOT_YET:
+            yield f"A{number}", "", "", f"not yet: comes with {NOT_YET[number]}", ""
+            continue
+        tried = _tried.get(number)
+        where = [*(sorted(tried.files) if tried else ()), *ELSEWHERE.get(number, ())]
+        yield f"A{number}", *ATTACKS[number], _got(tried), ", ".join(f"`{place}`" for place in where)
+
+
+def _got(tried):
+    if tried is None:
+        return "tried in the place named"
+    if tried.failed:
+        return f"**failed**: {', '.join(tried.failed)}"
+    cases = f"as expected in {tried.passed} case{'s' if tried.passed > 1 else ''}"
+    return f"{cases} ({'; '.join(tried.notes)})" if tried.notes else cases
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    if not _tried:
+        return
+    terminalreporter.section("attacks")
+    for number, request, expected, got, _where in rows():
+        if request:
+            terminalreporter.line(f"{number:>4}  {request}\n      expected  {expected}\n      got       {got}")
+    is_whole = _tried.keys() >= ATTACKS.keys() - ELSEWHERE.keys()
+    if os.environ.get("PARLANCE_ATTACKS") == "long" and is_whole:
+        REPORT.parent.mkdir(parents=True, exist_ok=True)
+        REPORT.write_text(_page(), encoding="utf-8")
+        terminalreporter.line(f"written: {REPORT.relative_to(CHECKOUT)}")
+
+
+def _page():
+    today = datetime.now(UTC).date()
+    lines = [
+        "# Attacks",
+        "",
+        "What was tried against the real addresses, what had to come and what came. `make attacks` runs them all in their long form and",
+        "rewrites this page; `make test` runs the same cases, with fewer random bodies. Everywhere: no answer of 500 or more, no row changed,",
+        "no provider called.",
+        "",
+        "**A** and **B** are members of one organization, **R** may only read in it, **X** belongs to another, **N** is nobody. *Hidden* is the",
+        "same 404, body and headers, as for an id that does not exist.",
+        "",
+        f"Last run: {today}, Python {platform.python_version()}, {platform.system()} {platform.machine()}.",
+        "",
+        "| # | Request | Expected | Got | Where |",
+        "|---|---|---|---|---|",
+        *(f"| {' | '.join(part.replace('|', '&#124;') for part in row)} |" for row in rows()),
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,230 @@
+"""The API as the OpenAPI file tells it, and an organization full of things that its callers have no business with."""
+
+import functools
+import json
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from django.apps import apps
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+from drf_spectacular.generators import SchemaGenerator
+
+from apps.accounts import tokens
+from apps.accounts.models import ApiKey, OrganizationMember
+from apps.accounts.services import invitations, sessions
+from apps.accounts.types import ProjectAccess, SessionKind
+from apps.agents.services import create_agent
+from apps.conversations.types import Visibility
+from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, bearer, key_of, member_of, reader_of
+from tests.conversations.factories import answer, say, start
+from tests.files.factories import upload
+from tests.llm.factories import ModelFactory, ProviderFactory
+
+#: Rows that refusals, sign-in attempts and clocks leave behind; everything else must stay as it is.
+NOISE = {
+    "core_topic": "false",
+    "core_event": "NOT is_refusal",
+    "core_idempotencykey": "false",
+    "accounts_signinattempt": "false",
+}
+#: Names of references in bodies and in queries that are not `<name>_id` of something in an address.
+ALIASES = {
+    "author": "user_id",
+    "default": "model_id",
+    "fallback": "model_id",
+    "head": "message_id",
+    "leaf": "message_id",
+    "parent": "message_id",
+    "attachment": "attachment_id",
+}
+
+
+@dataclass(frozen=True)
+class Operation:
+    id: str
+    method: str
+    path: str
+    parameters: tuple
+    body: dict | None
+    media_type: str
+
+    @property
+    def names(self):
+        """Ids in the address."""
+        return [each["name"] for each in self.parameters if each["in"] == "path"]
+
+    @property
+    def query(self):
+        return [each["name"] for each in self.parameters if each["in"] == "query"]
+
+
+@functools.cache
+def schema():
+    return SchemaGenerator().get_schema(request=None, public=True)
+
+
+@functools.cache
+def operations():
+    return [_operation(path, method, found) for path, row in schema()["paths"].items() for method, found in row.items()]
+
+
+def _operation(path, method, found):
+    content = found.get("requestBody", {}).get("content", {})
+    media_type = next(iter(content), "application/json")
+    return Operation(
+        found["operationId"],
+        method.upper(),
+        path,
+        tuple(found.get("parameters", ())),
+        content[media_type]["schema"] if content else None,
+        media_type,
+    )
+
+
+def resolved(shape):
+    """A schema without the one step of indirection that it may have."""
+    if "$ref" in shape:
+        return resolved(schema()["components"]["schemas"][shape["$ref"].rsplit("/", 1)[1]])
+    for several in ("allOf", "oneOf", "anyOf"):
+        if several in shape:
+            return resolved(shape[several][0])
+    return shape
+
+
+def sample(shape, ids, name="", *, whole=False):  # noqa: PLR0911  (one line a type)
+    """A plausible value whose references are ``ids``; ``whole``: with everything optional too."""
+    shape = resolved(shape)
+    if "enum" in shape:
+        return shape["enum"][0]
+    reference = ids.get(f"{name}_id") or ids.get(ALIASES.get(name, ""))
+    match shape.get("type"), shape.get("format"):
+        case "object", _:
+            wanted = {*shape.get("required", ()), "organization", "project", "model", "agent", "conversation"}
+            properties = shape.get("properties", {})
+            taken = [key for key in properties if whole or key in wanted] or list(properties)[:1]
+            return {key: sample(properties[key], ids, key, whole=whole) for key in taken}
+        case "array", _:
+            return [sample(shape["items"], ids, name.rstrip("s"), whole=whole)]
+        case "string", "uuid":
+            return str(reference or uuid.uuid4())
+        case "string", "date-time":
+            return datetime(2030, 1, 1, tzinfo=UTC).isoformat()
+        case "string", "email":
+            return "x@example.org"
+        case "string", "uri":
+            return "https://example.org/"
+        case "string", "decimal":
+            return "1.00"
+        case "string", _:
+            return str(reference) if reference else "x"
+        case (("integer" | "number"), _):
+            return shape.get("minimum", 1)
+        case "boolean", _:
+            return True
+        case _:
+            return {}
+
+
+class World:
+    """An organization whose owner has private things in it, and people inside and outside.
+
+    ``is_shared``: the same things where everybody in the organization sees them.
+    """
+
+    def __init__(self, *, is_shared=False):
+        self.owner = owner = UserFactory(name="Zoe Owner")
+        project = ProjectFactory(owner=owner, name="Open project")
+        organization = project.organization
+        closed = project
+        if not is_shared:
+            closed = ProjectFactory(organization=organization, access=ProjectAccess.RESTRICTED, name="Secret project")
+        self.project, self.organization = project, organization
+        actor = actor_of(owner)
+        self.model = ModelFactory(provider=ProviderFactory(organization=organization), name="the-model")
+        conversation = start(
+            actor,
+            project,
+            title="Secret talk",
+            visibility=Visibility.PROJECT if is_shared else Visibility.PRIVATE,
+        )
+        attached = upload(owner, project, name="secret.txt")
+        posted = say(actor, conversation, "Secret words", attachments=[attached.pk])
+        message = answer(posted, "Secret answer")
+        self.conversation, self.said = conversation, posted.message.pk
+        key_of(owner, organization)
+        invited = invitations.invite(actor=actor, organization_id=organization.pk, email="secret@example.org")
+        self.people = {"R": reader_of(project), "A": member_of(project), "X": UserFactory(), "revoked": UserFactory()}
+        ProjectFactory(owner=self.people["X"])
+        elsewhere = ProjectFactory(owner=self.people["revoked"])
+        self.headers = {who: _token_of(self.people[who]) for who in ("R", "A", "X")}
+        self.headers |= {"N": {}, "B": _token_of(owner)}
+        self.headers["revoked"] = bearer(key_of(self.people["revoked"], elsewhere.organization))
+        ApiKey.objects.filter(user=self.people["revoked"]).update(revoked_at=timezone.now())
+        self.ids = {
+            "agent_id": create_agent(actor=actor, project_id=closed.pk, name="secret-agent").pk,
+            "attachment_id": attached.pk,
+            "conversation_id": conversation.pk,
+            "invitation_id": invited.invitation.pk,
+            "key_id": ApiKey.objects.get(user=owner).pk,
+            "member_id": OrganizationMember.objects.get(user=owner).pk,
+            "message_id": message.pk,
+            "model_id": self.model.pk,
+            "organization_id": organization.pk,
+            "project_id": closed.pk,
+            "provider_id": self.model.provider_id,
+            "session_id": sessions.begin_session(user=owner, kind=SessionKind.TOKEN).pk,
+            "turn_id": posted.turn.pk,
+            "user_id": owner.pk,
+        }
+
+
+def _token_of(user):
+    session = sessions.begin_session(user=user, kind=SessionKind.TOKEN)
+    headers = bearer(tokens.pair_for(session).access)
+    Client().get("/api/v1/me/", headers=headers)  # notes when the session was last seen
+    return headers
+
+
+def random_ids(ids):
+    return {name: uuid.uuid4() for name in ids}
+
+
+def call(operation, ids, headers, *, body=None, query=None):
+    path = operation.path.format(**{name: str(pk) for name, pk in ids.items()})
+    if operation.media_type == "multipart/form-data" and body is None:
+        form = {"project": str(ids["project_id"]), "file": SimpleUploadedFile("a.txt", b"words")}
+        return Client().post(path, form, headers=headers)
+    if body is None and operation.body:
+        body = sample(operation.body, ids)
+    if query is None:
+        query = {
+            name: str(ids.get(f"{name}_id") or ids[ALIASES[name]])
+            for name in operation.query
+            if f"{name}_id" in ids or name in ALIASES
+        }
+    if not isinstance(body, bytes):
+        body = json.dumps(body).encode() if body is not None else b""
+    return Client(raise_request_exception=False).generic(
+        operation.method, path, data=body, content_type="application/json", headers=headers, query_params=query
+    )
+
+
+def content_of(response):
+    return response.content if not response.streaming else b""
+
+
+def rows():
+    """Every table of ours as (number of rows, digest over them)."""
+    names = sorted(model._meta.db_table for model in apps.get_models() if model.__module__.startswith("apps."))
+    parts = [
+        f"SELECT '{name}', count(*), md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) "
+        f'FROM "{name}" t WHERE {NOISE.get(name, "true")}'
+        for name in names
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(parts))
+        return {name: (count, digest) for name, count, digest in cursor.fetchall()}
