@@ -33,6 +33,7 @@ logger = logging.getLogger(__name__)
 LOCK = 0x5041524C  # "PARL"
 POLL_SECONDS = 0.5
 KEEP_CONNECTION_SECONDS = 0.1
+IDLE_SECONDS = 2.0  # the sequencer in this process wakes consumers; looking by themselves is for retries
 STAND_BY_SECONDS = 1.0
 RECONNECT_SECONDS = 0.5
 SWEEPERS = 3
@@ -163,7 +164,7 @@ class Coordinator:
             # While events come closely the connection stays; a thread that has nothing to do keeps none.
             if not more and not wake.wait(KEEP_CONNECTION_SECONDS):
                 _give_back_connections()
-                wake.wait(POLL_SECONDS)
+                wake.wait(IDLE_SECONDS)
         _give_back_connections()
 
     def _sweep(self, ending: threading.Event) -> None:
