@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,10 +15,12 @@ from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor, ProjectRole
+from apps.agents import selectors as agents
 from apps.conversations.models import Conversation, Message, Participation, Turn
 from apps.conversations.policies import has_read_scope
 from apps.conversations.types import (
     ACTIVE,
+    Answerer,
     ConversationNotFound,
     MessageNotFound,
     ParentElsewhere,
@@ -26,6 +29,7 @@ from apps.conversations.types import (
     Visibility,
 )
 from apps.core.db import database_now
+from apps.llm import selectors as llm
 
 
 def visible_to(viewer: Actor, *, with_deleted: bool = False) -> QuerySet[Conversation]:
@@ -335,10 +339,39 @@ def list_startable_turns(*, older_than: timedelta, limit: int = 200) -> list[UUI
 
 def stats_active_turns() -> dict[str, int]:
     rows = Turn.objects.filter(status__in=ACTIVE).values_list("status").annotate(count=Count("pk"))
-    return dict.fromkeys(ACTIVE, 0) | dict(rows)
+    return {str(status): 0 for status in ACTIVE} | dict(rows)
 
 
 def stats_oldest_queued_seconds() -> float:
     """0 when nothing waits."""
     oldest = Turn.objects.filter(status=TurnStatus.QUEUED).aggregate(oldest=Min("created_at"))["oldest"]
     return (database_now() - oldest).total_seconds() if oldest else 0.0
+
+
+_MENTION = re.compile(r"(?:^|\s)@(\S[^\n]{0,120})")
+
+
+def get_answerer(
+    conversation: Conversation, actor: Actor, *, content: str = "", model: str = "", agent: UUID | None = None
+) -> Answerer:
+    """Who answers: what the request names, else whom the words mention, else the conversation's own choice."""
+    if agent is not None:
+        return Answerer(None, agents.get_agent(agent_id=agent, viewer=actor, project_id=conversation.project_id).pk)
+    if model:
+        return Answerer(
+            llm.get_model(organization_id=conversation.organization_id, reference=model).pk, conversation.agent_id
+        )
+    if "@" in content and (mentioned := _find_mentioned(conversation, content)):
+        return mentioned
+    return Answerer(conversation.model_id, conversation.agent_id)
+
+
+def _find_mentioned(conversation: Conversation, content: str) -> Answerer | None:
+    """The first ``@name`` that is an agent of the project or a model: the longest name that fits wins."""
+    for match in _MENTION.finditer(content):
+        said = match.group(1).casefold()
+        if found := agents.find_by_spoken_name(project_id=conversation.project_id, said=said):
+            return Answerer(found.model_id, found.pk)
+        if model := llm.find_model_by_spoken_name(organization_id=conversation.organization_id, said=said):
+            return Answerer(model.pk, conversation.agent_id)
+    return None

@@ -160,6 +160,14 @@ class TurnUsage:
 
 
 @dataclass(frozen=True, slots=True)
+class Answerer:
+    """Who answers a turn; both empty: the project's default agent and the organization's default model."""
+
+    model_id: UUID | None
+    agent_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
 class Ending:
     """How a turn ends: the state, a code where it did not complete, and everything the message holds then."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,6 @@ from django.db.models.functions import Now
 
 from apps.accounts import policies as account_policies
 from apps.accounts.types import Actor
-from apps.agents import selectors as agents
 from apps.conversations import policies, selectors
 from apps.conversations.events import MessageChanged, MessagePosted, TurnQueued
 from apps.conversations.models import Attachment, Conversation, Message, Participation, Turn
@@ -24,6 +22,7 @@ from apps.conversations.types import (
     MAX_ATTACHMENTS,
     MAX_CONTENT_CHARACTERS,
     MAX_QUEUED_TURNS,
+    Answerer,
     ClientIdReused,
     EmptyMessage,
     MessageStatus,
@@ -42,7 +41,6 @@ from apps.core import jobs
 from apps.core.correlation import correlation_id
 from apps.core.ids import uuid7
 from apps.files import services as file_services
-from apps.llm import selectors as llm
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +51,6 @@ class Posted:
     turn: Turn | None
     answer: Message | None
     is_repeat: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Answerer:
-    model_id: UUID | None
-    agent_id: UUID | None
 
 
 @transaction.atomic
@@ -92,7 +84,7 @@ def post_message(
         parent=parent,
         parts=parts,
         client_id=client_id,
-        answerer=_answerer(conversation, actor, content=content, model=model, agent=agent),
+        answerer=selectors.get_answerer(conversation, actor, content=content, model=model, agent=agent),
     )
 
 
@@ -141,35 +133,6 @@ def _parent(conversation: Conversation, actor: Actor, parent_id: UUID | None) ->
     if found is None:
         raise ParentElsewhere
     return found
-
-
-_MENTION = re.compile(r"(?:^|\s)@(\S[^\n]{0,120})")
-
-
-def _answerer(
-    conversation: Conversation, actor: Actor, *, content: str = "", model: str = "", agent: UUID | None = None
-) -> Answerer:
-    """Who answers: what the request names, else whom the words mention, else the conversation's own choice."""
-    if agent is not None:
-        return Answerer(None, agents.get_agent(agent_id=agent, viewer=actor, project_id=conversation.project_id).pk)
-    if model:
-        return Answerer(
-            llm.get_model(organization_id=conversation.organization_id, reference=model).pk, conversation.agent_id
-        )
-    if "@" in content and (mentioned := _mentioned(conversation, content)):
-        return mentioned
-    return Answerer(conversation.model_id, conversation.agent_id)
-
-
-def _mentioned(conversation: Conversation, content: str) -> Answerer | None:
-    """The first ``@name`` that is an agent of the project or a model: the longest name that fits wins."""
-    for match in _MENTION.finditer(content):
-        said = match.group(1).casefold()
-        if found := agents.find_by_spoken_name(project_id=conversation.project_id, said=said):
-            return Answerer(found.model_id, found.pk)
-        if model := llm.find_model_by_spoken_name(organization_id=conversation.organization_id, said=said):
-            return Answerer(model.pk, conversation.agent_id)
-    return None
 
 
 def _append(
@@ -316,7 +279,7 @@ def edit_message(
         parent=message.parent,
         parts=parts,
         client_id=client_id,
-        answerer=_answerer(conversation, actor, content=content),
+        answerer=selectors.get_answerer(conversation, actor, content=content),
         is_edit=True,
     )
 
@@ -329,7 +292,7 @@ def regenerate_answer(*, actor: Actor, message_id: UUID, model: str = "", agent:
     if message.role != Role.ASSISTANT or message.parent is None:
         raise NotAnAnswer
     policies.require_open(conversation)
-    answerer = _answerer(conversation, actor, content=message.parent.content, model=model, agent=agent)
+    answerer = selectors.get_answerer(conversation, actor, content=message.parent.content, model=model, agent=agent)
     return _answer_below(actor, conversation, message.parent, answerer)
 
 
@@ -355,7 +318,7 @@ def request_turn(*, actor: Actor, conversation_id: UUID, model: str = "", agent:
         return regenerate_answer(actor=actor, message_id=last.pk, model=model, agent=agent)
     account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
     policies.require_open(conversation)
-    answerer = _answerer(conversation, actor, content=last.content, model=model, agent=agent)
+    answerer = selectors.get_answerer(conversation, actor, content=last.content, model=model, agent=agent)
     return _answer_below(actor, conversation, last, answerer)
 
 
