@@ -46,17 +46,18 @@ class Serializer(serializers.Serializer):
         if not isinstance(data, Mapping):
             raise errors.Malformed
         form = cls(data=data)
-        unknown = [name for name in data if name not in form.fields]
-        if unknown:
-            raise errors.Invalid(
-                fields=[
-                    errors.FieldError(str(name)[:100], "unknown_field", _("This field is not known here."))
-                    for name in unknown[:20]
-                ]
-            )
         if not form.is_valid():
             raise errors.Invalid(fields=list(field_errors(form.errors)))
         return dict(form.validated_data)
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Here and not in ``parse``, so that objects inside an object refuse what they do not know too."""
+        if isinstance(data, Mapping):
+            unknown = [name for name in data if name not in self.fields]
+            if unknown:
+                found = exceptions.ErrorDetail(_("This field is not known here."), code="unknown_field")
+                raise serializers.ValidationError({str(name)[:100]: [found] for name in unknown[:20]})
+        return super().to_internal_value(data)
 
 
 def field_errors(found: Any, prefix: str = "") -> Iterable[errors.FieldError]:
