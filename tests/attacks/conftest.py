@@ -48,7 +48,8 @@ def rows():
             continue
         tried = _tried.get(number)
         where = [*(sorted(tried.files) if tried else ()), *ELSEWHERE.get(number, ())]
-        yield f"A{number}", *ATTACKS[number], _got(tried), ", ".join(f"`{place}`" for place in where)
+        got = "not tried in this run" if not where else _got(tried)
+        yield f"A{number}", *ATTACKS[number], got, ", ".join(f"`{place}`" for place in where)
 
 
 def _got(tried):
