@@ -339,7 +339,7 @@ def list_startable_turns(*, older_than: timedelta, limit: int = 200) -> list[UUI
 
 def stats_active_turns() -> dict[str, int]:
     rows = Turn.objects.filter(status__in=ACTIVE).values_list("status").annotate(count=Count("pk"))
-    return {str(status): 0 for status in ACTIVE} | dict(rows)
+    return {str(status): 0 for status in ACTIVE} | {str(status): count for status, count in rows}
 
 
 def stats_oldest_queued_seconds() -> float:
