@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
+
+from django.db.models import F
 
 from apps.accounts.models import User
 from apps.accounts.types import SYSTEM, Actor, OrganizationRole
 from apps.agents import services as agents
 from apps.conversations import services
-from apps.conversations.models import Conversation, Message
+from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.types import Ending, TurnStatus, TurnUsage
 from apps.llm import selectors as llm_selectors
 from apps.llm import services as llm
@@ -61,7 +64,7 @@ def tell() -> dict[str, str]:
         actor=actor_of(ines), organization_id=project.organization_id, default_id=models[0].pk, fallback_id=models[1].pk
     )
     llm.set_budget(actor=actor_of(ines), organization_id=project.organization_id, limit=Decimal(240))
-    agents.create_agent(
+    editor = agents.create_agent(
         actor=actor_of(ines),
         project_id=project.pk,
         name="Script editor",
@@ -76,16 +79,16 @@ def tell() -> dict[str, str]:
 
     for title in ("Tone: what kind of noir is this?", "Night shift at Alcântara", "Customs glossary for the crew"):
         say(actor_of(daniel), start(actor_of(ines), project, title), "What do we know so far?", "Not much yet.")
-    states = _states(ines, daniel, project)
-    talk = _talk(ines, daniel, project)
+    states = _states(ines, daniel, project, editor.pk)
+    talk = _talk(ines, daniel, project, editor.pk)
     archived = start(actor_of(ines), project, "Budget for the two crane days")
     services.archive_conversation(actor=actor_of(ines), conversation_id=archived.pk, archived=True)
     services.pin_conversation(actor=actor_of(ines), conversation_id=talk.pk, pinned=True)
     return {"talk": f"/c/{talk.pk}/", "states": f"/c/{states.pk}/"}
 
 
-def _talk(ines: User, daniel: User, project: Any) -> Conversation:
-    talk = start(actor_of(ines), project, "Sarah and the container ledger", tags=["noir", "port"])
+def _talk(ines: User, daniel: User, project: Any, editor: UUID) -> Conversation:
+    talk = start(actor_of(ines), project, "Sarah and the container ledger", tags=["noir", "port"], agent=editor)
     say(
         actor_of(ines),
         talk,
@@ -106,9 +109,9 @@ def _talk(ines: User, daniel: User, project: Any) -> Conversation:
     return talk
 
 
-def _states(ines: User, daniel: User, project: Any) -> Conversation:
+def _states(ines: User, daniel: User, project: Any, editor: UUID) -> Conversation:
     """One answer in every state an answer can end in, and one that waits."""
-    found = start(actor_of(ines), project, "Every state")
+    found = start(actor_of(ines), project, "Every state", agent=editor)
     actor = actor_of(ines)
     say(
         actor,
@@ -160,4 +163,7 @@ def finish(turn: Any, text: str, status: TurnStatus = TurnStatus.COMPLETED, reas
     )
     services.finish_turn(actor=SYSTEM, turn_id=held.turn_id, fence=held.fence, ending=ending)
     Message.objects.filter(pk=held.message_id).update(answered_by="GPT-5 mini")
+    Turn.objects.filter(pk=held.turn_id).update(
+        started_at=F("finished_at") - timedelta(milliseconds=900 + 9 * len(text))
+    )
     return held.message_id

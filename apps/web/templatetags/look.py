@@ -124,6 +124,8 @@ def money(value: Decimal | float | str | None, currency: str = "USD") -> str:
         places = 2
     else:
         places = min(max(2, 1 - amount.adjusted()), 6)
+        rounded = amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP).normalize()
+        places = max(2, -int(rounded.as_tuple().exponent))
     text = number_format(
         amount.quantize(Decimal(1).scaleb(-places), rounding=ROUND_HALF_UP), places, force_grouping=True
     )
