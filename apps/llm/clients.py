@@ -35,6 +35,7 @@ class _Loop:
         self.retired: set[asyncio.Task[None]] = set()
 
 
+_loaded: set[Wire] = {Wire.DEMO}
 _loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.WeakKeyDictionary()
 
 
@@ -57,11 +58,14 @@ def _adapter_class(wire: Wire) -> Any:
     return OpenAICompatibleAdapter
 
 
-def warm_up() -> None:
-    """At the start of a worker: the imports and the certificates, so that the first person does not wait for them."""
-    for wire in (Wire.OPENAI, Wire.ANTHROPIC):
-        _adapter_class(wire)
+def warm_up(wire: Wire = Wire.OPENAI) -> None:
+    """At the start of a worker: the imports and the certificates, so that the first person does not wait for them.
+
+    Only the wire that most providers speak; another is loaded with the first route that needs it (Anthropic's: 37 MB).
+    """
+    _adapter_class(wire)
     _tls()
+    _loaded.add(wire)
 
 
 def make_adapter(route: ProviderRoute) -> Adapter:
@@ -86,11 +90,12 @@ async def adapter_of(route: ProviderRoute) -> Adapter:
     """The one of this loop; a changed provider gets a new one, and what still streams over the old one goes on."""
     loop = asyncio.get_running_loop()
     here = _loops.setdefault(loop, _Loop())
+    if route.preset.wire not in _loaded:
+        await asyncio.to_thread(warm_up, route.preset.wire)
+    # No await from here on: of a burst after the start the first makes the adapter and the others find it.
     known = here.adapters.get(route.id)
     if known is not None and known[0] == route:
         return known[1]
-    if not route.is_demo and not _adapter_class.cache_info().currsize:
-        await asyncio.to_thread(warm_up)
     adapter = make_adapter(route)
     here.adapters[route.id] = (route, adapter)
     if known is not None:

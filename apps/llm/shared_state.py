@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import weakref
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -94,15 +95,44 @@ async def look(organization_id: UUID, breakers: list[str]) -> Seen:
     names = [_version_key(organization_id)]
     for breaker in breakers:
         names += _keys(breaker)[1:3]
-    values = await _ask("mget", names)
-    if values is None:
+    found = await _values(names)
+    if found is None:
         return Seen(None)
+    values = [found[name] for name in names]
     pairs = list(zip(breakers, values[1::2], values[2::2], strict=True))
     return Seen(
         values[0] or b"0",
         frozenset(breaker for breaker, is_open, _tripped in pairs if is_open),
         frozenset(breaker for breaker, is_open, tripped in pairs if tripped and not is_open),
     )
+
+
+@dataclass(eq=False, slots=True)
+class _Batch:
+    names: set[str]
+    task: asyncio.Task[dict[str, bytes | None] | None] | None = None
+
+
+_open: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Batch] = weakref.WeakKeyDictionary()
+
+
+async def _values(names: list[str]) -> dict[str, bytes | None] | None:
+    """One MGET for all calls that start in the same turn of the loop: a burst would open a connection for each."""
+    loop = asyncio.get_running_loop()
+    batch = _open.get(loop)
+    if batch is None:
+        batch = _open[loop] = _Batch(set())
+        batch.task = loop.create_task(_read_batch(loop, batch))
+    batch.names.update(names)
+    assert batch.task is not None
+    return await asyncio.shield(batch.task)
+
+
+async def _read_batch(loop: asyncio.AbstractEventLoop, batch: _Batch) -> dict[str, bytes | None] | None:
+    del _open[loop]  # who comes from now on asks anew
+    names = sorted(batch.names)
+    values = await _ask("mget", names)
+    return None if values is None else dict(zip(names, values, strict=True))
 
 
 async def may_probe(breaker: str) -> bool:
@@ -128,17 +158,33 @@ async def note_failure(breaker: str) -> bool:
 
 
 async def _ask(command: str, *args: object, **options: object) -> Any:
-    """None when Redis is away; then it is not asked again for a moment, so that a black hole costs one short wait."""
+    """None when Redis is away; then it is not asked again for a moment, so that a black hole costs one short wait.
+
+    What takes too long is left to end by itself: a command that is cancelled while it connects leaks its socket.
+    """
     global _away_until  # noqa: PLW0603  (one view a process)
     if time.monotonic() < _away_until:
         return None
-    try:
-        async with asyncio.timeout(LONGEST_WAIT_SECONDS):
-            return await getattr(redis.async_client(), command)(*args, **options)
-    except (*redis.Away, TimeoutError) as error:
-        _away_until = time.monotonic() + scaled(AWAY_SECONDS)
-        logger.warning("breakers_unknown", extra={"reason": type(error).__name__})
-        return None
+    asked = asyncio.ensure_future(getattr(redis.async_client(), command)(*args, **options))
+    asked.add_done_callback(_forget)
+    await asyncio.wait({asked}, timeout=LONGEST_WAIT_SECONDS)
+    if asked.done() and not asked.cancelled():
+        error = asked.exception()
+        if error is None:
+            return asked.result()
+        if not isinstance(error, (*redis.Away, TimeoutError)):
+            raise error
+        reason = type(error).__name__
+    else:
+        reason = "slow"
+    _away_until = time.monotonic() + scaled(AWAY_SECONDS)
+    logger.warning("breakers_unknown", extra={"reason": reason})
+    return None
+
+
+def _forget(asked: asyncio.Future[Any]) -> None:
+    if not asked.cancelled():
+        asked.exception()
 
 
 async def leave_loop() -> None:
