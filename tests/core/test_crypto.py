@@ -13,7 +13,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def keys_file(settings, tmp_path):
+def keys_file(db, settings, tmp_path):
+    KeyCheck.objects.all().delete()  # readiness checks of other tests run in threads and leave theirs
     settings.PARLANCE_KEYS_FILE = str(tmp_path / "data" / "keys.json")
     return tmp_path / "data" / "keys.json"
 
