@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import threading
 import time
@@ -15,7 +16,14 @@ import pytest
 from tests.faults.drill import LONG, SCALE, Talker, broken_later, invariants, is_beginning, seed, slow, wait_until
 from tests.provider.script import expected_text
 
-pytestmark = [pytest.mark.faults, pytest.mark.timeout(240)]
+pytestmark = [
+    pytest.mark.faults,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(
+        "PARLANCE_DRILLS" not in os.environ,
+        reason="each needs servers of its own and most of a minute: PARLANCE_DRILLS=short, or make drills",
+    ),
+]
 
 
 def test_d1_worker_killed_after_some_tokens(provider, seen):
