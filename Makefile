@@ -28,7 +28,7 @@ run: environment ## start everything and print the address
 	@exec $(RUN) manage.py up
 
 test: environment-dev ## all tests: real PostgreSQL, Redis, processes and browser
-	$(RUN) -m pytest -n $(WORKERS) $(ARGS)
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 lint: environment-dev ## style, types, borders, migrations, templates, OpenAPI
 	$(RUN) scripts/lint.py
