@@ -73,10 +73,15 @@ class Up:
 
     def find(self, pattern: str) -> psutil.Process:
         """The direct child whose line in the process list matches."""
+        seen = []
         for child in psutil.Process(self.process.pid).children():
-            if re.search(pattern, " ".join(child.cmdline())):
+            try:
+                seen.append(" ".join(child.cmdline()))
+            except psutil.NoSuchProcess:  # ended, also as a zombie, since the list was made
+                continue
+            if re.search(pattern, seen[-1]):
                 return child
-        raise AssertionError(f"no process matches {pattern}: {[child.cmdline() for child in self.family()]}")
+        raise AssertionError(f"no process matches {pattern}: {seen}")
 
     def status(self, path: str) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
