@@ -166,8 +166,15 @@ def test_up_starts_watches_repairs_and_stops_everything(data):
     assert third.process.returncode == 0
 
 
+def command_of(child: psutil.Process) -> str:
+    try:
+        return " ".join(child.cmdline())
+    except psutil.NoSuchProcess:  # ended, also as a zombie, since the list was made
+        return ""
+
+
 def restarted(up: Up, old_pid: int) -> bool:
-    found = [child for child in up.family() if "interactive" in " ".join(child.cmdline())]
+    found = [child for child in up.family() if "interactive" in command_of(child)]
     return any(child.pid != old_pid for child in found)
 
 
