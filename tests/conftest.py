@@ -3,10 +3,12 @@
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.utils import translation
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -47,3 +49,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         folder.cleanup()
     if running := config.stash.get(_services, None):
         running.remove()
+
+
+@pytest.fixture(autouse=True)
+def _language() -> Iterator[None]:
+    """A request through Django's test client leaves its language in the thread."""
+    with translation.override(settings.LANGUAGE_CODE):
+        yield

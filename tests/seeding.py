@@ -9,6 +9,7 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup()
 
+from apps.accounts.types import OrganizationRole  # noqa: E402
 from apps.llm.models import Model, ModelDefaults, Provider  # noqa: E402
 from tests.accounts.factories import OrganizationFactory, ProjectFactory, UserFactory, join, key_of  # noqa: E402
 
@@ -22,7 +23,7 @@ def people(count: int, *, each_organization: int, provider_url: str, fallback: b
         models = _models(organization, provider_url, fallback=fallback) if provider_url else {}
         for number in range(start, min(start + each_organization, count)):
             user = UserFactory(email=f"seeded-{os.getpid()}-{number}@example.org")
-            join(user, organization)
+            join(user, organization, role=OrganizationRole.OWNER if number == start else OrganizationRole.MEMBER)
             made.append(
                 {
                     "user": str(user.pk),

@@ -38,6 +38,11 @@ def error_classes() -> list[type[DomainError]]:
     return sorted(ours, key=lambda each: (each.code, each.__module__, each.__name__))
 
 
+def own_event_kinds() -> list[EventKind]:
+    """Of the apps themselves, by name."""
+    return [kind for kind in event_kinds() if kind.fact.__module__.startswith("apps.")]
+
+
 def errors_page() -> str:
     lines = [
         "# Errors",
@@ -79,7 +84,7 @@ def events_page() -> str:
         "| Event | Public | Payload | Meaning |",
         "|---|---|---|---|",
     ]
-    for kind in event_kinds():
+    for kind in own_event_kinds():
         payload = ", ".join(f"`{field.name}`" for field in fields(kind.fact)) or "-"
         public = f"`{kind.public}`" if kind.public else "-"
         lines.append(f"| `{kind.name}.v{kind.version}` | {public} | {payload} | {_line_of(kind)} |")

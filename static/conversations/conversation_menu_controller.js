@@ -8,6 +8,7 @@ export default class extends Controller {
 
   connect() {
     addEventListener("menu:chosen", this.#chosen);
+    addEventListener("message:replaced", this.#replaced);
     this.messageMenuTarget.addEventListener("beforetoggle", this.#fit);
     const page = this.conversation;
     this.actions = new Actions({
@@ -19,6 +20,7 @@ export default class extends Controller {
 
   disconnect() {
     removeEventListener("menu:chosen", this.#chosen);
+    removeEventListener("message:replaced", this.#replaced);
     this.messageMenuTarget.removeEventListener("beforetoggle", this.#fit);
   }
 
@@ -70,6 +72,20 @@ export default class extends Controller {
   get #article() {
     return document.getElementById(this.messageMenuTarget.dataset.for ?? "");
   }
+
+  /** The message whose menu is open came anew from the server: the menu stays, at the new one, with what can be done now. */
+  #replaced = ({ target: article, detail }) => {
+    const menu = this.messageMenuTarget;
+    if (menu.dataset.for !== detail.was) return;
+    menu.dataset.for = article.id;
+    if (!menu.matches(":popover-open")) return;
+    const source = article.querySelector(`[popovertarget="${menu.id}"]`);
+    const focused = document.activeElement;
+    menu.hidePopover();
+    if (!source) return;
+    menu.showPopover({ source });
+    if (menu.contains(focused) && !focused.hidden) focused.focus();
+  };
 
   #fit = ({ newState }) => {
     if (newState !== "open") return;

@@ -166,6 +166,7 @@ export class Thread {
     if (!shown) return this.isAtPathEnd && isOnPath() ? this.#insert(fresh) : null;
     const hadFocus = shown.contains(document.activeElement);
     shown.replaceWith(fresh);
+    fresh.dispatchEvent(new CustomEvent("message:replaced", { bubbles: true, detail: { was: shown.id } }));
     if (hadFocus) fresh.focus({ preventScroll: true });
     this.settle(fresh);
     this.#follow.grown();

@@ -46,10 +46,10 @@ async def many(requests):
 
 
 def test_a_hundred_calls_at_the_edge_overspend_nothing(provider):
-    """Each may cost 0.00202… at most (1,000 output tokens at 2 a million); the budget holds ten of them."""
+    """Each costs all that was reserved for it, 0.00202… (1,000 output tokens at 2 a million); the budget holds ten of them."""
     model = stub_model(provider, **priced(max_output_tokens=1000))
     set_limit(model, "0.0210")
-    provider.default(tokens=3, delay=0.2)
+    provider.default(tokens=1000, delay=0.2)
     parameters = Parameters(max_output_tokens=1000)
 
     results = asyncio.run(many([request_of(model, parameters=parameters) for _ in range(100)]))
