@@ -93,16 +93,86 @@ def test_no_file_is_longer_than_four_hundred_lines(suffix):
     assert long <= LONG_FILES.keys(), sorted(long - LONG_FILES.keys())
 
 
-def test_every_tenant_table_names_its_organization():
-    for model in apps.get_models():
-        names = {field.name: field for field in model._meta.fields}
-        if model._meta.app_label not in {config.label for config in tree.our_apps()} or "organization" not in names:
+#: Tables that belong to no organization, or not always to one.
+PLATFORM_TABLES: dict[str, str] = {
+    "accounts.Organization": "is the tenant",
+    "accounts.User": "a person may belong to several organizations",
+    "accounts.UserSession": "a person's, before any organization is chosen",
+    "accounts.SignInLink": "a person's, before any organization is chosen",
+    "accounts.SignInAttempt": "somebody who is not known yet",
+    "accounts.Pseudonym": "a person's, who may have belonged to several organizations",
+    "accounts.AuditEntry": "a plain id, as the log's: entries outlive what they name, and the platform's chain is that of the zero id",
+    "core.Topic": "counts positions; the topic's name holds the id of the tenant's row",
+    "core.Event": "the platform announces things too; with an organization the plain id is on the row",
+    "core.ConsumerCursor": "one reader's place in the whole log",
+    "core.EventDelivery": "one reader's attempts at one event, which names the organization",
+    "core.IdempotencyKey": "belongs to a caller, who is a person or a key",
+    "core.StoredSetting": "a level names its target: platform, organization, project or person",
+    "core.KeyCheck": "whether the installation's key set opens the installation's data",
+    "core.MailMessage": "a letter to an address, also before anybody belongs to anything",
+    "core.ProcessHeartbeat": "a process of the installation",
+}
+#: Unique within more than one organization (a constraint's name, or model.field).
+UNIQUE_EVERYWHERE: dict[str, str] = {
+    "accounts.ApiKey.token_hash": "the token alone finds the key, and with it the organization",
+    "accounts.Invitation.token_hash": "the token alone finds the invitation, and with it the organization",
+    "accounts.AuditEntry.event_id": "an event of the log is entered once",
+    "core.Event.insertion": "the identity column that the sequencer orders by",
+    "core.Event.position": "one order of the whole log",
+    "core_event_topic_position": "a topic's name is unique everywhere",
+    "files.Blob.path": "two rows must never share bytes on the disk",
+    "llm.BudgetReservation.attempt_id": "an attempt of the ledger reserves once",
+    "conversations_message_number": "leads with the conversation, which every reader of a page asks by",
+    "conversations_message_client_id": "leads with the conversation, under whose lock it is asked",
+}
+
+
+def our_models():
+    ours = {config.label for config in tree.our_apps()}
+    return [model for model in apps.get_models() if model._meta.app_label in ours]
+
+
+def organization_of(model):
+    return next((field for field in model._meta.fields if field.attname == "organization_id"), None)
+
+
+def test_every_table_names_its_organization():
+    loose = set()
+    for model in our_models():
+        organization = organization_of(model)
+        if organization is None or organization.null:
+            loose.add(model._meta.label)
+        elif model._meta.label not in PLATFORM_TABLES:
+            assert isinstance(organization, models.ForeignKey), model._meta.label
+            assert not organization.editable, f"{model._meta.label}.organization is set once"
+
+        else:
+            loose.add(model._meta.label)
+
+    assert loose == PLATFORM_TABLES.keys()
+
+
+def begins_with(constraint):
+    """The column that leads a unique constraint, made of fields or of expressions."""
+    if constraint.fields:
+        return constraint.fields[0]
+    return getattr(constraint.expressions[0], "name", "")
+
+
+def unique_elsewhere():
+    for model in our_models():
+        if organization_of(model) is None:
             continue
-        assert not names["organization"].null or model._meta.label in PLATFORM_ROWS, f"{model._meta.label}.organization"
+        named = [each for each in model._meta.constraints if isinstance(each, models.UniqueConstraint)]
+        yield from (each.name for each in named if begins_with(each) not in {"organization", "organization_id"})
+        assert not model._meta.unique_together, f"{model._meta.label}: a constraint has a name"
+        for field in model._meta.fields:
+            if field.unique and not field.primary_key and not isinstance(field, models.OneToOneField):
+                yield f"{model._meta.label}.{field.name}"
 
 
-#: Rows that belong to the platform itself when they have no organization.
-PLATFORM_ROWS: dict[str, str] = {}
+def test_unique_constraints_begin_with_the_organization():
+    assert set(unique_elsewhere()) == UNIQUE_EVERYWHERE.keys()
 
 
 def test_app_with_project_rows_has_organization_rows():
