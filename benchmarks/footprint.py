@@ -21,7 +21,7 @@ def idle_memory(world: World) -> dict[str, float]:
     return {
         role: sum(process.memory_full_info().pss for process in group) / 2**20
         for role, group in world.processes().items()
-        if role != "services"
+        if role in world.stack.roles
     }
 
 

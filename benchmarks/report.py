@@ -32,6 +32,13 @@ def _number(value: Any, unit: str = "", digits: int = 0) -> str:
     return f"{value:.{digits}f}{unit}" if isinstance(value, (int, float)) else "not measured"
 
 
+def _total(found: Any, unit: str) -> str:
+    if not isinstance(found, dict):
+        return "not measured"
+    parts = ", ".join(f"{role} {value:.0f}" for role, value in found.items())
+    return f"{sum(found.values()):.0f}{unit} ({parts})"
+
+
 def _held(results: dict[str, Any], section: str) -> str:
     rows = _get(results, section, "held") or []
     good = [row for row in rows if row["late_p95_ms"] <= 250 and not row["lost"]]
@@ -78,7 +85,7 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str, str, str]]:
             ),
             (
                 f"CPU per token, 200-token answers, 20 at once ({server})",
-                _number(_get(results, section, "per_token", "cpu_us_a_token"), " µs"),
+                _total(_get(results, section, "per_token", "cpu_us_a_token"), " µs"),
                 "Chainlit 231 µs, Open WebUI 355 µs",
                 "≤ 130 µs",
             ),

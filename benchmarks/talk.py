@@ -73,6 +73,7 @@ async def ask(
     words: str,
     conversation: str = "",
     go: asyncio.Event | None = None,
+    after: float = 0.0,
 ) -> Heard:
     conversation = conversation or await start(client, person)
     heard, ready = Heard(), asyncio.Event()
@@ -80,6 +81,7 @@ async def ask(
     await asyncio.wait_for(ready.wait(), 30)
     if go is not None:
         await go.wait()
+    await asyncio.sleep(after)
     heard.posted_at = time.perf_counter()
     posted = await client.post(
         f"/api/v1/conversations/{conversation}/messages/", json={"client_id": str(uuid4()), "content": words}
@@ -138,13 +140,22 @@ async def streams(world: World, people: list[dict[str, str]], *, count: int, sec
     chosen = [people[number % len(people)] for number in range(count)]
     clients = {person["key"]: world.client(person) for person in chosen}
 
-    async def one(number: int) -> Heard:
-        await asyncio.sleep(number * 0.02)
-        person = chosen[number]
-        return await ask(world, clients[person["key"]], person, words=f"[[stub tokens={tokens}]] hello")
+    conversations = [await start(clients[person["key"]], person) for person in chosen]
+    go = asyncio.Event()
 
+    async def one(number: int) -> Heard:
+        person, conversation = chosen[number], conversations[number]
+        words = f"[[stub tokens={tokens}]] hello"
+        client = clients[person["key"]]
+        return await ask(world, client, person, words=words, conversation=conversation, go=go, after=number * 0.02)
+
+    asking = asyncio.gather(*(one(number) for number in range(count)), return_exceptions=True)
+    await asyncio.sleep(1 + count * 0.02)  # all sockets are open by then
     cpu, began = world.cpu_seconds(), time.perf_counter()
-    heard = await asyncio.gather(*(one(number) for number in range(count)), return_exceptions=True)
+    go.set()
+    heard = await asking
+    used = {role: seconds - cpu[role] for role, seconds in world.cpu_seconds().items()}
+    taken = time.perf_counter() - began
     failed = [each for each in heard if isinstance(each, BaseException)]
     good = [each for each in heard if isinstance(each, Heard)]
     late: list[float] = []
@@ -159,7 +170,7 @@ async def streams(world: World, people: list[dict[str, str]], *, count: int, sec
         "late_p95_ms": percentile(late, 0.95) * 1000 if late else float("nan"),
         "lost": sum(each.text != wanted for each in good) + len(failed),
         "gaps": sum(each.gaps for each in good),
-        "cpu_us_a_token": (world.cpu_seconds() - cpu) / (count * tokens) * 1e6,
-        "busy": (world.cpu_seconds() - cpu) / (time.perf_counter() - began),
+        "cpu_us_a_token": {role: seconds / (count * tokens) * 1e6 for role, seconds in used.items()},
+        "busy": sum(used.values()) / taken,
         "first_failure": repr(failed[0])[:200] if failed else "",
     }

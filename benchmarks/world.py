@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -51,30 +51,30 @@ class World:
 
     def processes(self) -> dict[str, list[psutil.Process]]:
         found = {role: [psutil.Process(pid) for pid in self.stack.pids(role)] for role in self.stack.roles}
-        found["services"] = _service_processes(self.stack)
-        return found
+        return found | _service_processes(self.stack)
 
-    def cpu_seconds(self) -> float:
-        total = 0.0
-        for group in self.processes().values():
-            for process in group:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    times = process.cpu_times()
-                    total += times.user + times.system
-        return total
+    def cpu_seconds(self) -> dict[str, float]:
+        """Of each role since it started, with what it forked."""
+        return {role: sum(map(_cpu_seconds, group)) for role, group in self.processes().items()}
 
 
-def _service_processes(stack: Stack) -> list[psutil.Process]:
-    """PostgreSQL and Redis of this stack: by the folder in their command line or working directory."""
-    folder = str(stack.folder)
-    found = []
-    for process in psutil.process_iter(["cmdline", "cwd", "name"]):
-        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-            line = " ".join(process.info["cmdline"] or [])
-            is_service = re.search(r"postgres|redis", process.info["name"] or line)
-            if is_service and (folder in line or str(process.info["cwd"]).startswith(folder)):
-                found += [process, *process.children(recursive=True)]
-    return list({process.pid: process for process in found}.values())
+def _cpu_seconds(process: psutil.Process) -> float:
+    try:
+        times = process.cpu_times()
+    except psutil.NoSuchProcess:
+        return 0.0
+    # What ended already counts for its parent: a connection's process of PostgreSQL lives shorter than a measurement.
+    return times.user + times.system + times.children_user + times.children_system
+
+
+def _service_processes(stack: Stack) -> dict[str, list[psutil.Process]]:
+    """PostgreSQL, with a process for each connection, and Redis."""
+    assert stack.services is not None
+    found = {}
+    for status in stack.services.status():
+        server = psutil.Process(status.pid)
+        found[status.name] = [server, *server.children(recursive=True)]
+    return found
 
 
 @contextlib.contextmanager
@@ -88,8 +88,8 @@ def world(*, asgi: str = "daphne", **stack_options: Any) -> Iterator[World]:
     assert provider.stdout is not None
     port = int(provider.stdout.readline().rsplit(":", 1)[1])
     try:
-        with Stack(own_services=True, asgi=asgi, pin_to_cpu=OURS, env=LIMITS_OFF, **stack_options) as stack:
-            for process in _service_processes(stack):
+        with Stack(own_services=True, durable=True, asgi=asgi, pin_to_cpu=OURS, env=LIMITS_OFF, **stack_options) as stack:
+            for process in itertools.chain.from_iterable(_service_processes(stack).values()):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.cpu_affinity([OURS])
             yield World(stack, Provider("127.0.0.1", port))

@@ -43,7 +43,7 @@ class Stack:
 
     ``with Stack(env={"PARLANCE_TIME_SCALE": "0.05"}) as stack:`` has a migrated database, an empty Redis database and
     answering processes. ``own_services=True`` gives it a PostgreSQL and a Redis of its own (``stack.services``), which
-    may be killed and wiped; else it shares the run's. More processes: ``webs=2``, ``interactives=2`` (``web-2`` …).
+    may be killed and wiped (``durable``: written to disk as in production); else it shares the run's. More processes: ``webs=2``, ``interactives=2`` (``web-2`` …).
     """
 
     def __init__(
@@ -54,12 +54,13 @@ class Stack:
         interactives: int = 1,
         jobs: int = 1,
         own_services: bool = False,
+        durable: bool = False,
         asgi: str = "daphne",
         pin_to_cpu: int | None = None,
     ) -> None:
         self._given = dict(env or {})
         self._counts = {"web": webs, "interactive": interactives, "jobs": jobs}
-        self._own_services, self._asgi, self._pin = own_services, asgi, pin_to_cpu
+        self._own_services, self._durable, self._asgi, self._pin = own_services, durable, asgi, pin_to_cpu
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._roles: dict[str, Role] = {}
         self.name = f"stack_{uuid.uuid4().hex[:10]}"
@@ -199,7 +200,7 @@ class Stack:
 
     def _prepare(self) -> None:
         if self._own_services:
-            self.services = Services(self.folder / "services", durable=False)
+            self.services = Services(self.folder / "services", durable=self._durable)
             self.services.lock()
             self.services.start()
             urls = self.services.urls().environment()
