@@ -152,6 +152,8 @@ class Turn(TenantModel):
     project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
     message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+")
     requested_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
+    # Plain, as in the log: a key whose row is gone may do nothing more, which is all a worker asks of it.
+    key_id = models.UUIDField(null=True, blank=True, editable=False)
     model = models.ForeignKey("llm.Model", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     after_turn = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")

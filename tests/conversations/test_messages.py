@@ -204,3 +204,17 @@ def test_private_conversation_is_hidden_from_the_project_until_invited(ines, pro
     services.invite_participant(actor=ines, conversation_id=secret.pk, user_id=daniel.user_id)
 
     assert say(daniel, secret).message.number == 1
+
+
+def test_edits_and_continuations_wait_in_the_same_queue_of_twenty(ines, conversation):
+    first = say(ines, conversation, "First")
+    stopped = answer(first, "Half", status=TurnStatus.STOPPED)
+    for number in range(20):
+        services.edit_message(actor=ines, message_id=first.message.pk, content=f"Again {number}")
+
+    with pytest.raises(TooManyQueued):
+        services.edit_message(actor=ines, message_id=first.message.pk, content="One too many")
+    with pytest.raises(TooManyQueued):
+        services.continue_answer(actor=ines, message_id=stopped.pk)
+
+    assert Turn.objects.filter(conversation=conversation, status=TurnStatus.QUEUED).count() == 20

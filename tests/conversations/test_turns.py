@@ -6,14 +6,16 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
-from apps.accounts.types import SYSTEM
+from apps.accounts.actors import actor_for
+from apps.accounts.models import ApiKey, OrganizationMember, ProjectMember, User
+from apps.accounts.types import SYSTEM, ProjectRole
 from apps.conversations import selectors, services
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.services.turns import Checkpoint
 from apps.conversations.types import Ending, LateWriter, MessageStatus, TurnNotFound, TurnStatus, TurnUsage
 from apps.core.errors import Forbidden
 from apps.core.models import Event
-from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
+from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, key_of
 from tests.conversations.factories import say, someone, start
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +56,44 @@ def test_claim_turn_needs_the_engine(ines, posted):
         services.claim_turn(actor=ines, turn_id=posted.turn.pk, worker="test")
 
     assert Turn.objects.get().status == TurnStatus.QUEUED
+
+
+@pytest.mark.parametrize("loss", ["account", "membership", "role"])
+def test_claim_turn_asks_again_what_the_person_may(ines, posted, loss):
+    project_id = posted.turn.project_id
+    match loss:
+        case "account":
+            User.objects.filter(pk=ines.user_id).update(is_active=False)
+        case "membership":
+            ProjectMember.objects.filter(user=ines.user_id).delete()
+            OrganizationMember.objects.filter(user=ines.user_id).delete()
+        case "role":
+            ProjectMember.objects.filter(user=ines.user_id, project=project_id).update(role=ProjectRole.VIEWER)
+
+    assert claim(posted) is None
+
+    turn = Turn.objects.get()
+    assert (turn.status, turn.reason) == (TurnStatus.FAILED, "forbidden")
+    assert Message.objects.get(pk=posted.answer.pk).status == MessageStatus.FAILED
+    assert Event.objects.order_by("-topic_position").first().type == "conversations.turn_ended"
+
+
+def test_claim_turn_ends_what_a_revoked_key_has_queued(ines):
+    project = selectors.accounts.visible_projects(ines).get()
+    actor = actor_for(api_key=key_of(User.objects.get(pk=ines.user_id), project.organization))
+    conversation = start(actor, project)
+    first, second = say(actor, conversation, "One"), say(actor, start(actor, project), "Two")
+    assert claim(first) is not None
+
+    ApiKey.objects.update(revoked_at=Now())
+
+    assert claim(second) is None
+    assert Turn.objects.get(pk=second.turn.pk).reason == "forbidden"
+
+
+def test_claim_turn_asks_few_questions(posted, django_assert_num_queries):
+    with django_assert_num_queries(8):
+        assert claim(posted) is not None
 
 
 def test_claim_turn_limits_a_person_to_five(ines, posted):

@@ -126,6 +126,7 @@ def reason_text(turn: Turn | None) -> str:
         "network": _("The provider could not be reached. Retry, or choose another model."),
         "budget": _("The budget of the organization is used up for this month. An admin can raise it."),
         "no_model": _("No model is connected. An admin can connect one in the settings."),
+        "forbidden": _("Whoever asked may no longer write here, so no model was asked."),
         "internal_error": _("This failed on our side. The question is kept. Retry."),
     }
     return texts.get(code, _("The answer could not be written. The question is kept. Retry, or choose another model."))

@@ -190,18 +190,16 @@ def _empty_answer(conversation: Conversation, number: int, parent_id: UUID, turn
 
 def _new_turn(actor: Actor, conversation: Conversation, above: Message | None, answerer: Answerer) -> Turn:
     """Queued; waits for the answer above it on the branch while that is still being written."""
-    blocker: Turn | None = None
-    if above is not None:
-        if above.turn is not None and above.turn.status in ACTIVE:
-            blocker = above.turn
-        if selectors.count_waiting(conversation) >= MAX_QUEUED_TURNS:
-            raise TooManyQueued
+    if selectors.count_waiting(conversation) >= MAX_QUEUED_TURNS:
+        raise TooManyQueued
+    blocker = above.turn if above is not None and above.turn is not None and above.turn.status in ACTIVE else None
     return Turn(
         id=uuid7(),
         organization_id=conversation.organization_id,
         conversation=conversation,
         project_id=conversation.project_id,
         requested_by_id=actor.user_id,
+        key_id=actor.key_id,
         model_id=answerer.model_id,
         agent_id=answerer.agent_id,
         after_turn=blocker,

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
 from apps.accounts import policies as account_policies
+from apps.accounts.actors import actor_of_row
 from apps.accounts.types import SYSTEM, Actor
 from apps.conversations import policies, selectors
 from apps.conversations.events import TurnCompleted, TurnEnded, TurnQueued, TurnStarted, TurnStopRequested
@@ -35,6 +36,7 @@ from apps.conversations.types import (
 )
 from apps.core import jobs
 from apps.core.db import database_now
+from apps.core.errors import Forbidden
 from apps.core.leases import LEASE_SECONDS, scaled
 
 HINTED_AFTER_END = 5
@@ -63,7 +65,8 @@ WHERE mine.id = %(turn)s AND mine.status = 'queued' AND mine.stop_requested_at I
     WHERE other.message_id = mine.message_id AND other.id <> mine.id AND other.status = 'running')
   AND (SELECT count(*) FROM conversations_turn WHERE requested_by_id = mine.requested_by_id AND status = 'running') < %(person)s
   AND (SELECT count(*) FROM conversations_turn WHERE organization_id = mine.organization_id AND status = 'running') < %(organization)s
-RETURNING mine.fence, mine.attempts, mine.message_id, mine.conversation_id, mine.correlation_id
+RETURNING mine.fence, mine.attempts, mine.message_id, mine.conversation_id, mine.correlation_id,
+  mine.requested_by_id, mine.key_id
 """
 
 
@@ -75,6 +78,8 @@ def lease() -> timedelta:
 def claim_turn(*, actor: Actor, turn_id: UUID, worker: str) -> HeldTurn | None:
     """Take a queued turn, or None: it waits for the answer above it, for a free place, or somebody else has it.
 
+    The rights of who asked are those of now: a person who left, or a key that was revoked, while the turn waited
+    gets no answer. The turn ends as ``failed: forbidden`` and None is given.
     The advisory lock of the organization makes the counts of running turns exact.
     """
     account_policies.require(policies.is_system(actor))
@@ -95,9 +100,15 @@ def claim_turn(*, actor: Actor, turn_id: UUID, worker: str) -> HeldTurn | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    fence, attempt, message_id, conversation_id, correlation_id = row
+    fence, attempt, message_id, conversation_id, correlation_id, user_id, key_id = row
+    asker = actor_of_row(user_id=user_id, key_id=key_id) if user_id or key_id else SYSTEM
+    conversation = selectors.find_writable(conversation_id=conversation_id, asker=asker)
+    if conversation is None:
+        parts = Message.objects.values_list("parts", flat=True).get(pk=message_id)
+        turn = Turn.objects.get(pk=turn_id)
+        _end(actor, turn, Ending(TurnStatus.FAILED, parts, reason=Forbidden.code), seq=turn.last_seq)
+        return None
     Message.objects.filter(pk=message_id).update(status=MessageStatus.STREAMING)
-    conversation = Conversation.objects.only("id", "organization_id", "project_id").get(pk=conversation_id)
     announce(conversation, TurnStarted(turn_id, message_id, attempt), actor, ("turn", turn_id))
     return HeldTurn(turn_id, fence, message_id, conversation_id, conversation.topic, correlation_id)
 
