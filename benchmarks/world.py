@@ -88,7 +88,9 @@ def world(*, asgi: str = "daphne", **stack_options: Any) -> Iterator[World]:
     assert provider.stdout is not None
     port = int(provider.stdout.readline().rsplit(":", 1)[1])
     try:
-        with Stack(own_services=True, durable=True, asgi=asgi, pin_to_cpu=OURS, env=LIMITS_OFF, **stack_options) as stack:
+        with Stack(
+            own_services=True, durable=True, asgi=asgi, pin_to_cpu=OURS, env=LIMITS_OFF, **stack_options
+        ) as stack:
             for process in itertools.chain.from_iterable(_service_processes(stack).values()):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     process.cpu_affinity([OURS])
