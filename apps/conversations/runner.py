@@ -66,6 +66,7 @@ class Running:
     finished: Finished | None = None
     has_text: bool = False
     has_joined: bool = False
+    is_ending: bool = False
     offsets: dict[int, int] = field(default_factory=dict)
 
     @property
@@ -188,8 +189,9 @@ class Runner:
         """Everything that was shown is in the stream, then the row is final, then readers hear of it."""
         held, stream = running.held, running.stream
         assert stream is not None
+        running.is_ending = True
         try:
-            await asyncio.shield(stream.drain())
+            await stream.drain()
             await self._persist(
                 lambda: services.finish_turn(
                     actor=SYSTEM,
@@ -278,7 +280,8 @@ class Runner:
                 await asyncio.sleep(0.5)
 
     def _cancel(self, running: Running, why: str) -> None:
-        if not running.cancelled_for and running.task is not None:
+        """A turn that is writing its end is left to it: the fence refuses the row to a late one, and readers wait for the status."""
+        if not running.cancelled_for and not running.is_ending and running.task is not None:
             running.cancelled_for = why
             running.task.cancel()
 
