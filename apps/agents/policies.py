@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+from apps.accounts.policies import has_scope
 from apps.accounts.types import Actor, ProjectRole
 
 
-def may_manage_agents(role: ProjectRole | None) -> bool:
-    return role == ProjectRole.MANAGER  # the platform itself counts as one
-
-
-def may_see_agents(actor: Actor, role: ProjectRole | None) -> bool:
-    return role is not None
+def may_manage_agents(actor: Actor, role: ProjectRole | None) -> bool:
+    return role == ProjectRole.MANAGER and has_scope(actor, "agents:write")  # the platform itself counts as a manager

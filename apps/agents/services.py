@@ -39,7 +39,7 @@ def create_agent(
 ) -> Agent:
     """The first agent of a project becomes its default."""
     project = accounts.lock_project(project_id, actor)
-    require(policies.may_manage_agents(accounts.role_in(actor, project)))
+    require(policies.may_manage_agents(actor, accounts.role_in(actor, project)))
     is_default = is_default or not Agent.objects.filter(project=project, is_default=True).exists()
     if is_default:
         Agent.objects.filter(project=project, is_default=True).update(is_default=False)
@@ -74,7 +74,7 @@ def change_agent(
 ) -> Agent:
     """``changes`` may name name, description, instructions, model (reference or empty), parameters, is_default (only True)."""
     agent = selectors.lock_agent(agent_id=agent_id, viewer=actor)
-    require(policies.may_manage_agents(accounts.project_role(actor, agent.project_id)))
+    require(policies.may_manage_agents(actor, accounts.project_role(actor, agent.project_id)))
     if expected_version is not None and expected_version != agent.version:
         raise VersionMismatch(current=agent.version)
     for name in ("name", "description", "instructions", "parameters"):
@@ -98,7 +98,7 @@ def change_agent(
 @transaction.atomic
 def archive_agent(*, actor: Actor, agent_id: UUID) -> None:
     agent = selectors.lock_agent(agent_id=agent_id, viewer=actor)
-    require(policies.may_manage_agents(accounts.project_role(actor, agent.project_id)))
+    require(policies.may_manage_agents(actor, accounts.project_role(actor, agent.project_id)))
     if agent.is_default:
         raise DefaultAgentNeeded
     Agent.objects.filter(pk=agent.pk).update(archived_at=Now(), version=agent.version + 1)

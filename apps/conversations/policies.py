@@ -37,6 +37,11 @@ def can_post(actor: Actor, *, role: ProjectRole | None) -> bool:
     return role in WRITERS and has_scope(actor, WRITE)
 
 
+def can_arrange(actor: Actor) -> bool:
+    """One's own view of a conversation that one sees: pin, reading mark, branch. Readers too; a key that may only read may not."""
+    return actor.user_id is not None and has_scope(actor, WRITE)
+
+
 def can_change(actor: Actor, conversation: Conversation, *, role: ProjectRole | None) -> bool:
     """Rename, tag, choose who answers: everyone who may write here."""
     return can_post(actor, role=role)

@@ -5,25 +5,59 @@ import ast
 from tests.architecture import tree
 
 CREDENTIALS = "finds out who acts: there is no actor yet, the credential is the right"
-PLATFORM = "the platform's own work, begun by a job, a sweep or the start; the row carries who asked"
-READ_IN_ONE_SNAPSHOT = "a read for a viewer; the transaction only gives it one snapshot"
-#: Services without an actor: (module, function) → why.
-NO_ACTOR: dict[tuple[str, str], str] = {
+PLATFORM = "the platform's own work, begun by a job, a sweep or the start; no transport reaches it"
+PART = "a part of other services, which ask; nothing else calls it"
+READ = "changes nothing, and what it gives is not a tenant's or was found for a viewer before"
+#: Services that do not ask a policy about their actor: (module, function) → why.
+UNASKED: dict[tuple[str, str], str] = {
+    ("apps/accounts/services/invitations.py", "find_invitation"): CREDENTIALS,
     ("apps/accounts/services/invitations.py", "join_by_invitation"): CREDENTIALS,
+    ("apps/accounts/services/organizations.py", "add_member"): PART,
+    ("apps/accounts/services/organizations.py", "make_organization"): PART,
+    ("apps/accounts/services/organizations.py", "make_project"): PART,
+    ("apps/accounts/services/organizations.py", "require_version"): PART,
+    ("apps/accounts/services/organizations.py", "scope_of"): PART,
+    ("apps/accounts/services/passwords.py", "limit_mail"): CREDENTIALS,
+    ("apps/accounts/services/passwords.py", "request_reset"): CREDENTIALS,
     ("apps/accounts/services/passwords.py", "reset_password"): CREDENTIALS,
     ("apps/accounts/services/people.py", "claim_instance"): CREDENTIALS,
     ("apps/accounts/services/people.py", "create_user"): CREDENTIALS,
+    ("apps/accounts/services/people.py", "is_claimed"): READ,
+    ("apps/accounts/services/people.py", "is_sign_up_open"): READ,
     ("apps/accounts/services/people.py", "note_email_changed"): CREDENTIALS,
+    ("apps/accounts/services/people.py", "note_user_created"): CREDENTIALS,
+    ("apps/accounts/services/people.py", "require_good_password"): PART,
     ("apps/accounts/services/people.py", "settle_in"): CREDENTIALS,
     ("apps/accounts/services/people.py", "start_first"): PLATFORM,
     ("apps/accounts/services/sessions.py", "begin_session"): CREDENTIALS,
+    ("apps/accounts/services/sessions.py", "check_password"): CREDENTIALS,
+    ("apps/accounts/services/sessions.py", "end_all_sessions"): PART,
+    ("apps/accounts/services/sessions.py", "end_cookie_session"): CREDENTIALS,
+    ("apps/accounts/services/sessions.py", "end_listed"): PART,
+    ("apps/accounts/services/sessions.py", "find_sign_in_link"): CREDENTIALS,
+    ("apps/accounts/services/sessions.py", "forget_old"): PLATFORM,
     ("apps/accounts/services/sessions.py", "renew_token_session"): CREDENTIALS,
     ("apps/accounts/services/sessions.py", "revoke_token_session"): CREDENTIALS,
-    ("apps/accounts/services/sessions.py", "end_cookie_session"): CREDENTIALS,
     ("apps/accounts/services/sessions.py", "use_sign_in_link"): CREDENTIALS,
+    ("apps/conversations/services/commands.py", "describe_commands"): READ,
+    ("apps/conversations/services/commands.py", "register"): PLATFORM,
+    ("apps/conversations/services/commands.py", "run_command"): "the command it runs calls services, which ask",
+    ("apps/conversations/services/conversations.py", "announce"): PART,
+    ("apps/conversations/services/conversations.py", "check_version"): PART,
+    ("apps/conversations/services/conversations.py", "scope_of"): PART,
+    ("apps/conversations/services/messages.py", "record_attachments"): PART,
+    ("apps/conversations/services/transfer.py", "digest"): READ,
+    ("apps/conversations/services/transfer.py", "export_json"): READ,
+    ("apps/conversations/services/transfer.py", "export_markdown"): READ,
+    ("apps/conversations/services/turns.py", "lease"): PART,
+    ("apps/conversations/services/turns.py", "stop_active_turns"): PART,
     ("apps/files/services.py", "claim_processing"): PLATFORM,
     ("apps/files/services.py", "finish_processing"): PLATFORM,
+    ("apps/files/services.py", "list_unread"): PLATFORM,
     ("apps/files/services.py", "sweep"): PLATFORM,
+    ("apps/llm/services/environment.py", "wanted_presets"): READ,
+    ("apps/llm/services/providers.py", "announce"): PART,
+    ("apps/llm/services/providers.py", "insert_known_models"): PART,
 }
 
 
@@ -31,34 +65,99 @@ def arguments(function):
     return {arg.arg for arg in [*function.args.args, *function.args.kwonlyargs, *function.args.posonlyargs]}
 
 
-def is_write(function):
-    """It opens a transaction."""
-    return "transaction.atomic" in ast.unparse(function)
-
-
-def writes():
+def services():
     for path in tree.modules_named("services"):
         for function in tree.public_functions(path):
-            if is_write(function):
-                yield path, function
+            yield path, function
 
 
-def test_writes_take_keyword_arguments_only_and_an_actor():
-    wrong = []
-    for path, function in writes():
-        where = (tree.named(path), function.name)
-        if function.args.args or function.args.posonlyargs:
-            wrong.append(f"{where}: positional arguments")
-        if "actor" not in arguments(function) and where not in NO_ACTOR:
-            wrong.append(f"{where}: no actor")
+def every_function():
+    """Dotted name → (module, function) of all in modules of services, private ones too."""
+    return {
+        f"{tree.dotted(path)}.{node.name}": (path, node)
+        for path in tree.modules_named("services")
+        for node in tree.parsed(path).body
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+    }
+
+
+def calls(path, function):
+    """What a function calls: (dotted name, the call). ``ask = a if x else b; ask(actor)`` calls both."""
+    known = tree.names_in(path)
+
+    def resolved(expression):
+        head, _dot, rest = ast.unparse(expression).partition(".")
+        return ".".join(filter(None, [known.get(head, f"{tree.dotted(path)}.{head}"), rest]))
+
+    chosen = {
+        node.targets[0].id: [resolved(node.value.body), resolved(node.value.orelse)]
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and isinstance(node.value, ast.IfExp)
+    }
+    for node in ast.walk(function):
+        if isinstance(node, ast.Call):
+            for name in chosen.get(ast.unparse(node.func), [resolved(node.func)]):
+                yield name, node
+
+
+def is_question(name, call):
+    """A predicate of a policies module, asked about the actor."""
+    module, _dot, predicate = name.rpartition(".")
+    about = {node.id for argument in call.args for node in ast.walk(argument) if isinstance(node, ast.Name)}
+    return module.endswith(".policies") and predicate.startswith(("can_", "may_", "is_", "has_")) and "actor" in about
+
+
+def asks_a_policy(name, functions, seen=frozenset()):
+    """In its own words, by a private helper of its module, or by another service that it calls."""
+    path, function = functions[name]
+    called = list(calls(path, function))
+    return any(is_question(*each) for each in called) or any(
+        asks_a_policy(inner, functions, seen | {name})
+        for inner, _call in called
+        if inner in functions and inner not in seen | {name}
+    )
+
+
+def unasked():
+    functions = every_function()
+    for path, function in services():
+        if "actor" not in arguments(function) or not asks_a_policy(f"{tree.dotted(path)}.{function.name}", functions):
+            yield tree.named(path), function.name
+
+
+def test_services_take_an_actor_and_ask_a_policy():
+    assert sorted(set(unasked()) - UNASKED.keys()) == []
+
+
+def test_exemptions_are_still_needed():
+    assert sorted(UNASKED.keys() - set(unasked())) == []
+
+
+def test_services_take_keyword_arguments_only():
+    wrong = [
+        f"{tree.named(path)}: {function.name}"
+        for path, function in services()
+        if (function.args.args or function.args.posonlyargs)
+        and UNASKED.get((tree.named(path), function.name)) not in {PART, READ}
+    ]
 
     assert wrong == []
 
 
-def test_exemptions_are_still_needed():
-    there = {(tree.named(path), f.name) for path, f in writes() if "actor" not in arguments(f)}
+def test_parts_of_services_are_called_by_services_only():
+    parts = {
+        f"{tree.dotted(tree.ROOT / module)}.{name}" for (module, name), reason in UNASKED.items() if reason is PART
+    }
+    inside = set(tree.modules_named("services"))
+    wrong = [
+        f"{tree.named(path)}: {called}"
+        for path in tree.product_files()
+        if path not in inside
+        for called, _call in calls(path, tree.parsed(path))
+        if called in parts
+    ]
 
-    assert NO_ACTOR.keys() - there == set()
+    assert wrong == []
 
 
 def test_services_and_selectors_are_fully_annotated():

@@ -43,7 +43,7 @@ class SignUpForm(SignupForm):
     field_order = ["name", "email", "password1"]
 
     def try_save(self, request: HttpRequest) -> Any:
-        passwords.limit_mail(request, name="sign_up", email=self.cleaned_data["email"])
+        passwords.limit_mail(request=request, name="sign_up", email=self.cleaned_data["email"])
         return super().try_save(request)
 
     @transaction.atomic
@@ -56,7 +56,7 @@ class SignUpForm(SignupForm):
 
 class ResetForm(ResetPasswordForm):
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
-        passwords.limit_mail(request, name="reset", email=self.cleaned_data["email"])
+        passwords.limit_mail(request=request, name="reset", email=self.cleaned_data["email"])
         return super().save(request, **kwargs)
 
 

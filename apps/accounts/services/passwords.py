@@ -19,7 +19,7 @@ BY_ADDRESS = limits.Limit(20 / 60, 20)
 BY_ACCOUNT = limits.Limit(5 / 300, 5)
 
 
-def limit_mail(request: HttpRequest, *, name: str, email: str) -> None:
+def limit_mail(*, request: HttpRequest, name: str, email: str) -> None:
     """Nobody floods a mailbox, or makes accounts by the hundred, through us."""
     if settings.PARLANCE_LIMITS:
         limits.take_from(
@@ -32,7 +32,7 @@ def limit_mail(request: HttpRequest, *, name: str, email: str) -> None:
 
 def request_reset(*, request: HttpRequest, email: str) -> None:
     """Mail a link if somebody has this address. The caller cannot tell."""
-    limit_mail(request, name="reset", email=email)
+    limit_mail(request=request, name="reset", email=email)
     form = ResetPasswordForm(data={"email": email})
     if form.is_valid():
         form.save(request)

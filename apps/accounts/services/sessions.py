@@ -184,6 +184,7 @@ def end_all_sessions(*, user_id: UUID, reason: SessionEnd, actor: Actor = SYSTEM
 @transaction.atomic
 def note_password_changed(*, actor: Actor, user_id: UUID, kept_session_key: str | None = None) -> None:
     """After the password was saved (and the epoch with it): all sessions end but the one that changed it."""
+    policies.require(policies.can_change_own_account(actor) and actor.user_id == user_id)
     kept = UserSession.objects.filter(user=user_id, ended_at=None, session_key=kept_session_key or "-")
     epoch = User.objects.values_list("epoch", flat=True).get(pk=user_id)
     kept.update(epoch=epoch)
@@ -221,6 +222,7 @@ def end_listed(rows: QuerySet[UserSession], reason: SessionEnd, actor: Actor) ->
 @transaction.atomic
 def make_sign_in_link(*, actor: Actor, user: User | None) -> str:
     """The token of a link that is good once, for a day. Earlier unused ones for the same person stop working."""
+    policies.require(policies.can_operate(actor))
     SignInLink.objects.filter(user=user, used_at=None, expires_at__gt=Now()).update(expires_at=Now())
     token = secrets.token_urlsafe(32)
     link = SignInLink.objects.create(

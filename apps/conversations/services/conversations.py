@@ -156,6 +156,7 @@ def change_all(
 @transaction.atomic
 def title_conversation(*, actor: Actor, conversation_id: UUID, title: str) -> bool:
     """Give the title that a model wrote. Never over one that a person typed; False when it was not taken."""
+    account_policies.require(policies.is_system(actor))
     conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
     if conversation.title_source != TitleSource.NONE or not title.strip():
         return False
@@ -218,6 +219,7 @@ def _own(conversation: Conversation, actor: Actor, **values: Any) -> None:
 @transaction.atomic
 def pin_conversation(*, actor: Actor, conversation_id: UUID, pinned: bool) -> None:
     conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
+    account_policies.require(policies.can_arrange(actor))
     _own(conversation, actor, pinned_at=Now() if pinned else None)
 
 
@@ -225,6 +227,7 @@ def pin_conversation(*, actor: Actor, conversation_id: UUID, pinned: bool) -> No
 def mark_read(*, actor: Actor, conversation_id: UUID, number: int) -> None:
     """Everything up to ``number`` was seen. Going back is ignored."""
     conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
+    account_policies.require(policies.can_arrange(actor))
     number = min(number, conversation.last_number)
     changed = Participation.objects.filter(
         conversation=conversation, user_id=actor.user_id, last_read_number__lt=number
@@ -237,6 +240,7 @@ def mark_read(*, actor: Actor, conversation_id: UUID, number: int) -> None:
 def choose_branch(*, actor: Actor, conversation_id: UUID, message_id: UUID | None) -> UUID | None:
     """Show the newest path through ``message_id`` to this person; None follows everyone's head again. Gives the leaf."""
     conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
+    account_policies.require(policies.can_arrange(actor))
     if message_id is None:
         _own(conversation, actor, head=None)
         return conversation.head_id
