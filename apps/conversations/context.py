@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +13,9 @@ from apps.agents import selectors as agents
 from apps.agents.types import AnswerContext
 from apps.conversations import selectors
 from apps.conversations.models import Conversation, Message, Turn
-from apps.conversations.types import Ending, HeldTurn, Role, TitleSource, TurnStatus, TurnUsage
+from apps.conversations.types import HeldTurn, Role, TitleSource
 from apps.files import engine as file_engine
 from apps.files import selectors as files
-from apps.llm import selectors as ledger
 from apps.llm import types as llm
 
 # What an answer is given at most; older messages are left out first. Context windows are checked by the provider.
@@ -163,18 +162,3 @@ def read_for_title(conversation_id: UUID) -> TitleContext | None:
         language=question.author.language if question.author else "en",
         correlation_id=turn.correlation_id if turn else "",
     )
-
-
-def with_ledger(turn_id: UUID, ending: Ending) -> Ending:
-    """An answer that was cut brings no count of its own; what was asked until then stands in the ledger."""
-    if ending.status == TurnStatus.COMPLETED:
-        return ending
-    spent = ledger.usage_of_turn(turn_id=turn_id)
-    usage = TurnUsage(
-        input_tokens=spent.input_tokens,
-        output_tokens=spent.output_tokens,
-        cost=spent.cost or None,
-        currency=spent.currency if spent.cost else "",
-        estimated=spent.estimated,
-    )
-    return replace(ending, usage=usage)

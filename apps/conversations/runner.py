@@ -197,7 +197,7 @@ class Runner:
                     actor=SYSTEM,
                     turn_id=held.turn_id,
                     fence=held.fence,
-                    ending=context.with_ledger(held.turn_id, ending),
+                    ending=ending,
                     seq=stream.seq,
                 )
             )

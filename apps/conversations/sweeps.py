@@ -11,7 +11,6 @@ from apps.core.correlation import caused_by
 from apps.core.leases import scaled
 from apps.live import streams
 from apps.live.bells import publish_status
-from apps.llm import services as llm
 
 HINT_AFTER_SECONDS = 3
 
@@ -25,10 +24,10 @@ def reap_lost_turns() -> None:
                 turn_id=turn.pk,
                 streamed_parts=rebuilt.over(turn.message.parts) if rebuilt.seq else [],
                 streamed_seq=rebuilt.seq,
+                streamed_text=rebuilt.text,
                 actor=SYSTEM,
             )
         if status:
-            llm.settle_lost_attempts(actor=SYSTEM, turn_id=turn.pk, text=rebuilt.text)
             publish_status(f"conversation:{turn.conversation_id}", turn.pk, status, message=turn.message_id)
 
 

@@ -271,7 +271,7 @@ def list_managed_organizations(viewer: Actor) -> list[UUID]:
 
 @dataclass(frozen=True, slots=True)
 class TurnUsage:
-    """All attempts of a turn's chat together."""
+    """All attempts of a turn's chat together; ``provider`` and ``model`` of the newest."""
 
     input_tokens: int
     output_tokens: int
@@ -279,14 +279,16 @@ class TurnUsage:
     currency: str
     estimated: bool
     attempts: int
+    provider: str
+    model: str
 
 
 def usage_of_turn(*, turn_id: UUID) -> TurnUsage:
     """For those who have settled that the turn may be seen. Titles are not the turn's own."""
     rows = list(
-        CallAttempt.objects.filter(turn_id=turn_id, purpose="chat").values_list(
-            "input_tokens", "output_tokens", "cost", "currency", "estimated"
-        )
+        CallAttempt.objects.filter(turn_id=turn_id, purpose="chat")
+        .order_by("attempt")
+        .values_list("input_tokens", "output_tokens", "cost", "currency", "estimated", "provider_name", "model_name")
     )
     return TurnUsage(
         input_tokens=sum(row[0] for row in rows),
@@ -295,6 +297,8 @@ def usage_of_turn(*, turn_id: UUID) -> TurnUsage:
         currency=next((row[3] for row in rows if row[2]), "USD"),
         estimated=any(row[4] for row in rows),
         attempts=len(rows),
+        provider=rows[-1][5] if rows else "",
+        model=rows[-1][6] if rows else "",
     )
 
 

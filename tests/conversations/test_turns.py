@@ -14,9 +14,16 @@ from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.services.turns import Checkpoint
 from apps.conversations.types import Ending, LateWriter, MessageStatus, TurnNotFound, TurnStatus, TurnUsage
 from apps.core.errors import Forbidden
+from apps.core.ids import uuid7
 from apps.core.models import Event
+from apps.llm import services as llm_services
+from apps.llm.models import CallAttempt
+from apps.llm.selectors import read_routes
+from apps.llm.services.ledger import Opening
+from apps.llm.types import CompletionRequest
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, key_of
 from tests.conversations.factories import say, someone, start
+from tests.llm.factories import ModelFactory, ProviderFactory, priced
 
 pytestmark = pytest.mark.django_db
 
@@ -186,8 +193,37 @@ def test_reap_turn_interrupts_and_keeps_the_later_of_row_and_stream(posted):
     status = services.reap_turn(turn_id=held.turn_id, streamed_parts=later, streamed_seq=5)
 
     turn = Turn.objects.get()
-    assert (status, turn.reason, turn.is_estimated) == (TurnStatus.INTERRUPTED, "worker_lost", True)
+    assert (status, turn.reason) == (TurnStatus.INTERRUPTED, "worker_lost")
     assert Message.objects.get(pk=held.message_id).content == "So far, and further"
+
+
+def test_reap_turn_tells_what_the_lost_worker_had_spent(posted):
+    organization = posted.message.conversation.organization
+    model = ModelFactory(provider=ProviderFactory(organization=organization), **priced())
+    held = claim(posted)
+    request = CompletionRequest(organization.pk, (), model_id=model.pk, turn_id=held.turn_id)
+    route = read_routes(organization_id=organization.pk).models[model.pk]
+    opening = Opening(id=uuid7(), request=request, route=route, attempt=1, expected_input_tokens=100)
+    llm_services.open_attempt(actor=SYSTEM, opening=opening)
+    lapse(posted.turn)
+
+    services.reap_turn(turn_id=held.turn_id, streamed_parts=TEXT, streamed_seq=5, streamed_text="word " * 100)
+
+    turn, conversation, row = Turn.objects.get(), Conversation.objects.get(), CallAttempt.objects.get()
+    assert (row.status, row.input_tokens, row.output_tokens) == ("lost", 100, 125)
+    assert (turn.input_tokens, turn.output_tokens, turn.cost) == (100, 125, row.cost)
+    assert (turn.model_name, turn.provider_name, turn.is_estimated) == (model.name, model.provider.name, True)
+    assert (conversation.input_tokens, conversation.output_tokens, conversation.cost) == (100, 125, row.cost)
+    assert row.cost > 0
+
+    assert services.requeue_turn(actor=SYSTEM, turn_id=turn.pk)
+    held = claim(posted)
+    services.finish_turn(
+        actor=SYSTEM, turn_id=held.turn_id, fence=held.fence, ending=Ending(TurnStatus.COMPLETED, TEXT)
+    )
+
+    conversation.refresh_from_db()
+    assert (conversation.input_tokens, conversation.cost) == (100, row.cost)
 
 
 def test_reap_turn_leaves_a_live_lease_alone(posted):

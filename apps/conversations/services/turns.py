@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -38,6 +38,8 @@ from apps.core import jobs
 from apps.core.db import database_now
 from apps.core.errors import Forbidden
 from apps.core.leases import LEASE_SECONDS, scaled
+from apps.llm import selectors as ledger
+from apps.llm import services as ledger_services
 
 HINTED_AFTER_END = 5
 STATUS_OF_MESSAGE = {
@@ -176,7 +178,10 @@ def finish_turn(*, actor: Actor, turn_id: UUID, fence: int, ending: Ending, seq:
 
 
 def _end(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
+    ending = _with_ledger(turn, ending)
     usage = ending.usage
+    # A turn that an operator queued again has ended before: the conversation counts what came since.
+    before = (turn.input_tokens, turn.output_tokens, turn.cost or 0)
     turn.status, turn.reason = ending.status, ending.reason
     turn.provider_name, turn.model_name = ending.provider, ending.model
     turn.is_fallback = ending.is_fallback
@@ -196,9 +201,9 @@ def _end(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
     )
     currency = {"currency": usage.currency} if usage.currency else {}
     Conversation.objects.filter(pk=turn.conversation_id).update(
-        input_tokens=F("input_tokens") + usage.input_tokens,
-        output_tokens=F("output_tokens") + usage.output_tokens,
-        cost=F("cost") + (usage.cost or 0),
+        input_tokens=F("input_tokens") + usage.input_tokens - before[0],
+        output_tokens=F("output_tokens") + usage.output_tokens - before[1],
+        cost=F("cost") + (usage.cost or 0) - before[2],
         last_activity_at=Now(),
         **currency,
     )
@@ -213,6 +218,23 @@ def _end(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
         fact = TurnEnded(turn.pk, turn.message_id, ending.status, ending.reason)
     announce(conversation, fact, actor, ("turn", turn.pk))
     _hint_next(turn)
+
+
+def _with_ledger(turn: Turn, ending: Ending) -> Ending:
+    """The ending with what the ledger says was spent, unless the answer came whole at the first start and brought its count."""
+    if ending.status == TurnStatus.COMPLETED and turn.fence <= 1:
+        return ending
+    spent = ledger.usage_of_turn(turn_id=turn.pk)
+    if not spent.attempts:
+        return ending
+    usage = TurnUsage(
+        input_tokens=spent.input_tokens,
+        output_tokens=spent.output_tokens,
+        cost=spent.cost or None,
+        currency=spent.currency if spent.cost else "",
+        estimated=spent.estimated,
+    )
+    return replace(ending, usage=usage, provider=ending.provider or spent.provider, model=ending.model or spent.model)
 
 
 def _hint_next(ended: Turn) -> None:
@@ -294,11 +316,19 @@ def _queue_again(turn: Turn, actor: Actor, *, attempts: int) -> None:
 
 
 @transaction.atomic
-def reap_turn(*, turn_id: UUID, streamed_parts: list[dict[str, Any]], streamed_seq: int, actor: Actor = SYSTEM) -> str:
+def reap_turn(
+    *,
+    turn_id: UUID,
+    streamed_parts: list[dict[str, Any]],
+    streamed_seq: int,
+    streamed_text: str = "",
+    actor: Actor = SYSTEM,
+) -> str:
     """Give a turn whose lease has lapsed a new start or an end; gives its status.
 
     ``streamed_parts`` is what the stream still held, merged over the row by the caller. Nothing visible yet: run again,
-    at most three starts. Text was shown: ``interrupted: worker_lost`` with the later of row and stream.
+    at most three starts. Text was shown: ``interrupted: worker_lost`` with the later of row and stream. The calls that
+    the lost worker had open are settled first, so that turn, conversation and ledger tell the same figures.
     """
     account_policies.require(policies.is_system(actor))
     turn = Turn.objects.select_for_update(skip_locked=True).filter(pk=turn_id, status=TurnStatus.RUNNING).first()
@@ -307,15 +337,16 @@ def reap_turn(*, turn_id: UUID, streamed_parts: list[dict[str, Any]], streamed_s
     stored = Message.objects.values_list("parts", flat=True).get(pk=turn.message_id)
     parts = streamed_parts if streamed_seq >= turn.last_seq and streamed_parts else stored
     turn.fence += 1  # whoever still believes to hold it is late from now on
-    usage = TurnUsage(output_tokens=len(text_of_parts(parts)) // 4, estimated=True)
+    shown = streamed_text or ("" if turn.is_continuation else text_of_parts(parts))
+    ledger_services.settle_lost_attempts(actor=SYSTEM, turn_id=turn.pk, text=shown)
     if turn.stop_requested_at is not None:
-        _end(actor, turn, Ending(TurnStatus.STOPPED, parts, usage=usage), seq=streamed_seq)
+        _end(actor, turn, Ending(TurnStatus.STOPPED, parts), seq=streamed_seq)
     elif (
         (parts and not turn.is_continuation)
         or (turn.is_continuation and parts != stored)
         or turn.attempts >= MAX_ATTEMPTS
     ):
-        _end(actor, turn, Ending(TurnStatus.INTERRUPTED, parts, reason="worker_lost", usage=usage), seq=streamed_seq)
+        _end(actor, turn, Ending(TurnStatus.INTERRUPTED, parts, reason="worker_lost"), seq=streamed_seq)
     else:
         _queue_again(turn, actor, attempts=turn.attempts)
     return turn.status
