@@ -1,0 +1,120 @@
+"""A60 by schemathesis: what the OpenAPI file promises, asked for as it says and as it does not, through the WSGI stack.
+
+Checks: no server error; status, headers, media type and body of every answer as documented; what the schema forbids is
+refused; methods it does not name are 405. Ids are those of things that the caller owns, so that answers have bodies to check.
+"""
+
+import json
+import os
+from collections import Counter
+
+import hypothesis
+import pytest
+import requests
+import schemathesis
+from django.db import transaction
+from django.test import Client
+from schemathesis.checks import load_all_checks
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi import checks
+
+from tests.attacks.world import ALIASES, World, rows, schema
+
+pytestmark = [pytest.mark.attacks, pytest.mark.django_db, pytest.mark.timeout(1200)]
+
+EXAMPLES = 60 if os.environ.get("PARLANCE_ATTACKS") == "long" else 2
+#: Endless: it ends with the turn; tests/live has its own.
+STREAMS = {"turns_events"}
+CHECKS = (
+    schemathesis.checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_headers_conformance,
+    checks.response_schema_conformance,
+    checks.negative_data_rejection,
+)
+
+
+def without_sign_in():
+    """The file without ways to sign in: schemathesis would invent credentials in place of the owner's; A1 and A23 try those."""
+    described = json.loads(json.dumps(schema()))
+    del described["components"]["securitySchemes"]
+    for methods in described["paths"].values():
+        for operation in methods.values():
+            operation.pop("security", None)
+    return described
+
+
+def asked(case, headers):
+    """The answer of Django's whole stack to exactly the bytes that schemathesis would send."""
+    request = requests.Request(**case.as_transport_kwargs(base_url="http://testserver", headers=headers)).prepare()
+    response = Client(raise_request_exception=False).generic(
+        request.method,
+        request.path_url,
+        data=request.body or b"",
+        content_type=request.headers.get("Content-Type", "application/octet-stream"),
+        headers={name: value for name, value in request.headers.items() if name != "Content-Type"},
+    )
+    return schemathesis.Response(
+        status_code=response.status_code,
+        headers={name.lower(): [value] for name, value in response.headers.items()},
+        content=b"".join(response.streaming_content) if response.streaming else response.content,
+        request=request,
+        elapsed=0.0,
+        verify=False,
+    )
+
+
+def own_ids(case, ids, operation):
+    """References to things that exist, where the generated ones would lead nowhere."""
+    for found in operation.definition.raw.get("parameters", ()):
+        name, place = found["name"], {"path": case.path_parameters, "query": case.query}.get(found["in"])
+        own = ids.get(name) or ids.get(f"{name}_id") or ids.get(ALIASES.get(name, ""))
+        if place is not None and name in place and own:
+            place[name] = str(own)
+
+
+def tried(operation, mode, world, statuses, wrong):
+    @hypothesis.settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        phases=[hypothesis.Phase.generate],
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
+    def attempt(case):
+        if mode is GenerationMode.POSITIVE:
+            own_ids(case, world.ids, operation)
+        with transaction.atomic():
+            response = asked(case, world.headers["B"])
+            transaction.set_rollback(True)
+        statuses[response.status_code] += 1
+        try:
+            case.validate_response(response, checks=CHECKS)
+        except BaseExceptionGroup as found:
+            wrong.append(f"{operation.label} {mode.value}: {[str(each) for each in found.exceptions]}")
+
+    attempt()
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE])
+def test_a60_schemathesis_finds_nothing(mode, record_property):
+    load_all_checks()
+    described = schemathesis.openapi.from_dict(without_sign_in())
+    world = World(is_shared=True)
+    before, wrong, statuses = rows(), [], Counter()
+
+    for found in described.get_all_operations():
+        operation = found.ok()
+        takes_something = operation.definition.raw.keys() & {"parameters", "requestBody"}
+        if operation.definition.raw["operationId"] not in STREAMS and (
+            takes_something or mode is GenerationMode.POSITIVE
+        ):
+            tried(operation, mode, world, statuses, wrong)
+
+    record_property("got", f"schemathesis, {mode.value} data: {sum(statuses.values())} requests")
+    assert wrong == []
+    assert statuses[200] or mode is GenerationMode.NEGATIVE
+    assert rows() == before
