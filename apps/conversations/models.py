@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import TenantModel
 from apps.conversations.types import ACTIVE, MessageStatus, Role, TitleSource, TurnStatus, Visibility
+from apps.core.models import LeasedModel
 
 
 class Conversation(TenantModel):
@@ -143,6 +144,22 @@ class Attachment(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.message_id} {self.file_id}"
+
+
+class TitleRequest(TenantModel, LeasedModel):
+    """The wish for a title, kept until there is one. ``attempts`` begin anew with every answer."""
+
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
+    requested_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
+    key_id = models.UUIDField(null=True, blank=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "conversation"], name="conversations_title_request_once")
+        ]
+
+    def __str__(self) -> str:
+        return str(self.conversation_id)
 
 
 class Turn(TenantModel):

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.conversations import selectors
-from apps.conversations.models import Attachment, Conversation, Message, Participation, Turn
+from apps.conversations.models import Attachment, Conversation, Message, Participation, TitleRequest, Turn
 from apps.conversations.services import export_json
 from apps.core.doors.erasers import Eraser, erasers
 from apps.core.doors.exporters import Exporter, ExportScope, exporters
@@ -38,7 +38,7 @@ def _erase_organization(organization_id: UUID) -> int:
     Turn.objects.filter(organization_id=organization_id).update(after_turn=None)
     Message.objects.filter(organization_id=organization_id).update(turn=None, parent=None)
     count = 0
-    for model in (Attachment, Participation, Turn, Message, Conversation):
+    for model in (TitleRequest, Attachment, Participation, Turn, Message, Conversation):
         count += model.objects.filter(organization_id=organization_id)._raw_delete("default")  # noqa: SLF001
     return count
 

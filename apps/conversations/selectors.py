@@ -17,10 +17,11 @@ from apps.accounts import selectors as accounts
 from apps.accounts.policies import has_scope
 from apps.accounts.types import Actor, ActorKind, ProjectRole
 from apps.agents import selectors as agents
-from apps.conversations.models import Conversation, Message, Participation, Turn
+from apps.conversations.models import Conversation, Message, Participation, TitleRequest, Turn
 from apps.conversations.policies import WRITE, has_read_scope
 from apps.conversations.types import (
     ACTIVE,
+    MAX_TITLE_ATTEMPTS,
     Answerer,
     ConversationNotFound,
     MessageNotFound,
@@ -30,6 +31,7 @@ from apps.conversations.types import (
     Visibility,
 )
 from apps.core.db import database_now
+from apps.core.leases import is_free
 from apps.llm import selectors as llm
 
 
@@ -323,15 +325,6 @@ def count_waiting(conversation: Conversation) -> int:
     return Turn.objects.filter(conversation=conversation, status=TurnStatus.QUEUED).count()
 
 
-def count_running(*, organization_id: UUID | None = None, requested_by: UUID | None = None) -> int:
-    rows = Turn.objects.filter(status=TurnStatus.RUNNING)
-    if organization_id is not None:
-        rows = rows.filter(organization_id=organization_id)
-    if requested_by is not None:
-        rows = rows.filter(requested_by_id=requested_by)
-    return rows.count()
-
-
 def list_lapsed_turns(*, limit: int = 200) -> list[Turn]:
     """Running turns whose lease has ended by the database's clock, with their messages."""
     return list(
@@ -349,6 +342,14 @@ def list_startable_turns(*, older_than: timedelta, limit: int = 200) -> list[UUI
         .order_by("created_at")
         .values_list("pk", flat=True)[:limit]
     )
+
+
+def list_due_titles(*, older_than: timedelta, limit: int = 100) -> list[dict[str, UUID]]:
+    """Conversations whose title nobody writes although one is wanted: a hint was lost, or the one who wrote it is."""
+    rows = TitleRequest.objects.filter(
+        is_free(), attempts__lt=MAX_TITLE_ATTEMPTS, updated_at__lt=Now() - older_than
+    ).order_by("created_at")
+    return [{"conversation_id": pk} for pk in rows.values_list("conversation_id", flat=True)[:limit]]
 
 
 def stats_active_turns() -> dict[str, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from apps.accounts.types import SYSTEM
 from apps.conversations import selectors, services
@@ -13,6 +14,7 @@ from apps.live import streams
 from apps.live.bells import publish_status
 
 HINT_AFTER_SECONDS = 3
+TITLE_HINT_AFTER_SECONDS = 5
 
 
 def reap_lost_turns() -> None:
@@ -38,3 +40,7 @@ def hint_queued_turns() -> None:
     for turn_id in waiting:
         if not jobs.hint("conversations.run_turn", turn_id=turn_id):
             return  # Redis is away; the next round tries again
+
+
+def find_lost_titles() -> list[dict[str, UUID]]:
+    return selectors.list_due_titles(older_than=timedelta(seconds=scaled(TITLE_HINT_AFTER_SECONDS)))

@@ -16,5 +16,5 @@ def run_turn(*, turn_id: str) -> None:
 
 @job("conversations.write_title")
 def write_title(*, conversation_id: str) -> None:
-    """Safe to repeat: a title that is there stays."""
+    """Safe to repeat: only the holder of the wish's lease calls the provider, and a title that is there stays."""
     titles.write_title(UUID(conversation_id))

@@ -8,7 +8,9 @@ from uuid import UUID
 
 from apps.accounts.types import SYSTEM
 from apps.conversations import context, services
+from apps.conversations.types import TITLE_CALL_SECONDS
 from apps.core.errors import DomainError
+from apps.core.leases import scaled
 from apps.llm import engine as llm
 from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
 
@@ -23,9 +25,12 @@ ORDER = "Write the title of this conversation now."
 
 
 def write_title(conversation_id: UUID) -> None:
-    """Nothing happens when a person has typed a title meanwhile, or when no model answers: the next answer tries again."""
-    found = context.read_for_title(conversation_id)
-    if found is None:
+    """Nothing happens when a person has typed a title meanwhile. When no model answers it is tried again, three times at
+    most and again with the next answer.
+    """
+    held = services.claim_title(actor=SYSTEM, conversation_id=conversation_id)
+    found = context.read_for_title(conversation_id) if held else None
+    if held is None or found is None:
         return
     request = CompletionRequest(
         organization_id=found.organization_id,
@@ -45,11 +50,17 @@ def write_title(conversation_id: UUID) -> None:
         correlation_id=found.correlation_id,
     )
     try:
-        text = asyncio.run(llm.complete(request))
-    except DomainError as error:
-        logger.warning("title_not_written", extra={"conversation": str(conversation_id), "code": error.code})
+        text = asyncio.run(_ask(request))
+    except (DomainError, TimeoutError) as error:
+        code = error.code if isinstance(error, DomainError) else "timeout"
+        logger.warning("title_not_written", extra={"conversation": str(conversation_id), "code": code})
         return
-    services.title_conversation(actor=SYSTEM, conversation_id=conversation_id, title=cleaned(text))
+    services.title_conversation(actor=SYSTEM, held=held, title=cleaned(text))
+
+
+async def _ask(request: CompletionRequest) -> str:
+    async with asyncio.timeout(scaled(TITLE_CALL_SECONDS)):
+        return await llm.complete(request)
 
 
 def cleaned(text: str) -> str:

@@ -19,6 +19,9 @@ MAX_RUNNING_A_PERSON = 5
 MAX_RUNNING_AN_ORGANIZATION = 50
 MAX_RUNNING_A_PROCESS = 200
 MAX_ATTEMPTS = 3
+MAX_TITLE_ATTEMPTS = 3
+TITLE_LEASE_SECONDS = 60.0  # longer than one call may take: nobody renews it
+TITLE_CALL_SECONDS = 45.0
 GONE = "00000000-0000-0000-0000-000000000000"  # the file of an imported message whose content did not come along
 
 
@@ -192,6 +195,14 @@ class HeldTurn:
     topic: str
     correlation_id: str
     start_parts: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldTitle:
+    """A claimed wish for a title."""
+
+    conversation_id: UUID
+    fence: int
 
 
 def text_of_parts(parts: list[dict[str, Any]]) -> str:

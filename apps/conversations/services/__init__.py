@@ -14,7 +14,6 @@ from apps.conversations.services.conversations import (
     remove_participant,
     restore_conversation,
     start_conversation,
-    title_conversation,
 )
 from apps.conversations.services.messages import (
     Posted,
@@ -26,6 +25,7 @@ from apps.conversations.services.messages import (
     request_turn,
     restore_message,
 )
+from apps.conversations.services.titles import claim_title, request_title, title_conversation
 from apps.conversations.services.transfer import export_json, export_markdown, import_conversation
 from apps.conversations.services.turns import (
     checkpoint_turns,
@@ -46,6 +46,7 @@ __all__ = [
     "change_conversation",
     "checkpoint_turns",
     "choose_branch",
+    "claim_title",
     "claim_turn",
     "continue_answer",
     "delete_conversation",
@@ -66,6 +67,7 @@ __all__ = [
     "regenerate_answer",
     "remove_participant",
     "renew_leases",
+    "request_title",
     "request_turn",
     "requeue_turn",
     "restore_conversation",

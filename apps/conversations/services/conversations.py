@@ -154,20 +154,6 @@ def change_all(
 
 
 @transaction.atomic
-def title_conversation(*, actor: Actor, conversation_id: UUID, title: str) -> bool:
-    """Give the title that a model wrote. Never over one that a person typed; False when it was not taken."""
-    account_policies.require(policies.is_system(actor))
-    conversation = Conversation.objects.select_for_update().get(pk=conversation_id)
-    if conversation.title_source != TitleSource.NONE or not title.strip():
-        return False
-    conversation.title = " ".join(title.split())[:200]
-    conversation.title_source = TitleSource.AUTO
-    conversation.save(update_fields=["title", "title_source", "updated_at"])
-    announce(conversation, ConversationChanged(conversation.pk, ("title",)), actor)
-    return True
-
-
-@transaction.atomic
 def archive_conversation(*, actor: Actor, conversation_id: UUID, archived: bool) -> Conversation:
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
     account_policies.require(policies.can_change(actor, conversation, role=selectors.role_in(conversation, actor)))

@@ -20,6 +20,7 @@ from apps.conversations import policies, selectors
 from apps.conversations.events import TurnCompleted, TurnEnded, TurnQueued, TurnStarted, TurnStopRequested
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.services.conversations import announce
+from apps.conversations.services.titles import request_title
 from apps.conversations.types import (
     ACTIVE,
     MAX_ATTEMPTS,
@@ -213,7 +214,7 @@ def _end(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
         cost = str(usage.cost) if usage.cost is not None else ""
         fact = TurnCompleted(turn.pk, turn.message_id, usage.input_tokens, usage.output_tokens, cost)
         if conversation.title_source == TitleSource.NONE:
-            jobs.after_commit("conversations.write_title", conversation_id=conversation.pk)
+            request_title(turn=turn)
     else:
         fact = TurnEnded(turn.pk, turn.message_id, ending.status, ending.reason)
     announce(conversation, fact, actor, ("turn", turn.pk))
