@@ -69,8 +69,8 @@ SELECT md5(c.id::text || n)::uuid, %(organization)s, c.id, n, CASE WHEN n %% 2 =
   now() - (random() * 1000000) * interval '1 second', now()
 FROM unnest(%(conversations)s::uuid[]) AS c(id), generate_series(1, %(each)s) AS n,
   LATERAL (
-    SELECT string_agg((%(words)s::text[])[1 + floor(power(random(), 2) * %(word_count)s + n * 0)::int], ' ') AS text
-    FROM generate_series(1, 25 + n * 0)
+    SELECT string_agg((%(words)s::text[])[1 + floor(power(random(), 2) * %(word_count)s + k * 0)::int], ' ') AS text
+    FROM generate_series(1, 25 + n * 0) AS k
   ) AS body
 """
 

@@ -13,7 +13,7 @@ class ConversationsConfig(AppConfig):
         from apps.conversations import invariants, metrics, portability, tasks  # noqa: F401  (registers the jobs)
         from apps.conversations.file_access import allowed_files, used_files
         from apps.conversations.receivers import welcome
-        from apps.conversations.search import MessageSearch
+        from apps.conversations.search import MessageSearch, TitleSearch
         from apps.conversations.services import commands
         from apps.conversations.sweeps import find_lost_titles, hint_queued_turns, reap_lost_turns
         from apps.conversations.topics import ConversationTopic
@@ -36,4 +36,5 @@ class ConversationsConfig(AppConfig):
         )
         topics.register("conversation", ConversationTopic())
         search_sources.register("messages", MessageSearch())
+        search_sources.register("titles", TitleSearch())
         file_access.register("conversations", FileAccess(allowed=allowed_files, used=used_files))

@@ -88,7 +88,9 @@ class Message(TenantModel):
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
     number = models.PositiveIntegerField()
     role = models.CharField(max_length=9, choices=Role.choices)
-    author = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    author = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     status = models.CharField(max_length=11, choices=MessageStatus.choices, default=MessageStatus.COMPLETED)
@@ -123,6 +125,7 @@ class Message(TenantModel):
             models.Index(fields=["parent"], name="conversations_message_parent"),
             GinIndex(fields=["words"], name="conversations_message_words"),
             models.Index(fields=["organization", "-created_at"], name="conversations_message_recent"),
+            models.Index(fields=["author", "-created_at"], name="conversations_message_author"),
         ]
 
     def __str__(self) -> str:
@@ -209,6 +212,8 @@ class Turn(TenantModel):
             ),
             models.Index(fields=["conversation", "created_at"], name="conversations_turn_conv"),
             models.Index(fields=["message"], name="conversations_turn_message"),
+            models.Index(fields=["organization", "model_name", "-created_at"], name="conversations_turn_model"),
+            models.Index(fields=["organization", "cost"], name="conversations_turn_cost", condition=~Q(cost=None)),
         ]
         constraints = [
             models.CheckConstraint(

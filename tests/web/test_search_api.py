@@ -1,7 +1,12 @@
+from datetime import timedelta
+from types import SimpleNamespace
+
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.conversations.models import Conversation, Message, Turn
 from tests.accounts.factories import ProjectFactory, key_of
 from tests.conversations.factories import answer, say, someone, start
 
@@ -71,6 +76,7 @@ def test_search_shows_a_stranger_nothing(ines, project):
     ("query", "field"),
     [
         ({}, "q"),
+        ({"q": ""}, "q"),
         ({"q": "x", "cursor": "forged"}, "cursor"),
         ({"q": "x", "project": "x"}, "project"),
         ({"q": "x", "order": "1"}, "order"),
@@ -81,3 +87,164 @@ def test_search_refuses_what_it_cannot_read(client, query, field):
 
     assert refused.status_code == 400
     assert [error["field"] for error in refused.json()["errors"]] == [field]
+
+
+def ids_of(answer):
+    return [hit["id"] for hit in answer["results"]]
+
+
+def test_pages_lose_and_repeat_no_hit_when_titles_match_too(client, ines, project):
+    titled = [start(ines, project, title=f"Ledger {number}") for number in range(7)]
+    talk = start(ines, project, title="Port")
+    said = []
+    for number in range(15):
+        posted = say(ines, talk, f"Ledger number {number}")
+        answer(posted, "The ledger, yes.")
+        said += [posted.message.pk, posted.answer.pk]
+    expected = {str(row.pk) for row in titled} | {str(pk) for pk in said}
+
+    pages = [client.get("/api/v1/search/", {"q": "ledger", "limit": 8}).json()]
+    while pages[-1]["next"]:
+        pages.append(client.get("/api/v1/search/", {"q": "ledger", "limit": 8, "cursor": pages[-1]["next"]}).json())
+
+    found = [pk for page in pages for pk in ids_of(page)]
+    assert [len(page["results"]) for page in pages] == [8, 8, 8, 8, 5]
+    assert len(found) == len(set(found))
+    assert set(found) == expected
+    assert [hit["kind"] for hit in pages[0]["results"]] == ["conversation"] * 5 + ["message"] * 3
+    back = pages[-1]
+    for page in reversed(pages[:-1]):
+        back = client.get("/api/v1/search/", {"q": "ledger", "limit": 8, "cursor": back["previous"]}).json()
+        assert ids_of(back) == ids_of(page)
+    assert back["previous"] is None
+
+
+@pytest.fixture
+def filed(ines, project):
+    """Two talks: a cheap one of Ines, and a dear one of Otto in which another model answered, last year, with a tag."""
+    otto = someone(project)
+    here, there = start(ines, project, title="Here"), start(otto, project, title="There", tags=["noir"])
+    ours, theirs = say(ines, here, "Ours"), say(otto, there, "Theirs")
+    for posted in (ours, theirs):
+        answer(posted, "Yes.")
+    Turn.objects.filter(pk=ours.turn.pk).update(provider_name="Port", model_name="meta/small", cost="0.01")
+    Turn.objects.filter(pk=theirs.turn.pk).update(provider_name="Port", model_name="large", cost="0.5")
+    year_ago = timezone.now() - timedelta(days=365)
+    Message.objects.filter(conversation=there).update(created_at=year_ago)
+    Conversation.objects.filter(pk=there.pk).update(created_at=year_ago, last_activity_at=year_ago)
+    return SimpleNamespace(here=here, there=there, ours=ours, theirs=theirs, otto=otto)
+
+
+def newest(posted):
+    return [str(posted.answer.pk), str(posted.message.pk)]
+
+
+def test_search_by_person_alone(client, filed):
+    found = client.get("/api/v1/search/", {"author": str(filed.otto.user_id)}).json()
+
+    assert ids_of(found) == [str(filed.theirs.message.pk)]
+    assert found["results"][0]["snippet"] == "Theirs"
+
+
+@pytest.mark.parametrize("name", ["meta/small", "Port/meta/small"])
+def test_search_by_model_alone(client, filed, name):
+    assert ids_of(client.get("/api/v1/search/", {"model": name}).json()) == [str(filed.ours.answer.pk)]
+
+
+@pytest.mark.parametrize("name", ["small", "Other/large", "Port"])
+def test_search_by_a_model_that_did_not_answer_finds_nothing(client, filed, name):
+    assert ids_of(client.get("/api/v1/search/", {"model": name}).json()) == []
+
+
+def test_search_by_cost_alone(client, filed):
+    assert ids_of(client.get("/api/v1/search/", {"min_cost": "0.1"}).json()) == [str(filed.theirs.answer.pk)]
+
+
+def test_search_by_tag_alone_gives_the_conversation_and_what_is_newest_in_it(client, filed):
+    found = ids_of(client.get("/api/v1/search/", {"tag": "noir"}).json())
+
+    assert found == [str(filed.there.pk), *found[1:]]
+    assert set(found[1:]) == set(newest(filed.theirs))
+
+
+def test_search_by_date_alone(client, filed):
+    day = (timezone.now() - timedelta(days=30)).isoformat()
+
+    since = ids_of(client.get("/api/v1/search/", {"since": day}).json())
+    until = ids_of(client.get("/api/v1/search/", {"until": day}).json())
+
+    assert (since[0], set(since[1:])) == (str(filed.here.pk), set(newest(filed.ours)))
+    assert (until[0], set(until[1:])) == (str(filed.there.pk), set(newest(filed.theirs)))
+
+
+def test_search_by_project_and_by_conversation_alone(client, filed, project):
+    in_project = ids_of(client.get("/api/v1/search/", {"project": str(project.pk)}).json())
+    in_conversation = ids_of(client.get("/api/v1/search/", {"conversation": str(filed.here.pk)}).json())
+
+    assert in_project[:2] == [str(filed.here.pk), str(filed.there.pk)]
+    assert set(in_project[2:]) == set(newest(filed.ours) + newest(filed.theirs))
+    assert set(in_conversation) == set(newest(filed.ours))
+
+
+def test_search_by_filters_together_with_words(client, filed):
+    both = {"q": "yes", "model": "large", "min_cost": "0.1", "tag": "noir", "until": timezone.now().isoformat()}
+
+    assert ids_of(client.get("/api/v1/search/", both).json()) == [str(filed.theirs.answer.pk)]
+    assert ids_of(client.get("/api/v1/search/", {**both, "min_cost": "0.6"}).json()) == []
+
+
+def test_search_by_filter_shows_a_stranger_nothing(filed):
+    other = ProjectFactory()
+    stranger = User.objects.get(pk=someone(other).user_id)
+    client = Client(headers={"Authorization": f"Bearer {key_of(stranger, organization=other.organization)}"})
+
+    for asked in ({"tag": "noir"}, {"model": "large"}, {"min_cost": "0"}, {"author": str(filed.otto.user_id)}):
+        assert ids_of(client.get("/api/v1/search/", asked).json()) == []
+
+
+def test_search_leaves_out_answers_that_are_not_written_yet(client, ines, project):
+    posted = say(ines, start(ines, project), "Still there?")
+
+    assert ids_of(client.get("/api/v1/search/", {"since": "2020-01-01T00:00:00Z"}).json())[1:] == [
+        str(posted.message.pk)
+    ]
+
+
+def test_tag_chip_opens_a_page_with_the_conversation(filed, ines):
+    browser = Client()
+    browser.force_login(User.objects.get(pk=ines.user_id))
+
+    page = browser.get("/search/", {"tag": "noir"})
+
+    assert page.context["hits"][0].id == filed.there.pk
+    assert f'class="hit" href="/c/{filed.there.pk}/"' in page.content.decode()
+
+
+def test_search_page_goes_on_where_it_ended(ines, project):
+    talk = start(ines, project, title="Port")
+    said = {str(say(ines, talk, f"Ledger {number}").message.pk) for number in range(19)}
+    said |= {str(start(ines, project, title=f"Ledger {number}").pk) for number in range(4)}
+    browser = Client()
+    browser.force_login(User.objects.get(pk=ines.user_id))
+
+    first = browser.get("/search/", {"q": "ledger"})
+    second = browser.get(first.context["next_url"])
+
+    hits = [str(hit.id) for page in (first, second) for hit in page.context["hits"]]
+    assert (len(hits), set(hits), second.context["next_url"]) == (23, said, "")
+
+
+@pytest.mark.parametrize("rows", [1, 3, 30])
+@pytest.mark.parametrize("asked", [{"q": "ledger"}, {"tag": "noir"}])
+def test_search_takes_the_same_queries_whatever_it_finds(
+    client, ines, project, rows, asked, django_assert_max_num_queries
+):
+    say(someone(project), start(ines, project, title="Ledger"), "A ledger.")
+    stranger_project = ProjectFactory()
+    stranger = someone(stranger_project)
+    say(stranger, start(stranger, stranger_project, title="Ledger", tags=["noir"]), "A ledger.")
+    for number in range(rows):
+        say(ines, start(ines, project, title=f"Ledger {number}", tags=["noir"]), "A ledger.")
+
+    with django_assert_max_num_queries(6):
+        client.get("/api/v1/search/", asked)

@@ -16,6 +16,8 @@ from apps.core.types import ActorRef
 
 @dataclass(frozen=True, slots=True)
 class SearchQuery:
+    """Words, filters, or both. Without words a source lists what the filters leave, the newest first."""
+
     text: str
     limit: int = 20
     offset: int = 0
@@ -27,6 +29,11 @@ class SearchQuery:
     since: datetime | None = None
     until: datetime | None = None
     min_cost: float | None = None
+
+    @property
+    def has_filters(self) -> bool:
+        named = (self.project_id, self.conversation_id, self.author_id, self.since, self.until, self.min_cost)
+        return bool(self.model or self.tag) or any(value is not None for value in named)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,11 @@ class SearchHit:
 
 
 class SearchSource(Protocol):
+    """Hits come by falling ``rank``, then by falling ``at``: the lists of several sources are merged by these two.
+
+    ``offset`` hits of that order are left out, then at most ``limit`` are given.
+    """
+
     label: str | Promise
 
     def search(self, viewer: ActorRef, query: SearchQuery) -> Sequence[SearchHit]: ...

@@ -8,7 +8,7 @@ from apps.core.api import PageQuery
 
 
 class SearchIn(PageQuery):
-    q = serializers.CharField(max_length=300)
+    q = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
     project = serializers.UUIDField(required=False)
     conversation = serializers.UUIDField(required=False)
     author = serializers.UUIDField(required=False)

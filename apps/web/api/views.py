@@ -5,20 +5,18 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from django.core import signing
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.api import APIView
-from apps.core.doors.search_sources import SearchHit, SearchQuery, search_sources
+from apps.core.doors.search_sources import SearchHit, SearchQuery
 from apps.core.errors import FieldError, Invalid
 from apps.web.api.serializers import HitsOut, SearchIn
+from apps.web.finding import find, read_cursor
 
-_SALT = "parlance.search"
 _BEGIN, _END = "\ue000", "\ue001"
-FURTHEST = 2000  # ranking reads what it skips: deeper pages cost more and nobody reads them
 
 
 class SearchView(APIView):
@@ -27,16 +25,17 @@ class SearchView(APIView):
         tags=["search"],
         parameters=[SearchIn],
         responses=HitsOut,
-        description="Words in messages and titles. What fits best comes first; terms are joined by OR.",
+        description="Words in messages and titles, filters, or both. With words what fits best comes first (terms are "
+        "joined by OR); with filters alone the newest.",
     )
     def get(self, request: Request) -> Response:
         data = SearchIn.parse_query(request)
-        offset = _offset(data.get("cursor"))
-        limit = data["limit"]
+        cursor = read_cursor(data.get("cursor"))
+        if cursor is None:
+            raise Invalid(fields=[FieldError("cursor", "invalid", _("Take the cursor from the last answer."))])
         query = SearchQuery(
             text=data["q"],
-            limit=limit + 1,
-            offset=offset,
+            limit=data["limit"],
             project_id=data.get("project"),
             conversation_id=data.get("conversation"),
             author_id=data.get("author"),
@@ -46,29 +45,10 @@ class SearchView(APIView):
             until=data.get("until"),
             min_cost=data.get("min_cost"),
         )
-        found = [hit for source in search_sources for hit in source.search(request.actor, query)]
-        hits = sorted(found, key=lambda hit: -hit.rank)
-        has_next = len(hits) > limit and offset + limit < FURTHEST
-        return Response(
-            {
-                "results": [_hit(hit) for hit in hits[:limit]],
-                "next": _cursor(offset + limit) if has_next else None,
-                "previous": _cursor(max(offset - limit, 0)) if offset else None,
-            }
-        )
-
-
-def _cursor(offset: int) -> str:
-    return signing.dumps(offset, salt=_SALT)
-
-
-def _offset(cursor: str | None) -> int:
-    if not cursor:
-        return 0
-    try:
-        return int(signing.loads(cursor, salt=_SALT))
-    except (signing.BadSignature, ValueError, TypeError) as error:
-        raise Invalid(fields=[FieldError("cursor", "invalid", _("Take the cursor from the last answer."))]) from error
+        if not query.text and not query.has_filters:
+            raise Invalid(fields=[FieldError("q", "required", _("Give words or a filter."))])
+        found = find(request.actor, query, cursor)
+        return Response({"results": [_hit(hit) for hit in found.hits], "next": found.next, "previous": found.previous})
 
 
 def _hit(hit: SearchHit) -> dict[str, Any]:

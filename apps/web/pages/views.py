@@ -20,9 +20,10 @@ from apps.accounts import places
 from apps.accounts import selectors as accounts
 from apps.agents.answerers import chosen_answerer, list_answerers
 from apps.conversations import selectors as conversations
-from apps.core.doors.search_sources import SearchHit, SearchQuery, search_sources
+from apps.core.doors.search_sources import SearchQuery
 from apps.core.errors import NotFound
 from apps.web.context import menu_lines, viewer_card
+from apps.web.finding import START, find, read_cursor
 from apps.web.first_steps import ProjectFacts, greeting, light_of, list_steps
 from apps.web.talks import group_talks
 from apps.web.taste import change_taste
@@ -64,23 +65,20 @@ def home(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_safe
 def search(request: HttpRequest) -> HttpResponse:
-    """One box over everything that ``core.doors.search_sources`` knows; without words only filters that were set count."""
-    query = _query(request, limit=HITS + 1)
-    has_filters = bool(
-        query.project_id or query.author_id or query.model or query.tag or query.since or query.until or query.min_cost
-    )
-    is_asked = bool(query.text) or has_filters
-    hits = _hits(request, query) if is_asked else []
+    """One box over everything that ``core.doors.search_sources`` knows; with filters alone, the newest they leave."""
+    query = _query(request)
+    is_asked = bool(query.text) or query.has_filters
+    found = find(request.actor, query, read_cursor(request.GET.get("cursor")) or START) if is_asked else None
     project = places.find_project(request)
     return render(
         request,
         "web/search.html",
         {
             "query": query,
-            "has_filters": has_filters,
+            "has_filters": query.has_filters,
             "is_asked": is_asked,
-            "hits": hits[:HITS],
-            "next_url": _next(request, query.offset + HITS) if len(hits) > HITS else "",
+            "hits": found.hits if found else [],
+            "next_url": _next(request, found.next) if found and found.next else "",
             "projects": places.list_projects(request),
             "people": accounts.list_people_of_project(project, request.actor) if project else [],
         },
@@ -92,13 +90,13 @@ def search(request: HttpRequest) -> HttpResponse:
 def palette(request: HttpRequest) -> HttpResponse:
     words = request.GET.get("q", "").strip()[:200]
     wanted = words.casefold()
-    hits = _hits(request, SearchQuery(text=words, limit=PALETTE_HITS)) if len(words) > 1 else []
+    hits = find(request.actor, SearchQuery(text=words, limit=PALETTE_HITS)).hits if len(words) > 1 else []
     lines = [*menu_lines(request, "main"), *(menu_lines(request, "settings") if wanted else [])]
     return render(
         request,
         "web/_palette.html",
         {
-            "hits": hits[:PALETTE_HITS],
+            "hits": hits,
             "places": [line for line in lines if wanted in line.label.casefold()],
             "deeds": [deed for deed in _deeds() if wanted in deed["label"].casefold()],
         },
@@ -141,19 +139,12 @@ def theme(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-def _hits(request: HttpRequest, query: SearchQuery) -> list[SearchHit]:
-    """Each source ranks its own; what is best anywhere comes first."""
-    found = [hit for source in search_sources for hit in source.search(request.actor, query)]
-    return sorted(found, key=lambda hit: -hit.rank)
-
-
-def _query(request: HttpRequest, *, limit: int) -> SearchQuery:
+def _query(request: HttpRequest) -> SearchQuery:
     """Filters that cannot be read are left out: a search page never refuses."""
     given = request.GET
     return SearchQuery(
         text=given.get("q", "").replace("\x00", "").strip()[:300],
-        limit=limit,
-        offset=min(int(given["offset"]), 2000) if given.get("offset", "").isdecimal() else 0,
+        limit=HITS,
         project_id=_uuid(given.get("project")),
         author_id=_uuid(given.get("author")),
         model=given.get("model", "").strip()[:200],
@@ -164,9 +155,9 @@ def _query(request: HttpRequest, *, limit: int) -> SearchQuery:
     )
 
 
-def _next(request: HttpRequest, offset: int) -> str:
+def _next(request: HttpRequest, cursor: str) -> str:
     query = request.GET.copy()
-    query["offset"] = str(offset)
+    query["cursor"] = cursor
     return f"{reverse('web:search')}?{query.urlencode()}"
 
 
