@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     atomic = False  # people go on writing while the indexes are made
 
     dependencies = [
-        ("conversations", "0002_turns_keep_their_key"),
+        ("conversations", "0003_title_requests"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
