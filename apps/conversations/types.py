@@ -111,11 +111,6 @@ class TooManyQueued(LimitReached):
     default_detail = _("Twenty answers are waiting in this conversation. Wait for one, or stop it.")
 
 
-class AnswererUnknown(Invalid):
-    code = "answerer_unknown"
-    default_detail = _("No model or agent of that name answers here.")
-
-
 class NotAnAnswer(Invalid):
     code = "not_an_answer"
     default_detail = _("Only an answer can be written again or continued.")

@@ -214,3 +214,12 @@ def test_another_member_sees_nothing_of_it(owner, project):
         assert other.get(path).status_code == 404
     assert other.delete(f"{URL}{file.pk}/").status_code == 404
     assert File.objects.get().deleted_at is None
+
+
+def test_part_beyond_the_end_is_416(client, project, owner):
+    file = upload(owner, project, b"Hello\n")
+
+    answer = client.get(f"{URL}{file.pk}/download/", headers={"Range": "bytes=6-"})
+
+    assert (answer.status_code, answer.json()["code"]) == (416, "range_not_satisfiable")
+    assert answer["Content-Range"] == "bytes */6"

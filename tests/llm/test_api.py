@@ -190,6 +190,7 @@ def test_environment_providers_can_only_be_switched(client, organization, admin)
     deleted = client.delete(f"/api/v1/providers/{provider.pk}/", headers=admin)
 
     assert (renamed.status_code, switched.status_code, deleted.status_code) == (409, 200, 409)
+    assert renamed.json()["code"] == deleted.json()["code"] == "provider_from_environment"
 
 
 @pytest.mark.parametrize("kind", [ProviderKind.OPENAI_COMPATIBLE, ProviderKind.ANTHROPIC])
