@@ -2,6 +2,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 from django.test import AsyncClient, Client
+from django.test.client import encode_multipart
 
 from apps.files import engine
 from apps.files.models import File
@@ -54,6 +55,40 @@ def test_upload_answers_with_what_the_content_is(client, project, owner):
         "created_at": body["created_at"],
     }
     assert client.get(f"{URL}{file.pk}/").json() == body
+
+
+def post_again(client, project, content, **options):
+    return client.post(
+        URL,
+        {"project": str(project.pk), "file": SimpleUploadedFile("notes.txt", content, "text/plain")},
+        headers={"Idempotency-Key": "k1"},
+        **options,
+    )
+
+
+def test_upload_repeated_with_its_key_is_stored_once(client, project):
+    first = post_again(client, project, b"Seven crates\n")
+    # The same form with another boundary, as a client sends it that builds it anew.
+    form = {"project": str(project.pk), "file": SimpleUploadedFile("notes.txt", b"Seven crates\n", "text/plain")}
+    body = encode_multipart("another", form)
+    again = client.post(
+        URL, body, content_type="multipart/form-data; boundary=another", headers={"Idempotency-Key": "k1"}
+    )
+
+    assert (again.status_code, again.content) == (201, first.content)
+    assert again["Idempotent-Replayed"] == "true"
+    assert "Idempotent-Replayed" not in first
+    kept = File.objects.get()
+    assert client.get(f"{URL}{kept.pk}/download/").getvalue() == b"Seven crates\n"
+
+
+def test_upload_of_another_file_of_equal_length_with_the_same_key_is_refused(client, project):
+    post_again(client, project, b"Seven crates\n")
+
+    refused = post_again(client, project, b"Eight crates\n")
+
+    assert (refused.status_code, refused.json()["code"]) == (422, "idempotency_key_reused")
+    assert File.objects.count() == 1
 
 
 @pytest.mark.parametrize(
