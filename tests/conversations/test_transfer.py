@@ -1,14 +1,23 @@
 from __future__ import annotations
 
+import contextlib
 import copy
+import random
 
 import pytest
+import rfc8785
 
-from apps.conversations import services
+from apps.accounts.models import User
+from apps.accounts.types import SYSTEM
+from apps.conversations import context, services
+from apps.conversations.invariants import check_content_is_the_text_of_the_parts, check_numbers_gapless
 from apps.conversations.models import Conversation, Message
+from apps.conversations.transfer_format import digest
 from apps.conversations.types import ImportRefused
+from apps.core.errors import DomainError
 from tests.accounts.factories import ProjectFactory
 from tests.conversations.factories import answer, say, someone, start
+from tests.conversations.test_properties import act
 
 pytestmark = pytest.mark.django_db
 
@@ -89,3 +98,170 @@ def test_fork_copies_the_path_and_leaves_the_source_alone(told):
     assert contents == ["Who rewrites the manifests?", "Nobody knows."]
     assert fork.forked_from_id == conversation.pk
     assert Message.objects.filter(conversation=conversation).count() == 3
+
+
+def tree_of(document):
+    return [
+        (row["position"], row["parent"], row["status"], row["parts"]) for row in document["conversation"]["messages"]
+    ]
+
+
+def moved(ines, conversation):
+    """What comes out after the way out and in: the export, the export of the import, and the import."""
+    conversation.refresh_from_db()
+    elsewhere = ProjectFactory()
+    daniel = someone(elsewhere)
+    exported = services.export_json(conversation=conversation, viewer=ines)
+    imported = services.import_conversation(actor=daniel, project_id=elsewhere.pk, document=exported)
+    return exported, services.export_json(conversation=imported, viewer=daniel), imported
+
+
+def test_deleted_message_keeps_its_place_and_its_words_stay_at_home(told):
+    ines, conversation = told
+    for number in (1, 3):
+        services.delete_message(actor=ines, message_id=Message.objects.get(conversation=conversation, number=number).pk)
+
+    exported, again, imported = moved(ines, conversation)
+
+    assert [(row["status"], row["parent"]) for row in exported["conversation"]["messages"]] == [
+        ("deleted", None),
+        ("completed", 1),
+        ("deleted", 1),
+    ]
+    assert "manifests" not in str(exported)
+    assert again["digest"] == exported["digest"]
+    assert Message.objects.filter(conversation=imported, deleted_at=None).count() == 1
+    assert list(check_numbers_gapless()) == []
+
+
+def test_answer_that_is_being_written_keeps_its_place(told):
+    ines, conversation = told
+    waiting = say(ines, conversation, "And then?")
+    say(ines, conversation, "Never mind.", parent_id=waiting.answer.pk)
+
+    exported, again, imported = moved(ines, conversation)
+
+    assert [(row["status"], row["parent"]) for row in exported["conversation"]["messages"]][3:] == [
+        ("completed", 3),
+        ("interrupted", 4),
+        ("completed", 5),
+        ("interrupted", 6),
+    ]
+    assert again["digest"] == exported["digest"]
+    assert imported.last_number == 7
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_whatever_happened_comes_back_with_an_equal_digest(seed):
+    dice = random.Random(seed)
+    project = ProjectFactory()
+    people = [someone(project) for _each in range(3)]
+    conversation = start(people[0], project)
+    for _number in range(150):
+        with contextlib.suppress(DomainError):
+            act(dice, people, conversation)
+
+    exported, again, imported = moved(people[0], conversation)
+
+    assert (again["digest"], tree_of(again)) == (exported["digest"], tree_of(exported))
+    assert imported.last_number == Message.objects.filter(conversation=conversation).count() > 20
+    assert list(check_numbers_gapless()) == []
+    assert list(check_content_is_the_text_of_the_parts()) == []
+
+
+def test_import_closes_the_holes_of_earlier_exports(told):
+    ines, conversation = told
+    document = services.export_json(conversation=conversation, viewer=ines)
+    del document["conversation"]["messages"][1]
+    document["digest"] = digest(document["conversation"])
+
+    imported = services.import_conversation(actor=ines, project_id=conversation.project_id, document=document)
+
+    assert list(Message.objects.filter(conversation=imported).order_by("number").values_list("number", flat=True)) == [
+        1,
+        2,
+    ]
+    assert list(check_numbers_gapless()) == []
+
+
+ALL_PARTS = [
+    {"type": "reasoning", "text": "Hm.", "signature": "abc"},
+    {"type": "text", "text": "Said"},
+    {"type": "file", "name": "map.png", "sha256": "", "media_type": "image/png", "size": 3, "kind": "image"},
+    {"type": "tool_call", "id": "call_1", "name": "look", "arguments": {"where": ["port"]}},
+    {"type": "tool_result", "id": "call_1", "content": "Closed."},
+    {"type": "citation", "title": "The port", "quote": "Terminal 7", "page": 4},
+    {"type": "card", "kind": "record", "data": {"n": 1}},
+    {"type": "error", "code": "timeout", "detail": "Too late"},
+]
+
+
+def sent(client, ines, conversation, changed):
+    """The document, honest but for what ``changed`` does to its answer, through the API."""
+    document = copy.deepcopy(services.export_json(conversation=conversation, viewer=ines))
+    changed(document["conversation"]["messages"][1])
+    with contextlib.suppress(rfc8785.CanonicalizationError):
+        document["digest"] = digest(document["conversation"])
+    client.force_login(User.objects.get(pk=ines.user_id))
+    body = {"project": str(conversation.project_id), "conversation": document}
+    return client.post("/api/v1/conversations/import/", body, content_type="application/json")
+
+
+def test_every_type_of_part_is_shown_and_read_after_the_import(told, client):
+    ines, conversation = told
+
+    response = sent(client, ines, conversation, lambda row: row.update(parts=ALL_PARTS))
+
+    assert response.status_code == 201, response.content
+    imported = Conversation.objects.get(pk=response.json()["id"])
+    assert client.get(f"/c/{imported.pk}/").status_code == 200
+    for wanted in ("json", "markdown"):
+        assert client.get(f"/api/v1/conversations/{imported.pk}/export/?format={wanted}").status_code == 200
+    leaf = Message.objects.get(conversation=imported, number=2)
+    posted = say(ines, imported, "Go on", parent_id=leaf.pk)
+    held = services.claim_turn(actor=SYSTEM, turn_id=posted.turn.pk, worker="test")
+    assert len(context.read_context(held).messages) == 3
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "text"},
+        {"type": "text", "text": None},
+        {"type": "text", "text": "x", "author": "Somebody else"},
+        {"type": "reasoning"},
+        {"type": "tool_call"},
+        {"type": "tool_call", "id": "a", "name": "b", "arguments": "c"},
+        {"type": "tool_result", "id": "a"},
+        {"type": "tool_result", "content": "a"},
+        {"type": "file"},
+        {"type": "file", "name": "a", "sha256": "", "size": -1},
+        {"type": "file", "name": "a", "sha256": "", "file": "00000000-0000-0000-0000-000000000001"},
+        {"type": "card"},
+        {"type": "error", "detail": 5},
+        {"type": ["text"], "text": "x"},
+        "text",
+    ],
+    ids=str,
+)
+def test_import_refuses_parts_of_another_shape(told, client, part):
+    ines, conversation = told
+    before = Conversation.objects.count()
+
+    response = sent(client, ines, conversation, lambda row: row.update(parts=[part]))
+
+    assert (response.status_code, response.json()["code"]) == (400, "import_refused")
+    assert Conversation.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"position": 10**12}, {"position": 2**60}, {"position": True}, {"parent": [1]}, {"role": {}}, {"status": []}],
+    ids=str,
+)
+def test_import_refuses_other_kinds_of_values(told, client, change):
+    ines, conversation = told
+
+    response = sent(client, ines, conversation, lambda row: row.update(change))
+
+    assert (response.status_code, response.json()["code"]) == (400, "import_refused")
