@@ -42,6 +42,24 @@ class ConversationRestored:
     conversation_id: UUID
 
 
+@event("conversations.conversation_exported.v1")
+@dataclass(frozen=True, slots=True)
+class ConversationExported:
+    """Somebody took it away as a document: ``json`` (the whole tree) or ``markdown`` (their path)."""
+
+    conversation_id: UUID
+    format: str
+
+
+@event("conversations.conversation_imported.v1")
+@dataclass(frozen=True, slots=True)
+class ConversationImported:
+    """Made from a document that was exported, here or elsewhere."""
+
+    conversation_id: UUID
+    messages: int
+
+
 @event("conversations.participant_added.v1")
 @dataclass(frozen=True, slots=True)
 class ParticipantAdded:

@@ -5,12 +5,16 @@ import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 
 from apps.accounts import audit
 from apps.accounts.models import AuditEntry, Pseudonym
 from apps.accounts.services import projects
+from apps.conversations import services as conversations
 from apps.core.eventlog.consumers import logged
+from apps.core.events import event_kinds
 from apps.core.models import Event
+from apps.core.reference import load_everything
 from tests import services
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, bearer, key_of, member_of, reader_of
 
@@ -171,3 +175,41 @@ def test_admins_read_the_log_and_nobody_changes_it(client, chain, project):
     stranger = UserFactory()
     other = ProjectFactory(owner=stranger)
     assert client.get(path, headers=bearer(key_of(stranger, other.organization))).status_code == 404
+
+
+def test_every_audited_name_is_an_event_that_is_told():
+    load_everything()
+
+    assert {kind.name for kind in event_kinds()} >= audit.AUDITED
+
+
+@pytest.mark.parametrize("export_format", ["json", "markdown"])
+def test_export_and_import_leave_a_trace(project, export_format):
+    owner = actor_of(owner_of(project))
+    talk = conversations.start_conversation(actor=owner, project_id=project.pk, title="Port")
+    reader = Client(headers=bearer(key_of(owner_of(project), project.organization)))
+
+    taken = reader.get(f"/api/v1/conversations/{talk.pk}/export/", {"format": export_format})
+    brought = export_format == "json" and reader.post(
+        "/api/v1/conversations/import/",
+        {"project": str(project.pk), "conversation": taken.json()},
+        content_type="application/json",
+    )
+    record_all()
+
+    kept = {row.action: row for row in AuditEntry.objects.filter(action__endswith="ported")}
+    exported = kept["conversations.conversation_exported"]
+    assert exported.details == {"conversation_id": str(talk.pk), "format": export_format}
+    assert exported.actor == Pseudonym.objects.get(user=owner.user_id).pk
+    if brought:
+        imported = kept["conversations.conversation_imported"]
+        assert imported.details == {"conversation_id": brought.json()["id"], "messages": 0}
+
+
+def test_export_of_a_stranger_is_not_told(project):
+    talk = conversations.start_conversation(actor=actor_of(owner_of(project)), project_id=project.pk)
+    elsewhere = ProjectFactory(owner=UserFactory())
+    stranger = Client(headers=bearer(key_of(owner_of(elsewhere), elsewhere.organization)))
+
+    assert stranger.get(f"/api/v1/conversations/{talk.pk}/export/").status_code == 404
+    assert not Event.objects.filter(type="conversations.conversation_exported").exists()

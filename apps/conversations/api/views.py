@@ -236,7 +236,9 @@ class ConversationExportView(APIView):
     )
     def get(self, request: Request, conversation_id: UUID) -> Response | HttpResponse:
         query = shapes.ExportQuery.parse_query(request)
-        conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=request.actor)
+        conversation = services.record_export(
+            actor=request.actor, conversation_id=conversation_id, export_format=query["format"]
+        )
         if query["format"] == "markdown":
             text = services.export_markdown(conversation=conversation, viewer=request.actor)
             return HttpResponse(

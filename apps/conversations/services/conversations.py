@@ -19,6 +19,7 @@ from apps.conversations.events import (
     ConversationArchived,
     ConversationChanged,
     ConversationDeleted,
+    ConversationExported,
     ConversationRestored,
     ConversationStarted,
     ParticipantAdded,
@@ -260,6 +261,15 @@ def remove_participant(*, actor: Actor, conversation_id: UUID, user_id: UUID) ->
     account_policies.require(policies.can_remove(actor, conversation, role=selectors.role_in(conversation, actor)))
     Participation.objects.filter(conversation=conversation, user_id=user_id).update(is_invited=False)
     announce(conversation, ConversationChanged(conversation.pk, ("participants",)), actor)
+
+
+@transaction.atomic
+def record_export(*, actor: Actor, conversation_id: UUID, export_format: str) -> Conversation:
+    """The conversation, once it is on record (and in the audit log) who takes it away."""
+    conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
+    account_policies.require(policies.has_read_scope(actor))
+    announce(conversation, ConversationExported(conversation.pk, export_format), actor)
+    return conversation
 
 
 @transaction.atomic

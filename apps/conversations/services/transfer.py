@@ -20,7 +20,7 @@ from apps.accounts import policies as account_policies
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.conversations import policies, selectors
-from apps.conversations.events import ConversationStarted
+from apps.conversations.events import ConversationImported, ConversationStarted
 from apps.conversations.models import Conversation, Message
 from apps.conversations.services.conversations import announce
 from apps.conversations.services.messages import record_attachments
@@ -154,6 +154,7 @@ def import_conversation(*, actor: Actor, project_id: UUID, document: dict[str, A
     last = next(reversed(made.values()), None)
     Conversation.objects.filter(pk=conversation.pk).update(last_number=len(made), head=last, is_linear=is_linear)
     announce(conversation, ConversationStarted(conversation.pk, conversation.visibility), actor)
+    announce(conversation, ConversationImported(conversation.pk, len(made)), actor)
     return selectors.get_conversation(conversation_id=conversation.pk, viewer=actor)
 
 
