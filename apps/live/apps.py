@@ -10,7 +10,11 @@ class LiveConfig(AppConfig):
     verbose_name = _("Live")
 
     def ready(self) -> None:
-        from apps.live import health, metrics
+        from apps.core.doors.consumers import Consumer, consumers
+        from apps.live import health, metrics, receivers
 
         metrics.register()
         health.register()
+        consumers.register(
+            "live.rights", Consumer("live.rights", receivers.tell_rights, types=receivers.CONCERNED, from_now=True)
+        )

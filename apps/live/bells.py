@@ -25,6 +25,8 @@ RUNNING_SECONDS = 2 * 60 * 60
 SILENT_SECONDS = 5.0
 RING = '{"k":"r"}'
 RIGHTS = '{"k":"x"}'
+#: Not a topic: what every hub hears.
+EVERYWHERE = "everywhere"
 
 log = structlog.get_logger(__name__)
 _tasks: set[asyncio.Task[None]] = set()
@@ -62,9 +64,10 @@ def rights_changed(topic: str) -> None:
     _tell(topic, lambda client: client.publish(channel(topic), RIGHTS))
 
 
-async def ring_async(topic: str) -> None:
-    """The same from a loop."""
-    await _publish(topic, RING)
+def rights_of(who: UUID | None) -> None:
+    """After commit: the same for all that this person or key follows anywhere, and for their credentials. None: for everybody."""
+    message = json.dumps({"k": "x", "who": str(who) if who else None})
+    _tell(EVERYWHERE, lambda client: client.publish(channel(EVERYWHERE), message))
 
 
 def publish_soon(topic: str, message: str) -> None:

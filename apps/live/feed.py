@@ -6,6 +6,7 @@ Rights are looked at again before anything is handed on that was checked more th
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Callable, Hashable
 from typing import Any, Protocol
 from uuid import UUID
@@ -48,6 +49,11 @@ class Follower(Protocol):
     def on_reconnect(self) -> None: ...
 
 
+def is_meant(viewer: Actor, who: UUID | None) -> bool:
+    """Is ``who`` this person, or the key they came with? None is everybody."""
+    return who is None or who in (viewer.user_id, viewer.key_id)
+
+
 def audience(kind: TopicKind, viewer: Actor, object_id: UUID) -> Hashable:
     """Viewers of one audience are told the same in the same words; without a word from the kind everybody is one's own."""
     shared = getattr(kind, "audience", None)
@@ -76,6 +82,8 @@ class Feed:
         self.followers: set[Follower] = set()
         self.position: int | None = None
         self._checked: dict[Actor, float] = {}
+        self._forgotten_at = float("-inf")
+        self._doubts = itertools.count(1)
         self._held: list[Callable[[], None]] | None = None
         self._gaps: dict[str, list[dict[str, Any]]] = {}
         self._is_rung = False
@@ -99,6 +107,8 @@ class Feed:
         None is a follower that has no use for events.
         """
         self._checked[viewer] = checked_at
+        if checked_at <= self._forgotten_at:
+            self._doubt([viewer])
         if position is None:
             return
         if self.position is None or len(self._checked) == 1:
@@ -178,10 +188,15 @@ class Feed:
             self._read_soon()
         item()
 
-    def forget_rights(self) -> None:
-        """Somebody's rights may have changed: nothing more is handed on before they were looked at."""
-        self._checked = dict.fromkeys(self._checked, 0.0)
-        if self.followers:
+    def forget_rights(self, who: UUID | None = None) -> None:
+        """The rights of this person or key, or anybody's, may have changed: nothing more is handed on before they were looked at."""
+        self._forgotten_at = self._loop.time()
+        self._doubt([viewer for viewer in self._checked if is_meant(viewer, who)])
+
+    def _doubt(self, viewers: list[Actor]) -> None:
+        """The mark is another each time, so that a look that was under way does not count."""
+        self._checked |= dict.fromkeys(viewers, -float(next(self._doubts)))
+        if viewers:
             self._read_soon()
 
     # Reading
@@ -212,7 +227,8 @@ class Feed:
             self._read_what_is_left()
 
     def _read_what_is_left(self) -> None:
-        if self.followers and (self._held is not None or (self._is_rung and self.position is not None)):
+        is_asked = any(checked_at < 0 for checked_at in self._checked.values())
+        if self.followers and (is_asked or self._held is not None or (self._is_rung and self.position is not None)):
             self._read_soon()
 
     async def _read(self) -> None:
@@ -221,10 +237,10 @@ class Feed:
             is_rung, self._is_rung = self._is_rung and self.position is not None, False
             now = self._loop.time()
             fresh = now - (FRESH_SECONDS - AHEAD_SECONDS) * settings.PARLANCE_TIME_SCALE
-            stale = [viewer for viewer, checked_at in self._checked.items() if checked_at < fresh]
+            stale = {viewer: checked_at for viewer, checked_at in self._checked.items() if checked_at < fresh}
             try:
                 denied, events, told = await in_thread(
-                    self._look, stale, list(self._checked), self.position if is_rung else None
+                    self._look, list(stale), list(self._checked), self.position if is_rung else None
                 )
             except DATABASE_AWAY as failure:
                 self._is_rung = self._is_rung or is_rung
@@ -233,8 +249,8 @@ class Feed:
                 if not self.followers:
                     return
                 continue
-            for viewer in stale:
-                if viewer in self._checked:
+            for viewer, checked_at in stale.items():
+                if self._checked.get(viewer) == checked_at:
                     self._checked[viewer] = now
             self._drop(denied)
             self._tell(events, told)

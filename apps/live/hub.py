@@ -21,6 +21,7 @@ from apps.core import redis
 from apps.core.db import in_thread
 from apps.core.doors.topics import TopicKind, topics
 from apps.live import selectors
+from apps.live.bells import EVERYWHERE
 from apps.live.feed import DATABASE_AWAY, Feed, Follower
 from apps.live.metrics import counts, watch_lag
 from apps.live.wire import Wire
@@ -47,6 +48,7 @@ class Hub:
     def __init__(self) -> None:
         self.feeds: dict[str, Feed] = {}
         self.on_message: dict[str, Callable[[Feed, dict[str, Any]], None]] = {}
+        self.on_rights: Callable[[UUID | None], None] | None = None
         self._prefix = redis.key("topic", "").encode()
         self._wire: Wire | None = None
         self._was_connected = False
@@ -55,10 +57,6 @@ class Hub:
         self._tasks = [
             asyncio.get_running_loop().create_task(work) for work in (self._connect(), self._poll(), watch_lag())
         ]
-
-    @property
-    def is_connected(self) -> bool:
-        return self._wire is not None
 
     def channel(self, topic: str) -> bytes:
         return self._prefix + topic.encode()
@@ -92,7 +90,11 @@ class Hub:
                 self._wire.unsubscribe(self.channel(feed.topic))
 
     def _hear(self, channel: bytes, data: bytes) -> None:
-        feed = self.feeds.get(channel[len(self._prefix) :].decode())
+        name = channel[len(self._prefix) :].decode()
+        if name == EVERYWHERE:
+            self._hear_rights(json.loads(data)["who"])
+            return
+        feed = self.feeds.get(name)
         if feed is None:  # left while Redis was away
             if self._wire is not None:
                 self._wire.unsubscribe(channel)
@@ -105,6 +107,13 @@ class Hub:
             extra(feed, message)
         else:
             feed.hear(message)
+
+    def _hear_rights(self, named: str | None) -> None:
+        who = UUID(named) if named else None
+        for feed in self.feeds.values():
+            feed.forget_rights(who)
+        if self.on_rights is not None:
+            self.on_rights(who)
 
     def _on_lost(self) -> None:
         self._wire = None
@@ -126,7 +135,7 @@ class Hub:
                     for feed in list(self.feeds.values()):
                         for follower in tuple(feed.followers):
                             follower.on_reconnect()
-                for topic in list(self.feeds):
+                for topic in [EVERYWHERE, *self.feeds]:
                     await wire.subscribe(self.channel(topic))
             except (OSError, TimeoutError) as failure:
                 wait = RECONNECT_SECONDS[min(attempt, len(RECONNECT_SECONDS) - 1)]

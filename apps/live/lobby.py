@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import weakref
 from collections import Counter
 from uuid import UUID
@@ -13,7 +14,7 @@ from django.conf import settings
 from apps.accounts import actors, selectors
 from apps.accounts.types import Actor
 from apps.core.db import in_thread
-from apps.live.feed import DATABASE_AWAY
+from apps.live.feed import DATABASE_AWAY, is_meant
 from apps.live.hub import Hub, hub
 from apps.live.metrics import counts
 from apps.live.presence import People
@@ -36,6 +37,8 @@ class Lobby:
         self._names: dict[UUID, tuple[float, str]] = {}
         self._people: Together[UUID, selectors.Person] = Together(selectors.display_people)
         self._loop = asyncio.get_running_loop()
+        self._asked = asyncio.Event()
+        self.hub.on_rights = self._on_rights
         self._guard = self._loop.create_task(self._watch())
 
     def has_room_for(self, actor: Actor) -> bool:
@@ -67,10 +70,17 @@ class Lobby:
         self._names[user_id] = (self._loop.time(), found.name)
         return found.name
 
+    def _on_rights(self, who: UUID | None) -> None:
+        if any(is_meant(socket.actor, who) for socket in self.sockets):
+            self._asked.set()
+
     async def _watch(self) -> None:
-        """Close, within five seconds, what was opened with a credential that is no longer in force. Needs no Redis."""
+        """Close what was opened with a credential that is no longer in force: at a bell, without one (or Redis) within five seconds."""
         while True:
-            await asyncio.sleep(GUARD_SECONDS * settings.PARLANCE_TIME_SCALE)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GUARD_SECONDS * settings.PARLANCE_TIME_SCALE):
+                    await self._asked.wait()
+            self._asked.clear()
             current = {socket.actor for socket in self.sockets}
             if not current:
                 continue

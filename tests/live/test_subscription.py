@@ -64,7 +64,7 @@ async def test_subscriber_gets_a_snapshot_and_then_every_event():
 
     for number in range(2, 6):
         await in_thread(rooms.change, topic, number)
-        await bells.ring_async(topic)
+        await asyncio.to_thread(bells.ring, topic)
 
     await page.until(lambda: page.reader.position == 5)
     assert page.frames[0] == {
@@ -156,7 +156,7 @@ async def test_kind_that_fails_at_its_words_leaves_the_ids(monkeypatch):
     monkeypatch.setattr(rooms.RoomKind, "render", lambda *_: 1 / 0)
 
     await in_thread(rooms.change, topic, 7)
-    await bells.ring_async(topic)
+    await asyncio.to_thread(bells.ring, topic)
 
     await page.until(lambda: page.reader.position == 1)
     assert page.reader.events[0]["data"] == {"number": 7}
@@ -268,7 +268,7 @@ async def test_whatever_happens_every_reader_ends_with_the_same(seed):  # noqa: 
             case 1:
                 number += 1
                 await in_thread(rooms.change, topic, number)
-                await bells.ring_async(topic)
+                await asyncio.to_thread(bells.ring, topic)
             case 2 if chance.random() < 0.3:
                 await redis.async_client().delete(
                     *(redis.key("turn", stream.turn_id) for stream in streams), redis.key("running", topic)
@@ -291,7 +291,7 @@ async def test_whatever_happens_every_reader_ends_with_the_same(seed):  # noqa: 
         assert await stream.drain()
     number += 1
     await in_thread(rooms.change, topic, number)
-    await bells.ring_async(topic)
+    await asyncio.to_thread(bells.ring, topic)
 
     for page in pages:
         await page.until(lambda page=page: page.reader.position == number)
