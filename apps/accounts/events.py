@@ -237,7 +237,3 @@ def user_topic(user_id: UUID) -> str:
 
 def organization_topic(organization_id: UUID) -> str:
     return f"organization:{organization_id}"
-
-
-def project_topic(project_id: UUID) -> str:
-    return f"project:{project_id}"

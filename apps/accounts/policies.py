@@ -9,7 +9,6 @@ from apps.core.errors import Forbidden
 PROJECT_PERMISSIONS: dict[str, ProjectRole] = {
     "view": ProjectRole.VIEWER,
     "post": ProjectRole.EDITOR,
-    "edit": ProjectRole.EDITOR,
     "manage": ProjectRole.MANAGER,
 }
 _EVERYONE = frozenset(OrganizationRole)
@@ -131,10 +130,6 @@ def can_view_organization(actor: Actor, role: OrganizationRole | None) -> bool:
     return actor.kind == ActorKind.SYSTEM or _organization("view", role)
 
 
-def can_list_members(actor: Actor, role: OrganizationRole | None) -> bool:
-    return actor.kind == ActorKind.SYSTEM or _organization("list_members", role)
-
-
 def can_create_project(actor: Actor, role: OrganizationRole | None) -> bool:
     return actor.kind == ActorKind.SYSTEM or _organization("create_project", role)
 
@@ -189,16 +184,8 @@ def _project(permission: str, role: ProjectRole | None) -> bool:
     return role is not None and role in roles_from(PROJECT_PERMISSIONS[permission])
 
 
-def can_view_project(actor: Actor, role: ProjectRole | None) -> bool:
-    return _project("view", role)
-
-
 def can_post_in_project(actor: Actor, role: ProjectRole | None) -> bool:
     return _project("post", role)
-
-
-def can_edit_project(actor: Actor, role: ProjectRole | None) -> bool:
-    return _project("edit", role)
 
 
 def can_manage_project(actor: Actor, role: ProjectRole | None) -> bool:

@@ -370,7 +370,6 @@ def _ending(running: Running, status: TurnStatus, *, reason: str = "") -> Ending
         provider=answered.provider if answered else "",
         model=answered.model if answered else "",
         is_fallback=bool(answered and answered.is_fallback),
-        is_demo=bool(answered and answered.is_demo),
     )
 
 

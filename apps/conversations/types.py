@@ -176,7 +176,6 @@ class Ending:
     provider: str = ""
     model: str = ""
     is_fallback: bool = False
-    is_demo: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from django.db.models.functions import Now
 
 LEASE_SECONDS = 15.0
 RENEW_SECONDS = 5.0
-SWEEP_SECONDS = 5.0
 
 
 def scaled(seconds: float) -> float:

@@ -86,12 +86,6 @@ def get(key: str, *, organization: UUID | None = None, project: UUID | None = No
     return _deployed(setting)
 
 
-def is_on(
-    flag: str, *, organization: UUID | None = None, project: UUID | None = None, user: UUID | None = None
-) -> bool:
-    return bool(get(flag, organization=organization, project=project, user=user))
-
-
 def _deployed(setting: Setting) -> Any:
     from_environment = setting.from_environment()
     if from_environment is not None:

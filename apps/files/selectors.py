@@ -145,12 +145,6 @@ def list_being_read(file_ids: Collection[UUID]) -> list[UUID]:
     return list(rows.filter(created_at__gt=Now() - timedelta(minutes=2)).values_list("pk", flat=True))
 
 
-def digests_of(file_ids: Collection[UUID]) -> dict[UUID, str]:
-    """SHA-256 of each file's content, hexadecimal: exports name files by it."""
-    rows = File.objects.filter(pk__in=file_ids).values_list("pk", "blob__sha256")
-    return {pk: bytes(digest).hex() for pk, digest in rows}
-
-
 def room_left(organization_id: UUID) -> int:
     """Bytes an organization may still bring; a hint for refusing early, the charge itself is exact."""
     use = StorageUse.objects.filter(organization=organization_id).first()

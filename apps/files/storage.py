@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, BinaryIO, Protocol
+from typing import BinaryIO, Protocol
 from uuid import UUID
 
 from django.conf import settings
@@ -112,11 +112,6 @@ def stale_content() -> Iterator[tuple[str, Path]]:
     for path in root().glob("??/??/*"):
         if path.is_file() and path.stat().st_mtime < edge:
             yield str(path.relative_to(root())), path
-
-
-def head_of(source: IO[bytes], size: int) -> bytes:
-    source.seek(0)
-    return source.read(size)
 
 
 def _absolute(path: str) -> Path:

@@ -22,7 +22,6 @@ FULL_BELOW = 64_000  # bytes that the server may hold for a client before frames
 LOOK_AGAIN_SECONDS = 0.05
 PATIENCE_SECONDS = 20.0
 
-GOING_AWAY = 1001
 TOO_BIG = 1009
 RESTARTED = 1012
 OVERLOADED = 1013

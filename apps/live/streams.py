@@ -90,11 +90,6 @@ class TurnStream:
     def is_empty(self) -> bool:
         return self._builder.is_empty
 
-    @property
-    def is_away(self) -> bool:
-        """Redis does not answer: readers see nothing new until it does, or until the row is final."""
-        return self._away_since is not None
-
     def append(self, operations: Iterable[Operation]) -> None:
         """Take operations in; others than those on parts are passed over. Raises ``LateWriter`` when a newer owner wrote."""
         if self._is_late:
@@ -291,15 +286,6 @@ async def read_after(turn_id: UUID | str, after_seq: int) -> list[Entry]:
         if not page or page[-1]["seq"] >= last:
             return entries
         after_seq = page[-1]["seq"]
-
-
-async def last_entry(turn_id: UUID | str) -> tuple[int, int]:
-    """(fence, seq) of the newest entry; (0, 0) when there is none."""
-    rows = await redis.async_client().xrevrange(_stream_key(turn_id), count=1)
-    if not rows:
-        return 0, 0
-    fence, _dash, seq = rows[0][0].decode().partition("-")
-    return int(fence), int(seq)
 
 
 def rebuild(turn_id: UUID | str) -> Rebuilt:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from apps.core import redis
 from apps.live import bells, streams
 from apps.live.parts import PartsBuilder
-from apps.live.streams import TurnStream, last_entry, read_after, rebuild
+from apps.live.streams import TurnStream, read_after, rebuild
 from apps.live.types import LateWriter
 from apps.llm.types import AppendText, OpenPart, PartType, SetPart
 
@@ -32,13 +32,11 @@ async def test_append_numbers_entries_without_gaps_and_merges_what_waits():
         {"seq": 2, "part": 0, "type": "text", "text": "lo world"},
     ]
     assert await read_after(stream.turn_id, 1) == [{"seq": 2, "part": 0, "type": "text", "text": "lo world"}]
-    assert await last_entry(stream.turn_id) == (1, 2)
     assert stream.text == "Hello world"
 
 
 async def test_read_of_an_unknown_turn_is_empty():
     assert await read_after(uuid4(), 0) == []
-    assert await last_entry(uuid4()) == (0, 0)
 
 
 async def test_late_writer_is_refused_and_leaves_the_stream_alone():
