@@ -21,7 +21,7 @@ class ProviderAdmin(ServiceAdmin):
     list_display = ("name", "kind", "organization", "is_enabled", "source", "check_code", "checked_at", "deleted_at")
     list_filter = ("kind", "is_enabled", "source", "check_code", "organization")
     search_fields = ("name", "id", "organization__name")
-    exclude = ("api_key", "headers")
+    exclude = ("api_key", "sealed_headers")
     list_select_related = ("organization",)
     actions = ("switch_off", "switch_on", "reset_breaker")
 

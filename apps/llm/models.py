@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import ClassVar
 
@@ -48,7 +49,7 @@ class Provider(TenantModel):
     api_key = EncryptedTextField(blank=True, default="")
     source = models.CharField(max_length=11, choices=ProviderSource.choices, default=ProviderSource.PERSON)
     is_enabled = models.BooleanField(_("enabled"), default=True)
-    headers = models.JSONField(_("extra headers"), default=dict, blank=True)
+    sealed_headers = EncryptedTextField(blank=True, default="")
     connect_timeout_seconds = models.FloatField(null=True, blank=True)
     first_byte_timeout_seconds = models.FloatField(null=True, blank=True)
     gap_timeout_seconds = models.FloatField(null=True, blank=True)
@@ -73,6 +74,15 @@ class Provider(TenantModel):
     @property
     def preset(self) -> Preset:
         return preset_of(self.kind)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Sent with every call. Their values are secrets like the key: gateways take tokens in headers."""
+        return json.loads(self.sealed_headers) if self.sealed_headers else {}
+
+    @headers.setter
+    def headers(self, value: dict[str, str]) -> None:
+        self.sealed_headers = json.dumps(value) if value else ""
 
 
 class Model(TenantModel):

@@ -22,7 +22,7 @@ from tests.attacks.world import ALIASES, World, rows, schema
 
 pytestmark = [pytest.mark.attacks, pytest.mark.django_db, pytest.mark.timeout(1200)]
 
-EXAMPLES = 60 if os.environ.get("PARLANCE_ATTACKS") == "long" else 2
+EXAMPLES = 20 if os.environ.get("PARLANCE_ATTACKS") == "long" else 2
 #: Endless: it ends with the turn; tests/live has its own.
 STREAMS = {"turns_events"}
 CHECKS = (

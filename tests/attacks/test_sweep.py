@@ -8,8 +8,6 @@ import json
 
 import pytest
 
-from tests import services
-from tests.attacks.catalogue import ELSEWHERE
 from tests.attacks.world import World, call, content_of, operations, random_ids, rows
 
 pytestmark = pytest.mark.django_db
@@ -167,14 +165,3 @@ def test_exemptions_still_exist():
     named = PUBLIC | OPEN_WRITES.keys() | READ_BY_MEMBERS.keys() | WRITTEN_BY_MEMBERS.keys() | WRITTEN_BY_READERS.keys()
 
     assert named - there == set()
-
-
-def test_places_named_elsewhere_exist():
-    missing = []
-    for place in (each for places in ELSEWHERE.values() for each in places):
-        file, _colons, name = place.partition("::")
-        path = services.CHECKOUT / file
-        if not path.exists() or (name and f"def {name}(" not in path.read_text(encoding="utf-8")):
-            missing.append(place)
-
-    assert missing == []

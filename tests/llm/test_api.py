@@ -157,13 +157,15 @@ def test_change_provider_needs_the_version_and_forgets_the_key_with_the_address(
     late = send(client, "patch", path, admin, {"name": "New"}, **{"If-Match": '"7"'})
     renamed = send(client, "patch", path, admin, {"name": "New"}, **{"If-Match": '"1"'})
     kept = Provider.objects.get().api_key
+    held = send(client, "patch", path, admin, {"headers": {"X-Gateway": SECRET}})
     moved = send(client, "patch", path, admin, {"base_url": "https://example.org/v1"})
 
     assert (late.status_code, late.json()["current"]) == (412, 1)
     assert renamed.json()["version"] == 2
     assert kept == SECRET
     assert moved.json()["has_key"] is False
-    assert Provider.objects.get().api_key == ""
+    assert (held.json()["headers"], moved.json()["headers"]) == (["X-Gateway"], [])
+    assert (Provider.objects.get().api_key, Provider.objects.get().headers) == ("", {})
 
 
 def test_delete_provider_forgets_the_key_and_frees_the_name(client, organization, admin):
@@ -176,7 +178,7 @@ def test_delete_provider_forgets_the_key_and_frees_the_name(client, organization
 
     assert (answer.status_code, again.status_code) == (204, 201)
     gone = Provider.objects.get(pk=created["id"])
-    assert gone.api_key == ""
+    assert (gone.api_key, gone.headers) == ("", {})
     assert not Model.objects.filter(provider=gone, is_enabled=True).exists()
     assert ModelDefaults.objects.get().default is None
     assert client.get(f"/api/v1/providers/{created['id']}/", headers=admin).status_code == 404

@@ -66,7 +66,9 @@ def create_provider(
 
 @transaction.atomic
 def update_provider(*, actor: Actor, provider_id: UUID, version: int | None = None, **changes: Any) -> Provider:
-    """``api_key`` None or absent keeps the stored one; a changed address forgets it, so that it never goes to another host."""
+    """``api_key`` None or absent keeps the stored one; a changed address forgets it and the headers,
+    so that they never go to another host.
+    """
     provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
     policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
     if version is not None and version != provider.version:
@@ -79,11 +81,13 @@ def update_provider(*, actor: Actor, provider_id: UUID, version: int | None = No
         changes["base_url"] = changes["base_url"].rstrip("/")
         if changes["base_url"] != provider.base_url:
             changes.setdefault("api_key", "")
+            changes.setdefault("headers", {})
     for field, value in changes.items():
         setattr(provider, field, value)
     _check(provider)
     provider.version += 1
-    _save(provider, update_fields=[*changes, "version", "updated_at"])
+    columns = ["sealed_headers" if name == "headers" else name for name in changes]
+    _save(provider, update_fields=[*columns, "version", "updated_at"])
     fields = tuple(sorted(changes))
     announce(provider, events.ProviderChanged(provider.pk, fields, provider.is_enabled), actor)
     return provider
@@ -96,9 +100,9 @@ def delete_provider(*, actor: Actor, provider_id: UUID) -> None:
     policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
     if provider.source == ProviderSource.ENVIRONMENT:
         raise ProviderFromEnvironment
-    provider.deleted_at, provider.is_enabled, provider.api_key = timezone.now(), False, ""
+    provider.deleted_at, provider.is_enabled, provider.api_key, provider.headers = timezone.now(), False, "", {}
     provider.version += 1
-    provider.save(update_fields=["deleted_at", "is_enabled", "api_key", "version", "updated_at"])
+    provider.save(update_fields=["deleted_at", "is_enabled", "api_key", "sealed_headers", "version", "updated_at"])
     models = Model.objects.filter(provider=provider)
     models.update(is_enabled=False)
     rows = ModelDefaults.objects.filter(organization_id=provider.organization_id)
@@ -245,7 +249,7 @@ def _check(provider: Provider) -> None:
         wrong.append(FieldError("kind", "invalid", _("The demo is always there.")))
     elif not provider.base_url and not provider.preset.base_url and provider.kind != ProviderKind.DEMO:
         wrong.append(FieldError("base_url", "required", _("This kind needs an address.")))
-    for name, value in provider.headers.items():
+    for name, value in _written_headers(provider).items():
         is_clean = (
             name.isascii() and name.replace("-", "").isalnum() and str(value).isprintable() and str(value).isascii()
         )
@@ -255,6 +259,11 @@ def _check(provider: Provider) -> None:
         wrong.append(FieldError("api_key", "invalid", _("A key is plain text without spaces around it.")))
     if wrong:
         raise Invalid(fields=wrong)
+
+
+def _written_headers(provider: Provider) -> dict[str, str]:
+    """As with the key: only when they were just set."""
+    return provider.headers if isinstance(provider.__dict__.get("sealed_headers"), str) else {}
 
 
 def _written_key(provider: Provider) -> str:
