@@ -38,6 +38,7 @@ AUDITED_PREFIXES = ("accounts.", "agents.", "core.", "llm.")
 AUDITED = frozenset(
     {
         "conversations.conversation_deleted",
+        "conversations.conversation_erased",
         "conversations.conversation_restored",
         "conversations.participant_added",
         "conversations.conversation_exported",

@@ -15,7 +15,12 @@ class ConversationsConfig(AppConfig):
         from apps.conversations.receivers import welcome
         from apps.conversations.search import MessageSearch, TitleSearch
         from apps.conversations.services import commands
-        from apps.conversations.sweeps import find_lost_titles, hint_queued_turns, reap_lost_turns
+        from apps.conversations.sweeps import (
+            erase_what_nobody_restored,
+            find_lost_titles,
+            hint_queued_turns,
+            reap_lost_turns,
+        )
         from apps.conversations.topics import ConversationTopic
         from apps.core.coordinator import register_lost_hints, register_sweep
         from apps.core.doors.consumers import Consumer, consumers
@@ -25,6 +30,7 @@ class ConversationsConfig(AppConfig):
 
         register_sweep("lost turns", 5, reap_lost_turns)
         register_sweep("waiting turns", 3, hint_queued_turns)
+        register_sweep("deleted conversations", 600, erase_what_nobody_restored)
         register_lost_hints("conversations.write_title", find_lost_titles)
         commands.register()
         invariants.register()

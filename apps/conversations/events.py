@@ -60,6 +60,15 @@ class ConversationImported:
     messages: int
 
 
+@event("conversations.conversation_erased.v1")
+@dataclass(frozen=True, slots=True)
+class ConversationErased:
+    """Deleted for 30 days, now gone for good, with so many messages."""
+
+    conversation_id: UUID
+    messages: int
+
+
 @event("conversations.participant_added.v1")
 @dataclass(frozen=True, slots=True)
 class ParticipantAdded:
@@ -81,7 +90,7 @@ class MessagePosted:
 @event("conversations.message_changed.v1")
 @dataclass(frozen=True, slots=True)
 class MessageChanged:
-    """``change``: deleted or restored."""
+    """``change``: deleted, restored or erased (the words are gone for good)."""
 
     message_id: UUID
     change: str

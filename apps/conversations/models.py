@@ -47,6 +47,7 @@ class Conversation(TenantModel):
             models.Index(fields=["project", "-last_activity_at", "-id"], name="conversations_list"),
             models.Index(fields=["owner", "-last_activity_at"], name="conversations_owner"),
             GinIndex(fields=["tags"], name="conversations_tags"),
+            models.Index(fields=["deleted_at"], name="conversations_deleted", condition=~Q(deleted_at=None)),
         ]
 
     def __str__(self) -> str:
@@ -126,6 +127,7 @@ class Message(TenantModel):
             GinIndex(fields=["words"], name="conversations_message_words"),
             models.Index(fields=["organization", "-created_at"], name="conversations_message_recent"),
             models.Index(fields=["author", "-created_at"], name="conversations_message_author"),
+            models.Index(fields=["deleted_at"], name="conversations_message_deleted", condition=~Q(deleted_at=None)),
         ]
 
     def __str__(self) -> str:

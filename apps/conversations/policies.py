@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.utils import timezone
+
 from apps.accounts.policies import has_scope
 from apps.accounts.types import Actor, ActorKind, ProjectRole
 from apps.conversations.models import Conversation, Message
-from apps.conversations.types import ConversationArchived, Role, Visibility
+from apps.conversations.types import RESTORABLE_DAYS, ConversationArchived, Role, TooLateToRestore, Visibility
 
 READ = "conversations:read"
 WRITE = "conversations:write"
@@ -68,6 +72,16 @@ def can_delete_message(actor: Actor, conversation: Conversation, message: Messag
     if message.role == Role.ASSISTANT and message.parent is not None and message.parent.author_id == actor.user_id:
         return True
     return role == ProjectRole.MANAGER and conversation.visibility == Visibility.PROJECT
+
+
+def is_restorable(deleted: Conversation | Message) -> bool:
+    """For 30 days; then a sweep erases it, which may take a while to come by."""
+    return deleted.deleted_at is None or timezone.now() - deleted.deleted_at < timedelta(days=RESTORABLE_DAYS)
+
+
+def require_restorable(deleted: Conversation | Message) -> None:
+    if not is_restorable(deleted):
+        raise TooLateToRestore
 
 
 def require_open(conversation: Conversation) -> None:

@@ -22,6 +22,7 @@ from apps.conversations.policies import WRITE, has_read_scope
 from apps.conversations.types import (
     ACTIVE,
     MAX_TITLE_ATTEMPTS,
+    RESTORABLE_DAYS,
     Answerer,
     ConversationNotFound,
     MessageNotFound,
@@ -99,7 +100,7 @@ def list_conversations(
     """``archived`` None means both. Deleted ones are listed only when asked for (they can be restored for 30 days)."""
     rows = visible_to(viewer, with_deleted=deleted)
     if deleted:
-        rows = rows.exclude(deleted_at=None)
+        rows = rows.filter(deleted_at__gt=Now() - timedelta(days=RESTORABLE_DAYS))
     if project_id is not None:
         rows = rows.filter(project_id=project_id)
     if archived is not None:

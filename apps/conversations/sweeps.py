@@ -44,3 +44,8 @@ def hint_queued_turns() -> None:
 
 def find_lost_titles() -> list[dict[str, UUID]]:
     return selectors.list_due_titles(older_than=timedelta(seconds=scaled(TITLE_HINT_AFTER_SECONDS)))
+
+
+def erase_what_nobody_restored() -> None:
+    """Conversations and words that were deleted 30 days ago."""
+    services.erase_deleted(actor=SYSTEM)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import Conflict, Invalid, LimitReached, NotFound, TooLarge, Unprocessable
 
+RESTORABLE_DAYS = 30
 MAX_CONTENT_CHARACTERS = 100_000
 MAX_ATTACHMENTS = 10
 MAX_QUEUED_TURNS = 20
@@ -84,6 +85,11 @@ class TurnNotFound(NotFound):
 class ConversationArchived(Conflict):
     code = "conversation_archived"
     default_detail = _("The conversation is archived. Bring it back before writing in it.")
+
+
+class TooLateToRestore(Conflict):
+    code = "too_late_to_restore"
+    default_detail = _("This was deleted more than 30 days ago and can be restored no more.")
 
 
 class EmptyMessage(Invalid):

@@ -290,7 +290,7 @@ def _can(message: Message, viewer: Actor, conversation: Conversation, role: Proj
     is_open = message.status in (MessageStatus.PENDING, MessageStatus.STREAMING, MessageStatus.WAITING)
     may_delete = policies.can_delete_message(viewer, conversation, message, role=role)
     if message.deleted_at is not None:
-        return ["restore"] if may_delete else []
+        return ["restore"] if may_delete and policies.is_restorable(message) else []
     can: list[str] = []
     if can_post:
         can.append("fork")

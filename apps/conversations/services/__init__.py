@@ -16,6 +16,7 @@ from apps.conversations.services.conversations import (
     restore_conversation,
     start_conversation,
 )
+from apps.conversations.services.erasure import erase_conversation, erase_deleted, erase_words
 from apps.conversations.services.messages import (
     Posted,
     continue_answer,
@@ -54,6 +55,9 @@ __all__ = [
     "delete_message",
     "describe_commands",
     "edit_message",
+    "erase_conversation",
+    "erase_deleted",
+    "erase_words",
     "export_json",
     "export_markdown",
     "finish_turn",

@@ -186,6 +186,7 @@ def delete_conversation(*, actor: Actor, conversation_id: UUID) -> None:
 def restore_conversation(*, actor: Actor, conversation_id: UUID) -> Conversation:
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor, with_deleted=True)
     account_policies.require(policies.can_remove(actor, conversation, role=selectors.role_in(conversation, actor)))
+    policies.require_restorable(conversation)
     if conversation.deleted_at is not None:
         Conversation.objects.filter(pk=conversation.pk).update(
             deleted_at=None, deleted_by=None, version=conversation.version + 1

@@ -363,6 +363,7 @@ def restore_message(*, actor: Actor, message_id: UUID) -> Message:
     conversation, message = _lock_message(actor, message_id)
     role = selectors.role_in(conversation, actor)
     account_policies.require(policies.can_delete_message(actor, conversation, message, role=role))
+    policies.require_restorable(message)
     if message.deleted_at is not None:
         Message.objects.filter(pk=message.pk).update(deleted_at=None, deleted_by=None)
         announce(conversation, MessageChanged(message.pk, "restored"), actor, ("message", message.pk))

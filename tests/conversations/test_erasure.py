@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from apps.accounts.types import SYSTEM
+from apps.conversations import selectors, services
+from apps.conversations.invariants import check_content_is_the_text_of_the_parts, check_numbers_gapless
+from apps.conversations.models import Attachment, Conversation, Message, Participation, Turn
+from apps.conversations.sweeps import erase_what_nobody_restored
+from apps.conversations.types import TooLateToRestore
+from apps.core.models import Event
+from tests.accounts.factories import ProjectFactory
+from tests.conversations.factories import answer, say, someone, start
+
+pytestmark = pytest.mark.django_db
+
+LONG_AGO = timedelta(days=30, minutes=1)
+JUST_IN_TIME = timedelta(days=29, hours=23)
+
+
+@pytest.fixture
+def ines():
+    return someone(ProjectFactory())
+
+
+@pytest.fixture
+def conversation(ines):
+    conversation = start(ines, selectors.accounts.visible_projects(ines).get(), title="Port")
+    answer(say(ines, conversation, "Secret words"))
+    services.pin_conversation(actor=ines, conversation_id=conversation.pk, pinned=True)
+    return conversation
+
+
+def deleted(rows, age):
+    rows.update(deleted_at=timezone.now() - age)
+
+
+def check_constraints():
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+def test_conversation_is_restored_within_thirty_days_and_not_after(ines, conversation):
+    services.delete_conversation(actor=ines, conversation_id=conversation.pk)
+    deleted(Conversation.objects.filter(pk=conversation.pk), LONG_AGO)
+
+    with pytest.raises(TooLateToRestore):
+        services.restore_conversation(actor=ines, conversation_id=conversation.pk)
+
+    assert not selectors.list_conversations(viewer=ines, deleted=True, archived=None).exists()
+    deleted(Conversation.objects.filter(pk=conversation.pk), JUST_IN_TIME)
+    assert services.restore_conversation(actor=ines, conversation_id=conversation.pk).deleted_at is None
+
+
+def test_message_is_restored_within_thirty_days_and_not_after(ines, conversation):
+    message = Message.objects.get(number=1)
+    services.delete_message(actor=ines, message_id=message.pk)
+    deleted(Message.objects.filter(pk=message.pk), LONG_AGO)
+
+    with pytest.raises(TooLateToRestore):
+        services.restore_message(actor=ines, message_id=message.pk)
+
+    assert Message.objects.get(pk=message.pk).deleted_at is not None
+
+
+def test_sweep_erases_the_conversation_with_everything_that_was_said(ines, conversation):
+    other = start(ines, conversation.project)
+    answer(say(ines, other))
+    fork = services.fork_conversation(actor=ines, conversation_id=conversation.pk)
+    services.delete_conversation(actor=ines, conversation_id=conversation.pk)
+    deleted(Conversation.objects.filter(pk=conversation.pk), LONG_AGO)
+
+    erase_what_nobody_restored()
+    check_constraints()
+
+    for model in (Attachment, Participation, Turn, Message):
+        assert not model.objects.filter(conversation=conversation.pk).exists()
+    assert set(Conversation.objects.values_list("pk", "forked_from")) == {(other.pk, None), (fork.pk, None)}
+    assert Message.objects.filter(conversation=other).count() == 2
+    last = Event.objects.filter(topic=conversation.topic).order_by("-topic_position").first()
+    assert (last.type, last.payload["messages"]) == ("conversations.conversation_erased", 2)
+
+
+def test_sweep_erases_the_words_and_keeps_the_place(ines, conversation):
+    kept, gone = Message.objects.order_by("number")[1], Message.objects.get(number=1)
+    for message in (kept, gone):
+        services.delete_message(actor=ines, message_id=message.pk)
+    deleted(Message.objects.filter(pk=gone.pk), LONG_AGO)
+    deleted(Message.objects.filter(pk=kept.pk), JUST_IN_TIME)
+
+    assert services.erase_deleted(actor=SYSTEM) == 1
+    assert services.erase_deleted(actor=SYSTEM) == 0
+
+    assert Message.objects.values_list("content", "parts").get(pk=gone.pk) == ("", [])
+    assert Message.objects.get(pk=kept.pk).content == "Answer"
+    assert list(check_numbers_gapless()) == list(check_content_is_the_text_of_the_parts()) == []
