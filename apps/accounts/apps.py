@@ -25,7 +25,12 @@ class AccountsConfig(AppConfig):
         preferences.ask_rights_of(may_change)  # type: ignore[arg-type]
         on_refusal(note_refusal)
         invariants.register()
-        consumers.register("accounts.audit", Consumer("accounts.audit", audit.record, with_refusals=True))
+        consumers.register(
+            "accounts.audit",
+            Consumer(
+                "accounts.audit", audit.record, types=audit.AUDITED, prefixes=audit.AUDITED_PREFIXES, with_refusals=True
+            ),
+        )
         register_sweep("heads of the audit log", 3600, audit.write_heads)
         register_sweep("old sign-in attempts and sessions", 3600, sessions.forget_old)
 

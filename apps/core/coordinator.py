@@ -25,7 +25,7 @@ from apps.core.doors import Door
 from apps.core.doors.consumers import Consumer, consumers
 from apps.core.eventlog import sequencer
 from apps.core.eventlog.consumers import ensure_cursor, step
-from apps.core.events import CHANNEL
+from apps.core.events import CHANNEL, LOOK
 from apps.core.leases import scaled
 
 logger = logging.getLogger(__name__)
@@ -33,7 +33,6 @@ logger = logging.getLogger(__name__)
 LOCK = 0x5041524C  # "PARL"
 POLL_SECONDS = 0.5
 KEEP_CONNECTION_SECONDS = 0.1
-IDLE_SECONDS = 0.5  # the sequencer in this process wakes consumers; looking by themselves is for retries
 STAND_BY_SECONDS = 1.0
 RECONNECT_SECONDS = 0.5
 SWEEPERS = 3
@@ -79,7 +78,7 @@ def own_connection() -> psycopg.Connection[Any]:
 class Coordinator:
     def __init__(self) -> None:
         self._stop = threading.Event()
-        self._wakes: list[threading.Event] = []
+        self._wakes: list[tuple[Consumer, threading.Event]] = []
         self.is_leading = threading.Event()
 
     def stop(self) -> None:
@@ -108,11 +107,11 @@ class Coordinator:
         self.is_leading.set()
         try:
             while not self._stop.is_set():
-                if sequencer.sequence(own):
-                    self._wake_all()
+                self._wake_for(set(sequencer.sequence(own)))
                 # Ends at the first bell; the poll finds what was written while nobody listened.
-                for _bell in own.notifies(timeout=POLL_SECONDS, stop_after=1):
-                    pass
+                for bell in own.notifies(timeout=POLL_SECONDS, stop_after=1):
+                    if bell.payload == LOOK:
+                        self._wake_all()
         finally:
             self.is_leading.clear()
             ending.set()
@@ -124,8 +123,13 @@ class Coordinator:
                 thread.join(timeout=max(0.0, patience - time.monotonic()))
             self._wakes = []
 
+    def _wake_for(self, kinds: set[tuple[str, bool]]) -> None:
+        for consumer, wake in self._wakes:
+            if any(consumer.wants(kind, is_refusal=is_refusal) for kind, is_refusal in kinds):
+                wake.set()
+
     def _wake_all(self) -> None:
-        for wake in self._wakes:
+        for _consumer, wake in self._wakes:
             wake.set()
 
     def _start_threads(self, ending: threading.Event) -> list[threading.Thread]:
@@ -133,7 +137,7 @@ class Coordinator:
         for consumer in consumers:
             for _number in range(1 if consumer.order == "ordered" else consumer.concurrency):
                 wake = threading.Event()
-                self._wakes.append(wake)
+                self._wakes.append((consumer, wake))
                 threads.append(
                     threading.Thread(
                         target=self._consume,
@@ -151,20 +155,20 @@ class Coordinator:
         is_ready = False
         while not ending.is_set():
             wake.clear()
-            more = False
+            wait = RECONNECT_SECONDS
             try:
                 if not is_ready:
                     ensure_cursor(consumer)
                     is_ready = True
-                more = turn()
+                wait = turn()
             except (DatabaseError, InterfaceError, PoolTimeout) as error:
                 logger.warning("consumer_waits", extra={"consumer": consumer.name, "reason": type(error).__name__})
                 _give_back_connections()
                 ending.wait(RECONNECT_SECONDS)
             # While events come closely the connection stays; a thread that has nothing to do keeps none.
-            if not more and not wake.wait(KEEP_CONNECTION_SECONDS):
+            if wait and not wake.wait(min(wait, KEEP_CONNECTION_SECONDS)) and wait > KEEP_CONNECTION_SECONDS:
                 _give_back_connections()
-                wake.wait(IDLE_SECONDS)
+                wake.wait(wait - KEEP_CONNECTION_SECONDS)
         _give_back_connections()
 
     def _sweep(self, ending: threading.Event) -> None:

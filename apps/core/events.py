@@ -22,6 +22,7 @@ from apps.core.types import ActorRef, Scope
 
 MAX_DEPTH = 8
 CHANNEL = "parlance_events"
+LOOK = "look"  # on the channel: every consumer looks, though nothing new was written
 
 
 class ReactionTooDeep(Conflict):

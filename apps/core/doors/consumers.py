@@ -42,17 +42,23 @@ class Consumer:
 
     What leaves the database (a mail, a call) is a row and a job of its own; it may see an event again after ``replay_events``,
     so it is idempotent by ``event.id``. *Ordered*: one event after the other, a failing one holds the rest until it is
-    parked. *Parallel*: each event by itself, ``concurrency`` at a time. ``types`` empty: all. A new consumer reads from the
-    beginning of the log unless ``from_now``.
+    parked. *Parallel*: each event by itself, ``concurrency`` at a time. ``types`` and ``prefixes`` say which events; both
+    empty: all. A new consumer reads from the beginning of the log unless ``from_now``.
     """
 
     name: str
     handle: Callable[[LoggedEvent], None]
     types: frozenset[str] = frozenset()
+    prefixes: tuple[str, ...] = ()
     order: Literal["ordered", "parallel"] = "ordered"
     concurrency: int = 2
     with_refusals: bool = False
     from_now: bool = False
+
+    def wants(self, event_type: str, *, is_refusal: bool) -> bool:
+        if is_refusal and not self.with_refusals:
+            return False
+        return not (self.types or self.prefixes) or event_type in self.types or event_type.startswith(self.prefixes)
 
 
 consumers: Door[Consumer] = Door("consumer")

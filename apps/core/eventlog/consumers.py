@@ -10,14 +10,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.core.correlation import caused_by
 from apps.core.doors.consumers import Consumer, LoggedEvent
 from apps.core.errors import NotFound
 from apps.core.eventlog import sequencer
-from apps.core.events import ReactionTooDeep
+from apps.core.events import CHANNEL, LOOK, ReactionTooDeep
 from apps.core.leases import scaled
 from apps.core.models import ConsumerCursor, Event, EventDelivery
 
@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 5
 BATCH = 100
 FIRST_RETRY_SECONDS = 0.5
+RETRY_LOOK_SECONDS = 0.5
+IDLE_SECONDS = 5.0  # the sequencer wakes those whom an event concerns; this look moves the cursors of the others
 
 _FIELDS = tuple(field.name for field in fields(LoggedEvent))
 
@@ -36,8 +38,11 @@ def logged(row: Event) -> LoggedEvent:
 
 def _events_of(consumer: Consumer) -> QuerySet[Event]:
     rows = Event.objects.exclude(position=None).order_by("position")
-    if consumer.types:
-        rows = rows.filter(type__in=consumer.types)
+    if consumer.types or consumer.prefixes:
+        wanted = Q(type__in=consumer.types)
+        for prefix in consumer.prefixes:
+            wanted |= Q(type__startswith=prefix)
+        rows = rows.filter(wanted)
     return rows if consumer.with_refusals else rows.filter(is_refusal=False)
 
 
@@ -94,6 +99,11 @@ def describe(error: Exception) -> str:
 
 def run_ordered(consumer: Consumer) -> int:
     """Handle the next events in one transaction; returns by how many positions the cursor moved. Another reader at work: 0."""
+    return _advance(consumer)[0]
+
+
+def _advance(consumer: Consumer) -> tuple[int, float]:
+    """By how many positions the cursor moved, and after how many seconds to look again without being woken."""
     with transaction.atomic():
         cursor = (
             ConsumerCursor.objects.select_for_update(skip_locked=True, no_key=True)
@@ -102,11 +112,11 @@ def run_ordered(consumer: Consumer) -> int:
             .first()
         )
         if cursor is None:
-            return 0
+            return 0, RETRY_LOOK_SECONDS
         top = sequencer.head()
         before = cursor.position
         if before >= top:
-            return 0
+            return 0, scaled(IDLE_SECONDS)
         rows = list(_events_of(consumer).filter(position__gt=before, position__lte=top)[:BATCH])
         for row in rows:
             event = logged(row)
@@ -115,13 +125,13 @@ def run_ordered(consumer: Consumer) -> int:
                 attempts = cursor.attempts + 1
                 if not _is_final(error, attempts):
                     _save(cursor, attempts=attempts, retry_at=Now() + _retry_in(attempts))
-                    return cursor.position - before
+                    return cursor.position - before, _retry_in(attempts).total_seconds()
                 _park(consumer, event, error, attempts)
             cursor.position, cursor.attempts = event.position, 0
         if len(rows) < BATCH:
             cursor.position = top
         _save(cursor, attempts=0, retry_at=None)
-        return cursor.position - before
+        return cursor.position - before, 0.0 if len(rows) == BATCH else scaled(IDLE_SECONDS)
 
 
 def _save(cursor: ConsumerCursor, **changes: Any) -> None:
@@ -132,7 +142,8 @@ _FAN_OUT = """
 INSERT INTO core_eventdelivery (consumer, event_id, position, state, attempts, error)
 SELECT %(consumer)s, id, position, 'waiting', 0, '' FROM core_event
 WHERE position > %(after)s AND position <= %(top)s
-  AND (%(types)s::text[] = '{}' OR type = ANY(%(types)s)) AND (%(refusals)s OR NOT is_refusal)
+  AND (%(types)s::text[] || %(prefixes)s::text[] = '{}' OR type = ANY(%(types)s) OR type ^@ ANY(%(prefixes)s))
+  AND (%(refusals)s OR NOT is_refusal)
 ON CONFLICT (consumer, event_id) DO UPDATE SET state = 'waiting', attempts = 0, due_at = statement_timestamp()
 """
 
@@ -163,6 +174,7 @@ def _insert_deliveries(consumer: Consumer, *, after: int, top: int) -> int:
                 "after": after,
                 "top": top,
                 "types": sorted(consumer.types),
+                "prefixes": list(consumer.prefixes),
                 "refusals": consumer.with_refusals,
             },
         )
@@ -208,6 +220,7 @@ def replay(consumer: Consumer, *, after: int) -> int:
     """Bring everything after ``after`` again. Returns how many positions lie ahead of the consumer now."""
     ensure_cursor(consumer)
     with transaction.atomic():
+        _wake_all()
         cursor = ConsumerCursor.objects.select_for_update().get(consumer=consumer.name)
         if consumer.order == "parallel":
             return _insert_deliveries(consumer, after=after, top=cursor.position)
@@ -216,6 +229,12 @@ def replay(consumer: Consumer, *, after: int) -> int:
             position=min(cursor.position, after), attempts=0, retry_at=None, updated_at=Now()
         )
         return ahead
+
+
+def _wake_all() -> None:
+    """At commit the process that coordinates lets every consumer look."""
+    with connection.cursor() as database:
+        database.execute("SELECT pg_notify(%s, %s)", [CHANNEL, LOOK])
 
 
 def retry_parked(consumer: Consumer, *, event_id: UUID | None = None) -> tuple[int, int]:
@@ -249,13 +268,16 @@ def lags(consumers: list[Consumer]) -> list[tuple[str, int, int]]:
     ]
 
 
-def step(consumer: Consumer) -> Callable[[], bool]:
-    """One turn of work for a thread: True when there may be more at once."""
+def step(consumer: Consumer) -> Callable[[], float]:
+    """One turn of work for a thread; it answers after how many seconds there may be more without a wake: 0 is at once."""
     if consumer.order == "ordered":
-        return lambda: run_ordered(consumer) > 0
+        return lambda: _advance(consumer)[1]
 
-    def turn() -> bool:
+    def turn() -> float:
         fan_out(consumer)
-        return run_delivery(consumer)
+        if run_delivery(consumer):
+            return 0.0
+        waiting = EventDelivery.objects.filter(consumer=consumer.name, state=EventDelivery.State.WAITING)
+        return RETRY_LOOK_SECONDS if waiting.exists() else scaled(IDLE_SECONDS)
 
     return turn

@@ -32,16 +32,20 @@ WITH waiting AS MATERIALIZED (
 )
 UPDATE core_event SET position = head.position + numbered.offset_from_head
 FROM numbered, head WHERE core_event.id = numbered.id
+RETURNING core_event.type, core_event.is_refusal
 """
 
 
-def sequence(own: psycopg.Connection[Any]) -> int:
-    """Number what is committed and has no position yet; returns how many. ``own`` holds the coordinator's lock (autocommit)."""
-    done = 0
+def sequence(own: psycopg.Connection[Any]) -> list[tuple[str, bool]]:
+    """Number what is committed and has no position yet; returns (type, is it a refusal?) of each, in no order.
+
+    ``own`` holds the coordinator's lock (autocommit).
+    """
+    done: list[tuple[str, bool]] = []
     while True:
-        batch = own.execute(_SEQUENCE, {"batch": BATCH, "head": HEAD}).rowcount
+        batch = own.execute(_SEQUENCE, {"batch": BATCH, "head": HEAD}).fetchall()
         done += batch
-        if batch < BATCH:
+        if len(batch) < BATCH:
             return done
 
 

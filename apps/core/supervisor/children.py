@@ -44,8 +44,14 @@ def jobs(*, node: str = "jobs", beat: bool = True) -> Role:
 
 
 def _worker(*options: str) -> tuple[str, ...]:
-    # Without gossip and mingle: workers that tell each other of themselves only cost start-up time and messages.
-    quiet = ("--without-gossip", "--without-mingle", "--loglevel", os.environ.get("PARLANCE_LOG_LEVEL", "WARNING"))
+    # Workers that tell each other of themselves only cost start-up time and messages; ours beat in the database.
+    quiet = (
+        "--without-gossip",
+        "--without-mingle",
+        "--without-heartbeat",
+        "--loglevel",
+        os.environ.get("PARLANCE_LOG_LEVEL", "WARNING"),
+    )
     return ("--quiet", "-A", "config.celery:app", "worker", *options, *quiet)
 
 
