@@ -10,6 +10,7 @@ from django.test import Client
 from apps.accounts import audit
 from apps.accounts.models import AuditEntry, Pseudonym
 from apps.accounts.services import projects
+from apps.accounts.types import OrganizationRole
 from apps.conversations import services as conversations
 from apps.core.eventlog.consumers import logged
 from apps.core.events import event_kinds
@@ -213,3 +214,20 @@ def test_export_of_a_stranger_is_not_told(project):
 
     assert stranger.get(f"/api/v1/conversations/{talk.pk}/export/").status_code == 404
     assert not Event.objects.filter(type="conversations.conversation_exported").exists()
+
+
+@pytest.mark.parametrize("rows", [1, 3, 30])
+def test_list_takes_at_most_six_queries(project, rows, django_assert_max_num_queries):
+    owner, elsewhere = owner_of(project), ProjectFactory(owner=UserFactory())
+    others = owner_of(elsewhere)
+    manager = member_of(project, role=OrganizationRole.ADMIN)
+    for number in range(rows):
+        for where, who in ((project, manager if number % 2 else owner), (elsewhere, others)):
+            projects.change_project(actor=actor_of(who), project_id=where.pk, name=f"Name {number}")
+    record_all()
+    reader = Client(headers=bearer(key_of(owner, project.organization)))
+
+    with django_assert_max_num_queries(6):
+        answer = reader.get("/api/v1/audit/", {"organization": str(project.organization_id), "limit": 100})
+
+    assert len(answer.json()["results"]) == rows
