@@ -102,6 +102,11 @@ class MessageTooLong(TooLarge):
     default_detail = _("A message has at most 100,000 characters. Attach longer text as a file.")
 
 
+class TooManyAttachments(Invalid):
+    code = "too_many_attachments"
+    default_detail = _("A message has at most ten files.")
+
+
 class ParentElsewhere(Invalid):
     code = "parent_elsewhere"
     default_detail = _("The parent is not a message of this conversation.")

@@ -14,6 +14,7 @@ from apps.conversations.types import (
     EmptyMessage,
     MessageTooLong,
     ParentElsewhere,
+    TooManyAttachments,
     TooManyQueued,
     TurnStatus,
 )
@@ -21,6 +22,7 @@ from apps.core.errors import Forbidden
 from apps.core.models import Event
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
 from tests.conversations.factories import answer, say, someone, start
+from tests.llm.factories import ModelFactory, ProviderFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -61,6 +63,50 @@ def test_post_message_same_client_id_same_content_gives_first_result(ines, conve
 
     assert (second.message.pk, second.turn.pk, second.is_repeat) == (first.message.pk, first.turn.pk, True)
     assert Message.objects.count() == 2
+
+
+def test_post_message_same_client_id_other_parent_is_refused(ines, conversation):
+    client_id = uuid4()
+    first = say(ines, conversation, "First")
+    second = say(ines, conversation, "Once", client_id=client_id, parent_id=first.answer.pk)
+
+    with pytest.raises(ClientIdReused):
+        say(ines, conversation, "Once", client_id=client_id, parent_id=second.answer.pk)
+
+    assert say(ines, conversation, "Once", client_id=client_id, parent_id=first.answer.pk).is_repeat
+    assert say(ines, conversation, "Once", client_id=client_id).is_repeat
+    assert Message.objects.count() == 4
+
+
+def test_post_message_same_client_id_other_model_is_refused(ines, conversation):
+    client_id = uuid4()
+    provider = ProviderFactory(organization=conversation.organization)
+    small, large = ModelFactory(provider=provider), ModelFactory(provider=provider)
+    say(ines, conversation, "Once", client_id=client_id, model=str(small.pk))
+
+    with pytest.raises(ClientIdReused):
+        say(ines, conversation, "Once", client_id=client_id, model=str(large.pk))
+
+    assert say(ines, conversation, "Once", client_id=client_id, model=small.name).is_repeat
+    assert Turn.objects.get().model_id == small.pk
+
+
+def test_edit_message_same_client_id_for_another_message_is_refused(ines, conversation):
+    first, second, client_id = say(ines, conversation, "First"), say(ines, conversation, "Second"), uuid4()
+    services.edit_message(actor=ines, message_id=first.message.pk, content="Other", client_id=client_id)
+
+    with pytest.raises(ClientIdReused):
+        services.edit_message(actor=ines, message_id=second.message.pk, content="Other", client_id=client_id)
+
+    again = services.edit_message(actor=ines, message_id=first.message.pk, content="Other", client_id=client_id)
+    assert again.is_repeat
+
+
+def test_post_message_with_too_many_files_says_so(ines, conversation):
+    with pytest.raises(TooManyAttachments):
+        say(ines, conversation, "All of them", attachments=[uuid4() for _number in range(11)])
+
+    assert not Message.objects.exists()
 
 
 def test_post_message_same_client_id_other_content_is_refused(ines, conversation):

@@ -32,6 +32,7 @@ from apps.conversations.types import (
     NotYours,
     ParentElsewhere,
     Role,
+    TooManyAttachments,
     TooManyQueued,
     TurnStatus,
     TurnStillRunning,
@@ -74,6 +75,7 @@ def post_message(
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
     account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
     if earlier := selectors.find_posted(conversation=conversation, author_id=actor.user_id, client_id=client_id):
+        _require_same_aim(actor, conversation, earlier, parent_id=parent_id, model=model, agent=agent)
         return _repeat(earlier, content, attachments)
     policies.require_open(conversation)
     parts = _parts_of(actor, conversation, content, attachments)
@@ -96,6 +98,26 @@ def _repeat(earlier: Message, content: str, attachments: Sequence[UUID]) -> Post
     return Posted(earlier, answer.turn if answer else None, answer, is_repeat=True)
 
 
+def _require_same_aim(
+    actor: Actor,
+    conversation: Conversation,
+    earlier: Message,
+    *,
+    parent_id: UUID | None,
+    model: str,
+    agent: UUID | None,
+) -> None:
+    """What is named must be what was named then. What is left out may stand for something else by now, and says nothing."""
+    if parent_id is not None and parent_id != earlier.parent_id:
+        raise ClientIdReused
+    answer = selectors.find_answer_to(earlier) if model or agent else None
+    if answer is None or answer.turn is None:
+        return
+    named, then = selectors.get_answerer(conversation, actor, model=model, agent=agent), answer.turn
+    if (agent and named.agent_id != then.agent_id) or (not agent and named.model_id != then.model_id):
+        raise ClientIdReused
+
+
 def _parts_of(
     actor: Actor, conversation: Conversation, content: str, attachments: Sequence[UUID]
 ) -> list[dict[str, Any]]:
@@ -106,7 +128,7 @@ def _parts_of(
     parts: list[dict[str, Any]] = []
     if attachments:
         if len(attachments) > MAX_ATTACHMENTS:
-            raise MessageTooLong
+            raise TooManyAttachments
         parts = [
             {
                 "type": "file",
@@ -259,6 +281,8 @@ def edit_message(
     role = selectors.role_in(conversation, actor)
     account_policies.require(policies.can_edit_message(actor, message, role=role))
     if earlier := selectors.find_posted(conversation=conversation, author_id=actor.user_id, client_id=client_id):
+        if not earlier.is_edit or earlier.parent_id != message.parent_id:
+            raise ClientIdReused
         kept = [UUID(part["file"]) for part in earlier.parts if part["type"] == "file"]
         return _repeat(earlier, content, attachments if attachments is not None else kept)
     policies.require_open(conversation)
