@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.models import TenantModel
 from apps.conversations.types import ACTIVE, MessageStatus, Role, TitleSource, TurnStatus, Visibility
 from apps.core.models import LeasedModel
+from apps.core.types import Priority
 
 
 class Conversation(TenantModel):
@@ -178,6 +179,8 @@ class Turn(TenantModel):
     key_id = models.UUIDField(null=True, blank=True, editable=False)
     model = models.ForeignKey("llm.Model", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    # A default of the database: the release before this one writes rows without it.
+    priority = models.SmallIntegerField(db_default=Priority.NORMAL.value, default=Priority.NORMAL.value, editable=False)
     after_turn = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     is_continuation = models.BooleanField(default=False)
     status = models.CharField(max_length=11, choices=TurnStatus.choices, default=TurnStatus.QUEUED)

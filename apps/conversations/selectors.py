@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -288,28 +287,6 @@ def find_answer_to(message: Message) -> Message | None:
     return messages().filter(parent=message, turn__isnull=False).order_by("number").first()
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """How many wait before this turn, itself not counted."""
-
-    ahead: int
-
-
-def place_of(turn: Turn) -> Place:
-    if turn.status != TurnStatus.QUEUED:
-        return Place(0)
-    return Place(
-        Turn.objects.filter(
-            organization_id=turn.organization_id, status=TurnStatus.QUEUED, created_at__lt=turn.created_at
-        ).count()
-    )
-
-
-def places_of(turns: Sequence[Turn]) -> dict[UUID, int]:
-    """Turn → how many wait before it, for the queued ones among them. No query when none is queued."""
-    return {turn.pk: place_of(turn).ahead for turn in turns if turn.status == TurnStatus.QUEUED}
-
-
 def find_number(*, conversation: Conversation, message_id: UUID) -> int | None:
     return Message.objects.filter(conversation=conversation, pk=message_id).values_list("number", flat=True).first()
 
@@ -332,16 +309,6 @@ def list_lapsed_turns(*, limit: int = 200) -> list[Turn]:
         Turn.objects.select_related("message")
         .filter(status=TurnStatus.RUNNING, lease_until__lt=Now())
         .order_by("lease_until")[:limit]
-    )
-
-
-def list_startable_turns(*, older_than: timedelta, limit: int = 200) -> list[UUID]:
-    """Queued turns that wait for no other answer, oldest first."""
-    return list(
-        Turn.objects.filter(status=TurnStatus.QUEUED, updated_at__lt=Now() - older_than)
-        .exclude(after_turn__status__in=ACTIVE)
-        .order_by("created_at")
-        .values_list("pk", flat=True)[:limit]
     )
 
 

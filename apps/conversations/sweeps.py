@@ -6,7 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from apps.accounts.types import SYSTEM
-from apps.conversations import selectors, services
+from apps.conversations import selectors, services, turn_order
 from apps.core import jobs
 from apps.core.correlation import caused_by
 from apps.core.leases import scaled
@@ -36,7 +36,7 @@ def reap_lost_turns() -> None:
 def hint_queued_turns() -> None:
     """Hint turns that wait although nothing stands before them: a hint was lost, or a place came free elsewhere."""
     age = timedelta(seconds=scaled(HINT_AFTER_SECONDS))
-    waiting = selectors.list_startable_turns(older_than=age)
+    waiting = turn_order.list_startable(older_than=age)
     for turn_id in waiting:
         if not jobs.hint("conversations.run_turn", turn_id=turn_id):
             return  # Redis is away; the next round tries again

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Protocol
 from uuid import UUID
+
+
+class Priority(IntEnum):
+    """Of work that waits in rows; the smaller number goes first. Programs stand behind people who look at the page."""
+
+    CRITICAL = 0  # the platform itself cannot go on without it
+    HIGH = 1  # somebody lost their place and gets it back
+    NORMAL = 2
+    LOW = 3  # nobody is looking
 
 
 class ActorRef(Protocol):

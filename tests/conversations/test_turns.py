@@ -3,7 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from apps.accounts.actors import actor_for
@@ -246,14 +246,3 @@ def test_reap_turn_gives_up_after_three_starts(posted):
 def test_running_turn_without_a_lease_is_refused_by_the_database(posted):
     with pytest.raises(IntegrityError, match="conversations_turn_running_has_lease"), transaction.atomic():
         Turn.objects.filter(pk=posted.turn.pk).update(status=TurnStatus.RUNNING, lease_until=None)
-
-
-def test_list_startable_turns_leaves_out_those_that_wait_for_another(ines, posted):
-    behind = say(ines, posted.message.conversation, "Two")
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE conversations_turn SET updated_at = now() - interval '1 minute'")
-
-    startable = selectors.list_startable_turns(older_than=timedelta(seconds=3))
-
-    assert startable == [posted.turn.pk]
-    assert behind.turn.after_turn_id == posted.turn.pk

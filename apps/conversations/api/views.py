@@ -12,7 +12,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.conversations import presentation, selectors, services
+from apps.conversations import presentation, selectors, services, turn_order
 from apps.conversations.api import serializers as shapes
 from apps.conversations.models import Conversation
 from apps.core.api import APIView, Order, Page, etag, expected_version
@@ -308,7 +308,7 @@ class TurnView(APIView):
     @extend_schema(operation_id="turns_read", responses=shapes.TurnOut)
     def get(self, request: Request, turn_id: UUID) -> Response:
         turn = selectors.get_turn(turn_id=turn_id, viewer=request.actor)
-        return Response(presentation.turn_data(turn, place=selectors.place_of(turn).ahead))
+        return Response(presentation.turn_data(turn, place=turn_order.places_of([turn]).get(turn.pk, 0)))
 
 
 class TurnStopView(APIView):

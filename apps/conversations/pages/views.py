@@ -17,7 +17,7 @@ from django.views import View
 from apps.accounts import places
 from apps.accounts import selectors as accounts
 from apps.agents.answerers import chosen_answerer, list_answerers
-from apps.conversations import policies, selectors, services
+from apps.conversations import policies, selectors, services, turn_order
 from apps.conversations.models import Conversation
 from apps.conversations.pages.presentation import message_view, message_views
 from apps.conversations.types import ImportRefused
@@ -135,7 +135,7 @@ def _window(
         conversation=conversation,
         role=role,
         siblings=selectors.sibling_ids(conversation=conversation, rows=rows),
-        places=selectors.places_of([row.turn for row in rows if row.turn is not None]),
+        places=turn_order.places_of([row.turn for row in rows if row.turn is not None]),
     )
     has_older = has_more if before is not None else bool(rows and rows[0].number > 1)
     started = {"name": conversation.owner.display_name, "at": conversation.created_at}

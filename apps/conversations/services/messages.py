@@ -41,6 +41,7 @@ from apps.conversations.types import (
 from apps.core import jobs
 from apps.core.correlation import correlation_id
 from apps.core.ids import uuid7
+from apps.core.types import Priority
 from apps.files import services as file_services
 
 
@@ -222,6 +223,7 @@ def _new_turn(actor: Actor, conversation: Conversation, above: Message | None, a
         project_id=conversation.project_id,
         requested_by_id=actor.user_id,
         key_id=actor.key_id,
+        priority=Priority.LOW if actor.key_id else Priority.NORMAL,
         model_id=answerer.model_id,
         agent_id=answerer.agent_id,
         after_turn=blocker,

@@ -16,7 +16,7 @@ from psycopg.types.json import Jsonb
 from apps.accounts import policies as account_policies
 from apps.accounts.actors import actor_of_row
 from apps.accounts.types import SYSTEM, Actor
-from apps.conversations import policies, selectors
+from apps.conversations import policies, selectors, turn_order
 from apps.conversations.events import TurnCompleted, TurnEnded, TurnQueued, TurnStarted, TurnStopRequested
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.services.conversations import announce
@@ -39,6 +39,7 @@ from apps.core import jobs
 from apps.core.db import database_now
 from apps.core.errors import Forbidden
 from apps.core.leases import LEASE_SECONDS, scaled
+from apps.core.types import Priority
 from apps.llm import selectors as ledger
 from apps.llm import services as ledger_services
 
@@ -239,13 +240,8 @@ def _with_ledger(turn: Turn, ending: Ending) -> Ending:
 
 
 def _hint_next(ended: Turn) -> None:
-    """Whoever waited for this answer, then whoever waits for a place. The claim decides; a hint too many does no harm."""
-    waiting = Turn.objects.filter(status=TurnStatus.QUEUED, organization_id=ended.organization_id)
-    behind = list(waiting.filter(after_turn=ended).values_list("pk", flat=True))
-    others = list(
-        waiting.filter(after_turn=None).order_by("created_at").values_list("pk", flat=True)[:HINTED_AFTER_END]
-    )
-    for turn_id in dict.fromkeys([*behind, *others]):
+    """Who may start in the place that came free. The claim decides; a hint too many does no harm."""
+    for turn_id in turn_order.list_startable(organization_id=ended.organization_id, limit=HINTED_AFTER_END):
         jobs.after_commit("conversations.run_turn", turn_id=turn_id)
 
 
@@ -308,6 +304,7 @@ def requeue_turn(*, actor: Actor, turn_id: UUID) -> bool:
 
 def _queue_again(turn: Turn, actor: Actor, *, attempts: int) -> None:
     turn.status, turn.reason, turn.attempts = TurnStatus.QUEUED, "", attempts
+    turn.priority = Priority.HIGH  # it has had its place before
     turn.lease_until = turn.stop_requested_at = turn.stopped_by = turn.finished_at = None
     turn.save()
     Message.objects.filter(pk=turn.message_id).update(status=MessageStatus.PENDING, turn=turn)
