@@ -34,26 +34,25 @@ placed AS (
 )
 """
 
-_STARTABLE = (  # noqa: S608  (constants of this module)
-    _ORDERED.format(
-        which="""
+_THAT_CAN_START = """
     AND (%(age)s::interval = '0' OR turn.updated_at <= now() - %(age)s::interval)
     AND (%(organization)s::uuid IS NULL OR turn.organization_id = %(organization)s)
     AND NOT EXISTS (
       SELECT FROM conversations_turn AS above
-      WHERE above.id = turn.after_turn_id AND above.status IN ('queued', 'running', 'waiting'))""",
-        startable="WHERE requested_by_id IS NULL OR round <= %(person)s",
-    )
-    + """
+      WHERE above.id = turn.after_turn_id AND above.status IN ('queued', 'running', 'waiting'))"""
+
+_FIRST = """
 SELECT id FROM placed LEFT JOIN of_organization USING (organization_id)
 WHERE place + coalesce(of_organization.number, 0) <= %(places)s
 ORDER BY priority, place, created_at LIMIT %(limit)s
 """
+
+_STARTABLE = (
+    _ORDERED.format(which=_THAT_CAN_START, startable="WHERE requested_by_id IS NULL OR round <= %(person)s") + _FIRST
 )
 
-_PLACES = _ORDERED.format(which="AND turn.organization_id = ANY(%(organizations)s)", startable="") + (  # noqa: S608  (as above)
-    "SELECT id, place - 1 FROM placed WHERE id = ANY(%(turns)s)"
-)
+_AHEAD = "SELECT id, place - 1 FROM placed WHERE id = ANY(%(turns)s)"
+_PLACES = _ORDERED.format(which="AND turn.organization_id = ANY(%(organizations)s)", startable="") + _AHEAD
 
 
 def list_startable(
