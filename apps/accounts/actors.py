@@ -27,11 +27,6 @@ QUERY_NAMES = frozenset({"api_key", "apikey", "access_token", "token", "key", "b
 SUBPROTOCOL = "bearer."
 
 
-def hash_account(email: str) -> bytes:
-    """What attempts to sign in are counted by: the address as it was typed, whether somebody has it or not."""
-    return hashlib.sha256(email.strip().lower().encode("utf-8", "replace")).digest()
-
-
 def hash_token(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
 

@@ -10,7 +10,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from apps.accounts import audit, events, invariants, portability, receivers
+        from apps.accounts import audit, events, invariants, receivers
         from apps.accounts.refusals import note_refusal
         from apps.accounts.services import sessions
         from apps.accounts.setting_rights import may_change
@@ -25,7 +25,6 @@ class AccountsConfig(AppConfig):
         preferences.ask_rights_of(may_change)  # type: ignore[arg-type]
         on_refusal(note_refusal)
         invariants.register()
-        portability.register()
         consumers.register(
             "accounts.audit",
             Consumer(

@@ -17,14 +17,6 @@ class UserCreated:
     how: str
 
 
-@event("accounts.user_erased.v1", public="user.deleted")
-@dataclass(frozen=True, slots=True)
-class UserErased:
-    """A person is known no more: the row stays without a name for what they wrote."""
-
-    user_id: UUID
-
-
 @event("accounts.signed_in.v1")
 @dataclass(frozen=True, slots=True)
 class SignedIn:
@@ -120,14 +112,6 @@ class OrganizationChanged:
 
     organization_id: UUID
     fields: list[str]
-
-
-@event("accounts.organization_erased.v1")
-@dataclass(frozen=True, slots=True)
-class OrganizationErased:
-    """Nothing of the tenant is left but its audit log."""
-
-    organization_id: UUID
 
 
 @event("accounts.member_joined.v1")

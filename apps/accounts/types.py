@@ -145,11 +145,6 @@ class LastOwner(Conflict):
     default_detail = _("An organization keeps at least one owner. Make somebody else an owner first.")
 
 
-class LastOperator(Conflict):
-    code = "last_operator"
-    default_detail = _("The installation keeps at least one operator. Make somebody else one first.")
-
-
 class ResetNotValid(Invalid):
     code = "reset_not_valid"
     default_detail = _("This link was used, has expired, or is not complete. Ask for a new one.")

@@ -205,6 +205,7 @@ class Runner:
             return
         finally:
             stream.close()
+        logger.info("turn_ended", extra={"turn": str(held.turn_id), "status": ending.status, "reason": ending.reason})
         await publish_status_async(
             held.topic, held.turn_id, ending.status, message=held.message_id, reason=ending.reason
         )

@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 from apps.core.doors.consumers import consumers
 from apps.core.doors.invariants import Invariant, Violation, invariants
-from apps.core.leases import is_free, patience, scaled
+from apps.core.leases import is_free, scaled
 from apps.core.models import Event, EventDelivery, MailMessage
 
 PATIENCE_SECONDS = 60.0
@@ -46,40 +46,6 @@ def check_log_is_numbered() -> Sequence[Violation]:
     return [Violation(f"{count} events wait for their position.", "Is a jobs process running? It coordinates.")]
 
 
-_BEHIND = """
-SELECT consumer.name, log.position - cursor.position FROM unnest(%(names)s::text[], %(types)s::text[]) AS consumer(name, types)
-JOIN core_consumercursor cursor ON cursor.consumer = consumer.name
-JOIN LATERAL (
-  SELECT position FROM core_event WHERE position > cursor.position AND occurred_at <= clock_timestamp() - %(patience)s
-    AND (consumer.types = '' OR type = ANY(string_to_array(consumer.types, ' '))) ORDER BY position LIMIT 1
-) log ON true
-WHERE cursor.updated_at <= clock_timestamp() - %(patience)s AND (cursor.retry_at IS NULL OR cursor.retry_at <= clock_timestamp())
-"""
-
-
-def check_consumers_keep_up() -> Sequence[Violation]:
-    """One that moves, tries again later, or was set back by ``replay_events`` a moment ago is at work and not stuck."""
-    ours = list(consumers)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _BEHIND,
-            {
-                "names": [each.name for each in ours],
-                "types": [" ".join(sorted(each.types)) for each in ours],
-                "patience": patience(PATIENCE_SECONDS),
-            },
-        )
-        stuck = [name for name, _behind in cursor.fetchall()]
-    due = EventDelivery.objects.filter(
-        consumer__in=consumers.names(), state="waiting", due_at__lte=Now() - patience(PATIENCE_SECONDS)
-    )
-    stuck += [name for name in due.values_list("consumer", flat=True).distinct() if name not in stuck]
-    return [
-        Violation(f"{name} does not take the events that wait for it.", "Is a jobs process running? It runs consumers.")
-        for name in sorted(stuck)
-    ]
-
-
 def check_nothing_parked() -> Sequence[Violation]:
     rows = EventDelivery.objects.filter(state="parked", consumer__in=consumers.names()).order_by("position")[:20]
     return [
@@ -104,9 +70,6 @@ def register() -> None:
             "core.topics_gapless", "I1", "Every topic's events are numbered without a gap.", check_topics_gapless
         ),
         Invariant("core.log_numbered", "I5", "Every event has its position within a minute.", check_log_is_numbered),
-        Invariant(
-            "core.consumers_keep_up", "I5", "Every event reaches those who follow the log.", check_consumers_keep_up
-        ),
         Invariant("core.nothing_parked", "I5", "No consumer gave up on an event.", check_nothing_parked),
         Invariant("core.mail_leaves", "I5", "Every due mail is on its way within a minute.", check_mail_leaves),
     ):

@@ -24,11 +24,6 @@ def scaled(seconds: float) -> float:
     return seconds * settings.PARLANCE_TIME_SCALE
 
 
-def patience(seconds: float) -> timedelta:
-    """How long ``doctor`` waits before it calls something stuck. Never under 15 s: processes start no faster in drills."""
-    return timedelta(seconds=max(scaled(seconds), 15.0))
-
-
 def until(seconds: float = LEASE_SECONDS) -> Any:
     """The database's now plus ``seconds`` (scaled), as an expression."""
     return Now() + timedelta(seconds=scaled(seconds))

@@ -115,9 +115,3 @@ def retry_mail(*, mail_ids: list[UUID]) -> int:
 
 def forget_old_mail() -> None:
     MailMessage.objects.filter(created_at__lte=Now() - timedelta(days=KEEP_DAYS)).delete()
-
-
-def forget_recipient(address: str) -> int:
-    """Mails to somebody who is erased, sent or not. How many; safe to repeat."""
-    count, _kinds = MailMessage.objects.filter(recipient__iexact=address).delete()
-    return count

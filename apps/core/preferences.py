@@ -212,16 +212,3 @@ def _fits(setting: Setting, value: Any) -> bool:
     except WrongValue:
         return False
     return True
-
-
-def forget_person(user_id: UUID) -> int:
-    """Their own values go, their name behind values of others too. How many rows it touched; safe to repeat."""
-    count = StoredSetting.objects.filter(changed_by_id=user_id).update(changed_by_id=None)
-    return count + forget_targets([user_id])
-
-
-def forget_targets(ids: Iterable[UUID]) -> int:
-    """What was stored for people, projects or organizations that are erased."""
-    count, _kinds = StoredSetting.objects.filter(target_id__in=list(ids)).delete()
-    forget_kept()
-    return count

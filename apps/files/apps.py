@@ -13,7 +13,7 @@ class FilesConfig(AppConfig):
         from apps.core.coordinator import register_lost_hints, register_sweep
         from apps.core.doors.health import HealthCheck, health_checks
         from apps.core.doors.metrics import Gauge, metrics
-        from apps.files import portability, services, tasks, vital_signs  # noqa: F401  (services name their jobs: tasks registers them)
+        from apps.files import services, tasks, vital_signs  # noqa: F401  (services name their jobs: tasks registers them)
 
         health_checks.register("storage", HealthCheck("storage", vital_signs.check_storage, is_critical=False))
         metrics.register(
@@ -21,6 +21,5 @@ class FilesConfig(AppConfig):
             Gauge("parlance_files_bytes", "Bytes that uploaded files use.", (), vital_signs.read_used_bytes),
         )
 
-        portability.register()
         register_lost_hints("files.process_file", services.list_unread)
         register_sweep("files nobody needs", 3600, services.sweep)

@@ -38,18 +38,6 @@ def visible_ids(viewer: Actor, file_ids: Collection[UUID]) -> set[UUID]:
     return allowed
 
 
-def list_of_organization(
-    *, organization_id: UUID, project_id: UUID | None, after: UUID | None, limit: int
-) -> list[File]:
-    """All that are there, by id (which is their order in time), for callers that ask ``visible_ids`` about each."""
-    rows = File.objects.select_related("blob").filter(organization=organization_id, deleted_at=None)
-    if project_id is not None:
-        rows = rows.filter(project=project_id)
-    if after is not None:
-        rows = rows.filter(pk__gt=after)
-    return list(rows.order_by("pk")[:limit])
-
-
 def get_file(file_id: UUID, viewer: Actor) -> File:
     """Raises ``NotFound`` for strangers and for what is deleted, ``ScopeMissing`` for a key made for something else."""
     if not policies.can_read_files(viewer):

@@ -229,28 +229,6 @@ def _erase(file: File) -> None:
             transaction.on_commit(functools.partial(storage.discard, blob.path), robust=True)
 
 
-@transaction.atomic
-def forget_person(*, user_id: UUID) -> int:
-    """What the person brought and nothing uses, or had deleted. What is part of a conversation stays with it. Safe to repeat."""
-    mine = list(File.objects.select_for_update().filter(owner=user_id).order_by("pk"))
-    used: set[UUID] = set()
-    for access in file_access:
-        used |= access.used([file.pk for file in mine if file.deleted_at is None])
-    gone = [file for file in mine if file.pk not in used]
-    for file in gone:
-        _erase(file)
-    return len(gone)
-
-
-@transaction.atomic
-def forget_organization(*, organization_id: UUID) -> int:
-    """All its files, and their content once this is committed. Safe to repeat."""
-    files = list(File.objects.select_for_update().filter(organization=organization_id).order_by("pk"))
-    for file in files:
-        _erase(file)
-    return len(files) + StorageUse.objects.filter(organization=organization_id).delete()[0]
-
-
 def _is_referred(blob: Blob) -> bool:
     return any(File.objects.filter(**{column: blob}).exists() for column in ("blob", "preview", "downsized"))
 

@@ -292,7 +292,6 @@ def rebuild(turn_id: UUID | str) -> Rebuilt:
     """What the stream holds of a turn, for the reaper and for recovery (synchronous). Redis away counts as empty."""
     builder = PartsBuilder()
     fence = seq = 0
-    is_gapless = True
     try:
         rows = redis.client().xrange(_stream_key(turn_id))
     except (RedisError, OSError):
@@ -301,6 +300,5 @@ def rebuild(turn_id: UUID | str) -> Rebuilt:
         fence = int(entry_id.partition(b"-")[0])
         entry = json.loads(fields[b"d"])
         builder.apply(entry)
-        is_gapless = is_gapless and (entry["seq"] == seq + 1 or bool(entry.get("reset")))
         seq = entry["seq"]
-    return Rebuilt(fence=fence, seq=seq, parts=builder.stored(), is_gapless=is_gapless)
+    return Rebuilt(fence=fence, seq=seq, parts=builder.stored())

@@ -19,15 +19,11 @@ class LateWriter(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rebuilt:
-    """What the stream of a turn still holds, parts in stored form; an expired or lost stream has ``seq`` 0 and no parts.
-
-    ``is_gapless``: every entry is the one after the one before it, or begins anew with the whole parts.
-    """
+    """What the stream of a turn still holds, parts in stored form; an expired or lost stream has ``seq`` 0 and no parts."""
 
     fence: int
     seq: int
     parts: list[dict[str, Any]]
-    is_gapless: bool = True
 
     @property
     def text(self) -> str:

@@ -14,7 +14,7 @@ class LlmConfig(AppConfig):
         from apps.core.coordinator import register_sweep
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.menu import MenuEntry, menu
-        from apps.llm import invariants, metrics, portability, receivers, services
+        from apps.llm import invariants, metrics, receivers, services
         from apps.llm import tasks as _tasks  # noqa: F401  (a service may name its jobs only when they are registered)
 
         consumers.register(
@@ -28,7 +28,6 @@ class LlmConfig(AppConfig):
         register_sweep("lost calls", 60, lambda: services.sweep_lost_attempts(actor=SYSTEM))
         metrics.register()
         invariants.register()
-        portability.register()
         for order, (name, label, icon) in enumerate(
             (
                 ("providers", _("Providers"), "plug"),

@@ -19,10 +19,10 @@ from apps.accounts.types import SYSTEM, Actor
 from apps.core.errors import FieldError, Invalid, NotFound
 from apps.core.leases import scaled
 from apps.llm import policies
-from apps.llm.models import AttemptStatus, Budget, CallAttempt, Model, ModelDefaults, Provider, ProviderSource
+from apps.llm.models import Budget, CallAttempt, Model, ModelDefaults, Provider, ProviderSource
 from apps.llm.presets import ProviderKind
 from apps.llm.routes import LOCAL_FIRST_BYTE_SECONDS, ModelRoute, OrganizationRoutes, Prices, ProviderRoute
-from apps.llm.types import Purpose, Timeouts
+from apps.llm.types import Timeouts
 
 # Models
 
@@ -281,12 +281,6 @@ class TurnUsage:
     attempts: int
     provider: str
     model: str
-
-
-def list_turns_with_open_calls() -> list[UUID]:
-    """Turns that somebody calls a model for, or began to and never said how it ended. For ``doctor``."""
-    rows = CallAttempt.objects.filter(status=AttemptStatus.STARTED, purpose=Purpose.CHAT.value).exclude(turn_id=None)
-    return [turn for turn in rows.values_list("turn_id", flat=True)[:1000] if turn is not None]
 
 
 def usage_of_turn(*, turn_id: UUID) -> TurnUsage:

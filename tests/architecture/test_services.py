@@ -10,8 +10,6 @@ PART = "a part of other services, which ask; nothing else calls it"
 READ = "changes nothing, and what it gives is not a tenant's or was found for a viewer before"
 #: Services that do not ask a policy about their actor: (module, function) → why.
 UNASKED: dict[tuple[str, str], str] = {
-    ("apps/accounts/services/erasure.py", "forget_organization"): PLATFORM,
-    ("apps/accounts/services/erasure.py", "forget_person"): PLATFORM,
     ("apps/accounts/services/invitations.py", "find_invitation"): CREDENTIALS,
     ("apps/accounts/services/invitations.py", "join_by_invitation"): CREDENTIALS,
     ("apps/accounts/services/organizations.py", "add_member"): PART,
@@ -55,8 +53,6 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/conversations/services/turns.py", "stop_active_turns"): PART,
     ("apps/files/services.py", "claim_processing"): PLATFORM,
     ("apps/files/services.py", "finish_processing"): PLATFORM,
-    ("apps/files/services.py", "forget_organization"): PLATFORM,
-    ("apps/files/services.py", "forget_person"): PLATFORM,
     ("apps/files/services.py", "list_unread"): PLATFORM,
     ("apps/files/services.py", "sweep"): PLATFORM,
     ("apps/llm/services/environment.py", "wanted_presets"): READ,

@@ -1,19 +1,14 @@
 import json
-from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
-from django.db.models.functions import Now
 
 from apps.core import installation
-from apps.core.doors.consumers import Consumer, consumers
 from apps.core.doors.invariants import Invariant, Violation, invariants
 from apps.core.events import emit
 from apps.core.facts import SettingChanged
-from apps.core.invariant_checks import check_consumers_keep_up
-from apps.core.models import ConsumerCursor, Event, EventDelivery, MailMessage
+from apps.core.models import Event, MailMessage
 from apps.core.types import SYSTEM, Scope
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +41,7 @@ def test_sound_data_pass(capsys, only_core):
     code, found = doctor(capsys, "--data-only")
 
     assert (code, found["failed"]) == (0, 0)
-    assert [note[0] for note in found["notes"]] == ["ok"] * 5
+    assert [note[0] for note in found["notes"]] == ["ok"] * 4
 
 
 def test_hole_in_a_topic_is_found(capsys, only_core):
@@ -71,69 +66,6 @@ def test_mail_and_events_that_do_not_move_are_found(capsys, only_core):
 
     says = [note[1] for note in found["notes"] if note[0] == "failure"]
     assert says == ["I5 1 events wait for their position.", "I5 1 mails are due and not on their way."]
-
-
-@pytest.fixture
-def follower(monkeypatch):
-    """A consumer of the log that stands before the first of two numbered events."""
-    consumer = Consumer("tests.follower", lambda event: None, types=frozenset({"core.setting_changed"}))
-    monkeypatch.setattr(consumers, "_items", {consumer.name: consumer})
-    happen()
-    happen()
-    for number, event in enumerate(Event.objects.order_by("insertion"), 1):
-        Event.objects.filter(pk=event.pk).update(position=number)
-    ConsumerCursor.objects.create(consumer=consumer.name, position=0)
-    return consumer
-
-
-def pass_two_minutes():
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE core_event SET occurred_at = clock_timestamp() - interval '2 min'")
-        cursor.execute("UPDATE core_consumercursor SET updated_at = clock_timestamp() - interval '2 min'")
-
-
-def stuck():
-    return [violation.detail for violation in check_consumers_keep_up()]
-
-
-def test_consumer_that_takes_no_events_is_found(follower):
-    assert stuck() == []
-
-    pass_two_minutes()
-
-    assert stuck() == ["tests.follower does not take the events that wait for it."]
-
-
-def test_consumer_that_is_at_the_head_or_set_back_or_tries_again_is_fine(follower):
-    pass_two_minutes()
-    ConsumerCursor.objects.update(position=2)
-    assert stuck() == []
-
-    ConsumerCursor.objects.update(position=0, updated_at=Now())  # replayed
-    assert stuck() == []
-
-    pass_two_minutes()
-    ConsumerCursor.objects.update(retry_at=Now() + timedelta(seconds=30))
-    assert stuck() == []
-
-
-def test_consumer_of_other_events_is_fine(follower, monkeypatch):
-    other = replace(follower, types=frozenset({"tests.never"}))
-    monkeypatch.setattr(consumers, "_items", {other.name: other})
-    pass_two_minutes()
-
-    assert stuck() == []
-
-
-def test_delivery_that_is_due_and_not_taken_is_found(follower):
-    ConsumerCursor.objects.update(position=2)
-    event = Event.objects.first()
-    EventDelivery.objects.create(consumer=follower.name, event_id=event.pk, position=1, due_at=Now())
-    assert stuck() == []
-
-    EventDelivery.objects.update(due_at=Now() - timedelta(minutes=2))
-
-    assert stuck() == ["tests.follower does not take the events that wait for it."]
 
 
 def test_app_registers_its_own_invariant(capsys, only_core, monkeypatch):

@@ -36,6 +36,7 @@ from apps.conversations.types import (
     text_of_parts,
 )
 from apps.core import jobs
+from apps.core.correlation import caused_by
 from apps.core.db import database_now
 from apps.core.errors import Forbidden
 from apps.core.leases import LEASE_SECONDS, scaled
@@ -113,7 +114,8 @@ def claim_turn(*, actor: Actor, turn_id: UUID, worker: str) -> HeldTurn | None:
         _end(actor, turn, Ending(TurnStatus.FAILED, parts, reason=Forbidden.code), seq=turn.last_seq)
         return None
     Message.objects.filter(pk=message_id).update(status=MessageStatus.STREAMING)
-    announce(conversation, TurnStarted(turn_id, message_id, attempt), actor, ("turn", turn_id))
+    with caused_by(correlation_id):  # the hint may come from the coordinator, or from the end of the turn before
+        announce(conversation, TurnStarted(turn_id, message_id, attempt), actor, ("turn", turn_id))
     return HeldTurn(turn_id, fence, message_id, conversation_id, conversation.topic, correlation_id)
 
 

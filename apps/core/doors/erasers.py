@@ -1,4 +1,4 @@
-"""How an app forgets: a person's traces, an object for good. Run by ``accounts``."""
+"""How an app forgets: a person's traces, an object for good. Run by ``datamgmt``, and by ``accounts`` when a person leaves."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from apps.core.doors import Door
 @dataclass(frozen=True, slots=True)
 class Eraser:
     """``erase_person`` anonymizes what names the person; ``erase_organization`` removes rows for good. Both say how many rows
-    they touched and may be called again after a crash. That of ``accounts`` is called last, in the same transaction: what
-    refers to a person or an organization goes before the row.
+    they touched and may be called again after a crash.
     """
 
     name: str
