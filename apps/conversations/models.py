@@ -35,6 +35,7 @@ class Conversation(TenantModel):
     output_tokens = models.BigIntegerField(default=0, editable=False)
     cost = models.DecimalField(max_digits=18, decimal_places=8, default=0, editable=False)
     currency = models.CharField(max_length=3, blank=True, editable=False)
+    answer_seconds = models.FloatField(default=0, db_default=0, editable=False)
     last_activity_at = models.DateTimeField(db_index=False)
     archived_at = models.DateTimeField(null=True, blank=True)
     deleted_at = models.DateTimeField(null=True, blank=True)

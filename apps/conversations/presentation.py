@@ -122,6 +122,7 @@ def conversation_data(conversation: Conversation, participation: Participation |
             "output_tokens": conversation.output_tokens,
             "cost": f"{conversation.cost.normalize():f}",
             "currency": conversation.currency or None,
+            "seconds": round(conversation.answer_seconds, 3),
         },
         "version": conversation.version,
         "created_at": _time(conversation.created_at),

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 from apps.accounts.actors import actor_for
 from apps.accounts.models import ApiKey, OrganizationMember, ProjectMember, User
 from apps.accounts.types import SYSTEM, ProjectRole
-from apps.conversations import selectors, services
+from apps.conversations import presentation, selectors, services
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.services.turns import Checkpoint
 from apps.conversations.types import Ending, LateWriter, MessageStatus, TurnNotFound, TurnStatus, TurnUsage
@@ -126,6 +126,18 @@ def test_finish_turn_writes_message_usage_and_totals(posted):
     conversation = Conversation.objects.get()
     assert (conversation.input_tokens, conversation.output_tokens) == (10, 4)
     assert Event.objects.order_by("-topic_position").first().type == "conversations.turn_completed"
+
+
+def test_conversation_counts_the_time_of_its_answers(ines, posted):
+    held = claim(posted)
+    Turn.objects.update(started_at=Now() - timedelta(seconds=90))
+    services.finish_turn(actor=SYSTEM, turn_id=held.turn_id, fence=held.fence, ending=Ending(TurnStatus.STOPPED, TEXT))
+    services.requeue_turn(actor=SYSTEM, turn_id=held.turn_id)
+    services.stop_turn(actor=ines, turn_id=held.turn_id)
+
+    conversation = Conversation.objects.get()
+    assert conversation.answer_seconds == pytest.approx(90, abs=5)
+    assert presentation.conversation_data(conversation)["usage"]["seconds"] == round(conversation.answer_seconds, 3)
 
 
 def test_finish_turn_with_an_old_fence_writes_nothing(posted):

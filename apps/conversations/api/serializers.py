@@ -191,6 +191,7 @@ class TotalsOut(serializers.Serializer):
     output_tokens = serializers.IntegerField()
     cost = serializers.CharField()
     currency = serializers.CharField(allow_null=True)
+    seconds = serializers.FloatField()
 
 
 class ConversationOut(serializers.Serializer):

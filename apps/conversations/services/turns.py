@@ -195,6 +195,7 @@ def _end(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
     turn.lease_until = None
     turn.finished_at = database_now()
     turn.save()
+    taken = (turn.finished_at - turn.started_at).total_seconds() if turn.started_at else 0.0
     answered_by = {"answered_by": ending.model} if ending.model else {}
     Message.objects.filter(pk=turn.message_id).update(
         parts=ending.parts,
@@ -208,6 +209,7 @@ def _end(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
         input_tokens=F("input_tokens") + usage.input_tokens - before[0],
         output_tokens=F("output_tokens") + usage.output_tokens - before[1],
         cost=F("cost") + (usage.cost or 0) - before[2],
+        answer_seconds=F("answer_seconds") + taken,
         last_activity_at=Now(),
         **currency,
     )
@@ -307,7 +309,8 @@ def requeue_turn(*, actor: Actor, turn_id: UUID) -> bool:
 def _queue_again(turn: Turn, actor: Actor, *, attempts: int) -> None:
     turn.status, turn.reason, turn.attempts = TurnStatus.QUEUED, "", attempts
     turn.priority = Priority.HIGH  # it has had its place before
-    turn.lease_until = turn.stop_requested_at = turn.stopped_by = turn.finished_at = None
+    turn.lease_until = turn.stop_requested_at = turn.stopped_by = None
+    turn.started_at = turn.first_token_at = turn.finished_at = None
     turn.save()
     Message.objects.filter(pk=turn.message_id).update(status=MessageStatus.PENDING, turn=turn)
     conversation = Conversation.objects.only("id", "organization_id", "project_id").get(pk=turn.conversation_id)
