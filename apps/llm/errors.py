@@ -10,13 +10,14 @@ from apps.core.errors import Conflict, DomainError
 
 
 class ModelError(DomainError):
-    """``is_transient``: the same call may succeed soon (tried again before the first visible token only).
+    """What all of them share; it has no code of its own and is never raised itself.
+
+    ``is_transient``: the same call may succeed soon (tried again before the first visible token only).
     ``allows_fallback``: another model may answer instead. ``trips_breaker``: says something about the provider's health.
     ``retry_after_seconds`` is what the provider asked for; ``provider_status`` its HTTP status, ``said`` its own words,
     shortened, for the ledger and for people who manage providers.
     """
 
-    code: ClassVar[str] = "model_error"
     status = 502
     title = _("The model did not answer")
     default_detail = _("The model did not answer.")
