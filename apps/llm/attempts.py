@@ -123,6 +123,7 @@ class Attempt:
             )
         except ModelError as failure:
             status, error = "failed", failure
+            failure.said = self.route.provider.without_secrets(failure.said)
             raise
         except Exception:
             status = "failed"

@@ -12,6 +12,9 @@ from apps.llm.presets import Preset, Wire
 from apps.llm.types import Timeouts, Usage
 
 LOCAL_FIRST_BYTE_SECONDS = 300.0
+HIDDEN = "…"
+#: Fewer characters of a secret at the end of a text that was cut off are no secret.
+MIN_SECRET = 4
 _MILLION = Decimal(1_000_000)
 _SMALLEST = Decimal("0.000000001")
 
@@ -29,6 +32,16 @@ class ProviderRoute:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     timeouts: Timeouts = field(default_factory=Timeouts)
     allows_private: bool = False
+
+    def without_secrets(self, text: str) -> str:
+        """What the provider said, without what we said to it: some repeat the key they refuse, perhaps cut off at the end."""
+        for secret in filter(None, (self.api_key, *self.headers.values())):
+            text = text.replace(secret, HIDDEN)
+            for length in range(len(secret) - 1, MIN_SECRET - 1, -1):
+                if text.endswith(secret[:length]):
+                    text = text[:-length] + HIDDEN
+                    break
+        return text
 
     @property
     def is_demo(self) -> bool:

@@ -1,4 +1,7 @@
-"""One table of all attacks at the end; ``PARLANCE_ATTACKS=long`` also writes it to ``docs/results/attacks.md``."""
+"""One table of all attacks at the end; ``PARLANCE_ATTACKS=long`` also writes it to ``docs/results/attacks.md``.
+
+``PARLANCE_ATTACKS=short`` writes it from the short form, and the page says so.
+"""
 
 import os
 import platform
@@ -11,6 +14,7 @@ from tests.attacks.catalogue import ATTACKS, ELSEWHERE, NOT_YET
 from tests.services import CHECKOUT
 
 REPORT = CHECKOUT / "docs" / "results" / "attacks.md"
+FORM = os.environ.get("PARLANCE_ATTACKS", "")
 _NUMBER = re.compile(r"^test_a(\d+)_")
 
 
@@ -69,7 +73,7 @@ def pytest_terminal_summary(terminalreporter, config):
         if request:
             terminalreporter.line(f"{number:>4}  {request}\n      expected  {expected}\n      got       {got}")
     is_whole = _tried.keys() >= ATTACKS.keys() - ELSEWHERE.keys()
-    if os.environ.get("PARLANCE_ATTACKS") == "long" and is_whole:
+    if FORM and is_whole:
         REPORT.parent.mkdir(parents=True, exist_ok=True)
         REPORT.write_text(_page(), encoding="utf-8")
         terminalreporter.line(f"written: {REPORT.relative_to(CHECKOUT)}")
@@ -81,13 +85,13 @@ def _page():
         "# Attacks",
         "",
         "What was tried against the real addresses, what had to come and what came. `make attacks` runs them all in their long form and",
-        "rewrites this page; `make test` runs the same cases, with fewer random bodies. Everywhere: no answer of 500 or more, no row changed,",
-        "no provider called.",
+        "rewrites this page; `make test` runs their short form: the same cases, with fewer generated bodies and queries. Everywhere: no answer",
+        "of 500 or more, no row changed, no provider called.",
         "",
         "**A** and **B** are members of one organization, **R** may only read in it, **X** belongs to another, **N** is nobody. *Hidden* is the",
         "same 404, body and headers, as for an id that does not exist.",
         "",
-        f"Last run: {today}, Python {platform.python_version()}, {platform.system()} {platform.machine()}.",
+        f"Last run: {today}, {FORM} form, Python {platform.python_version()}, {platform.system()} {platform.machine()}.",
         "",
         "| # | Request | Expected | Got | Where |",
         "|---|---|---|---|---|",

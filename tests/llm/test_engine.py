@@ -432,3 +432,22 @@ def test_complete_gives_the_text(provider):
     text = asyncio.run(engine.complete(request_of(model, purpose=Purpose.TITLE)))
 
     assert text == "A short title"
+
+
+@pytest.mark.parametrize("before", ["", "a" * 440])
+def test_key_that_the_provider_repeats_is_not_kept(provider, before, caplog, monkeypatch):
+    key, token = "sk-canary-" + "7c1e5f" * 10, "token-canary-" + "9b2d4a" * 4
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    model = stub_model(provider, kind=ProviderKind.OPENAI)
+    model.provider.headers = {"X-Gateway": token}
+    model.provider.save()
+    provider.script({"status": 401, "message": f"{before} Incorrect key {key} with {token}."})
+
+    _operations, error = answer(request_of(model, model_id=model.pk))
+
+    kept = CallAttempt.objects.get()
+    assert (kept.error_code, kept.provider_status) == ("auth", 401)
+    assert "Incorrect key …" in kept.error_said
+    told = kept.error_said + error.said + str(error.detail) + caplog.text
+    assert "canary" not in told
+    assert "7c1e5f" not in told
