@@ -12,6 +12,7 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from apps.accounts import audit, events, invariants, receivers
         from apps.accounts.refusals import note_refusal
+        from apps.accounts.selectors import reads_some_audit
         from apps.accounts.services import sessions
         from apps.accounts.setting_rights import may_change
         from apps.core import preferences
@@ -44,3 +45,12 @@ class AccountsConfig(AppConfig):
         for order, (name, label, icon) in enumerate(pages, start=1):
             entry = MenuEntry(label, f"accounts:settings_{name}", icon, place="settings", order=order * 10)
             menu.register(f"settings_{name}", entry)
+        log = MenuEntry(
+            _("Audit log"),
+            "accounts:settings_audit",
+            "lock-keyhole",
+            place="settings",
+            order=95,
+            is_shown=reads_some_audit,
+        )
+        menu.register("settings_audit", log)

@@ -259,16 +259,23 @@ def _mine(viewer: Actor) -> Q:
 # Audit
 
 
+def reads_some_audit(viewer: Actor) -> bool:
+    """Is there an organization whose audit log is theirs to read?"""
+    allowed = policies.ORGANIZATION_PERMISSIONS["read_audit"]
+    return OrganizationMember.objects.filter(user_id=viewer.user_id, role__in=allowed).exists()
+
+
 def list_audit(
     *,
     viewer: Actor,
     organization_id: UUID,
     action: str | None = None,
     outcome: str | None = None,
+    person_id: UUID | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> QuerySet[AuditEntry]:
-    """``NotFound`` for strangers, ``Forbidden`` for members who do not manage the organization."""
+    """``person_id`` is a user; the log knows a pseudonym. ``NotFound`` for strangers, ``Forbidden`` for members who do not manage the organization."""
     role = organization_role(viewer, organization_id)
     if role is None:
         raise NotFound
@@ -278,6 +285,8 @@ def list_audit(
         rows = rows.filter(action=action)
     if outcome:
         rows = rows.filter(outcome=outcome)
+    if person_id:
+        rows = rows.filter(actor__in=Pseudonym.objects.filter(user_id=person_id).values("pk"))
     if since:
         rows = rows.filter(occurred_at__gte=since)
     if until:

@@ -48,9 +48,14 @@ def _begins(said: str, name: str) -> bool:
     return said.startswith(name) and not said[len(name) : len(name) + 1].isalnum()
 
 
+def find_default_agent(*, project_id: UUID) -> Agent | None:
+    """Who answers in a project when nobody else was chosen."""
+    return Agent.objects.filter(project_id=project_id, is_default=True, archived_at=None).first()
+
+
 def read_instructions(*, agent: Agent | None, project_id: UUID) -> Instructions:
     """What answers: the given agent, else the default of the project, else a bare assistant."""
-    found = agent or Agent.objects.filter(project_id=project_id, is_default=True, archived_at=None).first()
+    found = agent or find_default_agent(project_id=project_id)
     if found is None:
         return Instructions(None, "", "", None, Parameters())
     return Instructions(found.pk, found.name, found.instructions, found.model_id, parameters_of(found))

@@ -52,11 +52,16 @@ def can_change(actor: Actor, conversation: Conversation, *, role: ProjectRole | 
 
 
 def can_remove(actor: Actor, conversation: Conversation, *, role: ProjectRole | None) -> bool:
-    """Delete, restore, change who sees it: its owner, or a manager of the project where all see it."""
+    """Delete and restore: its owner, or a manager of the project where all see it."""
     if not can_post(actor, role=role):
         return False
     is_shared_with_manager = role == ProjectRole.MANAGER and conversation.visibility == Visibility.PROJECT
     return conversation.owner_id == actor.user_id or is_shared_with_manager
+
+
+def can_share(actor: Actor, conversation: Conversation, *, role: ProjectRole | None) -> bool:
+    """Say who sees it, invite and take away: its owner. A manager who made another's private would be shut out by it."""
+    return can_post(actor, role=role) and conversation.owner_id == actor.user_id
 
 
 def can_edit_message(actor: Actor, message: Message, *, role: ProjectRole | None) -> bool:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -94,6 +95,16 @@ def _content(message: Message) -> str:
     if message.content:
         return message.content
     return "".join(part.get("text", "") for part in message.parts if part.get("type") == "text")
+
+
+def is_unread(
+    conversation: Conversation, mark: Participation | None, *, reader_id: UUID | None, new_since: datetime
+) -> bool:
+    """For a list. What one has never opened counts while it is new: who joins a project does not find all of it in bold."""
+    if mark is not None:
+        return mark.last_read_number < conversation.last_number
+    is_theirs = conversation.owner_id != reader_id and conversation.last_number > 0
+    return is_theirs and conversation.last_activity_at >= new_since
 
 
 def conversation_data(conversation: Conversation, participation: Participation | None = None) -> dict[str, Any]:

@@ -337,16 +337,21 @@ _MENTION = re.compile(r"(?:^|\s)@(\S[^\n]{0,120})")
 def get_answerer(
     conversation: Conversation, actor: Actor, *, content: str = "", model: str = "", agent: UUID | None = None
 ) -> Answerer:
-    """Who answers: what the request names, else whom the words mention, else the conversation's own choice."""
+    """Who answers: what the request names, else whom the words mention, else the conversation's own choice.
+
+    Without any of them it is the project's default agent, and the answer is signed with its name from the first moment.
+    """
     if agent is not None:
         return Answerer(None, agents.get_agent(agent_id=agent, viewer=actor, project_id=conversation.project_id).pk)
+    chosen = Answerer(conversation.model_id, conversation.agent_id)
     if model:
-        return Answerer(
-            llm.get_model(organization_id=conversation.organization_id, reference=model).pk, conversation.agent_id
-        )
-    if "@" in content and (mentioned := _find_mentioned(conversation, content)):
-        return mentioned
-    return Answerer(conversation.model_id, conversation.agent_id)
+        found = llm.get_model(organization_id=conversation.organization_id, reference=model)
+        chosen = Answerer(found.pk, conversation.agent_id)
+    elif "@" in content and (mentioned := _find_mentioned(conversation, content)):
+        chosen = mentioned
+    if chosen.agent_id is None and (default := agents.find_default_agent(project_id=conversation.project_id)):
+        return Answerer(chosen.model_id, default.pk)
+    return chosen
 
 
 def _find_mentioned(conversation: Conversation, content: str) -> Answerer | None:

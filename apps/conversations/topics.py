@@ -13,6 +13,7 @@ from apps.core.errors import NotFound
 from apps.core.events import topic_position
 
 SNAPSHOT_MESSAGES = 50
+ABOUT_IT = ("conversations.conversation_", "conversations.participant_")
 
 
 class ConversationTopic:
@@ -58,7 +59,7 @@ class ConversationTopic:
             str(row.pk): row
             for row in Turn.objects.select_related("stopped_by").filter(pk__in=turn_ids, conversation_id=object_id)
         }
-        needs_conversation = any(each.type.startswith("conversations.conversation_") for each in events)
+        needs_conversation = any(each.type.startswith(ABOUT_IT) for each in events)
         conversation = None
         if needs_conversation:
             row = selectors.visible_to(viewer).select_related("model__provider", "agent").filter(pk=object_id).first()
@@ -81,6 +82,6 @@ class ConversationTopic:
             data["answer"] = presentation.message_data(answer)
         if turn := turns.get(event.payload.get("turn_id") or ""):
             data["turn"] = presentation.turn_data(turn)
-        if event.type.startswith("conversations.conversation_") and conversation is not None:
+        if event.type.startswith(ABOUT_IT) and conversation is not None:
             data["conversation"] = conversation
         return data

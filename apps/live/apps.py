@@ -11,10 +11,14 @@ class LiveConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.core.doors.consumers import Consumer, consumers
+        from apps.core.doors.topics import topics
         from apps.live import health, metrics, receivers
+        from apps.live.topics import ProjectTopic, UserTopic
 
         metrics.register()
         health.register()
+        topics.register("project", ProjectTopic("project"))
+        topics.register("user", UserTopic("user"))
         consumers.register(
             "live.rights", Consumer("live.rights", receivers.tell_rights, types=receivers.CONCERNED, from_now=True)
         )

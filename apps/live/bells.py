@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 from uuid import UUID
 
@@ -68,6 +68,22 @@ def rights_of(who: UUID | None) -> None:
     """After commit: the same for all that this person or key follows anywhere, and for their credentials. None: for everybody."""
     message = json.dumps({"k": "x", "who": str(who) if who else None})
     _tell(EVERYWHERE, lambda client: client.publish(channel(EVERYWHERE), message))
+
+
+def tell_news(topics: Iterable[str], *, about: str, object_id: UUID, change: str) -> None:
+    """After commit: something that followers of these topics may have in a list has changed. Kept nowhere: a hint to look."""
+    named = list(topics)
+    if not named:
+        return
+    news = json.dumps({"k": "n", "about": about, "id": str(object_id), "change": change})
+
+    def send(client: Any) -> None:
+        pipeline = client.pipeline(transaction=False)
+        for topic in named:
+            pipeline.publish(channel(topic), news)
+        pipeline.execute()
+
+    _tell(named[0], send)
 
 
 def publish_soon(topic: str, message: str) -> None:

@@ -128,6 +128,8 @@ class Feed:
                 self.ring()
             case "x":
                 self.forget_rights()
+            case "n":
+                self.deliver_frame(frames.news(self.topic, message["about"], message["id"], message["change"]))
             case "s":
                 turn = message["turn"]
                 status = {name: value for name, value in message.items() if name not in ("k", "turn")}

@@ -172,5 +172,9 @@ def presence(topic: str, people: list[dict[str, str]]) -> Frame:
     return Frame.of({"type": "presence", "topic": topic, "people": people})
 
 
+def news(topic: str, about: str, object_id: str, change: str) -> Frame:
+    return Frame.of({"type": "news", "topic": topic, "about": about, "id": object_id, "change": change})
+
+
 def error(code: str, detail: str, topic: str = "") -> Frame:
     return Frame.of({"type": "error", "code": code, "detail": detail} | ({"topic": topic} if topic else {}))

@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from apps.accounts.models import Project
 from apps.accounts.types import Actor
 from apps.conversations import selectors as conversations
+from apps.conversations.presentation import is_unread
+from apps.conversations.types import Visibility
 
 SHOWN = 60
 
@@ -21,12 +23,14 @@ class Talk:
     id: UUID
     title: str
     is_unread: bool
+    is_private: bool
 
 
 @dataclass(frozen=True, slots=True)
 class TalkGroup:
     label: str
     conversations: list[Talk]
+    is_pinned: bool = False
 
 
 def group_talks(viewer: Actor, project: Project | None) -> list[TalkGroup]:
@@ -44,14 +48,18 @@ def group_talks(viewer: Actor, project: Project | None) -> list[TalkGroup]:
     marks = conversations.list_participations(viewer=viewer, conversation_ids=[row.pk for row in (*pinned, *recent)])
     groups: dict[str, list[Talk]] = {}
     for label, row in [(_("Pinned"), row) for row in pinned] + [(_day(row.last_activity_at), row) for row in recent]:
-        mark = marks.get(row.pk)
-        is_unread = mark is not None and mark.last_read_number < row.last_number
-        groups.setdefault(label, []).append(Talk(row.pk, row.title, is_unread))
-    return [TalkGroup(label, talks) for label, talks in groups.items()]
+        is_new = is_unread(row, marks.get(row.pk), reader_id=viewer.user_id, new_since=_midnight())
+        talk = Talk(row.pk, row.title, is_new, row.visibility == Visibility.PRIVATE)
+        groups.setdefault(label, []).append(talk)
+    return [TalkGroup(label, talks, label == _("Pinned")) for label, talks in groups.items()]
+
+
+def _midnight() -> datetime:
+    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _day(moment: datetime) -> str:
-    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    today = _midnight()
     if moment >= today:
         return _("Today")
     return _("This week") if moment >= today - timedelta(days=6) else _("Earlier")

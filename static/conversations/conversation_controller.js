@@ -13,7 +13,7 @@ import { liveSocket } from "live/socket";
 
 /** The page of one conversation: builds its parts and joins them to what stands around the thread. */
 export default class extends Controller {
-  static targets = ["faces", "newWords", "scroller", "thread", "title", "titleInput", "typing"];
+  static targets = ["faces", "newWords", "privacy", "scroller", "thread", "title", "titleInput", "typing"];
   static values = {
     api: String, id: String, leaf: String, listUrl: String, messageUrl: String, messagesApi: String, messagesUrl: String,
     pageUrl: String, position: Number, project: String, topic: String, turnsApi: String, version: Number, writable: Boolean,
@@ -66,6 +66,7 @@ export default class extends Controller {
   disconnect() {
     this.stopListening();
     this.session.stop();
+    this.session.people.disconnect();
     this.thread.disconnect();
     this.follow.disconnect();
   }
@@ -133,13 +134,15 @@ export default class extends Controller {
   }
 
   /** The conversation itself has changed, here or elsewhere. */
-  changed({ title, version }) {
+  changed({ title, version, visibility }) {
     if (title && title !== this.titleTarget.textContent) {
       document.title = document.title.replace(this.titleTarget.textContent, title);
       this.titleTarget.textContent = title;
       if (this.hasTitleInputTarget) this.titleInputTarget.value = title;
     }
     if (version) this.versionValue = version;
+    if (visibility) this.privacyTarget.hidden = visibility !== "private";
     window.dispatchEvent(new CustomEvent("talks:changed"));
+    window.dispatchEvent(new CustomEvent("conversation:changed"));
   }
 }

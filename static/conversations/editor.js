@@ -4,7 +4,10 @@ import { clone, slot } from "core/dom";
 
 /** Opens and takes the focus at once, so that what is typed next does not land elsewhere; `content` may still be on its way. */
 export async function openEditor(article, content) {
-  if (article.querySelector("form.edit")) return;
+  if (article.querySelector("form.edit")) {
+    slot(article, "input").focus();
+    return;
+  }
   const form = clone("t-edit");
   const input = slot(form, "input");
   input.id = `edit-${article.dataset.message}`;
@@ -18,9 +21,29 @@ export async function openEditor(article, content) {
     input.readOnly = false;
     input.setSelectionRange(input.value.length, input.value.length);
   } catch (error) {
-    closeEditor(article);
+    if (form.isConnected) closeEditor(form.closest("article")); // it may have come anew, or been closed, meanwhile
     throw error;
   }
+}
+
+/**
+ * The server's HTML takes the place of an article in which somebody is writing: the editor goes over with its words. Answers
+ * what puts the focus and the selection back, for when `fresh` is in the document.
+ */
+export function carryEditor(article, fresh) {
+  const form = article.querySelector("form.edit");
+  if (!form || !fresh.dataset.can?.split(" ").includes("edit")) return () => null;
+  const { activeElement: focused } = document;
+  const hadFocus = form.contains(focused);
+  const input = slot(form, "input");
+  const { selectionStart, selectionEnd } = input;
+  for (const part of shownParts(fresh)) part.hidden = true;
+  fresh.querySelector(".body").prepend(form);
+  return () => {
+    if (!hadFocus) return;
+    focused.focus({ preventScroll: true });
+    input.setSelectionRange(selectionStart, selectionEnd);
+  };
 }
 
 export function closeEditor(article) {

@@ -59,8 +59,9 @@ export default class extends Controller {
     });
   }
 
+  /** Not one of the things of which there is one at a time: whoever closes the editor at once may open it again at once. */
   edit() {
-    return this.#try(() => openEditor(this.element, request(this.url).then(({ content }) => content)));
+    return openEditor(this.element, request(this.url).then(({ content }) => content)).catch((error) => this.page.failed(error));
   }
 
   saveEdit(event) {

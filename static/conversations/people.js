@@ -15,11 +15,17 @@ export class People {
   #viewer;
   #typing = new Map(); // user → {name, timer}
   #saidAt = -Infinity;
+  #here = [];
 
   constructor({ faces, typing, viewer }) {
     this.#faces = faces;
     this.#typingLine = typing;
     this.#viewer = viewer;
+    addEventListener("people:shown", this.#mark);
+  }
+
+  disconnect() {
+    removeEventListener("people:shown", this.#mark);
   }
 
   presence({ people }) {
@@ -34,13 +40,19 @@ export class People {
       names("away").length ? t("away", { names: list(names("away")) }) : "",
     ];
     this.#faces.setAttribute("aria-label", label.filter(Boolean).join(" ") || t("only_you"));
+    this.#here = people;
+    this.#mark();
+  }
+
+  /** The list of people, where it is shown: it may come after the news of who is here. */
+  #mark = () => {
     for (const row of document.querySelectorAll("[data-person]")) {
       const avatar = row.querySelector(".avatar");
-      const state = people.find(({ id }) => id === row.dataset.person)?.state;
+      const state = this.#here.find(({ id }) => id === row.dataset.person)?.state;
       if (avatar && state) avatar.dataset.here = state === "here" ? "yes" : "away";
       else if (avatar) delete avatar.dataset.here;
     }
-  }
+  };
 
   typing({ user, name, on }) {
     if (user === this.#viewer) return;

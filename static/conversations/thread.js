@@ -1,6 +1,7 @@
 // The list of messages on the page: a window on the member's path. Finished messages are the server's HTML; the window grows
 // at its edges and is cut at the far one, so that five thousand messages cost as much as two hundred.
 
+import { carryEditor } from "conversations/editor";
 import { decorate } from "core/code";
 import { fetchElements } from "core/http";
 
@@ -95,7 +96,9 @@ export class Thread {
     const shown = new Map(this.articles.map((article) => [article.dataset.message, article]));
     const unsent = this.articles.filter((article) => !article.dataset.message);
     const change = () => {
+      const goOn = fresh.map((element) => shown.get(element.dataset.message) && carryEditor(shown.get(element.dataset.message), element));
       this.#element.replaceChildren(...fresh.map((element) => this.#writtenOrNew(shown.get(element.dataset.message), element)), ...unsent);
+      for (const goOnWriting of goOn) goOnWriting?.();
       this.isAtPathEnd = true;
       this.#watchEdges();
     };
@@ -165,10 +168,12 @@ export class Thread {
     const shown = this.find(fresh.dataset.message) ?? (fresh.dataset.client && this.findByClient(fresh.dataset.client));
     if (!shown) return this.isAtPathEnd && isOnPath() ? this.#insert(fresh) : null;
     const hadFocus = shown.contains(document.activeElement);
+    const goOnWriting = carryEditor(shown, fresh);
     shown.replaceWith(fresh);
+    this.settle(fresh);
     fresh.dispatchEvent(new CustomEvent("message:replaced", { bubbles: true, detail: { was: shown.id } }));
     if (hadFocus) fresh.focus({ preventScroll: true });
-    this.settle(fresh);
+    goOnWriting();
     this.#follow.grown();
     return fresh;
   }

@@ -215,3 +215,75 @@ def test_pages_and_sign_in_work_while_redis_is_away(settings, owner, project):
     assert [answer.status_code for answer in (signed_in, page, changed)] == [302, 200, 302]
     project.organization.refresh_from_db()
     assert project.organization.name == "Harbour"
+
+
+def test_audit_page_lists_filters_and_checks_the_chain(settings, tmp_path):
+    from apps.accounts import audit
+    from apps.accounts.services import projects
+    from apps.core.eventlog.consumers import logged
+    from apps.core.models import Event
+
+    settings.DATA_DIR = tmp_path
+    ann, ben = UserFactory(name="Ann"), UserFactory(name="Ben")
+    project = ProjectFactory(owner=ann)
+    join(ben, project.organization, role=OrganizationRole.ADMIN)
+    for number in range(60):
+        projects.change_project(actor=actor_of(ann), project_id=project.pk, name=f"Name {number}")
+    projects.change_project(actor=actor_of(ben), project_id=project.pk, name="By Ben")
+    for position, row in enumerate(Event.objects.order_by("insertion"), start=1):
+        row.position = position
+        audit.record(logged(row))
+    client = Client()
+    client.force_login(ann)
+    address = "/settings/audit/"
+
+    first = client.get(address)
+    assert [entry.number for entry in first.context["entries"]] == list(range(61, 11, -1))
+    assert first.context["entries"][0].who == "Ben"
+    second = client.get(address + first.context["next_url"])
+    assert [entry.number for entry in second.context["entries"]] == list(range(11, 0, -1))
+
+    by_ben = client.get(address, {"person": str(ben.pk), "action": "accounts.project_changed"})
+    assert [entry.who for entry in by_ben.context["entries"]] == ["Ben"]
+    nothing = client.get(address, {"until": "2001-01-01"})
+    assert "No entry fits these filters" in nothing.content.decode()
+    assert client.get(address, {"person": "x", "since": "2026-99-99", "outcome": "y"}).status_code == 200
+
+    assert "61 entries were read" in client.post(address).content.decode()
+    audit.write_heads()
+    audit.heads_path().write_text(audit.heads_path().read_text().replace('"number": 61', '"number": 60'))
+    assert "The chain is broken at entry 60" in client.post(address).content.decode()
+
+
+def test_audit_page_is_for_those_who_manage(settings):
+    project = ProjectFactory()
+    ben = UserFactory()
+    join(ben, project.organization)
+    client = Client()
+    client.force_login(ben)
+
+    assert client.get("/settings/audit/").status_code == 403
+    assert client.post("/settings/audit/").status_code == 403
+    assert "/settings/audit/" not in client.get("/settings/profile/").content.decode()
+
+
+@pytest.mark.parametrize("count", [1, 3, 30])
+def test_audit_page_takes_the_same_few_queries(count, django_assert_max_num_queries):
+    from apps.accounts import audit
+    from apps.accounts.services import projects
+    from apps.core.eventlog.consumers import logged
+    from apps.core.models import Event
+
+    ann = UserFactory()
+    project = ProjectFactory(owner=ann)
+    for number in range(count):
+        projects.change_project(actor=actor_of(ann), project_id=project.pk, name=f"Name {number}")
+    for position, row in enumerate(Event.objects.order_by("insertion"), start=1):
+        row.position = position
+        audit.record(logged(row))
+    client = Client()
+    client.force_login(ann)
+    client.get("/settings/audit/")
+
+    with django_assert_max_num_queries(22):  # the shell with its sidebar, and four of the page's own
+        client.get("/settings/audit/")

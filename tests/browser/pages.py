@@ -56,16 +56,47 @@ def views(addresses: dict[str, str]) -> list[View]:
         View("conversation-menu", talk, prepare=click("button[popovertarget=conversation-menu]")),
         View("conversation-models", talk, prepare=click("button.picker")),
         View("conversation-delete", talk, prepare=_delete_dialog),
+        View("conversation-people", talk, prepare=_people),
+        View("conversation-private", states, prepare=_private),
         View("states", states),
+        View("long", addresses["long"]),
         View("conversations", "/conversations/"),
         View("conversations-archived", "/conversations/?view=archived"),
         View("conversations-deleted", "/conversations/?view=deleted"),
         View("search", "/search/?q=ledger"),
+        View("provider-refused", "/settings/providers/", prepare=_wrong_provider),
+        View("search-empty", "/search/"),
         View("search-nothing", "/search/?q=lighthouse"),
         View("keys", "/", prepare=lambda page: page.evaluate("document.getElementById('keys').showModal()")),
         View("not-found", "/c/00000000-0000-7000-8000-000000000000/", status=404),
         *(View(f"settings-{path.strip('/').split('/')[-1]}", path) for path in addresses.get("settings", [])),
     ]
+
+
+def _people(page: Page) -> None:
+    """The panel, in its drawer where there is no room beside the sheet."""
+    tab = page.locator("#tab-people")
+    if not tab.is_visible():
+        page.locator(".context-button").click()
+    tab.click()
+    page.locator("#context-panel [data-person]").first.wait_for()
+    page.wait_for_timeout(400)
+
+
+def _private(page: Page) -> None:
+    _people(page)
+    page.locator("#context-panel .segment label").nth(1).click()
+    page.locator("#invite-person").wait_for()
+    page.wait_for_timeout(600)
+
+
+def _wrong_provider(page: Page) -> None:
+    """What the server says to a form that is half filled in."""
+    form = page.locator("main form").filter(has=page.locator("[name=kind]")).first
+    form.locator("[name=name]").fill("")
+    form.evaluate("form => { form.noValidate = true; form.requestSubmit(); }")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    page.locator(".wrong, .notice").first.scroll_into_view_if_needed()
 
 
 def _delete_dialog(page: Page) -> None:

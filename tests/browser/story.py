@@ -48,6 +48,21 @@ SCENE = (
 )
 
 
+COLUMNS = ("Container", "Sealed at", "Changed at", "Changed by", "Gate", "Carrier", "Weight", "Remark")
+WIDE = (
+    "| " + " | ".join(COLUMNS) + " |\n" + "|---" * len(COLUMNS) + "|\n"
+    "| MSKU 482 117-4 | 23:10 | 00:52 | terminal 7 | Alcântara | straddle carrier 12 | 24,180 kg | seal broken twice |\n\n"
+    "```python\n"
+    "def rewritten(manifest, *, after=timedelta(minutes=15), gate='Alcântara', carriers=('straddle', 'reach stacker'), only_sealed=True):\n"
+    + "".join(
+        f"    line_{number} = manifest.entries[{number}].changed_at - manifest.entries[{number}].sealed_at\n"
+        for number in range(40)
+    )
+    + "```\n\nAn address without a place to break: https://port.example/"
+    + "manifest-log/" * 12
+)
+
+
 def tell() -> dict[str, str]:
     """Make it; the addresses that pages are found by. ``cast`` says who signs in."""
     ines = UserFactory(email=EMAIL, name="Inês Duarte", password=PASSWORD)
@@ -84,7 +99,11 @@ def tell() -> dict[str, str]:
     archived = start(actor_of(ines), project, "Budget for the two crane days")
     services.archive_conversation(actor=actor_of(ines), conversation_id=archived.pk, archived=True)
     services.pin_conversation(actor=actor_of(ines), conversation_id=talk.pk, pinned=True)
-    return {"talk": f"/c/{talk.pk}/", "states": f"/c/{states.pk}/"}
+    long = start(
+        actor_of(ines), project, "Long lines and wide tables, as a model writes them when nobody stops it", agent=editor
+    )
+    say(actor_of(ines), long, "Everything you have. " + "Alcântara" * 12, WIDE)
+    return {"talk": f"/c/{talk.pk}/", "states": f"/c/{states.pk}/", "long": f"/c/{long.pk}/"}
 
 
 def _talk(ines: User, daniel: User, project: Any, editor: UUID) -> Conversation:

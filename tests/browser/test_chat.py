@@ -6,100 +6,13 @@ import signal
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import duo
+from tests.browser.members import people, stack, states
 from tests.provider.fixtures import provider, running_provider
 from tests.provider.script import expected_text
-from tests.stack import Stack
 
-__all__ = ["provider", "running_provider"]
+__all__ = ["people", "provider", "running_provider", "stack", "states"]
 
 pytestmark = pytest.mark.timeout(300)  # the first one waits for a stack and its people
-
-START = """async (body) => {
-    const headers = { "content-type": "application/json", "x-csrftoken": document.querySelector('meta[name="csrf-token"]').content };
-    const answer = await fetch("/api/v1/conversations/", { method: "POST", headers, body: JSON.stringify(body) });
-    return (await answer.json()).id;
-}"""
-READ = "async (url) => (await fetch(url)).json()"
-
-
-@pytest.fixture(scope="module")
-def stack(running_provider):
-    with Stack(env={"PARLANCE_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1"}) as running:
-        running.cast = duo.hire(running, running_provider.openai_url)
-        yield running
-
-
-class Member:
-    """One signed-in person at one page, and what the page complained about."""
-
-    def __init__(self, browser, stack, state):
-        self.stack = stack
-        self.context = browser.new_context(storage_state=state, viewport={"width": 1440, "height": 900}, locale="en-GB")
-        self.page = self.context.new_page()
-        self.complaints = []
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        self.page.on("console", lambda said: said.type == "error" and self.complaints.append(said.text))
-
-    def open(self, conversation):
-        self.conversation = conversation
-        self.page.goto(f"{self.stack.base_url}/c/{conversation}/")
-        self.page.wait_for_selector("body[data-ready]", state="attached")
-        return self
-
-    def start(self):
-        self.page.goto(f"{self.stack.base_url}/")
-        self.page.wait_for_selector("body[data-ready]", state="attached")
-        # A typed title: the job that writes titles would take the next script of the provider.
-        return self.open(self.page.evaluate(START, {"project": self.stack.cast["project"], "title": "Ledger"}))
-
-    def say(self, text):
-        self.page.locator("#draft").fill(text)
-        self.page.locator("#draft").press("Enter")
-
-    def messages(self, state=None):
-        return self.page.locator("article.message" + (f'[data-state="{state}"]' if state else ""))
-
-    @property
-    def last(self):
-        return self.messages().last
-
-    def wait_for_end(self):
-        expect(self.page.locator('article[aria-busy="true"]')).to_have_count(0, timeout=20_000)
-        expect(self.last).not_to_have_attribute("data-state", re.compile("sending|unsent|queued|thinking|streaming"))
-
-    def rows(self):
-        url = f"/api/v1/conversations/{self.conversation}/messages/"
-        return self.page.evaluate(READ, url)["results"]
-
-    def texts(self):
-        return [text.strip() for text in self.messages().locator(".prose").all_inner_texts()]
-
-
-@pytest.fixture(scope="module")
-def states(browser, stack):
-    found = {}
-    for name, email in (("ines", duo.INES), ("daniel", duo.DANIEL)):
-        context = browser.new_context(locale="en-GB")
-        duo.sign_in(context.new_page(), stack.base_url, email)
-        found[name] = context.storage_state()
-        context.close()
-    return found
-
-
-@pytest.fixture
-def people(browser, stack, states, provider):
-    """``people("ines")`` opens a page; every page must be free of complaints that the test did not take."""
-    here = []
-
-    def come(name):
-        here.append(Member(browser, stack, states[name]))
-        return here[-1]
-
-    yield come
-    for member in here:
-        member.context.close()
-    assert [complaint for member in here for complaint in member.complaints] == []
 
 
 def test_answer_is_written_while_it_comes_and_ends_as_the_row(people, provider):
@@ -410,3 +323,73 @@ def test_five_thousand_messages_are_a_window_that_moves(people, stack):
     expect(ines.messages().filter(has_text="At the end.")).to_have_count(1)
     ines.wait_for_end()
     assert shown()[-2:] == [5001, 5002]
+
+
+def hold(page, addresses):
+    """Requests that wait from now on, for the test to let them go."""
+    held = []
+
+    def keep(route):
+        held.append(route)
+
+    page.route(addresses, keep)
+    return held
+
+
+def test_editor_that_was_closed_at_once_opens_again_at_once(people, provider):
+    provider.script({"text": "Fine."})
+    ines = people("ines").start()
+    ines.say("First words.")
+    ines.wait_for_end()
+    held = hold(ines.page, re.compile("/api/v1/messages/[^/]+/$"))
+    editor = ines.page.get_by_label("Edit your message")
+    ines.page.keyboard.press("Control+e")
+    expect(editor).to_be_focused()
+    ines.page.keyboard.press("Escape")
+    expect(editor).to_have_count(0)
+
+    ines.page.keyboard.press("Control+e")
+
+    expect(editor).to_be_focused()
+    for route in held:
+        route.continue_()
+    ines.page.unroute_all()
+    expect(editor).to_have_value("First words.")
+
+
+def test_editor_stays_open_when_its_message_comes_anew(people, provider):
+    provider.script({"text": "Fine."}, {"text": "Fine again."})
+    ines = people("ines").start()
+    held = hold(ines.page, re.compile("/c/[^/]+/messages/[^/]+/$"))
+    ines.say("First words.")
+    question = ines.messages().first
+    expect(question).to_have_attribute("data-message", re.compile("."))
+    question.focus()
+    ines.page.keyboard.press("e")
+    editor = ines.page.get_by_label("Edit your message")
+    expect(editor).to_have_value("First words.")
+    ines.page.keyboard.type(" And more")
+    ines.page.keyboard.press("ArrowLeft")
+    assert question.get_attribute("data-can") is None, "this is still the page's own article"
+
+    for route in held:
+        route.continue_()
+    ines.page.unroute_all()
+
+    expect(question).to_have_attribute("data-can", re.compile("edit"))
+    expect(ines.last).to_contain_text("Fine.")
+    expect(editor).to_be_focused()
+    expect(editor).to_have_value("First words. And more")
+    assert editor.evaluate("input => input.selectionStart") == len("First words. And mor")
+    expect(question.locator(".prose")).to_be_hidden()
+
+    daniel = people("daniel").open(ines.conversation)
+    daniel.last.focus()
+    daniel.page.keyboard.press("r")
+
+    expect(ines.last).to_contain_text("Fine again.")
+    expect(editor).to_be_focused()
+    expect(editor).to_have_value("First words. And more")
+    ines.page.keyboard.press("Escape")
+    expect(question).to_be_focused()
+    expect(question.locator(".prose")).to_be_visible()

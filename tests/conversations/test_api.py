@@ -207,3 +207,44 @@ def test_branches_are_told_and_chosen(client, ines, conversation):
     assert told["results"] == [{"parent": str(kept.parent_id), "children": [str(kept.pk), str(again.answer.pk)]}]
     chosen = client.post(url(conversation, "branches/"), {"message": str(kept.pk)}, content_type="application/json")
     assert (chosen.json()["leaf"], chosen.json()["is_following"]) == (str(kept.pk), False)
+
+
+def test_only_the_owner_says_who_sees_a_conversation(project):
+    from apps.accounts.types import ProjectRole
+    from apps.core.errors import Forbidden
+    from apps.core.models import Event
+
+    ines, manager, daniel = someone(project), someone(project, ProjectRole.MANAGER), someone(project)
+    conversation = start(ines, project)
+    before = Event.objects.count()
+
+    for change in (
+        lambda: services.change_conversation(
+            actor=manager, conversation_id=conversation.pk, changes={"visibility": "private"}
+        ),
+        lambda: services.invite_participant(actor=manager, conversation_id=conversation.pk, user_id=daniel.user_id),
+        lambda: services.remove_participant(actor=manager, conversation_id=conversation.pk, user_id=daniel.user_id),
+    ):
+        with pytest.raises(Forbidden):
+            change()
+
+    assert selectors.visible_to(daniel).filter(pk=conversation.pk).exists()
+    assert Event.objects.count() == before
+    assert not selectors.list_participants(conversation=conversation, viewer=ines)
+
+
+def test_inviting_twice_and_removing_twice_is_one_event_each(project):
+    from apps.core.models import Event
+
+    ines, daniel = someone(project), someone(project)
+    conversation = start(ines, project, visibility="private")
+    before = Event.objects.count()
+
+    for _ in range(2):
+        services.invite_participant(actor=ines, conversation_id=conversation.pk, user_id=daniel.user_id)
+    assert selectors.visible_to(daniel).filter(pk=conversation.pk).exists()
+    for _ in range(2):
+        services.remove_participant(actor=ines, conversation_id=conversation.pk, user_id=daniel.user_id)
+
+    assert not selectors.visible_to(daniel).filter(pk=conversation.pk).exists()
+    assert Event.objects.count() == before + 2

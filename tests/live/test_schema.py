@@ -37,6 +37,7 @@ def test_schema_is_one():
         frames.status(TOPIC, TURN, {"state": "queued", "place": 3, "message": str(uuid4())}),
         frames.typing(TOPIC, str(uuid4()), "Ada", on=True),
         frames.presence(TOPIC, [{"id": str(uuid4()), "name": "Ada", "state": "away"}]),
+        frames.news(TOPIC, "conversation", str(uuid4()), "words"),
         frames.error("not_found", "Nothing here.", TOPIC),
         frames.error("limit_reached", "Too many."),
     ],

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from apps.accounts.pages import doors, settings
+from apps.accounts.pages import audit, doors, settings
 
 app_name = "accounts"
 urlpatterns = [
@@ -15,4 +15,5 @@ urlpatterns = [
     path("settings/projects/", settings.ProjectListView.as_view(), name="settings_projects"),
     path("settings/projects/<uuid:project_id>/", settings.ProjectView.as_view(), name="settings_project"),
     path("settings/keys/", settings.KeysView.as_view(), name="settings_keys"),
+    path("settings/audit/", audit.AuditView.as_view(), name="settings_audit"),
 ]

@@ -19,6 +19,7 @@ from apps.accounts import selectors as accounts
 from apps.agents.answerers import chosen_answerer, list_answerers
 from apps.conversations import policies, selectors, services, turn_order
 from apps.conversations.models import Conversation
+from apps.conversations.pages.people import people_context
 from apps.conversations.pages.presentation import message_view, message_views
 from apps.conversations.types import ImportRefused
 from apps.core.api import Order, Page
@@ -191,14 +192,11 @@ class ContextFragment(PageView):
             raise NotFound
         context: dict[str, Any] = {"conversation": conversation}
         if tab == "people":
-            viewer = request.actor  # type: ignore[attr-defined]
-            people = accounts.list_people_of_project(request.project, viewer)  # type: ignore[attr-defined]
-            if conversation.visibility == "private":
-                shown = {conversation.owner_id, *selectors.list_participants(conversation=conversation, viewer=viewer)}
-                people = [person for person in people if person.id in shown]
-            context["people"] = [
-                {"id": person.id, "name": person.name, "role_label": person.role.label} for person in people
-            ]
+            context |= people_context(
+                conversation=conversation,
+                project=request.project,  # type: ignore[attr-defined]
+                viewer=request.actor,  # type: ignore[attr-defined]
+            )
         return render(request, f"conversations/_context_{tab}.html", context)
 
 

@@ -25,12 +25,13 @@ from apps.conversations.events import (
     ParticipantAdded,
 )
 from apps.conversations.models import Conversation, Message, Participation
+from apps.conversations.services.news import tell_list_later, tell_person_later
 from apps.conversations.types import ParentElsewhere, TitleSource, Visibility
 from apps.core.errors import FieldError, Invalid, NotFound, VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
 from apps.core.types import ActorRef, Scope
-from apps.live.bells import ring
+from apps.live.bells import rights_changed, ring
 from apps.llm import selectors as llm
 
 
@@ -41,9 +42,10 @@ def scope_of(conversation: Conversation) -> Scope:
 def announce(
     conversation: Conversation, fact: Any, actor: ActorRef, subject: tuple[str, UUID | None] | None = None
 ) -> None:
-    """Emit on the conversation's topic and ring it after commit."""
+    """Emit on the conversation's topic, ring it after commit, and tell those who list it."""
     emit(fact, actor=actor, scope=scope_of(conversation), subject=subject or ("conversation", conversation.pk))
     transaction.on_commit(lambda: ring(conversation.topic), robust=True)
+    tell_list_later(conversation, fact)
 
 
 @transaction.atomic
@@ -102,8 +104,7 @@ def change_conversation(
     """``changes`` may name title, tags, model, agent, system_prompt, visibility; the form lets nothing else through."""
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
     role = selectors.role_in(conversation, actor)
-    needs_owner = "visibility" in changes
-    allowed = policies.can_remove if needs_owner else policies.can_change
+    allowed = policies.can_share if "visibility" in changes else policies.can_change
     account_policies.require(allowed(actor, conversation, role=role))
     check_version(conversation.version, expected_version)
     fields: list[str] = []
@@ -134,7 +135,14 @@ def change_conversation(
     conversation.save(update_fields=[*fields, "version", "updated_at"])
     public = tuple(name for name in fields if name != "title_source")
     announce(conversation, ConversationChanged(conversation.pk, public), actor)
+    if "visibility" in changes:
+        _ask_rights_again(conversation)
     return selectors.get_conversation(conversation_id=conversation.pk, viewer=actor)
+
+
+def _ask_rights_again(conversation: Conversation) -> None:
+    """Who follows it live and may no longer see it is told at once, and hears nothing more."""
+    transaction.on_commit(lambda: rights_changed(conversation.topic), robust=True)
 
 
 @transaction.atomic
@@ -209,6 +217,7 @@ def pin_conversation(*, actor: Actor, conversation_id: UUID, pinned: bool) -> No
     conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
     account_policies.require(policies.can_arrange(actor))
     _own(conversation, actor, pinned_at=Now() if pinned else None)
+    tell_person_later(actor.user_id, conversation, "list")
 
 
 @transaction.atomic
@@ -222,6 +231,9 @@ def mark_read(*, actor: Actor, conversation_id: UUID, number: int) -> None:
     ).update(last_read_number=number)
     if not changed and not Participation.objects.filter(conversation=conversation, user_id=actor.user_id).exists():
         _own(conversation, actor, last_read_number=number)
+        changed = 1
+    if changed:
+        tell_person_later(actor.user_id, conversation, "read")
 
 
 @transaction.atomic
@@ -241,12 +253,14 @@ def choose_branch(*, actor: Actor, conversation_id: UUID, message_id: UUID | Non
 
 @transaction.atomic
 def invite_participant(*, actor: Actor, conversation_id: UUID, user_id: UUID) -> None:
-    """Let one more member of the project see a private conversation."""
+    """Let one more member of the project see the conversation while it is private. Again is no error and no event."""
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
-    account_policies.require(policies.can_remove(actor, conversation, role=selectors.role_in(conversation, actor)))
+    account_policies.require(policies.can_share(actor, conversation, role=selectors.role_in(conversation, actor)))
     project = accounts.get_project(conversation.project_id, actor)
     if user_id not in {person.id for person in accounts.list_people_of_project(project, actor)}:
         raise NotFound
+    if user_id == conversation.owner_id or selectors.is_invited(conversation=conversation, user_id=user_id):
+        return
     Participation.objects.update_or_create(
         organization_id=conversation.organization_id,
         conversation=conversation,
@@ -258,10 +272,15 @@ def invite_participant(*, actor: Actor, conversation_id: UUID, user_id: UUID) ->
 
 @transaction.atomic
 def remove_participant(*, actor: Actor, conversation_id: UUID, user_id: UUID) -> None:
+    """Somebody who was not invited is no error: the state asked for is there."""
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
-    account_policies.require(policies.can_remove(actor, conversation, role=selectors.role_in(conversation, actor)))
-    Participation.objects.filter(conversation=conversation, user_id=user_id).update(is_invited=False)
+    account_policies.require(policies.can_share(actor, conversation, role=selectors.role_in(conversation, actor)))
+    invited = Participation.objects.filter(conversation=conversation, user_id=user_id, is_invited=True)
+    if not invited.update(is_invited=False):
+        return
     announce(conversation, ConversationChanged(conversation.pk, ("participants",)), actor)
+    tell_person_later(user_id, conversation, "list")
+    _ask_rights_again(conversation)
 
 
 @transaction.atomic

@@ -1,0 +1,96 @@
+"""Members at their pages, for tests of what people do: import the fixtures with those of ``tests.provider.fixtures``."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import duo
+from tests.stack import Stack
+
+START = """async (body) => {
+    const headers = { "content-type": "application/json", "x-csrftoken": document.querySelector('meta[name="csrf-token"]').content };
+    const answer = await fetch("/api/v1/conversations/", { method: "POST", headers, body: JSON.stringify(body) });
+    return (await answer.json()).id;
+}"""
+READ = "async (url) => (await fetch(url)).json()"
+
+
+@pytest.fixture(scope="module")
+def stack(running_provider):
+    with Stack(env={"PARLANCE_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1"}) as running:
+        running.cast = duo.hire(running, running_provider.openai_url)
+        yield running
+
+
+class Member:
+    """One signed-in person at one page, and what the page complained about."""
+
+    def __init__(self, browser, stack, state):
+        self.stack = stack
+        self.context = browser.new_context(storage_state=state, viewport={"width": 1440, "height": 900}, locale="en-GB")
+        self.page = self.context.new_page()
+        self.complaints = []
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("console", lambda said: said.type == "error" and self.complaints.append(said.text))
+
+    def open(self, conversation):
+        self.conversation = conversation
+        self.page.goto(f"{self.stack.base_url}/c/{conversation}/")
+        self.page.wait_for_selector("body[data-ready]", state="attached")
+        return self
+
+    def start(self):
+        self.page.goto(f"{self.stack.base_url}/")
+        self.page.wait_for_selector("body[data-ready]", state="attached")
+        # A typed title: the job that writes titles would take the next script of the provider.
+        return self.open(self.page.evaluate(START, {"project": self.stack.cast["project"], "title": "Ledger"}))
+
+    def say(self, text):
+        self.page.locator("#draft").fill(text)
+        self.page.locator("#draft").press("Enter")
+
+    def messages(self, state=None):
+        return self.page.locator("article.message" + (f'[data-state="{state}"]' if state else ""))
+
+    @property
+    def last(self):
+        return self.messages().last
+
+    def wait_for_end(self):
+        expect(self.page.locator('article[aria-busy="true"]')).to_have_count(0, timeout=20_000)
+        expect(self.last).not_to_have_attribute("data-state", re.compile("sending|unsent|queued|thinking|streaming"))
+
+    def rows(self):
+        url = f"/api/v1/conversations/{self.conversation}/messages/"
+        return self.page.evaluate(READ, url)["results"]
+
+    def texts(self):
+        return [text.strip() for text in self.messages().locator(".prose").all_inner_texts()]
+
+
+@pytest.fixture(scope="module")
+def states(browser, stack):
+    found = {}
+    for name, email in (("ines", duo.INES), ("daniel", duo.DANIEL)):
+        context = browser.new_context(locale="en-GB")
+        duo.sign_in(context.new_page(), stack.base_url, email)
+        found[name] = context.storage_state()
+        context.close()
+    return found
+
+
+@pytest.fixture
+def people(browser, stack, states, provider):
+    """``people("ines")`` opens a page; every page must be free of complaints that the test did not take."""
+    here = []
+
+    def come(name):
+        here.append(Member(browser, stack, states[name]))
+        return here[-1]
+
+    yield come
+    for member in here:
+        member.context.close()
+    complaints = [complaint for member in here for complaint in member.complaints]
+    assert not complaints, complaints

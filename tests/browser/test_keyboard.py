@@ -1,0 +1,197 @@
+"""Each flow by the keyboard alone: no click, no focus set by the test but where a page begins."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser import duo
+from tests.browser.members import people, stack, states
+from tests.provider.fixtures import provider, running_provider
+
+__all__ = ["people", "provider", "running_provider", "stack", "states"]
+
+pytestmark = pytest.mark.timeout(300)
+
+NAME = """() => {
+    const { activeElement: at } = document;
+    return (at.getAttribute("aria-label") || at.labels?.[0]?.innerText || at.innerText || "").trim();
+}"""
+
+
+def tab_to(page, name, *, key="Tab", most=80):
+    """Press until what is named so has the focus, as somebody would who sees the ring."""
+    for _ in range(most):
+        page.keyboard.press(key)
+        if re.search(name, page.evaluate(NAME)):
+            return
+    raise AssertionError(f"{name} is not reached by {key}")
+
+
+def asked(people, provider, *answers):
+    provider.script(*({"text": text} for text in answers))
+    ines = people("ines").start()
+    ines.say("Which quay is it?")
+    ines.wait_for_end()
+    return ines
+
+
+def test_sign_in(browser, stack, people):
+    people("ines")  # the people of the story are there
+    context = browser.new_context(locale="en-GB")
+    page = context.new_page()
+    page.goto(f"{stack.base_url}/accounts/login/")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    if page.evaluate("document.activeElement.name") != "login":
+        tab_to(page, "E-mail")
+    page.keyboard.type(duo.DANIEL)
+    tab_to(page, "Password")
+    page.keyboard.type(duo.PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{stack.base_url}/")
+    context.close()
+
+
+def test_message_is_deleted_restored_and_forked(people, provider):
+    ines = asked(people, provider, "The third one.")
+    page = ines.page
+    page.keyboard.press("Alt+ArrowUp")
+    page.keyboard.press("Alt+ArrowUp")
+    expect(ines.messages().first).to_be_focused()
+
+    tab_to(page, "^More$")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="Copy").first).to_be_focused()
+    page.keyboard.press("d")
+    expect(page.get_by_role("menuitem", name="Delete")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(ines.messages("deleted")).to_have_count(1)
+    expect(ines.messages().first).to_be_focused()
+    tab_to(page, "^Restore")
+    page.keyboard.press("Enter")
+    expect(ines.messages("deleted")).to_have_count(0)
+    expect(ines.messages().first).to_be_focused()
+
+    tab_to(page, "^More$")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="Copy").first).to_be_focused()
+    page.keyboard.press("n")
+    expect(page.get_by_role("menuitem", name="New conversation from here")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/c/" in url and ines.conversation not in url)
+
+
+def test_conversation_is_renamed(people):
+    ines = people("ines").start()
+    page = ines.page
+    page.keyboard.press("F6")
+    tab_to(page, "^More actions$", key="Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="Rename")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Title", exact=True)).to_be_focused()
+
+    page.keyboard.press("Control+a")
+    page.keyboard.type("The quay at night")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("h1")).to_have_text("The quay at night")
+    expect(page.locator("#rename")).to_be_hidden()
+
+
+def test_words_are_found_everywhere_and_in_one_conversation(people, provider):
+    ines = asked(people, provider, "Beside the lantern, behind the lantern shed.")
+    page = ines.page
+    here = page.url
+    page.keyboard.press("F6")
+    tab_to(page, "^Find in this conversation$", key="Shift+Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.type("lantern")
+    expect(page.locator("[data-find-target=count]")).to_contain_text(re.compile("1 of"))
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("region", name="Messages")).to_be_focused()
+
+    page.goto(f"{ines.stack.base_url}/")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("lantern")
+    expect(page.locator("#palette [role=option]").filter(has_text="lantern").first).to_be_visible()
+    for _ in range(12):
+        chosen = page.locator("#palette [role=option][aria-selected=true]")
+        if chosen.count() and "lantern shed" in chosen.inner_text():
+            break
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{here}**")
+
+
+def test_command_is_completed_and_run(people):
+    ines = people("ines").start()
+    page = ines.page
+    for _ in range(3):
+        if page.evaluate("document.activeElement.id") != "draft":
+            page.keyboard.press("F6")
+
+    page.keyboard.type("/ti")
+    expect(page.get_by_role("option", name=re.compile("title"))).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.locator("#draft")).to_have_value("/title ")
+    page.keyboard.type("Twelve cranes")
+    page.keyboard.press("Enter")
+
+    expect(page.locator("h1")).to_have_text("Twelve cranes")
+    expect(page.locator("#draft")).to_have_value("")
+
+
+def test_somebody_is_invited_into_a_private_conversation(people):
+    ines = people("ines").start()
+    page = ines.page
+    for _ in range(4):
+        if page.evaluate("document.activeElement.closest('#context') !== null"):
+            break
+        page.keyboard.press("F6")
+    if page.evaluate("document.activeElement.getAttribute('role')") != "tab":
+        tab_to(page, "^(People|Details)$")
+    if page.evaluate(NAME) != "People":
+        page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("heading", name="Seen by")).to_be_visible()
+
+    tab_to(page, "^The project$")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Invited people")).to_be_focused()
+    tab_to(page, "^Invite somebody")
+    page.keyboard.type("Dan")
+    tab_to(page, "^Invite$")
+    page.keyboard.press("Enter")
+
+    panel = page.locator("#context-panel")
+    expect(panel.locator("[data-person]").filter(has_text="Daniel Okoye")).to_be_visible()
+    tab_to(page, "^Remove Daniel Okoye$", key="Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(panel.locator("[data-person]")).to_have_count(1)
+    expect(panel.get_by_role("heading", name="People", exact=True)).to_be_focused()
+
+
+def test_provider_is_added(people, running_provider):
+    ines = people("ines")
+    page = ines.page
+    page.goto(f"{ines.stack.base_url}/settings/")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    tab_to(page, "^Providers")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/settings/providers/")
+    page.wait_for_selector("body[data-ready]", state="attached")
+
+    tab_to(page, "^Kind")
+    page.keyboard.type("OpenAI-compatible")
+    tab_to(page, "^Name")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("Second stub")
+    tab_to(page, "^Key")
+    page.keyboard.type("sk-by-hand")
+    tab_to(page, "^Address")
+    page.keyboard.type(running_provider.openai_url)
+    page.keyboard.press("Enter")
+
+    expect(page.locator("#main")).to_contain_text("Second stub")
+    assert "sk-by-hand" not in page.content()

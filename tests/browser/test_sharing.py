@@ -1,0 +1,95 @@
+"""Who sees a conversation, as its owner and the others live it."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.members import people, stack, states
+from tests.provider.fixtures import provider, running_provider
+
+__all__ = ["people", "provider", "running_provider", "stack", "states"]
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def open_people(member):
+    member.page.get_by_role("tab", name="People").click()
+    panel = member.page.locator("#context-panel")
+    expect(panel.get_by_role("heading", name="Seen by")).to_be_visible()
+    return panel
+
+
+def test_private_conversation_is_for_those_who_are_invited(people, provider):
+    provider.script({"text": "Between us."})
+    ines = people("ines").start()
+    daniel = people("daniel").open(ines.conversation)
+    panel = open_people(ines)
+    expect(panel.locator("[data-person]")).to_have_count(2)
+    assert panel.get_by_role("button", name="Remove Daniel Okoye").count() == 0
+
+    panel.get_by_text("Invited people").click()
+
+    expect(panel.get_by_text("Only you and the people you invite can read and write here.")).to_be_visible()
+    expect(panel.locator("[data-person]")).to_have_count(1)
+    expect(panel.get_by_role("radio", name="Invited people")).to_be_focused()
+    expect(ines.page.locator(".privacy")).to_be_visible()
+    expect(daniel.page.locator(".dock")).to_contain_text("You may no longer follow this.")
+    ines.say("Not for Daniel.")
+    ines.wait_for_end()
+    assert "Not for Daniel." not in daniel.page.content()
+    assert daniel.page.goto(daniel.page.url).status == 404
+    daniel.complaints.clear()  # the browser says that the page is missing
+
+    panel.get_by_label("Invite somebody of the project").select_option(label="Daniel Okoye")
+    panel.get_by_role("button", name="Invite").click()
+
+    expect(ines.page.locator(".toasts")).to_contain_text("Daniel Okoye sees this conversation now.")
+    expect(panel.locator("[data-person]")).to_have_count(2)
+    expect(panel.get_by_text("Everybody in the project is in this conversation.")).to_be_visible()
+    daniel.open(ines.conversation)
+    expect(daniel.messages().first).to_contain_text("Not for Daniel.")
+    theirs = open_people(daniel)
+    expect(theirs.get_by_text("Only people invited by Inês Duarte can read and write here.")).to_be_visible()
+    assert theirs.get_by_role("radio").count() == 0
+    assert theirs.get_by_role("button").count() == 0
+
+    panel.get_by_role("button", name="Remove Daniel Okoye").click()
+
+    expect(panel.locator("[data-person]")).to_have_count(1)
+    expect(daniel.page.locator(".dock")).to_contain_text("You may no longer follow this.")
+    panel.get_by_text("The project", exact=True).click()
+    expect(panel.locator("[data-person]")).to_have_count(2)
+    expect(ines.page.locator(".privacy")).to_be_hidden()
+    daniel.open(ines.conversation)
+
+
+def test_sharing_that_fails_says_so_and_changes_nothing(people):
+    ines = people("ines").start()
+    panel = open_people(ines)
+    ines.context.set_offline(offline=True)
+
+    panel.get_by_text("Invited people").click()
+
+    expect(panel.get_by_role("alert")).to_contain_text("The server did not answer. Nothing was changed.")
+    expect(panel.get_by_role("radio", name="The project")).to_be_checked()
+    expect(panel.get_by_role("radio", name="The project")).to_be_enabled()
+    ines.context.set_offline(offline=False)
+    expect(ines.page.locator("#connection")).not_to_contain_text("You are offline")
+    panel.get_by_text("Invited people").click()
+    expect(panel.get_by_role("radio", name="Invited people")).to_be_checked()
+    expect(panel.locator("[data-person]")).to_have_count(1)
+    ines.complaints.clear()
+
+
+def test_people_who_come_are_marked_in_the_list(people):
+    ines = people("ines").start()
+    panel = open_people(ines)
+    theirs = panel.locator("[data-person]").filter(has_text="Daniel Okoye").locator(".avatar")
+    assert theirs.get_attribute("data-here") is None
+
+    people("daniel").open(ines.conversation)
+
+    expect(theirs).to_have_attribute("data-here", "yes")
+    ines.page.get_by_role("tab", name="Details").click()
+    expect(panel.get_by_text("Cost so far")).to_be_visible()
+    open_people(ines)
+    expect(theirs).to_have_attribute("data-here", "yes")
