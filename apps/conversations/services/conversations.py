@@ -25,7 +25,7 @@ from apps.conversations.events import (
     ParticipantAdded,
 )
 from apps.conversations.models import Conversation, Message, Participation
-from apps.conversations.services.news import tell_list_later, tell_person_later
+from apps.conversations.news import tell_list_later, tell_person_later
 from apps.conversations.types import ParentElsewhere, TitleSource, Visibility
 from apps.core.errors import FieldError, Invalid, NotFound, VersionMismatch
 from apps.core.events import emit
