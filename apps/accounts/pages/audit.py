@@ -90,11 +90,15 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "entries": _entries(page.results),
         "filters": filters,
         "members": selectors.visible_members(viewer).filter(organization=organization).order_by("user__name")[:500],
-        "actions": [kind.name for kind in event_kinds() if audit.is_audited(kind.name)],
+        "actions": [name for name in (kind.name for kind in event_kinds()) if _is_audited(name)],
         "outcomes": AuditOutcome.choices,
         "next_url": _cursor_url(request, page.next),
         "previous_url": _cursor_url(request, page.previous),
     }
+
+
+def _is_audited(event_type: str) -> bool:
+    return event_type in audit.AUDITED or event_type.startswith(audit.AUDITED_PREFIXES)
 
 
 def _filters(request: HttpRequest) -> Filters:
