@@ -97,6 +97,12 @@ def test_welcome_is_made_once_for_the_owner_of_a_new_installation():
     path = selectors.list_path(conversation=made, leaf_id=made.head_id)
     assert [row.role for row in path] == ["user", "assistant"]
     assert made.owner_id == owner.user_id
+    told = Event.objects.filter(topic=made.topic).order_by("topic_position")
+    assert [(row.topic_position, row.type) for row in told] == [
+        (1, "conversations.conversation_started"),
+        (2, "conversations.message_posted"),
+    ]
+    assert told[1].payload["answer_id"] == str(path[1].pk)
 
 
 def test_project_gets_one_assistant_however_often_it_is_told(told):

@@ -40,6 +40,7 @@ from apps.conversations.services.turns import (
     stop_turn,
     stop_turn_as_operator,
 )
+from apps.conversations.services.welcome import welcome_owner
 
 __all__ = [
     "Posted",
@@ -83,4 +84,5 @@ __all__ = [
     "stop_turn",
     "stop_turn_as_operator",
     "title_conversation",
+    "welcome_owner",
 ]
