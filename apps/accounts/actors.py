@@ -19,6 +19,7 @@ from django.utils import timezone
 from apps.accounts import policies, tokens
 from apps.accounts.models import ApiKey, User, UserSession
 from apps.accounts.types import NOBODY, Actor, ActorKind, TokenInAddress
+from apps.core.compiled import Compiled
 
 KEY_PREFIX = "pk_"
 MAX_CREDENTIAL_LENGTH = 2000
@@ -66,7 +67,7 @@ def _actor_of_token(token: str) -> Actor:
     if len(token) > MAX_CREDENTIAL_LENGTH:
         return NOBODY
     if token.startswith(KEY_PREFIX):
-        key = _keys_in_force().filter(token_hash=hash_token(token)).first()
+        key = _key_by_hash.first(token_hash=hash_token(token))
         return _actor_of_key(key) if key else NOBODY
     claims = tokens.read_access(token)
     if claims is None:
@@ -79,6 +80,11 @@ def _keys_in_force() -> Any:
     return ApiKey.objects.select_related("user").filter(
         Q(expires_at=None) | Q(expires_at__gt=Now()), revoked_at=None, user__is_active=True
     )
+
+
+_key_by_id: Compiled[ApiKey] = Compiled(lambda *, pk: _keys_in_force().filter(pk=pk)[:1])
+_active_user: Compiled[User] = Compiled(lambda *, pk: User.objects.filter(pk=pk, is_active=True)[:1])
+_key_by_hash: Compiled[ApiKey] = Compiled(lambda *, token_hash: _keys_in_force().filter(token_hash=token_hash)[:1])
 
 
 def _actor_of_key(key: ApiKey) -> Actor:
@@ -97,10 +103,15 @@ def _actor_of_key(key: ApiKey) -> Actor:
 
 def find_session(**which: Any) -> UserSession | None:
     """The session in force, with its person: one query. Ended, expired or of an earlier epoch is None."""
-    session = UserSession.objects.in_force().select_related("user").filter(**which).first()
+    session = _session_in_force.first(**which)
     if session and (session.last_seen_at is None or timezone.now() - session.last_seen_at > SEEN_EVERY):
         UserSession.objects.filter(pk=session.pk).update(last_seen_at=Now())
     return session
+
+
+_session_in_force: Compiled[UserSession] = Compiled(
+    lambda **which: UserSession.objects.in_force().select_related("user").filter(**which)[:1]
+)
 
 
 # Transports
@@ -216,7 +227,7 @@ def renew_all(held: Iterable[Actor]) -> dict[Actor, Actor]:
 def actor_of_row(*, user_id: UUID | None, key_id: UUID | None = None) -> Actor:
     """For workers: who asked, from what the row kept, with the rights of now. ``NOBODY`` when they may act no more."""
     if key_id is not None:
-        key = _keys_in_force().filter(pk=key_id).first()
+        key = _key_by_id.first(pk=key_id)
         return _actor_of_key(key) if key else NOBODY
-    user = User.objects.filter(pk=user_id, is_active=True).first() if user_id else None
+    user = _active_user.first(pk=user_id) if user_id else None
     return member(user) if user else NOBODY

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
@@ -23,7 +24,32 @@ from apps.accounts.models import (
     UserSession,
 )
 from apps.accounts.types import Actor, ActorKind, OrganizationRole, ProjectRole
+from apps.core.compiled import Compiled
 from apps.core.errors import NotFound
+
+Row = TypeVar("Row")
+
+
+class ForViewer(Generic[Row]):
+    """``core.compiled`` for queries that a viewer is part of: ``build(viewer, *shape, **values)``."""
+
+    def __init__(self, build: Callable[..., QuerySet[Any, Row]]) -> None:
+        def made(kind: ActorKind, scopes: frozenset[str], ids: tuple[str, ...], *shape: Any, **values: Any) -> Any:
+            viewer = Actor(kind=kind, scopes=scopes, **{name: values.pop(f"viewer_{name}") for name in ids})
+            return build(viewer, *shape, **values)
+
+        self._compiled: Compiled[Row] = Compiled(made)
+
+    def fetch(self, viewer: Actor, *shape: Hashable, **values: UUID | str) -> list[Row]:
+        ids = tuple(name for name in _VIEWER_IDS if getattr(viewer, name) is not None)
+        named = {f"viewer_{name}": getattr(viewer, name) for name in ids}
+        return self._compiled.fetch(viewer.kind, viewer.scopes, ids, *shape, **named, **values)
+
+    def first(self, viewer: Actor, *shape: Hashable, **values: UUID | str) -> Row | None:
+        return next(iter(self.fetch(viewer, *shape, **values)), None)
+
+
+_VIEWER_IDS = ("user_id", "organization_id", "project_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +111,13 @@ def lock_project(project_id: UUID, viewer: Actor) -> Project:
 
 def project_role(actor: Actor, project_id: UUID) -> ProjectRole | None:
     """The actor's role in the project; None for strangers, for keys of another place, and for what is deleted."""
-    found = visible_projects(actor).filter(pk=project_id).first()
+    found = _project_with_roles.first(actor, project=project_id)
     return role_in(actor, found) if found is not None else None
+
+
+_project_with_roles: ForViewer[Project] = ForViewer(
+    lambda viewer, *, project: visible_projects(viewer).filter(pk=project)[:1]
+)
 
 
 def list_people_of_project(project: Project, viewer: Actor) -> list[ProjectPerson]:

@@ -10,6 +10,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.agents.models import Agent
 from apps.agents.types import Instructions
+from apps.core.compiled import Compiled
 from apps.core.errors import NotFound
 from apps.llm.types import Parameters
 
@@ -50,7 +51,7 @@ def _begins(said: str, name: str) -> bool:
 
 def find_default_agent(*, project_id: UUID) -> Agent | None:
     """Who answers in a project when nobody else was chosen."""
-    return Agent.objects.filter(project_id=project_id, is_default=True, archived_at=None).first()
+    return _default_agent.first(project=project_id)
 
 
 def read_instructions(*, agent: Agent | None, project_id: UUID) -> Instructions:
@@ -59,6 +60,11 @@ def read_instructions(*, agent: Agent | None, project_id: UUID) -> Instructions:
     if found is None:
         return Instructions(None, "", "", None, Parameters())
     return Instructions(found.pk, found.name, found.instructions, found.model_id, parameters_of(found))
+
+
+_default_agent: Compiled[Agent] = Compiled(
+    lambda *, project: Agent.objects.filter(project_id=project, is_default=True, archived_at=None)[:1]
+)
 
 
 def parameters_of(agent: Agent) -> Parameters:

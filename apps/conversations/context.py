@@ -12,7 +12,7 @@ from django.utils.translation import override
 from apps.agents import selectors as agents
 from apps.agents.types import AnswerContext
 from apps.conversations import selectors
-from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.models import Conversation, Message
 from apps.conversations.types import HeldTurn, Role, TitleSource
 from apps.files import engine as file_engine
 from apps.files import selectors as files
@@ -26,9 +26,9 @@ MAX_FILE_CHARACTERS = 60_000
 
 def read_context(held: HeldTurn) -> AnswerContext:
     """Synchronous and a few queries; called once, by the runner, in a thread."""
-    turn = Turn.objects.select_related("conversation", "agent", "requested_by").get(pk=held.turn_id)
+    turn = selectors.get_turn_with_context(held.turn_id)
     conversation = turn.conversation
-    answer = Message.objects.only("id", "parent_id", "number", "parts").get(pk=held.message_id)
+    answer = selectors.get_bare_message(held.message_id)
     rows = [
         row
         for row in selectors.list_path(
@@ -61,12 +61,6 @@ def read_context(held: HeldTurn) -> AnswerContext:
 def _unread_files(rows: list[Message]) -> tuple[UUID, ...]:
     named = [UUID(part["file"]) for row in rows for part in row.parts if part["type"] == "file"]
     return tuple(files.list_being_read(named)) if named else ()
-
-
-def parts_to_continue(held: HeldTurn) -> list[dict[str, Any]]:
-    """What the message holds already when a turn goes on with it; empty for a new answer."""
-    turn = Turn.objects.only("is_continuation").get(pk=held.turn_id)
-    return Message.objects.values_list("parts", flat=True).get(pk=held.message_id) if turn.is_continuation else []
 
 
 def _fitting(messages: list[llm.NeutralMessage]) -> list[llm.NeutralMessage]:

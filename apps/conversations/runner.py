@@ -27,7 +27,7 @@ from psycopg_pool import PoolTimeout
 from apps.accounts.types import SYSTEM
 from apps.agents import engine as agents
 from apps.agents.types import AnswerContext
-from apps.conversations import context, control, services
+from apps.conversations import context, control, selectors, services
 from apps.conversations.file_waits import wait_for_files
 from apps.conversations.services.turns import Checkpoint
 from apps.conversations.types import MAX_RUNNING_A_PROCESS, Ending, HeldTurn, LateWriter, TurnStatus, TurnUsage
@@ -314,7 +314,7 @@ def _claim(turn_id: UUID) -> tuple[HeldTurn, AnswerContext | Ending] | None:
     held = services.claim_turn(actor=SYSTEM, turn_id=turn_id, worker=WORKER)
     if held is None:
         return None
-    start_parts = context.parts_to_continue(held)
+    start_parts = selectors.list_parts_to_continue(turn_id=held.turn_id, message_id=held.message_id)
     held = HeldTurn(
         held.turn_id,
         held.fence,

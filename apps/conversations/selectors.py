@@ -20,6 +20,7 @@ from apps.conversations.models import Conversation, Message, Participation, Titl
 from apps.conversations.policies import WRITE, has_read_scope
 from apps.conversations.types import (
     ACTIVE,
+    MAX_QUEUED_TURNS,
     MAX_TITLE_ATTEMPTS,
     RESTORABLE_DAYS,
     Answerer,
@@ -30,6 +31,7 @@ from apps.conversations.types import (
     TurnStatus,
     Visibility,
 )
+from apps.core.compiled import Compiled
 from apps.core.db import database_now
 from apps.core.leases import is_free
 from apps.llm import selectors as llm
@@ -50,36 +52,61 @@ def visible_to(
 
 
 def get_conversation(*, conversation_id: UUID, viewer: Actor, with_deleted: bool = False) -> Conversation:
-    found = (
-        visible_to(viewer, with_deleted=with_deleted)
-        .select_related("project", "owner", "model__provider", "agent")
-        .filter(pk=conversation_id)
-        .first()
-    )
+    found = _conversation.first(viewer, with_deleted, pk=conversation_id)
     if found is None:
         raise ConversationNotFound
     return found
+
+
+_conversation: accounts.ForViewer[Conversation] = accounts.ForViewer(
+    lambda viewer, with_deleted, *, pk: (
+        visible_to(viewer, with_deleted=with_deleted)
+        .select_related("project", "owner", "model__provider", "agent")
+        .filter(pk=pk)[:1]
+    )
+)
+
+
+def is_visible(*, conversation_id: UUID, viewer: Actor) -> bool:
+    return _visible_id.first(viewer, pk=conversation_id) is not None
+
+
+_visible_id: accounts.ForViewer[Any] = accounts.ForViewer(
+    lambda viewer, *, pk: visible_to(viewer).filter(pk=pk).values_list("pk")[:1]
+)
 
 
 def lock_conversation(*, conversation_id: UUID, viewer: Actor, with_deleted: bool = False) -> Conversation:
     """The row, locked until the transaction ends: it orders numbers, heads and positions."""
-    found = (
-        visible_to(viewer, with_deleted=with_deleted).select_for_update(of=("self",)).filter(pk=conversation_id).first()
-    )
+    found = _locked.first(viewer, with_deleted, pk=conversation_id)
     if found is None:
         raise ConversationNotFound
     return found
 
 
+_locked: accounts.ForViewer[Conversation] = accounts.ForViewer(
+    lambda viewer, with_deleted, *, pk: (
+        visible_to(viewer, with_deleted=with_deleted).select_for_update(of=("self",)).filter(pk=pk)[:1]
+    )
+)
+
+
 def find_writable(*, conversation_id: UUID, asker: Actor) -> Conversation | None:
     """For workers, who come later than the policy: the conversation's ids while the asker may still write in it. One query."""
+    if asker.kind != ActorKind.SYSTEM and not has_scope(asker, WRITE):
+        return None
+    return _writable.first(asker, pk=conversation_id)
+
+
+def _writable_to(asker: Actor, *, pk: UUID) -> QuerySet[Conversation]:
     if asker.kind == ActorKind.SYSTEM:
         rows = Conversation.objects.filter(deleted_at=None)
-    elif has_scope(asker, WRITE):
-        rows = visible_to(asker, at_least=ProjectRole.EDITOR)
     else:
-        return None
-    return rows.only("id", "organization_id", "project_id").filter(pk=conversation_id).first()
+        rows = visible_to(asker, at_least=ProjectRole.EDITOR)
+    return rows.only("id", "organization_id", "project_id").filter(pk=pk)[:1]
+
+
+_writable: accounts.ForViewer[Conversation] = accounts.ForViewer(_writable_to)
 
 
 def role_in(conversation: Conversation, actor: Actor) -> ProjectRole | None:
@@ -158,8 +185,15 @@ def messages() -> QuerySet[Message]:
 
 def active_leaf(*, conversation: Conversation, user_id: UUID | None) -> UUID | None:
     """The end of this person's path: a head of their own, else the conversation's."""
-    own = Participation.objects.filter(conversation=conversation, user_id=user_id).values_list("head_id", flat=True)
+    own = _heads.fetch(conversation=conversation.pk, user=user_id) if user_id else []
     return next((head for head in own if head), None) or conversation.head_id
+
+
+_heads: Compiled[UUID | None] = Compiled(
+    lambda *, conversation, user: Participation.objects.filter(conversation=conversation, user_id=user).values_list(
+        "head_id", flat=True
+    )
+)
 
 
 _WALK_UP = """
@@ -223,9 +257,8 @@ def list_path(
         return []
     from_end = before is not None
     if conversation.is_linear and leaf_id == conversation.head_id:
-        rows = messages().filter(conversation=conversation)
-        rows = rows.filter(number__lt=before) if from_end else rows.filter(number__gt=after or 0)
-        found = list(rows.order_by("-number" if from_end else "number")[:limit])
+        edge = min((before if from_end else after) or 0, HIGHEST_NUMBER)
+        found = _window.fetch(from_end, limit, conversation=conversation.pk, edge=edge)
         return found[::-1] if from_end else found
     is_tail = from_end and (before or 0) > conversation.last_number
     walked = _walk(conversation, leaf_id, limit=limit if is_tail else None)
@@ -236,6 +269,17 @@ def list_path(
     else:
         ids = [pk for pk, number in reversed(walked) if number > (after or 0)][:limit]
     return sorted(messages().filter(pk__in=ids), key=lambda message: message.number)
+
+
+def _window_of(from_end: bool, limit: int, *, conversation: UUID, edge: int) -> QuerySet[Message]:  # noqa: FBT001
+    rows = messages().filter(conversation=conversation)
+    rows = rows.filter(number__lt=edge) if from_end else rows.filter(number__gt=edge)
+    return rows.order_by("-number" if from_end else "number")[:limit]
+
+
+HIGHEST_NUMBER = 2**31 - 1  # of the column
+
+_window: Compiled[Message] = Compiled(_window_of)
 
 
 def sibling_ids(*, conversation: Conversation, rows: Sequence[Message]) -> dict[UUID, list[UUID]]:
@@ -274,12 +318,28 @@ def describe_branches(*, conversation: Conversation, viewer: Actor) -> dict[str,
 def find_posted(*, conversation: Conversation, author_id: UUID | None, client_id: UUID | None) -> Message | None:
     if client_id is None:
         return None
-    return (
+    return _posted.first(conversation=conversation.pk, author=author_id, client=client_id) if author_id else None
+
+
+_posted: Compiled[Message] = Compiled(
+    lambda *, conversation, author, client: (
         Message.objects.defer("words")
         .select_related("turn")
-        .filter(conversation=conversation, author_id=author_id, client_id=client_id)
-        .first()
+        .filter(conversation=conversation, author_id=author, client_id=client)[:1]
     )
+)
+
+
+def find_in(*, conversation: Conversation, message_id: UUID) -> Message | None:
+    """With its turn."""
+    return _in_conversation.first(conversation=conversation.pk, pk=message_id)
+
+
+_in_conversation: Compiled[Message] = Compiled(
+    lambda *, conversation, pk: (
+        Message.objects.defer("words").select_related("turn").filter(pk=pk, conversation=conversation)[:1]
+    )
+)
 
 
 def find_answer_to(message: Message) -> Message | None:
@@ -300,7 +360,63 @@ def list_active_turns(*, conversation_id: UUID) -> list[Turn]:
 
 
 def count_waiting(conversation: Conversation) -> int:
-    return Turn.objects.filter(conversation=conversation, status=TurnStatus.QUEUED).count()
+    return len(_waiting.fetch(conversation=conversation.pk))
+
+
+_waiting: Compiled[UUID] = Compiled(
+    lambda *, conversation: Turn.objects.filter(conversation=conversation, status=TurnStatus.QUEUED).values_list(
+        "pk", flat=True
+    )[: MAX_QUEUED_TURNS + 1]
+)
+
+
+def get_turn_with_context(turn_id: UUID) -> Turn:
+    """For the runner: with conversation, agent and who asked."""
+    found = _with_context.first(pk=turn_id)
+    if found is None:
+        raise TurnNotFound
+    return found
+
+
+_with_context: Compiled[Turn] = Compiled(
+    lambda *, pk: Turn.objects.select_related("conversation", "agent", "requested_by").filter(pk=pk)[:1]
+)
+
+
+def get_bare_message(message_id: UUID) -> Message:
+    """For the runner: place and parts."""
+    found = _bare_message.first(pk=message_id)
+    if found is None:
+        raise MessageNotFound
+    return found
+
+
+_bare_message: Compiled[Message] = Compiled(
+    lambda *, pk: Message.objects.only("id", "parent_id", "number", "parts").filter(pk=pk)[:1]
+)
+
+
+def list_parts_to_continue(*, turn_id: UUID, message_id: UUID) -> list[dict[str, Any]]:
+    """What the message holds already when a turn goes on with it; empty for a new answer."""
+    return _parts_to_continue.first(turn=turn_id, pk=message_id) or []
+
+
+_parts_to_continue: Compiled[list[dict[str, Any]]] = Compiled(
+    lambda *, turn, pk: Message.objects.filter(pk=pk, turn=turn, turn__is_continuation=True).values_list(
+        "parts", flat=True
+    )[:1]
+)
+
+
+def lock_turn(turn_id: UUID) -> Turn:
+    """For the engine, inside its transaction."""
+    found = _locked_turn.first(pk=turn_id)
+    if found is None:
+        raise TurnNotFound
+    return found
+
+
+_locked_turn: Compiled[Turn] = Compiled(lambda *, pk: Turn.objects.select_for_update().filter(pk=pk)[:1])
 
 
 def list_lapsed_turns(*, limit: int = 200) -> list[Turn]:

@@ -20,7 +20,7 @@ class ConversationTopic:
     """Registered as ``conversation``. Rendering reads the rows as they are now: later events say the same again."""
 
     def is_allowed(self, viewer: Any, object_id: UUID) -> bool:
-        return selectors.visible_to(viewer).filter(pk=object_id).exists()
+        return selectors.is_visible(conversation_id=object_id, viewer=viewer)
 
     def may_write(self, viewer: Any, object_id: UUID) -> bool:
         try:

@@ -152,7 +152,7 @@ def _parent(conversation: Conversation, actor: Actor, parent_id: UUID | None) ->
     leaf = parent_id or selectors.active_leaf(conversation=conversation, user_id=actor.user_id)
     if leaf is None:
         return None
-    found = Message.objects.defer("words").select_related("turn").filter(pk=leaf, conversation=conversation).first()
+    found = selectors.find_in(conversation=conversation, message_id=leaf)
     if found is None:
         raise ParentElsewhere
     return found

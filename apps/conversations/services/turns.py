@@ -175,7 +175,7 @@ def note_first_token(*, actor: Actor, turn_id: UUID, fence: int) -> None:
 def finish_turn(*, actor: Actor, turn_id: UUID, fence: int, ending: Ending, seq: int = 0) -> None:
     """Final text, state and usage in one transaction; raises ``LateWriter`` when the fence has moved on."""
     account_policies.require(policies.is_system(actor))
-    turn = Turn.objects.select_for_update().get(pk=turn_id)
+    turn = selectors.lock_turn(turn_id)
     if turn.fence != fence or turn.status != TurnStatus.RUNNING:
         raise LateWriter
     _end(actor, turn, ending, seq=seq)

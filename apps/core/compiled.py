@@ -1,0 +1,115 @@
+"""Querysets whose SQL is made once.
+
+Django builds and compiles a queryset anew for every request: for the statements that every message meets this costs
+more processor time than the database needs to answer them. ``Compiled`` keeps the SQL of each shape and puts in the values;
+rows become the same objects by the same code. Why, and what it leans on: docs/adr/0010-queries-compiled-once.md.
+"""
+
+from __future__ import annotations
+
+import copy
+import secrets
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from uuid import UUID, uuid4
+
+from django.core.exceptions import EmptyResultSet
+from django.db import connections
+from django.db.models import QuerySet
+from django.db.transaction import TransactionManagementError
+
+Row = TypeVar("Row")
+Value = UUID | str | bytes | int
+
+MOST_PLANS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """``slots``: position among the parameters → (name of the value, what the backend wraps it in)."""
+
+    queryset: QuerySet[Any]
+    compiler: Any
+    sql: str
+    parameters: tuple[Any, ...]
+    slots: dict[int, tuple[str, Callable[[Any], Any] | None]]
+    needs_transaction: bool
+
+
+class Compiled(Generic[Row]):
+    """``build(*shape, **values)`` returns the queryset; ``fetch`` its rows.
+
+    ``shape`` is all that changes the SQL (kinds, flags, what is None); ``values`` are ids, texts, bytes and numbers that the
+    SQL only carries. A value that does not arrive among the parameters as it is (a pattern, a list) raises ``LookupError`` at the
+    first use, inside the first test. ``first()`` and ``exists()`` are ``[:1]`` here.
+    """
+
+    def __init__(self, build: Callable[..., QuerySet[Any, Row]]) -> None:
+        self._build = build
+        self._plans: dict[Hashable, _Plan | None] = {}
+
+    def fetch(self, *shape: Hashable, **values: Value) -> list[Row]:
+        key = (shape, tuple(values))
+        try:
+            plan = self._plans[key]
+        except KeyError:
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
+            plan = self._plans[key] = self._plan(shape, values)
+        return _run(plan, values) if plan is not None else []
+
+    def first(self, *shape: Hashable, **values: Value) -> Row | None:
+        return next(iter(self.fetch(*shape, **values)), None)
+
+    def _plan(self, shape: tuple[Hashable, ...], values: dict[str, Value]) -> _Plan | None:
+        """None when Django knows without the database that there is nothing."""
+        marks = {name: _mark(value) for name, value in values.items()}
+        queryset = self._build(*shape, **marks)
+        compiler = queryset.query.get_compiler(using=queryset.db)
+        try:
+            sql, parameters = compiler.as_sql()
+        except EmptyResultSet:
+            return None
+        slots: dict[int, tuple[str, Callable[[Any], Any] | None]] = {}
+        for position, parameter in enumerate(parameters):
+            inner = getattr(parameter, "obj", parameter)  # the driver wraps bytes, and has its own kinds of int
+            for name, mark in marks.items():
+                if isinstance(inner, type(mark)) and inner == mark:
+                    slots[position] = (name, None if type(parameter) is type(mark) else type(parameter))
+        if lost := marks.keys() - {name for name, _wrap in slots.values()}:
+            message = f"{', '.join(sorted(lost))} is not a plain parameter of this query."
+            raise LookupError(message)
+        return _Plan(queryset, compiler, sql, tuple(parameters), slots, bool(queryset.query.select_for_update))
+
+
+def _mark(value: Value) -> Value:
+    """What no query holds by chance."""
+    match value:
+        case UUID():
+            return uuid4()
+        case str():
+            return secrets.token_hex()
+        case bytes():
+            return secrets.token_bytes()
+        case int():
+            return 2**30 + secrets.randbelow(2**30)
+        case _:
+            message = f"A compiled query takes ids, texts, bytes and numbers, not {type(value).__name__}."
+            raise TypeError(message)
+
+
+def _run(plan: _Plan, values: dict[str, Value]) -> list[Any]:
+    connection = connections[plan.queryset.db]
+    if plan.needs_transaction and not connection.in_atomic_block:
+        message = "select_for_update cannot be used outside of a transaction."
+        raise TransactionManagementError(message)
+    parameters = list(plan.parameters)
+    for position, (name, wrap) in plan.slots.items():
+        parameters[position] = wrap(values[name]) if wrap else values[name]
+    compiler = copy.copy(plan.compiler)
+    compiler.connection = connection
+    compiler.as_sql = lambda *_args, **_kwargs: (plan.sql, tuple(parameters))
+    rows = plan.queryset.all()
+    rows.query.get_compiler = lambda *_args, **_kwargs: compiler
+    return list(rows)

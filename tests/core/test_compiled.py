@@ -1,0 +1,142 @@
+"""Compiled queries give what Django gives, for every value and shape."""
+
+import uuid
+
+import pytest
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.transaction import TransactionManagementError
+from django.test.utils import CaptureQueriesContext
+
+from apps.accounts import selectors as accounts
+from apps.accounts.models import ApiKey, OrganizationMember, Project, User
+from apps.accounts.types import NOBODY, SYSTEM, Actor, ActorKind, OrganizationRole
+from apps.conversations import selectors as conversations
+from apps.conversations.models import Conversation
+from apps.core.compiled import MOST_PLANS, Compiled
+from tests.accounts.factories import OrganizationFactory, ProjectFactory, UserFactory, join
+from tests.conversations.factories import someone, start
+
+pytestmark = pytest.mark.django_db
+
+
+def test_rows_are_those_of_the_queryset():
+    users = UserFactory.create_batch(3)
+    by_email = Compiled(lambda *, email: User.objects.filter(email=email))
+
+    for user in users:
+        assert by_email.fetch(email=user.email) == [user]
+    assert by_email.fetch(email="nobody@example.org") == []
+
+
+def test_related_rows_come_with_it():
+    organization = OrganizationFactory()
+    rows = [join(UserFactory(), organization) for _each in range(2)]
+    members = Compiled(lambda *, pk: OrganizationMember.objects.select_related("user", "organization").filter(pk=pk))
+
+    with CaptureQueriesContext(connection) as seen:
+        for row in rows:
+            (found,) = members.fetch(pk=row.pk)
+            assert (found.user.email, found.organization.slug) == (row.user.email, organization.slug)
+
+    assert len(seen) == 2
+
+
+def test_values_and_limits_and_order():
+    organization = OrganizationFactory()
+    names = sorted(ProjectFactory(organization=organization).name for _each in range(3))
+    listed = Compiled(
+        lambda limit, *, organization: (
+            Project.objects.filter(organization=organization).order_by("name").values_list("name", flat=True)[:limit]
+        )
+    )
+
+    assert listed.fetch(2, organization=organization.pk) == names[:2]
+    assert listed.fetch(3, organization=organization.pk) == names
+    assert listed.first(1, organization=uuid.uuid4()) is None
+
+
+def test_bytes_and_numbers():
+    organization, user = OrganizationFactory(), UserFactory()
+    key = ApiKey.objects.create(
+        organization=organization, user=user, name="k", token_hash=b"\x01" * 32, hint="abcd", scopes=[]
+    )
+    by_hash = Compiled(lambda *, value: ApiKey.objects.filter(token_hash=value))
+    by_epoch = Compiled(lambda *, epoch: User.objects.filter(epoch=epoch, pk=F("pk")))
+
+    assert by_hash.fetch(value=b"\x01" * 32) == [key]
+    assert by_hash.fetch(value=b"\x02" * 32) == []
+    assert user in by_epoch.fetch(epoch=user.epoch)
+    assert by_epoch.fetch(epoch=user.epoch + 1000) == []
+
+
+def test_value_that_is_no_plain_parameter_is_refused():
+    patterns = Compiled(lambda *, word: User.objects.filter(email__contains=word))
+
+    with pytest.raises(LookupError, match="word is not a plain parameter"):
+        patterns.fetch(word="a")
+    with pytest.raises(TypeError, match="not list"):
+        Compiled(lambda *, pks: User.objects.filter(pk__in=pks)).fetch(pks=[1])
+
+
+def test_query_that_has_no_rows_asks_nothing(django_assert_num_queries):
+    none = Compiled(lambda *, pk: User.objects.filter(pk=pk).none())
+
+    with django_assert_num_queries(0):
+        assert none.fetch(pk=uuid.uuid4()) == []
+
+
+def test_plans_are_bounded():
+    by_pk = Compiled(lambda _shape, *, pk: User.objects.filter(pk=pk))
+    user = UserFactory()
+
+    for shape in range(MOST_PLANS + 5):
+        assert by_pk.fetch(shape, pk=user.pk) == [user]
+
+    assert len(by_pk._plans) <= MOST_PLANS
+
+
+@pytest.mark.django_db(transaction=True)
+def test_lock_needs_a_transaction():
+    user = UserFactory()
+    locked = Compiled(lambda *, pk: User.objects.select_for_update().filter(pk=pk))
+
+    with transaction.atomic(), CaptureQueriesContext(connection) as seen:
+        assert locked.fetch(pk=user.pk) == [user]
+    assert "FOR UPDATE" in seen[0]["sql"]
+    with pytest.raises(TransactionManagementError):
+        locked.fetch(pk=user.pk)
+
+
+def viewers(member, organization, project):
+    yield Actor(ActorKind.MEMBER, user_id=member.pk)
+    yield Actor(
+        ActorKind.KEY, user_id=member.pk, organization_id=organization.pk, scopes=frozenset({"conversations:write"})
+    )
+    yield Actor(ActorKind.KEY, user_id=member.pk, organization_id=organization.pk, project_id=project.pk)
+    yield Actor(ActorKind.KEY, user_id=member.pk, organization_id=uuid.uuid4())
+    yield Actor(ActorKind.KEY, user_id=member.pk, organization_id=organization.pk, scopes=frozenset({"files:read"}))
+    yield Actor(ActorKind.MEMBER, user_id=UserFactory().pk)
+    yield SYSTEM
+    yield NOBODY
+
+
+def test_viewers_see_what_the_queryset_shows_them():
+    member, organization = UserFactory(), OrganizationFactory()
+    join(member, organization, role=OrganizationRole.MEMBER)
+    projects = [
+        ProjectFactory(organization=organization),
+        ProjectFactory(organization=organization, access="restricted"),
+    ]
+    made = [start(someone(project), project) for project in projects]
+
+    for _twice in range(2):
+        for viewer in viewers(member, organization, projects[0]):
+            for conversation in made:
+                shown = conversations.visible_to(viewer).filter(pk=conversation.pk).exists()
+                assert conversations.is_visible(conversation_id=conversation.pk, viewer=viewer) is shown, viewer
+            for project in projects:
+                found = accounts.visible_projects(viewer).filter(pk=project.pk).first()
+                role = accounts.role_in(viewer, found) if found else None
+                assert accounts.project_role(viewer, project.pk) == role, viewer
+    assert Conversation.objects.count() == len(made)
