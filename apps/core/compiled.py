@@ -2,7 +2,7 @@
 
 Django builds and compiles a queryset anew for every request: for the statements that every message meets this costs
 more processor time than the database needs to answer them. ``Compiled`` keeps the SQL of each shape and puts in the values;
-rows become the same objects by the same code. Why, and what it leans on: docs/adr/0010-queries-compiled-once.md.
+rows become the same objects by the same code. Why, and what it leans on: docs/adr/0011-queries-compiled-once.md.
 """
 
 from __future__ import annotations
@@ -111,5 +111,5 @@ def _run(plan: _Plan, values: dict[str, Value]) -> list[Any]:
     compiler.connection = connection
     compiler.as_sql = lambda *_args, **_kwargs: (plan.sql, tuple(parameters))
     rows = plan.queryset.all()
-    rows.query.get_compiler = lambda *_args, **_kwargs: compiler
+    rows.query.get_compiler = lambda *_args, **_kwargs: compiler  # type: ignore[method-assign]
     return list(rows)

@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
+from apps.accounts import selectors as accounts
 from apps.accounts.types import SYSTEM
 from apps.conversations import selectors, services
 from apps.conversations.invariants import check_content_is_the_text_of_the_parts, check_numbers_gapless
@@ -29,7 +30,7 @@ def ines():
 
 @pytest.fixture
 def conversation(ines):
-    conversation = start(ines, selectors.accounts.visible_projects(ines).get(), title="Port")
+    conversation = start(ines, accounts.visible_projects(ines).get(), title="Port")
     answer(say(ines, conversation, "Secret words"))
     services.pin_conversation(actor=ines, conversation_id=conversation.pk, pinned=True)
     return conversation

@@ -62,7 +62,7 @@ def test_title_of_a_model_is_given_by_the_platform_alone(project):
     conversation = start(owner, project)
 
     with pytest.raises(Forbidden):
-        services.title_conversation(actor=owner, conversation_id=conversation.pk, title="Mine")
+        services.title_conversation(actor=owner, held=HeldTitle(conversation.pk, 1), title="Mine")
 
     conversation.refresh_from_db()
     assert conversation.title == ""

@@ -6,6 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
+from apps.accounts import selectors as accounts
 from apps.accounts.actors import actor_for
 from apps.accounts.models import ApiKey, OrganizationMember, ProjectMember, User
 from apps.accounts.types import SYSTEM, ProjectRole
@@ -37,7 +38,7 @@ def ines():
 
 @pytest.fixture
 def posted(ines):
-    project_id = selectors.accounts.visible_projects(ines).get().pk
+    project_id = accounts.visible_projects(ines).get().pk
     return say(ines, services.start_conversation(actor=ines, project_id=project_id))
 
 
@@ -86,7 +87,7 @@ def test_claim_turn_asks_again_what_the_person_may(ines, posted, loss):
 
 
 def test_claim_turn_ends_what_a_revoked_key_has_queued(ines):
-    project = selectors.accounts.visible_projects(ines).get()
+    project = accounts.visible_projects(ines).get()
     actor = actor_for(api_key=key_of(User.objects.get(pk=ines.user_id), project.organization))
     conversation = start(actor, project)
     first, second = say(actor, conversation, "One"), say(actor, start(actor, project), "Two")
