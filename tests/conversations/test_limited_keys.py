@@ -11,6 +11,7 @@ from apps.agents import services as agents
 from apps.agents.models import Agent
 from apps.conversations import services
 from apps.conversations.models import Participation
+from apps.conversations.types import HeldTitle
 from apps.core.errors import Forbidden
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
 from tests.conversations.factories import answer, say, someone, start

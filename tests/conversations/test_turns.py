@@ -10,7 +10,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts.actors import actor_for
 from apps.accounts.models import ApiKey, OrganizationMember, ProjectMember, User
 from apps.accounts.types import SYSTEM, ProjectRole
-from apps.conversations import presentation, selectors, services
+from apps.conversations import presentation, services
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.services.turns import Checkpoint
 from apps.conversations.types import Ending, LateWriter, MessageStatus, TurnNotFound, TurnStatus, TurnUsage

@@ -1,0 +1,184 @@
+"""Conversations, who sees them and who answers in them. Strangers get the same ``NotFound`` as for a random id."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from apps.accounts import selectors as accounts
+from apps.accounts.policies import has_scope
+from apps.accounts.types import Actor, ActorKind, ProjectRole
+from apps.agents import selectors as agents
+from apps.conversations.models import Conversation, Participation
+from apps.conversations.policies import WRITE, has_read_scope
+from apps.conversations.types import (
+    RESTORABLE_DAYS,
+    Answerer,
+    ConversationNotFound,
+    Visibility,
+)
+from apps.llm import selectors as llm
+
+
+def visible_to(
+    viewer: Actor, *, with_deleted: bool = False, at_least: ProjectRole = ProjectRole.VIEWER
+) -> QuerySet[Conversation]:
+    """One statement; agrees with ``policies.can_view`` (a property test proves it)."""
+    if not has_read_scope(viewer):
+        return Conversation.objects.none()
+    invited = Participation.objects.filter(conversation=OuterRef("pk"), user_id=viewer.user_id, is_invited=True)
+    rows = Conversation.objects.filter(
+        accounts.project_filter(viewer, field="project", at_least=at_least),
+        Q(visibility=Visibility.PROJECT) | Q(owner_id=viewer.user_id) | Exists(invited),
+    )
+    return rows if with_deleted else rows.filter(deleted_at=None)
+
+
+def get_conversation(*, conversation_id: UUID, viewer: Actor, with_deleted: bool = False) -> Conversation:
+    found = _conversation.first(viewer, with_deleted, pk=conversation_id)
+    if found is None:
+        raise ConversationNotFound
+    return found
+
+
+_conversation: accounts.ForViewer[Conversation] = accounts.ForViewer(
+    lambda viewer, with_deleted, *, pk: (
+        visible_to(viewer, with_deleted=with_deleted)
+        .select_related("project", "owner", "model__provider", "agent")
+        .filter(pk=pk)[:1]
+    )
+)
+
+
+def is_visible(*, conversation_id: UUID, viewer: Actor) -> bool:
+    return _visible_id.first(viewer, pk=conversation_id) is not None
+
+
+_visible_id: accounts.ForViewer[Any] = accounts.ForViewer(
+    lambda viewer, *, pk: visible_to(viewer).filter(pk=pk).values_list("pk")[:1]
+)
+
+
+def lock_conversation(*, conversation_id: UUID, viewer: Actor, with_deleted: bool = False) -> Conversation:
+    """The row, locked until the transaction ends: it orders numbers, heads and positions."""
+    found = _locked.first(viewer, with_deleted, pk=conversation_id)
+    if found is None:
+        raise ConversationNotFound
+    return found
+
+
+_locked: accounts.ForViewer[Conversation] = accounts.ForViewer(
+    lambda viewer, with_deleted, *, pk: (
+        visible_to(viewer, with_deleted=with_deleted).select_for_update(of=("self",)).filter(pk=pk)[:1]
+    )
+)
+
+
+def find_writable(*, conversation_id: UUID, asker: Actor) -> Conversation | None:
+    """For workers, who come later than the policy: the conversation's ids while the asker may still write in it. One query."""
+    if asker.kind != ActorKind.SYSTEM and not has_scope(asker, WRITE):
+        return None
+    return _writable.first(asker, pk=conversation_id)
+
+
+def _writable_to(asker: Actor, *, pk: UUID) -> QuerySet[Conversation]:
+    if asker.kind == ActorKind.SYSTEM:
+        rows = Conversation.objects.filter(deleted_at=None)
+    else:
+        rows = visible_to(asker, at_least=ProjectRole.EDITOR)
+    return rows.only("id", "organization_id", "project_id").filter(pk=pk)[:1]
+
+
+_writable: accounts.ForViewer[Conversation] = accounts.ForViewer(_writable_to)
+
+
+def role_in(conversation: Conversation, actor: Actor) -> ProjectRole | None:
+    return accounts.project_role(actor, conversation.project_id)
+
+
+def list_conversations(
+    *,
+    viewer: Actor,
+    project_id: UUID | None = None,
+    q: str = "",
+    tag: str = "",
+    archived: bool | None = False,
+    deleted: bool = False,
+    pinned: bool | None = None,
+) -> QuerySet[Conversation]:
+    """``archived`` None means both. Deleted ones are listed only when asked for (they can be restored for 30 days)."""
+    rows = visible_to(viewer, with_deleted=deleted)
+    if deleted:
+        rows = rows.filter(deleted_at__gt=Now() - timedelta(days=RESTORABLE_DAYS))
+    if project_id is not None:
+        rows = rows.filter(project_id=project_id)
+    if archived is not None:
+        rows = rows.filter(archived_at__isnull=not archived)
+    if tag:
+        rows = rows.filter(tags__contains=[tag])
+    if q:
+        rows = rows.filter(title__icontains=q)
+    if pinned is not None:
+        pins = Participation.objects.filter(conversation=OuterRef("pk"), user_id=viewer.user_id).exclude(pinned_at=None)
+        rows = rows.filter(Exists(pins) if pinned else ~Exists(pins))
+    return rows
+
+
+def list_participations(*, viewer: Actor, conversation_ids: Iterable[UUID]) -> dict[UUID, Participation]:
+    rows = Participation.objects.filter(user_id=viewer.user_id, conversation_id__in=list(conversation_ids))
+    return {row.conversation_id: row for row in rows}
+
+
+def find_participation(*, conversation: Conversation, user_id: UUID | None) -> Participation | None:
+    return Participation.objects.filter(conversation=conversation, user_id=user_id).first()
+
+
+def is_invited(*, conversation: Conversation, user_id: UUID | None) -> bool:
+    return Participation.objects.filter(conversation=conversation, user_id=user_id, is_invited=True).exists()
+
+
+def list_participants(*, conversation: Conversation, viewer: Actor) -> Sequence[UUID]:
+    """Users who were invited, beside the owner."""
+    return list(
+        Participation.objects.filter(conversation=conversation, is_invited=True).values_list("user_id", flat=True)
+    )
+
+
+_MENTION = re.compile(r"(?:^|\s)@(\S[^\n]{0,120})")
+
+
+def get_answerer(
+    conversation: Conversation, actor: Actor, *, content: str = "", model: str = "", agent: UUID | None = None
+) -> Answerer:
+    """Who answers: what the request names, else whom the words mention, else the conversation's own choice.
+
+    Without any of them it is the project's default agent, and the answer is signed with its name from the first moment.
+    """
+    if agent is not None:
+        return Answerer(None, agents.get_agent(agent_id=agent, viewer=actor, project_id=conversation.project_id).pk)
+    chosen = Answerer(conversation.model_id, conversation.agent_id)
+    if model:
+        found = llm.get_model(organization_id=conversation.organization_id, reference=model)
+        chosen = Answerer(found.pk, conversation.agent_id)
+    elif "@" in content and (mentioned := _find_mentioned(conversation, content)):
+        chosen = mentioned
+    if chosen.agent_id is None and (default := agents.find_default_agent(project_id=conversation.project_id)):
+        return Answerer(chosen.model_id, default.pk)
+    return chosen
+
+
+def _find_mentioned(conversation: Conversation, content: str) -> Answerer | None:
+    """The first ``@name`` that is an agent of the project or a model: the longest name that fits wins."""
+    for match in _MENTION.finditer(content):
+        said = match.group(1).casefold()
+        if found := agents.find_by_spoken_name(project_id=conversation.project_id, said=said):
+            return Answerer(found.model_id, found.pk)
+        if model := llm.find_model_by_spoken_name(organization_id=conversation.organization_id, said=said):
+            return Answerer(model.pk, conversation.agent_id)
+    return None

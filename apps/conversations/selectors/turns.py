@@ -1,0 +1,128 @@
+"""Turns: for their readers, for the runner and for the sweeps."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, Min
+from django.db.models.functions import Now
+
+from apps.accounts.types import Actor
+from apps.conversations.models import Conversation, Message, TitleRequest, Turn
+from apps.conversations.selectors.conversations import visible_to
+from apps.conversations.types import (
+    ACTIVE,
+    MAX_QUEUED_TURNS,
+    MAX_TITLE_ATTEMPTS,
+    MessageNotFound,
+    TurnNotFound,
+    TurnStatus,
+)
+from apps.core.compiled import Compiled
+from apps.core.db import database_now
+from apps.core.leases import is_free
+
+
+def get_turn(*, turn_id: UUID, viewer: Actor) -> Turn:
+    found = Turn.objects.select_related("message", "conversation", "agent", "stopped_by").filter(pk=turn_id).first()
+    if found is None or not visible_to(viewer).filter(pk=found.conversation_id).exists():
+        raise TurnNotFound
+    return found
+
+
+def list_active_turns(*, conversation_id: UUID) -> list[Turn]:
+    return list(
+        Turn.objects.select_related("message", "agent", "stopped_by")
+        .filter(conversation_id=conversation_id, status__in=ACTIVE)
+        .order_by("created_at")
+    )
+
+
+def count_waiting(conversation: Conversation) -> int:
+    return len(_waiting.fetch(conversation=conversation.pk))
+
+
+_waiting: Compiled[UUID] = Compiled(
+    lambda *, conversation: Turn.objects.filter(conversation=conversation, status=TurnStatus.QUEUED).values_list(
+        "pk", flat=True
+    )[: MAX_QUEUED_TURNS + 1]
+)
+
+
+def get_turn_with_context(turn_id: UUID) -> Turn:
+    """For the runner: with conversation, agent and who asked."""
+    found = _with_context.first(pk=turn_id)
+    if found is None:
+        raise TurnNotFound
+    return found
+
+
+_with_context: Compiled[Turn] = Compiled(
+    lambda *, pk: Turn.objects.select_related("conversation", "agent", "requested_by").filter(pk=pk)[:1]
+)
+
+
+def get_bare_message(message_id: UUID) -> Message:
+    """For the runner: place and parts."""
+    found = _bare_message.first(pk=message_id)
+    if found is None:
+        raise MessageNotFound
+    return found
+
+
+_bare_message: Compiled[Message] = Compiled(
+    lambda *, pk: Message.objects.only("id", "parent_id", "number", "parts").filter(pk=pk)[:1]
+)
+
+
+def list_parts_to_continue(*, turn_id: UUID, message_id: UUID) -> list[dict[str, Any]]:
+    """What the message holds already when a turn goes on with it; empty for a new answer."""
+    return _parts_to_continue.first(turn=turn_id, pk=message_id) or []
+
+
+_parts_to_continue: Compiled[list[dict[str, Any]]] = Compiled(
+    lambda *, turn, pk: Message.objects.filter(pk=pk, turn=turn, turn__is_continuation=True).values_list(
+        "parts", flat=True
+    )[:1]
+)
+
+
+def lock_turn(turn_id: UUID) -> Turn:
+    """For the engine, inside its transaction."""
+    found = _locked_turn.first(pk=turn_id)
+    if found is None:
+        raise TurnNotFound
+    return found
+
+
+_locked_turn: Compiled[Turn] = Compiled(lambda *, pk: Turn.objects.select_for_update().filter(pk=pk)[:1])
+
+
+def list_lapsed_turns(*, limit: int = 200) -> list[Turn]:
+    """Running turns whose lease has ended by the database's clock, with their messages."""
+    return list(
+        Turn.objects.select_related("message")
+        .filter(status=TurnStatus.RUNNING, lease_until__lt=Now())
+        .order_by("lease_until")[:limit]
+    )
+
+
+def list_due_titles(*, older_than: timedelta, limit: int = 100) -> list[dict[str, UUID]]:
+    """Conversations whose title nobody writes although one is wanted: a hint was lost, or the one who wrote it is."""
+    rows = TitleRequest.objects.filter(
+        is_free(), attempts__lt=MAX_TITLE_ATTEMPTS, updated_at__lt=Now() - older_than
+    ).order_by("created_at")
+    return [{"conversation_id": pk} for pk in rows.values_list("conversation_id", flat=True)[:limit]]
+
+
+def stats_active_turns() -> dict[str, int]:
+    rows = Turn.objects.filter(status__in=ACTIVE).values_list("status").annotate(count=Count("pk"))
+    return {str(status): 0 for status in ACTIVE} | {str(status): count for status, count in rows}
+
+
+def stats_oldest_queued_seconds() -> float:
+    """0 when nothing waits."""
+    oldest = Turn.objects.filter(status=TurnStatus.QUEUED).aggregate(oldest=Min("created_at"))["oldest"]
+    return (database_now() - oldest).total_seconds() if oldest else 0.0
