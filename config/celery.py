@@ -9,8 +9,29 @@ from typing import Any
 
 from celery import Celery
 from celery.signals import worker_init, worker_ready, worker_shutting_down
+from kombu.transport import redis as redis_transport
+from kombu.transport import virtual
+from redis.exceptions import ResponseError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+
+class Hints(virtual.QoS):
+    """Keeps in memory what was taken and not begun, and writes nothing about it to Redis.
+
+    Kombu's own books (``unacked``) serve redelivery, which nobody needs here: rows are hinted again. Every task would cost two
+    more transactions, and a Redis that is full refuses them, which ends the worker.
+    """
+
+    restore_at_shutdown = False
+
+    def restore_visible(self, **_: Any) -> None:
+        """Nothing is ever hidden."""
+
+
+redis_transport.Channel.QoS = Hints
+# A Redis that refuses (its disk or its memory is full) is one to come back to; by kombu's own list the worker would end.
+redis_transport.Transport.connection_errors += (ResponseError,)
 
 app = Celery("parlance")
 app.config_from_object("django.conf:settings", namespace="CELERY")

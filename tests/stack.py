@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -43,7 +43,9 @@ class Stack:
 
     ``with Stack(env={"PARLANCE_TIME_SCALE": "0.05"}) as stack:`` has a migrated database, an empty Redis database and
     answering processes. ``own_services=True`` gives it a PostgreSQL and a Redis of its own (``stack.services``), which
-    may be killed and wiped (``durable``: written to disk as in production); else it shares the run's. More processes: ``webs=2``, ``interactives=2`` (``web-2`` …).
+    may be killed and wiped (``durable``: written to disk as in production); else it shares the run's. More processes:
+    ``webs=2``, ``interactives=2`` (``web-2`` …). ``prepare`` is called with the stack when the servers' folders are there
+    and nothing runs yet; ``before_removal`` when nothing runs any more.
     """
 
     def __init__(
@@ -57,7 +59,10 @@ class Stack:
         durable: bool = False,
         asgi: str = "daphne",
         pin_to_cpu: int | None = None,
+        prepare: Callable[[Stack], None] | None = None,
     ) -> None:
+        self._prepare_more = prepare
+        self.before_removal: list[Callable[[], None]] = []
         self._given = dict(env or {})
         self._counts = {"web": webs, "interactive": interactives, "jobs": jobs}
         self._own_services, self._durable, self._asgi, self._pin = own_services, durable, asgi, pin_to_cpu
@@ -129,6 +134,10 @@ class Stack:
     def is_running(self, role: str) -> bool:
         return role in self._running and self._running[role].poll() is None
 
+    def send(self, role: str, number: int) -> None:
+        """To the main process, without waiting for what it does."""
+        self._running[role].send_signal(number)
+
     def kill(self, role: str, number: int = signal.SIGKILL, *, wait_seconds: float = STOP_SECONDS) -> None:
         """Send the signal to the main process and wait for its end; after SIGKILL its pool processes die too."""
         process = self._running[role]
@@ -144,9 +153,12 @@ class Stack:
             self.kill(role, number)
         self.start(role)
 
-    def start(self, role: str) -> None:
-        self._spawn(role)
-        self.wait_ready(role)
+    def start(self, *roles: str) -> None:
+        """Together, as the supervisor does."""
+        for role in roles:
+            self._spawn(role)
+        for role in roles:
+            self.wait_ready(role)
 
     def wait_ready(self, role: str, *, seconds: float = READY_SECONDS) -> None:
         def ready() -> bool:
@@ -188,6 +200,9 @@ class Stack:
             for role in self._roles:
                 print(f"--- {role} ---\n{self.log(role)[-8000:]}")
         if self.services is not None:
+            self.services.stop()
+            for act in self.before_removal:
+                act()
             self.services.remove()
             self.services = None
         elif self.env:
@@ -202,6 +217,8 @@ class Stack:
         if self._own_services:
             self.services = Services(self.folder / "services", durable=self._durable)
             self.services.lock()
+            if self._prepare_more is not None:
+                self._prepare_more(self)
             self.services.start()
             urls = self.services.urls().environment()
         else:
@@ -226,7 +243,7 @@ class Stack:
             "PYTHONUNBUFFERED": "1",
             "PYTHONWARNINGS": "ignore::UserWarning:celery.platforms",
         }
-        (self.folder / "data" / "static").mkdir(parents=True)
+        (self.folder / "data" / "static").mkdir(parents=True, exist_ok=True)
         self._name_roles()
         self.env = {"PARLANCE_URL": self.base_url if self.ports else "http://localhost", **self.env, **self._given}
         if self._own_services:

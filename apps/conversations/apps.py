@@ -27,8 +27,9 @@ class ConversationsConfig(AppConfig):
         from apps.core.doors.file_access import FileAccess, file_access
         from apps.core.doors.search_sources import search_sources
         from apps.core.doors.topics import topics
+        from apps.core.leases import RENEW_SECONDS
 
-        register_sweep("lost turns", 5, reap_lost_turns)
+        register_sweep("lost turns", 5, reap_lost_turns, settle_seconds=3 * RENEW_SECONDS)
         register_sweep("waiting turns", 3, hint_queued_turns)
         register_sweep("deleted conversations", 600, erase_what_nobody_restored)
         register_lost_hints("conversations.write_title", find_lost_titles)

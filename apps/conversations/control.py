@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+from redis.exceptions import RedisError
+
 from apps.core import redis
 
 STOP = b"stop:"
@@ -19,6 +21,15 @@ def send_stop(turn_id: UUID) -> None:
         redis.client().publish(channel(), STOP + str(turn_id).encode())
     except redis.Away:
         return  # the owner sees stop_requested_at at its next renewal
+
+
+async def takes_hints() -> bool:
+    """Does Redis take writes at the moment? Away, silent and full are all the same to who waits for a hint."""
+    try:
+        await redis.async_client().set(redis.key("turns", "hints"), 1, ex=60)
+    except (RedisError, OSError):
+        return False
+    return True
 
 
 async def stops() -> AsyncIterator[UUID]:

@@ -11,10 +11,10 @@ import logging
 import os
 import socket
 import threading
-from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -47,7 +47,8 @@ logger = logging.getLogger(__name__)
 CHECKPOINT_SECONDS = 1.5
 PERSIST_SECONDS = 30
 GRACE_SECONDS = 30
-LAG_SAMPLE_SECONDS = 0.1
+LOOK_SECONDS, LOOKED_FOR = 5, 50
+AWAY_SECONDS = 0.5
 WORKER = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid7().hex[-8:]}"
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
@@ -89,8 +90,9 @@ class Runner:
         self._keepers = [
             self.loop.create_task(self._keep(self._renew, scaled(RENEW_SECONDS))),
             self.loop.create_task(self._keep(self._checkpoint, scaled(CHECKPOINT_SECONDS))),
+            self.loop.create_task(self._keep(self._look_for_turns, scaled(LOOK_SECONDS))),
             self.loop.create_task(self._listen()),
-            self.loop.create_task(self._watch_lag()),
+            self.loop.create_task(worker_life.watch_loop_lag()),
         ]
         self.loop.run_forever()
 
@@ -226,12 +228,15 @@ class Runner:
                 return
 
     async def _keep(self, act: Callable[[], Any], every_seconds: float) -> None:
+        wait = every_seconds
         while True:
-            await asyncio.sleep(every_seconds)
+            await asyncio.sleep(wait)
+            wait = every_seconds
             try:
                 await act()
             except DATABASE_AWAY:
                 logger.warning("database_away")
+                wait = min(every_seconds, AWAY_SECONDS)  # leases lapse meanwhile: renewed as soon as it answers again
             except Exception:
                 logger.exception("keeper_failed")
 
@@ -262,14 +267,13 @@ class Runner:
             if running := self.running.get(checkpoint.turn_id):
                 running.checkpointed_seq = checkpoint.seq
 
-    async def _watch_lag(self) -> None:
-        """How late the loop wakes: the 95th percentile of the last ten seconds, told with the heartbeat."""
-        late: deque[float] = deque(maxlen=100)
-        worker_life.report_lag(lambda: sorted(late)[int(len(late) * 0.95)] if late else 0.0)
-        while True:
-            due = self.loop.time() + LAG_SAMPLE_SECONDS
-            await asyncio.sleep(LAG_SAMPLE_SECONDS)
-            late.append(max(0.0, self.loop.time() - due))
+    async def _look_for_turns(self) -> None:
+        """While Redis takes no hints (away, silent or full) turns that wait are found in the database."""
+        if self.is_closing or await control.takes_hints():
+            return
+        age = timedelta(seconds=scaled(LOOK_SECONDS))
+        for turn_id in await in_thread(selectors.list_startable_turns, older_than=age, limit=LOOKED_FOR):
+            self._start(turn_id)
 
     async def _listen(self) -> None:
         while True:

@@ -14,7 +14,7 @@ class CoreConfig(AppConfig):
 
         from prometheus_client import REGISTRY
 
-        from apps.core import idempotency, invariant_checks, mail, vital_signs
+        from apps.core import alerts, idempotency, invariant_checks, mail, vital_signs
         from apps.core.coordinator import register_lost_hints, register_sweep
         from apps.core.health import DoorCollector
 
@@ -22,6 +22,7 @@ class CoreConfig(AppConfig):
         vital_signs.register()
         invariant_checks.register()
         register_lost_hints(mail.SEND, mail.find_due_mail)
+        register_sweep("health", alerts.EVERY_SECONDS, alerts.watch, settle_seconds=alerts.SETTLE_SECONDS)
         register_sweep("old mail", 3600, mail.forget_old_mail)
         register_sweep("expired idempotency keys", 600, idempotency.forget_expired)
         REGISTRY.register(DoorCollector())

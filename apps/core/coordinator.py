@@ -43,14 +43,19 @@ class Sweep:
     name: str
     every_seconds: float
     run: Callable[[], None]
+    settle_seconds: float = 0.0
 
 
 sweeps: Door[Sweep] = Door("sweep")
 
 
-def register_sweep(name: str, every_seconds: float, func: Callable[[], None]) -> None:
-    """``func`` runs about every so often (scaled), in one process; short, idempotent, resumable."""
-    sweeps.register(name, Sweep(name, every_seconds, func))
+def register_sweep(name: str, every_seconds: float, func: Callable[[], None], *, settle_seconds: float = 0.0) -> None:
+    """``func`` runs about every so often (scaled), in one process; short, idempotent, resumable.
+
+    ``settle_seconds``: it begins so long after this process began to coordinate. Every lease may have lapsed while the
+    database was away; their holders, who are well, need a moment to renew them.
+    """
+    sweeps.register(name, Sweep(name, every_seconds, func, settle_seconds))
 
 
 def register_lost_hints(
@@ -172,7 +177,8 @@ class Coordinator:
         _give_back_connections()
 
     def _sweep(self, ending: threading.Event) -> None:
-        due = {sweep.name: 0.0 for sweep in sweeps}
+        began = time.monotonic()
+        due = {sweep.name: began + scaled(sweep.settle_seconds) for sweep in sweeps}
         running: dict[str, Future[None]] = {}
         with ThreadPoolExecutor(SWEEPERS, thread_name_prefix="sweep") as pool:
             while not ending.is_set():

@@ -17,3 +17,13 @@ class SettingChanged:
     level: str
     target_id: UUID | None
     is_reset: bool
+
+
+@event("core.health_changed.v1", public="system.health_changed")
+@dataclass(frozen=True, slots=True)
+class HealthChanged:
+    """A check of ``/readyz`` failed, or is well again. ``is_critical``: without it no request can be answered."""
+
+    check: str
+    is_healthy: bool
+    is_critical: bool

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from celery import shared_task
 from django.apps import apps
+from django.conf import settings
 from django.db import transaction
 from django.utils.module_loading import autodiscover_modules
 from kombu.exceptions import OperationalError
@@ -84,6 +85,7 @@ def hint(name: str, **ids: Any) -> bool:
     if time.monotonic() < _away_until or redis.is_resting():
         return False
     payload = {key: str(value) for key, value in ids.items()}
+    began = time.monotonic()
     try:
         registered_job.task.apply_async(
             kwargs=payload | {"_correlation_id": current().correlation_id},
@@ -94,7 +96,9 @@ def hint(name: str, **ids: Any) -> bool:
         )
     except (OperationalError, RedisError, OSError) as error:
         _away_until = time.monotonic() + AWAY_SECONDS
-        if "Timeout" in str(error):
+        if (
+            _away_until - began >= AWAY_SECONDS + settings.REDIS_TIMEOUT_SECONDS
+        ):  # it was silent: who rings next need not find out too
             redis.rest()
         logger.warning("hint_not_sent", extra={"job": name, "reason": type(error).__name__})
         return False

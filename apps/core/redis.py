@@ -16,7 +16,8 @@ from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-Away = (redis.ConnectionError, redis.TimeoutError, OSError)
+#: Gone, silent, or refusing because its memory or its disk is full: to who asks it is all the same.
+Away = (redis.RedisError, OSError)
 
 REST_SECONDS = 1.0
 _rest_until = 0.0

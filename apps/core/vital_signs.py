@@ -42,6 +42,12 @@ def check_redis() -> Health:
     return Health(is_healthy=True)
 
 
+def check_redis_writes() -> Health:
+    """Full memory or a full disk: reading goes on, nothing is kept. Work is then found in the database, pages ask for news."""
+    redis.client().set(redis.key("health"), 1, ex=60)
+    return Health(is_healthy=True)
+
+
 def check_workers() -> Health:
     found = alive()
     missing = [role for role in WORKER_ROLES if not found.get(role)]
@@ -92,6 +98,7 @@ def register() -> None:
     for check in (
         HealthCheck("database", check_database),
         HealthCheck("redis", check_redis),
+        HealthCheck("redis_writes", check_redis_writes, is_critical=False),
         HealthCheck("workers", check_workers),
         HealthCheck("clock", check_clock),
         HealthCheck("key_file", check_key_file),

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
 import httpx
+import pytest
 
 from tests.provider.fixtures import Provider
 from tests.provider.script import expected_text
@@ -23,11 +24,18 @@ from tests.stack import Stack
 LONG = os.environ.get("PARLANCE_DRILLS") == "long"
 #: The short form divides every time-out by five; on a shared machine a lease of less than three seconds lapses by itself.
 SCALE = 1.0 if LONG else 0.2
+#: Together with all others these take some minutes on two cores, and seconds are what they measure: not beside other tests.
+by_command = pytest.mark.skipif(
+    "PARLANCE_DRILLS" not in os.environ, reason="takes long on a busy machine: PARLANCE_DRILLS=short, or make drills"
+)
 FINAL = ("completed", "stopped", "failed", "interrupted")
 ENV = {
     "PARLANCE_TIME_SCALE": str(SCALE),
     "PARLANCE_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1",
-    "PARLANCE_LIMITS": "0",
+    # On, as in production, and never reached.
+    "PARLANCE_LIMIT_READS": "5000/10000",
+    "PARLANCE_LIMIT_WRITES": "5000/10000",
+    "PARLANCE_LIMIT_NOBODY": "5000/10000",
 }
 
 
@@ -104,10 +112,10 @@ class Reading:
 class Talker:
     """A person with a key in a conversation of their own."""
 
-    def __init__(self, stack: Stack, person: dict[str, Any]) -> None:
+    def __init__(self, stack: Stack, person: dict[str, Any], *, base_url: str = "") -> None:
         self.stack, self.person = stack, person
         self.headers = {"Authorization": f"Bearer {person['key']}"}
-        self.client = httpx.Client(base_url=f"{stack.base_url}/api/v1", headers=self.headers, timeout=30)
+        self.client = httpx.Client(base_url=f"{base_url or stack.base_url}/api/v1", headers=self.headers, timeout=30)
         self.conversation = self.post("conversations/", {"project": person["project"]}, status=201)["id"]
 
     def close(self) -> None:
@@ -159,19 +167,9 @@ def seed(stack: Stack, provider: Provider, *, people: int = 1, fallback: bool = 
     return json.loads(done.stdout.splitlines()[-1])
 
 
-@contextlib.contextmanager
-def broken_later(provider: Provider, **options: Any) -> Iterator[tuple[Stack, Talker]]:
-    """A stack with PostgreSQL and Redis of its own, and somebody who talks."""
-    with (
-        Stack(own_services=True, env=ENV, **options) as stack,
-        contextlib.closing(Talker(stack, seed(stack, provider)[0])) as talker,
-    ):
-        yield stack, talker
-
-
 def slow(tokens: int, rate: float = 20) -> str:
-    """Words that make the provider answer slowly enough to be broken into."""
-    return f"[[stub tokens={tokens} rate={rate}]] tell me"
+    """Words that make the provider answer once slowly enough to be broken into; no two drills say the same."""
+    return f"[[stub tokens={tokens} rate={rate} times=1]] tell me {uuid4().hex}"
 
 
 def is_beginning(text: str, tokens: int) -> bool:
