@@ -25,6 +25,7 @@ _rows: dict[str, tuple[str, str, str]] = {}
 NOT_YET = {
     "D10": "reserved",
     "D20": "reserved",
+    "D25": "Reconnect storm: measured in speed.md (1,000 clients).",
     "D29": "Poison task: comes with bulk.",
     "D30": "reserved",
     "D31": "Webhook drills D31 to D34: come with webhooks.",
@@ -34,7 +35,7 @@ NOT_YET = {
 #: How a drill differs from the promise it stands for.
 REMARKS = (
     (
-        "D5, D6, D8, D25: the page is the reference client (tests/live), which waits as docs/live.md says; the browser's own "
+        "D5 to D9: the page is the reference client (tests/live), which waits as docs/live.md says; the browser's own "
         "back-off is tested in tests/browser."
     ),
     "D8: the proxy keeps what is sent and passes nothing on; connections that were opened in the hole are cut at its end.",
