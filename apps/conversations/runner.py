@@ -27,7 +27,7 @@ from psycopg_pool import PoolTimeout
 from apps.accounts.types import SYSTEM
 from apps.agents import engine as agents
 from apps.agents.types import AnswerContext
-from apps.conversations import context, control, selectors, services
+from apps.conversations import context, control, selectors, services, turn_order
 from apps.conversations.file_waits import wait_for_files
 from apps.conversations.services.turns import Checkpoint
 from apps.conversations.types import MAX_RUNNING_A_PROCESS, Ending, HeldTurn, LateWriter, TurnStatus, TurnUsage
@@ -272,7 +272,7 @@ class Runner:
         if self.is_closing or await control.takes_hints():
             return
         age = timedelta(seconds=scaled(LOOK_SECONDS))
-        for turn_id in await in_thread(selectors.list_startable_turns, older_than=age, limit=LOOKED_FOR):
+        for turn_id in await in_thread(turn_order.list_startable, older_than=age, limit=LOOKED_FOR):
             self._start(turn_id)
 
     async def _listen(self) -> None:
