@@ -143,3 +143,22 @@ def test_command_explains_and_lists(size, monkeypatch, capsys):
     assert "tests.flag  spine  until 2020-01-01  OVERDUE" in said
     with pytest.raises(CommandError, match=r"tests\.size"):
         call_command("settings", "explain", "tests.nope")
+
+
+def test_operator_sets_and_resets_a_value_for_the_platform(size, capsys):
+    call_command("settings", "set", "tests.size", "42")
+    assert value() == 42
+
+    preferences.forget_kept()
+    call_command("settings", "reset", "tests.size")
+    assert value() == 10
+    assert capsys.readouterr().out == "tests.size = 42\ntests.size = 10\n"
+
+
+def test_operator_sets_nothing_that_is_wrong_or_unknown(size):
+    with pytest.raises(CommandError):
+        call_command("settings", "set", "tests.size", "many")
+    with pytest.raises(CommandError, match="no setting of this name"):
+        call_command("settings", "set", "tests.unknown", "1")
+
+    assert value() == 10
