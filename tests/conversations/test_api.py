@@ -152,6 +152,23 @@ def test_list_messages_takes_the_same_few_queries(client, ines, conversation, co
     assert [row["position"] for row in listed.json()["results"]] == list(range(1, 2 * count + 1))
 
 
+@pytest.mark.parametrize("count", [1, 3, 30])
+def test_list_participants_takes_the_same_few_queries(
+    client, ines, project, conversation, count, django_assert_max_num_queries
+):
+    invited = {someone(project).user_id for _number in range(count)}
+    for user_id in invited:
+        services.invite_participant(actor=ines, conversation_id=conversation.pk, user_id=user_id)
+    someone(project)
+    client.get(url(conversation, "participants/"))
+
+    with django_assert_max_num_queries(3):
+        listed = client.get(url(conversation, "participants/")).json()
+
+    assert {row["id"] for row in listed["results"]} == set(map(str, invited))
+    assert listed["owner"]["id"] == str(ines.user_id)
+
+
 def test_messages_are_paged_forward_and_back(client, ines, conversation):
     for number in range(6):
         answer(say(ines, conversation, f"{number}"))

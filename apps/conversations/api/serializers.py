@@ -242,6 +242,11 @@ class BranchOut(serializers.Serializer):
     children = serializers.ListField(child=serializers.UUIDField())
 
 
+class ParticipantsOut(serializers.Serializer):
+    owner = PersonOut()
+    results = PersonOut(many=True)
+
+
 class BranchesOut(serializers.Serializer):
     leaf = serializers.UUIDField(allow_null=True)
     is_following = serializers.BooleanField()

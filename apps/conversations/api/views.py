@@ -198,6 +198,14 @@ class ConversationReadView(APIView):
 
 
 class ParticipantListView(APIView):
+    @extend_schema(operation_id="participants_list", responses=shapes.ParticipantsOut)
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        """Who sees a private conversation: its owner and those who were invited."""
+        conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=request.actor)
+        invited = selectors.list_participants(conversation=conversation, viewer=request.actor)
+        people = [presentation.person_data(each.user) for each in invited]
+        return Response({"owner": presentation.person_data(conversation.owner), "results": people})
+
     @extend_schema(operation_id="participants_invite", request=shapes.ParticipantIn, responses={204: None})
     def post(self, request: Request, conversation_id: UUID) -> Response:
         data = shapes.ParticipantIn.parse(request)

@@ -30,7 +30,8 @@ def people_context(*, conversation: Conversation, project: Any, viewer: Actor) -
     can_share = policies.can_share(viewer, conversation, role=accounts.role_in(viewer, project))
     shown = {person.id for person in everybody}
     if is_private:
-        shown = {conversation.owner_id, *selectors.list_participants(conversation=conversation, viewer=viewer)}
+        invited = selectors.list_participants(conversation=conversation, viewer=viewer)
+        shown = {conversation.owner_id, *[each.user_id for each in invited]}
     people = [
         PersonView(
             id=person.id,
