@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -146,7 +146,7 @@ def is_invited(*, conversation: Conversation, user_id: UUID | None) -> bool:
 def list_participants(*, conversation: Conversation, viewer: Actor) -> list[Participation]:
     """Who was invited, beside the owner, with their accounts loaded, in the order of their names."""
     rows = Participation.objects.filter(conversation=conversation, is_invited=True, user__is_active=True)
-    return list(rows.select_related("user").order_by("user__display_name", "user_id"))
+    return list(rows.select_related("user").order_by("user__name", "user_id"))
 
 
 _MENTION = re.compile(r"(?:^|\s)@(\S[^\n]{0,120})")
