@@ -113,7 +113,8 @@ def checked(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]
     if document.get("format") != FORMAT or document.get("version") != VERSION:
         raise refused("format")
     body = document.get("conversation")
-    if document.keys() - {"format", "version", "digest", "conversation", "files"} or not isinstance(body, dict):
+    known = {"format", "version", "digest", "conversation", "files", "left_out"}
+    if document.keys() - known or not isinstance(body, dict):
         raise refused("unknown fields")
     _check(body, _CONVERSATION, "conversation")
     seen: set[int] = set()

@@ -1,20 +1,26 @@
 from __future__ import annotations
 
+import base64
 import contextlib
 import copy
+import io
 import random
 
 import pytest
 import rfc8785
+from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.accounts.types import SYSTEM
 from apps.conversations import context, services
 from apps.conversations.invariants import check_content_is_the_text_of_the_parts, check_numbers_gapless
 from apps.conversations.models import Conversation, Message
+from apps.conversations.services import transfer
 from apps.conversations.transfer_format import digest
-from apps.conversations.types import ImportRefused
+from apps.conversations.types import GONE, ImportRefused
+from apps.core import bodies
 from apps.core.errors import DomainError
+from apps.files.services import store_upload
 from tests.accounts.factories import ProjectFactory
 from tests.conversations.factories import answer, say, someone, start
 from tests.conversations.test_properties import act
@@ -265,3 +271,34 @@ def test_import_refuses_other_kinds_of_values(told, client, change):
     response = sent(client, ines, conversation, lambda row: row.update(change))
 
     assert (response.status_code, response.json()["code"]) == (400, "import_refused")
+
+
+def test_export_names_the_files_that_are_too_many_for_it(monkeypatch):
+    """What is carried comes back; what is left out is named, and keeps its place as a file that is gone."""
+    project = ProjectFactory()
+    ines = someone(project)
+    conversation = start(ines, project)
+    kept, left = (
+        store_upload(actor=ines, project_id=project.pk, name=name, stream=io.BytesIO(content))
+        for name, content in (("kept.txt", b"short"), ("left.txt", b"much longer than the first"))
+    )
+    say(ines, conversation, "Both", attachments=[kept.pk, left.pk])
+    monkeypatch.setattr(transfer, "MAX_EXPORTED_FILES_BYTES", 12)
+
+    exported = services.export_json(conversation=conversation, viewer=ines)
+    imported = services.import_conversation(actor=ines, project_id=project.pk, document=exported)
+
+    assert [base64.b64decode(content) for content in exported["files"].values()] == [b"short"]
+    assert [(file["name"], file["size"]) for file in exported["left_out"]] == [("left.txt", 26)]
+    parts = Message.objects.get(conversation=imported, number=1).parts
+    found = {part["name"]: part["file"] for part in parts if part["type"] == "file"}
+    assert found["left.txt"] == GONE
+    assert found["kept.txt"] != GONE
+
+
+def test_import_addresses_take_what_an_export_may_hold():
+    largest = transfer.MAX_EXPORTED_FILES_BYTES + 30 * 1024 * 1024
+
+    for address in ("/api/v1/conversations/import/", reverse("conversations:import")):
+        assert bodies.limit_for(address) > bodies.IMPORT_BYTES > largest
+    assert bodies.limit_for("/api/v1/conversations/") < largest

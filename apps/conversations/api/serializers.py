@@ -268,8 +268,18 @@ class CommandResultOut(serializers.Serializer):
     data = serializers.DictField()
 
 
+class LeftOutOut(serializers.Serializer):
+    sha256 = serializers.CharField()
+    name = serializers.CharField()
+    size = serializers.IntegerField()
+
+
 class ExportOut(serializers.Serializer):
+    """``files`` are contents by SHA-256 in base64; ``left_out`` are those that were too many for one document."""
+
     format = serializers.CharField()
     version = serializers.IntegerField()
     digest = serializers.CharField()
     conversation = serializers.DictField()
+    files = serializers.DictField(child=serializers.CharField())
+    left_out = LeftOutOut(many=True)

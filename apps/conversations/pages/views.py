@@ -23,12 +23,12 @@ from apps.conversations.pages.people import people_context
 from apps.conversations.pages.presentation import message_view, message_views
 from apps.conversations.types import ImportRefused
 from apps.core.api import Order, Page
+from apps.core.bodies import IMPORT_BYTES
 from apps.core.errors import NotFound
 from apps.core.events import topic_position
 
 ZERO = UUID(int=0)
 WINDOW = 50
-MAX_IMPORT_BYTES = 100 * 1024 * 1024
 TABS = ("people", "details")
 COMMAND_ICONS = {
     "export": "download",
@@ -315,7 +315,7 @@ class ImportPage(PageView):
 
 def _document(request: HttpRequest) -> dict[str, Any]:
     file = request.FILES.get("file")
-    if file is None or (file.size or 0) > MAX_IMPORT_BYTES:
+    if file is None or (file.size or 0) > IMPORT_BYTES:
         raise ImportRefused(_("Choose a file that was saved as JSON, of at most 100 MB."))
     try:
         document = json.loads(file.read())

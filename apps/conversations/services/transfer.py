@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import io
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -40,24 +41,48 @@ def export_json(*, conversation: Conversation, viewer: Actor) -> dict[str, Any]:
     """
     rows = list(selectors.messages().filter(conversation=conversation).order_by("number"))
     numbers = {row.pk: row.number for row in rows}
-    contents: dict[str, str] = {}
+    carried = _Carried()
     body = {
         "title": conversation.title,
         "title_source": conversation.title_source,
         "tags": sorted(conversation.tags),
         "system_prompt": conversation.system_prompt,
-        "messages": [_message(row, numbers, contents, viewer) for row in rows],
+        "messages": [_message(row, numbers, carried) for row in rows],
     }
     return {
         "format": FORMAT,
         "version": VERSION,
         "digest": digest(body),
         "conversation": body,
-        "files": contents,
+        "files": carried.contents,
+        "left_out": list(carried.left_out.values()),
     }
 
 
-def _message(row: Message, numbers: dict[UUID, int], contents: dict[str, str], viewer: Actor) -> dict[str, Any]:
+@dataclass(slots=True)
+class _Carried:
+    """Files by hash, as base64, up to ``MAX_EXPORTED_FILES_BYTES`` together; those beyond are named instead."""
+
+    contents: dict[str, str] = field(default_factory=dict)
+    left_out: dict[str, dict[str, Any]] = field(default_factory=dict)
+    length: int = 0
+
+    def take(self, file: Any) -> str:
+        content = files.content_of(file)
+        key: str = content.etag
+        if key in self.contents or key in self.left_out:
+            return key
+        length = -(-file.size // 3) * 4
+        if self.length + length > MAX_EXPORTED_FILES_BYTES:
+            self.left_out[key] = {"sha256": key, "name": file.name, "size": file.size}
+            return key
+        with storage.open_content(content.path) as stream:
+            self.contents[key] = base64.b64encode(stream.read()).decode("ascii")
+        self.length += length
+        return key
+
+
+def _message(row: Message, numbers: dict[UUID, int], carried: _Carried) -> dict[str, Any]:
     is_deleted, is_final = row.deleted_at is not None, row.status in FINAL
     has_words = is_final and not is_deleted
     return {
@@ -67,7 +92,7 @@ def _message(row: Message, numbers: dict[UUID, int], contents: dict[str, str], v
         "author": _author(row) if has_words else "",
         "status": DELETED if is_deleted else row.status if is_final else MessageStatus.INTERRUPTED,
         "model": row.answered_by if has_words else "",
-        "parts": [_part(part, contents, viewer) for part in row.parts] if has_words else [],
+        "parts": [_part(part, carried) for part in row.parts] if has_words else [],
     }
 
 
@@ -79,7 +104,7 @@ def _author(row: Message) -> str:
     return row.author.display_name if row.author is not None else ""
 
 
-def _part(part: dict[str, Any], contents: dict[str, str], viewer: Actor) -> dict[str, Any]:
+def _part(part: dict[str, Any], carried: _Carried) -> dict[str, Any]:
     plain = {name: value for name, value in part.items() if name != "author"}
     if part["type"] != "file":
         return plain
@@ -87,11 +112,7 @@ def _part(part: dict[str, Any], contents: dict[str, str], viewer: Actor) -> dict
     plain.pop("file")
     if found is None:
         return plain | {"sha256": ""}
-    content = files.content_of(found)
-    if content.etag not in contents and sum(map(len, contents.values())) < MAX_EXPORTED_FILES_BYTES:
-        with storage.open_content(content.path) as stream:
-            contents[content.etag] = base64.b64encode(stream.read()).decode("ascii")
-    return plain | {"sha256": content.etag}
+    return plain | {"sha256": carried.take(found)}
 
 
 def export_markdown(*, conversation: Conversation, viewer: Actor) -> str:
