@@ -1,12 +1,12 @@
 """The same door, spoken to by OpenAI's own client for JavaScript."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.provider.script import expected_text
 
 FOLDER = Path(__file__).parent / "node"
@@ -14,12 +14,12 @@ FOLDER = Path(__file__).parent / "node"
 
 @pytest.fixture(scope="session")
 def node():
-    """Parlance needs no Node; where it is missing only this proof is left out. CI has it."""
-    found, npm = shutil.which("node"), shutil.which("npm")
-    if found is None or npm is None:
-        pytest.skip("Node is not installed here: install Node 20 or newer to prove the JavaScript client.")
+    """Node, with OpenAI's client beside it."""
+    found = needs.node()
     if not (FOLDER / "node_modules" / "openai").exists():
-        subprocess.run([npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=True, timeout=120)
+        subprocess.run(
+            ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=FOLDER, check=True, timeout=120
+        )
     return found
 
 
