@@ -16,7 +16,7 @@ MAX_JSON_DEPTH = 64
 
 
 class BoundedJSONParser(BaseParser):
-    """JSON objects only, at most 12 MB, at most 64 levels, no NaN, no NUL, no lone surrogates."""
+    """JSON objects only, at most 12 MB, at most 64 levels, no NaN, no NUL, no lone surrogates, no name twice."""
 
     media_type = "application/json"
 
@@ -35,7 +35,7 @@ def parse_json_object(raw: bytes) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8")
         _check_depth(text)
-        data = json.loads(text, parse_constant=_refuse_constant)
+        data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise errors.Malformed from error
     if not isinstance(data, dict):
@@ -43,6 +43,14 @@ def parse_json_object(raw: bytes) -> dict[str, Any]:
     if "\\u0000" in text or "\\ud" in text.lower():
         _check_text(data)
     return data
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A name that comes twice is refused: readers differ in which of the two they take (RFC 8259 §4)."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("twice")
+    return found
 
 
 def _refuse_constant(name: str) -> None:

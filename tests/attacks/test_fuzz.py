@@ -51,6 +51,8 @@ NO_BODIES = {
     "half a pair": b'{"name": "\\ud800"}',
     "long number": b'{"name": 1' + b"0" * 5000 + b"}",
     "two documents": b"{}{}",
+    "a name twice": b'{"name": "x", "name": "y"}',
+    "a name twice inside": b'{"name": {"a": 1, "a": 2}}',
 }
 VALUES = [
     None,
