@@ -100,7 +100,10 @@ def tell() -> dict[str, str]:
     services.archive_conversation(actor=actor_of(ines), conversation_id=archived.pk, archived=True)
     services.pin_conversation(actor=actor_of(ines), conversation_id=talk.pk, pinned=True)
     long = start(
-        actor_of(ines), project, "Long lines and wide tables, as a model writes them when nobody stops it", agent=editor
+        actor_of(ines),
+        project,
+        "Long lines and wide tables, as a model writes them when nobody stops it",
+        agent=editor.pk,
     )
     say(actor_of(ines), long, "Everything you have. " + "Alcântara" * 12, WIDE)
     return {"talk": f"/c/{talk.pk}/", "states": f"/c/{states.pk}/", "long": f"/c/{long.pk}/"}
