@@ -12,7 +12,10 @@
     if (!parent.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
     const range = document.createRange();
     range.selectNodeContents(node);
-    for (const box of range.getClientRects()) {
+    const clip = parent.closest(".clip")?.getBoundingClientRect(); // what an ellipsis stands for is on no screen
+    for (const whole of range.getClientRects()) {
+      const right = Math.min(whole.right, clip?.right ?? Infinity);
+      const box = new DOMRect(whole.x, whole.y, right - whole.x, whole.height);
       if (box.width < 2 || box.height < 2) continue;
       const x = box.left + box.width / 2;
       const y = box.top + box.height / 2;

@@ -64,7 +64,7 @@ def views(addresses: dict[str, str]) -> list[View]:
         View("conversations-archived", "/conversations/?view=archived"),
         View("conversations-deleted", "/conversations/?view=deleted"),
         View("search", "/search/?q=ledger"),
-        View("provider-refused", "/settings/providers/", prepare=_wrong_provider),
+        View("provider-refused", "/settings/providers/", prepare=_wrong_provider, status=400),
         View("search-empty", "/search/"),
         View("search-nothing", "/search/?q=lighthouse"),
         View("keys", "/", prepare=lambda page: page.evaluate("document.getElementById('keys').showModal()")),
