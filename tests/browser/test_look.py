@@ -9,6 +9,8 @@ import pytest
 from tests.browser import pages
 from tests.stack import Stack
 
+pytestmark = pytest.mark.timeout(400)  # some thirty pages each
+
 AXE = (Path(__file__).resolve().parents[1] / "vendor" / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 RUN_AXE = """async (rules) => {
