@@ -25,7 +25,6 @@ _rows: dict[str, tuple[str, str, str]] = {}
 NOT_YET = {
     "D10": "reserved",
     "D20": "reserved",
-    "D25": "Reconnect storm: measured in speed.md (1,000 clients).",
     "D29": "Poison task: comes with bulk.",
     "D30": "reserved",
     "D31": "Webhook drills D31 to D34: come with webhooks.",
