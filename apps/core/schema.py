@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.plumbing import get_lib_doc_excludes
+
 PROBLEM = {
     "type": "object",
     "description": "RFC 9457. `code` is the contract; docs/errors.md lists the codes.",
@@ -44,3 +46,10 @@ def add_problems(result: dict[str, Any], generator: Any, request: Any, public: b
             if method in METHODS:
                 operation["responses"].setdefault("default", answer)
     return result
+
+
+def whose_words_are_for_developers() -> list[type]:
+    """Base classes whose docstrings do not become descriptions of operations."""
+    from apps.core.api import APIView, Serializer  # the settings name this module before apps are ready
+
+    return [*get_lib_doc_excludes(), APIView, Serializer]
