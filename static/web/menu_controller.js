@@ -25,7 +25,9 @@ export default class extends Controller {
 
   #opened = ({ newState }) => {
     for (const item of this.element.querySelectorAll('[role^="menuitem"]')) item.tabIndex = -1;
-    if (newState === "open") this.#items[0]?.focus();
+    if (newState !== "open") return;
+    this.#typed = "";
+    this.#items[0]?.focus();
   };
 
   #key = (event) => {

@@ -10,6 +10,12 @@ from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, key_
 pytestmark = pytest.mark.django_db
 
 
+@pytest.fixture(autouse=True)
+def _own_heads(settings, tmp_path):
+    """The signed heads of the audit log are a file, which other tests' organizations would stand in."""
+    settings.DATA_DIR = tmp_path
+
+
 def violations():
     return [
         violation.detail

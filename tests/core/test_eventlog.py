@@ -14,6 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from apps.core import coordinator
 from apps.core.coordinator import Coordinator
 from apps.core.correlation import caused_by
+from apps.core.doors import Door
 from apps.core.doors.consumers import Consumer, consumers
 from apps.core.eventlog import consumers as running
 from apps.core.eventlog import sequencer
@@ -35,6 +36,12 @@ class ThingHappened:
 def happen(number=0, topic="thing:1"):
     with transaction.atomic():
         return emit(ThingHappened(uuid7(), number), actor=SYSTEM, scope=Scope(topic))
+
+
+@pytest.fixture(autouse=True)
+def _no_sweeps(monkeypatch):
+    """Those of the apps write events of their own: nothing here has workers, which is news."""
+    monkeypatch.setattr(coordinator, "sweeps", Door("sweep"))
 
 
 @contextlib.contextmanager
