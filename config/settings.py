@@ -148,6 +148,7 @@ DATABASES["default"]["OPTIONS"] |= {
         ]
     ),
     "connect_timeout": 5,
+    "prepare_threshold": 1_000_000,  # only what asks for it is prepared (core.compiled)
     # Over TCP: a database that vanished without a word is noticed in seconds, not when the kernel gives up.
     "keepalives_idle": 5,
     "keepalives_interval": 2,

@@ -51,14 +51,11 @@ class ConversationTopic:
     def render(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> list[dict[str, Any]]:
         """At most three queries for a whole batch."""
         message_ids = {
-            each.payload[key] for each in events for key in ("message_id", "answer_id") if each.payload.get(key)
+            UUID(each.payload[key]) for each in events for key in ("message_id", "answer_id") if each.payload.get(key)
         }
-        found = {str(row.pk): row for row in selectors.messages().filter(pk__in=message_ids, conversation_id=object_id)}
-        turn_ids = {each.payload["turn_id"] for each in events if each.payload.get("turn_id")}
-        turns = {
-            str(row.pk): row
-            for row in Turn.objects.select_related("stopped_by").filter(pk__in=turn_ids, conversation_id=object_id)
-        }
+        found = {str(row.pk): row for row in selectors.list_messages(conversation_id=object_id, ids=message_ids)}
+        turn_ids = {UUID(each.payload["turn_id"]) for each in events if each.payload.get("turn_id")}
+        turns = {str(row.pk): row for row in selectors.list_turns(conversation_id=object_id, ids=turn_ids)}
         needs_conversation = any(each.type.startswith(ABOUT_IT) for each in events)
         conversation = None
         if needs_conversation:

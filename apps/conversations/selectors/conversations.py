@@ -23,6 +23,7 @@ from apps.conversations.types import (
     ConversationNotFound,
     Visibility,
 )
+from apps.core.compiled import Compiled
 from apps.llm import selectors as llm
 
 
@@ -136,7 +137,12 @@ def list_participations(*, viewer: Actor, conversation_ids: Iterable[UUID]) -> d
 
 
 def find_participation(*, conversation: Conversation, user_id: UUID | None) -> Participation | None:
-    return Participation.objects.filter(conversation=conversation, user_id=user_id).first()
+    return _participation.first(conversation=conversation.pk, user=user_id) if user_id else None
+
+
+_participation: Compiled[Participation] = Compiled(
+    lambda *, conversation, user: Participation.objects.filter(conversation=conversation, user_id=user)[:1]
+)
 
 
 def is_invited(*, conversation: Conversation, user_id: UUID | None) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,16 @@ def messages() -> QuerySet[Message]:
     return Message.objects.select_related("author", "agent", "turn__agent", "turn__stopped_by", "deleted_by").defer(
         "words"
     )
+
+
+def list_messages(*, conversation_id: UUID, ids: Iterable[UUID]) -> list[Message]:
+    """Those of the conversation among ``ids``, for their presentation."""
+    return _among.fetch_each(ids, conversation=conversation_id)
+
+
+_among: Compiled[Message] = Compiled(
+    lambda _many, *, conversation, **ids: messages().filter(pk__in=list(ids.values()), conversation_id=conversation)
+)
 
 
 def active_leaf(*, conversation: Conversation, user_id: UUID | None) -> UUID | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -33,11 +34,28 @@ def get_turn(*, turn_id: UUID, viewer: Actor) -> Turn:
 
 
 def list_active_turns(*, conversation_id: UUID) -> list[Turn]:
-    return list(
+    return _active.fetch(conversation=conversation_id)
+
+
+_active: Compiled[Turn] = Compiled(
+    lambda *, conversation: (
         Turn.objects.select_related("message", "agent", "stopped_by")
-        .filter(conversation_id=conversation_id, status__in=ACTIVE)
+        .filter(conversation_id=conversation, status__in=ACTIVE)
         .order_by("created_at")
     )
+)
+
+
+def list_turns(*, conversation_id: UUID, ids: Iterable[UUID]) -> list[Turn]:
+    """Those of the conversation among ``ids``, with who stopped them."""
+    return _among.fetch_each(ids, conversation=conversation_id)
+
+
+_among: Compiled[Turn] = Compiled(
+    lambda _many, *, conversation, **ids: Turn.objects.select_related("stopped_by").filter(
+        pk__in=list(ids.values()), conversation_id=conversation
+    )
+)
 
 
 def count_waiting(conversation: Conversation) -> int:
