@@ -46,7 +46,7 @@ SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "search_1m": lambda: in_world(lambda here: asyncio.run(reads.search(here, messages=1_000_000))),
     "sockets": lambda: in_world(lambda here: asyncio.run(sockets.measure(here, count=2000, returning=1000))),
     "events": lambda: in_world(eventlog.measure),
-    "memory": lambda: in_world(footprint.idle_memory),
+    "memory": footprint.idle_memory,
     "start": footprint.warm_start,
     "size": footprint.install_size,
 }

@@ -90,10 +90,6 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str, str, str]]:
                 "≤ 130 µs",
             ),
         ]
-    memory = _get(results, "memory")
-    total = (
-        sum(value for value in memory.values() if isinstance(value, (int, float))) if isinstance(memory, dict) else None
-    )
     found += [
         ("answers with tokens lost, doubled or out of order", _lost(results), "0", "0"),
         (
@@ -124,7 +120,7 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str, str, str]]:
         ("the same with the commonest words", _pair(_get(results, "search_1m", "commonest")), "", "p95 ≤ 200"),
         (
             "idle memory (PSS), web + interactive + jobs with beat",
-            _number(total, " MB"),
+            _number(_get(results, "memory", "mb"), " MB"),
             "Chainlit 128, LiteLLM 304, Open WebUI 1,270 MB",
             "≤ 350 MB",
         ),

@@ -18,7 +18,8 @@ from benchmarks.world import World
 
 async def measure(world: World, *, count: int, returning: int) -> dict[str, Any]:
     """kB a socket (PSS of the web process), then seconds until ``returning`` dropped clients have caught up."""
-    resource.setrlimit(resource.RLIMIT_NOFILE, (65536, 65536))
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     people = world.seed(people=max(count // 15, 1), each_organization=50)["people"]
     web = psutil.Process(world.stack.pid("web"))
     conversations = {}
