@@ -41,7 +41,7 @@ def _total(found: Any, unit: str) -> str:
 
 def _held(results: dict[str, Any], section: str) -> str:
     rows = _get(results, section, "held") or []
-    good = [row for row in rows if row["late_p95_ms"] <= 250 and not row["lost"]]
+    good = [row for row in rows if row["late_p95_ms"] <= 250 and not row["lost"] and not row["refused"]]
     if not rows:
         return "not measured"
     best = max((row["count"] for row in good), default=0)

@@ -168,7 +168,8 @@ async def streams(world: World, people: list[dict[str, str]], *, count: int, sec
     return {
         "count": count,
         "late_p95_ms": percentile(late, 0.95) * 1000 if late else float("nan"),
-        "lost": sum(each.text != wanted for each in good) + len(failed),
+        "lost": sum(each.text != wanted for each in good),
+        "refused": len(failed),
         "gaps": sum(each.gaps for each in good),
         "cpu_us_a_token": {role: seconds / (count * tokens) * 1e6 for role, seconds in used.items()},
         "busy": sum(used.values()) / taken,
