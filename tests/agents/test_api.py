@@ -13,21 +13,6 @@ pytestmark = pytest.mark.django_db
 URL = "/api/v1/agents/"
 
 
-@pytest.fixture
-def owner():
-    return UserFactory()
-
-
-@pytest.fixture
-def project(owner):
-    return ProjectFactory(owner=owner)
-
-
-@pytest.fixture
-def api(owner, project):
-    return client_of(owner, project)
-
-
 def client_of(user, project, **options):
     return Client(headers=bearer(key_of(user, project.organization, **options)))
 

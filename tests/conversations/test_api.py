@@ -9,28 +9,10 @@ from rest_framework.utils.serializer_helpers import ReturnDict
 from apps.conversations import presentation, selectors, services
 from apps.conversations.api import serializers as shapes
 from apps.conversations.models import Message
-from tests.accounts.factories import ProjectFactory, UserFactory, key_of
+from tests.accounts.factories import UserFactory, key_of
 from tests.conversations.factories import answer, say, someone, start
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def project():
-    return ProjectFactory()
-
-
-@pytest.fixture
-def ines(project):
-    return someone(project)
-
-
-@pytest.fixture
-def client(ines, project):
-    from apps.accounts.models import User
-
-    token = key_of(User.objects.get(pk=ines.user_id), organization=project.organization)
-    return Client(headers={"Authorization": f"Bearer {token}"})
 
 
 @pytest.fixture
@@ -42,36 +24,36 @@ def url(conversation, rest=""):
     return f"/api/v1/conversations/{conversation.pk}/{rest}"
 
 
-def test_conversation_is_started_read_changed_and_deleted(client, project):
-    made = client.post("/api/v1/conversations/", {"project": str(project.pk)}, content_type="application/json")
+def test_conversation_is_started_read_changed_and_deleted(api, project):
+    made = api.post("/api/v1/conversations/", {"project": str(project.pk)}, content_type="application/json")
     assert made.status_code == 201
     address = f"/api/v1/conversations/{made.json()['id']}/"
 
-    changed = client.patch(
+    changed = api.patch(
         address,
         {"title": "Port", "tags": ["Noir"], "pinned": True},
         content_type="application/json",
         headers={"If-Match": '"1"'},
     )
     assert (changed.json()["title"], changed.json()["tags"], changed.json()["is_pinned"]) == ("Port", ["noir"], True)
-    late = client.patch(address, {"title": "Old"}, content_type="application/json", headers={"If-Match": '"1"'})
+    late = api.patch(address, {"title": "Old"}, content_type="application/json", headers={"If-Match": '"1"'})
     assert (late.status_code, late.json()["code"], late.json()["current"]) == (412, "version_mismatch", 2)
 
-    assert client.delete(address).status_code == 204
-    assert client.get(address).json()["code"] == "conversation_not_found"
-    assert client.post(f"{address}restore/").json()["deleted_at"] is None
+    assert api.delete(address).status_code == 204
+    assert api.get(address).json()["code"] == "conversation_not_found"
+    assert api.post(f"{address}restore/").json()["deleted_at"] is None
 
 
-def test_message_is_posted_and_answered_202_and_repeated_equal(client, conversation):
+def test_message_is_posted_and_answered_202_and_repeated_equal(api, conversation):
     body = {"client_id": str(uuid4()), "content": "Hello"}
 
-    first = client.post(url(conversation, "messages/"), body, content_type="application/json")
-    second = client.post(url(conversation, "messages/"), body, content_type="application/json")
+    first = api.post(url(conversation, "messages/"), body, content_type="application/json")
+    second = api.post(url(conversation, "messages/"), body, content_type="application/json")
 
     assert first.status_code == second.status_code == 202
     assert first.json()["message"] == second.json()["message"]
     assert first.json()["turn"]["id"] == second.json()["turn"]["id"]
-    other = client.post(url(conversation, "messages/"), body | {"content": "Else"}, content_type="application/json")
+    other = api.post(url(conversation, "messages/"), body | {"content": "Else"}, content_type="application/json")
     assert (other.status_code, other.json()["code"]) == (422, "client_id_reused")
 
 
@@ -92,8 +74,8 @@ def test_message_is_posted_and_answered_202_and_repeated_equal(client, conversat
         ({"content": "x", "model": "nobody/nothing"}, 400, "invalid"),
     ],
 )
-def test_bad_messages_get_a_code_and_change_nothing(client, conversation, body, status, code):
-    answered = client.post(url(conversation, "messages/"), body, content_type="application/json")
+def test_bad_messages_get_a_code_and_change_nothing(api, conversation, body, status, code):
+    answered = api.post(url(conversation, "messages/"), body, content_type="application/json")
 
     assert (answered.status_code, answered.json()["code"]) == (status, code)
     assert answered["Content-Type"] == "application/problem+json"
@@ -104,8 +86,8 @@ def test_bad_messages_get_a_code_and_change_nothing(client, conversation, body, 
 @pytest.mark.parametrize(
     "raw", [b"[]", b'"x"', b"{", b"\xff", b'{"content": ' + b"[" * 10_000, b"1", b'{"content": NaN}']
 )
-def test_bodies_that_are_no_objects_are_malformed(client, conversation, raw):
-    answered = client.post(url(conversation, "messages/"), raw, content_type="application/json")
+def test_bodies_that_are_no_objects_are_malformed(api, conversation, raw):
+    answered = api.post(url(conversation, "messages/"), raw, content_type="application/json")
 
     assert (answered.status_code, answered.json()["code"]) == (400, "malformed")
 
@@ -129,54 +111,54 @@ def test_stranger_and_nobody(conversation):
 
 
 @pytest.mark.parametrize("count", [1, 3, 30])
-def test_list_conversations_takes_the_same_few_queries(client, ines, project, count, django_assert_max_num_queries):
+def test_list_conversations_takes_the_same_few_queries(api, ines, project, count, django_assert_max_num_queries):
     for number in range(count):
         say(ines, start(ines, project, title=f"{number}"))
-    client.get("/api/v1/conversations/")
+    api.get("/api/v1/conversations/")
 
     with django_assert_max_num_queries(6):
-        listed = client.get("/api/v1/conversations/")
+        listed = api.get("/api/v1/conversations/")
 
     assert len(listed.json()["results"]) == count
 
 
 @pytest.mark.parametrize("count", [1, 3, 30])
-def test_list_messages_takes_the_same_few_queries(client, ines, conversation, count, django_assert_max_num_queries):
+def test_list_messages_takes_the_same_few_queries(api, ines, conversation, count, django_assert_max_num_queries):
     for number in range(count):
         answer(say(ines, conversation, f"{number}"))
-    client.get(url(conversation, "messages/"))
+    api.get(url(conversation, "messages/"))
 
     with django_assert_max_num_queries(6):
-        listed = client.get(url(conversation, "messages/"))
+        listed = api.get(url(conversation, "messages/"))
 
     assert [row["position"] for row in listed.json()["results"]] == list(range(1, 2 * count + 1))
 
 
 @pytest.mark.parametrize("count", [1, 3, 30])
 def test_list_participants_takes_the_same_few_queries(
-    client, ines, project, conversation, count, django_assert_max_num_queries
+    api, ines, project, conversation, count, django_assert_max_num_queries
 ):
     invited = {someone(project).user_id for _number in range(count)}
     for user_id in invited:
         services.invite_participant(actor=ines, conversation_id=conversation.pk, user_id=user_id)
     someone(project)
-    client.get(url(conversation, "participants/"))
+    api.get(url(conversation, "participants/"))
 
     with django_assert_max_num_queries(3):
-        listed = client.get(url(conversation, "participants/")).json()
+        listed = api.get(url(conversation, "participants/")).json()
 
     assert {row["id"] for row in listed["results"]} == set(map(str, invited))
     assert listed["owner"]["id"] == str(ines.user_id)
 
 
-def test_messages_are_paged_forward_and_back(client, ines, conversation):
+def test_messages_are_paged_forward_and_back(api, ines, conversation):
     for number in range(6):
         answer(say(ines, conversation, f"{number}"))
 
-    first = client.get(url(conversation, "messages/?limit=5")).json()
-    second = client.get(url(conversation, f"messages/?limit=5&cursor={first['next']}")).json()
-    third = client.get(url(conversation, f"messages/?limit=5&cursor={second['next']}")).json()
-    back = client.get(url(conversation, f"messages/?limit=5&cursor={third['previous']}")).json()
+    first = api.get(url(conversation, "messages/?limit=5")).json()
+    second = api.get(url(conversation, f"messages/?limit=5&cursor={first['next']}")).json()
+    third = api.get(url(conversation, f"messages/?limit=5&cursor={second['next']}")).json()
+    back = api.get(url(conversation, f"messages/?limit=5&cursor={third['previous']}")).json()
 
     assert [[row["position"] for row in page["results"]] for page in (first, second, third, back)] == [
         [1, 2, 3, 4, 5],
@@ -203,26 +185,26 @@ def test_shapes_in_the_openapi_file_are_those_that_are_answered(ines, conversati
     assert not isinstance(told[shapes.MessageOut], ReturnDict)
 
 
-def test_commands_are_listed_and_run(client, conversation):
-    names = [each["name"] for each in client.get(url(conversation, "commands/")).json()["results"]]
+def test_commands_are_listed_and_run(api, conversation):
+    names = [each["name"] for each in api.get(url(conversation, "commands/")).json()["results"]]
     assert names == ["export", "help", "model", "system", "title"]
 
-    told = client.post(
+    told = api.post(
         url(conversation, "commands/"), {"name": "title", "arguments": "New"}, content_type="application/json"
     )
     assert told.json()["notice"] == "The title is set."
-    assert client.get(url(conversation)).json()["title"] == "New"
-    unknown = client.post(url(conversation, "commands/"), {"name": "rm"}, content_type="application/json")
+    assert api.get(url(conversation)).json()["title"] == "New"
+    unknown = api.post(url(conversation, "commands/"), {"name": "rm"}, content_type="application/json")
     assert (unknown.status_code, unknown.json()["code"]) == (400, "unknown_command")
 
 
-def test_branches_are_told_and_chosen(client, ines, conversation):
+def test_branches_are_told_and_chosen(api, ines, conversation):
     kept = answer(say(ines, conversation))
     again = services.regenerate_answer(actor=ines, message_id=kept.pk)
 
-    told = client.get(url(conversation, "branches/")).json()
+    told = api.get(url(conversation, "branches/")).json()
     assert told["results"] == [{"parent": str(kept.parent_id), "children": [str(kept.pk), str(again.answer.pk)]}]
-    chosen = client.post(url(conversation, "branches/"), {"message": str(kept.pk)}, content_type="application/json")
+    chosen = api.post(url(conversation, "branches/"), {"message": str(kept.pk)}, content_type="application/json")
     assert (chosen.json()["leaf"], chosen.json()["is_following"]) == (str(kept.pk), False)
 
 

@@ -14,18 +14,12 @@ from apps.conversations.models import Attachment, Conversation, Message, Partici
 from apps.conversations.sweeps import erase_what_nobody_restored
 from apps.conversations.types import TooLateToRestore
 from apps.core.models import Event
-from tests.accounts.factories import ProjectFactory
-from tests.conversations.factories import answer, say, someone, start
+from tests.conversations.factories import answer, say, start
 
 pytestmark = pytest.mark.django_db
 
 LONG_AGO = timedelta(days=30, minutes=1)
 JUST_IN_TIME = timedelta(days=29, hours=23)
-
-
-@pytest.fixture
-def ines():
-    return someone(ProjectFactory())
 
 
 @pytest.fixture

@@ -13,15 +13,10 @@ from apps.conversations import services
 from apps.conversations.models import Participation
 from apps.conversations.types import HeldTitle
 from apps.core.errors import Forbidden
-from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
+from tests.accounts.factories import UserFactory, actor_of
 from tests.conversations.factories import answer, say, someone, start
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def project():
-    return ProjectFactory()
 
 
 def limited(actor, *scopes):

@@ -20,21 +20,11 @@ from apps.conversations.types import (
 )
 from apps.core.errors import Forbidden
 from apps.core.models import Event
-from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
+from tests.accounts.factories import UserFactory, actor_of
 from tests.conversations.factories import answer, say, someone, start
 from tests.llm.factories import ModelFactory, ProviderFactory
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def project():
-    return ProjectFactory()
-
-
-@pytest.fixture
-def ines(project):
-    return someone(project)
 
 
 @pytest.fixture

@@ -10,15 +10,10 @@ from apps.conversations.models import Message, Turn
 from apps.conversations.types import TurnStatus
 from apps.core.errors import Forbidden
 from apps.core.models import Event
-from tests.accounts.factories import ProjectFactory, UserFactory
-from tests.conversations.factories import answer, say, someone
+from tests.accounts.factories import UserFactory
+from tests.conversations.factories import answer, say
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def ines():
-    return someone(ProjectFactory())
 
 
 @pytest.fixture

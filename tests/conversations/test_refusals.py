@@ -3,30 +3,12 @@
 from uuid import uuid4
 
 import pytest
-from django.test import Client
 
-from apps.accounts.models import User
 from apps.conversations.models import Message, Turn
 from apps.conversations.types import TurnStatus
-from tests.accounts.factories import ProjectFactory, bearer, key_of
-from tests.conversations.factories import answer, say, someone, start
+from tests.conversations.factories import answer, say, start
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def project():
-    return ProjectFactory()
-
-
-@pytest.fixture
-def ines(project):
-    return someone(project)
-
-
-@pytest.fixture
-def client(ines, project):
-    return Client(headers=bearer(key_of(User.objects.get(pk=ines.user_id), project.organization)))
 
 
 @pytest.fixture
@@ -41,38 +23,38 @@ def rows():
     )
 
 
-def refused(client, method, path, body=None):
+def refused(api, method, path, body=None):
     """(status, code) of a call that must change nothing."""
     before = rows()
-    found = client.generic(method, f"/api/v1/messages/{path}", body or "", content_type="application/json")
+    found = api.generic(method, f"/api/v1/messages/{path}", body or "", content_type="application/json")
     assert rows() == before
     return found.status_code, found.json()["code"]
 
 
 @pytest.mark.parametrize(("method", "rest"), [("GET", ""), ("DELETE", ""), ("POST", "continue/")])
-def test_unknown_message(method, rest, client, posted):
-    assert refused(client, method, f"{uuid4()}/{rest}") == (404, "message_not_found")
+def test_unknown_message(method, rest, api, posted):
+    assert refused(api, method, f"{uuid4()}/{rest}") == (404, "message_not_found")
 
 
 @pytest.mark.parametrize("rest", ["continue/", "regenerate/"])
-def test_words_of_a_person_are_no_answer(rest, client, posted):
-    assert refused(client, "POST", f"{posted.message.pk}/{rest}", "{}") == (400, "not_an_answer")
+def test_words_of_a_person_are_no_answer(rest, api, posted):
+    assert refused(api, "POST", f"{posted.message.pk}/{rest}", "{}") == (400, "not_an_answer")
 
 
-def test_answer_is_not_edited(client, posted):
+def test_answer_is_not_edited(api, posted):
     message = answer(posted)
 
-    assert refused(client, "POST", f"{message.pk}/edit/", '{"content": "Mine"}') == (400, "not_editable")
+    assert refused(api, "POST", f"{message.pk}/edit/", '{"content": "Mine"}') == (400, "not_editable")
 
 
-def test_answer_that_ended_by_itself_is_not_continued(client, posted):
+def test_answer_that_ended_by_itself_is_not_continued(api, posted):
     message = answer(posted)
 
-    assert refused(client, "POST", f"{message.pk}/continue/") == (409, "nothing_to_continue")
+    assert refused(api, "POST", f"{message.pk}/continue/") == (409, "nothing_to_continue")
 
 
 @pytest.mark.parametrize(("method", "rest"), [("POST", "continue/"), ("DELETE", "")])
-def test_answer_that_is_being_written_is_left_alone(method, rest, client, posted):
+def test_answer_that_is_being_written_is_left_alone(method, rest, api, posted):
     assert posted.turn.status == TurnStatus.QUEUED
 
-    assert refused(client, method, f"{posted.answer.pk}/{rest}") == (409, "turn_still_running")
+    assert refused(api, method, f"{posted.answer.pk}/{rest}") == (409, "turn_still_running")

@@ -4,15 +4,9 @@ import pytest
 
 from apps.agents import services as agents
 from apps.conversations.models import Message
-from tests.accounts.factories import ProjectFactory
 from tests.conversations.factories import answer, say, someone, start
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def project():
-    return ProjectFactory()
 
 
 @pytest.fixture

@@ -13,16 +13,10 @@ from apps.conversations.sweeps import find_lost_titles
 from apps.conversations.titles import cleaned
 from apps.llm import routing
 from apps.llm.models import CallAttempt
-from tests.accounts.factories import ProjectFactory
-from tests.conversations.factories import answer, say, someone, start
+from tests.conversations.factories import answer, say, start
 from tests.llm.factories import set_defaults, stub_model
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def ines():
-    return someone(ProjectFactory())
 
 
 @pytest.fixture

@@ -21,16 +21,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def project():
-    return ProjectFactory()
-
-
-@pytest.fixture
-def ines(project):
-    return someone(project)
-
-
-@pytest.fixture
 def daniel(project):
     return someone(project)
 

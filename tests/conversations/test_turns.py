@@ -22,18 +22,13 @@ from apps.llm.models import CallAttempt
 from apps.llm.selectors import read_routes
 from apps.llm.services.ledger import Opening
 from apps.llm.types import CompletionRequest
-from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, key_of
-from tests.conversations.factories import say, someone, start
+from tests.accounts.factories import UserFactory, actor_of, key_of
+from tests.conversations.factories import say, start
 from tests.llm.factories import ModelFactory, ProviderFactory, priced
 
 pytestmark = pytest.mark.django_db
 
 TEXT = [{"type": "text", "text": "So far"}]
-
-
-@pytest.fixture
-def ines():
-    return someone(ProjectFactory())
 
 
 @pytest.fixture

@@ -13,27 +13,11 @@ from tests.conversations.factories import answer, say, someone, start
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def project():
-    return ProjectFactory()
-
-
-@pytest.fixture
-def ines(project):
-    return someone(project)
-
-
-@pytest.fixture
-def client(ines, project):
-    token = key_of(User.objects.get(pk=ines.user_id), organization=project.organization)
-    return Client(headers={"Authorization": f"Bearer {token}"})
-
-
-def test_search_finds_words_and_says_where_they_stand(client, ines, project):
+def test_search_finds_words_and_says_where_they_stand(api, ines, project):
     conversation = start(ines, project, title="Port")
     posted = say(ines, conversation, "The second ledger lies in her locker.")
 
-    hits = client.get("/api/v1/search/", {"q": "ledger"}).json()["results"]
+    hits = api.get("/api/v1/search/", {"q": "ledger"}).json()["results"]
 
     assert [(hit["id"], hit["position"], hit["conversation"]) for hit in hits] == [
         (str(posted.message.pk), 1, str(conversation.pk))
@@ -41,23 +25,23 @@ def test_search_finds_words_and_says_where_they_stand(client, ines, project):
     assert [hits[0]["snippet"][start:end] for start, end in hits[0]["spans"]] == ["ledger"]
 
 
-def test_search_stays_in_the_conversation_that_is_named(client, ines, project):
+def test_search_stays_in_the_conversation_that_is_named(api, ines, project):
     here, there = start(ines, project, title="Here"), start(ines, project, title="There")
     say(ines, here, "A ledger here.")
     say(ines, there, "A ledger there.")
 
-    hits = client.get("/api/v1/search/", {"q": "ledger", "conversation": str(here.pk)}).json()["results"]
+    hits = api.get("/api/v1/search/", {"q": "ledger", "conversation": str(here.pk)}).json()["results"]
 
     assert [hit["snippet"] for hit in hits] == ["ledger here"]
 
 
-def test_search_pages_with_a_cursor(client, ines, project):
+def test_search_pages_with_a_cursor(api, ines, project):
     conversation = start(ines, project, title="Port")
     for number in range(3):
         answer(say(ines, conversation, f"Ledger number {number}"), "Yes.")
 
-    first = client.get("/api/v1/search/", {"q": "ledger", "limit": 2}).json()
-    second = client.get("/api/v1/search/", {"q": "ledger", "limit": 2, "cursor": first["next"]}).json()
+    first = api.get("/api/v1/search/", {"q": "ledger", "limit": 2}).json()
+    second = api.get("/api/v1/search/", {"q": "ledger", "limit": 2, "cursor": first["next"]}).json()
 
     assert (len(first["results"]), len(second["results"]), second["next"]) == (2, 1, None)
     assert len({hit["id"] for hit in first["results"] + second["results"]}) == 3
@@ -67,9 +51,9 @@ def test_search_shows_a_stranger_nothing(ines, project):
     say(ines, start(ines, project, title="Port"), "A ledger.")
     other = ProjectFactory()
     stranger = User.objects.get(pk=someone(other).user_id)
-    client = Client(headers={"Authorization": f"Bearer {key_of(stranger, organization=other.organization)}"})
+    api = Client(headers={"Authorization": f"Bearer {key_of(stranger, organization=other.organization)}"})
 
-    assert client.get("/api/v1/search/", {"q": "ledger"}).json()["results"] == []
+    assert api.get("/api/v1/search/", {"q": "ledger"}).json()["results"] == []
 
 
 @pytest.mark.parametrize(
@@ -82,8 +66,8 @@ def test_search_shows_a_stranger_nothing(ines, project):
         ({"q": "x", "order": "1"}, "order"),
     ],
 )
-def test_search_refuses_what_it_cannot_read(client, query, field):
-    refused = client.get("/api/v1/search/", query)
+def test_search_refuses_what_it_cannot_read(api, query, field):
+    refused = api.get("/api/v1/search/", query)
 
     assert refused.status_code == 400
     assert [error["field"] for error in refused.json()["errors"]] == [field]
@@ -93,7 +77,7 @@ def ids_of(answer):
     return [hit["id"] for hit in answer["results"]]
 
 
-def test_pages_lose_and_repeat_no_hit_when_titles_match_too(client, ines, project):
+def test_pages_lose_and_repeat_no_hit_when_titles_match_too(api, ines, project):
     titled = [start(ines, project, title=f"Ledger {number}") for number in range(7)]
     talk = start(ines, project, title="Port")
     said = []
@@ -103,9 +87,9 @@ def test_pages_lose_and_repeat_no_hit_when_titles_match_too(client, ines, projec
         said += [posted.message.pk, posted.answer.pk]
     expected = {str(row.pk) for row in titled} | {str(pk) for pk in said}
 
-    pages = [client.get("/api/v1/search/", {"q": "ledger", "limit": 8}).json()]
+    pages = [api.get("/api/v1/search/", {"q": "ledger", "limit": 8}).json()]
     while pages[-1]["next"]:
-        pages.append(client.get("/api/v1/search/", {"q": "ledger", "limit": 8, "cursor": pages[-1]["next"]}).json())
+        pages.append(api.get("/api/v1/search/", {"q": "ledger", "limit": 8, "cursor": pages[-1]["next"]}).json())
 
     found = [pk for page in pages for pk in ids_of(page)]
     assert [len(page["results"]) for page in pages] == [8, 8, 8, 8, 5]
@@ -114,7 +98,7 @@ def test_pages_lose_and_repeat_no_hit_when_titles_match_too(client, ines, projec
     assert [hit["kind"] for hit in pages[0]["results"]] == ["conversation"] * 5 + ["message"] * 3
     back = pages[-1]
     for page in reversed(pages[:-1]):
-        back = client.get("/api/v1/search/", {"q": "ledger", "limit": 8, "cursor": back["previous"]}).json()
+        back = api.get("/api/v1/search/", {"q": "ledger", "limit": 8, "cursor": back["previous"]}).json()
         assert ids_of(back) == ids_of(page)
     assert back["previous"] is None
 
@@ -139,75 +123,73 @@ def newest(posted):
     return [str(posted.answer.pk), str(posted.message.pk)]
 
 
-def test_search_by_person_alone(client, filed):
-    found = client.get("/api/v1/search/", {"author": str(filed.otto.user_id)}).json()
+def test_search_by_person_alone(api, filed):
+    found = api.get("/api/v1/search/", {"author": str(filed.otto.user_id)}).json()
 
     assert ids_of(found) == [str(filed.theirs.message.pk)]
     assert found["results"][0]["snippet"] == "Theirs"
 
 
 @pytest.mark.parametrize("name", ["meta/small", "Port/meta/small"])
-def test_search_by_model_alone(client, filed, name):
-    assert ids_of(client.get("/api/v1/search/", {"model": name}).json()) == [str(filed.ours.answer.pk)]
+def test_search_by_model_alone(api, filed, name):
+    assert ids_of(api.get("/api/v1/search/", {"model": name}).json()) == [str(filed.ours.answer.pk)]
 
 
 @pytest.mark.parametrize("name", ["small", "Other/large", "Port"])
-def test_search_by_a_model_that_did_not_answer_finds_nothing(client, filed, name):
-    assert ids_of(client.get("/api/v1/search/", {"model": name}).json()) == []
+def test_search_by_a_model_that_did_not_answer_finds_nothing(api, filed, name):
+    assert ids_of(api.get("/api/v1/search/", {"model": name}).json()) == []
 
 
-def test_search_by_cost_alone(client, filed):
-    assert ids_of(client.get("/api/v1/search/", {"min_cost": "0.1"}).json()) == [str(filed.theirs.answer.pk)]
+def test_search_by_cost_alone(api, filed):
+    assert ids_of(api.get("/api/v1/search/", {"min_cost": "0.1"}).json()) == [str(filed.theirs.answer.pk)]
 
 
-def test_search_by_tag_alone_gives_the_conversation_and_what_is_newest_in_it(client, filed):
-    found = ids_of(client.get("/api/v1/search/", {"tag": "noir"}).json())
+def test_search_by_tag_alone_gives_the_conversation_and_what_is_newest_in_it(api, filed):
+    found = ids_of(api.get("/api/v1/search/", {"tag": "noir"}).json())
 
     assert found == [str(filed.there.pk), *found[1:]]
     assert set(found[1:]) == set(newest(filed.theirs))
 
 
-def test_search_by_date_alone(client, filed):
+def test_search_by_date_alone(api, filed):
     day = (timezone.now() - timedelta(days=30)).isoformat()
 
-    since = ids_of(client.get("/api/v1/search/", {"since": day}).json())
-    until = ids_of(client.get("/api/v1/search/", {"until": day}).json())
+    since = ids_of(api.get("/api/v1/search/", {"since": day}).json())
+    until = ids_of(api.get("/api/v1/search/", {"until": day}).json())
 
     assert (since[0], set(since[1:])) == (str(filed.here.pk), set(newest(filed.ours)))
     assert (until[0], set(until[1:])) == (str(filed.there.pk), set(newest(filed.theirs)))
 
 
-def test_search_by_project_and_by_conversation_alone(client, filed, project):
-    in_project = ids_of(client.get("/api/v1/search/", {"project": str(project.pk)}).json())
-    in_conversation = ids_of(client.get("/api/v1/search/", {"conversation": str(filed.here.pk)}).json())
+def test_search_by_project_and_by_conversation_alone(api, filed, project):
+    in_project = ids_of(api.get("/api/v1/search/", {"project": str(project.pk)}).json())
+    in_conversation = ids_of(api.get("/api/v1/search/", {"conversation": str(filed.here.pk)}).json())
 
     assert in_project[:2] == [str(filed.here.pk), str(filed.there.pk)]
     assert set(in_project[2:]) == set(newest(filed.ours) + newest(filed.theirs))
     assert set(in_conversation) == set(newest(filed.ours))
 
 
-def test_search_by_filters_together_with_words(client, filed):
+def test_search_by_filters_together_with_words(api, filed):
     both = {"q": "yes", "model": "large", "min_cost": "0.1", "tag": "noir", "until": timezone.now().isoformat()}
 
-    assert ids_of(client.get("/api/v1/search/", both).json()) == [str(filed.theirs.answer.pk)]
-    assert ids_of(client.get("/api/v1/search/", {**both, "min_cost": "0.6"}).json()) == []
+    assert ids_of(api.get("/api/v1/search/", both).json()) == [str(filed.theirs.answer.pk)]
+    assert ids_of(api.get("/api/v1/search/", {**both, "min_cost": "0.6"}).json()) == []
 
 
 def test_search_by_filter_shows_a_stranger_nothing(filed):
     other = ProjectFactory()
     stranger = User.objects.get(pk=someone(other).user_id)
-    client = Client(headers={"Authorization": f"Bearer {key_of(stranger, organization=other.organization)}"})
+    api = Client(headers={"Authorization": f"Bearer {key_of(stranger, organization=other.organization)}"})
 
     for asked in ({"tag": "noir"}, {"model": "large"}, {"min_cost": "0"}, {"author": str(filed.otto.user_id)}):
-        assert ids_of(client.get("/api/v1/search/", asked).json()) == []
+        assert ids_of(api.get("/api/v1/search/", asked).json()) == []
 
 
-def test_search_leaves_out_answers_that_are_not_written_yet(client, ines, project):
+def test_search_leaves_out_answers_that_are_not_written_yet(api, ines, project):
     posted = say(ines, start(ines, project), "Still there?")
 
-    assert ids_of(client.get("/api/v1/search/", {"since": "2020-01-01T00:00:00Z"}).json())[1:] == [
-        str(posted.message.pk)
-    ]
+    assert ids_of(api.get("/api/v1/search/", {"since": "2020-01-01T00:00:00Z"}).json())[1:] == [str(posted.message.pk)]
 
 
 def test_tag_chip_opens_a_page_with_the_conversation(filed, ines):
@@ -237,7 +219,7 @@ def test_search_page_goes_on_where_it_ended(ines, project):
 @pytest.mark.parametrize("rows", [1, 3, 30])
 @pytest.mark.parametrize("asked", [{"q": "ledger"}, {"tag": "noir"}])
 def test_search_takes_the_same_queries_whatever_it_finds(
-    client, ines, project, rows, asked, django_assert_max_num_queries
+    api, ines, project, rows, asked, django_assert_max_num_queries
 ):
     say(someone(project), start(ines, project, title="Ledger"), "A ledger.")
     stranger_project = ProjectFactory()
@@ -247,4 +229,4 @@ def test_search_takes_the_same_queries_whatever_it_finds(
         say(ines, start(ines, project, title=f"Ledger {number}", tags=["noir"]), "A ledger.")
 
     with django_assert_max_num_queries(6):
-        client.get("/api/v1/search/", asked)
+        api.get("/api/v1/search/", asked)

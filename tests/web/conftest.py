@@ -1,0 +1,3 @@
+from tests.conversations.fixtures import api, ines, project
+
+__all__ = ["api", "ines", "project"]
