@@ -48,7 +48,7 @@ def rows():
     """(id, request, expected, got, where), one line an attack."""
     for number in sorted(ATTACKS.keys() | NOT_YET.keys()):
         if number in NOT_YET:
-            yield f"A{number}", "", "", f"not yet: comes with {NOT_YET[number]}", ""
+            yield f"A{number}", "", "", f"not yet: comes with {NOT_YET[number][0]}", ""
             continue
         tried = _tried.get(number)
         where = [*(sorted(tried.files) if tried else ()), *ELSEWHERE.get(number, ())]

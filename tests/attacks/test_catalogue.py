@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from tests import services
+from tests.addresses import all_addresses
 from tests.attacks.catalogue import ATTACKS, ELSEWHERE, NOT_YET
 
 #: Numbers of the catalogue that were never given, or given to something else than an attack on a route.
@@ -40,3 +41,14 @@ def test_places_named_elsewhere_exist():
             missing.append(place)
 
     assert missing == []
+
+
+def test_nothing_that_exists_waits_for_its_attack():
+    here = [
+        (number, address)
+        for number, (_function, sign) in NOT_YET.items()
+        for address in all_addresses()
+        if re.search(sign, address)
+    ]
+
+    assert here == []

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.faults.catalogue import ELSEWHERE, NOT_YET
 from tests.faults.drill import ENV, LONG, SCALE, Talker, invariants, seed
 from tests.faults.ward import Ward
 from tests.provider.fixtures import Provider, provider, running_provider
@@ -22,15 +23,6 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "results" / "drills.md"
 _has_failed = pytest.StashKey[bool]()
 _rows: dict[str, tuple[str, str, str]] = {}
 
-NOT_YET = {
-    "D10": "reserved",
-    "D20": "reserved",
-    "D29": "Poison task: comes with bulk.",
-    "D30": "reserved",
-    "D31": "Webhook drills D31 to D34: come with webhooks.",
-    "D35": "comes with bulk",
-    "D36": "Backup and erasure drills D36 to D40: come with data management.",
-}
 #: How a drill differs from the promise it stands for.
 REMARKS = (
     (
@@ -82,7 +74,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         "",
         "Not yet, or elsewhere:",
         "",
-        *(f"- {number}: {why}" for number, why in NOT_YET.items()),
+        *(f"- D{number}: comes with {what}." for number, (what, _sign) in NOT_YET.items()),
+        *(f"- D{number}: {', '.join(f'`{place}`' for place in places)}." for number, places in ELSEWHERE.items()),
         "",
         "Remarks:",
         "",
