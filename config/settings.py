@@ -228,10 +228,9 @@ LOGIN_REDIRECT_URL = "/"
 ACCOUNT_ADAPTER = "apps.accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
-ACCOUNT_FORMS = {
-    "signup": "apps.accounts.pages.forms.SignUpForm",
-    "reset_password": "apps.accounts.pages.forms.ResetForm",
-}
+_forms = {"login": "SignIn", "signup": "SignUp", "reset_password": "Reset", "change_password": "ChangePassword"}
+_forms |= {"reset_password_from_key": "NewPassword", "add_email": "ChangeEmail"}
+ACCOUNT_FORMS = {name: f"apps.accounts.pages.forms.{form}Form" for name, form in _forms.items()}
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 PASSWORD_RESET_TIMEOUT = 60 * 60 * 3
@@ -282,13 +281,11 @@ SESSION_ENGINE = "apps.accounts.sessions"
 SESSION_COOKIE_NAME = "__Host-session" if IS_HTTPS else "parlance_session"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_SECURE = IS_HTTPS
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = IS_HTTPS
 SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "parlance_csrf"
-CSRF_COOKIE_SECURE = IS_HTTPS
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
-LANGUAGE_COOKIE_SECURE = IS_HTTPS
 
 # Headers
 SECURE_CONTENT_TYPE_NOSNIFF = True

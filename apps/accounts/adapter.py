@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from allauth.core import context as allauth_context
 from django.conf import settings
 from django.forms import BaseForm
@@ -24,6 +25,11 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return people.is_sign_up_open()
+
+    def can_delete_email(self, email_address: EmailAddress) -> bool:
+        """Never the one that somebody signs in with, confirmed or not."""
+        is_own = email_address.email.lower() == email_address.user.email.lower()
+        return not is_own and super().can_delete_email(email_address)
 
     def save_user(self, request: HttpRequest, user: Any, form: BaseForm, commit: bool = True) -> Any:  # noqa: FBT001,FBT002
         user.name = form.cleaned_data.get("name", "")

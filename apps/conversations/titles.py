@@ -64,7 +64,8 @@ async def _ask(request: CompletionRequest) -> str:
 
 
 def cleaned(text: str) -> str:
-    """The first line, without quotation marks, Markdown and a final full stop; at most twelve words."""
+    """The first line, without quotation marks, Markdown and a final full stop; at most twelve words, and a sign of what is cut."""
     line = next((line for line in text.splitlines() if line.strip()), "")
     words = line.strip().strip("#*_`\"'“”„«» ").split()
-    return " ".join(words[:MAX_WORDS]).rstrip(".").strip("\"'“”„«» ")
+    title = " ".join(words[:MAX_WORDS]).rstrip(".").strip("\"'“”„«» ")
+    return title.rstrip(",;:- ") + "…" if len(words) > MAX_WORDS else title

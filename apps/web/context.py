@@ -13,6 +13,7 @@ from django.utils.functional import SimpleLazyObject
 
 from apps.accounts import places, policies
 from apps.accounts import selectors as accounts
+from apps.accounts.services import people
 from apps.core.doors.menu import MenuEntry, menu
 from apps.web.strings import strings
 from apps.web.talks import group_talks
@@ -54,7 +55,12 @@ def shell(request: HttpRequest) -> dict[str, Any]:
     somebody = request.user.is_authenticated if hasattr(request, "user") else False
     always = {"notices": SimpleLazyObject(lambda: list(get_messages(request))), "zero_id": ZERO_ID}
     if not somebody:
-        return {**always, "theme": ""}
+        return {
+            **always,
+            "theme": "",
+            "is_unclaimed": SimpleLazyObject(lambda: not people.is_claimed()),
+            "is_sign_up_open": SimpleLazyObject(people.is_sign_up_open),
+        }
     return {
         **always,
         "viewer": SimpleLazyObject(lambda: viewer_card(request)),

@@ -1,4 +1,5 @@
 import pytest
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.test import Client
 
 from apps.accounts import policies
@@ -55,6 +56,46 @@ def test_settings_ask_strangers_to_sign_in(client, page, project):
     answer = client.get("/settings/" + page.format(project=project.pk))
 
     assert (answer.status_code, answer["Location"].split("?")[0]) == (302, "/accounts/login/")
+
+
+def test_sign_in_page_has_one_link_for_a_forgotten_password(client):
+    page = client.get("/accounts/login/").content.decode()
+
+    assert page.count("/accounts/password/reset/") == 1
+
+
+def test_refused_password_still_says_what_a_password_must_be(browser, owner):
+    answer = browser.post(
+        "/accounts/password/change/", {"oldpassword": PASSWORD, "password1": "short", "password2": "short"}
+    )
+
+    page = answer.content.decode()
+    assert "This password is too short." in page
+    assert str(forms.PASSWORD_HINT) in page
+    owner.refresh_from_db()
+    assert owner.check_password(PASSWORD)
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+def test_address_is_changed_by_the_link_to_the_new_one_and_not_before(browser, owner, is_confirmed):
+    before = owner.email
+    EmailAddress.objects.create(user=owner, email=before, primary=True, verified=is_confirmed)
+
+    browser.post("/accounts/email/", {"email": "wrong@example.org", "action_add": ""})
+    answer = browser.post("/accounts/email/", {"email": "new@example.org", "action_add": ""}, follow=True)
+
+    assert "A link is on its way to new@example.org." in answer.content.decode()
+    owner.refresh_from_db()
+    assert owner.email == before
+    assert set(EmailAddress.objects.values_list("email", flat=True)) == {before, "new@example.org"}
+
+    browser.post("/accounts/email/", {"email": before, "action_remove": ""})
+    key = EmailConfirmationHMAC(EmailAddress.objects.get(email="new@example.org")).key
+    browser.post(f"/accounts/confirm-email/{key}/")
+
+    owner.refresh_from_db()
+    assert owner.email == "new@example.org"
+    assert EmailAddress.objects.get().email == "new@example.org"
 
 
 def test_profile_saves_person_and_taste(browser, owner):

@@ -302,6 +302,8 @@ def test_many_users_from_one_address_are_limited(client):
 
 
 def test_sign_up_brings_an_organization_and_a_project(client):
+    UserFactory(is_superuser=True)
+
     answer = client.post(
         "/accounts/signup/", {"name": "Ann", "email": "ann@example.org", "password1": "correct horse battery"}
     )
@@ -314,13 +316,30 @@ def test_sign_up_brings_an_organization_and_a_project(client):
     assert not member.user.is_staff
 
 
-def test_sign_up_is_closed_by_setting(client, settings):
-    settings.PARLANCE_SIGN_UP = "invitation"
+def test_sign_up_is_closed_until_somebody_owns_the_installation(client, settings):
+    settings.PARLANCE_SIGN_UP = "open"
 
+    page = client.get("/accounts/login/").content.decode()
     answer = client.post(
         "/accounts/signup/", {"name": "Ann", "email": "ann@example.org", "password1": "correct horse battery"}
     )
 
+    assert "belongs to nobody yet" in page
+    assert "/accounts/signup/" not in page
+    assert "This Parlance is new" in answer.content.decode()
+    assert not organizations.OrganizationMember.objects.exists()
+
+
+def test_sign_up_is_closed_by_setting(client, settings):
+    UserFactory(is_superuser=True)
+    settings.PARLANCE_SIGN_UP = "invitation"
+
+    page = client.get("/accounts/login/").content.decode()
+    answer = client.post(
+        "/accounts/signup/", {"name": "Ann", "email": "ann@example.org", "password1": "correct horse battery"}
+    )
+
+    assert "/accounts/signup/" not in page
     assert answer.status_code == 200
     assert not Project.objects.exists()
 

@@ -113,7 +113,11 @@ def test_no_title_is_written_for_one_who_may_not_write_any_more(ines, conversati
     [
         ("# **The port.**\nand more", "The port"),
         ("„Der Hafen“", "Der Hafen"),
-        (" ".join(f"w{n}" for n in range(20)), " ".join(f"w{n}" for n in range(12))),
+        (" ".join(f"w{n}" for n in range(20)), " ".join(f"w{n}" for n in range(12)) + "…"),
+        (
+            "One, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, thirteen",
+            "One, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve…",
+        ),
         ("\n\n", ""),
     ],
 )

@@ -50,7 +50,7 @@ class LinkView(View):
         if link is None:
             return render(request, "accounts/link_used.html", status=400)
         if link.user is None:
-            return render(request, "accounts/claim.html", {"form": NewPersonForm()})
+            return self._claim(request, NewPersonForm())
         return render(request, "accounts/link.html")
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
@@ -65,7 +65,11 @@ class LinkView(View):
                 return sign_in(request, people.claim_instance(token=token, **form.cleaned_data))
             except Invalid as error:
                 add_errors(form, error)
-        return render(request, "accounts/claim.html", {"form": form}, status=400)
+        return self._claim(request, form, status=400)
+
+    def _claim(self, request: HttpRequest, form: NewPersonForm, status: int = 200) -> HttpResponse:
+        context = {"form": form, "others_sign_up": settings.PARLANCE_SIGN_UP == "open"}
+        return render(request, "accounts/claim.html", context, status=status)
 
 
 @method_decorator([never_cache, sensitive_post_parameters("password")], name="dispatch")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 from zoneinfo import available_timezones
 
-from allauth.account.forms import ResetPasswordForm, SignupForm
+from allauth.account import forms as allauth
+from allauth.account.models import EmailAddress
 from django import forms
 from django.conf import settings
 from django.db import transaction
@@ -32,15 +33,30 @@ SCOPE_LABELS = {
 }
 
 
+PASSWORD_HINT = _("At least ten characters, no common word, and not your name or address.")
+
+
 def time_zones() -> list[tuple[str, str]]:
     return [(name, name.replace("_", " ")) for name in sorted(available_timezones()) if "/" in name or name == "UTC"]
 
 
-class SignUpForm(SignupForm):
+class SignInForm(allauth.LoginForm):
+    """allauth's; the page has its own link for who forgot the password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].help_text = ""
+
+
+class SignUpForm(allauth.SignupForm):
     """allauth's, with a name. Who comes by themselves gets an organization of their own."""
 
     name = forms.CharField(label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
     field_order = ["name", "email", "password1"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password1"].help_text = PASSWORD_HINT
 
     def try_save(self, request: HttpRequest) -> Any:
         passwords.limit_mail(request=request, name="sign_up", email=self.cleaned_data["email"])
@@ -54,10 +70,42 @@ class SignUpForm(SignupForm):
         return user
 
 
-class ResetForm(ResetPasswordForm):
+class ResetForm(allauth.ResetPasswordForm):
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         passwords.limit_mail(request=request, name="reset", email=self.cleaned_data["email"])
         return super().save(request, **kwargs)
+
+
+class ChangeEmailForm(allauth.AddEmailForm):
+    """allauth takes every address that is not confirmed for one that a change is on its way to, and drops it for the next.
+
+    Whoever signed up and never opened the link would lose the address they sign in with.
+    """
+
+    def save(self, request: HttpRequest) -> EmailAddress:
+        addresses = EmailAddress.objects.filter(user=self.user, verified=False)
+        addresses.exclude(email__iexact=self.user.email).delete()
+        return EmailAddress.objects.add_email(request, self.user, self.cleaned_data["email"], confirm=True)
+
+
+class NewPasswordForm(allauth.ResetPasswordKeyForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        name_new_password(self)
+
+
+class ChangePasswordForm(allauth.ChangePasswordForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        name_new_password(self)
+        self.fields["oldpassword"].label = _("The password so far")
+        self.fields["oldpassword"].help_text = ""
+
+
+def name_new_password(form: forms.Form) -> None:
+    form.fields["password1"].label = _("New password")
+    form.fields["password1"].help_text = PASSWORD_HINT
+    form.fields["password2"].label = _("The new password once more")
 
 
 class NewPersonForm(forms.Form):
@@ -70,7 +118,7 @@ class NewPersonForm(forms.Form):
         max_length=200,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-        help_text=_("At least ten characters."),
+        help_text=PASSWORD_HINT,
     )
 
     def __init__(self, *args: Any, fixed_email: str = "", **kwargs: Any) -> None:

@@ -172,8 +172,11 @@ def _lock_first_start() -> None:
 
 
 def is_sign_up_open() -> bool:
-    """``open``, or ``invitation``. Without a setting: open on one's own machine, by invitation at a public address."""
-    return settings.PARLANCE_SIGN_UP == "open"
+    """``open``, or ``invitation``. Without a setting: open on one's own machine, by invitation at a public address.
+
+    Never before the installation has its first owner: the name that a later start gives them must not be somebody's already.
+    """
+    return settings.PARLANCE_SIGN_UP == "open" and is_claimed()
 
 
 @transaction.atomic

@@ -108,7 +108,11 @@ def title(messages: Sequence[NeutralMessage]) -> str:
     # A prompt that asks for a title may quote the conversation: its last line that says something is what was said.
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     plain = re.sub(r"[#*_`>\[\]]+", "", lines[-1] if lines else "Demo")
-    return " ".join(plain.split()[:_TITLE_WORDS]).rstrip(".,;:!?") or "Demo"
+    words = plain.split()
+    begin = " ".join(words[:_TITLE_WORDS])
+    if len(words) > _TITLE_WORDS:
+        return begin.rstrip(".,;:- ") + "…"
+    return begin.rstrip(".,;:!?") or "Demo"
 
 
 def wanted_tool(asked: str, tools: Sequence[ToolSpec], *, must: str | None) -> tuple[str, dict[str, object]] | None:

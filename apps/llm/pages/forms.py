@@ -39,7 +39,7 @@ class ProviderForm(forms.Form):
         max_length=300,
         required=False,
         widget=forms.URLInput(attrs={"placeholder": "https://", "inputmode": "url"}),
-        help_text=_("Only for a proxy, a gateway or a server of your own."),
+        help_text=_("Only for a proxy, a gateway or a server of your own; otherwise empty."),
     )
     api_key = forms.CharField(
         label=_("Key"),
@@ -47,7 +47,7 @@ class ProviderForm(forms.Form):
         required=False,
         strip=True,
         widget=forms.PasswordInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text=_("Stored encrypted. Nobody can read it again, not even you."),
+        help_text=_("Stored encrypted; nobody can read it again. A server of your own may need none."),
     )
 
     def __init__(self, *args: Any, has_key: bool = False, is_new: bool = True, **kwargs: Any) -> None:
@@ -85,8 +85,16 @@ class DefaultsForm(forms.Form):
         self.fields["fallback"].choices = [("", _("Nobody")), *named]
 
 
-def _price(label: Any, help_text: Any = "") -> forms.DecimalField:
-    return forms.DecimalField(
+class AmountField(forms.DecimalField):
+    def prepare_value(self, value: Any) -> Any:
+        """As a person writes it: 240.00 and 0.125, not all the places that the column keeps."""
+        if not isinstance(value, Decimal):
+            return value
+        return f"{value:.2f}" if value == round(value, 2) else f"{value.normalize():f}"
+
+
+def _price(label: Any, help_text: Any = "") -> AmountField:
+    return AmountField(
         label=label,
         required=False,
         min_value=Decimal(0),
@@ -116,7 +124,7 @@ class ModelForm(forms.Form):
 
 
 class BudgetForm(forms.Form):
-    limit = forms.DecimalField(
+    limit = AmountField(
         label=_("At most in a month"),
         required=False,
         min_value=Decimal(0),

@@ -227,10 +227,13 @@ def preload(context: Context, module: str) -> SafeString:
 
 
 @register.inclusion_tag("components/field.html")
-def field(bound: BoundField, *, kind: str = "", label: str = "", autofocus: bool = False) -> dict[str, object]:
+def field(
+    bound: BoundField, *, kind: str = "", label: str = "", autofocus: bool = False, says_optional: bool = True
+) -> dict[str, object]:
     """A form field as the house shows it: label above, help below, an error in the help's place.
 
     ``kind="switch"`` draws a checkbox as a switch; radios become a segment, several checkboxes a list.
+    ``says_optional=False`` for what another field decides: the help says when it is needed.
     """
     widget = bound.field.widget
     kind = kind or KINDS.get(type(widget).__name__, "input")
@@ -250,8 +253,10 @@ def field(bound: BoundField, *, kind: str = "", label: str = "", autofocus: bool
         "kind": kind,
         "label": label or bound.label,
         # A list of choices shows by its first entry that nothing need be chosen.
-        "says_optional": not bound.field.required and getattr(widget, "input_type", "") != "select",
+        "says_optional": says_optional and not bound.field.required and getattr(widget, "input_type", "") != "select",
         "note_id": note_id,
+        # What a new password must be is still worth reading beside what was wrong with the first one.
+        "keeps_help": getattr(widget, "input_type", "") == "password",
         "control": "" if kind in {"radio", "checkboxes"} else bound.as_widget(attrs=attributes),
         "options": _options(bound, kind) if kind in {"radio", "checkboxes"} else (),
     }
