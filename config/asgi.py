@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 
+import django
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("PARLANCE_ROLE", "web")
+django.setup(set_prefix=False)
 
-from django.core.asgi import get_asgi_application
+from apps.core.request_threads import RequestHandler  # noqa: E402  (what follows needs loaded models)
+from config.routing import build_application  # noqa: E402
 
-django_application = get_asgi_application()
-
-from config.routing import build_application  # noqa: E402  (models load with the application above)
-
-application = build_application(django_application)
+application = build_application(RequestHandler())

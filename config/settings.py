@@ -138,7 +138,7 @@ DATABASE_ROLES_DIFFER = _owner_url != _url
 DATABASES = {"default": env.database(_owner_url if _as_owner else _url)}
 # One empty round trip when a connection leaves the pool: after a restart of PostgreSQL no request meets a dead one.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-DB_POOL_SIZE = env.integer("PARLANCE_DB_POOL", 12)
+DB_POOL_SIZE, REQUEST_THREADS = env.integer("PARLANCE_DB_POOL", 12), env.integer("PARLANCE_REQUEST_THREADS", 32)
 DATABASES["default"]["OPTIONS"] |= {
     "options": " ".join(
         [
