@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from apps.accounts.types import Actor
 from apps.agents import selectors as agents
 from apps.core.errors import DomainError
@@ -38,7 +40,7 @@ def list_names(viewer: Actor) -> list[Listed]:
 def resolve(viewer: Actor, name: str) -> Answerer:
     """``agent/…`` is an agent; anything else is a model (id, ``provider/name``, unique bare name), then an agent's bare name.
 
-    Raises ``NoSuchModel``.
+    Raises ``NoSuchModel``; a bare name that several providers have is told apart in its words only.
     """
     assert viewer.organization_id is not None
     if name.startswith(AGENT):
@@ -48,8 +50,10 @@ def resolve(viewer: Actor, name: str) -> Answerer:
     except DomainError as error:
         try:
             return _agent(viewer, name)
-        except NoSuchModel:
-            raise NoSuchModel(error.detail) from error
+        except NoSuchModel as missing:
+            if any(field.code == "ambiguous" for field in error.fields):
+                raise NoSuchModel(_("Several providers have a model of this name: say provider/name.")) from error
+            raise missing from error
     return Answerer(model_id=model.pk, max_output_tokens=model.max_output_tokens)
 
 

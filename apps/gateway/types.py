@@ -59,7 +59,10 @@ class ParameterUnsupported(ParameterRefused):
 
 
 class NoSuchModel(NotFound):
+    """As OpenAI says it: ``param`` names the field of the body, also where the name stands in the address."""
+
     code = "model_not_found"
+    param = "model"
     title = default_detail = _("There is no such model here, or this key may not use it.")
 
 

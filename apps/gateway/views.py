@@ -30,15 +30,15 @@ logger = logging.getLogger(__name__)
 View = Callable[..., Awaitable[HttpResponseBase]]
 
 
-def door(method: str) -> Callable[[View], Any]:
-    """One method, no cookies (so no CSRF token either), and every error in OpenAI's shape."""
+def door(method: str | None) -> Callable[[View], Any]:
+    """One method (None: any), no cookies (so no CSRF token either), and every error in OpenAI's shape."""
 
     def wrap(view: View) -> Any:
         @csrf_exempt
         @functools.wraps(view)
         async def guarded(request: HttpRequest, **arguments: Any) -> HttpResponseBase:
             try:
-                if request.method != method:
+                if method is not None and request.method != method:
                     raise MethodNotAllowed(headers={"Allow": method})
                 return await view(request, **arguments)
             except Exception as error:  # the one place where errors of this door get their shape
@@ -104,7 +104,9 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     assert actor.organization_id is not None
     answer = Answer(asked=completion.model, has_usage=completion.has_usage)
     with ExitStack() as held:
-        held.enter_context(limits.place(actor.organization_id))
+        place = limits.places.ask(actor.organization_id)
+        held.callback(place.free)
+        await in_thread(place.take)
         operations = engine.operations_of(prepared)
         if not completion.is_stream:
             return JsonResponse((await engine.collect(operations, answer)).whole())
@@ -134,7 +136,8 @@ class Held:
         self._held.close()
 
 
-@door("GET")
-async def unknown(request: HttpRequest, rest: str) -> HttpResponseBase:
+@door(None)
+async def unknown(request: HttpRequest, rest: str = "") -> HttpResponseBase:
+    """Also ``/v1`` itself: programs ask it when somebody gave them a wrong address, and read no pages."""
     await in_thread(_key, request, "models:read")
     raise NotFound

@@ -27,7 +27,6 @@ class Purpose(StrEnum):
 
     CHAT = "chat"
     TITLE = "title"
-    TEST = "test"
     API = "api"
 
 

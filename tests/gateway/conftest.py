@@ -8,6 +8,15 @@ from tests.provider.fixtures import provider, running_provider
 __all__ = ["provider", "running_provider"]
 
 
+MODEL_BODY = {"model": "stub/stub-small", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
+
+
+def seeded(stack, provider):
+    """Keys and ids of ``tests.gateway.seed``, made by a process of the stack."""
+    seed = f"from tests.gateway.seed import seed; seed({provider.url!r})"
+    return json.loads(stack.manage("shell", "-v0", "-c", seed).strip().splitlines()[-1])
+
+
 @dataclass(frozen=True)
 class Door:
     """A running web process, keys for it, and its ledger."""
@@ -37,9 +46,7 @@ def running_door(running_provider):
         "PARLANCE_LIMIT_WRITES": "500/500",
     }
     with Stack(env=env, interactives=0, jobs=0) as stack:
-        seed = f"from tests.gateway.seed import seed; seed({running_provider.url!r})"
-        made = json.loads(stack.manage("shell", "-v0", "-c", seed).strip().splitlines()[-1])
-        yield Door(stack=stack, url=f"{stack.base_url}/v1", **made)
+        yield Door(stack=stack, url=f"{stack.base_url}/v1", **seeded(stack, running_provider))
 
 
 @pytest.fixture

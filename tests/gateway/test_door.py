@@ -34,7 +34,14 @@ def test_models_are_listed_and_read(client, door):
     for unknown in ("nothing", "hidden/stub-small", "stub-large"):
         with pytest.raises(openai.NotFoundError) as missing:
             client.models.retrieve(unknown)
-        assert missing.value.code == "model_not_found"
+        assert (missing.value.code, missing.value.param) == ("model_not_found", "model")
+        with pytest.raises(openai.NotFoundError) as missing:
+            ask(client, model=unknown)
+        assert (missing.value.code, missing.value.param) == ("model_not_found", "model")
+        assert "Some values" not in missing.value.message
+    with pytest.raises(openai.NotFoundError) as missing:
+        client.models.retrieve("stub-large")
+    assert "provider/name" in missing.value.message
 
 
 def test_answer_in_one_piece(client, door, provider):
@@ -246,6 +253,10 @@ def test_other_methods_types_and_paths(door):
         "unsupported_media_type",
     )
     assert told(httpx.get(f"{door.url}/embeddings", headers=headers)) == (404, "not_found")
+    assert told(httpx.post(f"{door.url}/embeddings", headers=headers, json={})) == (404, "not_found")
+    for root in (door.url, f"{door.url}/"):
+        assert told(httpx.get(root, headers=headers)) == (404, "not_found")
+        assert told(httpx.get(root)) == (401, "invalid_api_key")
     assert httpx.get(f"{door.url}/embeddings").status_code == 401
 
 

@@ -35,7 +35,6 @@ FINISH = {
 # Codes that OpenAI's clients know by another name or status.
 CODES = {
     "context_length": ("context_length_exceeded", 400),
-    "unknown_model": ("model_not_found", 404),
     "budget": ("insufficient_quota", 429),
     "content": ("content_filter", 400),
     "not_authenticated": ("invalid_api_key", 401),
