@@ -17,6 +17,9 @@ def build_application(http: Any) -> ProtocolTypeRouter:
     routes: dict[str, Any] = {"http": BodyLimit(http)}
     if apps.is_installed("apps.live"):
         from apps.live.consumers import live_socket
+        from apps.live.outlet import hasten_daphne
 
+        if "daphne.http_protocol" in sys.modules:
+            hasten_daphne()
         routes["websocket"] = live_socket
     return ProtocolTypeRouter(routes)

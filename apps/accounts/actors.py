@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
@@ -43,37 +44,66 @@ def member(user: User, *, session: UserSession | None = None) -> Actor:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """What a request came with, not yet looked at."""
+
+    authorization: str = ""
+    api_key: str = ""
+    session_key: str | None = None
+
+    @property
+    def token(self) -> str | None:
+        """What the headers say; None when that is no credential, or two that differ."""
+        sent = _bearer(self.authorization) if self.authorization else self.api_key.strip()
+        if sent is None or (self.authorization and self.api_key and sent != self.api_key.strip()):
+            return None
+        return sent if len(sent) <= MAX_CREDENTIAL_LENGTH else None
+
+
 def actor_for(*, authorization: str = "", api_key: str = "", session_key: str | None = None) -> Actor:
     """Credentials → actor, in one query. One that is present but not in force gives ``NOBODY``, never a weaker actor.
 
     A cookie never rescues a header that is refused, and two headers that differ are refused.
     """
-    if authorization or api_key:
-        sent = _bearer(authorization) if authorization else api_key.strip()
-        if sent is None or (authorization and api_key and sent != api_key.strip()):
-            return NOBODY
-        return _actor_of_token(sent)
-    if session_key and (session := find_session(session_key=session_key)):
-        return member(session.user, session=session)
-    return NOBODY
+    credential = Credential(authorization, api_key, session_key)
+    return actors_for([credential])[credential]
+
+
+def actors_for(credentials: Iterable[Credential]) -> dict[Credential, Actor]:
+    """As ``actor_for`` for many at once: at most three queries however many they are."""
+    keys: dict[Credential, bytes] = {}
+    claims: dict[Credential, tokens.Claims] = {}
+    cookies: dict[Credential, str] = {}
+    actors = dict.fromkeys(credentials, NOBODY)
+    for each in actors:
+        token = each.token
+        if each.authorization or each.api_key:
+            if token and token.startswith(KEY_PREFIX):
+                keys[each] = hash_token(token)
+            elif token and (said := tokens.read_access(token)):
+                claims[each] = said
+        elif each.session_key:
+            cookies[each] = each.session_key
+    found_keys = {bytes(row.token_hash): row for row in _keys_by_hash.fetch_each(set(keys.values()))}
+    for each, token_hash in keys.items():
+        if key := found_keys.get(token_hash):
+            actors[each] = _actor_of_key(key)
+    by_key = {row.session_key: row for row in _sessions_by_key.fetch_each(set(cookies.values()))}
+    by_id = {row.pk: row for row in _sessions_by_id.fetch_each({each.session_id for each in claims.values()})}
+    sessions = {each: by_key.get(session_key) for each, session_key in cookies.items()}
+    for each, said in claims.items():
+        row = by_id.get(said.session_id)
+        sessions[each] = row if row and (row.user_id, row.epoch) == (said.user_id, said.epoch) else None
+    for each, session in sessions.items():
+        if session is not None:
+            actors[each] = member(session.user, session=_seen(session))
+    return actors
 
 
 def _bearer(authorization: str) -> str | None:
     kind, _space, token = authorization.partition(" ")
     return token.strip() if kind.lower() == "bearer" and token.strip() else None
-
-
-def _actor_of_token(token: str) -> Actor:
-    if len(token) > MAX_CREDENTIAL_LENGTH:
-        return NOBODY
-    if token.startswith(KEY_PREFIX):
-        key = _key_by_hash.first(token_hash=hash_token(token))
-        return _actor_of_key(key) if key else NOBODY
-    claims = tokens.read_access(token)
-    if claims is None:
-        return NOBODY
-    session = find_session(pk=claims.session_id, user=claims.user_id, epoch=claims.epoch)
-    return member(session.user, session=session) if session else NOBODY
 
 
 def _keys_in_force() -> Any:
@@ -84,7 +114,9 @@ def _keys_in_force() -> Any:
 
 _key_by_id: Compiled[ApiKey] = Compiled(lambda *, pk: _keys_in_force().filter(pk=pk)[:1])
 _active_user: Compiled[User] = Compiled(lambda *, pk: User.objects.filter(pk=pk, is_active=True)[:1])
-_key_by_hash: Compiled[ApiKey] = Compiled(lambda *, token_hash: _keys_in_force().filter(token_hash=token_hash)[:1])
+_keys_by_hash: Compiled[ApiKey] = Compiled(
+    lambda _many, **hashes: _keys_in_force().filter(token_hash__in=list(hashes.values()))
+)
 
 
 def _actor_of_key(key: ApiKey) -> Actor:
@@ -104,13 +136,25 @@ def _actor_of_key(key: ApiKey) -> Actor:
 def find_session(**which: Any) -> UserSession | None:
     """The session in force, with its person: one query. Ended, expired or of an earlier epoch is None."""
     session = _session_in_force.first(**which)
-    if session and (session.last_seen_at is None or timezone.now() - session.last_seen_at > SEEN_EVERY):
+    return _seen(session) if session else None
+
+
+def _seen(session: UserSession) -> UserSession:
+    if session.last_seen_at is None or timezone.now() - session.last_seen_at > SEEN_EVERY:
         UserSession.objects.filter(pk=session.pk).update(last_seen_at=Now())
     return session
 
 
 _session_in_force: Compiled[UserSession] = Compiled(
     lambda **which: UserSession.objects.in_force().select_related("user").filter(**which)[:1]
+)
+_sessions_by_key: Compiled[UserSession] = Compiled(
+    lambda _many, **keys: (
+        UserSession.objects.in_force().select_related("user").filter(session_key__in=list(keys.values()))
+    )
+)
+_sessions_by_id: Compiled[UserSession] = Compiled(
+    lambda _many, **ids: UserSession.objects.in_force().select_related("user").filter(pk__in=list(ids.values()))
 )
 
 
@@ -152,10 +196,10 @@ def is_token_in_query(query: str) -> bool:
     )
 
 
-def actor_from_scope(scope: Mapping[str, Any]) -> Actor:
-    """For sockets (call it in a thread): header, ``X-API-Key``, subprotocol ``bearer.<token>``, else the cookie.
+def credential_from_scope(scope: Mapping[str, Any]) -> Credential:
+    """For sockets: header, ``X-API-Key``, subprotocol ``bearer.<token>``, else the cookie.
 
-    Raises ``TokenInAddress`` for a credential in the query and ``ScopeMissing`` for a key that may not read.
+    Raises ``TokenInAddress`` for a credential in the query.
     """
     if is_token_in_query(scope.get("query_string", b"").decode("latin-1")):
         raise TokenInAddress
@@ -164,13 +208,15 @@ def actor_from_scope(scope: Mapping[str, Any]) -> Actor:
     offered = [name.removeprefix(SUBPROTOCOL) for name in scope.get("subprotocols", []) if name.startswith(SUBPROTOCOL)]
     if offered and not authorization:
         authorization = f"Bearer {offered[0]}"
-    actor = actor_for(
-        authorization=authorization,
-        api_key=headers.get("x-api-key", ""),
-        session_key=_session_key(headers.get("cookie", "")),
-    )
-    policies.require_scope(actor, "conversations:read")
-    return actor
+    return Credential(authorization, headers.get("x-api-key", ""), _session_key(headers.get("cookie", "")))
+
+
+def actors_for_sockets(credentials: Iterable[Credential]) -> dict[Credential, Actor | None]:
+    """As ``actors_for``; None is a key that may not read conversations."""
+    return {
+        credential: actor if policies.has_scope(actor, "conversations:read") else None
+        for credential, actor in actors_for(credentials).items()
+    }
 
 
 def _session_key(cookie: str) -> str | None:

@@ -24,7 +24,7 @@ from apps.accounts.models import (
     UserSession,
 )
 from apps.accounts.types import Actor, ActorKind, OrganizationRole, ProjectRole
-from apps.core.compiled import Compiled
+from apps.core.compiled import Compiled, Value
 from apps.core.errors import NotFound
 
 Row = TypeVar("Row")
@@ -40,12 +40,12 @@ class ForViewer(Generic[Row]):
 
         self._compiled: Compiled[Row] = Compiled(made)
 
-    def fetch(self, viewer: Actor, *shape: Hashable, **values: UUID | str) -> list[Row]:
+    def fetch(self, viewer: Actor, *shape: Hashable, **values: Value) -> list[Row]:
         ids = tuple(name for name in _VIEWER_IDS if getattr(viewer, name) is not None)
         named = {f"viewer_{name}": getattr(viewer, name) for name in ids}
         return self._compiled.fetch(viewer.kind, viewer.scopes, ids, *shape, **named, **values)
 
-    def first(self, viewer: Actor, *shape: Hashable, **values: UUID | str) -> Row | None:
+    def first(self, viewer: Actor, *shape: Hashable, **values: Value) -> Row | None:
         return next(iter(self.fetch(viewer, *shape, **values)), None)
 
 

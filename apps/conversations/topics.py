@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Hashable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -32,12 +33,11 @@ class ConversationTopic:
     def snapshot(self, viewer: Any, object_id: UUID) -> Snapshot:
         """The position is read first: what happens meanwhile comes again as an event, and is the same."""
         position = topic_position(f"conversation:{object_id}")
-        conversation = selectors.get_conversation(conversation_id=object_id, viewer=viewer)
-        leaf = selectors.active_leaf(conversation=conversation, user_id=viewer.user_id)
+        conversation, mine = selectors.get_with_mark(conversation_id=object_id, viewer=viewer)
+        leaf = (mine.head_id if mine else None) or conversation.head_id
         rows = selectors.list_path(
             conversation=conversation, leaf_id=leaf, before=conversation.last_number + 1, limit=SNAPSHOT_MESSAGES
         )
-        mine = selectors.find_participation(conversation=conversation, user_id=viewer.user_id)
         data = {
             "conversation": presentation.conversation_data(conversation, mine),
             "leaf": str(leaf) if leaf else None,
@@ -45,23 +45,30 @@ class ConversationTopic:
         }
         return Snapshot(position, data, tuple(self.running_turns(object_id)))
 
+    def resume(self, viewer: Any, object_id: UUID, after: int) -> list[TopicEvent] | None:
+        return selectors.list_events_for(conversation_id=object_id, viewer=viewer, after=after)
+
+    def audience(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> Hashable:
+        """Messages and turns are the same for all; the conversation itself says what its reader has not read."""
+        return viewer if any(each.type.startswith(ABOUT_IT) for each in events) else "all"
+
     def running_turns(self, object_id: UUID) -> Sequence[UUID]:
         return [turn.pk for turn in selectors.list_active_turns(conversation_id=object_id)]
 
     def render(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> list[dict[str, Any]]:
-        """At most three queries for a whole batch."""
+        """One query for messages with their turns, one where the conversation itself has changed, however many events."""
         message_ids = {
             UUID(each.payload[key]) for each in events for key in ("message_id", "answer_id") if each.payload.get(key)
         }
         found = {str(row.pk): row for row in selectors.list_messages(conversation_id=object_id, ids=message_ids)}
-        turn_ids = {UUID(each.payload["turn_id"]) for each in events if each.payload.get("turn_id")}
-        turns = {str(row.pk): row for row in selectors.list_turns(conversation_id=object_id, ids=turn_ids)}
-        needs_conversation = any(each.type.startswith(ABOUT_IT) for each in events)
+        turns = {str(row.turn.pk): row.turn for row in found.values() if row.turn is not None}
+        turn_ids = {each.payload["turn_id"] for each in events if each.payload.get("turn_id")} - turns.keys()
+        for turn in selectors.list_turns(conversation_id=object_id, ids=map(UUID, turn_ids)):
+            turns[str(turn.pk)] = turn  # an earlier one of a message that was continued since
         conversation = None
-        if needs_conversation:
-            row = selectors.visible_to(viewer).select_related("model__provider", "agent").filter(pk=object_id).first()
-            if row is not None:
-                mine = selectors.find_participation(conversation=row, user_id=viewer.user_id)
+        if any(each.type.startswith(ABOUT_IT) for each in events):
+            with contextlib.suppress(NotFound):
+                row, mine = selectors.get_with_mark(conversation_id=object_id, viewer=viewer)
                 conversation = presentation.conversation_data(row, mine)
         return [self._one(each, found, turns, conversation) for each in events]
 

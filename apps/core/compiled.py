@@ -63,8 +63,8 @@ class Compiled(Generic[Row]):
     def first(self, *shape: Hashable, **values: Value) -> Row | None:
         return next(iter(self.fetch(*shape, **values)), None)
 
-    def fetch_each(self, ids: Iterable[UUID], **values: Value) -> list[Row]:
-        """For ``build(many, *, id0, id1, …)`` that filters by ``pk__in``: the rows of a few ids, in no order.
+    def fetch_each(self, ids: Iterable[Value], **values: Value) -> list[Row]:
+        """For ``build(many, *, id0, id1, …)`` that filters by ``pk__in`` or its like: the rows of a few ids, in no order.
 
         Sizes go up by doubling, so few plans serve all; the last id stands in for those that are missing.
         """

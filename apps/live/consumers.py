@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from apps.accounts import actors
 from apps.accounts.types import NOBODY, Actor, ActorKind
 from apps.core.db import in_thread
-from apps.core.errors import DomainError, Forbidden
+from apps.core.errors import DomainError
 from apps.live import frames
 from apps.live.feed import DATABASE_AWAY
 from apps.live.frames import BadFrame
@@ -45,13 +45,13 @@ async def live_socket(scope: dict[str, Any], receive: Receive, send: Send) -> No
         await outlet.refuse()
         return
     try:
-        actor = await in_thread(actors.actor_from_scope, scope)
-    except Forbidden:
-        await outlet.accept(None)
-        await outlet.close(FORBIDDEN)
-        return
+        actor = await lobby().actor_of(actors.credential_from_scope(scope))
     except (DomainError, *DATABASE_AWAY):
         await outlet.refuse()
+        return
+    if actor is None:
+        await outlet.accept(None)
+        await outlet.close(FORBIDDEN)
         return
     if actor.is_somebody and not lobby().has_room_for(actor):
         log.warning("live.too_many_sockets", user_id=str(actor.user_id))

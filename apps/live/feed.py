@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -30,6 +31,9 @@ FRESH_SECONDS = 5.0
 AHEAD_SECONDS = 2.0
 MOST_HELD = 2_000
 RETRY_SECONDS = 0.5
+TOLD_SECONDS = 10.0
+MOST_TOLD = 200
+LONGEST_TOLD = 128_000
 
 log = structlog.get_logger(__name__)
 
@@ -54,10 +58,19 @@ def is_meant(viewer: Actor, who: UUID | None) -> bool:
     return who is None or who in (viewer.user_id, viewer.key_id)
 
 
-def audience(kind: TopicKind, viewer: Actor, object_id: UUID) -> Hashable:
+def audience(kind: TopicKind, viewer: Actor, object_id: UUID, events: list[TopicEvent]) -> Hashable:
     """Viewers of one audience are told the same in the same words; without a word from the kind everybody is one's own."""
     shared = getattr(kind, "audience", None)
-    return shared(viewer, object_id) if shared else viewer
+    return shared(viewer, object_id, events) if shared else viewer
+
+
+def resume(kind: TopicKind, viewer: Actor, topic: str, object_id: UUID, after: int) -> list[TopicEvent] | None:
+    """From a thread: the next events, None for a viewer who is not allowed. One statement where the kind can."""
+    counts.catch_up_reads += 1
+    if at_once := getattr(kind, "resume", None):
+        events: list[TopicEvent] | None = at_once(viewer, object_id, after)
+        return events
+    return selectors.list_topic_events(topic, after) if kind.is_allowed(viewer, object_id) else None
 
 
 def render(kind: TopicKind, viewer: Actor, topic: str, object_id: UUID, events: list[TopicEvent]) -> list[Frame]:
@@ -76,6 +89,14 @@ def render(kind: TopicKind, viewer: Actor, topic: str, object_id: UUID, events: 
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an audience was told of the newest events: the last of ``frames`` is the one at ``position``."""
+
+    position: int
+    frames: list[Frame]
+
+
 class Feed:
     def __init__(self, topic: str, kind: TopicKind, object_id: UUID) -> None:
         self.topic, self.kind, self.object_id = topic, kind, object_id
@@ -86,6 +107,7 @@ class Feed:
         self._doubts = itertools.count(1)
         self._held: list[Callable[[], None]] | None = None
         self._gaps: dict[str, list[dict[str, Any]]] = {}
+        self._told: dict[Hashable, Told] = {}
         self._is_rung = False
         self._reading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -117,6 +139,24 @@ class Feed:
             self._is_rung = True  # the others have not heard of what lies between
         if self._is_rung:
             self.ring()
+
+    # Those who come back together
+
+    def recall(self, group: Hashable, events: list[TopicEvent]) -> list[Frame] | None:
+        """Frames of these events that somebody of this audience got a moment ago, if nothing has happened since."""
+        told = self._told.get(group)
+        if told is None or told.position != events[-1].topic_position or len(told.frames) < len(events):
+            return None
+        return told.frames[-len(events) :]
+
+    def remember(self, group: Hashable, told: Told) -> None:
+        if sum(frame.size for frame in told.frames) <= LONGEST_TOLD and len(self._told) < MOST_TOLD:
+            self._told[group] = told
+            self._loop.call_later(TOLD_SECONDS, self._forget_told, group, told)
+
+    def _forget_told(self, group: Hashable, told: Told) -> None:
+        if self._told.get(group) is told:
+            del self._told[group]
 
     # Announcements
 
@@ -268,15 +308,23 @@ class Feed:
         self, stale: list[Actor], viewers: list[Actor], after: int | None
     ) -> tuple[set[Actor], list[TopicEvent], dict[Hashable, list[Frame]]]:
         """In a thread."""
-        denied = {viewer for viewer in stale if not self.kind.is_allowed(viewer, self.object_id)}
         counts.rights_checks += len(stale)
+        read: list[TopicEvent] | None = None
+        if after is not None and stale:
+            read = resume(self.kind, stale[0], self.topic, self.object_id, after)
+            denied = {viewer for viewer in stale[1:] if not self.kind.is_allowed(viewer, self.object_id)}
+            denied |= set(stale[:1]) if read is None else set()
+        else:
+            denied = {viewer for viewer in stale if not self.kind.is_allowed(viewer, self.object_id)}
         if after is None:
             return denied, [], {}
-        counts.catch_up_reads += 1
-        events = selectors.list_topic_events(self.topic, after)
+        if read is None:
+            counts.catch_up_reads += 1
+            read = selectors.list_topic_events(self.topic, after)
+        events = read
         told: dict[Hashable, list[Frame]] = {}
         for viewer in viewers:
-            group = audience(self.kind, viewer, self.object_id)
+            group = audience(self.kind, viewer, self.object_id, events)
             if events and viewer not in denied and group not in told:
                 try:
                     told[group] = render(self.kind, viewer, self.topic, self.object_id, events)
@@ -294,8 +342,9 @@ class Feed:
         if not events:
             return
         self.position = events[-1].topic_position
+        self._told.clear()
         for follower in tuple(self.followers):
-            rendered = told.get(audience(self.kind, follower.viewer, self.object_id))
+            rendered = told.get(audience(self.kind, follower.viewer, self.object_id, events))
             if rendered is None:
                 continue  # it came in while this was read, and reads on until it has caught up with us
             for event, frame in zip(events, rendered, strict=True):

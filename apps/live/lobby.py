@@ -36,10 +36,15 @@ class Lobby:
         self._per_person: Counter[UUID | None] = Counter()
         self._names: dict[UUID, tuple[float, str]] = {}
         self._people: Together[UUID, selectors.Person] = Together(selectors.display_people)
+        self._actors: Together[actors.Credential, Actor | None] = Together(actors.actors_for_sockets)
         self._loop = asyncio.get_running_loop()
         self._asked = asyncio.Event()
         self.hub.on_rights = self._on_rights
         self._guard = self._loop.create_task(self._watch())
+
+    async def actor_of(self, credential: actors.Credential) -> Actor | None:
+        """Who comes with it; None for a key that may not read conversations."""
+        return await self._actors.get(credential)
 
     def has_room_for(self, actor: Actor) -> bool:
         return self._per_person[actor.user_id] < SOCKETS_EACH

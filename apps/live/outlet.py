@@ -46,3 +46,10 @@ class Outlet:
             self._daphne.sendCloseFrame(code=code)
         else:
             await self._send({"type": "websocket.close", "code": code})
+
+
+def hasten_daphne() -> None:
+    """A tenth of what a handshake costs went into setting the protocol's options for a debugging log that nobody keeps."""
+    from autobahn.websocket import protocol
+
+    protocol.pformat = repr  # type: ignore[assignment]  (its layout options are not asked for)

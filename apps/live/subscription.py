@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -19,10 +19,9 @@ from apps.core.db import in_thread
 from apps.core.doors.topics import TopicEvent, TopicKind
 from apps.core.errors import DomainError
 from apps.live import frames, selectors, streams
-from apps.live.feed import DATABASE_AWAY, Feed, render
+from apps.live.feed import DATABASE_AWAY, Feed, Told, audience, render, resume
 from apps.live.frames import Flush, Frame
 from apps.live.hub import hub
-from apps.live.metrics import counts
 from apps.live.parts import PartsBuilder
 from apps.live.socket import OVERLOADED, RESTARTED, Socket
 
@@ -44,6 +43,8 @@ class Loaded:
     frames: list[Frame]
     turns: tuple[UUID, ...] = ()
     is_complete: bool = True
+    #: Whom else these frames of events would serve, when they were rendered for it.
+    audience: Hashable = None
 
 
 class Subscription:
@@ -150,6 +151,8 @@ class Subscription:
         for frame in loaded.frames:
             self.socket.push(frame)
         self.position = loaded.position
+        if loaded.audience is not None and self._feed is not None:
+            self._feed.remember(loaded.audience, Told(loaded.position, loaded.frames))
 
     async def _load_patiently(self) -> Loaded | None:
         """The database may be away for a while: the socket stays, and reads when it is back."""
@@ -164,22 +167,32 @@ class Subscription:
         return None
 
     def _load(self) -> Loaded | None:
-        """In a thread: two queries for who comes back. Too far behind is a snapshot again, as is a gap in the log."""
+        """In a thread: one query for who comes back, and what the words need. Too far behind is a snapshot again, as is a gap in the log."""
         with translation.override(self.viewer.language):
             try:
-                if not self._kind.is_allowed(self.viewer, self._object_id):
-                    return None
-                counts.catch_up_reads += 1
                 if self.position is not None:
-                    events = selectors.list_topic_events(self.topic, self.position)
+                    events = resume(self._kind, self.viewer, self.topic, self._object_id, self.position)
+                    if events is None:
+                        return None
                     if len(events) < selectors.PAGE and (not events or events[0].topic_position == self.position + 1):
-                        told = render(self._kind, self.viewer, self.topic, self._object_id, events)
-                        return Loaded(events[-1].topic_position if events else self.position, told)
+                        return self._told(events)
+                elif not self._kind.is_allowed(self.viewer, self._object_id):
+                    return None
                 found = self._kind.snapshot(self.viewer, self._object_id)
             except DomainError:
                 return None
             frame = frames.snapshot(self.topic, found.topic_position, found.data)
             return Loaded(found.topic_position, [frame], found.turns)
+
+    def _told(self, events: list[TopicEvent]) -> Loaded:
+        if not events:
+            assert self.position is not None
+            return Loaded(self.position, [])
+        group = audience(self._kind, self.viewer, self._object_id, events)
+        if (feed := self._feed) and (told := feed.recall(group, events)) is not None:
+            return Loaded(events[-1].topic_position, told)
+        told = render(self._kind, self.viewer, self.topic, self._object_id, events)
+        return Loaded(events[-1].topic_position, told, audience=group)
 
     async def _replay(self, turns: set[str], known: set[str]) -> None:
         """What the streams of running turns hold and the client has not: entries one by one, or the parts so far at once.

@@ -27,7 +27,7 @@ class NewsTopic:
     def may_write(self, viewer: Actor, object_id: UUID) -> bool:
         return False
 
-    def audience(self, viewer: Actor, object_id: UUID) -> str:
+    def audience(self, viewer: Actor, object_id: UUID, events: Sequence[TopicEvent]) -> str:
         return self.prefix
 
     def snapshot(self, viewer: Actor, object_id: UUID) -> Snapshot:

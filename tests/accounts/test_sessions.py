@@ -257,8 +257,44 @@ def test_socket_scope_takes_header_subprotocol_and_cookie(client):
         {"headers": [(b"cookie", cookie.encode())]},
     ]
 
-    assert [actors.actor_from_scope(scope).user_id for scope in ways] == [user.pk] * 4
-    assert actors.actor_from_scope({"headers": [(b"cookie", b"a=\x00; b")]}) == NOBODY
+    credentials = [actors.credential_from_scope(scope) for scope in ways]
+    nothing = actors.credential_from_scope({"headers": [(b"cookie", b"a=\x00; b")]})
+    found = actors.actors_for_sockets([*credentials, nothing])
+
+    assert [found[each].user_id for each in credentials] == [user.pk] * 4
+    assert found[nothing] == NOBODY
+
+
+def test_many_credentials_are_asked_for_together(client, django_assert_num_queries):
+    users = [UserFactory() for _each in range(3)]
+    organization = OrganizationFactory()
+    for user in users:
+        join(user, organization)
+    keys = [actors.Credential(api_key=key_of(user, organization)) for user in users]
+    pairs = [token_pair(client, user)["access"] for user in users]
+    bearers = [actors.Credential(authorization=f"Bearer {token}") for token in pairs]
+    sign_in(client, users[0])
+    cookie = actors.Credential(session_key=client.session.session_key)
+    ended = actors.Credential(authorization=f"Bearer {pairs[0]}", session_key=client.session.session_key)
+    sessions.end_session(actor=actor_of(users[0]), session_id=tokens.read_access(pairs[0]).session_id)
+    refused = [
+        ended,
+        actors.Credential(api_key="pk_nobody", session_key=client.session.session_key),
+        actors.Credential(authorization="Basic abc", session_key=client.session.session_key),
+        actors.Credential(authorization=f"Bearer {pairs[1]}", api_key=keys[1].api_key),
+        actors.Credential(session_key="nothing"),
+        actors.Credential(),
+    ]
+    everything = [*keys, *bearers[1:], cookie, *refused]
+    actors.actors_for(everything)  # notes when each was seen
+
+    with django_assert_num_queries(3):
+        found = actors.actors_for(everything)
+
+    assert [found[each].user_id for each in keys] == [user.pk for user in users]
+    assert [found[each].user_id for each in bearers[1:]] == [user.pk for user in users[1:]]
+    assert found[cookie].user_id == users[0].pk
+    assert [found[each] for each in refused] == [NOBODY] * len(refused)
 
 
 def test_unknown_people_and_wrong_passwords_get_one_answer(client):

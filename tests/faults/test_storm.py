@@ -24,7 +24,7 @@ STATEMENT = re.compile(r"(?:statement|execute [^:]+): (?:SELECT|INSERT|UPDATE|DE
 
 @by_command
 def test_d25_a_thousand_clients_return(broken, ward, provider, seen):
-    """1,000 sockets (short form: 100) drop and return within 5 s: all caught up within 10 s; two queries a resume are promised."""
+    """1,000 sockets (short form: 100) drop and return within 5 s: all caught up within 10 s, at most two queries a resume."""
     stack, _talker, examine = broken
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     with contextlib.ExitStack() as exits:
@@ -37,12 +37,8 @@ def test_d25_a_thousand_clients_return(broken, ward, provider, seen):
     count = PEOPLE * EACH
     assert len(took) == count
     assert max(took) <= 10, max(took)
-    # The key, rights and news are one each; what the news are about takes two more.
-    assert queries / count <= 5.5, queries / count
-    verdict = "" if queries / count <= 2 else "FALLS SHORT of two queries: "
-    seen(
-        f"{verdict}{count} caught up {max(took):.1f} s after the drop, {queries / count:.1f} queries a returning socket"
-    )
+    assert queries / count <= 2, queries / count
+    seen(f"{count} caught up {max(took):.1f} s after the drop, {queries / count:.1f} queries a returning socket")
 
 
 async def _storm(stack, talkers: list[Talker]) -> tuple[list[float], int]:

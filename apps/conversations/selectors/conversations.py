@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
@@ -24,6 +24,8 @@ from apps.conversations.types import (
     Visibility,
 )
 from apps.core.compiled import Compiled
+from apps.core.doors.topics import TopicEvent
+from apps.live import selectors as live
 from apps.llm import selectors as llm
 
 
@@ -53,6 +55,47 @@ _conversation: accounts.ForViewer[Conversation] = accounts.ForViewer(
         visible_to(viewer, with_deleted=with_deleted)
         .select_related("project", "owner", "model__provider", "agent")
         .filter(pk=pk)[:1]
+    )
+)
+
+
+def get_with_mark(*, conversation_id: UUID, viewer: Actor) -> tuple[Conversation, Participation | None]:
+    """With what the viewer has with it (head, pin and reading mark; nothing else of the row), in one statement."""
+    found: Any = _with_mark.first(viewer, pk=conversation_id)
+    if found is None:
+        raise ConversationNotFound
+    if found.read_until is None:
+        return found, None
+    return found, Participation(head_id=found.own_head, pinned_at=found.pinned_at, last_read_number=found.read_until)
+
+
+def _with_mark_of(viewer: Actor, *, pk: UUID) -> QuerySet[Conversation]:
+    mine = Participation.objects.filter(conversation=OuterRef("pk"), user_id=viewer.user_id)
+    return (
+        visible_to(viewer)
+        .select_related("model__provider", "agent")
+        .annotate(
+            own_head=Subquery(mine.values("head_id")[:1]),
+            pinned_at=Subquery(mine.values("pinned_at")[:1]),
+            read_until=Subquery(mine.values("last_read_number")[:1]),
+        )
+        .filter(pk=pk)[:1]
+    )
+
+
+_with_mark: accounts.ForViewer[Conversation] = accounts.ForViewer(_with_mark_of)
+
+
+def list_events_for(*, conversation_id: UUID, viewer: Actor, after: int) -> list[TopicEvent] | None:
+    """The next events of its topic, None for strangers: rights and events in one statement."""
+    topic = f"conversation:{conversation_id}"
+    found = _events_for.fetch(viewer, pk=conversation_id, topic=topic, after=after)
+    return live.read_events(found[0]) if found else None
+
+
+_events_for: accounts.ForViewer[Any] = accounts.ForViewer(
+    lambda viewer, *, pk, topic, after: (
+        visible_to(viewer).filter(pk=pk).values_list(live.events_beside(topic, after), flat=True)[:1]
     )
 )
 

@@ -34,7 +34,12 @@ class Snapshot:
 
 
 class TopicKind(Protocol):
-    """Registered under its prefix (``conversation`` for ``conversation:<uuid>``). All calls are synchronous reads."""
+    """Registered under its prefix (``conversation`` for ``conversation:<uuid>``). All calls are synchronous reads.
+
+    A kind may offer more. ``audience(viewer, object_id, events)``: a value that is equal for viewers who are told the same of these
+    events, so that one rendering serves them; it must not read the database. ``resume(viewer, object_id, after)``: ``is_allowed``
+    and the events after a position in one statement, None for who is not allowed. ``has_presence = False``.
+    """
 
     def is_allowed(self, viewer: ActorRef, object_id: UUID) -> bool: ...
 
