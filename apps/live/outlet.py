@@ -52,4 +52,4 @@ def hasten_daphne() -> None:
     """A tenth of what a handshake costs went into setting the protocol's options for a debugging log that nobody keeps."""
     from autobahn.websocket import protocol
 
-    protocol.pformat = repr  # type: ignore[assignment]  (its layout options are not asked for)
+    protocol.pformat = repr  # type: ignore[assignment]
