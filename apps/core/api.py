@@ -12,7 +12,7 @@ from uuid import UUID
 from django.core import signing
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DatabaseError, DataError, InterfaceError, OperationalError
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from psycopg_pool import PoolTimeout
@@ -23,6 +23,7 @@ from rest_framework.views import APIView as DRFView
 
 from apps.core import errors, idempotency
 from apps.core.correlation import correlation_id
+from apps.core.paging import Order, Window
 
 logger = logging.getLogger(__name__)
 
@@ -205,14 +206,6 @@ def expected_version(request: Request) -> int | None:
         ) from None
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """Sort key and direction. ``field`` is a column; the id breaks ties."""
-
-    field: str
-    descending: bool = True
-
-
 class PageQuery(Serializer):
     cursor = serializers.CharField(required=False, max_length=500)
     limit = serializers.IntegerField(required=False, min_value=1, max_value=MAX_PAGE_SIZE, default=PAGE_SIZE)
@@ -230,14 +223,13 @@ class Page:
     @classmethod
     def of(cls, rows: QuerySet[Any], *, order: Order, cursor: str | None, limit: int) -> Self:
         """One query: rows after (or before) an opaque signed cursor over (sort key, id)."""
+        return cls.read(lambda window: list(window.over(rows)), order=order, cursor=cursor, limit=limit)
+
+    @classmethod
+    def read(cls, fetch: Callable[[Window], list[Any]], *, order: Order, cursor: str | None, limit: int) -> Self:
+        """As ``of``, from what knows by itself how to read a window."""
         backwards, edge = _read_cursor(cursor, order) if cursor else (False, None)
-        descending = order.descending != backwards
-        if edge is not None:
-            sign = "lt" if descending else "gt"
-            value, pk = edge
-            rows = rows.filter(Q(**{f"{order.field}__{sign}": value}) | Q(**{order.field: value, f"pk__{sign}": pk}))
-        mark = "-" if descending else ""
-        found = list(rows.order_by(f"{mark}{order.field}", f"{mark}pk")[: limit + 1])
+        found = fetch(Window(Order(order.field, order.descending != backwards), limit + 1, edge))
         more = len(found) > limit
         found = found[:limit]
         if backwards:

@@ -8,9 +8,12 @@ rows become the same objects by the same code. Why, and what it leans on: docs/a
 from __future__ import annotations
 
 import copy
+import itertools
+import re
 import secrets
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Generic, Self, TypeVar
 from uuid import UUID, uuid4
 
@@ -21,18 +24,22 @@ from django.db.models import QuerySet
 from django.db.transaction import TransactionManagementError
 
 Row = TypeVar("Row")
-Value = UUID | str | bytes | int
+Value = UUID | str | bytes | int | datetime
 
 MOST_PLANS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """``slots``: position among the parameters → (name of the value, what the backend wraps it in)."""
+    """``slots``: position among the parameters → (name of the value, what the backend wraps it in).
+
+    ``native`` is ``sql`` as PostgreSQL numbers its parameters: the driver need not take it apart at every call.
+    """
 
     queryset: QuerySet[Any]
     compiler: Any
     sql: str
+    native: str
     parameters: tuple[Any, ...]
     slots: dict[int, tuple[str, Callable[[Any], Any] | None]]
     needs_transaction: bool
@@ -41,8 +48,8 @@ class _Plan:
 class Compiled(Generic[Row]):
     """``build(*shape, **values)`` returns the queryset; ``fetch`` its rows.
 
-    ``shape`` is all that changes the SQL (kinds, flags, what is None); ``values`` are ids, texts, bytes and numbers that the
-    SQL only carries. A value that does not arrive among the parameters as it is (a pattern, a list) raises ``LookupError`` at the
+    ``shape`` is all that changes the SQL (kinds, flags, what is None); ``values`` are ids, texts, bytes, numbers and times that
+    the SQL only carries. A value that does not arrive among the parameters as it is (a pattern, a list) raises ``LookupError`` at the
     first use, inside the first test. ``first()`` and ``exists()`` are ``[:1]`` here.
     """
 
@@ -93,14 +100,38 @@ class Compiled(Generic[Row]):
         if lost := marks.keys() - {name for name, _wrap in slots.values()}:
             message = f"{', '.join(sorted(lost))} is not a plain parameter of this query."
             raise LookupError(message)
-        return _Plan(queryset, compiler, sql, tuple(parameters), slots, bool(queryset.query.select_for_update))
+        converters = compiler.get_converters([column[0] for column in compiler.select])
+        compiler.get_converters = lambda _columns: (
+            converters
+        )  # Django asks every column for them again with each result
+        return _Plan(
+            queryset, compiler, sql, _numbered(sql), tuple(parameters), slots, bool(queryset.query.select_for_update)
+        )
 
 
-class _PreparedCursor(psycopg.Cursor[Any]):
-    """PostgreSQL plans the statement once a connection, not once a call: a presentation of messages joins seven tables."""
+_TIMES = psycopg.adapters.get_loader(psycopg.adapters.types["timestamptz"].oid, psycopg.pq.Format.TEXT)
+
+
+class _PreparedCursor(psycopg.RawCursor[Any]):
+    """PostgreSQL plans the statement once a connection, not once a call: a presentation of messages joins seven tables.
+
+    Times are read by the driver's own reader. Django's puts the zone in place of the driver's, which is UTC either way, and
+    is written in Python: a page of messages carries three hundred times.
+    """
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        super().__init__(connection)
+        if _TIMES is not None:
+            self.adapters.register_loader("timestamptz", _TIMES)
 
     def execute(self, query: Any, params: Any = None, **_options: Any) -> Self:
         return super().execute(query, params, prepare=True)
+
+
+def _numbered(sql: str) -> str:
+    """``%s`` → ``$1``, ``$2`` …"""
+    numbers = itertools.count(1)
+    return re.sub("%[s%]", lambda found: "%" if found[0] == "%%" else f"${next(numbers)}", sql)
 
 
 def _mark(value: Value) -> Value:
@@ -112,10 +143,12 @@ def _mark(value: Value) -> Value:
             return secrets.token_hex()
         case bytes():
             return secrets.token_bytes()
+        case datetime():
+            return datetime.fromtimestamp(secrets.randbelow(2**31), tz=UTC)
         case int():
             return 2**30 + secrets.randbelow(2**30)
         case _:
-            message = f"A compiled query takes ids, texts, bytes and numbers, not {type(value).__name__}."
+            message = f"A compiled query takes ids, texts, bytes, numbers and times, not {type(value).__name__}."
             raise TypeError(message)
 
 
@@ -130,9 +163,11 @@ def _run(plan: _Plan, values: dict[str, Value]) -> list[Any]:
     compiler = copy.copy(plan.compiler)
     compiler.connection = connection
     with connection.cursor() as cursor:
-        if not connection.queries_logged:  # the log reads the statement from Django's own kind of cursor
+        if connection.queries_logged:  # the log reads the statement from Django's own kind of cursor
+            cursor.execute(plan.sql, parameters)
+        else:
             cursor.cursor = _PreparedCursor(connection.connection)
-        cursor.execute(plan.sql, parameters)
+            cursor.execute(plan.native, parameters)
         read = cursor.fetchall()
     compiler.execute_sql = lambda *_args, **_kwargs: [read]
     rows = plan.queryset.all()

@@ -1,6 +1,7 @@
 """Compiled queries give what Django gives, for every value and shape."""
 
 import uuid
+from datetime import UTC, datetime
 
 import pytest
 from django.db import connection, transaction
@@ -140,3 +141,24 @@ def test_viewers_see_what_the_queryset_shows_them():
                 role = accounts.role_in(viewer, found) if found else None
                 assert accounts.project_role(viewer, project.pk) == role, viewer
     assert Conversation.objects.count() == len(made)
+
+
+def test_times_arrive_as_django_reads_them():
+    users = UserFactory.create_batch(2)
+    User.objects.filter(pk=users[0].pk).update(created_at=datetime(1999, 12, 31, 23, 59, 59, 1, tzinfo=UTC))
+    since = Compiled(lambda *, at: User.objects.filter(created_at__gte=at).order_by("created_at"))
+
+    for at in (datetime(1999, 1, 1, tzinfo=UTC), datetime(2000, 1, 1, tzinfo=UTC)):
+        found, expected = since.fetch(at=at), list(User.objects.filter(created_at__gte=at).order_by("created_at"))
+        assert [(user.created_at, user.created_at.tzinfo) for user in found] == [
+            (user.created_at, user.created_at.tzinfo) for user in expected
+        ]
+
+
+def test_percent_signs_of_the_statement_are_no_places_for_values():
+    user = UserFactory(name="50% off")
+    half = Compiled(lambda *, pk: User.objects.extra(where=["name LIKE '50%%'"]).filter(pk=pk))
+
+    assert half.fetch(pk=user.pk) == [user]
+    with CaptureQueriesContext(connection):
+        assert half.fetch(pk=user.pk) == [user]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 from uuid import UUID
 
@@ -41,7 +42,8 @@ class ConversationListView(APIView):
     )
     def get(self, request: Request) -> Response:
         query = shapes.ConversationQuery.parse_query(request)
-        rows = selectors.list_conversations(
+        read = functools.partial(
+            selectors.read_window,
             viewer=request.actor,
             project_id=query.get("project"),
             q=query.get("q", ""),
@@ -49,8 +51,8 @@ class ConversationListView(APIView):
             archived={"false": False, "true": True, "all": None}[query["archived"]],
             deleted=query["deleted"],
             pinned=query["pinned"],
-        ).select_related("model__provider", "agent")
-        page = Page.of(rows, order=ORDER, cursor=query.get("cursor"), limit=query["limit"])
+        )
+        page = Page.read(read, order=ORDER, cursor=query.get("cursor"), limit=query["limit"])
         mine = selectors.list_participations(viewer=request.actor, conversation_ids=[each.pk for each in page.results])
         return Response(page.answer(lambda each: presentation.conversation_data(each, mine.get(each.pk))))
 

@@ -13,6 +13,7 @@ from apps.conversations.selectors.conversations import (
     list_participants,
     list_participations,
     lock_conversation,
+    read_window,
     role_in,
     visible_to,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "messages",
     "newest_leaf",
     "path_ids",
+    "read_window",
     "role_in",
     "sibling_ids",
     "stats_active_turns",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -23,8 +24,9 @@ from apps.conversations.types import (
     ConversationNotFound,
     Visibility,
 )
-from apps.core.compiled import Compiled
+from apps.core.compiled import Compiled, Value
 from apps.core.doors.topics import TopicEvent
+from apps.core.paging import Window
 from apps.live import selectors as live
 from apps.llm import selectors as llm
 
@@ -174,9 +176,59 @@ def list_conversations(
     return rows
 
 
+def read_window(
+    window: Window,
+    *,
+    viewer: Actor,
+    project_id: UUID | None = None,
+    q: str = "",
+    tag: str = "",
+    archived: bool | None = False,
+    deleted: bool = False,
+    pinned: bool | None = None,
+) -> list[Conversation]:
+    """A window over what ``list_conversations`` lists, with models and agents. Without words and tags its SQL is made once."""
+    if q or tag:
+        rows = list_conversations(
+            viewer=viewer, project_id=project_id, q=q, tag=tag, archived=archived, deleted=deleted, pinned=pinned
+        )
+        return list(window.over(rows.select_related("model__provider", "agent")))
+    values: dict[str, Value] = {"project": project_id} if project_id is not None else {}
+    if window.edge is not None:
+        at, pk = window.edge
+        values |= {"at": datetime.fromisoformat(at), "pk": pk}
+    return _listed.fetch(viewer, archived, deleted, pinned, replace(window, edge=None), **values)
+
+
+def _list_window(
+    viewer: Actor,
+    archived: bool | None,  # noqa: FBT001  (parts of the shape)
+    deleted: bool,  # noqa: FBT001
+    pinned: bool | None,  # noqa: FBT001
+    window: Window,
+    *,
+    project: UUID | None = None,
+    at: datetime | None = None,
+    pk: UUID | None = None,
+) -> QuerySet[Conversation]:
+    rows = list_conversations(viewer=viewer, project_id=project, archived=archived, deleted=deleted, pinned=pinned)
+    if pk is not None:
+        window = replace(window, edge=(at, pk))
+    return window.over(rows.select_related("model__provider", "agent"))
+
+
+_listed: accounts.ForViewer[Conversation] = accounts.ForViewer(_list_window)
+
+
 def list_participations(*, viewer: Actor, conversation_ids: Iterable[UUID]) -> dict[UUID, Participation]:
-    rows = Participation.objects.filter(user_id=viewer.user_id, conversation_id__in=list(conversation_ids))
-    return {row.conversation_id: row for row in rows}
+    if viewer.user_id is None:
+        return {}
+    return {row.conversation_id: row for row in _participations.fetch_each(conversation_ids, user=viewer.user_id)}
+
+
+_participations: Compiled[Participation] = Compiled(
+    lambda _many, *, user, **ids: Participation.objects.filter(user_id=user, conversation_id__in=list(ids.values()))
+)
 
 
 def find_participation(*, conversation: Conversation, user_id: UUID | None) -> Participation | None:
