@@ -40,7 +40,10 @@ class MoneyField(models.DecimalField):
 
 
 class Provider(TenantModel):
-    """A place that answers: an account at a company, a server of one's own, or the demo. The key is never shown again."""
+    """A place that answers: an account at a company, a server of one's own, or the demo. The key is never shown again.
+
+    ``is_absent``: off because the environment named it no more, and on again when it does. What a person switched off stays off.
+    """
 
     version = models.PositiveIntegerField(default=1, editable=False)
     kind = models.CharField(max_length=20, choices=ProviderKind.choices)
@@ -49,6 +52,7 @@ class Provider(TenantModel):
     api_key = EncryptedTextField(blank=True, default="")
     source = models.CharField(max_length=11, choices=ProviderSource.choices, default=ProviderSource.PERSON)
     is_enabled = models.BooleanField(_("enabled"), default=True)
+    is_absent = models.BooleanField(default=False, db_default=False, editable=False)
     sealed_headers = EncryptedTextField(blank=True, default="")
     connect_timeout_seconds = models.FloatField(null=True, blank=True)
     first_byte_timeout_seconds = models.FloatField(null=True, blank=True)
@@ -89,6 +93,7 @@ class Model(TenantModel):
     """One model of a provider. Prices are per million tokens in ``currency``; None is unknown.
 
     ``rank`` orders what the catalogue prefers (lower first); ``is_customized`` keeps what a person set from the next refresh.
+    ``is_absent``: off because the provider's list had it no more, and on again when it has.
     """
 
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -96,6 +101,7 @@ class Model(TenantModel):
     name = models.CharField(_("name"), max_length=200)
     label = models.CharField(_("label"), max_length=200, blank=True)
     is_enabled = models.BooleanField(_("enabled"), default=True)
+    is_absent = models.BooleanField(default=False, db_default=False, editable=False)
     is_customized = models.BooleanField(default=False, editable=False)
     rank = models.PositiveIntegerField(default=1000, editable=False)
     context_window = models.PositiveIntegerField(null=True, blank=True)

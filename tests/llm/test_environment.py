@@ -3,11 +3,13 @@ from __future__ import annotations
 import pytest
 from django.utils import timezone
 
-from apps.accounts.types import SYSTEM
-from apps.llm import catalogue, remote, selectors, services
+from apps.accounts.types import SYSTEM, OrganizationRole
+from apps.llm import catalogue, remote, routing, selectors, services
 from apps.llm.models import Model, Provider
 from apps.llm.presets import ProviderKind
-from tests.accounts.factories import OrganizationFactory
+from apps.llm.types import RemoteModel
+from tests.accounts.factories import OrganizationFactory, UserFactory, actor_of, join
+from tests.llm.factories import ProviderFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -75,6 +77,74 @@ def test_what_the_environment_no_longer_names_is_switched_off(organization, monk
 
     assert Provider.objects.filter(kind="groq").count() == 1
     assert default_of(organization).name == "llama-3.3-70b-versatile"
+
+
+def switch_off_as_operator(row):
+    services.switch_provider(actor=SYSTEM, provider_id=row.pk, is_enabled=False)
+
+
+def switch_off_as_admin(row):
+    person = UserFactory()
+    join(person, row.organization, role=OrganizationRole.ADMIN)
+    services.update_provider(actor=actor_of(person), provider_id=row.pk, is_enabled=False)
+
+
+@pytest.mark.parametrize("switch_off", [switch_off_as_operator, switch_off_as_admin])
+def test_what_somebody_switched_off_stays_off(organization, monkeypatch, switch_off):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    bring_up(organization)
+    switch_off(Provider.objects.get(kind="openai"))
+
+    assert bring_up(organization) == []
+    assert not Provider.objects.get(kind="openai").is_enabled
+    monkeypatch.setenv("OPENAI_BASE_URL", "https://openai.example.com/v1")
+    assert bring_up(organization) == []
+    assert not Provider.objects.get(kind="openai").is_enabled
+    monkeypatch.delenv("OPENAI_API_KEY")
+    monkeypatch.delenv("OPENAI_BASE_URL")
+    bring_up(organization)
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    bring_up(organization)
+
+    assert not Provider.objects.get(kind="openai").is_enabled
+
+
+def test_absent_provider_that_is_switched_off_stays_off(organization, monkeypatch):
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-test")
+    bring_up(organization)
+    monkeypatch.delenv("GROQ_API_KEY")
+    bring_up(organization)
+    switch_off_as_operator(Provider.objects.get(kind="groq"))
+
+    monkeypatch.setenv("GROQ_API_KEY", "gsk-test")
+    bring_up(organization)
+
+    assert not Provider.objects.get(kind="groq").is_enabled
+
+
+def test_organization_without_any_model_does_not_bring_one_back(organization):
+    bring_up(organization)
+    switch_off_as_operator(Provider.objects.get(kind="demo"))
+
+    routes = routing._routes(organization.pk)
+
+    assert routes.models == {}
+    assert not Provider.objects.get(kind="demo").is_enabled
+
+
+def test_models_that_vanish_from_the_list_come_back_with_it():
+    provider = ProviderFactory(kind=ProviderKind.OLLAMA)
+
+    def read(*names):
+        services.record_models(actor=SYSTEM, provider_id=provider.pk, listed=[RemoteModel(name) for name in names])
+        return set(Model.objects.filter(provider=provider, is_enabled=True).values_list("name", flat=True))
+
+    assert read("one", "two", "three") == {"one", "two", "three"}
+    services.update_model(actor=SYSTEM, model_id=Model.objects.get(name="two").pk, is_enabled=False)
+    assert read() == set()
+    services.update_model(actor=SYSTEM, model_id=Model.objects.get(name="three").pk, is_enabled=False)
+
+    assert read("one", "two", "three") == {"one"}
 
 
 def test_local_servers_come_and_go(organization):

@@ -41,7 +41,7 @@ def ensure_environment_providers(
     *, actor: Actor, organization_id: UUID, local: Sequence[tuple[ProviderKind, str]] | None = None
 ) -> list[UUID]:
     """Safe to repeat. Returns the ids of providers whose own list of models should be read now: new and moved ones, those that did not
-    answer the last time, and after a day all.
+    answer the last time, and after a day all. Undoes only its own switching: what a person or an operator switched off stays off.
 
     ``local`` None: nobody has looked for local servers, so those that are known stay as they are.
     """
@@ -57,22 +57,23 @@ def ensure_environment_providers(
         if row is None:
             row = _create(organization_id, preset, base_url, actor)
             fresh.append(row.pk)
-        elif row.base_url != base_url or not row.is_enabled:
-            fresh.append(row.pk)
-            row.base_url, row.is_enabled = base_url, True
+        elif row.base_url != base_url or row.is_absent:
+            row.base_url, row.is_enabled, row.is_absent = base_url, row.is_enabled or row.is_absent, False
             row.version += 1
-            row.save(update_fields=["base_url", "is_enabled", "version", "updated_at"])
+            row.save(update_fields=["base_url", "is_enabled", "is_absent", "version", "updated_at"])
+            if row.is_enabled:
+                fresh.append(row.pk)
             changed = True
-        elif row.checked_at is None or row.check_code or row.checked_at < timezone.now() - READ_AGAIN_AFTER:
+        elif row.is_enabled and _is_due(row):
             fresh.append(row.pk)
     kept = {preset.kind.value for preset, _url in wanted} | {ProviderKind.DEMO.value}
     if local is None:
         kept |= {kind.value for kind, preset in PRESETS.items() if preset.is_local}
     for row in present.values():
         if row.kind not in kept and row.is_enabled:
-            row.is_enabled = False
+            row.is_enabled, row.is_absent = False, True
             row.version += 1
-            row.save(update_fields=["is_enabled", "version", "updated_at"])
+            row.save(update_fields=["is_enabled", "is_absent", "version", "updated_at"])
             changed = True
     if ProviderKind.DEMO.value not in present:
         _create_demo(organization_id, actor)
@@ -80,6 +81,10 @@ def ensure_environment_providers(
     if fresh or changed:
         transaction.on_commit(lambda: shared_state.announce_change(organization_id))
     return fresh
+
+
+def _is_due(row: Provider) -> bool:
+    return row.checked_at is None or bool(row.check_code) or row.checked_at < timezone.now() - READ_AGAIN_AFTER
 
 
 def _create(organization_id: UUID, preset: Preset, base_url: str, actor: Actor) -> Provider:

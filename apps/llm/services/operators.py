@@ -17,9 +17,9 @@ def switch_provider(*, actor: Actor, provider_id: UUID, is_enabled: bool) -> Pro
     """In force with the next call of every process."""
     policies.require(policies.can_operate(actor))
     provider = selectors.lock_provider(provider_id=provider_id, viewer=SYSTEM)
-    provider.is_enabled = is_enabled
+    provider.is_enabled, provider.is_absent = is_enabled, False
     provider.version += 1
-    provider.save(update_fields=["is_enabled", "version", "updated_at"])
+    provider.save(update_fields=["is_enabled", "is_absent", "version", "updated_at"])
     announce(provider, events.ProviderChanged(provider.pk, ("is_enabled",), is_enabled), actor)
     return provider
 

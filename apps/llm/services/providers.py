@@ -85,9 +85,10 @@ def update_provider(*, actor: Actor, provider_id: UUID, version: int | None = No
     for field, value in changes.items():
         setattr(provider, field, value)
     _check(provider)
+    provider.is_absent = provider.is_absent and "is_enabled" not in changes
     provider.version += 1
     columns = ["sealed_headers" if name == "headers" else name for name in changes]
-    _save(provider, update_fields=[*columns, "version", "updated_at"])
+    _save(provider, update_fields=[*columns, "is_absent", "version", "updated_at"])
     fields = tuple(sorted(changes))
     announce(provider, events.ProviderChanged(provider.pk, fields, provider.is_enabled), actor)
     return provider
@@ -123,9 +124,8 @@ def note_check(*, actor: Actor, provider_id: UUID, code: str) -> Provider:
 
 @transaction.atomic
 def record_models(*, actor: Actor, provider_id: UUID, listed: Sequence[RemoteModel]) -> int:
-    """Take over the provider's own list. New ones come with what the catalogue knows; gone ones are switched off.
-
-    What a person has set stays. Returns how many models are there now.
+    """Take over the provider's own list. New ones come with what the catalogue knows; gone ones are switched off until they
+    are listed again. What a person has set stays. Returns how many models are there now.
     """
     provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
     policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
@@ -137,11 +137,13 @@ def record_models(*, actor: Actor, provider_id: UUID, listed: Sequence[RemoteMod
         for place, (name, model) in enumerate(offered.items())
         if name not in present
     ]
-    _switch_on(kind, added, already=sum(model.is_enabled for name, model in present.items() if name in offered))
+    back = [model for name, model in present.items() if name in offered and model.is_absent]
+    Model.objects.filter(pk__in=[model.pk for model in back]).update(is_enabled=True, is_absent=False)
+    enabled = sum(model.is_enabled or model.is_absent for name, model in present.items() if name in offered)
+    _switch_on(kind, added, already=enabled)
     Model.objects.bulk_create(added)
     gone = [m for name, m in present.items() if name not in offered and m.is_enabled and not m.is_customized]
-    Model.objects.filter(pk__in=[model.pk for model in gone]).update(is_enabled=False)
-    # A model that the catalogue guessed and the provider now confirms was switched off by an earlier list at most.
+    Model.objects.filter(pk__in=[model.pk for model in gone]).update(is_enabled=False, is_absent=True)
     announce(provider, events.ModelsListed(provider.pk, len(added), len(gone)), actor)
     return len(offered)
 
@@ -176,8 +178,9 @@ def update_model(*, actor: Actor, model_id: UUID, version: int | None = None, **
     for field, value in changes.items():
         setattr(model, field, value)
     model.is_customized = True
+    model.is_absent = model.is_absent and "is_enabled" not in changes
     model.version += 1
-    model.save(update_fields=[*changes, "is_customized", "version", "updated_at"])
+    model.save(update_fields=[*changes, "is_customized", "is_absent", "version", "updated_at"])
     announce(model.provider, events.ModelChanged(model.pk, tuple(sorted(changes)), model.is_enabled), actor)
     return model
 
