@@ -108,14 +108,18 @@ _parts_to_continue: Compiled[list[dict[str, Any]]] = Compiled(
 
 
 def lock_turn(turn_id: UUID) -> Turn:
-    """For the engine, inside its transaction."""
+    """For the engine, inside its transaction.
+
+    Without its key: a message that is posted names the turn before it, holds the conversation, and must not wait for the end of
+    that turn, which waits for the conversation.
+    """
     found = _locked_turn.first(pk=turn_id)
     if found is None:
         raise TurnNotFound
     return found
 
 
-_locked_turn: Compiled[Turn] = Compiled(lambda *, pk: Turn.objects.select_for_update().filter(pk=pk)[:1])
+_locked_turn: Compiled[Turn] = Compiled(lambda *, pk: Turn.objects.select_for_update(no_key=True).filter(pk=pk)[:1])
 
 
 def list_lapsed_turns(*, limit: int = 200) -> list[Turn]:

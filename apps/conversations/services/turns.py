@@ -253,6 +253,7 @@ def _hint_next(ended: Turn) -> None:
 def stop_turn(*, actor: Actor, turn_id: UUID) -> Turn:
     """Ask for an end. A queued turn ends here; a running one when its owner has confirmed. Repeating changes nothing."""
     turn = selectors.get_turn(turn_id=turn_id, viewer=actor)
+    selectors.lock_turn(turn_id)  # before the conversation, as whoever ends the turn at this moment
     conversation = selectors.lock_conversation(conversation_id=turn.conversation_id, viewer=actor)
     account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
     _stop(actor, turn_id)
@@ -273,7 +274,7 @@ def stop_active_turns(*, actor: Actor, conversation: Conversation) -> None:
 
 
 def _stop(actor: Actor, turn_id: UUID) -> None:
-    turn = Turn.objects.select_for_update().get(pk=turn_id)
+    turn = Turn.objects.select_for_update(no_key=True).get(pk=turn_id)
     if turn.status not in ACTIVE:
         return
     if turn.stop_requested_at is None:
@@ -299,7 +300,7 @@ def _tell_owner(turn_id: UUID) -> None:
 def requeue_turn(*, actor: Actor, turn_id: UUID) -> bool:
     """For operators: run a failed or interrupted answer again in its own place. False when it is not in such a state."""
     account_policies.require(policies.is_operator(actor))
-    turn = Turn.objects.select_for_update().get(pk=turn_id)
+    turn = Turn.objects.select_for_update(no_key=True).get(pk=turn_id)
     if turn.status not in (TurnStatus.FAILED, TurnStatus.INTERRUPTED, TurnStatus.STOPPED):
         return False
     _queue_again(turn, actor, attempts=0)
@@ -334,7 +335,11 @@ def reap_turn(
     the lost worker had open are settled first, so that turn, conversation and ledger tell the same figures.
     """
     account_policies.require(policies.is_system(actor))
-    turn = Turn.objects.select_for_update(skip_locked=True).filter(pk=turn_id, status=TurnStatus.RUNNING).first()
+    turn = (
+        Turn.objects.select_for_update(no_key=True, skip_locked=True)
+        .filter(pk=turn_id, status=TurnStatus.RUNNING)
+        .first()
+    )
     if turn is None or turn.lease_until is None or turn.lease_until > database_now():
         return ""
     stored = Message.objects.values_list("parts", flat=True).get(pk=turn.message_id)
