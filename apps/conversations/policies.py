@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.utils import timezone
 
@@ -62,6 +63,13 @@ def can_remove(actor: Actor, conversation: Conversation, *, role: ProjectRole | 
 def can_share(actor: Actor, conversation: Conversation, *, role: ProjectRole | None) -> bool:
     """Say who sees it, invite and take away: its owner. A manager who made another's private would be shut out by it."""
     return can_post(actor, role=role) and conversation.owner_id == actor.user_id
+
+
+def can_remove_participant(
+    actor: Actor, conversation: Conversation, user_id: UUID, *, role: ProjectRole | None
+) -> bool:
+    """Its owner anybody, and everybody themselves: who was invited may leave without asking."""
+    return can_share(actor, conversation, role=role) or (user_id == actor.user_id and can_arrange(actor))
 
 
 def can_edit_message(actor: Actor, message: Message, *, role: ProjectRole | None) -> bool:

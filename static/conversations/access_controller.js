@@ -10,7 +10,7 @@ const NEWS_MS = 800;
 /** Who sees the conversation: private or not, and who is invited. The panel is the server's HTML, anew after each change. */
 export default class extends Controller {
   static targets = ["choice", "control", "heading", "problem"];
-  static values = { api: String, url: String };
+  static values = { api: String, listUrl: String, url: String };
 
   connect() {
     this.news = debounce(() => this.#refreshUnlessUsed(), NEWS_MS);
@@ -37,6 +37,19 @@ export default class extends Controller {
     return this.#try(() => request(`${this.apiValue}participants/${user}/`, { method: "DELETE" }), t("uninvited", { name }), "[data-user]");
   }
 
+  /** The page is not for this person any more, so nothing of it is asked for again. */
+  async leave({ currentTarget: button }) {
+    button.disabled = true;
+    try {
+      await request(`${this.apiValue}participants/${document.body.dataset.viewerId}/`, { method: "DELETE" });
+      location.assign(this.listUrlValue);
+    } catch (error) {
+      button.disabled = false;
+      button.closest("dialog").close();
+      this.problemTarget.replaceChildren(fill(clone("t-notice"), { text: error.message }));
+    }
+  }
+
   /** What failed changed nothing: the panel goes back to what the server says, with the reason in it. */
   async #try(action, saved, focus) {
     for (const control of this.controlTargets) control.disabled = true;
@@ -54,8 +67,10 @@ export default class extends Controller {
 
   /** Somebody else changed it. Not under the hands of one who is choosing. */
   #refreshUnlessUsed() {
-    const isUsed = this.element.contains(document.activeElement) || this.element.querySelector("[data-access-target~=control]:disabled");
-    if (!isUsed) this.#refresh().catch(() => null);
+    const isAtHeading = document.activeElement === this.headingTarget;
+    const isUsed = !isAtHeading && this.element.contains(document.activeElement);
+    if (isUsed || this.element.querySelector("[data-access-target~=control]:disabled")) return;
+    this.#refresh(isAtHeading ? "h2[tabindex]" : null).catch(() => null);
   }
 
   /** The new panel, with the focus on what `focus` selects; null when this one is no longer on the page. */

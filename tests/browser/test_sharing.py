@@ -50,7 +50,7 @@ def test_private_conversation_is_for_those_who_are_invited(people, provider):
     theirs = open_people(daniel)
     expect(theirs.get_by_text("Only people invited by Inês Duarte can read and write here.")).to_be_visible()
     assert theirs.get_by_role("radio").count() == 0
-    assert theirs.get_by_role("button").count() == 0
+    assert theirs.get_by_role("button").all_inner_texts() == ["Leave this conversation…"]
 
     panel.get_by_role("button", name="Remove Daniel Okoye").click()
 
@@ -60,6 +60,27 @@ def test_private_conversation_is_for_those_who_are_invited(people, provider):
     expect(panel.locator("[data-person]")).to_have_count(2)
     expect(ines.page.locator(".privacy")).to_be_hidden()
     daniel.open(ines.conversation)
+
+
+def test_who_was_invited_leaves_by_themselves(people):
+    ines = people("ines").start()
+    panel = open_people(ines)
+    panel.get_by_text("Invited people").click()
+    panel.get_by_label("Invite somebody of the project").select_option(label="Daniel Okoye")
+    panel.get_by_role("button", name="Invite").click()
+    expect(panel.locator("[data-person]")).to_have_count(2)
+    daniel = people("daniel").open(ines.conversation)
+    theirs = open_people(daniel)
+    theirs.get_by_role("button", name="Leave this conversation…").click()
+    dialog = daniel.page.get_by_role("alertdialog", name="Leave this conversation?")
+    expect(dialog.get_by_role("button", name="Stay")).to_be_focused()
+
+    dialog.get_by_role("button", name="Leave").click()
+
+    daniel.page.wait_for_url(f"{daniel.stack.base_url}/conversations/")
+    expect(panel.locator("[data-person]")).to_have_count(1)
+    assert daniel.page.goto(f"{daniel.stack.base_url}/c/{ines.conversation}/").status == 404
+    daniel.complaints.clear()  # the browser says that the page is missing
 
 
 def test_sharing_that_fails_says_so_and_changes_nothing(people):

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from rest_framework.utils.serializer_helpers import ReturnDict
 
+from apps.accounts.models import User
 from apps.conversations import presentation, selectors, services
 from apps.conversations.api import serializers as shapes
 from apps.conversations.models import Message
@@ -230,6 +231,38 @@ def test_only_the_owner_says_who_sees_a_conversation(project):
     assert selectors.visible_to(daniel).filter(pk=conversation.pk).exists()
     assert Event.objects.count() == before
     assert not selectors.list_participants(conversation=conversation, viewer=ines)
+
+
+def test_who_was_invited_leaves_alone_and_takes_nobody_along(project):
+    from apps.core.errors import Forbidden
+    from apps.core.models import Event
+
+    ines, daniel, marta = someone(project), someone(project), someone(project)
+    conversation = start(ines, project, visibility="private")
+    for person in (daniel, marta):
+        services.invite_participant(actor=ines, conversation_id=conversation.pk, user_id=person.user_id)
+    before = Event.objects.count()
+
+    with pytest.raises(Forbidden):
+        services.remove_participant(actor=daniel, conversation_id=conversation.pk, user_id=marta.user_id)
+    key = key_of(User.objects.get(pk=daniel.user_id), organization=project.organization)
+    browser = Client(headers={"Authorization": f"Bearer {key}"})
+    left = browser.delete(url(conversation, f"participants/{daniel.user_id}/"))
+    again = browser.delete(url(conversation, f"participants/{daniel.user_id}/"))
+
+    assert (left.status_code, again.status_code) == (204, 404)
+    assert not selectors.visible_to(daniel).filter(pk=conversation.pk).exists()
+    assert selectors.visible_to(marta).filter(pk=conversation.pk).exists()
+    assert Event.objects.count() == before + 1
+
+
+def test_owner_cannot_leave_their_own_conversation(project):
+    ines = someone(project)
+    conversation = start(ines, project, visibility="private")
+
+    services.remove_participant(actor=ines, conversation_id=conversation.pk, user_id=ines.user_id)
+
+    assert selectors.visible_to(ines).filter(pk=conversation.pk).exists()
 
 
 def test_inviting_twice_and_removing_twice_is_one_event_each(project):

@@ -218,6 +218,7 @@ class ParticipantListView(APIView):
 class ParticipantView(APIView):
     @extend_schema(operation_id="participants_remove", request=None, responses={204: None})
     def delete(self, request: Request, conversation_id: UUID, user_id: UUID) -> Response:
+        """The owner takes an invitation back; who was invited leaves with their own id."""
         services.remove_participant(actor=request.actor, conversation_id=conversation_id, user_id=user_id)
         return Response(status=204)
 

@@ -50,4 +50,5 @@ def people_context(*, conversation: Conversation, project: Any, viewer: Actor) -
         "candidates": [person for person in everybody if person.id not in shown] if can_share else [],
         "can_share": can_share,
         "is_private": is_private,
+        "can_leave": is_private and viewer.user_id != conversation.owner_id and policies.can_arrange(viewer),
     }

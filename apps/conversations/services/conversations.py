@@ -272,9 +272,10 @@ def invite_participant(*, actor: Actor, conversation_id: UUID, user_id: UUID) ->
 
 @transaction.atomic
 def remove_participant(*, actor: Actor, conversation_id: UUID, user_id: UUID) -> None:
-    """Somebody who was not invited is no error: the state asked for is there."""
+    """Take an invitation back, or leave by oneself. Somebody who was not invited is no error: the state asked for is there."""
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
-    account_policies.require(policies.can_share(actor, conversation, role=selectors.role_in(conversation, actor)))
+    role = selectors.role_in(conversation, actor)
+    account_policies.require(policies.can_remove_participant(actor, conversation, user_id, role=role))
     invited = Participation.objects.filter(conversation=conversation, user_id=user_id, is_invited=True)
     if not invited.update(is_invited=False):
         return
