@@ -21,13 +21,13 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import selectors as accounts
 from apps.conversations import selectors
+from apps.conversations.excerpts import excerpt
 from apps.conversations.models import Conversation
 from apps.core.doors.search_sources import SearchHit, SearchQuery
 
 CANDIDATES = 400
 MAX_TERMS = 12
 LEADING_TITLES = 5  # stand before all messages; the other titles come after what the words say in messages
-MARKS = ("\ue000", "\ue001")
 # Words that say nothing about a message; left out unless the query has no others. English and German.
 STOP = frozenset(
     [
@@ -173,13 +173,12 @@ WITH candidates AS MATERIALIZED (
   SELECT * FROM ({branches}) AS every ORDER BY created_at DESC LIMIT %(candidates)s
 )
 SELECT id, conversation_id, number, created_at, author_id, role, ts_rank(words, %(query)s::tsquery) AS rank,
-  ts_headline('simple', left(content, 20000), %(query)s::tsquery,
-    'StartSel=\ue000, StopSel=\ue001, MaxFragments=2, MaxWords=24, MinWords=8') AS snippet
+  left(content, 20000)
 FROM candidates ORDER BY rank DESC, created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
 """
 
 _NEWEST = """
-SELECT id, conversation_id, number, created_at, author_id, role, 0, left(content, 200)
+SELECT id, conversation_id, number, created_at, author_id, role, 0, left(content, 1000)
 FROM ({branches}) AS every ORDER BY created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
 """
 
@@ -201,7 +200,7 @@ class MessageSearch:
             cursor.execute(statement, narrowed.values)
             rows = cursor.fetchall()
         titles = dict(Conversation.objects.filter(pk__in={row[1] for row in rows}).values_list("pk", "title"))
-        return [_message_hit(row, titles) for row in rows]
+        return [_message_hit(row, words, titles) for row in rows]
 
 
 class TitleSearch:
@@ -300,13 +299,13 @@ def _address(conversation_id: UUID) -> str:
     return reverse("conversations:page", kwargs={"conversation_id": conversation_id})
 
 
-def _message_hit(row: Sequence[Any], titles: dict[UUID, str]) -> SearchHit:
-    pk, conversation_id, number, created_at, author_id, role, rank, snippet = row
+def _message_hit(row: Sequence[Any], words: Sequence[str], titles: dict[UUID, str]) -> SearchHit:
+    pk, conversation_id, number, created_at, author_id, role, rank, content = row
     return SearchHit(
         kind="message",
         id=pk,
         title=titles.get(conversation_id, ""),
-        snippet=snippet,
+        snippet=excerpt(content, words),
         url=f"{_address(conversation_id)}?message={pk}#m-{pk}",
         at=created_at,
         rank=float(rank),
@@ -319,7 +318,7 @@ def _title_hit(row: Conversation, place: int) -> SearchHit:
         kind="conversation",
         id=row.pk,
         title=row.title,
-        snippet=row.title,
+        snippet="",
         url=_address(row.pk),
         at=row.last_activity_at,
         rank=2.0 if place < LEADING_TITLES else 0.0,

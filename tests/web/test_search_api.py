@@ -32,7 +32,7 @@ def test_search_stays_in_the_conversation_that_is_named(api, ines, project):
 
     hits = api.get("/api/v1/search/", {"q": "ledger", "conversation": str(here.pk)}).json()["results"]
 
-    assert [hit["snippet"] for hit in hits] == ["ledger here"]
+    assert [hit["snippet"] for hit in hits] == ["A ledger here."]
 
 
 def test_search_pages_with_a_cursor(api, ines, project):
