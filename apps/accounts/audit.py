@@ -50,6 +50,10 @@ AUDITED = frozenset(
 _PEOPLE = {"user_id"}
 
 
+def is_audited(event_type: str) -> bool:
+    return event_type in AUDITED or event_type.startswith(AUDITED_PREFIXES)
+
+
 @transaction.atomic
 def record(event: LoggedEvent) -> None:
     """Add the next link to the chain of the event's organization. Safe to repeat: an event has one entry."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
+
 from apps.core.events import event
 
 
-@event("accounts.user_created.v1", public="user.created")
+@event("accounts.user_created.v1", public="user.created", label=_("Account made"))
 @dataclass(frozen=True, slots=True)
 class UserCreated:
     """A person exists. ``how``: sign_up, invitation, first_start, operator."""
@@ -17,7 +19,7 @@ class UserCreated:
     how: str
 
 
-@event("accounts.signed_in.v1")
+@event("accounts.signed_in.v1", label=_("Signed in"))
 @dataclass(frozen=True, slots=True)
 class SignedIn:
     """A session began; ``kind`` is cookie or token."""
@@ -27,7 +29,7 @@ class SignedIn:
     kind: str
 
 
-@event("accounts.sign_in_refused.v1")
+@event("accounts.sign_in_refused.v1", label=_("Sign-in refused"))
 @dataclass(frozen=True, slots=True)
 class SignInRefused:
     """A password was wrong, or there were too many; ``reason`` is the error's code."""
@@ -36,7 +38,7 @@ class SignInRefused:
     reason: str
 
 
-@event("accounts.sessions_ended.v1")
+@event("accounts.sessions_ended.v1", label=_("Sessions ended"))
 @dataclass(frozen=True, slots=True)
 class SessionsEnded:
     """Sessions of a person are over; ``session_ids`` lists them, ``reason`` is a SessionEnd."""
@@ -46,7 +48,7 @@ class SessionsEnded:
     reason: str
 
 
-@event("accounts.password_changed.v1")
+@event("accounts.password_changed.v1", label=_("Changed the password"))
 @dataclass(frozen=True, slots=True)
 class PasswordChanged:
     """Somebody has a new password; their other sessions ended with it."""
@@ -54,7 +56,7 @@ class PasswordChanged:
     user_id: UUID
 
 
-@event("accounts.email_changed.v1")
+@event("accounts.email_changed.v1", label=_("Changed the e-mail address"))
 @dataclass(frozen=True, slots=True)
 class EmailChanged:
     """A new address was confirmed."""
@@ -62,7 +64,7 @@ class EmailChanged:
     user_id: UUID
 
 
-@event("accounts.profile_changed.v1")
+@event("accounts.profile_changed.v1", label=_("Changed the profile"))
 @dataclass(frozen=True, slots=True)
 class ProfileChanged:
     """``fields`` names what changed, never to what."""
@@ -71,7 +73,7 @@ class ProfileChanged:
     fields: list[str]
 
 
-@event("accounts.activity_changed.v1")
+@event("accounts.activity_changed.v1", label=_("Let in or kept out by an operator"))
 @dataclass(frozen=True, slots=True)
 class ActivityChanged:
     """An operator kept somebody out, or let them in again."""
@@ -80,7 +82,7 @@ class ActivityChanged:
     is_active: bool
 
 
-@event("accounts.sign_in_link_made.v1")
+@event("accounts.sign_in_link_made.v1", label=_("Made a link to sign in"))
 @dataclass(frozen=True, slots=True)
 class SignInLinkMade:
     """``user_id`` is None for the link that claims the instance."""
@@ -89,7 +91,7 @@ class SignInLinkMade:
     user_id: UUID | None
 
 
-@event("accounts.instance_claimed.v1")
+@event("accounts.instance_claimed.v1", label=_("Became the first owner"))
 @dataclass(frozen=True, slots=True)
 class InstanceClaimed:
     """The first person became the owner of the home organization and an operator."""
@@ -97,7 +99,7 @@ class InstanceClaimed:
     user_id: UUID
 
 
-@event("accounts.organization_created.v1")
+@event("accounts.organization_created.v1", label=_("Made the organization"))
 @dataclass(frozen=True, slots=True)
 class OrganizationCreated:
     """A tenant exists, with a first project of its own."""
@@ -105,7 +107,7 @@ class OrganizationCreated:
     organization_id: UUID
 
 
-@event("accounts.organization_changed.v1")
+@event("accounts.organization_changed.v1", label=_("Changed the organization"))
 @dataclass(frozen=True, slots=True)
 class OrganizationChanged:
     """``fields`` names what changed, never to what."""
@@ -114,7 +116,7 @@ class OrganizationChanged:
     fields: list[str]
 
 
-@event("accounts.member_joined.v1")
+@event("accounts.member_joined.v1", label=_("Joined the organization"))
 @dataclass(frozen=True, slots=True)
 class MemberJoined:
     """Somebody belongs to the organization; ``invitation_id`` when they were invited."""
@@ -124,7 +126,7 @@ class MemberJoined:
     invitation_id: UUID | None = None
 
 
-@event("accounts.member_role_changed.v1")
+@event("accounts.member_role_changed.v1", label=_("Changed a role"))
 @dataclass(frozen=True, slots=True)
 class MemberRoleChanged:
     """Their sessions ended with it."""
@@ -134,7 +136,7 @@ class MemberRoleChanged:
     new: str
 
 
-@event("accounts.member_removed.v1")
+@event("accounts.member_removed.v1", label=_("Removed from the organization"))
 @dataclass(frozen=True, slots=True)
 class MemberRemoved:
     """They left or were removed; their keys and project roles ended with it."""
@@ -143,7 +145,7 @@ class MemberRemoved:
     role: str
 
 
-@event("accounts.invitation_made.v1")
+@event("accounts.invitation_made.v1", label=_("Invited somebody"))
 @dataclass(frozen=True, slots=True)
 class InvitationMade:
     """A link was mailed; ``role`` is what it gives."""
@@ -152,7 +154,7 @@ class InvitationMade:
     role: str
 
 
-@event("accounts.invitation_revoked.v1")
+@event("accounts.invitation_revoked.v1", label=_("Took an invitation back"))
 @dataclass(frozen=True, slots=True)
 class InvitationRevoked:
     """The link no longer works."""
@@ -160,7 +162,7 @@ class InvitationRevoked:
     invitation_id: UUID
 
 
-@event("accounts.project_created.v1")
+@event("accounts.project_created.v1", label=_("Made a project"))
 @dataclass(frozen=True, slots=True)
 class ProjectCreated:
     """A project exists."""
@@ -168,7 +170,7 @@ class ProjectCreated:
     project_id: UUID
 
 
-@event("accounts.project_changed.v1")
+@event("accounts.project_changed.v1", label=_("Changed a project"))
 @dataclass(frozen=True, slots=True)
 class ProjectChanged:
     """``access`` is the new value when it was among the ``fields``."""
@@ -178,7 +180,7 @@ class ProjectChanged:
     access: str | None = None
 
 
-@event("accounts.project_archived.v1")
+@event("accounts.project_archived.v1", label=_("Archived a project"))
 @dataclass(frozen=True, slots=True)
 class ProjectArchived:
     """Hidden from lists, still readable."""
@@ -186,7 +188,7 @@ class ProjectArchived:
     project_id: UUID
 
 
-@event("accounts.project_restored.v1")
+@event("accounts.project_restored.v1", label=_("Brought a project back"))
 @dataclass(frozen=True, slots=True)
 class ProjectRestored:
     """No longer archived."""
@@ -194,7 +196,7 @@ class ProjectRestored:
     project_id: UUID
 
 
-@event("accounts.project_member_set.v1")
+@event("accounts.project_member_set.v1", label=_("Set a role in a project"))
 @dataclass(frozen=True, slots=True)
 class ProjectMemberSet:
     """Somebody has a role of their own in a project; ``old`` is None when they had none."""
@@ -205,7 +207,7 @@ class ProjectMemberSet:
     new: str
 
 
-@event("accounts.project_member_removed.v1")
+@event("accounts.project_member_removed.v1", label=_("Took somebody out of a project"))
 @dataclass(frozen=True, slots=True)
 class ProjectMemberRemoved:
     """What the organization's role gives remains."""
@@ -214,7 +216,7 @@ class ProjectMemberRemoved:
     user_id: UUID
 
 
-@event("accounts.api_key_made.v1")
+@event("accounts.api_key_made.v1", label=_("Made an API key"))
 @dataclass(frozen=True, slots=True)
 class ApiKeyMade:
     """``scopes`` empty: all that its owner may."""
@@ -223,7 +225,7 @@ class ApiKeyMade:
     scopes: list[str]
 
 
-@event("accounts.api_key_revoked.v1")
+@event("accounts.api_key_revoked.v1", label=_("Withdrew an API key"))
 @dataclass(frozen=True, slots=True)
 class ApiKeyRevoked:
     """The key opens nothing from now on."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
+
 from apps.core.events import event
 
 
@@ -30,19 +32,19 @@ class ConversationArchived:
     conversation_id: UUID
 
 
-@event("conversations.conversation_deleted.v1", public="conversation.ended")
+@event("conversations.conversation_deleted.v1", public="conversation.ended", label=_("Deleted a conversation"))
 @dataclass(frozen=True, slots=True)
 class ConversationDeleted:
     conversation_id: UUID
 
 
-@event("conversations.conversation_restored.v1")
+@event("conversations.conversation_restored.v1", label=_("Restored a conversation"))
 @dataclass(frozen=True, slots=True)
 class ConversationRestored:
     conversation_id: UUID
 
 
-@event("conversations.conversation_exported.v1")
+@event("conversations.conversation_exported.v1", label=_("Saved a conversation as a file"))
 @dataclass(frozen=True, slots=True)
 class ConversationExported:
     """Somebody took it away as a document: ``json`` (the whole tree) or ``markdown`` (their path)."""
@@ -51,7 +53,7 @@ class ConversationExported:
     format: str
 
 
-@event("conversations.conversation_imported.v1")
+@event("conversations.conversation_imported.v1", label=_("Imported a conversation"))
 @dataclass(frozen=True, slots=True)
 class ConversationImported:
     """Made from a document that was exported, here or elsewhere."""
@@ -60,7 +62,7 @@ class ConversationImported:
     messages: int
 
 
-@event("conversations.conversation_erased.v1")
+@event("conversations.conversation_erased.v1", label=_("Erased a conversation for good"))
 @dataclass(frozen=True, slots=True)
 class ConversationErased:
     """Deleted for 30 days, now gone for good, with so many messages."""
@@ -69,7 +71,7 @@ class ConversationErased:
     messages: int
 
 
-@event("conversations.participant_added.v1")
+@event("conversations.participant_added.v1", label=_("Invited somebody to a private conversation"))
 @dataclass(frozen=True, slots=True)
 class ParticipantAdded:
     conversation_id: UUID

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from psycopg.types.json import Jsonb
 
@@ -32,18 +33,22 @@ class ReactionTooDeep(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
-    """``name`` without its version, e.g. ``conversations.message_posted``; ``public`` is the stable alias or empty."""
+    """``name`` without its version, e.g. ``conversations.message_posted``; ``public`` is the stable alias or empty.
+
+    ``label`` is what the audit log calls it: needed for what is audited.
+    """
 
     name: str
     version: int
     public: str
     fact: type
+    label: str | Promise = ""
 
 
 _kinds: dict[str, EventKind] = {}
 
 
-def event(name: str, *, public: str = "") -> Callable[[type], type]:
+def event(name: str, *, public: str = "", label: str | Promise = "") -> Callable[[type], type]:
     """Register a frozen dataclass of ids, enums and numbers as a fact: ``@event("app.noun_verbed.v1")``."""
     base, _dot, version = name.rpartition(".v")
 
@@ -51,7 +56,7 @@ def event(name: str, *, public: str = "") -> Callable[[type], type]:
         if base in _kinds:
             message = f"Event {base} is registered twice."
             raise ValueError(message)
-        kind = EventKind(base, int(version), public, fact)
+        kind = EventKind(base, int(version), public, fact, label)
         _kinds[base] = kind
         fact.event_kind = kind  # type: ignore[attr-defined]
         return fact

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
+
 from apps.core.events import event
 
 
-@event("core.setting_changed.v1")
+@event("core.setting_changed.v1", label=_("Changed a setting"))
 @dataclass(frozen=True, slots=True)
 class SettingChanged:
     """Which setting, at which level; never the value, which may be a text that somebody wrote."""
@@ -19,7 +21,7 @@ class SettingChanged:
     is_reset: bool
 
 
-@event("core.health_changed.v1", public="system.health_changed")
+@event("core.health_changed.v1", public="system.health_changed", label=_("Health of the installation changed"))
 @dataclass(frozen=True, slots=True)
 class HealthChanged:
     """A check of ``/readyz`` failed, or is well again. ``is_critical``: without it no request can be answered."""

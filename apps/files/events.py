@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.utils.translation import gettext_lazy as _
+
 from apps.core.events import event
 
 
@@ -32,14 +34,14 @@ class FileFailed:
     reason: str
 
 
-@event("files.file_deleted.v1")
+@event("files.file_deleted.v1", label=_("Deleted a file"))
 @dataclass(frozen=True, slots=True)
 class FileDeleted:
     file_id: UUID
     is_erased: bool
 
 
-@event("files.file_released.v1")
+@event("files.file_released.v1", label=_("Released a file"))
 @dataclass(frozen=True, slots=True)
 class FileReleased:
     file_id: UUID

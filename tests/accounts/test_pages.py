@@ -2,12 +2,13 @@ import pytest
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.test import Client
 
-from apps.accounts import policies
+from apps.accounts import audit, policies
 from apps.accounts.models import ApiKey, Invitation, OrganizationMember, Project, ProjectMember
 from apps.accounts.pages import forms
 from apps.accounts.services import invitations
 from apps.accounts.types import OrganizationRole
 from apps.core import preferences, redis
+from apps.core.events import event_kinds
 from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, join, member_of, reader_of
 
 pytestmark = pytest.mark.django_db
@@ -259,7 +260,6 @@ def test_pages_and_sign_in_work_while_redis_is_away(settings, owner, project):
 
 
 def test_audit_page_lists_filters_and_checks_the_chain(settings, tmp_path):
-    from apps.accounts import audit
     from apps.accounts.services import projects
     from apps.core.eventlog.consumers import logged
     from apps.core.models import Event
@@ -284,6 +284,11 @@ def test_audit_page_lists_filters_and_checks_the_chain(settings, tmp_path):
     second = client.get(address + first.context["next_url"])
     assert [entry.number for entry in second.context["entries"]] == list(range(11, 0, -1))
 
+    assert (first.context["entries"][0].label, first.context["entries"][0].code) == (
+        "Changed a project",
+        "accounts.project_changed",
+    )
+    assert '<option value="accounts.signed_in">Signed in</option>' in first.content.decode()
     by_ben = client.get(address, {"person": str(ben.pk), "action": "accounts.project_changed"})
     assert [entry.who for entry in by_ben.context["entries"]] == ["Ben"]
     nothing = client.get(address, {"until": "2001-01-01"})
@@ -294,6 +299,12 @@ def test_audit_page_lists_filters_and_checks_the_chain(settings, tmp_path):
     audit.write_heads()
     audit.heads_path().write_text(audit.heads_path().read_text().replace('"number": 61', '"number": 60'))
     assert "The chain is broken at entry 60" in client.post(address).content.decode()
+
+
+def test_everything_that_is_audited_has_words():
+    wordless = [kind.name for kind in event_kinds() if audit.is_audited(kind.name) and not str(kind.label)]
+
+    assert wordless == []
 
 
 def test_audit_page_is_for_those_who_manage(settings):
@@ -310,7 +321,6 @@ def test_audit_page_is_for_those_who_manage(settings):
 
 @pytest.mark.parametrize("count", [1, 3, 30])
 def test_audit_page_takes_the_same_few_queries(count, django_assert_max_num_queries):
-    from apps.accounts import audit
     from apps.accounts.services import projects
     from apps.core.eventlog.consumers import logged
     from apps.core.models import Event

@@ -22,7 +22,7 @@ from apps.accounts.selectors import Person
 from apps.accounts.types import Actor, ActorKind, AuditOutcome
 from apps.core.api import Order, Page
 from apps.core.errors import NotFound
-from apps.core.events import event_kinds
+from apps.core.events import EventKind, event_kinds
 
 SHOWN = 50
 ICONS = {ActorKind.KEY: "key-round", ActorKind.SERVICE: "server"}  # icons
@@ -45,7 +45,8 @@ class Filters:
 class EntryView:
     number: int
     at: datetime
-    action: str
+    code: str
+    label: str
     is_refused: bool
     person_id: UUID | None
     who: str
@@ -90,15 +91,18 @@ def _context(request: HttpRequest) -> dict[str, Any]:
         "entries": _entries(page.results),
         "filters": filters,
         "members": selectors.visible_members(viewer).filter(organization=organization).order_by("user__name")[:500],
-        "actions": [name for name in (kind.name for kind in event_kinds()) if _is_audited(name)],
+        "actions": sorted(
+            ((name, str(kind.label)) for name, kind in _kinds().items()), key=lambda each: each[1].casefold()
+        ),
         "outcomes": AuditOutcome.choices,
         "next_url": _cursor_url(request, page.next),
         "previous_url": _cursor_url(request, page.previous),
     }
 
 
-def _is_audited(event_type: str) -> bool:
-    return event_type in audit.AUDITED or event_type.startswith(audit.AUDITED_PREFIXES)
+def _kinds() -> dict[str, EventKind]:
+    """Those that the log keeps."""
+    return {kind.name: kind for kind in event_kinds() if audit.is_audited(kind.name)}
 
 
 def _filters(request: HttpRequest) -> Filters:
@@ -133,23 +137,28 @@ def _entries(rows: Sequence[AuditEntry]) -> list[EntryView]:
     named = [row.actor for row in rows] + [row.subject_id for row in rows if row.subject_type == "user"]
     hidden = [_uuid(str(row.details.get("user_id", ""))) for row in rows]
     people = selectors.display_pseudonyms([*named, *hidden])
-    return [_entry(row, people) for row in rows]
+    kinds = _kinds()
+    return [_entry(row, people, kinds.get(row.action)) for row in rows]
 
 
-def _entry(row: AuditEntry, people: dict[UUID, Person]) -> EntryView:
+def _entry(row: AuditEntry, people: dict[UUID, Person], kind: EventKind | None) -> EntryView:
     person = people.get(row.actor) if row.actor else None
     subject = people.get(row.subject_id) if row.subject_id and row.subject_type == "user" else None
-    about = subject.name if subject else row.subject_type.replace("_", " ")
+    is_refused = row.outcome == AuditOutcome.REFUSED
+    # An event of an app that is gone has no words any more, and its code still says what it was.
+    label = _("Tried what is not allowed") if is_refused and kind is None else str(kind.label if kind else row.action)
     return EntryView(
         number=row.number,
         at=row.occurred_at,
-        action=row.action,
-        is_refused=row.outcome == AuditOutcome.REFUSED,
+        code=row.action,
+        label=label,
+        is_refused=is_refused,
         person_id=person.id if person else None,
         who=person.name if person else _who(row),
         icon="" if person else ICONS.get(ActorKind(row.actor_kind), "server"),
-        about=about,
+        about=subject.name if subject and subject != person else "",
         details=[
+            (_("Event"), row.action),
             *((name, _value(value, people)) for name, value in row.details.items()),
             *([(row.subject_type, str(row.subject_id))] if row.subject_id and not subject else []),
             *([("correlation", row.correlation_id)] if row.correlation_id else []),
