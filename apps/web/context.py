@@ -79,7 +79,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
 def viewer_card(request: HttpRequest) -> ViewerCard:
     if not hasattr(request, "_viewer_card"):
-        user = accounts.get_user(request.user.pk)  # type: ignore[arg-type]
+        user = accounts.get_user(request.actor.user_id)  # type: ignore[attr-defined]
         organization = places.find_organization(request)
         role = accounts.role_of(request.actor, organization) if organization else None  # type: ignore[attr-defined]
         taste = read_taste(user_id=user.pk, organization_id=organization.pk if organization else None)

@@ -161,3 +161,15 @@ def test_import_of_something_else_says_so_and_makes_nothing(browser, content):
     assert answer.status_code == 200
     assert 'data-kind="bad"' in answer.content.decode()
     assert Conversation.objects.count() == before
+
+
+def test_reference_of_the_api_leads_home_and_keeps_the_theme_of_the_person(browser, owner):
+    browser.post("/theme/?theme=dark")
+    preferences.forget_kept()
+
+    page = browser.get("/api/docs/").content.decode()
+
+    assert 'data-theme="dark"' in page
+    assert '<a href="/">' in page
+    assert "<style" not in page
+    assert "style=" not in page
