@@ -33,6 +33,7 @@ class Window:
         if self.edge is not None:
             beyond = "lt" if self.order.descending else "gt"
             value, pk = self.edge
+            rows = rows.filter(**{f"{field}__{beyond}e": value})  # where an index begins
             rows = rows.filter(Q(**{f"{field}__{beyond}": value}) | Q(**{field: value, f"pk__{beyond}": pk}))
         mark = "-" if self.order.descending else ""
         return rows.order_by(f"{mark}{field}", f"{mark}pk")[: self.count]

@@ -9,7 +9,9 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, Func, OuterRef, Q, QuerySet, Subquery
+from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
@@ -37,12 +39,16 @@ def visible_to(
     """One statement; agrees with ``policies.can_view`` (a property test proves it)."""
     if not has_read_scope(viewer):
         return Conversation.objects.none()
-    invited = Participation.objects.filter(conversation=OuterRef("pk"), user_id=viewer.user_id, is_invited=True)
     rows = Conversation.objects.filter(
-        accounts.project_filter(viewer, field="project", at_least=at_least),
-        Q(visibility=Visibility.PROJECT) | Q(owner_id=viewer.user_id) | Exists(invited),
+        accounts.project_filter(viewer, field="project", at_least=at_least), _is_open_to(viewer)
     )
     return rows if with_deleted else rows.filter(deleted_at=None)
+
+
+def _is_open_to(viewer: Actor) -> Q | Combinable:
+    """What visibility asks of those who see the project."""
+    invited = Participation.objects.filter(conversation=OuterRef("pk"), user_id=viewer.user_id, is_invited=True)
+    return Q(visibility=Visibility.PROJECT) | Q(owner_id=viewer.user_id) | Exists(invited)
 
 
 def get_conversation(*, conversation_id: UUID, viewer: Actor, with_deleted: bool = False) -> Conversation:
@@ -159,17 +165,24 @@ def list_conversations(
     pinned: bool | None = None,
 ) -> QuerySet[Conversation]:
     """``archived`` None means both. Deleted ones are listed only when asked for (they can be restored for 30 days)."""
-    rows = visible_to(viewer, with_deleted=deleted)
-    if deleted:
-        rows = rows.filter(deleted_at__gt=Now() - timedelta(days=RESTORABLE_DAYS))
+    rows = _narrow(visible_to(viewer, with_deleted=deleted), viewer, archived=archived, deleted=deleted, pinned=pinned)
     if project_id is not None:
         rows = rows.filter(project_id=project_id)
-    if archived is not None:
-        rows = rows.filter(archived_at__isnull=not archived)
     if tag:
         rows = rows.filter(tags__contains=[tag])
     if q:
         rows = rows.filter(title__icontains=q)
+    return rows
+
+
+def _narrow(
+    rows: QuerySet[Conversation], viewer: Actor, *, archived: bool | None, deleted: bool, pinned: bool | None
+) -> QuerySet[Conversation]:
+    rows = (
+        rows.filter(deleted_at__gt=Now() - timedelta(days=RESTORABLE_DAYS)) if deleted else rows.filter(deleted_at=None)
+    )
+    if archived is not None:
+        rows = rows.filter(archived_at__isnull=not archived)
     if pinned is not None:
         pins = Participation.objects.filter(conversation=OuterRef("pk"), user_id=viewer.user_id).exclude(pinned_at=None)
         rows = rows.filter(Exists(pins) if pinned else ~Exists(pins))
@@ -211,10 +224,18 @@ def _list_window(
     at: datetime | None = None,
     pk: UUID | None = None,
 ) -> QuerySet[Conversation]:
-    rows = list_conversations(viewer=viewer, project_id=project, archived=archived, deleted=deleted, pinned=pinned)
+    """The window of each project by its index, then of these the window: sorting all that one sees costs more than all the rest."""
+    if not has_read_scope(viewer):
+        return Conversation.objects.none()
     if pk is not None:
         window = replace(window, edge=(at, pk))
-    return window.over(rows.select_related("model__provider", "agent"))
+    of_project = Conversation.objects.filter(_is_open_to(viewer), project=OuterRef("pk"))
+    of_project = _narrow(of_project, viewer, archived=archived, deleted=deleted, pinned=pinned)
+    projects = accounts.visible_projects(viewer)
+    if project is not None:
+        projects = projects.filter(pk=project)
+    among = projects.values(among=Func(ArraySubquery(window.over(of_project).values("pk")), function="unnest"))
+    return window.over(Conversation.objects.filter(pk__in=among).select_related("model__provider", "agent"))
 
 
 _listed: accounts.ForViewer[Conversation] = accounts.ForViewer(_list_window)
