@@ -74,6 +74,12 @@ def find_file(file_id: UUID) -> File | None:
     )
 
 
+def list_existing(file_ids: Collection[UUID]) -> set[UUID]:
+    """Those whose rows are there, also deleted ones; kept there until the end of the caller's transaction."""
+    rows = File.objects.select_for_update(no_key=True).filter(pk__in=file_ids).order_by("pk")
+    return set(rows.values_list("pk", flat=True))
+
+
 def claim_own(*, actor: Actor, file_ids: Sequence[UUID], project_id: UUID | None = None) -> list[File]:
     """The actor's own files in the order asked for, locked until the end of the caller's transaction.
 

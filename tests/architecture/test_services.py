@@ -52,6 +52,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/conversations/services/turns.py", "lease"): PART,
     ("apps/conversations/services/turns.py", "stop_active_turns"): PART,
     ("apps/files/services.py", "claim_processing"): PLATFORM,
+    ("apps/files/services.py", "detach_files"): PART,
     ("apps/files/services.py", "finish_processing"): PLATFORM,
     ("apps/files/services.py", "list_unread"): PLATFORM,
     ("apps/files/services.py", "sweep"): PLATFORM,

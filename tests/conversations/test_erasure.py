@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +15,10 @@ from apps.conversations.invariants import check_content_is_the_text_of_the_parts
 from apps.conversations.models import Attachment, Conversation, Message, Participation, Turn
 from apps.conversations.sweeps import erase_what_nobody_restored
 from apps.conversations.types import TooLateToRestore
+from apps.core.doors.file_access import file_access
 from apps.core.models import Event
+from apps.files import services as file_services
+from apps.files.models import File, StorageUse
 from tests.conversations.factories import answer, say, start
 
 pytestmark = pytest.mark.django_db
@@ -93,3 +98,65 @@ def test_sweep_erases_the_words_and_keeps_the_place(ines, conversation):
     assert Message.objects.values_list("content", "parts").get(pk=gone.pk) == ("", [])
     assert Message.objects.get(pk=kept.pk).content == "Answer"
     assert list(check_numbers_gapless()) == list(check_content_is_the_text_of_the_parts()) == []
+
+
+def upload(actor, project, name="a.txt", content=b"hello there"):
+    return file_services.store_upload(actor=actor, project_id=project.pk, name=name, stream=io.BytesIO(content))
+
+
+def aged(file):
+    File.objects.filter(pk=file.pk).update(created_at=timezone.now() - timedelta(days=400))
+
+
+def test_files_of_an_erased_conversation_go_unless_something_else_shows_them(ines, conversation):
+    lost, kept = upload(ines, conversation.project), upload(ines, conversation.project, content=b"kept")
+    say(ines, conversation, "See", attachments=[lost.pk, kept.pk])
+    say(ines, start(ines, conversation.project), "Too", attachments=[kept.pk])
+    services.delete_conversation(actor=ines, conversation_id=conversation.pk)
+    deleted(Conversation.objects.filter(pk=conversation.pk), LONG_AGO)
+
+    erase_what_nobody_restored()
+    aged(lost)
+    aged(kept)
+    file_services.sweep()
+
+    assert list(File.objects.values_list("pk", flat=True)) == [kept.pk]
+    assert StorageUse.objects.get().used_bytes == kept.size
+
+
+def test_files_of_erased_words_go(ines, conversation):
+    file = upload(ines, conversation.project)
+    posted = say(ines, conversation, "See", attachments=[file.pk])
+    answer(posted)
+    services.delete_message(actor=ines, message_id=posted.message.pk)
+    deleted(Message.objects.filter(pk=posted.message.pk), LONG_AGO)
+
+    erase_what_nobody_restored()
+    aged(file)
+    file_services.sweep()
+
+    assert not File.objects.exists()
+
+
+def test_deleted_file_is_erased_where_a_message_shows_it_and_holds_up_no_other(ines, conversation, monkeypatch):
+    stuck, used, unused = (upload(ines, conversation.project, content=name) for name in (b"one", b"two", b"three"))
+    posted = say(ines, conversation, "See", attachments=[stuck.pk, used.pk])
+    answer(posted)
+    for age, file in enumerate((unused, used, stuck), start=31):
+        File.objects.filter(pk=file.pk).update(deleted_at=timezone.now() - timedelta(days=age))
+    access = file_access.get("conversations")
+    monkeypatch.setitem(file_access._items, "conversations", replace(access, let_go=lambda ids: None))
+    file_services.sweep()
+    assert set(File.objects.values_list("pk", flat=True)) == {stuck.pk, used.pk}
+    monkeypatch.undo()
+
+    file_services.sweep()
+    fork = services.fork_conversation(actor=ines, conversation_id=conversation.pk)
+    services.edit_message(actor=ines, message_id=posted.message.pk, content="See again")
+    check_constraints()
+
+    assert not File.objects.exists()
+    assert StorageUse.objects.get().used_bytes == 0
+    shown = Message.objects.get(conversation=fork, number=3)
+    assert [part.get("name") for part in shown.parts] == ["a.txt", "a.txt", None]
+    assert not Attachment.objects.exists()

@@ -30,6 +30,7 @@ def shared():
     access = FileAccess(
         allowed=lambda viewer, ids: {pk for pk in ids if viewer.user_id in seen.get(pk, ())},
         used=lambda ids: used & set(ids),
+        let_go=used.difference_update,
     )
     file_access._items["test"] = access
     yield seen, used
@@ -286,6 +287,7 @@ def test_delete_file_that_is_used_keeps_it_for_30_days(owner, project, shared, s
     File.objects.update(deleted_at=timezone.now() - timedelta(days=31))
     services.sweep()
     assert not File.objects.exists()
+    assert used == set()
 
 
 def test_delete_file_that_nothing_uses_removes_content_and_row(

@@ -73,7 +73,7 @@ def register():
     consumers.register(f"{NAME}.notes", Consumer(f"{NAME}.notes", keep_note))
     erasers.register(NAME, Eraser(NAME, lambda user: 0, lambda organization: Note.objects.count()))
     exporters.register(NAME, Exporter(NAME, lambda scope: iter(())))
-    file_access.register(NAME, FileAccess(allowed=lambda viewer, ids: set(), used=lambda ids: set()))
+    file_access.register(NAME, FileAccess(lambda viewer, ids: set(), lambda ids: set(), lambda ids: None))
     first_start_steps.register(NAME, lambda start: None)
     health_checks.register(NAME, HealthCheck(NAME, lambda: Health(is_healthy=True), is_critical=False))
     invariants.register(f"{NAME}.notes", Invariant(f"{NAME}.notes", "I1", "Notes are notes.", list))

@@ -16,6 +16,7 @@ from apps.conversations.events import ConversationErased, MessageChanged
 from apps.conversations.models import Attachment, Conversation, Message, Participation, TitleRequest, Turn
 from apps.conversations.services.conversations import announce
 from apps.conversations.types import RESTORABLE_DAYS
+from apps.files import services as file_services
 
 #: What goes with a conversation. Rows that point at each other are checked at the end of the transaction.
 OF_A_CONVERSATION = (TitleRequest, Attachment, Participation, Turn, Message)
@@ -45,15 +46,17 @@ def erase_deleted(*, actor: Actor, limit: int = 100) -> int:
 def erase_conversation(*, actor: Actor, conversation_id: UUID) -> bool:
     """Hard, with everything that was said in it. False when it was restored meanwhile or is gone already.
 
-    Forks stay and forget where they came from; the ledger keeps what the answers cost, the log that there was one.
+    Files that nothing else uses go with the next sweep of ``files``. Forks stay and forget where they came from; the ledger keeps what the answers cost, the log that there was one.
     """
     account_policies.require(policies.is_system(actor))
     conversation = _conversations().select_for_update().filter(pk=conversation_id).first()
     if conversation is None:
         return False
     Conversation.objects.filter(forked_from=conversation).update(forked_from=None)
+    files = list(Attachment.objects.filter(conversation=conversation).values_list("file_id", flat=True).distinct())
     for model in OF_A_CONVERSATION:
         model.objects.filter(conversation=conversation)._raw_delete("default")  # noqa: SLF001
+    file_services.detach_files(file_ids=files)
     announce(conversation, ConversationErased(conversation.pk, conversation.last_number), actor)
     Conversation.objects.filter(pk=conversation.pk)._raw_delete("default")  # noqa: SLF001
     return True
@@ -61,12 +64,17 @@ def erase_conversation(*, actor: Actor, conversation_id: UUID) -> bool:
 
 @transaction.atomic
 def erase_words(*, actor: Actor, message_id: UUID) -> bool:
-    """The message keeps its place in the tree; its parts go, and with them the right to read its files here."""
+    """The message keeps its place in the tree; its parts go, and with them the right to read its files here
+    and, where nothing else uses them, the files.
+    """
     account_policies.require(policies.is_system(actor))
     message = _messages().select_for_update().filter(pk=message_id).first()
     if message is None:
         return False
-    Attachment.objects.filter(message=message).delete()
+    attached = Attachment.objects.filter(message=message)
+    files = list(attached.values_list("file_id", flat=True))
+    attached.delete()
+    file_services.detach_files(file_ids=files)
     Message.objects.filter(pk=message.pk).update(parts=[], content="")
     conversation = Conversation.objects.only("id", "organization_id", "project_id").get(pk=message.conversation_id)
     announce(conversation, MessageChanged(message.pk, "erased"), actor, ("message", message.pk))

@@ -42,6 +42,7 @@ from apps.core import jobs
 from apps.core.correlation import correlation_id
 from apps.core.ids import uuid7
 from apps.core.types import Priority
+from apps.files import selectors as file_selectors
 from apps.files import services as file_services
 
 
@@ -247,17 +248,26 @@ def _save(actor: Actor, conversation: Conversation, rows: list[Message], turn: T
 
 
 def record_attachments(rows: Sequence[Message]) -> None:
-    """Whoever sees a message may read its files. In the transaction that writes the messages."""
-    found = [
-        Attachment(
-            organization_id=row.organization_id, conversation_id=row.conversation_id, message=row, file_id=part["file"]
-        )
+    """Whoever sees a message may read its files. In the transaction that writes the messages.
+
+    One row a file, however often the message shows it; none for a file that was erased since an earlier message named it.
+    """
+    shown = {
+        (row.pk, UUID(part["file"])): row
         for row in rows
         for part in row.parts
         if part["type"] == "file" and part["file"] != GONE
-    ]
-    if found:
-        Attachment.objects.bulk_create(found)
+    }
+    if not shown:
+        return
+    there = file_selectors.list_existing({file_id for _pk, file_id in shown})
+    Attachment.objects.bulk_create(
+        Attachment(
+            organization_id=row.organization_id, conversation_id=row.conversation_id, message=row, file_id=file_id
+        )
+        for (_pk, file_id), row in shown.items()
+        if file_id in there
+    )
 
 
 def _lock_message(actor: Actor, message_id: UUID) -> tuple[Conversation, Message]:

@@ -14,11 +14,14 @@ from apps.core.types import ActorRef
 class FileAccess:
     """``allowed`` gives those of the ids that this viewer may read; ``used`` those that something still refers to.
 
-    Both take any ids, known or not, in one query. A file that any registrant calls used is never swept away.
+    Both take any ids, known or not, in one query. A file that any registrant calls used is swept away only 30 days after its
+    owner deleted it: ``let_go`` then removes the rows that refer to it, in the caller's transaction. A registrant that stops
+    using files itself says so with ``files.services.detach_files``.
     """
 
     allowed: Callable[[ActorRef, Collection[UUID]], set[UUID]]
     used: Callable[[Collection[UUID]], set[UUID]]
+    let_go: Callable[[Collection[UUID]], None]
 
 
 file_access: Door[FileAccess] = Door("file access")
