@@ -160,3 +160,19 @@ def test_deleted_file_is_erased_where_a_message_shows_it_and_holds_up_no_other(i
     shown = Message.objects.get(conversation=fork, number=3)
     assert [part.get("name") for part in shown.parts] == ["a.txt", "a.txt", None]
     assert not Attachment.objects.exists()
+
+
+@pytest.mark.parametrize("age", [None, JUST_IN_TIME], ids=["restored", "deleted lately"])
+def test_erasure_asks_again_when_it_holds_the_row(ines, conversation, age):
+    """The sweep chose it from a list; since then it was restored, or restored and deleted anew."""
+    message = Message.objects.get(number=1)
+    since = age and timezone.now() - age
+    Conversation.objects.filter(pk=conversation.pk).update(deleted_at=since)
+    Message.objects.filter(pk=message.pk).update(deleted_at=since)
+
+    assert not services.erase_conversation(actor=SYSTEM, conversation_id=conversation.pk)
+    assert not services.erase_words(actor=SYSTEM, message_id=message.pk)
+
+    assert Conversation.objects.filter(pk=conversation.pk).exists()
+    assert Message.objects.get(pk=message.pk).content == "Secret words"
+    assert not Event.objects.filter(type__in=("conversations.conversation_erased", "conversations.message_changed"))

@@ -23,7 +23,7 @@ from apps.llm.selectors import read_routes
 from apps.llm.services.ledger import Opening
 from apps.llm.types import CompletionRequest
 from tests.accounts.factories import UserFactory, actor_of, key_of
-from tests.conversations.factories import say, start
+from tests.conversations.factories import say, someone, start
 from tests.llm.factories import ModelFactory, ProviderFactory, priced
 
 pytestmark = pytest.mark.django_db
@@ -182,6 +182,16 @@ def test_stop_turn_of_a_stranger_is_hidden(posted):
     assert Turn.objects.get().stop_requested_at is None
 
 
+def test_stop_turn_is_not_for_who_only_reads(posted):
+    held, reader = claim(posted), someone(posted.message.conversation.project, ProjectRole.VIEWER)
+
+    with pytest.raises(Forbidden):
+        services.stop_turn(actor=reader, turn_id=held.turn_id)
+
+    turn = Turn.objects.get()
+    assert (turn.status, turn.stop_requested_at, turn.stopped_by_id) == (TurnStatus.RUNNING, None, None)
+
+
 def test_reap_turn_runs_again_while_nothing_was_shown(posted):
     held = claim(posted)
     lapse(posted.turn)
@@ -190,19 +200,22 @@ def test_reap_turn_runs_again_while_nothing_was_shown(posted):
     assert claim(posted).fence == 3
 
 
-def test_reap_turn_interrupts_and_keeps_the_later_of_row_and_stream(posted):
+@pytest.mark.parametrize(("stream", "kept"), [(5, "In the stream"), (3, "In the stream"), (2, "So far")])
+def test_reap_turn_interrupts_and_keeps_the_later_of_row_and_stream(posted, stream, kept):
+    """The row was written at entry 3; a stream that was wiped and begun again may know less than the row."""
     held = claim(posted)
     services.checkpoint_turns(
         actor=SYSTEM, checkpoints=[Checkpoint(held.turn_id, held.fence, held.message_id, TEXT, 3)]
     )
     lapse(posted.turn)
-    later = [{"type": "text", "text": "So far, and further"}]
+    streamed = [{"type": "text", "text": "In the stream"}]
 
-    status = services.reap_turn(turn_id=held.turn_id, streamed_parts=later, streamed_seq=5)
+    status = services.reap_turn(turn_id=held.turn_id, streamed_parts=streamed, streamed_seq=stream)
 
     turn = Turn.objects.get()
     assert (status, turn.reason) == (TurnStatus.INTERRUPTED, "worker_lost")
-    assert Message.objects.get(pk=held.message_id).content == "So far, and further"
+    assert turn.last_seq == max(stream, 3)
+    assert Message.objects.get(pk=held.message_id).content == kept
 
 
 def test_reap_turn_tells_what_the_lost_worker_had_spent(posted):

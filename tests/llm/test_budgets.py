@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -10,9 +11,9 @@ from apps.core.errors import Forbidden, Invalid, NotFound
 from apps.core.ids import uuid7
 from apps.llm import clients, engine, routing, selectors, services, shared_state
 from apps.llm.errors import BudgetReached
-from apps.llm.models import Budget, BudgetReservation, CallAttempt
-from apps.llm.services.ledger import Opening
-from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Role
+from apps.llm.models import AttemptStatus, Budget, BudgetReservation, CallAttempt
+from apps.llm.services.ledger import Closing, Opening
+from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Role, Usage
 from tests.accounts.factories import OrganizationFactory, UserFactory, actor_of, join
 from tests.llm.factories import priced, stub_model
 
@@ -95,11 +96,14 @@ def test_models_without_a_price_take_nothing_from_the_budget(provider):
 def test_the_limit_goes_on_in_the_next_month(provider):
     model = stub_model(provider, **priced())
     set_limit(model, 1)
-    Budget.objects.update(month=selectors.current_month().replace(year=2020), spent=Decimal(1))
+    month = selectors.current_month()
+    Budget.objects.update(month=month.replace(year=2021), spent=Decimal(1))
+    for year, limit in ((2020, 7), (2019, 8)):  # earlier ones had other limits: only the newest counts
+        Budget.objects.create(organization=model.organization, month=month.replace(year=year), limit=limit)
 
     assert asyncio.run(many([request_of(model)])) == [None]
 
-    budget = Budget.objects.get(month=selectors.current_month())
+    budget = Budget.objects.get(month=month)
     assert budget.limit == 1
     assert budget.spent > 0
 
@@ -158,6 +162,32 @@ def test_lost_attempt_is_settled_once_with_what_was_shown(provider):
     assert (row.status, row.error_code, row.estimated) == ("lost", "worker_lost", True)
     assert (row.input_tokens, row.output_tokens) == (100, 125)
     assert (budget.reserved, budget.spent) == (0, row.cost)
+
+
+@pytest.mark.parametrize("late", ["the same end again", "the end of a worker that was given up"])
+def test_attempt_ends_once(provider, late):
+    """Nothing is charged twice, and the ledger keeps what it said first."""
+    model = stub_model(provider, **priced())
+    set_limit(model, 1)
+    request, opening = opened(model, reserve=Decimal("0.5"))
+    closing = Closing(
+        id=opening.id,
+        organization_id=model.organization_id,
+        status=AttemptStatus.COMPLETED,
+        usage=Usage(input_tokens=10, output_tokens=20),
+        cost=Decimal("0.25"),
+        currency="USD",
+        duration_ms=5,
+    )
+    if late == "the same end again":
+        assert services.close_attempt(actor=SYSTEM, closing=closing)
+    else:
+        assert services.settle_lost_attempts(actor=SYSTEM, turn_id=request.turn_id, text="word " * 100) == 1
+    before = CallAttempt.objects.values().get(), Budget.objects.values("spent", "reserved").get()
+
+    assert not services.close_attempt(actor=SYSTEM, closing=replace(closing, cost=Decimal("0.75")))
+
+    assert (CallAttempt.objects.values().get(), Budget.objects.values("spent", "reserved").get()) == before
 
 
 def test_abandoned_reservations_are_swept(provider):

@@ -246,6 +246,29 @@ def test_d17_one_probe_after_the_rest(provider):
     assert len(provider.calls) == 8
 
 
+def test_d17_of_those_who_come_at_once_one_probes(provider):
+    model = stub_model(provider)
+    provider.script(*[{"status": 500}] * 5)
+    answer(request_of(model))
+    answer(request_of(model))
+    time.sleep(shared_state.OPEN_SECONDS * 0.05 + 0.1)
+    provider.default(tokens=3, delay=0.1)
+
+    async def together():
+        try:
+            return await asyncio.gather(
+                *[engine.complete(request_of(model)) for _each in range(5)], return_exceptions=True
+            )
+        finally:
+            await clients.close_all()
+            await shared_state.leave_loop()
+
+    found = asyncio.run(together())
+
+    assert [getattr(each, "code", "") for each in found].count("provider_paused") == 4
+    assert len(provider.calls) <= 6
+
+
 def test_breaker_can_be_reset(provider):
     from apps.accounts.types import SYSTEM
     from apps.llm import services
