@@ -9,6 +9,7 @@ from uuid import UUID
 from apps.accounts.types import SYSTEM
 from apps.conversations import context, services
 from apps.conversations.types import TITLE_CALL_SECONDS
+from apps.core.db import give_connections_back
 from apps.core.errors import DomainError
 from apps.core.leases import scaled
 from apps.llm import engine as llm
@@ -49,6 +50,7 @@ def write_title(conversation_id: UUID) -> None:
         language=found.language,
         correlation_id=found.correlation_id,
     )
+    give_connections_back()  # up to half a minute passes
     try:
         text = asyncio.run(_ask(request))
     except (DomainError, TimeoutError) as error:

@@ -31,10 +31,14 @@ def _run(function: Callable[[], R]) -> R:
     try:
         return function()
     finally:
-        # The connection goes back to the pool: a thread that is idle, or waits for the loop, must not keep one.
-        if not connection.in_atomic_block:
-            for each in connections.all(initialized_only=True):
-                each.close()
+        give_connections_back()
+
+
+def give_connections_back() -> None:
+    """To the pool: a thread that is idle, or waits for somebody else's server, must not keep one. The next query takes one again."""
+    if not connection.in_atomic_block:
+        for each in connections.all(initialized_only=True):
+            each.close()
 
 
 async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

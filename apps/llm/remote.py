@@ -8,13 +8,18 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from django.conf import settings
 
 from apps.accounts.types import SYSTEM, Actor
 from apps.core.addresses import PUBLIC, TRUSTED, AddressRefused, check_url
-from apps.core.errors import DomainError, FieldError, Invalid
+from apps.core.db import give_connections_back
+from apps.core.errors import DomainError, FieldError, Invalid, LimitReached
 from apps.core.http import Limits, client
 from apps.core.leases import scaled
 from apps.llm import clients, policies, selectors, services
@@ -28,16 +33,25 @@ logger = logging.getLogger(__name__)
 
 ASK = Timeouts(connect_seconds=5, first_byte_seconds=15, gap_seconds=15, total_seconds=20)
 PROBE_SECONDS = 0.5
+MAX_TESTS_A_PERSON = 3  # at once, in each process
+_testing: Counter[UUID | None] = Counter()
+_counting = threading.Lock()
 _LISTS = {ProviderKind.OLLAMA: "/api/tags", ProviderKind.LLAMACPP: "/v1/models"}
 
 
 def test_connection(*, actor: Actor, provider_id: UUID) -> Provider:
-    """Ask the provider for its models, keep them, and say how it went in ``check_code`` (empty: it answered)."""
+    """Ask the provider for its models, keep them, and say how it went in ``check_code`` (empty: it answered).
+
+    Raises ``LimitReached`` for who has as many tests running here already: each may hold a thread for 20 s.
+    """
     provider = selectors.get_provider(provider_id=provider_id, viewer=actor)
     may = selectors.can_manage(organization_id=provider.organization_id, viewer=actor)
     policies.require(may)
+    route = selectors.route_of_provider(provider)
     try:
-        listed = asyncio.run(fetch_models(selectors.route_of_provider(provider)))
+        with _one_of_few(actor):
+            give_connections_back()
+            listed = asyncio.run(fetch_models(route))
     except (ModelMissing, ProviderRefused) as error:
         # It answers, but keeps no list: then it may still have what its kind usually has.
         services.add_known_models(actor=actor, provider_id=provider_id)
@@ -49,8 +63,24 @@ def test_connection(*, actor: Actor, provider_id: UUID) -> Provider:
     return services.note_check(actor=actor, provider_id=provider_id, code="")
 
 
+@contextmanager
+def _one_of_few(actor: Actor) -> Iterator[None]:
+    with _counting:
+        if actor.user_id is not None and _testing[actor.user_id] >= MAX_TESTS_A_PERSON:
+            raise LimitReached(retry_after_seconds=round(scaled(ASK.total_seconds)))
+        _testing[actor.user_id] += 1
+    try:
+        yield
+    finally:
+        with _counting:
+            _testing[actor.user_id] -= 1
+            if not _testing[actor.user_id]:
+                del _testing[actor.user_id]
+
+
 def refuse_private_address(base_url: str) -> None:
     """Before the service: resolving a name is a network call, which no transaction may wait for. The call itself checks again."""
+    give_connections_back()
     try:
         check_url(base_url, PUBLIC)
     except AddressRefused as error:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.db import connections
 from django.db.models.functions import Now
 
 from apps.accounts.models import User
@@ -47,6 +49,25 @@ def test_write_title_has_a_row_of_its_own_in_the_ledger(conversation, provider):
     assert title_of(conversation) == ("Manifests of the port", "auto")
     assert list(CallAttempt.objects.values_list("purpose", "status")) == [("title", "completed")]
     assert not TitleRequest.objects.exists()
+
+
+def test_write_title_keeps_no_connection_while_the_provider_thinks(conversation, provider):
+    provider.script({"text": "Manifests", "header_delay": 1.0})
+    seen = []
+
+    def write():
+        seen.append(connections["default"])
+        titles.write_title(conversation.pk)
+        seen[0].close()
+
+    with ThreadPoolExecutor(1) as pool:
+        writing = pool.submit(write)
+        provider.wait_for(lambda stats: stats["count"] > 0)
+        held = seen[0].connection
+        writing.result()
+
+    assert held is None
+    assert title_of(conversation) == ("Manifests", "auto")
 
 
 def test_wish_for_a_title_is_hinted_again_until_there_is_one(conversation, provider):
