@@ -10,7 +10,14 @@ from django.utils import timezone
 from apps.accounts.policies import has_scope
 from apps.accounts.types import Actor, ActorKind, ProjectRole
 from apps.conversations.models import Conversation, Message
-from apps.conversations.types import RESTORABLE_DAYS, ConversationArchived, Role, TooLateToRestore, Visibility
+from apps.conversations.types import (
+    RESTORABLE_DAYS,
+    ConversationArchived,
+    MessageIsDeleted,
+    Role,
+    TooLateToRestore,
+    Visibility,
+)
 
 READ = "conversations:read"
 WRITE = "conversations:write"
@@ -95,6 +102,11 @@ def is_restorable(deleted: Conversation | Message) -> bool:
 def require_restorable(deleted: Conversation | Message) -> None:
     if not is_restorable(deleted):
         raise TooLateToRestore
+
+
+def require_there(message: Message) -> None:
+    if message.deleted_at is not None:
+        raise MessageIsDeleted
 
 
 def require_open(conversation: Conversation) -> None:

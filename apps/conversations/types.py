@@ -142,6 +142,11 @@ class NothingToContinue(Conflict):
     default_detail = _("This answer ended by itself; there is nothing to continue.")
 
 
+class MessageIsDeleted(Conflict):
+    code = "message_deleted"
+    default_detail = _("This message is deleted. Restore it first.")
+
+
 class UnknownCommand(Invalid):
     code = "unknown_command"
     default_detail = _("There is no such command. /help lists them.")

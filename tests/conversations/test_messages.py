@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import io
 from uuid import uuid4
 
 import pytest
 
 from apps.accounts.types import SYSTEM, ProjectRole
 from apps.conversations import selectors, services
-from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.models import Attachment, Conversation, Message, Turn
 from apps.conversations.types import (
     ClientIdReused,
     ConversationArchived,
@@ -20,6 +21,7 @@ from apps.conversations.types import (
 )
 from apps.core.errors import Forbidden
 from apps.core.models import Event
+from apps.files.services import store_upload
 from tests.accounts.factories import UserFactory, actor_of
 from tests.conversations.factories import answer, say, someone, start
 from tests.llm.factories import ModelFactory, ProviderFactory
@@ -97,6 +99,17 @@ def test_post_message_with_too_many_files_says_so(ines, conversation):
         say(ines, conversation, "All of them", attachments=[uuid4() for _number in range(11)])
 
     assert not Message.objects.exists()
+
+
+def test_post_message_with_one_file_twice_is_repeated_like_any_other(ines, conversation):
+    client_id = uuid4()
+    file = store_upload(actor=ines, project_id=conversation.project_id, name="a.txt", stream=io.BytesIO(b"Words"))
+
+    first = say(ines, conversation, "See", attachments=[file.pk, file.pk], client_id=client_id)
+    again = say(ines, conversation, "See", attachments=[file.pk, file.pk], client_id=client_id)
+
+    assert (again.is_repeat, again.message.pk) == (True, first.message.pk)
+    assert Attachment.objects.count() == 1
 
 
 def test_post_message_same_client_id_other_content_is_refused(ines, conversation):

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from apps.conversations import services
 from apps.conversations.models import Message, Turn
 from apps.conversations.types import TurnStatus
 from tests.conversations.factories import answer, say, start
@@ -58,3 +59,32 @@ def test_answer_that_is_being_written_is_left_alone(method, rest, api, posted):
     assert posted.turn.status == TurnStatus.QUEUED
 
     assert refused(api, method, f"{posted.answer.pk}/{rest}") == (409, "turn_still_running")
+
+
+def test_deleted_answer_is_not_continued(api, ines, posted):
+    message = answer(posted, "Half", status=TurnStatus.STOPPED)
+    services.delete_message(actor=ines, message_id=message.pk)
+
+    assert refused(api, "POST", f"{message.pk}/continue/") == (409, "message_deleted")
+
+
+def test_deleted_question_is_not_answered_again(api, ines, posted):
+    message = answer(posted)
+    services.delete_message(actor=ines, message_id=posted.message.pk)
+    before = rows()
+
+    asked = api.post(f"/api/v1/conversations/{message.conversation_id}/turns/", "{}", content_type="application/json")
+
+    assert (asked.status_code, asked.json()["code"]) == (409, "message_deleted")
+    assert rows() == before
+    assert refused(api, "POST", f"{message.pk}/regenerate/", "{}") == (409, "message_deleted")
+
+
+def test_deleted_answer_gets_another_beside_it(api, ines, posted):
+    message = answer(posted)
+    services.delete_message(actor=ines, message_id=message.pk)
+
+    made = api.post(f"/api/v1/messages/{message.pk}/regenerate/", "{}", content_type="application/json")
+
+    assert made.status_code == 202
+    assert Message.objects.filter(parent=posted.message.pk).count() == 2

@@ -34,7 +34,7 @@ from apps.conversations.selectors.paths import (
     sibling_ids,
 )
 from apps.conversations.selectors.turns import (
-    count_waiting,
+    ActiveTurn,
     get_bare_message,
     get_turn,
     get_turn_with_context,
@@ -43,15 +43,17 @@ from apps.conversations.selectors.turns import (
     list_lapsed_turns,
     list_parts_to_continue,
     list_turns,
+    list_waiting_and_running,
     lock_turn,
+    only_on_branch,
     stats_active_turns,
     stats_oldest_queued_seconds,
 )
 
 __all__ = [
     "HIGHEST_NUMBER",
+    "ActiveTurn",
     "active_leaf",
-    "count_waiting",
     "describe_branches",
     "find_answer_to",
     "find_in",
@@ -79,10 +81,12 @@ __all__ = [
     "list_parts_to_continue",
     "list_path",
     "list_turns",
+    "list_waiting_and_running",
     "lock_conversation",
     "lock_turn",
     "messages",
     "newest_leaf",
+    "only_on_branch",
     "path_ids",
     "read_window",
     "role_in",

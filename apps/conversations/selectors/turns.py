@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -13,9 +14,9 @@ from django.db.models.functions import Now
 from apps.accounts.types import Actor
 from apps.conversations.models import Conversation, Message, TitleRequest, Turn
 from apps.conversations.selectors.conversations import visible_to
+from apps.conversations.selectors.paths import path_ids
 from apps.conversations.types import (
     ACTIVE,
-    MAX_QUEUED_TURNS,
     MAX_TITLE_ATTEMPTS,
     MessageNotFound,
     TurnNotFound,
@@ -58,15 +59,46 @@ _among: Compiled[Turn] = Compiled(
 )
 
 
-def count_waiting(conversation: Conversation) -> int:
-    return len(_waiting.fetch(conversation=conversation.pk))
+@dataclass(frozen=True, slots=True)
+class ActiveTurn:
+    """``number`` is its message's; ``after_id`` the turn it waits for."""
+
+    id: UUID
+    status: str
+    after_id: UUID | None
+    message_id: UUID
+    number: int
 
 
-_waiting: Compiled[UUID] = Compiled(
-    lambda *, conversation: Turn.objects.filter(conversation=conversation, status=TurnStatus.QUEUED).values_list(
-        "pk", flat=True
-    )[: MAX_QUEUED_TURNS + 1]
+def list_waiting_and_running(conversation: Conversation) -> list[ActiveTurn]:
+    """Oldest first."""
+    return [ActiveTurn(*row) for row in _places.fetch(conversation=conversation.pk)]
+
+
+_places: Compiled[tuple[UUID, str, UUID | None, UUID, int]] = Compiled(
+    lambda *, conversation: (
+        Turn.objects.filter(conversation=conversation, status__in=ACTIVE)
+        .order_by("created_at", "pk")
+        .values_list("pk", "status", "after_turn_id", "message_id", "message__number")
+    )
 )
+
+
+def only_on_branch(
+    active: Sequence[ActiveTurn], conversation: Conversation, place: Message | None, *, with_below: bool
+) -> list[ActiveTurn]:
+    """Those that write at ``place`` or above it; ``with_below`` also those on any branch that goes on from it."""
+    if place is None or not active:
+        return []
+    if conversation.is_linear:
+        return [turn for turn in active if with_below or turn.number <= place.number]
+    above = set(path_ids(conversation=conversation, leaf_id=place.pk))
+    return [
+        turn
+        for turn in active
+        if turn.message_id in above
+        or (with_below and place.pk in path_ids(conversation=conversation, leaf_id=turn.message_id))
+    ]
 
 
 def get_turn_with_context(turn_id: UUID) -> Turn:

@@ -26,6 +26,7 @@ from apps.conversations.events import (
 )
 from apps.conversations.models import Conversation, Message, Participation
 from apps.conversations.news import tell_list_later, tell_person_later
+from apps.conversations.services.attachments import record_attachments
 from apps.conversations.types import ParentElsewhere, TitleSource, Visibility
 from apps.core.errors import FieldError, Invalid, NotFound, VersionMismatch
 from apps.core.events import emit
@@ -299,8 +300,6 @@ def fork_conversation(*, actor: Actor, conversation_id: UUID, message_id: UUID |
 
     Answers that are still being written are left out.
     """
-    from apps.conversations.services.messages import record_attachments  # messages announce through this module
-
     source = selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
     account_policies.require(policies.can_post(actor, role=selectors.role_in(source, actor)))
     leaf = message_id or selectors.active_leaf(conversation=source, user_id=actor.user_id)

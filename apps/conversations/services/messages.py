@@ -14,11 +14,11 @@ from apps.accounts import policies as account_policies
 from apps.accounts.types import Actor
 from apps.conversations import policies, selectors
 from apps.conversations.events import MessageChanged, MessagePosted, TurnQueued
-from apps.conversations.models import Attachment, Conversation, Message, Participation, Turn
+from apps.conversations.models import Conversation, Message, Participation, Turn
+from apps.conversations.services.attachments import record_attachments
 from apps.conversations.services.conversations import announce
 from apps.conversations.types import (
     ACTIVE,
-    GONE,
     MAX_ATTACHMENTS,
     MAX_CONTENT_CHARACTERS,
     MAX_QUEUED_TURNS,
@@ -42,7 +42,6 @@ from apps.core import jobs
 from apps.core.correlation import correlation_id
 from apps.core.ids import uuid7
 from apps.core.types import Priority
-from apps.files import selectors as file_selectors
 from apps.files import services as file_services
 
 
@@ -94,7 +93,7 @@ def post_message(
 
 def _repeat(earlier: Message, content: str, attachments: Sequence[UUID]) -> Posted:
     files_then = [part["file"] for part in earlier.parts if part["type"] == "file"]
-    if text_of_parts(earlier.parts) != content or files_then != [str(pk) for pk in attachments]:
+    if text_of_parts(earlier.parts) != content or files_then != [str(pk) for pk in dict.fromkeys(attachments)]:
         raise ClientIdReused
     answer = selectors.find_answer_to(earlier)
     return Posted(earlier, answer.turn if answer else None, answer, is_repeat=True)
@@ -212,11 +211,20 @@ def _empty_answer(conversation: Conversation, number: int, parent_id: UUID, turn
     )
 
 
-def _new_turn(actor: Actor, conversation: Conversation, above: Message | None, answerer: Answerer) -> Turn:
-    """Queued; waits for the answer above it on the branch while that is still being written."""
-    if selectors.count_waiting(conversation) >= MAX_QUEUED_TURNS:
+def _new_turn(
+    actor: Actor, conversation: Conversation, place: Message | None, answerer: Answerer, *, goes_on: bool = False
+) -> Turn:
+    """Queued; waits for the newest answer on the branch that is still being written: that one waits for those before it.
+
+    ``place`` is the message above the new answer or, with ``goes_on``, the answer itself, which has more of the branch below it.
+    """
+    active = selectors.list_waiting_and_running(conversation)
+    if sum(turn.status == TurnStatus.QUEUED for turn in active) >= MAX_QUEUED_TURNS:
         raise TooManyQueued
-    blocker = above.turn if above is not None and above.turn is not None and above.turn.status in ACTIVE else None
+    on_branch = selectors.only_on_branch(active, conversation, place, with_below=goes_on)
+    awaited = {turn.after_id for turn in on_branch}
+    if goes_on and sum(turn.id not in awaited for turn in on_branch) > 1:
+        raise TurnStillRunning
     return Turn(
         id=uuid7(),
         organization_id=conversation.organization_id,
@@ -227,7 +235,7 @@ def _new_turn(actor: Actor, conversation: Conversation, above: Message | None, a
         priority=Priority.LOW if actor.key_id else Priority.NORMAL,
         model_id=answerer.model_id,
         agent_id=answerer.agent_id,
-        after_turn=blocker,
+        after_turn_id=on_branch[-1].id if on_branch else None,
         correlation_id=correlation_id(),
     )
 
@@ -244,29 +252,6 @@ def _save(actor: Actor, conversation: Conversation, rows: list[Message], turn: T
     conversation.last_number, conversation.head_id, conversation.is_linear = last.number, last.pk, is_linear
     Participation.objects.filter(conversation=conversation, user_id=actor.user_id).update(
         head=None, last_read_number=last.number
-    )
-
-
-def record_attachments(rows: Sequence[Message]) -> None:
-    """Whoever sees a message may read its files. In the transaction that writes the messages.
-
-    One row a file, however often the message shows it; none for a file that was erased since an earlier message named it.
-    """
-    shown = {
-        (row.pk, UUID(part["file"])): row
-        for row in rows
-        for part in row.parts
-        if part["type"] == "file" and part["file"] != GONE
-    }
-    if not shown:
-        return
-    there = file_selectors.list_existing({file_id for _pk, file_id in shown})
-    Attachment.objects.bulk_create(
-        Attachment(
-            organization_id=row.organization_id, conversation_id=row.conversation_id, message=row, file_id=file_id
-        )
-        for (_pk, file_id), row in shown.items()
-        if file_id in there
     )
 
 
@@ -320,12 +305,15 @@ def edit_message(
 
 @transaction.atomic
 def regenerate_answer(*, actor: Actor, message_id: UUID, model: str = "", agent: UUID | None = None) -> Posted:
-    """A sibling of an answer. The first one stays as it is, also while it is still being written."""
+    """A sibling of an answer, which may be deleted, its question not. The first one stays as it is, also while it is still being
+    written.
+    """
     conversation, message = _lock_message(actor, message_id)
     account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
     if message.role != Role.ASSISTANT or message.parent is None:
         raise NotAnAnswer
     policies.require_open(conversation)
+    policies.require_there(message.parent)
     answerer = selectors.get_answerer(conversation, actor, content=message.parent.content, model=model, agent=agent)
     return _answer_below(actor, conversation, message.parent, answerer)
 
@@ -352,24 +340,29 @@ def request_turn(*, actor: Actor, conversation_id: UUID, model: str = "", agent:
         return regenerate_answer(actor=actor, message_id=last.pk, model=model, agent=agent)
     account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
     policies.require_open(conversation)
+    policies.require_there(last)
     answerer = selectors.get_answerer(conversation, actor, content=last.content, model=model, agent=agent)
     return _answer_below(actor, conversation, last, answerer)
 
 
 @transaction.atomic
 def continue_answer(*, actor: Actor, message_id: UUID) -> Posted:
-    """A new turn on the same message, which goes on after what is there. For stopped, interrupted and failed answers with text."""
+    """A new turn on the same message, which goes on after what is there. For stopped, interrupted and failed answers with text.
+
+    It waits for an answer that is being written further down; raises ``TurnStillRunning`` when several branches have one.
+    """
     conversation, message = _lock_message(actor, message_id)
     account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
     if message.role != Role.ASSISTANT:
         raise NotAnAnswer
     policies.require_open(conversation)
+    policies.require_there(message)
     earlier = message.turn
     if earlier is not None and earlier.status in ACTIVE:
         raise TurnStillRunning
     if earlier is None or earlier.status == TurnStatus.COMPLETED:
         raise NothingToContinue
-    turn = _new_turn(actor, conversation, None, Answerer(earlier.model_id, earlier.agent_id))
+    turn = _new_turn(actor, conversation, message, Answerer(earlier.model_id, earlier.agent_id), goes_on=True)
     turn.message = message
     turn.is_continuation = bool(text_of_parts(message.parts))
     turn.save(force_insert=True)

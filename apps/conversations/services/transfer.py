@@ -23,8 +23,8 @@ from apps.accounts.types import Actor
 from apps.conversations import policies, selectors
 from apps.conversations.events import ConversationImported, ConversationStarted
 from apps.conversations.models import Conversation, Message
+from apps.conversations.services.attachments import record_attachments
 from apps.conversations.services.conversations import announce
-from apps.conversations.services.messages import record_attachments
 from apps.conversations.transfer_format import DELETED, FINAL, FORMAT, MAX_MESSAGES, VERSION, checked, digest
 from apps.conversations.types import GONE, MessageStatus, text_of_parts
 from apps.files import selectors as files
