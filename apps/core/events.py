@@ -75,8 +75,14 @@ def public_name(event_type: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Emitted:
+    """The row as the log has it, as far as followers of its topic need it."""
+
     id: UUID
     topic_position: int
+    type: str
+    payload: dict[str, Any]
+    subject_id: UUID | None
+    actor_id: UUID | None
 
 
 def _plain(value: Any) -> Any:
@@ -153,7 +159,7 @@ def _insert(
         )
         row = cursor.fetchone()
     assert row is not None
-    return Emitted(event_id, row[0])
+    return Emitted(event_id, row[0], type_name, payload, subject[1], actor.user_id)
 
 
 def emit(fact: Any, *, actor: ActorRef, scope: Scope, subject: tuple[str, UUID | None] = ("", None)) -> Emitted:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeout
 
 from apps.core import redis
+from apps.core.events import Emitted
 from apps.live.types import FINAL_STATES
 
 KEPT_SECONDS = 15 * 60
@@ -50,13 +52,15 @@ def _tell(topic: str, send: Callable[[Any], object]) -> None:
         log.warning("live.bell_lost", topic=topic, reason=type(failure).__name__)
 
 
-def ring(topic: str) -> None:
-    """After commit, from a thread. Use ``ring_after_commit`` inside a transaction."""
-    _tell(topic, lambda client: client.publish(channel(topic), RING))
+def ring(topic: str, news: Emitted | None = None) -> None:
+    """After commit, from a thread. With the event itself a follower that has the one before need not read the log."""
+    message = json.dumps({"k": "r", "e": asdict(news)}, default=str) if news else RING
+    _tell(topic, lambda client: client.publish(channel(topic), message))
 
 
-def ring_after_commit(topic: str) -> None:
-    transaction.on_commit(lambda: ring(topic))
+def ring_after_commit(topic: str, news: Emitted | None = None) -> None:
+    """Inside a transaction. A bell that fails changes nothing else."""
+    transaction.on_commit(lambda: ring(topic, news), robust=True)
 
 
 def rights_changed(topic: str) -> None:

@@ -108,7 +108,8 @@ class Feed:
         self._held: list[Callable[[], None]] | None = None
         self._gaps: dict[str, list[dict[str, Any]]] = {}
         self._told: dict[Hashable, Told] = {}
-        self._is_rung = False
+        self._is_rung = False  # there is something to read
+        self._announced: dict[int, TopicEvent] = {}  # position → what a bell told itself, beyond ``position``
         self._reading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -137,8 +138,9 @@ class Feed:
             self.position = max(position, self.position or 0)
         elif self.position < position:
             self._is_rung = True  # the others have not heard of what lies between
-        if self._is_rung:
-            self.ring()
+        self._forget_announced()
+        if self._has_news:
+            self._read_soon()
 
     # Those who come back together
 
@@ -165,7 +167,7 @@ class Feed:
             case "d":
                 self._hear_flush(message)
             case "r":
-                self.ring()
+                self._hear_bell(message.get("e"))
             case "x":
                 self.forget_rights()
             case "n":
@@ -177,6 +179,16 @@ class Feed:
                     self._gaps.pop(turn, None)
                 frame = frames.status(self.topic, turn, status)
                 self._hand_on(lambda: self._each(lambda follower: follower.on_status(turn, status, frame)))
+
+    def _hear_bell(self, told: dict[str, Any] | None) -> None:
+        if told is None or len(self._announced) >= MOST_HELD:
+            self.ring()
+            return
+        (event,) = selectors.read_events([told])
+        if self.position is None or event.topic_position > self.position:
+            self._announced[event.topic_position] = event
+            if self.position is not None:
+                self._read_soon()
 
     def _hear_flush(self, message: dict[str, Any]) -> None:
         turn = message["turn"]
@@ -270,22 +282,41 @@ class Feed:
 
     def _read_what_is_left(self) -> None:
         is_asked = any(checked_at < 0 for checked_at in self._checked.values())
-        if self.followers and (is_asked or self._held is not None or (self._is_rung and self.position is not None)):
+        if self.followers and (is_asked or self._held is not None or self._has_news):
             self._read_soon()
+
+    @property
+    def _has_news(self) -> bool:
+        return self.position is not None and (self._is_rung or bool(self._announced))
+
+    def _next_announced(self) -> list[TopicEvent]:
+        """What bells told, as far as it follows on what is known."""
+        assert self.position is not None
+        places = itertools.takewhile(self._announced.__contains__, itertools.count(self.position + 1))
+        return [self._announced[place] for place in places]
+
+    def _forget_announced(self) -> None:
+        for place in [place for place in self._announced if place <= (self.position or 0)]:
+            del self._announced[place]
 
     async def _read(self) -> None:
         """Rights, events and their words in one visit to a thread; again while bells ring."""
         while True:
-            is_rung, self._is_rung = self._is_rung and self.position is not None, False
+            known: list[TopicEvent] = []
+            after = None
+            if self._has_news:
+                known = [] if self._is_rung else self._next_announced()
+                if not known:
+                    after = self.position
+                    self._is_rung = False
+                    self._announced.clear()
             now = self._loop.time()
             fresh = now - (FRESH_SECONDS - AHEAD_SECONDS) * settings.PARLANCE_TIME_SCALE
             stale = {viewer: checked_at for viewer, checked_at in self._checked.items() if checked_at < fresh}
             try:
-                denied, events, told = await in_thread(
-                    self._look, list(stale), list(self._checked), self.position if is_rung else None
-                )
+                denied, events, told = await in_thread(self._look, list(stale), list(self._checked), known, after)
             except DATABASE_AWAY as failure:
-                self._is_rung = self._is_rung or is_rung
+                self._is_rung = self._is_rung or after is not None
                 log.warning("live.database_away", topic=self.topic, reason=type(failure).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
                 if not self.followers:
@@ -299,29 +330,29 @@ class Feed:
             held, self._held = self._held, None
             for item in held or ():
                 item()
-            if len(events) == selectors.PAGE:
+            if after is not None and len(events) == selectors.PAGE:
                 self._is_rung = True
-            if not self._is_rung or self.position is None:
+            if not self._has_news:
                 return
 
     def _look(
-        self, stale: list[Actor], viewers: list[Actor], after: int | None
+        self, stale: list[Actor], viewers: list[Actor], known: list[TopicEvent], after: int | None
     ) -> tuple[set[Actor], list[TopicEvent], dict[Hashable, list[Frame]]]:
-        """In a thread."""
+        """In a thread. The log is read after ``after``, or not at all: then ``known`` is what is new."""
         counts.rights_checks += len(stale)
-        read: list[TopicEvent] | None = None
-        if after is not None and stale:
-            read = resume(self.kind, stale[0], self.topic, self.object_id, after)
-            denied = {viewer for viewer in stale[1:] if not self.kind.is_allowed(viewer, self.object_id)}
-            denied |= set(stale[:1]) if read is None else set()
-        else:
-            denied = {viewer for viewer in stale if not self.kind.is_allowed(viewer, self.object_id)}
-        if after is None:
-            return denied, [], {}
-        if read is None:
-            counts.catch_up_reads += 1
-            read = selectors.list_topic_events(self.topic, after)
-        events = read
+        read: list[TopicEvent] | None = known
+        denied: set[Actor] = set()
+        if after is not None:
+            read = None
+            if stale:
+                first, *stale = stale
+                read = resume(self.kind, first, self.topic, self.object_id, after)
+                denied |= {first} if read is None else set()
+            if read is None:
+                counts.catch_up_reads += 1
+                read = selectors.list_topic_events(self.topic, after)
+        denied |= {viewer for viewer in stale if not self.kind.is_allowed(viewer, self.object_id)}
+        events = read or []
         told: dict[Hashable, list[Frame]] = {}
         for viewer in viewers:
             group = audience(self.kind, viewer, self.object_id, events)
@@ -342,6 +373,7 @@ class Feed:
         if not events:
             return
         self.position = events[-1].topic_position
+        self._forget_announced()
         self._told.clear()
         for follower in tuple(self.followers):
             rendered = told.get(audience(self.kind, follower.viewer, self.object_id, events))

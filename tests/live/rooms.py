@@ -7,7 +7,7 @@ from django.db import transaction
 
 from apps.core import redis
 from apps.core.doors.topics import Snapshot, topics
-from apps.core.events import emit, event
+from apps.core.events import Emitted, emit, event
 from apps.core.models import Topic
 from apps.core.types import SYSTEM, Scope
 
@@ -54,5 +54,5 @@ def new_room() -> tuple[UUID, str]:
 
 
 @transaction.atomic
-def change(topic: str, number: int) -> None:
-    emit(RoomChanged(number), actor=SYSTEM, scope=Scope(topic=topic))
+def change(topic: str, number: int) -> Emitted:
+    return emit(RoomChanged(number), actor=SYSTEM, scope=Scope(topic=topic))

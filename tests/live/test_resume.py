@@ -3,13 +3,16 @@
 from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.services import projects
 from apps.accounts.types import ProjectAccess
 from apps.conversations import selectors, services
+from apps.conversations.events import ConversationChanged
 from apps.core.db import in_thread
+from apps.core.events import emit
+from apps.core.types import Scope
 from apps.live import selectors as live
 from apps.live.hub import find_kind, hub
 from apps.live.outlet import Outlet
@@ -189,4 +192,58 @@ async def test_words_at_hand_are_forgotten(monkeypatch):
 
     assert await back(pages[1:2]) == [2]
     for page in pages[:2]:
+        page.drop()
+
+
+async def watched(world):
+    """Pages that follow, and how many statements each look of their feed takes from now on."""
+    pages = [CountedPage(world.topic, reader) for reader in world.readers]
+    for page in pages:
+        await page.connect()
+    feed, looks = hub().feeds[world.topic], []
+    real = feed._look
+
+    def counted(*args):
+        with CaptureQueriesContext(connection) as seen:
+            found = real(*args)
+        looks.append(len(seen))
+        return found
+
+    feed._look = counted
+    return pages, looks
+
+
+async def test_bell_that_tells_the_event_saves_reading_it_and_one_look_serves_all():
+    world = await in_thread(World)
+    await in_thread(world.answered)
+    pages, looks = await watched(world)
+
+    posted = await in_thread(say, world.owner, world.conversation)
+    for page in pages:
+        await page.until(lambda page=page: page.heard)
+
+    assert looks == [1]
+    assert {event["data"]["message"]["id"] for page in pages for event in page.heard} == {str(posted.message.pk)}
+    for page in pages:
+        page.drop()
+
+
+@transaction.atomic
+def unheard(world):
+    """As when Redis lost the bell."""
+    fact = ConversationChanged(world.conversation.pk, ("title",))
+    emit(fact, actor=world.owner, scope=Scope(world.topic), subject=("conversation", world.conversation.pk))
+
+
+async def test_gap_before_what_a_bell_tells_is_read():
+    world = await in_thread(World)
+    (first, *others), looks = await watched(world)
+    await in_thread(unheard, world)
+
+    await in_thread(say, world.owner, world.conversation)
+    await first.until(lambda: len(first.heard) == 2)
+
+    assert looks == [7]  # the log; for each reader the message, and the conversation as they have it
+    assert [event["event"] for event in first.heard] == ["conversations.conversation_changed", "message.created"]
+    for page in (first, *others):
         page.drop()

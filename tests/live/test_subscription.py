@@ -255,6 +255,7 @@ async def test_whatever_happens_every_reader_ends_with_the_same(seed):  # noqa: 
     online = set(pages)
     streams = [TurnStream.open(uuid4(), fence=1, topic=topic) for _ in range(2)]
     number = 0
+    kept = []
     for _step in range(150):
         match chance.randrange(12):
             case 0:
@@ -267,8 +268,14 @@ async def test_whatever_happens_every_reader_ends_with_the_same(seed):  # noqa: 
                     online.add(page)
             case 1:
                 number += 1
-                await in_thread(rooms.change, topic, number)
-                await asyncio.to_thread(bells.ring, topic)
+                kept.append(await in_thread(rooms.change, topic, number))
+                if chance.random() < 0.3:
+                    await asyncio.to_thread(bells.ring, topic)
+                elif chance.random() < 0.7:  # the others are late, or lost
+                    await asyncio.to_thread(bells.ring, topic, kept.pop())
+            case 5 if kept:
+                chance.shuffle(kept)
+                await asyncio.to_thread(bells.ring, topic, kept.pop())
             case 2 if chance.random() < 0.3:
                 await redis.async_client().delete(
                     *(redis.key("turn", stream.turn_id) for stream in streams), redis.key("running", topic)
@@ -290,8 +297,7 @@ async def test_whatever_happens_every_reader_ends_with_the_same(seed):  # noqa: 
         stream.append([AppendText(0, "end")])
         assert await stream.drain()
     number += 1
-    await in_thread(rooms.change, topic, number)
-    await asyncio.to_thread(bells.ring, topic)
+    await asyncio.to_thread(bells.ring, topic, await in_thread(rooms.change, topic, number))
 
     for page in pages:
         await page.until(lambda page=page: page.reader.position == number)

@@ -32,7 +32,7 @@ from apps.core.errors import FieldError, Invalid, NotFound, VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
 from apps.core.types import ActorRef, Scope
-from apps.live.bells import rights_changed, ring
+from apps.live.bells import rights_changed, ring_after_commit
 from apps.llm import selectors as llm
 
 
@@ -44,8 +44,8 @@ def announce(
     conversation: Conversation, fact: Any, actor: ActorRef, subject: tuple[str, UUID | None] | None = None
 ) -> None:
     """Emit on the conversation's topic, ring it after commit, and tell those who list it."""
-    emit(fact, actor=actor, scope=scope_of(conversation), subject=subject or ("conversation", conversation.pk))
-    transaction.on_commit(lambda: ring(conversation.topic), robust=True)
+    news = emit(fact, actor=actor, scope=scope_of(conversation), subject=subject or ("conversation", conversation.pk))
+    ring_after_commit(conversation.topic, news)
     tell_list_later(conversation, fact)
 
 
