@@ -79,7 +79,7 @@ MIDDLEWARE = [
     "apps.core.correlation.CorrelationMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "apps.web.static_files.StaticFilesMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "apps.core.middleware.ContentPolicyMiddleware",
     "apps.core.middleware.PolicyHeadersMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
