@@ -11,7 +11,7 @@ import copy
 import itertools
 import re
 import secrets
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, Self, TypeVar
@@ -20,7 +20,11 @@ from uuid import UUID, uuid4
 import psycopg
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
+from django.db.models.base import ModelState
+from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
+from django.db.models.query import ModelIterable, get_related_populators
+from django.db.models.signals import post_init, pre_init
 from django.db.transaction import TransactionManagementError
 
 Row = TypeVar("Row")
@@ -36,13 +40,13 @@ class _Plan:
     ``native`` is ``sql`` as PostgreSQL numbers its parameters: the driver need not take it apart at every call.
     """
 
-    queryset: QuerySet[Any]
-    compiler: Any
+    database: str
     sql: str
     native: str
     parameters: tuple[Any, ...]
     slots: dict[int, tuple[str, Callable[[Any], Any] | None]]
     needs_transaction: bool
+    read: Callable[[Any, list[tuple[Any, ...]]], list[Any]]
 
 
 class Compiled(Generic[Row]):
@@ -100,12 +104,14 @@ class Compiled(Generic[Row]):
         if lost := marks.keys() - {name for name, _wrap in slots.values()}:
             message = f"{', '.join(sorted(lost))} is not a plain parameter of this query."
             raise LookupError(message)
-        converters = compiler.get_converters([column[0] for column in compiler.select])
-        compiler.get_converters = lambda _columns: (
-            converters
-        )  # Django asks every column for them again with each result
         return _Plan(
-            queryset, compiler, sql, _numbered(sql), tuple(parameters), slots, bool(queryset.query.select_for_update)
+            queryset.db,
+            sql,
+            _numbered(sql),
+            tuple(parameters),
+            slots,
+            bool(queryset.query.select_for_update),
+            _reader(queryset, compiler),
         )
 
 
@@ -153,23 +159,100 @@ def _mark(value: Value) -> Value:
 
 
 def _run(plan: _Plan, values: dict[str, Value]) -> list[Any]:
-    connection = connections[plan.queryset.db]
+    connection = connections[plan.database]
     if plan.needs_transaction and not connection.in_atomic_block:
         message = "select_for_update cannot be used outside of a transaction."
         raise TransactionManagementError(message)
     parameters = list(plan.parameters)
     for position, (name, wrap) in plan.slots.items():
         parameters[position] = wrap(values[name]) if wrap else values[name]
-    compiler = copy.copy(plan.compiler)
-    compiler.connection = connection
     with connection.cursor() as cursor:
         if connection.queries_logged:  # the log reads the statement from Django's own kind of cursor
             cursor.execute(plan.sql, parameters)
         else:
             cursor.cursor = _PreparedCursor(connection.connection)
             cursor.execute(plan.native, parameters)
-        read = cursor.fetchall()
-    compiler.execute_sql = lambda *_args, **_kwargs: [read]
-    rows = plan.queryset.all()
-    rows.query.get_compiler = lambda *_args, **_kwargs: compiler  # type: ignore[method-assign]
-    return list(rows)
+        rows = cursor.fetchall()
+    return plan.read(connection, rows) if rows else []
+
+
+def _reader(queryset: QuerySet[Any], compiler: Any) -> Callable[[Any, list[tuple[Any, ...]]], list[Any]]:
+    """Rows of the database → what the queryset gives."""
+    if queryset._iterable_class is ModelIterable and not queryset._known_related_objects:  # type: ignore[attr-defined]  # noqa: SLF001
+        return _Instances(queryset, compiler)
+
+    def read(connection: Any, rows: list[tuple[Any, ...]]) -> list[Any]:
+        own = copy.copy(compiler)
+        own.connection = connection
+        own.execute_sql = lambda *_args, **_kwargs: [rows]
+        fresh = queryset.all()
+        fresh.query.get_compiler = lambda *_args, **_kwargs: own  # type: ignore[method-assign]
+        return list(fresh)
+
+    return read
+
+
+class _Instances:
+    """Django's ``ModelIterable``, but what it works out anew for every result is worked out once."""
+
+    def __init__(self, queryset: QuerySet[Any], compiler: Any) -> None:
+        columns, shape = compiler.select, compiler.klass_info
+        places = shape["select_fields"]
+        self._database, self._make = queryset.db, _maker(shape["model"])
+        self._own = slice(places[0], places[-1] + 1)
+        self._names = [column[0].target.attname for column in columns[self._own]]
+        self._related = get_related_populators(shape, columns, queryset.db)  # type: ignore[call-arg]
+        _hasten(self._related)
+        self._annotations = tuple((compiler.annotation_col_map or {}).items())
+        self._converters = tuple(compiler.get_converters([column[0] for column in columns]).items())
+
+    def __call__(self, connection: Any, rows: list[tuple[Any, ...]]) -> list[Any]:
+        found = []
+        for read in rows:
+            row = list(read)
+            for place, (converters, expression) in self._converters:
+                for convert in converters:
+                    row[place] = convert(row[place], expression, connection)
+            instance = self._make.from_db(self._database, self._names, row[self._own])
+            for related in self._related:
+                related.populate(row, instance)
+            for name, place in self._annotations:
+                setattr(instance, name, row[place])
+            found.append(instance)
+        return found
+
+
+def _maker(model: Any) -> Any:
+    """What makes instances of the model: itself, when it does more about that than Django does by default."""
+    is_ordinary = (
+        model.__init__ is Model.__init__
+        and model.from_db.__func__ is Model.from_db.__func__  # type: ignore[attr-defined]
+        and not (pre_init.has_listeners(model) or post_init.has_listeners(model))
+        and all(_is_plain(getattr(model, field.attname)) for field in model._meta.concrete_fields)  # noqa: SLF001
+    )
+    return _Maker(model) if is_ordinary else model
+
+
+def _is_plain(attribute: Any) -> bool:
+    """Setting it puts the value into the instance's dictionary, and no more than that while the instance is new."""
+    return isinstance(attribute, ForeignKeyDeferredAttribute) or not hasattr(attribute, "__set__")
+
+
+class _Maker:
+    """Puts what was read where ``Model.__init__`` puts it, field by field; a tenth of the time, for instances read by the hundred."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+
+    def from_db(self, database: str, names: Sequence[str], values: Sequence[Any]) -> Any:
+        instance = self._model.__new__(self._model)
+        state = ModelState()
+        state.adding, state.db = False, database
+        instance.__dict__.update(zip(names, values, strict=True), _state=state)
+        return instance
+
+
+def _hasten(populators: Iterable[Any]) -> None:
+    for each in populators:
+        each.model_cls = _maker(each.model_cls)
+        _hasten(each.related_populators)

@@ -13,10 +13,11 @@ from apps.accounts import selectors as accounts
 from apps.accounts.models import ApiKey, OrganizationMember, Project, User
 from apps.accounts.types import NOBODY, SYSTEM, Actor, ActorKind, OrganizationRole
 from apps.conversations import selectors as conversations
-from apps.conversations.models import Conversation
+from apps.conversations.models import Conversation, Message
 from apps.core.compiled import MOST_PLANS, Compiled
+from apps.llm.models import Provider
 from tests.accounts.factories import OrganizationFactory, ProjectFactory, UserFactory, join
-from tests.conversations.factories import someone, start
+from tests.conversations.factories import say, someone, start
 
 pytestmark = pytest.mark.django_db
 
@@ -162,3 +163,44 @@ def test_percent_signs_of_the_statement_are_no_places_for_values():
     assert half.fetch(pk=user.pk) == [user]
     with CaptureQueriesContext(connection):
         assert half.fetch(pk=user.pk) == [user]
+
+
+def test_instances_hold_what_djangos_hold():
+    organization, viewer = OrganizationFactory(), UserFactory()
+    project = ProjectFactory(organization=organization)
+    member = someone(project)
+    conversation = start(member, project)
+    say(member, conversation)
+    provider = Provider.objects.create(
+        organization=organization,
+        kind="openai-compatible",
+        name="p",
+        base_url="http://127.0.0.1:9",
+        api_key="sk-secret",
+    )
+    builds = [
+        Provider.objects.filter,
+        lambda **pk: Message.objects.defer("words").select_related("author", "turn__message", "agent").filter(**pk),
+        lambda **pk: (
+            Conversation.objects.only("title", "owner", "model__name").select_related("owner", "model").filter(**pk)
+        ),
+        lambda **pk: Project.objects.with_roles_of(viewer.pk).filter(**pk),
+    ]
+    pks = [provider.pk, Message.objects.earliest("number").pk, conversation.pk, project.pk]
+
+    def told(row):
+        related = {name: told(each) if each else None for name, each in row._state.fields_cache.items()}
+        columns = {name: getattr(value, "stored", value) for name, value in row.__dict__.items() if name != "_state"}
+        return type(row), columns, related, row._state.adding, row._state.db, row.get_deferred_fields()
+
+    for build, pk in zip(builds, pks, strict=True):
+        (ours,), (djangos,) = Compiled(build).fetch(pk=pk), build(pk=pk)
+        assert told(ours) == told(djangos)
+
+    (found,) = Compiled(builds[0]).fetch(pk=provider.pk)
+    assert found.api_key == "sk-secret"
+    (found,) = Compiled(builds[2]).fetch(pk=conversation.pk)
+    assert found.system_prompt == ""  # what was deferred is fetched
+    found.title = "Renamed"
+    found.save(update_fields=["title"])
+    assert Conversation.objects.get().title == "Renamed"
