@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -95,11 +95,10 @@ async def fetch_models(route: ProviderRoute) -> list[RemoteModel]:
         await adapter.aclose()
 
 
-def bring_up_environment(*, organization_id: UUID) -> None:
-    """Providers of the environment and of this machine, with their models. At the start, and for a new organization."""
-    fresh = services.ensure_environment_providers(
-        actor=SYSTEM, organization_id=organization_id, local=find_local_servers()
-    )
+def bring_up_environment(*, organization_id: UUID, local: Sequence[tuple[ProviderKind, str]] | None = None) -> None:
+    """Providers of the environment and of this machine, with their models. For a new organization, after a start and every hour."""
+    found = find_local_servers() if local is None else local
+    fresh = services.ensure_environment_providers(actor=SYSTEM, organization_id=organization_id, local=found)
     for provider_id in fresh:
         provider = test_connection(actor=SYSTEM, provider_id=provider_id)
         if provider.check_code:
@@ -107,10 +106,11 @@ def bring_up_environment(*, organization_id: UUID) -> None:
 
 
 def bring_up_all() -> None:
-    """After a start: every organization, one after the other; one that fails does not hold the others."""
+    """Every organization, one after the other; one that fails does not hold the others."""
+    local = find_local_servers()
     for organization_id in selectors.list_organizations():
         try:
-            bring_up_environment(organization_id=organization_id)
+            bring_up_environment(organization_id=organization_id, local=local)
         except DomainError as error:
             logger.warning(
                 "environment_not_brought_up", extra={"organization": str(organization_id), "code": error.code}

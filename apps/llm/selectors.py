@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
 from django.db.models import Case, Count, OuterRef, Q, QuerySet, Subquery, Sum, When
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,6 +23,8 @@ from apps.llm.models import Budget, CallAttempt, Model, ModelDefaults, Provider,
 from apps.llm.presets import ProviderKind
 from apps.llm.routes import LOCAL_FIRST_BYTE_SECONDS, ModelRoute, OrganizationRoutes, Prices, ProviderRoute
 from apps.llm.types import Timeouts
+
+UNREAD_AT_ONCE, HINT_SECONDS = 100, 60
 
 # Models
 
@@ -162,6 +164,15 @@ def has_key(provider: Provider) -> bool:
 
 def list_organizations() -> list[UUID]:
     return list(accounts.visible_organizations(SYSTEM).order_by("created_at").values_list("pk", flat=True))
+
+
+def list_unread_organizations() -> list[dict[str, UUID]]:
+    """Those with a provider of the environment that nobody has asked for its models yet: the hint was lost, or who followed it."""
+    rows = Provider.objects.filter(source=ProviderSource.ENVIRONMENT, is_enabled=True, deleted_at=None, checked_at=None)
+    rows = rows.exclude(kind=ProviderKind.DEMO).filter(created_at__lt=Now() - timedelta(seconds=scaled(HINT_SECONDS)))
+    return [
+        {"organization_id": pk} for pk in rows.values_list("organization_id", flat=True).distinct()[:UNREAD_AT_ONCE]
+    ]
 
 
 def read_routes(*, organization_id: UUID) -> OrganizationRoutes:

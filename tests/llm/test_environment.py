@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
 from apps.accounts.types import SYSTEM, OrganizationRole
+from apps.core import jobs
+from apps.core.coordinator import sweeps
 from apps.llm import catalogue, remote, routing, selectors, services
 from apps.llm.models import Model, Provider
 from apps.llm.presets import ProviderKind
@@ -171,6 +175,25 @@ def test_catalogue_finds_dated_and_tagged_names(kind, name, known):
     found = catalogue.find_known(kind, name)
 
     assert (found.name if found else None) == known
+
+
+def test_provider_that_nobody_has_asked_yet_is_hinted_again(organization, monkeypatch, provider):
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-test")
+    monkeypatch.setenv("OPENAI_BASE_URL", provider.openai_url)
+    bring_up(organization)
+    hints = [sweep.name for sweep in sweeps]
+
+    assert selectors.list_unread_organizations() == []
+    Provider.objects.update(created_at=timezone.now() - timedelta(minutes=2))
+    assert selectors.list_unread_organizations() == [{"organization_id": organization.pk}]
+    remote.bring_up_environment(organization_id=organization.pk)
+
+    assert selectors.list_unread_organizations() == []
+    assert "lost hints of llm.bring_up_organization" in hints
+
+
+def test_environment_is_looked_at_again_every_hour():
+    assert jobs.registered()["llm.bring_up_environment"].every_seconds == 3600
 
 
 def test_new_organization_gets_its_providers_from_the_event(organization):

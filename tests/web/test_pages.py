@@ -7,11 +7,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
+from apps.accounts.types import ProjectRole
 from apps.conversations import services
 from apps.conversations.models import Conversation
 from apps.core import preferences
 from apps.core.ids import uuid7
-from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of
+from tests.accounts.factories import PASSWORD, ProjectFactory, ProjectMemberFactory, UserFactory, actor_of, join
 
 pytestmark = pytest.mark.django_db
 
@@ -54,6 +55,22 @@ def test_home_greets_and_names_the_project(browser):
     assert "The Port of Lisbon" in page
     assert ", Inês." in page
     assert page.count('class="start"') == 4
+
+
+def test_home_of_a_viewer_offers_nothing_to_write(project):
+    viewer = UserFactory()
+    join(viewer, project.organization)
+    ProjectMemberFactory(project=project, user=viewer, role=ProjectRole.VIEWER)
+    client = Client()
+    client.force_login(viewer)
+
+    page = client.get("/").content.decode()
+
+    assert "The Port of Lisbon" in page
+    assert 'class="composer"' not in page
+    assert 'id="draft"' not in page
+    assert "start#suggest" not in page
+    assert "You may read in this project, but not write." in page
 
 
 def test_chat_page_shows_messages_and_never_markup_of_people(browser, owner, project):

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts import places
 from apps.accounts import selectors as accounts
+from apps.accounts.policies import can_post_in_project
 from apps.agents.answerers import chosen_answerer, list_answerers
 from apps.conversations import selectors as conversations
 from apps.core.doors.search_sources import SearchQuery
@@ -41,6 +42,7 @@ def home(request: HttpRequest) -> HttpResponse:
     viewer = viewer_card(request)
     answerers = list_answerers(request.actor, project)
     light = light_of(answerers)
+    can_write = can_post_in_project(request.actor, accounts.role_in(request.actor, project))
     facts = ProjectFacts(
         has_model=light.kind != "demo",
         has_conversations=conversations.list_conversations(viewer=request.actor, project_id=project.pk).exists(),
@@ -53,11 +55,11 @@ def home(request: HttpRequest) -> HttpResponse:
         "web/home.html",
         {
             "greeting": greeting(viewer.first_name),
-            "steps": list_steps(facts),
+            "steps": [step for step in list_steps(facts) if can_write or step.url],
             "light": light,
             "answerers": answerers,
             "answerer": chosen_answerer(answerers),
-            "can_write": True,
+            "can_write": can_write,
         },
     )
 
