@@ -47,7 +47,7 @@ class ConversationRestored:
 @event("conversations.conversation_exported.v1", label=_("Saved a conversation as a file"))
 @dataclass(frozen=True, slots=True)
 class ConversationExported:
-    """Somebody took it away as a document: ``json`` (the whole tree) or ``markdown`` (their path)."""
+    """Somebody took it away as a document: ``json`` or ``zip`` (the whole tree), or ``markdown`` (their path)."""
 
     conversation_id: UUID
     format: str

@@ -16,12 +16,12 @@ from apps.core.doors.exporters import Exporter, ExportScope, exporters
 
 
 def _rows(scope: ExportScope) -> Iterator[dict[str, Any]]:
-    """Each conversation as ``export/`` gives it, oldest first."""
+    """Each conversation as ``export/`` gives it, oldest first; files are named by their hash."""
     rows = selectors.visible_to(scope.viewer).filter(organization_id=scope.organization_id)  # type: ignore[arg-type]
     if scope.project_id is not None:
         rows = rows.filter(project_id=scope.project_id)
     for conversation in rows.order_by("created_at", "pk").iterator(chunk_size=50):
-        yield export_json(conversation=conversation, viewer=scope.viewer)  # type: ignore[arg-type]
+        yield export_json(conversation=conversation, viewer=scope.viewer, has_files=False)  # type: ignore[arg-type]
 
 
 def _erase_person(user_id: UUID) -> int:

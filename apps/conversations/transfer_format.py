@@ -1,30 +1,68 @@
-"""What an export looks like, and whether a document that claims to be one is. Nothing in it is trusted."""
+"""What an export looks like, and whether a document that claims to be one is. Nothing in it is trusted.
+
+Version 2 says of every message when it was written, and of every answer what it took; version 1 is still read.
+"""
 
 from __future__ import annotations
 
 import base64
 import binascii
 import hashlib
+import io
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import IO, Any, Protocol
 
 import rfc8785
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.conversations.types import MAX_CONTENT_CHARACTERS, ImportRefused, MessageStatus, Role, TitleSource
 
 FORMAT = "parlance.conversation"
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)
 MAX_MESSAGES = 20_000
 MAX_POSITION = 2**31 - 1
 MAX_PARTS = 500
+MAX_FILES = 20_000
 MAX_TEXT = MAX_CONTENT_CHARACTERS * 4  # an answer may be longer than what a person may post
 FINAL = (MessageStatus.COMPLETED, MessageStatus.STOPPED, MessageStatus.FAILED, MessageStatus.INTERRUPTED)
 DELETED = "deleted"  # a message that keeps its place in the tree and has lost its words
 
+_MONEY = re.compile(r"\d{1,5}\.\d{8}\Z", re.ASCII)
+_HASH = re.compile(r"[0-9a-f]{64}\Z")
+_CLOCK = "%Y-%m-%dT%H:%M:%S.%fZ"
+
 Check = Callable[[Any], bool]
+
+
+class Contents(Protocol):
+    """The files of an import by SHA-256, wherever they lie."""
+
+    def sizes(self) -> Mapping[str, int]: ...
+
+    def open(self, key: str) -> IO[bytes]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Files that came inside the document, as base64."""
+
+    found: Mapping[str, bytes]
+
+    def sizes(self) -> Mapping[str, int]:
+        return {key: len(content) for key, content in self.found.items()}
+
+    def open(self, key: str) -> IO[bytes]:
+        return io.BytesIO(self.found[key])
+
+
+def is_hash(value: Any) -> bool:
+    return isinstance(value, str) and _HASH.match(value) is not None
 
 
 def text(limit: int, *, least: int = 0) -> Check:
@@ -49,6 +87,45 @@ def _object(value: Any) -> bool:
     return isinstance(value, dict) and _plain(value)
 
 
+def moment(at: datetime) -> str:
+    """As every export says it, to the microsecond."""
+    return at.astimezone(UTC).strftime(_CLOCK)
+
+
+def read_moment(given: str) -> datetime:
+    return datetime.strptime(given, _CLOCK).replace(tzinfo=UTC)
+
+
+def _moment(value: Any) -> bool:
+    """A time that has been, in the one spelling: another would have another digest when it is exported again."""
+    try:
+        read = read_moment(value)
+    except (TypeError, ValueError):
+        return False
+    return moment(read) == value and read.year > 1970 and read < timezone.now() + timedelta(days=1)  # noqa: PLR2004
+
+
+_USAGE: dict[str, Check] = {
+    "provider": text(100),
+    "model": text(200),
+    "is_fallback": lambda value: isinstance(value, bool),
+    "input_tokens": lambda value: type(value) is int and 0 <= value <= MAX_POSITION,
+    "output_tokens": lambda value: type(value) is int and 0 <= value <= MAX_POSITION,
+    "cost": lambda value: value is None or (isinstance(value, str) and _MONEY.match(value) is not None),
+    "currency": text(3),
+    "estimated": lambda value: isinstance(value, bool),
+    "milliseconds": lambda value: type(value) is int and 0 <= value <= MAX_POSITION,
+}
+
+
+def _usage(value: Any) -> bool:
+    if value is None:
+        return True
+    if not isinstance(value, dict) or value.keys() != _USAGE.keys():
+        return False
+    return all(check(value[name]) for name, check in _USAGE.items())
+
+
 @dataclass(frozen=True, slots=True)
 class Shape:
     """The fields of one type of part; ``is_open``: others may stand beside them, and are shown by nobody."""
@@ -69,7 +146,7 @@ PARTS: dict[str, Shape] = {
     "text": Shape({"text": text(MAX_TEXT)}, {}),
     "reasoning": Shape({"text": text(MAX_TEXT)}, {"signature": text(MAX_TEXT)}),
     "file": Shape(
-        {"name": text(255, least=1), "sha256": text(64)},
+        {"name": text(255, least=1), "sha256": lambda value: value == "" or is_hash(value)},
         {"media_type": text(255), "size": _number, "kind": text(40)},
     ),
     "tool_call": Shape({"id": text(200, least=1), "name": text(200, least=1)}, {"arguments": _object}),
@@ -97,6 +174,7 @@ _MESSAGE: dict[str, Check] = {
     "model": text(200),
     "parts": lambda value: isinstance(value, list) and len(value) <= MAX_PARTS,
 }
+_SINCE_2: dict[str, Check] = {"created_at": _moment, "usage": _usage}
 
 
 def digest(body: dict[str, Any]) -> str:
@@ -104,25 +182,52 @@ def digest(body: dict[str, Any]) -> str:
     return hashlib.sha256(rfc8785.dumps(body)).hexdigest()
 
 
+def canonical(head: Mapping[str, Any], messages: Iterable[Mapping[str, Any]]) -> Iterator[bytes]:
+    """The same conversation in pieces, so that a long one is never in memory: "messages" is the first name in RFC 8785's order."""
+    assert min(head) > "messages"
+    yield b'{"messages":['
+    for number, message in enumerate(messages):
+        yield (b"," if number else b"") + rfc8785.dumps(message)  # type: ignore[arg-type]
+    yield b"]," + rfc8785.dumps(dict(head))[1:]
+
+
 def refused(what: str) -> ImportRefused:
     return ImportRefused(_("The import was refused: %(what)s.") % {"what": what})
 
 
-def checked(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """The conversation and the files by hash, or ``ImportRefused`` that names what is wrong."""
-    if document.get("format") != FORMAT or document.get("version") != VERSION:
+def checked(document: dict[str, Any], contents: Contents) -> dict[str, Any]:
+    """The conversation of a document whose files are ``contents``, or ``ImportRefused`` that names what is wrong.
+
+    In a document of version 1 the messages have no time and no usage: both are None.
+    """
+    version = document.get("version")
+    if document.get("format") != FORMAT or type(version) is not int or version not in READABLE:
         raise refused("format")
     body = document.get("conversation")
     known = {"format", "version", "digest", "conversation", "files", "left_out"}
     if document.keys() - known or not isinstance(body, dict):
         raise refused("unknown fields")
     _check(body, _CONVERSATION, "conversation")
+    _check_messages(body["messages"], _MESSAGE if version == 1 else _MESSAGE | _SINCE_2)
+    try:
+        is_whole = digest(body) == document.get("digest")
+    except (rfc8785.CanonicalizationError, ValueError, RecursionError):
+        is_whole = False
+    if not is_whole:
+        raise refused("digest")
+    _check_files(body, document.get("left_out", []), contents)
+    if version == 1:
+        body["messages"] = [{"created_at": None, "usage": None} | entry for entry in body["messages"]]
+    return body
+
+
+def _check_messages(messages: list[Any], shape: dict[str, Check]) -> None:
     seen: set[int] = set()
     last = 0
-    for entry in body["messages"]:
+    for entry in messages:
         if not isinstance(entry, dict):
             raise refused("message")
-        _check(entry, _MESSAGE, "message")
+        _check(entry, shape, "message")
         if entry["position"] <= last:
             raise refused("position")
         if entry["parent"] is not None and entry["parent"] not in seen:
@@ -130,13 +235,26 @@ def checked(document: dict[str, Any]) -> tuple[dict[str, Any], dict[str, bytes]]
         _check_parts(entry)
         last = entry["position"]
         seen.add(last)
-    try:
-        is_whole = digest(body) == document.get("digest")
-    except (rfc8785.CanonicalizationError, ValueError, RecursionError):
-        is_whole = False
-    if not is_whole:
-        raise refused("digest")
-    return body, _files(document.get("files", {}))
+
+
+def _check_files(body: dict[str, Any], left_out: Any, contents: Contents) -> None:
+    """Every file that is named is there or was said to be left out, and there is none that nobody names."""
+    if not isinstance(left_out, list) or not all(
+        isinstance(each, dict) and is_hash(each.get("sha256")) for each in left_out
+    ):
+        raise refused("left_out")
+    there, missing = contents.sizes().keys(), {each["sha256"] for each in left_out}
+    named = {key for _part, key in files_of(body)}
+    if len(there) > MAX_FILES or there - named or named - there - missing:
+        raise refused("files")
+
+
+def files_of(body: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """(part, SHA-256) of each part that shows a file that was there when it was exported."""
+    for entry in body["messages"]:
+        for part in entry["parts"]:
+            if part["type"] == "file" and part["sha256"]:
+                yield part, part["sha256"]
 
 
 def _check(given: dict[str, Any], checks: dict[str, Check], what: str) -> None:
@@ -159,7 +277,9 @@ def _check_parts(entry: dict[str, Any]) -> None:
             raise refused(str(kind))
 
 
-def _files(given: Any) -> dict[str, bytes]:
+def embedded(document: dict[str, Any]) -> Embedded:
+    """The files that a document carries inside, each what its name says."""
+    given = document.get("files", {})
     if not isinstance(given, dict):
         raise refused("files")
     contents: dict[str, bytes] = {}
@@ -171,4 +291,4 @@ def _files(given: Any) -> dict[str, bytes]:
         if hashlib.sha256(content).hexdigest() != name:
             raise refused("files")
         contents[name] = content
-    return contents
+    return Embedded(contents)

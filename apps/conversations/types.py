@@ -152,6 +152,11 @@ class UnknownCommand(Invalid):
     default_detail = _("There is no such command. /help lists them.")
 
 
+class ExportTooLarge(TooLarge):
+    code = "export_too_large"
+    default_detail = _("The files of this conversation are too much for one JSON document. Take it as ZIP.")
+
+
 class ImportRefused(Invalid):
     code = "import_refused"
     default_detail = _("This is not an export of a conversation that can be read here.")

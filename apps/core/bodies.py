@@ -22,7 +22,6 @@ Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None
 
 UPLOADS = ("/api/v1/attachments/",)
 IMPORTS = ("/api/v1/conversations/import/", "/conversations/import/")
-IMPORT_BYTES = 100 * (1 << 20)  # an export carries files of 64 MB beside its words
 ENVELOPE_BYTES = 1 << 20
 BODY_SECONDS = 60.0
 UPLOAD_SECONDS = 900.0
@@ -39,7 +38,7 @@ def is_upload(path: str) -> bool:
 def limit_for(path: str) -> int:
     """Above what the views themselves refuse (each in its own shape): this is the wall behind them."""
     if path in IMPORTS:
-        return IMPORT_BYTES + ENVELOPE_BYTES
+        return int(settings.PARLANCE_MAX_IMPORT_BYTES) + ENVELOPE_BYTES
     if is_upload(path):
         return int(settings.PARLANCE_MAX_FILE_BYTES) + ENVELOPE_BYTES
     return 2 * int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)

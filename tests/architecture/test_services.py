@@ -47,6 +47,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/conversations/services/conversations.py", "scope_of"): PART,
     ("apps/conversations/services/attachments.py", "record_attachments"): PART,
     ("apps/conversations/services/titles.py", "request_title"): PART,
+    ("apps/conversations/services/transfer.py", "export_archive"): READ,
     ("apps/conversations/services/transfer.py", "export_json"): READ,
     ("apps/conversations/services/transfer.py", "export_markdown"): READ,
     ("apps/conversations/services/turns.py", "lease"): PART,

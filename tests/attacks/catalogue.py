@@ -49,8 +49,14 @@ ATTACKS = {
     49: ("Endless, slow, packed answers; endless, slow, huge requests", "stop at the limit"),
     50: ("Attachment JSON with path, url, filepath", "400; nothing read"),
     51: ("Upload with JSON that imitates a form", "415"),
-    52: ("File names: ../, NUL, 300 characters, device names", "generated name; safe header"),
-    53: ("Zip slip, bombs, pixel flood, polyglot", "4xx or a download nobody unpacks"),
+    52: (
+        "File names: ../, NUL, 300 characters, device names; the same as entries of an imported archive",
+        "generated name; safe header; archive refused",
+    ),
+    53: (
+        "Zip slip, links, bombs, 100,000 entries, lying sizes and hashes, pixel flood, polyglot",
+        "4xx or a download nobody unpacks; nothing stored",
+    ),
     59: ("SQL, tsquery, JSON-path, order-by and cursor injection on every list and search", "400 or empty; < 1 s"),
     60: ("Every route: broken bodies, every field of every wrong kind, odd headers", "4xx; never a 500"),
     61: ("Boundless parameters, 10 MB message, endless turns", "400 / 413 / 429"),

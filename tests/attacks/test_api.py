@@ -120,6 +120,7 @@ def test_a7_stranger_gets_no_copy_in_any_form(kind, world):
         "api": [
             f"{API}/conversations/{conversation}/export/?format=json",
             f"{API}/conversations/{conversation}/export/?format=markdown",
+            f"{API}/conversations/{conversation}/export/?format=zip",
             f"{API}/attachments/{attachment}/download/",
             f"{API}/attachments/{attachment}/preview/",
             f"{API}/attachments/{attachment}/",

@@ -1,26 +1,27 @@
 from __future__ import annotations
 
-import base64
 import contextlib
 import copy
 import io
 import random
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 import rfc8785
-from django.urls import reverse
+from django.db.models import F
 
 from apps.accounts.models import User
 from apps.accounts.types import SYSTEM
 from apps.conversations import context, services
+from apps.conversations.api.examples import IMPORT_EXAMPLES
 from apps.conversations.invariants import check_content_is_the_text_of_the_parts, check_numbers_gapless
-from apps.conversations.models import Conversation, Message
+from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.services import transfer
+from apps.conversations.transfer_archive import opened
 from apps.conversations.transfer_format import digest
-from apps.conversations.types import GONE, ImportRefused
-from apps.core import bodies
+from apps.conversations.types import ImportRefused
 from apps.core.errors import DomainError
-from apps.files.services import store_upload
 from tests.accounts.factories import ProjectFactory
 from tests.conversations.factories import answer, say, someone, start
 from tests.conversations.test_properties import act
@@ -70,7 +71,7 @@ def test_export_markdown_is_the_path_of_the_viewer(told):
     "damage",
     [
         lambda d: d.update(format="other"),
-        lambda d: d.update(version=2),
+        lambda d: d.update(version=3),
         lambda d: d.update(command="rm"),
         lambda d: d["conversation"].update(title=5),
         lambda d: d["conversation"].pop("tags"),
@@ -107,18 +108,25 @@ def test_fork_copies_the_path_and_leaves_the_source_alone(told):
 
 
 def tree_of(document):
-    return [
-        (row["position"], row["parent"], row["status"], row["parts"]) for row in document["conversation"]["messages"]
-    ]
+    kept = ("position", "parent", "status", "parts", "created_at", "model", "usage")
+    return [tuple(row[name] for name in kept) for row in document["conversation"]["messages"]]
 
 
-def moved(ines, conversation):
+def moved(ines, conversation, form="json"):
     """What comes out after the way out and in: the export, the export of the import, and the import."""
     conversation.refresh_from_db()
     elsewhere = ProjectFactory()
     daniel = someone(elsewhere)
     exported = services.export_json(conversation=conversation, viewer=ines)
-    imported = services.import_conversation(actor=daniel, project_id=elsewhere.pk, document=exported)
+    if form == "json":
+        imported = services.import_conversation(actor=daniel, project_id=elsewhere.pk, document=exported)
+    else:
+        packed = b"".join(services.export_archive(conversation=conversation, viewer=ines))
+        with opened(io.BytesIO(packed)) as package:
+            assert package.document["digest"] == exported["digest"]
+            imported = services.import_conversation(
+                actor=daniel, project_id=elsewhere.pk, document=package.document, contents=package.contents
+            )
     return exported, services.export_json(conversation=imported, viewer=daniel), imported
 
 
@@ -157,17 +165,18 @@ def test_answer_that_is_being_written_keeps_its_place(told):
     assert imported.last_number == 7
 
 
-@pytest.mark.parametrize("seed", [11, 12])
-def test_whatever_happened_comes_back_with_an_equal_digest(seed):
+@pytest.mark.parametrize(("seed", "form", "operations"), [(11, "json", 150), (12, "zip", 150), (13, "zip", 500)])
+def test_whatever_happened_comes_back_with_an_equal_digest(seed, form, operations, monkeypatch):
+    monkeypatch.setattr(transfer, "AT_ONCE", 7)
     dice = random.Random(seed)
     project = ProjectFactory()
     people = [someone(project) for _each in range(3)]
     conversation = start(people[0], project)
-    for _number in range(150):
+    for _number in range(operations):
         with contextlib.suppress(DomainError):
             act(dice, people, conversation)
 
-    exported, again, imported = moved(people[0], conversation)
+    exported, again, imported = moved(people[0], conversation, form)
 
     assert (again["digest"], tree_of(again)) == (exported["digest"], tree_of(exported))
     assert imported.last_number == Message.objects.filter(conversation=conversation).count() > 20
@@ -273,32 +282,95 @@ def test_import_refuses_other_kinds_of_values(told, client, change):
     assert (response.status_code, response.json()["code"]) == (400, "import_refused")
 
 
-def test_export_names_the_files_that_are_too_many_for_it(monkeypatch):
-    """What is carried comes back; what is left out is named, and keeps its place as a file that is gone."""
-    project = ProjectFactory()
-    ines = someone(project)
-    conversation = start(ines, project)
-    kept, left = (
-        store_upload(actor=ines, project_id=project.pk, name=name, stream=io.BytesIO(content))
-        for name, content in (("kept.txt", b"short"), ("left.txt", b"much longer than the first"))
+def test_times_models_usage_and_cost_come_along(told):
+    ines, conversation = told
+    Turn.objects.filter(conversation=conversation).update(
+        cost=Decimal("0.00120000"),
+        currency="USD",
+        provider_name="stub",
+        started_at=F("finished_at") - timedelta(milliseconds=1500),
     )
-    say(ines, conversation, "Both", attachments=[kept.pk, left.pk])
-    monkeypatch.setattr(transfer, "MAX_EXPORTED_FILES_BYTES", 12)
+    Message.objects.filter(conversation=conversation).update(created_at=F("created_at") - timedelta(days=9))
 
-    exported = services.export_json(conversation=conversation, viewer=ines)
-    imported = services.import_conversation(actor=ines, project_id=project.pk, document=exported)
+    exported, again, imported = moved(ines, conversation, "zip")
 
-    assert [base64.b64decode(content) for content in exported["files"].values()] == [b"short"]
-    assert [(file["name"], file["size"]) for file in exported["left_out"]] == [("left.txt", 26)]
-    parts = Message.objects.get(conversation=imported, number=1).parts
-    found = {part["name"]: part["file"] for part in parts if part["type"] == "file"}
-    assert found["left.txt"] == GONE
-    assert found["kept.txt"] != GONE
+    row = exported["conversation"]["messages"][1]
+    assert row["model"] == "m"
+    assert row["usage"] == {
+        "provider": "stub",
+        "model": "m",
+        "is_fallback": False,
+        "input_tokens": 3,
+        "output_tokens": 5,
+        "cost": "0.00120000",
+        "currency": "USD",
+        "estimated": False,
+        "milliseconds": 1500,
+    }
+    assert again["digest"] == exported["digest"]
+    imported.refresh_from_db()
+    assert (imported.input_tokens, imported.output_tokens, imported.cost) == (6, 10, Decimal("0.0024"))
+    assert (imported.currency, imported.answer_seconds) == ("USD", 3.0)
+    moments = [
+        list(Message.objects.filter(conversation=each).order_by("number").values_list("created_at", flat=True))
+        for each in (conversation, imported)
+    ]
+    assert moments[0] == moments[1]
 
 
-def test_import_addresses_take_what_an_export_may_hold():
-    largest = transfer.MAX_EXPORTED_FILES_BYTES + 30 * 1024 * 1024
+def test_document_of_version_1_is_still_read(told):
+    ines, conversation = told
+    document = services.export_json(conversation=conversation, viewer=ines)
+    for row in document["conversation"]["messages"]:
+        del row["created_at"], row["usage"]
+    document |= {"version": 1, "digest": digest(document["conversation"])}
 
-    for address in ("/api/v1/conversations/import/", reverse("conversations:import")):
-        assert bodies.limit_for(address) > bodies.IMPORT_BYTES > largest
-    assert bodies.limit_for("/api/v1/conversations/") < largest
+    imported = services.import_conversation(actor=ines, project_id=conversation.project_id, document=document)
+
+    assert Message.objects.filter(conversation=imported).count() == 3
+    assert not Turn.objects.filter(conversation=imported).exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"created_at": None},
+        {"created_at": "2026-11-20"},
+        {"created_at": "2026-11-20T09:30:00.12Z"},
+        {"created_at": "2999-11-20T09:30:00.120000Z"},
+        {"created_at": "0001-11-20T09:30:00.120000Z"},
+        {"usage": {}},
+        {"usage": []},
+        {"usage": {"cost": "1"}},
+        {"usage": {"cost": "-0.00000001"}},
+        {"usage": {"cost": "NaN"}},
+        {"usage": {"cost": 0.5}},
+        {"usage": {"cost": "999999999999.00000000"}},
+        {"usage": {"input_tokens": -1}},
+        {"usage": {"output_tokens": 2**31}},
+        {"usage": {"milliseconds": 1.5}},
+        {"usage": {"currency": "DOLLARS"}},
+        {"usage": {"more": 1}},
+    ],
+    ids=str,
+)
+def test_import_refuses_other_times_and_usage(told, client, change):
+    ines, conversation = told
+
+    def changed(row):
+        if change.get("usage"):
+            row["usage"] = row["usage"] | change["usage"]
+        else:
+            row.update(change)
+
+    response = sent(client, ines, conversation, changed)
+
+    assert (response.status_code, response.json()["code"]) == (400, "import_refused")
+
+
+def test_example_of_the_openapi_file_is_a_document_that_can_be_imported(ines, project):
+    document = copy.deepcopy(IMPORT_EXAMPLES[0].value["conversation"])
+
+    imported = services.import_conversation(actor=ines, project_id=project.pk, document=document)
+
+    assert services.export_json(conversation=imported, viewer=ines) == document

@@ -106,6 +106,13 @@ class ImportIn(Serializer):
     conversation = serializers.DictField()
 
 
+class ImportFileIn(Serializer):
+    """The same as a form: for whatever was exported as ZIP, and for JSON that is too long for a plain body."""
+
+    project = serializers.UUIDField()
+    file = serializers.FileField(max_length=1000)
+
+
 class MessagesQuery(Serializer):
     cursor = serializers.CharField(required=False, max_length=500)
     limit = serializers.IntegerField(required=False, min_value=1, max_value=100, default=100)
@@ -119,7 +126,12 @@ class EventsQuery(Serializer):
 
 
 class ExportQuery(Serializer):
-    format = serializers.ChoiceField(choices=["json", "markdown"], required=False, default="json")
+    format = serializers.ChoiceField(
+        choices=["json", "zip", "markdown"],
+        required=False,
+        default="json",
+        help_text="`json` carries files of up to 64 MB together inside; `zip` carries all of them beside `conversation.json`.",
+    )
 
 
 def bad_cursor() -> Invalid:
@@ -275,7 +287,10 @@ class LeftOutOut(serializers.Serializer):
 
 
 class ExportOut(serializers.Serializer):
-    """``files`` are contents by SHA-256 in base64; ``left_out`` are those that were too many for one document."""
+    """``files`` are contents by SHA-256 in base64. In a ZIP they lie beside the document, as ``files/<SHA-256>``.
+
+    ``left_out`` names files that came in no way; exports of today leave none out.
+    """
 
     format = serializers.CharField()
     version = serializers.IntegerField()

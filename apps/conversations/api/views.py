@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, ClassVar
 from uuid import UUID
 
 from django.core import signing
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.conversations import presentation, selectors, services, turn_order
 from apps.conversations.api import serializers as shapes
+from apps.conversations.api.examples import EXPORT_EXAMPLES, IMPORT_EXAMPLES
+from apps.conversations.api.streams import streamed
 from apps.conversations.models import Conversation
+from apps.conversations.transfer_archive import opened
 from apps.core.api import APIView, Order, Page, etag, expected_version
+from apps.core.parsing import BoundedJSONParser
 
 ORDER = Order("last_activity_at")
 
@@ -241,11 +246,19 @@ class ConversationExportView(APIView):
         operation_id="conversations_export",
         parameters=[shapes.ExportQuery],
         responses={
-            200: shapes.ExportOut,
+            (200, "application/json"): shapes.ExportOut,
+            (200, "application/zip"): OpenApiResponse(
+                OpenApiTypes.BINARY, description="`conversation.json` and `files/<SHA-256>`"
+            ),
             (200, "text/markdown"): OpenApiResponse(OpenApiTypes.STR, description="Markdown"),
         },
+        examples=EXPORT_EXAMPLES,
     )
-    def get(self, request: Request, conversation_id: UUID) -> Response | HttpResponse:
+    def get(self, request: Request, conversation_id: UUID) -> Response | HttpResponseBase:
+        """The whole tree with times, models, usage and files (`json`, `zip`), or the caller's path to read (`markdown`).
+
+        A conversation whose files are too much for one JSON document answers `export_too_large` (413): take the ZIP.
+        """
         query = shapes.ExportQuery.parse_query(request)
         conversation = services.record_export(
             actor=request.actor, conversation_id=conversation_id, export_format=query["format"]
@@ -257,6 +270,14 @@ class ConversationExportView(APIView):
                 content_type="text/markdown; charset=utf-8",
                 headers={"Content-Disposition": f'attachment; filename="conversation-{conversation.pk}.md"'},
             )
+        if query["format"] == "zip":
+            pieces = services.export_archive(conversation=conversation, viewer=request.actor)
+            return streamed(
+                request._request,  # noqa: SLF001
+                pieces,
+                content_type="application/zip",
+                headers={"Content-Disposition": f'attachment; filename="conversation-{conversation.pk}.zip"'},
+            )
         return Response(
             services.export_json(conversation=conversation, viewer=request.actor),
             headers={"Content-Disposition": f'attachment; filename="conversation-{conversation.pk}.json"'},
@@ -264,10 +285,26 @@ class ConversationExportView(APIView):
 
 
 class ConversationImportView(APIView):
+    parser_classes: ClassVar = [BoundedJSONParser, MultiPartParser]
+
     @extend_schema(
-        operation_id="conversations_import", request=shapes.ImportIn, responses={201: shapes.ConversationOut}
+        operation_id="conversations_import",
+        request={"application/json": shapes.ImportIn, "multipart/form-data": shapes.ImportFileIn},
+        responses={201: shapes.ConversationOut},
+        examples=IMPORT_EXAMPLES,
     )
     def post(self, request: Request) -> Response:
+        """A document that was exported, as JSON in the body (12 MB), or a file of either form (ZIP or JSON) in a form."""
+        if (request.content_type or "").startswith("multipart/"):
+            form = shapes.ImportFileIn.parse(request)
+            with opened(form["file"].file) as package:
+                conversation = services.import_conversation(
+                    actor=request.actor,
+                    project_id=form["project"],
+                    document=package.document,
+                    contents=package.contents,
+                )
+            return Response(presentation.conversation_data(conversation), status=201)
         data = shapes.ImportIn.parse(request)
         conversation = services.import_conversation(
             actor=request.actor, project_id=data["project"], document=data["conversation"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from uuid import UUID
 
@@ -21,11 +20,12 @@ from apps.conversations import policies, selectors, services, turn_order
 from apps.conversations.models import Conversation
 from apps.conversations.pages.people import people_context
 from apps.conversations.pages.presentation import message_view, message_views
+from apps.conversations.transfer_archive import opened
 from apps.conversations.types import ImportRefused
 from apps.core.api import Order, Page
-from apps.core.bodies import IMPORT_BYTES
 from apps.core.errors import NotFound
 from apps.core.events import topic_position
+from apps.files.types import EmptyFile, FileRefused, FileTooLarge, QuotaReached
 
 ZERO = UUID(int=0)
 WINDOW = 50
@@ -296,34 +296,25 @@ def _cursor_url(request: HttpRequest, cursor: str | None) -> str:
 
 
 class ImportPage(PageView):
-    """A file that was saved as JSON, here or elsewhere, becomes a conversation of the project one is in."""
+    """A file that was saved as JSON or ZIP, here or elsewhere, becomes a conversation of the project one is in."""
 
     def post(self, request: HttpRequest) -> HttpResponse:
         if (project := places.find_project(request)) is None:
             raise NotFound
         try:
-            made = services.import_conversation(
-                actor=request.actor,  # type: ignore[attr-defined]
-                project_id=project.pk,
-                document=_document(request),
-            )
-        except ImportRefused as error:
+            if (file := request.FILES.get("file")) is None:
+                raise ImportRefused(_("Choose a file that was saved as JSON or ZIP."))
+            with opened(file.file) as package:
+                made = services.import_conversation(
+                    actor=request.actor,  # type: ignore[attr-defined]
+                    project_id=project.pk,
+                    document=package.document,
+                    contents=package.contents,
+                )
+        except (ImportRefused, EmptyFile, FileRefused, FileTooLarge, QuotaReached) as error:
             messages.error(request, error.detail)
             return redirect("conversations:list")
         return redirect("conversations:page", made.pk)
-
-
-def _document(request: HttpRequest) -> dict[str, Any]:
-    file = request.FILES.get("file")
-    if file is None or (file.size or 0) > IMPORT_BYTES:
-        raise ImportRefused(_("Choose a file that was saved as JSON, of at most 100 MB."))
-    try:
-        document = json.loads(file.read())
-    except (ValueError, RecursionError):
-        raise ImportRefused from None
-    if not isinstance(document, dict):
-        raise ImportRefused
-    return document
 
 
 class RestorePage(PageView):

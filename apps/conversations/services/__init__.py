@@ -17,6 +17,7 @@ from apps.conversations.services.conversations import (
     start_conversation,
 )
 from apps.conversations.services.erasure import erase_conversation, erase_deleted, erase_words
+from apps.conversations.services.imports import import_conversation
 from apps.conversations.services.messages import (
     Posted,
     continue_answer,
@@ -28,7 +29,7 @@ from apps.conversations.services.messages import (
     restore_message,
 )
 from apps.conversations.services.titles import claim_title, request_title, title_conversation
-from apps.conversations.services.transfer import export_json, export_markdown, import_conversation
+from apps.conversations.services.transfer import export_archive, export_json, export_markdown
 from apps.conversations.services.turns import (
     checkpoint_turns,
     claim_turn,
@@ -59,6 +60,7 @@ __all__ = [
     "erase_conversation",
     "erase_deleted",
     "erase_words",
+    "export_archive",
     "export_json",
     "export_markdown",
     "finish_turn",

@@ -64,8 +64,8 @@ def _title(call: CommandCall) -> CommandResult:
 
 def _export(call: CommandCall) -> CommandResult:
     chosen = call.arguments.lower() or "markdown"
-    if chosen not in ("markdown", "json"):
-        return CommandResult(_("Write /export markdown or /export json."))
+    if chosen not in ("markdown", "json", "zip"):
+        return CommandResult(_("Write /export markdown, /export json or /export zip."))
     url = reverse("conversations_export", kwargs={"conversation_id": call.conversation_id})
     return CommandResult(_("The export is ready."), {"download": f"{url}?format={chosen}"})
 
@@ -76,6 +76,6 @@ def register() -> None:
         Command("model", gettext_lazy("Choose who answers here"), _model, gettext_lazy("<name>")),
         Command("system", gettext_lazy("Set instructions for this conversation"), _system, gettext_lazy("<text>")),
         Command("title", gettext_lazy("Name this conversation"), _title, gettext_lazy("<text>")),
-        Command("export", gettext_lazy("Download this conversation"), _export, "markdown | json"),
+        Command("export", gettext_lazy("Download this conversation"), _export, "markdown | json | zip"),
     ):
         commands.register(command.name, command)

@@ -1,4 +1,4 @@
-"""Export as JSON (the whole tree) and Markdown (one's path); import of that JSON, also into another organization.
+"""Export of a conversation: as JSON or as a ZIP (the whole tree), and as Markdown (one's path).
 
 The digest is SHA-256 over RFC 8785 canonical JSON of the conversation without ids and import times, files by their hash:
 a conversation that was exported, imported and exported again has the same digest.
@@ -7,92 +7,179 @@ a conversation that was exported, imported and exported again has the same diges
 from __future__ import annotations
 
 import base64
-import io
-from dataclasses import dataclass, field
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models.functions import Now
-from django.utils import timezone
+import rfc8785
+from django.db.models import F
 from django.utils.translation import gettext as _
 
-from apps.accounts import policies as account_policies
-from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
-from apps.conversations import policies, selectors
-from apps.conversations.events import ConversationImported, ConversationStarted
-from apps.conversations.models import Conversation, Message
-from apps.conversations.services.attachments import record_attachments
-from apps.conversations.services.conversations import announce
-from apps.conversations.transfer_format import DELETED, FINAL, FORMAT, MAX_MESSAGES, VERSION, checked, digest
-from apps.conversations.types import GONE, MessageStatus, text_of_parts
+from apps.conversations import selectors
+from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.transfer_archive import DOCUMENT, Piece, file_name, written
+from apps.conversations.transfer_format import (
+    DELETED,
+    FINAL,
+    FORMAT,
+    MAX_MESSAGES,
+    VERSION,
+    canonical,
+    digest,
+    moment,
+)
+from apps.conversations.types import TERMINAL, ExportTooLarge, MessageStatus
 from apps.files import selectors as files
-from apps.files import services as file_services
 from apps.files import storage
+from apps.files.types import Content
 
 MAX_EXPORTED_FILES_BYTES = 64 * 1024 * 1024
+AT_ONCE = 100
 
 
-def export_json(*, conversation: Conversation, viewer: Actor) -> dict[str, Any]:
+def export_json(*, conversation: Conversation, viewer: Actor, has_files: bool = True) -> dict[str, Any]:
     """The whole tree; messages name their parent by position.
 
     Deleted messages keep their place without words. So do answers that are still being written: as ``interrupted``.
+    Raises ``ExportTooLarge`` when the files are too much for one document; without ``has_files`` they are named under
+    ``left_out``.
     """
-    rows = list(selectors.messages().filter(conversation=conversation).order_by("number"))
-    numbers = {row.pk: row.number for row in rows}
-    carried = _Carried()
-    body = {
-        "title": conversation.title,
-        "title_source": conversation.title_source,
-        "tags": sorted(conversation.tags),
-        "system_prompt": conversation.system_prompt,
-        "messages": [_message(row, numbers, carried) for row in rows],
-    }
+    shown: dict[str, _Shown] = {}
+    body = _head(conversation) | {"messages": list(_messages(conversation, shown))}
+    carried, left_out = (_embedded(shown), []) if has_files else ({}, [each.name_only() for each in shown.values()])
     return {
         "format": FORMAT,
         "version": VERSION,
         "digest": digest(body),
         "conversation": body,
-        "files": carried.contents,
-        "left_out": list(carried.left_out.values()),
+        "files": carried,
+        "left_out": left_out,
     }
 
 
-@dataclass(slots=True)
-class _Carried:
-    """Files by hash, as base64, up to ``MAX_EXPORTED_FILES_BYTES`` together; those beyond are named instead."""
-
-    contents: dict[str, str] = field(default_factory=dict)
-    left_out: dict[str, dict[str, Any]] = field(default_factory=dict)
-    length: int = 0
-
-    def take(self, file: Any) -> str:
-        content = files.content_of(file)
-        key: str = content.etag
-        if key in self.contents or key in self.left_out:
-            return key
-        length = -(-file.size // 3) * 4
-        if self.length + length > MAX_EXPORTED_FILES_BYTES:
-            self.left_out[key] = {"sha256": key, "name": file.name, "size": file.size}
-            return key
-        with storage.open_content(content.path) as stream:
-            self.contents[key] = base64.b64encode(stream.read()).decode("ascii")
-        self.length += length
-        return key
+def export_archive(*, conversation: Conversation, viewer: Actor) -> Iterator[bytes]:
+    """The same as a ZIP, in pieces: ``conversation.json``, and each file once under its hash. Holds some messages at a time."""
+    shown: dict[str, _Shown] = {}
+    return written(_entries(conversation, shown))
 
 
-def _message(row: Message, numbers: dict[UUID, int], carried: _Carried) -> dict[str, Any]:
+def _entries(conversation: Conversation, shown: dict[str, _Shown]) -> Iterator[Piece]:
+    yield DOCUMENT, _document(conversation, shown)
+    for key, each in shown.items():
+        yield file_name(key), storage.chunks(each.content.path, 0, each.content.size)
+
+
+def _document(conversation: Conversation, shown: dict[str, _Shown]) -> Iterator[bytes]:
+    """As ``export_json`` without contents, in RFC 8785's order: the digest is known when the conversation is written."""
+    said = hashlib.sha256()
+    yield b'{"conversation":'
+    for piece in canonical(_head(conversation), _messages(conversation, shown)):
+        said.update(piece)
+        yield piece
+    rest: dict[str, Any] = {
+        "digest": said.hexdigest(),
+        "files": {},
+        "format": FORMAT,
+        "left_out": [],
+        "version": VERSION,
+    }
+    yield b"," + rfc8785.dumps(rest)[1:]
+
+
+def _head(conversation: Conversation) -> dict[str, Any]:
+    return {
+        "title": conversation.title,
+        "title_source": conversation.title_source,
+        "tags": sorted(conversation.tags),
+        "system_prompt": conversation.system_prompt,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A file that some message shows."""
+
+    name: str
+    content: Content
+
+    def name_only(self) -> dict[str, Any]:
+        return {"sha256": self.content.etag, "name": self.name, "size": self.content.size}
+
+
+def _embedded(shown: dict[str, _Shown]) -> dict[str, str]:
+    if sum(-(-each.content.size // 3) * 4 for each in shown.values()) > MAX_EXPORTED_FILES_BYTES:
+        raise ExportTooLarge
+    carried = {}
+    for key, each in shown.items():
+        with storage.open_content(each.content.path) as stream:
+            carried[key] = base64.b64encode(stream.read()).decode("ascii")
+    return carried
+
+
+def _messages(conversation: Conversation, shown: dict[str, _Shown]) -> Iterator[dict[str, Any]]:
+    """All that are there when it begins, in short reads; notes the files they show."""
+    last, after = Conversation.objects.values_list("last_number", flat=True).get(pk=conversation.pk), 0
+    while after < last:
+        page = selectors.messages().filter(conversation=conversation, number__gt=after, number__lte=last)
+        rows = list(
+            page.select_related(None)
+            .select_related("author")
+            .annotate(above=F("parent__number"))
+            .order_by("number")[:AT_ONCE]
+        )
+        if not rows:
+            return
+        usage = _usage_of(rows)
+        for row in rows:
+            yield _message(row, usage, shown)
+        after = rows[-1].number
+
+
+def _message(row: Message, usage: dict[UUID, dict[str, Any]], shown: dict[str, _Shown]) -> dict[str, Any]:
     is_deleted, is_final = row.deleted_at is not None, row.status in FINAL
     has_words = is_final and not is_deleted
     return {
         "position": row.number,
-        "parent": numbers[row.parent_id] if row.parent_id else None,
+        "parent": row.above,  # type: ignore[attr-defined]
         "role": row.role,
         "author": _author(row) if has_words else "",
+        "created_at": moment(row.created_at),
         "status": DELETED if is_deleted else row.status if is_final else MessageStatus.INTERRUPTED,
         "model": row.answered_by if has_words else "",
-        "parts": [_part(part, carried) for part in row.parts] if has_words else [],
+        "usage": usage.get(row.pk) if has_words else None,
+        "parts": [_part(part, shown) for part in row.parts] if has_words else [],
+    }
+
+
+def _usage_of(rows: Sequence[Message]) -> dict[UUID, dict[str, Any]]:
+    """What the answers took, with all that was continued: counts are summed, names are those of the last turn."""
+    turns: dict[UUID, list[Turn]] = defaultdict(list)
+    for turn in Turn.objects.filter(message__in=[row.pk for row in rows], status__in=TERMINAL).order_by("created_at"):
+        turns[turn.message_id].append(turn)
+    return {message_id: _summed(each) for message_id, each in turns.items()}
+
+
+def _summed(turns: list[Turn]) -> dict[str, Any]:
+    costs = [turn.cost for turn in turns if turn.cost is not None]
+    last = turns[-1]
+    return {
+        "provider": last.provider_name,
+        "model": last.model_name,
+        "is_fallback": last.is_fallback,
+        "input_tokens": sum(turn.input_tokens for turn in turns),
+        "output_tokens": sum(turn.output_tokens for turn in turns),
+        "cost": f"{sum(costs):.8f}" if costs else None,
+        "currency": next((turn.currency for turn in reversed(turns) if turn.currency), ""),
+        "estimated": any(turn.is_estimated for turn in turns),
+        "milliseconds": sum(
+            int((turn.finished_at - turn.started_at).total_seconds() * 1000 + 0.5)
+            for turn in turns
+            if turn.finished_at and turn.started_at
+        ),
     }
 
 
@@ -104,7 +191,7 @@ def _author(row: Message) -> str:
     return row.author.display_name if row.author is not None else ""
 
 
-def _part(part: dict[str, Any], carried: _Carried) -> dict[str, Any]:
+def _part(part: dict[str, Any], shown: dict[str, _Shown]) -> dict[str, Any]:
     plain = {name: value for name, value in part.items() if name != "author"}
     if part["type"] != "file":
         return plain
@@ -112,7 +199,9 @@ def _part(part: dict[str, Any], carried: _Carried) -> dict[str, Any]:
     plain.pop("file")
     if found is None:
         return plain | {"sha256": ""}
-    return plain | {"sha256": carried.take(found)}
+    content = files.content_of(found)
+    shown.setdefault(content.etag, _Shown(found.name, content))
+    return plain | {"sha256": content.etag}
 
 
 def export_markdown(*, conversation: Conversation, viewer: Actor) -> str:
@@ -131,72 +220,3 @@ def export_markdown(*, conversation: Conversation, viewer: Actor) -> str:
             elif part["type"] == "file":
                 lines += [f"*{_('File')}: {part['name']}*", ""]
     return "\n".join(lines)
-
-
-@transaction.atomic
-def import_conversation(*, actor: Actor, project_id: UUID, document: dict[str, Any]) -> Conversation:
-    """Read what ``export_json`` wrote. Nothing in it is trusted: shapes are checked, ids are new, names are only names."""
-    project = accounts.get_project(project_id, actor)
-    account_policies.require(policies.can_post(actor, role=accounts.role_in(actor, project)))
-    body, contents = checked(document)
-    conversation = Conversation.objects.create(
-        organization_id=project.organization_id,
-        project_id=project.pk,
-        owner_id=actor.user_id,
-        title=body["title"],
-        title_source=body["title_source"],
-        tags=body["tags"],
-        system_prompt=body["system_prompt"],
-        last_activity_at=Now(),
-        imported_digest=document["digest"],
-    )
-    stored = _store_files(actor, project_id, body, contents)
-    made: dict[int, Message] = {}
-    is_linear = True
-    for number, entry in enumerate(body["messages"], start=1):
-        # Earlier exports left deleted messages out: their numbers have holes, which no conversation may have.
-        parent = made[entry["parent"]] if entry["parent"] is not None else None
-        is_linear = is_linear and (parent.number if parent else 0) == number - 1
-        is_deleted = entry["status"] == DELETED
-        made[entry["position"]] = Message(
-            organization_id=project.organization_id,
-            conversation=conversation,
-            number=number,
-            role=entry["role"],
-            parent=parent,
-            status=MessageStatus.COMPLETED if is_deleted else entry["status"],
-            deleted_at=timezone.now() if is_deleted else None,
-            parts=[_imported_part(part, entry, stored) for part in entry["parts"]],
-            content=text_of_parts(entry["parts"]),
-            answered_by=entry["model"],
-        )
-    Message.objects.bulk_create(made.values(), batch_size=500)
-    record_attachments(list(made.values()))
-    last = next(reversed(made.values()), None)
-    Conversation.objects.filter(pk=conversation.pk).update(last_number=len(made), head=last, is_linear=is_linear)
-    announce(conversation, ConversationStarted(conversation.pk, conversation.visibility), actor)
-    announce(conversation, ConversationImported(conversation.pk, len(made)), actor)
-    return selectors.get_conversation(conversation_id=conversation.pk, viewer=actor)
-
-
-def _imported_part(part: dict[str, Any], entry: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
-    if part["type"] == "text" and entry["author"]:
-        return part | {"author": entry["author"]}
-    if part["type"] == "file":
-        file = stored.get(part["sha256"])
-        found = {"media_type": file.media_type, "size": file.size, "kind": file.kind} if file else {}
-        kept = {name: value for name, value in part.items() if name != "sha256"}
-        return kept | found | {"file": str(file.pk) if file else GONE}
-    return part
-
-
-def _store_files(actor: Actor, project_id: UUID, body: dict[str, Any], contents: dict[str, bytes]) -> dict[str, Any]:
-    stored: dict[str, Any] = {}
-    for entry in body["messages"]:
-        for part in entry["parts"]:
-            key = part.get("sha256") if part["type"] == "file" else None
-            if key and key in contents and key not in stored:
-                stored[key] = file_services.store_upload(
-                    actor=actor, project_id=project_id, name=part["name"], stream=io.BytesIO(contents[key])
-                )
-    return stored

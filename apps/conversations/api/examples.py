@@ -1,0 +1,70 @@
+"""What the OpenAPI file shows of documents that are too deep to describe field by field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiExample
+
+from apps.conversations.transfer_format import FORMAT, VERSION, digest
+
+_CONVERSATION: dict[str, Any] = {
+    "title": "The port",
+    "title_source": "typed",
+    "tags": ["lisbon"],
+    "system_prompt": "",
+    "messages": [
+        {
+            "position": 1,
+            "parent": None,
+            "role": "user",
+            "author": "Inês Duarte",
+            "created_at": "2026-11-20T09:30:00.120000Z",
+            "status": "completed",
+            "model": "",
+            "usage": None,
+            "parts": [{"type": "text", "text": "Who rewrites the manifests?"}],
+        },
+        {
+            "position": 2,
+            "parent": 1,
+            "role": "assistant",
+            "author": "",
+            "created_at": "2026-11-20T09:30:00.121000Z",
+            "status": "completed",
+            "model": "gpt-5-mini",
+            "usage": {
+                "provider": "OpenAI",
+                "model": "gpt-5-mini",
+                "is_fallback": False,
+                "input_tokens": 412,
+                "output_tokens": 58,
+                "cost": "0.00021900",
+                "currency": "USD",
+                "estimated": False,
+                "milliseconds": 1840,
+            },
+            "parts": [{"type": "text", "text": "Terminal **7**."}],
+        },
+    ],
+}
+_DOCUMENT: dict[str, Any] = {
+    "format": FORMAT,
+    "version": VERSION,
+    "digest": digest(_CONVERSATION),
+    "conversation": _CONVERSATION,
+    "files": {},
+    "left_out": [],
+}
+
+EXPORT_EXAMPLES = [
+    OpenApiExample("A conversation", value=_DOCUMENT, response_only=True, media_type="application/json"),
+]
+IMPORT_EXAMPLES = [
+    OpenApiExample(
+        "A conversation",
+        value={"project": "019a9c0e-6a6e-7c3b-8f52-0d4f3a1b2c3d", "conversation": _DOCUMENT},
+        request_only=True,
+        media_type="application/json",
+    ),
+]
