@@ -11,6 +11,7 @@ import zipfile
 import pytest
 from asgiref.sync import sync_to_async
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connections
 from django.urls import reverse
 
 from apps.accounts.models import User
@@ -217,6 +218,7 @@ async def test_archive_is_streamed_by_the_loop(async_client):
 
     assert answered.is_async
     pieces = [piece async for piece in answered.streaming_content]
+    await sync_to_async(connections.close_all)()
     assert len(pieces) > 3
     with opened(io.BytesIO(b"".join(pieces))) as package:
         assert list(package.contents.sizes().values()) == [MEGABYTE]
