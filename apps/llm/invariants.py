@@ -6,16 +6,18 @@ from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
-from django.db.models import DecimalField, F, OuterRef, Subquery, Sum, Value
+from django.db.models import DecimalField, Exists, F, OuterRef, Subquery, Sum, Value
 from django.db.models.functions import Coalesce, Now
 
 from apps.core.doors.invariants import Invariant, Violation, invariants
 from apps.core.leases import scaled
 from apps.llm.models import AttemptStatus, Budget, BudgetReservation, CallAttempt
+from apps.llm.services.ledger import LOST_AFTER_SECONDS
 
-#: Past every time-out and the sweep that closes what was lost.
-PATIENCE_SECONDS = 30 * 60.0
+#: Past every time-out and the sweep that closes what was lost, which comes every minute.
+PATIENCE_SECONDS = LOST_AFTER_SECONDS + 120.0
 SHOWN = 20
+MONEY = DecimalField(max_digits=24, decimal_places=9)
 
 
 def check_attempts_are_closed() -> Sequence[Violation]:
@@ -28,7 +30,6 @@ def check_attempts_are_closed() -> Sequence[Violation]:
 
 
 def check_reservations_add_up() -> Sequence[Violation]:
-    money = DecimalField(max_digits=20, decimal_places=8)
     still_open = (
         BudgetReservation.objects.filter(budget=OuterRef("pk"), settled_at=None)
         .order_by()
@@ -37,7 +38,7 @@ def check_reservations_add_up() -> Sequence[Violation]:
         .values("total")
     )
     rows = Budget.objects.annotate(
-        still_open=Coalesce(Subquery(still_open, output_field=money), Value(Decimal(0)), output_field=money)
+        still_open=Coalesce(Subquery(still_open, output_field=MONEY), Value(Decimal(0)), output_field=MONEY)
     ).exclude(reserved=F("still_open"))[:SHOWN]
     return [
         Violation(
@@ -49,11 +50,29 @@ def check_reservations_add_up() -> Sequence[Violation]:
 
 
 def check_budgets_hold() -> Sequence[Violation]:
-    """``limit`` may have been lowered below what was spent: then nothing may be reserved any more."""
-    rows = Budget.objects.filter(limit__isnull=False, reserved__gt=0, spent__gt=F("limit"))[:SHOWN]
+    """Whoever reserved since the limit was set last found room for it, and nothing costs more than it reserved.
+
+    A limit that was lowered below what was spent lets nobody reserve; calls that began before there was a limit reserved
+    nothing and do not count.
+    """
+    reservations = BudgetReservation.objects.filter(budget=OuterRef("pk"), created_at__gt=OuterRef("updated_at"))
+    unreserved = (
+        CallAttempt.objects.filter(organization=OuterRef("organization"), ended_at__gte=OuterRef("updated_at"))
+        .exclude(Exists(BudgetReservation.objects.filter(attempt_id=OuterRef("pk"))))
+        .order_by()
+        .values("organization")
+        .annotate(total=Sum("cost"))
+        .values("total")
+    )
+    rows = (
+        Budget.objects.filter(Exists(reservations), limit__isnull=False)
+        .annotate(unreserved=Coalesce(Subquery(unreserved, output_field=MONEY), Value(Decimal(0)), output_field=MONEY))
+        .filter(limit__lt=F("spent") + F("reserved") - F("unreserved"))[:SHOWN]
+    )
     return [
         Violation(
-            f"Budget {row.pk} spent {row.spent} of {row.limit} and still reserves.", "Report it with the budget's id."
+            f"Budget {row.pk} spent {row.spent} of {row.limit} and holds {row.reserved} reserved.",
+            "Report it with the budget's id.",
         )
         for row in rows
     ]

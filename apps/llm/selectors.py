@@ -19,7 +19,7 @@ from apps.accounts.types import SYSTEM, Actor
 from apps.core.errors import FieldError, Invalid, NotFound
 from apps.core.leases import scaled
 from apps.llm import policies
-from apps.llm.models import Budget, CallAttempt, Model, ModelDefaults, Provider, ProviderSource
+from apps.llm.models import AttemptStatus, Budget, CallAttempt, Model, ModelDefaults, Provider, ProviderSource
 from apps.llm.presets import ProviderKind
 from apps.llm.routes import LOCAL_FIRST_BYTE_SECONDS, ModelRoute, OrganizationRoutes, Prices, ProviderRoute
 from apps.llm.types import Timeouts
@@ -323,6 +323,12 @@ class UsageLine:
     input_tokens: int
     output_tokens: int
     cost: Decimal
+
+
+def list_open_calls(*, turn_ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
+    """(call, turn) of the answers of those turns that the ledger has no end of. For the engine and its checks."""
+    rows = CallAttempt.objects.filter(turn_id__in=turn_ids, purpose="chat", status=AttemptStatus.STARTED)
+    return [(pk, turn_id) for pk, turn_id in rows.values_list("pk", "turn_id") if turn_id]
 
 
 def stats_usage(

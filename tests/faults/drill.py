@@ -22,7 +22,8 @@ from tests.provider.script import expected_text
 from tests.stack import Stack
 
 LONG = os.environ.get("PARLANCE_DRILLS") == "long"
-#: The short form divides every time-out by five; on a shared machine a lease of less than three seconds lapses by itself.
+#: The short form divides every time-out by five, where twenty were wished for: on a shared machine a lease of less than
+#: three seconds lapses by itself.
 SCALE = 1.0 if LONG else 0.2
 #: Together with all others these take some minutes on two cores, and seconds are what they measure: not beside other tests.
 by_command = pytest.mark.skipif(

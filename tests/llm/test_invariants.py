@@ -30,7 +30,7 @@ def budget():
         model_id=uuid7(),
         provider_name="p",
         model_name="m",
-        purpose="answer",
+        purpose="chat",
         attempt=1,
         started_at=Now(),
     )
@@ -58,7 +58,29 @@ def test_call_that_never_ended_is_found(budget):
     assert broken() == {"check_attempts_are_closed"}
 
 
-def test_overspent_budget_that_still_reserves_is_found(budget):
-    Budget.objects.update(spent=Decimal(11))
+@pytest.mark.parametrize("reserved", [2, 0])
+def test_overspent_budget_is_found_also_when_nothing_is_reserved(budget, reserved):
+    if not reserved:
+        BudgetReservation.objects.filter(settled_at=None).update(settled_at=Now())
+    Budget.objects.update(spent=Decimal(11), reserved=reserved)
 
     assert broken() == {"check_budgets_hold"}
+
+
+def test_reserved_beyond_the_limit_is_found(budget):
+    Budget.objects.update(spent=Decimal("8.5"))
+
+    assert broken() == {"check_budgets_hold"}
+
+
+def test_limit_lowered_below_what_was_spent_is_sound(budget):
+    Budget.objects.update(limit=Decimal(1), updated_at=Now())
+
+    assert broken() == set()
+
+
+def test_calls_from_before_the_limit_are_not_held_against_it(budget):
+    CallAttempt.objects.update(status="completed", cost=Decimal(7), ended_at=Now())
+    Budget.objects.update(spent=Decimal(11))
+
+    assert broken() == set()

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F, Sum
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
@@ -51,7 +52,8 @@ def set_budget(
         budget.save(force_insert=True)
     else:
         # Calls change the sums at any moment: only these columns are ours.
-        Budget.objects.filter(pk=budget.pk).update(limit=limit, currency=currency, version=F("version") + 1)
+        changes = {"limit": limit, "currency": currency, "version": F("version") + 1, "updated_at": Now()}
+        Budget.objects.filter(pk=budget.pk).update(**changes)
     emit(
         BudgetSet(budget_id=budget.pk, old_limit=old, new_limit=limit),
         actor=actor,
