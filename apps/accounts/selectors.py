@@ -41,15 +41,24 @@ class ForViewer(Generic[Row]):
         self._compiled: Compiled[Row] = Compiled(made)
 
     def fetch(self, viewer: Actor, *shape: Hashable, **values: Value) -> list[Row]:
-        ids = tuple(name for name in _VIEWER_IDS if getattr(viewer, name) is not None)
-        named = {f"viewer_{name}": getattr(viewer, name) for name in ids}
-        return self._compiled.fetch(viewer.kind, viewer.scopes, ids, *shape, **named, **values)
+        kind, named = _told(viewer)
+        return self._compiled.fetch(*kind, *shape, **named, **values)
+
+    def statement(self, viewer: Actor, *shape: Hashable, **values: Value) -> tuple[str, list[Any]] | None:
+        kind, named = _told(viewer)
+        return self._compiled.statement(*kind, *shape, **named, **values)
 
     def first(self, viewer: Actor, *shape: Hashable, **values: Value) -> Row | None:
         return next(iter(self.fetch(viewer, *shape, **values)), None)
 
 
 _VIEWER_IDS = ("user_id", "organization_id", "project_id")
+
+
+def _told(viewer: Actor) -> tuple[tuple[Hashable, ...], dict[str, Value]]:
+    """What of a viewer changes the SQL, and the values it only carries."""
+    ids = tuple(name for name in _VIEWER_IDS if getattr(viewer, name) is not None)
+    return (viewer.kind, viewer.scopes, ids), {f"viewer_{name}": getattr(viewer, name) for name in ids}
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +164,15 @@ def visible_organizations(viewer: Actor) -> QuerySet[Organization]:
         rows = rows.filter(pk=viewer.organization_id)
     mine = OrganizationMember.objects.filter(organization=OuterRef("pk"), user=viewer.user_id)
     return rows.filter(Exists(mine)).annotate(role=Subquery(mine.values("role")[:1]))
+
+
+def list_organization_ids(viewer: Actor) -> list[UUID]:
+    return _organization_ids.fetch(viewer)
+
+
+_organization_ids: ForViewer[Any] = ForViewer(
+    lambda viewer: visible_organizations(viewer).order_by().values_list("pk", flat=True)
+)
 
 
 def organization_role(actor: Actor, organization_id: UUID) -> OrganizationRole | None:

@@ -8,14 +8,18 @@ nothing: they list the newest they leave.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
+from django.db.models import QuerySet
+from django.db.models import Value as Words
+from django.db.models.functions import StrIndex, Upper
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -23,6 +27,7 @@ from apps.accounts import selectors as accounts
 from apps.conversations import selectors
 from apps.conversations.excerpts import excerpt
 from apps.conversations.models import Conversation
+from apps.core.compiled import Compiled, Value
 from apps.core.doors.search_sources import SearchHit, SearchQuery
 
 CANDIDATES = 400
@@ -199,8 +204,14 @@ class MessageSearch:
         with connection.cursor() as cursor:
             cursor.execute(statement, narrowed.values)
             rows = cursor.fetchall()
-        titles = dict(Conversation.objects.filter(pk__in={row[1] for row in rows}).values_list("pk", "title"))
-        return [_message_hit(row, words, titles) for row in rows]
+        titles = dict(_titles.fetch_each({row[1] for row in rows}))
+        address = _addresses()
+        return [_message_hit(row, words, titles, address(row[1])) for row in rows]
+
+
+_titles: Compiled[Any] = Compiled(
+    lambda _many, **ids: Conversation.objects.filter(pk__in=list(ids.values())).values_list("pk", "title")
+)
 
 
 class TitleSearch:
@@ -212,26 +223,75 @@ class TitleSearch:
         is_about_messages = query.conversation_id or query.author_id or query.model or query.min_cost is not None
         if is_about_messages or not (query.text or query.has_filters):
             return []
-        rows = _conversations(viewer, query)
-        if query.text:
-            rows = rows.filter(title__icontains=query.text.strip()[:100])
-        if query.since:
-            rows = rows.filter(last_activity_at__gte=query.since)
-        if query.until:
-            rows = rows.filter(created_at__lte=query.until)
-        found = rows.order_by("-last_activity_at", "-pk")[query.offset : query.offset + query.limit]
-        return [_title_hit(row, place) for place, row in enumerate(found, start=query.offset)]
+        given = {
+            "word": query.text.strip()[:100],
+            "project": query.project_id,
+            "since": query.since,
+            "until": query.until,
+        }
+        values: dict[str, Any] = {name: value for name, value in given.items() if value}
+        rows: Iterable[Conversation]
+        if query.tag:  # a list is no plain value
+            rows = _titled(viewer, query.limit, query.offset, query.tag, **values)
+        else:
+            rows = _by_title.fetch(viewer, query.limit, query.offset, **values)
+        address = _addresses()
+        return [_title_hit(row, place, address(row.pk)) for place, row in enumerate(rows, start=query.offset)]
 
 
-def _conversations(viewer: Any, query: SearchQuery) -> Any:
+def _titled(
+    viewer: Any,
+    limit: int,
+    offset: int,
+    tag: str = "",
+    *,
+    word: str = "",
+    project: UUID | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> QuerySet[Conversation]:
+    rows = _conversations(viewer, project=project, tag=tag)
+    if word:  # as ``icontains`` finds it, but the word is a value and no pattern
+        rows = rows.annotate(place=StrIndex(Upper("title"), Upper(Words(word)))).filter(place__gt=0)
+    if since:
+        rows = rows.filter(last_activity_at__gte=since)
+    if until:
+        rows = rows.filter(created_at__lte=until)
+    return rows.only("title", "last_activity_at").order_by("-last_activity_at", "-pk")[offset : offset + limit]
+
+
+_by_title: accounts.ForViewer[Conversation] = accounts.ForViewer(_titled)
+
+
+def _conversations(
+    viewer: Any, *, project: UUID | None = None, conversation: UUID | None = None, tag: str = ""
+) -> QuerySet[Conversation]:
     rows = selectors.visible_to(viewer)
-    if query.project_id is not None:
-        rows = rows.filter(project_id=query.project_id)
-    if query.conversation_id is not None:
-        rows = rows.filter(pk=query.conversation_id)
-    if query.tag:
-        rows = rows.filter(tags__contains=[query.tag])
+    if project is not None:
+        rows = rows.filter(project_id=project)
+    if conversation is not None:
+        rows = rows.filter(pk=conversation)
+    if tag:
+        rows = rows.filter(tags__contains=[tag])
     return rows
+
+
+_visible_ids: accounts.ForViewer[Any] = accounts.ForViewer(
+    lambda viewer, **which: _conversations(viewer, **which).order_by().values("pk")
+)
+
+
+def _visible(viewer: Any, query: SearchQuery) -> tuple[str, Sequence[Any]] | None:
+    """The ids of the conversations to look through, as SQL. None: there are none."""
+    given = {"project": query.project_id, "conversation": query.conversation_id}
+    which: dict[str, Value] = {name: value for name, value in given.items() if value is not None}
+    if not query.tag:
+        return _visible_ids.statement(viewer, **which)
+    try:
+        rows = _conversations(viewer, tag=query.tag, project=query.project_id, conversation=query.conversation_id)
+        return rows.order_by().values("pk").query.sql_with_params()
+    except EmptyResultSet:
+        return None
 
 
 @dataclass(slots=True)
@@ -250,10 +310,9 @@ class _Narrowed:
 def _narrow(viewer: Any, query: SearchQuery, words: Sequence[str]) -> _Narrowed:
     """No branch when the viewer sees nothing that could match."""
     found = _Narrowed()
-    try:
-        visible, parameters = _conversations(viewer, query).order_by().values("pk").query.sql_with_params()
-    except EmptyResultSet:
+    if (looked_through := _visible(viewer, query)) is None:
         return found
+    visible, parameters = looked_through
     clauses = [
         "m.deleted_at IS NULL",
         f"m.conversation_id IN ({visible % tuple(found.name(value) for value in parameters)})",
@@ -270,7 +329,7 @@ def _narrow(viewer: Any, query: SearchQuery, words: Sequence[str]) -> _Narrowed:
     tables = "conversations_message m"
     if query.model or query.min_cost is not None:
         tables += " JOIN conversations_turn t ON t.id = m.turn_id"
-    for organization_id in accounts.visible_organizations(viewer).order_by().values_list("pk", flat=True):
+    for organization_id in accounts.list_organization_ids(viewer):
         organization = found.name(organization_id)
         own = [*clauses, f"m.organization_id = {organization}"]
         if "JOIN" in tables:
@@ -295,31 +354,33 @@ def _models(found: _Narrowed, written: str) -> list[list[str]]:
     return [bare, [f"t.model_name = {found.name(name)}", f"t.provider_name = {found.name(provider)}"]]
 
 
-def _address(conversation_id: UUID) -> str:
-    return reverse("conversations:page", kwargs={"conversation_id": conversation_id})
+def _addresses() -> Callable[[UUID], str]:
+    """Of the pages of many conversations: the address is looked up once."""
+    pattern = reverse("conversations:page", kwargs={"conversation_id": UUID(int=0)})
+    return lambda conversation_id: pattern.replace(str(UUID(int=0)), str(conversation_id))
 
 
-def _message_hit(row: Sequence[Any], words: Sequence[str], titles: dict[UUID, str]) -> SearchHit:
+def _message_hit(row: Sequence[Any], words: Sequence[str], titles: dict[UUID, str], address: str) -> SearchHit:
     pk, conversation_id, number, created_at, author_id, role, rank, content = row
     return SearchHit(
         kind="message",
         id=pk,
         title=titles.get(conversation_id, ""),
         snippet=excerpt(content, words),
-        url=f"{_address(conversation_id)}?message={pk}#m-{pk}",
+        url=f"{address}?message={pk}#m-{pk}",
         at=created_at,
         rank=float(rank),
         extra={"conversation": str(conversation_id), "position": number, "author": author_id, "role": role},
     )
 
 
-def _title_hit(row: Conversation, place: int) -> SearchHit:
+def _title_hit(row: Conversation, place: int, address: str) -> SearchHit:
     return SearchHit(
         kind="conversation",
         id=row.pk,
         title=row.title,
         snippet="",
-        url=_address(row.pk),
+        url=address,
         at=row.last_activity_at,
         rank=2.0 if place < LEADING_TITLES else 0.0,
         extra={"conversation": str(row.pk)},

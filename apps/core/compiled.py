@@ -62,14 +62,13 @@ class Compiled(Generic[Row]):
         self._plans: dict[Hashable, _Plan | None] = {}
 
     def fetch(self, *shape: Hashable, **values: Value) -> list[Row]:
-        key = (shape, tuple(values))
-        try:
-            plan = self._plans[key]
-        except KeyError:
-            if len(self._plans) >= MOST_PLANS:
-                self._plans.clear()
-            plan = self._plans[key] = self._plan(shape, values)
+        plan = self._kept(shape, values)
         return _run(plan, values) if plan is not None else []
+
+    def statement(self, *shape: Hashable, **values: Value) -> tuple[str, list[Any]] | None:
+        """SQL and its parameters, as a part of a statement written by hand. None when there is nothing to be found."""
+        plan = self._kept(shape, values)
+        return (plan.sql, _filled(plan, values)) if plan is not None else None
 
     def first(self, *shape: Hashable, **values: Value) -> Row | None:
         return next(iter(self.fetch(*shape, **values)), None)
@@ -85,6 +84,16 @@ class Compiled(Generic[Row]):
         many = 1 << (len(wanted) - 1).bit_length()
         padded = [*wanted, *[wanted[-1]] * (many - len(wanted))]
         return self.fetch(many, **values, **{f"id{place}": value for place, value in enumerate(padded)})
+
+    def _kept(self, shape: tuple[Hashable, ...], values: dict[str, Value]) -> _Plan | None:
+        key = (shape, tuple(values))
+        try:
+            return self._plans[key]
+        except KeyError:
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
+            plan = self._plans[key] = self._plan(shape, values)
+            return plan
 
     def _plan(self, shape: tuple[Hashable, ...], values: dict[str, Value]) -> _Plan | None:
         """None when Django knows without the database that there is nothing."""
@@ -158,14 +167,19 @@ def _mark(value: Value) -> Value:
             raise TypeError(message)
 
 
+def _filled(plan: _Plan, values: dict[str, Value]) -> list[Any]:
+    parameters = list(plan.parameters)
+    for position, (name, wrap) in plan.slots.items():
+        parameters[position] = wrap(values[name]) if wrap else values[name]
+    return parameters
+
+
 def _run(plan: _Plan, values: dict[str, Value]) -> list[Any]:
     connection = connections[plan.database]
     if plan.needs_transaction and not connection.in_atomic_block:
         message = "select_for_update cannot be used outside of a transaction."
         raise TransactionManagementError(message)
-    parameters = list(plan.parameters)
-    for position, (name, wrap) in plan.slots.items():
-        parameters[position] = wrap(values[name]) if wrap else values[name]
+    parameters = _filled(plan, values)
     with connection.cursor() as cursor:
         if connection.queries_logged:  # the log reads the statement from Django's own kind of cursor
             cursor.execute(plan.sql, parameters)

@@ -204,3 +204,15 @@ def test_instances_hold_what_djangos_hold():
     found.title = "Renamed"
     found.save(update_fields=["title"])
     assert Conversation.objects.get().title == "Renamed"
+
+
+def test_statement_is_part_of_another():
+    users = UserFactory.create_batch(2)
+    ids = Compiled(lambda *, email: User.objects.filter(email=email).values("pk"))
+
+    for user in users:
+        statement, parameters = ids.statement(email=user.email)
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT id FROM accounts_user WHERE id IN ({statement})", parameters)
+            assert cursor.fetchall() == [(user.pk,)]
+    assert Compiled(lambda *, pk: User.objects.filter(pk=pk).none()).statement(pk=users[0].pk) is None

@@ -47,6 +47,27 @@ def test_search_pages_with_a_cursor(api, ines, project):
     assert len({hit["id"] for hit in first["results"] + second["results"]}) == 3
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("50% off", {"50% off today"}),
+        ("0%", {"50% off today"}),
+        ("a_b", {"a_b"}),
+        ("ÄRGER", {"Ärger im Hafen"}),
+        ("HAF", {"Ärger im Hafen"}),
+        ("$1 %s", {"costs $1 %s"}),
+        ("hafen ärger", set()),
+    ],
+)
+def test_titles_are_found_by_what_stands_in_them_and_not_as_patterns(api, ines, project, asked, found):
+    for title in ("50% off today", "50x off today", "a_b", "axb", "Ärger im Hafen", "costs $1 %s"):
+        start(ines, project, title=title)
+
+    for _twice in range(2):
+        hits = api.get("/api/v1/search/", {"q": asked}).json()["results"]
+        assert {hit["title"] for hit in hits} == found
+
+
 def test_search_shows_a_stranger_nothing(ines, project):
     say(ines, start(ines, project, title="Port"), "A ledger.")
     other = ProjectFactory()
