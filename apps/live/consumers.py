@@ -45,15 +45,15 @@ async def live_socket(scope: dict[str, Any], receive: Receive, send: Send) -> No
         await outlet.refuse()
         return
     try:
-        actor = await lobby().actor_of(actors.credential_from_scope(scope))
+        visitor = await lobby().admit(actors.credential_from_scope(scope))
     except (DomainError, *DATABASE_AWAY):
         await outlet.refuse()
         return
-    if actor is None:
+    if (actor := visitor.actor) is None:
         await outlet.accept(None)
         await outlet.close(FORBIDDEN)
         return
-    if actor.is_somebody and not lobby().has_room_for(actor):
+    if actor.is_somebody and not visitor.has_seat:
         log.warning("live.too_many_sockets", user_id=str(actor.user_id))
         await outlet.refuse()
         return
@@ -62,7 +62,9 @@ async def live_socket(scope: dict[str, Any], receive: Receive, send: Send) -> No
         # Accepted first: a browser shows the page no reason for a handshake that is refused.
         await outlet.close(SIGNED_OUT)
         return
-    await _serve(Socket(actor, "", outlet, Bucket(MESSAGES_A_SECOND, MESSAGES_AT_ONCE)), receive)
+    socket = Socket(actor, "", outlet, Bucket(MESSAGES_A_SECOND, MESSAGES_AT_ONCE))
+    socket.id = visitor.seat
+    await _serve(socket, receive)
 
 
 def is_our_page(scope: dict[str, Any]) -> bool:

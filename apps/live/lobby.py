@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 import weakref
 from collections import Counter
-from uuid import UUID
+from dataclasses import dataclass
+from uuid import UUID, uuid4
 
 import structlog
 from django.conf import settings
@@ -14,18 +15,48 @@ from django.conf import settings
 from apps.accounts import actors, selectors
 from apps.accounts.types import Actor
 from apps.core.db import in_thread
+from apps.live import seats
 from apps.live.feed import DATABASE_AWAY, is_meant
 from apps.live.hub import Hub, hub
 from apps.live.metrics import counts
 from apps.live.presence import People
+from apps.live.seats import SEATS_EACH, Seats
 from apps.live.socket import RESTARTED, SIGNED_OUT, Socket
 from apps.live.together import Together
 
-SOCKETS_EACH = 20
 GUARD_SECONDS = 4.0
 NAMES_KEPT_SECONDS = 60.0
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Knock:
+    """One who wants in: with what, and the name of the seat they would take."""
+
+    credential: actors.Credential
+    seat: str
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """``actor`` None is a key that may not read conversations."""
+
+    actor: Actor | None
+    seat: str
+    has_seat: bool
+
+
+def _let_in(knocks: list[Knock]) -> dict[Knock, tuple[Actor | None, bool]]:
+    """In a thread: the actors of all, and seats for those who are people or act for them."""
+    found = actors.actors_for_sockets({knock.credential for knock in knocks})
+    wanted: dict[str, UUID] = {}
+    for knock in knocks:
+        actor = found[knock.credential]
+        if actor is not None and actor.user_id is not None:
+            wanted[knock.seat] = actor.user_id
+    free = seats.take(wanted)
+    return {knock: (found[knock.credential], knock.seat not in wanted or knock.seat in free) for knock in knocks}
 
 
 class Lobby:
@@ -36,26 +67,31 @@ class Lobby:
         self._per_person: Counter[UUID | None] = Counter()
         self._names: dict[UUID, tuple[float, str]] = {}
         self._people: Together[UUID, selectors.Person] = Together(selectors.display_people)
-        self._actors: Together[actors.Credential, Actor | None] = Together(actors.actors_for_sockets)
+        self._seats = Seats()
+        self._knocks: Together[Knock, tuple[Actor | None, bool]] = Together(_let_in)
         self._loop = asyncio.get_running_loop()
         self._asked = asyncio.Event()
         self.hub.on_rights = self._on_rights
         self._guard = self._loop.create_task(self._watch())
 
-    async def actor_of(self, credential: actors.Credential) -> Actor | None:
-        """Who comes with it; None for a key that may not read conversations."""
-        return await self._actors.get(credential)
-
-    def has_room_for(self, actor: Actor) -> bool:
-        return self._per_person[actor.user_id] < SOCKETS_EACH
+    async def admit(self, credential: actors.Credential) -> Visitor:
+        """Who comes with it, and whether there is a seat for them."""
+        seat = uuid4().hex
+        found = await self._knocks.get(Knock(credential, seat))
+        assert found is not None
+        actor, has_seat = found
+        return Visitor(actor, seat, has_seat and (actor is None or self._per_person[actor.user_id] < SEATS_EACH))
 
     def enter(self, socket: Socket) -> None:
         self.sockets.add(socket)
+        if socket.actor.user_id is not None:
+            self._seats.hold(socket.id, socket.actor.user_id)
         self._per_person[socket.actor.user_id] += 1
         counts.open_sockets += 1
 
     def leave(self, socket: Socket) -> None:
         self.sockets.discard(socket)
+        self._seats.free(socket.id)
         self._per_person[socket.actor.user_id] -= 1
         if not self._per_person[socket.actor.user_id]:
             del self._per_person[socket.actor.user_id]
@@ -104,7 +140,7 @@ class Lobby:
         self._guard.cancel()
         for socket in tuple(self.sockets):
             socket.close(RESTARTED)
-        await asyncio.gather(self._guard, return_exceptions=True)
+        await asyncio.gather(self._guard, self._seats.close(), return_exceptions=True)
 
 
 _lobbies: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Lobby] = weakref.WeakKeyDictionary()
