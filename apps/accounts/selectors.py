@@ -247,7 +247,11 @@ def visible_members(viewer: Actor) -> QuerySet[OrganizationMember]:
 
 
 def lock_member(member_id: UUID, viewer: Actor) -> OrganizationMember:
-    if (found := visible_members(viewer).select_for_update(of=("self",)).filter(pk=member_id).first()) is None:
+    """With the owners beside it, all in one order: owners who leave at once wait in a row, and the second finds itself the last."""
+    member = get_member(member_id, viewer)
+    wanted = Q(pk=member_id) | Q(organization=member.organization_id, role=OrganizationRole.OWNER)
+    rows = visible_members(viewer).select_for_update(of=("self",)).filter(wanted).order_by("pk")
+    if (found := next((row for row in rows if row.pk == member_id), None)) is None:
         raise NotFound
     return found
 

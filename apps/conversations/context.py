@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +16,14 @@ from apps.conversations.models import Conversation, Message
 from apps.conversations.types import HeldTurn, Role, TitleSource
 from apps.files import engine as file_engine
 from apps.files import selectors as files
+from apps.files.types import FileKind
 from apps.llm import types as llm
 
 # What an answer is given at most; older messages are left out first. Context windows are checked by the provider.
 MAX_CONTEXT_MESSAGES = 400
 MAX_CONTEXT_CHARACTERS = 400_000
 MAX_FILE_CHARACTERS = 60_000
+MAX_IMAGE_BYTES = 40 * 1024 * 1024  # as many as one message may bring
 
 
 def read_context(held: HeldTurn) -> AnswerContext:
@@ -39,9 +41,8 @@ def read_context(held: HeldTurn) -> AnswerContext:
     language = turn.requested_by.language if turn.requested_by else "en"
     people = {row.author_id: row.author.display_name for row in rows if row.author is not None}
     with override(language):
-        messages = [_neutral(row, several=len(people) > 1) for row in rows]
-        if turn.is_continuation:
-            messages += _continuation(answer.parts)
+        going_on = _continuation(answer.parts) if turn.is_continuation else []
+        messages = _fitting(rows, several=len(people) > 1, taken=sum(map(_weight, going_on))) + going_on
     return AnswerContext(
         organization_id=turn.organization_id,
         project_id=turn.project_id,
@@ -49,7 +50,7 @@ def read_context(held: HeldTurn) -> AnswerContext:
         user_id=turn.requested_by_id,
         instructions=agents.read_instructions(agent=turn.agent, project_id=turn.project_id),
         system_prompt=conversation.system_prompt,
-        messages=tuple(_fitting([message for message in messages if message.parts])),
+        messages=tuple(message for message in messages if message.parts),
         model_id=turn.model_id,
         language=language,
         correlation_id=held.correlation_id,
@@ -63,16 +64,39 @@ def _unread_files(rows: list[Message]) -> tuple[UUID, ...]:
     return tuple(files.list_being_read(named)) if named else ()
 
 
-def _fitting(messages: list[llm.NeutralMessage]) -> list[llm.NeutralMessage]:
-    """The newest messages that fit; never fewer than the last one."""
+def _fitting(rows: list[Message], *, several: bool, taken: int) -> list[llm.NeutralMessage]:
+    """The newest messages that fit; never fewer than the last one. Files of those that are left out are not read."""
     kept: list[llm.NeutralMessage] = []
-    size = 0
-    for message in reversed(messages):
-        size += len(message.text)
-        if kept and size > MAX_CONTEXT_CHARACTERS:
+    images = _Images()
+    for row in reversed(rows):
+        message = _neutral(row, images, several=several)
+        taken += _weight(message)
+        if kept and taken > MAX_CONTEXT_CHARACTERS:
             break
-        kept.append(message)
+        if message.parts:
+            kept.append(message)
     return kept[::-1]
+
+
+def _weight(message: llm.NeutralMessage) -> int:
+    """In characters: of words, of documents, of what tools were asked and gave. Pictures are counted in bytes, apart."""
+    weight = 0
+    for part in message.parts:
+        match part:
+            case llm.TextContent(text) | llm.ReasoningContent(text) | llm.KnowledgeContent(text=text):
+                weight += len(text)
+            case llm.ToolResultContent(content=text):
+                weight += len(text)
+            case llm.ToolCallContent(arguments=arguments):
+                weight += len(str(arguments))
+    return weight
+
+
+@dataclass(slots=True)
+class _Images:
+    """What is left for pictures, the newest first."""
+
+    room: int = field(default_factory=lambda: MAX_IMAGE_BYTES)
 
 
 def _continuation(parts: list[dict[str, Any]]) -> list[llm.NeutralMessage]:
@@ -85,7 +109,7 @@ def _continuation(parts: list[dict[str, Any]]) -> list[llm.NeutralMessage]:
     ]
 
 
-def _neutral(row: Message, *, several: bool) -> llm.NeutralMessage:
+def _neutral(row: Message, images: _Images, *, several: bool) -> llm.NeutralMessage:
     role = {Role.USER: llm.Role.USER, Role.ASSISTANT: llm.Role.ASSISTANT}.get(Role(row.role), llm.Role.SYSTEM)
     parts: list[llm.NeutralPart] = []
     for part in row.parts:
@@ -93,7 +117,7 @@ def _neutral(row: Message, *, several: bool) -> llm.NeutralMessage:
             case "text" if part["text"]:
                 parts.append(llm.TextContent(part["text"]))
             case "file":
-                parts.append(_file(part))
+                parts.append(_file(part, images))
             case "tool_call":
                 parts.append(llm.ToolCallContent(part["id"], part["name"], part.get("arguments", {})))
             case "tool_result":
@@ -104,14 +128,17 @@ def _neutral(row: Message, *, several: bool) -> llm.NeutralMessage:
     return llm.NeutralMessage(role=role, parts=tuple(parts), name=name)
 
 
-def _file(part: dict[str, Any]) -> llm.NeutralPart:
-    """A picture as its bytes, anything else as the text that was read from it, or a sentence that says why there is none."""
+def _file(part: dict[str, Any], images: _Images) -> llm.NeutralPart:
+    """A picture as its bytes while there is room, anything else as the text that was read from it, or a sentence that says why there is none."""
     file_id = UUID(part["file"])
     file = files.find_file(file_id)
     if file is None:
         return llm.TextContent(_("[The file %(name)s is no longer there.]") % {"name": part["name"]})
+    if file.kind == FileKind.IMAGE and images.room <= 0:
+        return llm.TextContent(_("[The picture %(name)s was shown earlier.]") % {"name": file.name})
     if (image := file_engine.image_for_model(file)) is not None:
         media_type, data = image
+        images.room -= len(data)
         return llm.ImageContent(media_type=media_type, data=data, name=file.name)
     words = files.text_of([file_id])[file_id]
     if words.text:

@@ -1,5 +1,6 @@
 // Messages on their way. Each is written down before it is sent and struck out when the server has it; it names itself with
-// a `client_id`, so sending it twice (a lost answer, two tabs, a reload) makes one message. Order within a member is kept.
+// a `client_id`, so sending it twice (a lost answer, two tabs, a reload) makes one message. Order within a conversation is kept;
+// one that cannot take messages for the moment holds up no other.
 
 import { Problem, Unreachable, post } from "core/http";
 import { read, watch, write } from "core/storage";
@@ -14,11 +15,12 @@ class Outbox extends EventTarget {
   #again = false;
   #timer = null;
   #wait = FIRST_WAIT_MS;
+  #resting = new Map(); // conversation → {until, wait}
 
   constructor() {
     super();
-    addEventListener("online", () => this.send());
-    liveSocket().addEventListener("state", ({ detail }) => detail.state === "open" && this.send());
+    addEventListener("online", () => this.#sendNow());
+    liveSocket().addEventListener("state", ({ detail }) => detail.state === "open" && this.#sendNow());
     watch(NAME, () => this.dispatchEvent(new Event("change")));
   }
 
@@ -44,7 +46,7 @@ class Outbox extends EventTarget {
   /** Try a refused one again, for instance after the limit has passed. */
   retry(clientId) {
     write(NAME, this.items().map((item) => (item.body.client_id === clientId ? { ...item, refusal: undefined } : item)));
-    return this.send();
+    return this.#sendNow();
   }
 
   async send() {
@@ -62,31 +64,54 @@ class Outbox extends EventTarget {
     }
   }
 
+  #sendNow() {
+    for (const rest of this.#resting.values()) rest.until = 0;
+    return this.send();
+  }
+
+  #next() {
+    const now = Date.now();
+    return this.items().find(({ refusal, conversation }) => !refusal && !(this.#resting.get(conversation)?.until > now));
+  }
+
   async #sendAll() {
     let item;
-    while ((item = this.items().find(({ refusal }) => !refusal))) {
+    while ((item = this.#next())) {
       const clientId = item.body.client_id;
       try {
         const answer = await post(item.url, item.body);
         this.#wait = FIRST_WAIT_MS;
+        this.#resting.delete(item.conversation);
         this.#strike(clientId);
         this.#tell("sent", { item, answer });
         window.dispatchEvent(new CustomEvent("outbox:sent"));
       } catch (error) {
-        if (error instanceof Unreachable || (error instanceof Problem && (error.isPassing || error.status === 401))) {
+        if (error instanceof Unreachable || (error instanceof Problem && error.status === 401)) { // none would get through
           this.#tell("unsent", { item, error });
-          this.#later(error);
+          this.#sendIn(jittered(this.#wait));
+          this.#wait = longer(this.#wait);
           return;
+        }
+        if (error instanceof Problem && error.isPassing) {
+          this.#rest(item.conversation, error);
+          this.#tell("unsent", { item, error });
+          continue;
         }
         this.#refuse(clientId, error);
         this.#tell("refused", { item, error });
       }
     }
+    const waiting = this.items().filter(({ refusal }) => !refusal).map(({ conversation }) => this.#resting.get(conversation)?.until ?? 0);
+    if (waiting.length) this.#sendIn(Math.max(0, Math.min(...waiting) - Date.now()));
   }
 
-  #later({ retryAfter }) {
-    this.#timer = setTimeout(() => this.send(), retryAfter ? retryAfter * 1000 : this.#wait * (0.5 + Math.random()));
-    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT_MS);
+  #rest(conversation, { retryAfter }) {
+    const wait = this.#resting.get(conversation)?.wait ?? FIRST_WAIT_MS;
+    this.#resting.set(conversation, { until: Date.now() + (retryAfter ? retryAfter * 1000 : jittered(wait)), wait: longer(wait) });
+  }
+
+  #sendIn(milliseconds) {
+    this.#timer = setTimeout(() => this.send(), milliseconds);
   }
 
   #strike(clientId) {
@@ -101,6 +126,9 @@ class Outbox extends EventTarget {
     this.dispatchEvent(new CustomEvent(name, { detail }));
   }
 }
+
+const jittered = (milliseconds) => milliseconds * (0.5 + Math.random());
+const longer = (milliseconds) => Math.min(milliseconds * 2, LONGEST_WAIT_MS);
 
 /** One tab at a time: `client_id` would keep two from doing harm, but not from spending two requests. */
 const locked = (action) => (navigator.locks ? navigator.locks.request(`parlance:${document.body.dataset.viewerId}:outbox`, action) : action());

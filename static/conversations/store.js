@@ -53,7 +53,7 @@ export function applyDelta(state, frame) {
   return APPLIED;
 }
 
-/** Where a turn stands. A final state stays: a status that comes late says nothing new. */
+/** Where a turn stands. A final state stays: a status that comes late says nothing new; what begins a turn anew is an event. */
 export function applyStatus(state, frame) {
   const turn = turnOf(state, frame.turn);
   if (isFinal(turn.state)) return OLD;
@@ -113,9 +113,14 @@ function turnOf(state, id) {
 function mergeTurn(state, { id, status, message, place = null, reason = null }, earlier) {
   const turn = earlier ?? turnOf(state, id);
   state.turns.set(id, turn);
-  if (isFinal(turn.state)) return;
+  if (isFinal(turn.state)) {
+    turn.isOver ||= isFinal(status);
+    // Rows come in order: one that has ended and is queued now was begun anew. A status may overtake the row before its end.
+    if (isFinal(status) || !turn.isOver) return;
+    Object.assign(turn, { seq: 0, parts: new Map(), isOver: false });
+  }
   Object.assign(turn, { state: status, message, place, reason });
-  if (isFinal(turn.state)) turn.parts = new Map(); // from here on the row has everything
+  if (isFinal(turn.state)) Object.assign(turn, { parts: new Map(), isOver: true }); // from here on the row has everything
 }
 
 function mergeMessage(state, message) {

@@ -207,3 +207,72 @@ def test_store_ends_where_the_server_is(page, seed, loss):
     assert seen["position"] == conversation.position
     assert seen["isSteady"], "frames that were seen before changed something"
     assert without_checkpoints(seen["view"]) == without_checkpoints(conversation.view())
+
+
+AGAIN = """async (frames) => {
+    const store = await import("conversations/store");
+    const state = store.createState();
+    const take = (frame) => ({
+        event: store.applyEvent, delta: store.applyDelta, status: store.applyStatus, snapshot: store.applySnapshot,
+    })[frame.type](state, frame);
+    return frames.map((frame) => [take(frame), state.turns.get("t")?.state ?? null, store.textOf(state, "m")]);
+}"""
+
+
+def row(status, text):
+    turn = {"id": "t", "message": "m", "status": status}
+    return {"id": "m", "role": "assistant", "parent": None, "parts": [{"type": "text", "text": text}], "turn": turn}
+
+
+def event(position, status, text=""):
+    message = row(status, text)
+    data = {"message": message, "turn": message["turn"]}
+    return {"type": "event", "topic": TOPIC, "topic_position": position, "event": "any", "data": data}
+
+
+def delta(seq, text):
+    return {"type": "delta", "turn": "t", "seq": seq, "part": 0, "part_type": "text", "text": text}
+
+
+def test_turn_that_an_operator_begins_anew_is_followed_again(page):
+    open_modules(page)
+    frames = [
+        {"type": "snapshot", "topic": TOPIC, "topic_position": 0, "data": {"messages": [row("running", "")]}},
+        delta(1, "Lost"),
+        {"type": "status", "turn": "t", "state": "failed", "message": "m"},
+        event(1, "failed", "Lost"),
+        {"type": "status", "turn": "t", "state": "queued", "message": "m"},
+        event(2, "queued"),
+        {"type": "status", "turn": "t", "state": "running", "message": "m"},
+        delta(1, "Found"),
+        event(3, "completed", "Found"),
+    ]
+
+    seen = page.evaluate(AGAIN, frames)
+
+    assert seen == [
+        ["applied", "running", ""],
+        ["applied", "running", "Lost"],
+        ["applied", "failed", ""],
+        ["applied", "failed", "Lost"],
+        ["old", "failed", "Lost"],
+        ["applied", "queued", ""],
+        ["applied", "running", ""],
+        ["applied", "running", "Found"],
+        ["applied", "completed", "Found"],
+    ]
+
+
+def test_event_that_was_written_before_the_end_and_comes_after_it_opens_nothing(page):
+    open_modules(page)
+    frames = [
+        {"type": "snapshot", "topic": TOPIC, "topic_position": 0, "data": {"messages": [row("queued", "")]}},
+        {"type": "status", "turn": "t", "state": "completed", "message": "m"},
+        event(1, "running"),
+        event(2, "completed", "All"),
+    ]
+
+    seen = page.evaluate(AGAIN, frames)
+
+    assert [state for _result, state, _text in seen] == ["queued", "completed", "completed", "completed"]
+    assert seen[-1][2] == "All"

@@ -166,11 +166,9 @@ def remove_member(*, actor: Actor, member_id: UUID) -> None:
 
 
 def _require_another_owner(member: OrganizationMember, *, still: OrganizationRole | None) -> None:
-    """Owners are locked in one order, so that two who leave at once do not both see the other staying."""
+    """Owners are locked since ``lock_member``, so two who leave at once do not both see the other staying."""
     if member.role != OrganizationRole.OWNER or still == OrganizationRole.OWNER:
         return
-    owners = OrganizationMember.objects.select_for_update().filter(
-        organization=member.organization_id, role=OrganizationRole.OWNER
-    )
-    if len(owners.order_by("pk").values_list("pk", flat=True)) < 2:  # noqa: PLR2004
+    owners = OrganizationMember.objects.filter(organization=member.organization_id, role=OrganizationRole.OWNER)
+    if owners.count() < 2:  # noqa: PLR2004
         raise LastOwner
