@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import eventlog, footprint, reads, report, sockets, talk
+from benchmarks import eventlog, footprint, opening, reads, report, sockets, talk
 from benchmarks.world import World, world
 
 RAW = Path("docs/results/speed.json")
@@ -42,6 +42,7 @@ SECTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "talk": lambda: in_world(talking),
     "talk_uvicorn": lambda: in_world(talking, asgi="uvicorn"),
     "reads": lambda: in_world(lambda here: asyncio.run(reads.measure(here))),
+    "opening": lambda: in_world(opening.measure),
     "search_20k": lambda: in_world(lambda here: asyncio.run(reads.search(here, messages=20_000))),
     "search_1m": lambda: in_world(lambda here: asyncio.run(reads.search(here, messages=1_000_000))),
     "sockets": lambda: in_world(lambda here: asyncio.run(sockets.measure(here, count=2000, returning=1000))),

@@ -111,6 +111,18 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str, str, str]]:
             "≤ 7 / 20",
         ),
         (
+            "open a conversation of 5,000 messages in Chromium until it can be written in, p50 / p95 ms",
+            _pair(_get(results, "opening", "ready"), 0),
+            "",
+            "< 1,000",
+        ),
+        (
+            "frames over 50 ms while 1,000 of them scroll by",
+            _number(_get(results, "opening", "scroll", "frames_over_50_ms")),
+            "",
+            "",
+        ),
+        (
             "search 20,000 messages, p50 / p95 ms",
             _pair(_get(results, "search_20k", "usual")),
             "Open WebUI p95 213",

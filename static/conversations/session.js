@@ -10,6 +10,7 @@ import {
 import { clone, debounce, fill, slot } from "core/dom";
 import { post } from "core/http";
 import { render } from "core/markup";
+import { read, write } from "core/storage";
 import { clock, t } from "core/words";
 import { liveSocket } from "live/socket";
 
@@ -36,6 +37,7 @@ export class Session {
     for (const article of this.thread.articles.filter(({ dataset }) => OPEN.includes(dataset.state) && dataset.turn)) this.#adopt(article);
     for (const name of ["sent", "unsent", "refused"]) outbox().addEventListener(name, this.#onOutbox, { signal: this.#outboxEvents.signal });
     for (const item of outbox().items(this.id)) this.showUnsent(item);
+    this.#showLeftNote();
     liveSocket().subscribe(this.topic, {
       position: () => ({ after: this.state.position, turns: positionsOf(this.state) }),
       onFrame: (frame) => this.#onFrame(frame),
@@ -81,6 +83,14 @@ export class Session {
     this.follow.toEnd();
     if (refusal) this.#mark(article, "t-refused", refusal);
     else if (navigator.onLine === false) this.#mark(article, "t-unsent");
+  }
+
+  /** The answer of a command that was run on the welcome page, which led here. */
+  #showLeftNote() {
+    const left = read("note");
+    if (left?.conversation !== this.id) return;
+    write("note", null);
+    this.note(left.notice);
   }
 
   /** Words for this member alone, such as the answer of a command. */

@@ -1,7 +1,10 @@
 import { Controller } from "@hotwired/stimulus";
 
 import { newClientId, outbox } from "conversations/outbox";
-import { post } from "core/http";
+import { clone } from "core/dom";
+import { post, request } from "core/http";
+import { render } from "core/markup";
+import { write } from "core/storage";
 
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 
@@ -18,8 +21,7 @@ export default class extends Controller {
   async post(written, files) {
     try {
       const { model, agent } = written;
-      const body = { project: this.projectValue, ...(model && { model }), ...(agent && { agent }) };
-      const { id } = await post(this.conversationsUrlValue, body, { headers: { "idempotency-key": this.#key } });
+      const id = await this.#begin({ ...(model && { model }), ...(agent && { agent }) });
       const url = `${this.conversationsUrlValue}${id}/messages/`;
       outbox().add({ url, conversation: id, files, body: { client_id: newClientId(), ...written } });
       location.assign(this.pageUrlValue.replace(NO_ID, id));
@@ -28,6 +30,37 @@ export default class extends Controller {
       this.composer.complain(error.message);
       return false;
     }
+  }
+
+  /** What a command answers is shown where it was run: the list of commands here, the rest on the page of a new conversation. */
+  async command({ name, arguments: words }) {
+    try {
+      if (name === "help") return await this.#listCommands();
+      const { model, agent } = this.composer.answerer;
+      const id = await this.#begin({ ...(model && { model }), ...(agent && { agent }) });
+      const { notice } = await post(`${this.conversationsUrlValue}${id}/commands/`, { name, arguments: words });
+      write("note", notice ? { conversation: id, notice } : null);
+      location.assign(this.pageUrlValue.replace(NO_ID, id));
+      return true;
+    } catch (error) {
+      this.composer.complain(error.message);
+      return false;
+    }
+  }
+
+  async #begin(choice) {
+    const body = { project: this.projectValue, ...choice };
+    return (await post(this.conversationsUrlValue, body, { headers: { "idempotency-key": this.#key } })).id;
+  }
+
+  async #listCommands() {
+    const commands = await request(this.composer.commandsUrlValue);
+    const lines = commands.map((command) => `- \`/${command.name}\` ${command.arguments} — ${command.help}`.replace("  ", " "));
+    const note = clone("t-answer-only");
+    note.querySelector("button").remove();
+    note.querySelector('[data-slot="text"]').append(render(lines.join("\n")));
+    this.composer.noticeTarget.replaceChildren(note);
+    return true;
   }
 
   suggest({ currentTarget: { dataset } }) {

@@ -143,6 +143,29 @@ def test_command_is_completed_and_run(people):
     expect(page.locator("#draft")).to_have_value("")
 
 
+def test_commands_work_before_there_is_a_conversation(people):
+    ines = people("ines")
+    page = ines.page
+    page.goto(f"{ines.stack.base_url}/")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    page.locator("#draft").focus()
+
+    page.keyboard.type("/he")
+    expect(page.get_by_role("option", name=re.compile("help"))).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator(".dock [role=note]")).to_contain_text("/title")
+    assert page.url == f"{ines.stack.base_url}/"
+
+    page.keyboard.type("/title Twelve cranes")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/c/*/")
+
+    expect(page.locator("h1")).to_have_text("Twelve cranes")
+    expect(page.locator(".thread [role=note]")).to_be_visible()
+    assert ines.messages().count() == 0
+
+
 def test_somebody_is_invited_into_a_private_conversation(people):
     ines = people("ines").start()
     page = ines.page

@@ -103,6 +103,9 @@ class ChangePasswordForm(allauth.ChangePasswordForm):
 
 
 def name_new_password(form: forms.Form) -> None:
+    """Our words. allauth's labels stand in the fields as well, in its own."""
+    for field in form.fields.values():
+        field.widget.attrs.pop("placeholder", None)
     form.fields["password1"].label = _("New password")
     form.fields["password1"].help_text = PASSWORD_HINT
     form.fields["password2"].label = _("The new password once more")

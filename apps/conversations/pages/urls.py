@@ -7,6 +7,8 @@ from apps.conversations.pages import views
 app_name = "conversations"
 urlpatterns = [
     path("conversations/", views.ConversationListPage.as_view(), name="list"),
+    path("conversations/commands/", views.NewCommandsFragment.as_view(), name="new_commands"),
+    path("conversations/mentions/", views.NewMentionsFragment.as_view(), name="new_mentions"),
     path("conversations/import/", views.ImportPage.as_view(), name="import"),
     path("conversations/<uuid:conversation_id>/restore/", views.RestorePage.as_view(), name="restore"),
     path("c/<uuid:conversation_id>/", views.ConversationPage.as_view(), name="page"),

@@ -18,6 +18,7 @@ from apps.accounts import selectors as accounts
 from apps.agents.answerers import chosen_answerer, list_answerers
 from apps.conversations import policies, selectors, services, turn_order
 from apps.conversations.models import Conversation
+from apps.conversations.pages.completions import list_commands, list_mentions
 from apps.conversations.pages.people import people_context
 from apps.conversations.pages.presentation import message_view, message_views
 from apps.conversations.transfer_archive import opened
@@ -30,14 +31,6 @@ from apps.files.types import EmptyFile, FileRefused, FileTooLarge, QuotaReached
 ZERO = UUID(int=0)
 WINDOW = 50
 TABS = ("people", "details")
-COMMAND_ICONS = {
-    "export": "download",
-    "help": "keyboard",
-    "model": "cloud",
-    "system": "settings-2",
-    "title": "pencil",
-}  # icons
-MENTION_ICONS = {"agent": "bot", "model": "cloud", "person": "user-round"}  # icons
 
 
 class PageView(LoginRequiredMixin, View):
@@ -200,53 +193,30 @@ class ContextFragment(PageView):
         return render(request, f"conversations/_context_{tab}.html", context)
 
 
+class NewCommandsFragment(PageView):
+    """What may follow a slash, before there is a conversation."""
+
+    def get(self, request: HttpRequest) -> JsonResponse:
+        return JsonResponse(list_commands(), safe=False)
+
+
 class CommandsFragment(PageView):
     def get(self, request: HttpRequest, conversation_id: UUID) -> JsonResponse:
         self.conversation_of(request, conversation_id)
-        found = [
-            {
-                "name": each["name"],
-                "help": each["summary"],
-                "icon": COMMAND_ICONS.get(each["name"], "square-slash"),
-                "arguments": each["arguments"],
-                "allowed": True,
-                "reason": "",
-            }
-            for each in services.describe_commands()
-        ]
-        return JsonResponse(found, safe=False)
+        return JsonResponse(list_commands(), safe=False)
+
+
+class NewMentionsFragment(PageView):
+    def get(self, request: HttpRequest) -> JsonResponse:
+        if (project := places.find_project(request)) is None:
+            raise NotFound
+        return JsonResponse(list_mentions(project, viewer=request.actor), safe=False)  # type: ignore[attr-defined]
 
 
 class MentionsFragment(PageView):
     def get(self, request: HttpRequest, conversation_id: UUID) -> JsonResponse:
         self.conversation_of(request, conversation_id)
-        viewer = request.actor  # type: ignore[attr-defined]
-        project = request.project  # type: ignore[attr-defined]
-        found: list[dict[str, Any]] = [
-            {
-                "id": str(each.id),
-                "name": each.label,
-                "kind": each.kind,
-                "note": each.model_label,
-                "icon": MENTION_ICONS[each.kind],
-                "allowed": each.is_available,
-                "reason": each.reason,
-            }
-            for each in list_answerers(viewer, project)
-        ]
-        found += [
-            {
-                "id": str(person.id),
-                "name": person.name,
-                "kind": "person",
-                "note": "",
-                "icon": MENTION_ICONS["person"],
-                "allowed": True,
-                "reason": "",
-            }
-            for person in accounts.list_people_of_project(project, viewer)
-            if person.id != viewer.user_id
-        ]
+        found = list_mentions(request.project, viewer=request.actor)  # type: ignore[attr-defined]
         return JsonResponse(found, safe=False)
 
 

@@ -1,0 +1,62 @@
+"""What may follow a sign in the composer: commands after a slash, and who can be named after an at sign."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor
+from apps.agents.answerers import list_answerers
+from apps.conversations import services
+
+COMMAND_ICONS = {
+    "export": "download",
+    "help": "keyboard",
+    "model": "cloud",
+    "system": "settings-2",
+    "title": "pencil",
+}  # icons
+MENTION_ICONS = {"agent": "bot", "model": "cloud", "person": "user-round"}  # icons
+
+
+def list_commands() -> list[dict[str, Any]]:
+    return [
+        {
+            "name": each["name"],
+            "help": each["summary"],
+            "icon": COMMAND_ICONS.get(each["name"], "square-slash"),
+            "arguments": each["arguments"],
+            "allowed": True,
+            "reason": "",
+        }
+        for each in services.describe_commands()
+    ]
+
+
+def list_mentions(project: Any, *, viewer: Actor) -> list[dict[str, Any]]:
+    """Those who answer first, then the other people of the project."""
+    found: list[dict[str, Any]] = [
+        {
+            "id": str(each.id),
+            "name": each.label,
+            "kind": each.kind,
+            "note": each.model_label,
+            "icon": MENTION_ICONS[each.kind],
+            "allowed": each.is_available,
+            "reason": each.reason,
+        }
+        for each in list_answerers(viewer, project)
+    ]
+    return found + [
+        {
+            "id": str(person.id),
+            "name": person.name,
+            "kind": "person",
+            "note": "",
+            "icon": MENTION_ICONS["person"],
+            "allowed": True,
+            "reason": "",
+        }
+        for person in accounts.list_people_of_project(project, viewer)
+        if person.id != viewer.user_id
+    ]
