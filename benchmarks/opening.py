@@ -62,7 +62,7 @@ def measure(world: World, *, rounds: int = 15) -> dict[str, Any]:
             "frame_p95_ms": percentile(frames, 0.95),
             "frame_worst_ms": max(frames),
             "frames": len(frames),
-            "frames_over_50_ms": sum(frame > 50 for frame in frames),  # noqa: PLR2004  (what an eye sees as a hitch)
+            "frames_over_50_ms": sum(frame > 50 for frame in frames),  # what an eye sees as a hitch
         },
     }
 

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import selectors as accounts
 from apps.conversations import selectors
-from apps.conversations.excerpts import excerpt
+from apps.conversations.excerpts import MARKS, excerpt
 from apps.conversations.models import Conversation
 from apps.core.compiled import Compiled, Value
 from apps.core.doors.search_sources import SearchHit, SearchQuery
@@ -236,7 +236,9 @@ class TitleSearch:
         else:
             rows = _by_title.fetch(viewer, query.limit, query.offset, **values)
         address = _addresses()
-        return [_title_hit(row, place, address(row.pk)) for place, row in enumerate(rows, start=query.offset)]
+        return [
+            _title_hit(row, query.text, place, address(row.pk)) for place, row in enumerate(rows, start=query.offset)
+        ]
 
 
 def _titled(
@@ -374,11 +376,12 @@ def _message_hit(row: Sequence[Any], words: Sequence[str], titles: dict[UUID, st
     )
 
 
-def _title_hit(row: Conversation, place: int, address: str) -> SearchHit:
+def _title_hit(row: Conversation, text: str, place: int, address: str) -> SearchHit:
+    sought = re.escape(text.strip()[:100])
     return SearchHit(
         kind="conversation",
         id=row.pk,
-        title=row.title,
+        title=re.sub(sought, rf"{MARKS[0]}\g<0>{MARKS[1]}", row.title, flags=re.IGNORECASE) if sought else row.title,
         snippet="",
         url=address,
         at=row.last_activity_at,

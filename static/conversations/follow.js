@@ -6,6 +6,7 @@ export class Follow {
   #scroller;
   #chip;
   #observer;
+  #top = 0;
   isAtEnd = true;
 
   constructor({ scroller, thread, chip }) {
@@ -51,9 +52,12 @@ export class Follow {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
 
+  /** Only who scrolls up leaves the end: what grows at the end moves it away from a reader who has not moved. */
   #scrolled = () => {
     const { scrollTop, scrollHeight, clientHeight } = this.#scroller;
-    this.isAtEnd = scrollHeight - clientHeight - scrollTop < NEAR_PX;
+    const isNear = scrollHeight - clientHeight - scrollTop < NEAR_PX;
+    this.isAtEnd = isNear || (this.isAtEnd && scrollTop >= this.#top);
+    this.#top = scrollTop;
     if (this.isAtEnd && this.#chip) this.#chip.hidden = true;
   };
 }

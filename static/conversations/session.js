@@ -80,9 +80,9 @@ export class Session {
     for (const file of files) slot(article, "files").append(fill(clone("t-part-file"), { name: file.name, note: file.note }));
     slot(article, "files").hidden = !files.length;
     this.thread.append(article);
-    this.follow.toEnd();
     if (refusal) this.#mark(article, "t-refused", refusal);
     else if (navigator.onLine === false) this.#mark(article, "t-unsent");
+    this.follow.toEnd();
   }
 
   /** The answer of a command that was run on the welcome page, which led here. */

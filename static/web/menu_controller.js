@@ -20,7 +20,7 @@ export default class extends Controller {
   }
 
   get #items() {
-    return [...this.element.querySelectorAll('[role^="menuitem"]')].filter((item) => !item.hidden && !item.disabled);
+    return [...this.element.querySelectorAll('[role^="menuitem"]')].filter((item) => item.checkVisibility() && !item.disabled);
   }
 
   #opened = ({ newState }) => {

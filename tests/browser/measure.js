@@ -9,6 +9,7 @@
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
     const parent = node.parentElement;
     if (!node.data.trim() || !parent || parent.closest(".sr, .skip, script, template, option, [hidden]")) continue;
+    if (parent.closest("[inert]")) continue; // behind a drawer: no point of the page answers for it
     if (!parent.checkVisibility({ opacityProperty: true, visibilityProperty: true })) continue;
     const range = document.createRange();
     range.selectNodeContents(node);

@@ -63,10 +63,14 @@ def views(addresses: dict[str, str]) -> list[View]:
         View("conversations", "/conversations/"),
         View("conversations-archived", "/conversations/?view=archived"),
         View("conversations-deleted", "/conversations/?view=deleted"),
-        View("search", "/search/?q=ledger"),
+        View("search", "/search/?q=gate"),
         View("provider-refused", "/settings/providers/", prepare=_wrong_provider, status=400),
         View("search-empty", "/search/"),
         View("search-nothing", "/search/?q=lighthouse"),
+        View("search-filters", "/search/?q=what&tag=noir"),
+        View("palette", "/", prepare=_palette),
+        View("email", "/accounts/email/"),
+        View("password-change", "/accounts/password/change/"),
         View("keys", "/", prepare=lambda page: page.evaluate("document.getElementById('keys').showModal()")),
         View("not-found", "/c/00000000-0000-7000-8000-000000000000/", status=404),
         *(View(f"settings-{path.strip('/').split('/')[-1]}", path) for path in addresses.get("settings", [])),
@@ -88,6 +92,13 @@ def _private(page: Page) -> None:
     page.locator("#context-panel .segment label").nth(1).click()
     page.locator("#invite-person").wait_for()
     page.wait_for_timeout(600)
+
+
+def _palette(page: Page) -> None:
+    page.keyboard.press("Control+k")
+    page.locator("#palette input").fill("ledger")
+    page.locator("#palette mark").first.wait_for()
+    page.wait_for_timeout(400)
 
 
 def _wrong_provider(page: Page) -> None:

@@ -8,16 +8,22 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db.models import F
+from django.utils import timezone
 
+from apps.accounts import audit
 from apps.accounts.models import User
 from apps.accounts.types import SYSTEM, Actor, OrganizationRole
 from apps.agents import services as agents
 from apps.conversations import services
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.types import Ending, TurnStatus, TurnUsage
+from apps.core.eventlog.consumers import logged
+from apps.core.models import Event
 from apps.llm import selectors as llm_selectors
 from apps.llm import services as llm
+from apps.llm.models import AttemptStatus, CallAttempt
 from apps.llm.presets import ProviderKind
+from apps.llm.types import Purpose
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, join
 from tests.browser.cast import EMAIL, PASSWORD
 
@@ -106,7 +112,37 @@ def tell() -> dict[str, str]:
         agent=editor.pk,
     )
     say(actor_of(ines), long, "Everything you have. " + "Alcântara" * 12, WIDE)
+    _ledger(ines, project, models[:2])
+    for position, row in enumerate(Event.objects.order_by("insertion"), start=1):
+        row.position = position
+        if audit.is_audited(row.type):
+            audit.record(logged(row))  # as its consumer does; no worker runs beside the pictures
     return {"talk": f"/c/{talk.pk}/", "states": f"/c/{states.pk}/", "long": f"/c/{long.pk}/"}
+
+
+def _ledger(ines: User, project: Any, models: Any) -> None:
+    """What the answers of a month cost, as the engine writes it down."""
+    calls = [(models[0], Purpose.CHAT, 41), (models[1], Purpose.CHAT, 118), (models[1], Purpose.TITLE, 36)]
+    CallAttempt.objects.bulk_create(
+        CallAttempt(
+            organization_id=project.organization_id,
+            project_id=project.pk,
+            user_id=ines.pk,
+            provider_id=model.provider_id,
+            model_id=model.pk,
+            provider_name="OpenAI",
+            model_name=model.name,
+            purpose=purpose,
+            attempt=1,
+            status=AttemptStatus.COMPLETED,
+            input_tokens=2_310,
+            output_tokens=402,
+            cost=Decimal("0.0184"),
+            started_at=timezone.now(),
+        )
+        for model, purpose, count in calls
+        for _each in range(count)
+    )
 
 
 def _talk(ines: User, daniel: User, project: Any, editor: UUID) -> Conversation:
@@ -185,7 +221,9 @@ def finish(turn: Any, text: str, status: TurnStatus = TurnStatus.COMPLETED, reas
     )
     services.finish_turn(actor=SYSTEM, turn_id=held.turn_id, fence=held.fence, ending=ending)
     Message.objects.filter(pk=held.message_id).update(answered_by="GPT-5 mini")
-    Turn.objects.filter(pk=held.turn_id).update(
-        started_at=F("finished_at") - timedelta(milliseconds=900 + 9 * len(text))
+    took = timedelta(milliseconds=900 + 9 * len(text))
+    Turn.objects.filter(pk=held.turn_id).update(started_at=F("finished_at") - took)
+    Conversation.objects.filter(pk=turn.conversation_id).update(
+        answer_seconds=F("answer_seconds") + took.total_seconds()
     )
     return held.message_id

@@ -126,6 +126,17 @@ def test_sidebar_takes_the_same_queries_whatever_it_lists(browser, owner, projec
         browser.get(reverse("web:sidebar"))
 
 
+@pytest.mark.parametrize("questions", [1, 3, 15])
+def test_chat_page_takes_the_same_queries_whatever_it_shows(
+    browser, owner, project, questions, django_assert_max_num_queries
+):
+    conversation = begin(owner, project, *(f"Question {number}" for number in range(questions)))
+    browser.get(f"/c/{conversation.pk}/")
+
+    with django_assert_max_num_queries(24):
+        browser.get(f"/c/{conversation.pk}/")
+
+
 def test_search_ignores_filters_it_cannot_read(browser):
     page = browser.get(
         "/search/", {"q": "x\x00", "project": "no", "since": "2026-99-99", "min_cost": "cheap", "offset": "-1"}
