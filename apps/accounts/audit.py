@@ -25,6 +25,7 @@ from django.utils.crypto import salted_hmac
 
 from apps.accounts.models import AuditEntry, Pseudonym
 from apps.accounts.types import AuditOutcome
+from apps.core import crypto
 from apps.core.doors.consumers import LoggedEvent
 from apps.core.ids import uuid7
 
@@ -197,12 +198,17 @@ def heads_path() -> Path:
 
 
 def write_heads() -> None:
-    """Append the newest digest of every chain that has grown, each signed. Safe to repeat."""
-    known = {head["organization"]: head["number"] for head in read_heads()}
+    """Append the newest digest of every chain that has grown, each signed. Safe to repeat.
+
+    What was signed with an older key is signed again, so that the key can be retired; never what is not what we signed, or a
+    chain that has become shorter.
+    """
+    known = {head["organization"]: head for head in read_heads()}
     newest = AuditEntry.objects.order_by("organization_id", "-number").distinct("organization_id")
     lines = []
     for row in newest:
-        if known.get(str(row.organization_id), 0) < row.number:
+        before = known.get(str(row.organization_id))
+        if before is None or before["number"] < row.number or (before["number"] == row.number and _is_aged(before)):
             head = {
                 "at": timezone.now().astimezone(UTC).isoformat(timespec="seconds"),
                 "organization": str(row.organization_id),
@@ -225,10 +231,27 @@ def read_heads() -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines if line.strip()]
 
 
+HEAD = "accounts.audit-head"
+
+
 def _sign(head: dict[str, Any]) -> str:
-    return salted_hmac("parlance.audit-head", rfc8785.dumps(head), algorithm="sha256").hexdigest()
+    """Sealed under the key set: authenticated as well as any signature of ours, and PARLANCE_SECRET_KEY may change."""
+    return crypto.seal(rfc8785.dumps(head).decode(), bound_to=HEAD)
 
 
 def _is_signed(head: dict[str, Any]) -> bool:
-    plain = {name: value for name, value in head.items() if name != "signature"}
-    return hmac.compare_digest(_sign(plain), str(head.get("signature", "")))
+    plain = rfc8785.dumps({name: value for name, value in head.items() if name != "signature"})
+    signature = str(head.get("signature", ""))
+    if ":" not in signature:  # of the time when heads were signed with the secret key
+        old = salted_hmac("parlance.audit-head", plain, algorithm="sha256").hexdigest()
+        return hmac.compare_digest(old, signature)
+    try:
+        return crypto.unseal(signature, bound_to=HEAD).encode() == plain
+    except (crypto.KeysDoNotFit, ValueError):
+        return False
+
+
+def _is_aged(head: dict[str, Any]) -> bool:
+    signature = str(head.get("signature", ""))
+    is_of_now = ":" in signature and crypto.key_of(signature) == crypto.key_set().current
+    return not is_of_now and _is_signed(head)

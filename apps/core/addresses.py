@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import socket
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -199,11 +200,15 @@ def checked_addresses(host: str, port: int, policy: Policy) -> list[str]:
     return list(answers)
 
 
+RESOLVE_SECONDS = 3.0
+_resolvers = ThreadPoolExecutor(max_workers=4, thread_name_prefix="resolve")
+
+
 def check_url(url: str, policy: Policy = PUBLIC, *, resolves: bool = True) -> str:
     """For forms and services that keep an address for later: refuse now what a call would refuse.
 
     The call itself checks again. With ``resolves=False`` only spelled-out addresses are judged (no network inside a
-    transaction). A name that does not resolve at the moment is kept.
+    transaction). A name that does not resolve at the moment, or within three seconds, is kept.
     """
     if any(character in url for character in "\\\r\n\t\x00 "):
         raise AddressRefused
@@ -223,7 +228,8 @@ def check_url(url: str, policy: Policy = PUBLIC, *, resolves: bool = True) -> st
         checked_addresses("127.0.0.1", 0, policy)
     elif resolves:
         try:
-            checked_addresses(host, port or 443, policy)
-        except OSError:
+            # The system's resolver knows no time limit of ours: it may ask several servers several times.
+            _resolvers.submit(checked_addresses, host, port or 443, policy).result(timeout=RESOLVE_SECONDS)
+        except OSError:  # TimeoutError is one
             return url
     return url

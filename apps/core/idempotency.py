@@ -2,25 +2,28 @@
 
 The key's row is committed before the work begins. Of parallel requests one works, the others wait a little for its answer.
 An answer that succeeded is kept for a day, sealed (it may hold a key that is shown once); one that failed frees the key.
-When the process dies between effect and answer, the key is free again after its lease: what must not happen twice even
-then has an id of the client's in its own row (``client_id``).
+While the work lasts its lease is renewed. When the process dies between effect and answer, the key is free again after its
+lease: what must not happen twice even then has an id of the client's in its own row (``client_id``).
 """
 
 from __future__ import annotations
 
 import base64
 import hashlib
+import logging
+import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import cast
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.models.functions import Now
 from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from psycopg_pool import PoolTimeout
 from rest_framework.request import Request
 
 from apps.core import crypto, errors
@@ -28,10 +31,14 @@ from apps.core.leases import is_free, scaled, until
 from apps.core.models import IdempotencyKey
 from apps.core.types import ActorRef
 
+logger = logging.getLogger(__name__)
+
 HEADER = "Idempotency-Key"
 KEPT_HEADERS = ("Content-Type", "ETag", "Location")
 KEEP = timedelta(hours=24)
 LEASE_SECONDS = 60.0
+RENEW_SECONDS = 20.0
+LONGEST_SECONDS = 1800.0
 WAIT_SECONDS = 8.0
 POLL_SECONDS = 0.05
 
@@ -55,6 +62,11 @@ class Claim:
 
     pk: int
 
+    @classmethod
+    def taken(cls, pk: int) -> Claim:
+        _held.add(pk)
+        return cls(pk)
+
     def keep(self, response: HttpResponse) -> None:
         kept = {name: response[name] for name in KEPT_HEADERS if name in response}
         body = crypto.seal(base64.b64encode(response.content).decode("ascii"), bound_to=_place(self.pk))
@@ -64,6 +76,48 @@ class Claim:
 
     def free(self) -> None:
         IdempotencyKey.objects.filter(pk=self.pk, status=None).delete()
+
+
+class _Held:
+    """What this process works on. One thread renews the leases while there are any that are old enough to need it."""
+
+    def __init__(self) -> None:
+        self._since: dict[int, float] = {}
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, pk: int) -> None:
+        with self._lock:
+            self._since[pk] = time.monotonic()
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="idempotency", daemon=True)
+                self._thread.start()
+
+    def discard(self, pk: int) -> None:
+        with self._lock:
+            self._since.pop(pk, None)
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(scaled(RENEW_SECONDS))
+            now = time.monotonic()
+            with self._lock:
+                ages = {pk: now - since for pk, since in self._since.items()}
+                if not ages:
+                    self._thread = None
+                    return
+            self._renew([pk for pk, age in ages.items() if age < scaled(LONGEST_SECONDS)])
+
+    def _renew(self, pks: list[int]) -> None:
+        try:
+            IdempotencyKey.objects.filter(pk__in=pks, status=None).update(lease_until=until(LEASE_SECONDS))
+        except (DatabaseError, InterfaceError, PoolTimeout) as error:  # the next round comes before the lease ends
+            logger.warning("idempotency_not_renewed", extra={"reason": type(error).__name__})
+        finally:
+            connection.close()
+
+
+_held = _Held()
 
 
 def _place(pk: int) -> str:
@@ -128,13 +182,13 @@ def begin(request: Request, actor: ActorRef) -> Claim | HttpResponse | None:
             defaults={"body_digest": digest, "lease_until": until(LEASE_SECONDS), "expires_at": Now() + KEEP},
         )
         if is_new:
-            return Claim(row.pk)
+            return Claim.taken(row.pk)
         if bytes(row.body_digest) != digest:
             raise KeyReused
         if row.status is not None:
             return _replay(row)
         if IdempotencyKey.objects.filter(is_free(), pk=row.pk, status=None).update(lease_until=until(LEASE_SECONDS)):
-            return Claim(row.pk)  # who held it died
+            return Claim.taken(row.pk)  # who held it died
         if time.monotonic() >= give_up:
             raise StillInProgress
         if not connection.in_atomic_block:
@@ -152,6 +206,7 @@ def _replay(row: IdempotencyKey) -> HttpResponse:
 
 def end(claim: Claim, response: HttpResponseBase) -> None:
     """Keep a success; free the key after anything else, so that the caller may try again with it."""
+    _held.discard(claim.pk)
     if isinstance(response, HttpResponse) and response.status_code < 400 and not response.streaming:  # noqa: PLR2004
         claim.keep(response)
     else:

@@ -12,6 +12,7 @@ from apps.accounts.models import AuditEntry, Pseudonym
 from apps.accounts.services import projects
 from apps.accounts.types import OrganizationRole
 from apps.conversations import services as conversations
+from apps.core import crypto
 from apps.core.eventlog.consumers import logged
 from apps.core.events import event_kinds
 from apps.core.models import Event
@@ -105,6 +106,34 @@ def test_cut_tail_is_missed_by_the_signed_head(chain):
     audit.write_heads()
     audit.write_heads()
     AuditEntry.objects.filter(number__gt=7).delete()
+
+    assert len(audit.heads_path().read_text().splitlines()) == 1
+    assert verify_output() == f"organization {chain}: row 8 is missing: the tail was cut"
+
+
+def test_heads_hold_when_the_secret_key_changes_and_when_keys_are_retired(chain, settings, tmp_path):
+    settings.PARLANCE_KEYS_FILE = tmp_path / "keys.json"
+    audit.write_heads()
+    settings.SECRET_KEY = "another"
+    assert audit.verify() == (10, [])
+
+    old = crypto.key_set().current
+    crypto.add_key()
+    audit.write_heads()
+    audit.write_heads()
+    crypto.drop_keys({old})
+
+    assert len(audit.heads_path().read_text().splitlines()) == 2
+    assert audit.verify() == (10, [])
+
+
+def test_head_of_a_cut_chain_is_not_signed_again(chain, settings, tmp_path):
+    settings.PARLANCE_KEYS_FILE = tmp_path / "keys.json"
+    audit.write_heads()
+    AuditEntry.objects.filter(number__gt=7).delete()
+    crypto.add_key()
+
+    audit.write_heads()
 
     assert len(audit.heads_path().read_text().splitlines()) == 1
     assert verify_output() == f"organization {chain}: row 8 is missing: the tail was cut"

@@ -2,12 +2,13 @@
 
 import asyncio
 import dataclasses
+import threading
 import time
 
 import httpx2
 import pytest
 
-from apps.core import http
+from apps.core import addresses, http
 from apps.core.addresses import AddressRefused, checked_addresses
 from apps.core.http import PUBLIC, TRUSTED, BodyTooLarge, Limits
 from tests.core.canary import running_canary
@@ -272,3 +273,19 @@ def test_second_address_is_tried_when_the_first_does_not_answer(open_canary):
 
     with http.client(policy) as client:
         assert client.get(f"http://open.test:{open_canary.port}/").text == "ok"
+
+
+def test_check_url_waits_for_a_silent_resolver_no_longer_than_it_says(monkeypatch):
+    monkeypatch.setattr(addresses, "RESOLVE_SECONDS", 0.2)
+    is_over = threading.Event()
+    policy = dataclasses.replace(PUBLIC, resolve=lambda host, port: is_over.wait(10) and ["10.0.0.1"])
+    began = time.monotonic()
+
+    kept = http.check_url("https://silent.example/v1", policy)
+    took = time.monotonic() - began
+    is_over.set()
+
+    assert kept == "https://silent.example/v1"
+    assert took < 5
+    with pytest.raises(AddressRefused):
+        http.check_url("https://silent.example/v1", policy)

@@ -37,7 +37,7 @@ class ThingsView(APIView):
     def post(self, request):
         if request.data.get("fail"):
             raise errors.Invalid
-        time.sleep(0.1)
+        time.sleep(request.data.get("seconds", 0.1))
         self.effects.append(request.data)
         return Response({"number": len(self.effects)}, status=201, headers={"Location": "/things/1"})
 
@@ -55,6 +55,25 @@ def routes(settings):
 def post(key, body, *, who="one", where="/things/"):
     headers = {"Idempotency-Key": key, "X-Who": who} if key else {"X-Who": who}
     return Client().post(where, body, content_type="application/json", headers=headers)
+
+
+def test_work_that_outlasts_the_lease_is_not_done_twice(monkeypatch):
+    monkeypatch.setattr(idempotency, "LEASE_SECONDS", 0.6)
+    monkeypatch.setattr(idempotency, "RENEW_SECONDS", 0.1)
+    long = {"seconds": 2}
+    answers = []
+    first = threading.Thread(target=lambda: (answers.append(post("long", long)), connection.close()))
+    first.start()
+    while not IdempotencyKey.objects.exists():
+        time.sleep(0.01)
+    time.sleep(1)
+
+    again = post("long", long)
+    first.join()
+
+    assert len(ThingsView.effects) == 1
+    assert (again.status_code, again.headers.get("Idempotent-Replayed")) == (201, "true")
+    assert again.content == answers[0].content
 
 
 def test_twenty_parallel_equal_requests_have_one_effect_and_twenty_equal_answers():

@@ -1,4 +1,4 @@
-"""Operations over many items. Run by ``bulk``: it keeps the rows, the pace, the retries and the counts."""
+"""Operations over many items. Nothing runs them yet: ``bulk`` will, and keep rows, pace, retries and counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How an app forgets: a person's traces, an object for good. Run by ``datamgmt``, and by ``accounts`` when a person leaves."""
+"""How an app forgets: a person's traces, an object for good. Nothing runs them yet: ``datamgmt`` will."""
 
 from __future__ import annotations
 

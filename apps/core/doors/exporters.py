@@ -1,4 +1,4 @@
-"""What an app adds to an export of a project or an organization. Run by ``datamgmt``."""
+"""What an app adds to an export of a project or an organization. Nothing runs them yet: ``datamgmt`` will."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cards inside messages: a part of type ``card`` with a ``kind``. Run by ``conversations`` (page and API)."""
+"""Cards inside messages: a part of type ``card`` with a ``kind``. Nothing runs them yet: ``conversations`` will."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What ``#`` offers in the composer, and what a reference means to a model. Run by ``conversations``."""
+"""What ``#`` offers in the composer, and what a reference means to a model. Nothing runs them yet: ``conversations`` will."""
 
 from __future__ import annotations
 

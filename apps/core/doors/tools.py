@@ -1,4 +1,4 @@
-"""Functions that a model may ask for. Run by ``agents``, which decides about approval and shows the arguments."""
+"""Functions that a model may ask for. Nothing runs them yet: ``agents`` will, decide about approval and show the arguments."""
 
 from __future__ import annotations
 

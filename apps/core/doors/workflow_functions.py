@@ -1,4 +1,4 @@
-"""Conditions and actions that a workflow definition names. Run by ``workflows``."""
+"""Conditions and actions that a workflow definition names. Nothing runs them yet: ``workflows`` will."""
 
 from __future__ import annotations
 

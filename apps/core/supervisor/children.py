@@ -30,7 +30,7 @@ def web(*, bind: str, port: int, asgi: str = "daphne") -> Role:
 
 
 def interactive(*, node: str = "interactive") -> Role:
-    """Threads only wait for the loop that holds all provider streams: a turn takes one, and they cost little."""
+    """A task hands its turn to the loop that holds all provider streams, and returns. Threads are made when hints come in a burst."""
     threads = os.environ.get("PARLANCE_INTERACTIVE_THREADS", "200")
     arguments = _worker("-P", "threads", "-c", threads, "-Q", "interactive", "-n", f"{node}@%h")
     return Role("interactive", "celery", arguments, {"PARLANCE_ROLE": "interactive"})
