@@ -7,7 +7,7 @@ import pytest
 
 from apps.accounts.types import SYSTEM, ProjectRole
 from apps.conversations import selectors, services
-from apps.conversations.models import Attachment, Conversation, Message, Turn
+from apps.conversations.models import Attachment, Conversation, Message, Participation, Turn
 from apps.conversations.types import (
     ClientIdReused,
     ConversationArchived,
@@ -214,6 +214,24 @@ def test_regenerate_answer_makes_sibling(ines, conversation):
     assert again.answer.parent_id == first.message.pk
     assert Message.objects.get(pk=kept.pk).content == "First"
     assert Conversation.objects.get().head_id == again.answer.pk
+
+
+def test_chosen_branch_goes_on_with_what_others_say_in_it(ines, project, conversation):
+    """A page that shows the branch shows what is added to its end: so must a fresh one."""
+    daniel, greta = someone(project), someone(project)
+    first = say(ines, conversation, "First")
+    kept = answer(first)
+    services.edit_message(actor=ines, message_id=first.message.pk, content="Otherwise")
+    for person in (daniel, greta):
+        services.choose_branch(actor=person, conversation_id=conversation.pk, message_id=kept.pk)
+
+    more = say(greta, conversation, "More", parent_id=kept.pk)
+    services.edit_message(actor=ines, message_id=first.message.pk, content="Otherwise again")
+
+    conversation.refresh_from_db()
+    assert selectors.active_leaf(conversation=conversation, user_id=daniel.user_id) == more.answer.pk
+    assert selectors.active_leaf(conversation=conversation, user_id=greta.user_id) == conversation.head_id
+    assert Participation.objects.get(user_id=daniel.user_id).last_read_number < more.answer.number
 
 
 def test_choose_branch_is_one_persons_head_until_they_post(ines, project, conversation):

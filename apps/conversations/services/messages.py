@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Case, F, PositiveIntegerField, Q, Value, When
 from django.db.models.functions import Now
 
 from apps.accounts import policies as account_policies
@@ -250,8 +251,17 @@ def _save(actor: Actor, conversation: Conversation, rows: list[Message], turn: T
         last_number=last.number, head_id=last.pk, is_linear=is_linear, last_activity_at=Now()
     )
     conversation.last_number, conversation.head_id, conversation.is_linear = last.number, last.pk, is_linear
-    Participation.objects.filter(conversation=conversation, user_id=actor.user_id).update(
-        head=None, last_read_number=last.number
+    # Who posts follows everyone's head again. Whoever looks at the branch that goes on here sees it go on: their head moves along.
+    mine = When(user_id=actor.user_id, then=Value(None))
+    Participation.objects.filter(
+        Q(user_id=actor.user_id) | Q(head_id=rows[0].parent_id, head__isnull=False), conversation=conversation
+    ).update(
+        head=Case(mine, default=Value(last.pk)),
+        last_read_number=Case(
+            When(user_id=actor.user_id, then=Value(last.number)),
+            default=F("last_read_number"),
+            output_field=PositiveIntegerField(),
+        ),
     )
 
 
