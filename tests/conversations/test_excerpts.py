@@ -13,6 +13,7 @@ from apps.conversations.excerpts import LENGTH, excerpt, without_marks
         ("| Container | By |\n|---|--:|\n| MSKU 482 | terminal 7 |", "Container · By · MSKU 482 · terminal 7"),
         ("2 * 3 * 4 is not changed_at_gate", "2 * 3 * 4 is not changed_at_gate"),
         ("***all*** of ~~it~~ __now__", "all of it now"),
+        ("def f(a, *, b): return a * b", "def f(a, *, b): return a * b"),
         ("a\n\n---\n\nb", "a b"),
         ("", ""),
     ],
