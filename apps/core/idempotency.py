@@ -102,11 +102,13 @@ class _Held:
             time.sleep(scaled(RENEW_SECONDS))
             now = time.monotonic()
             with self._lock:
-                ages = {pk: now - since for pk, since in self._since.items()}
-                if not ages:
+                longest = scaled(LONGEST_SECONDS)
+                self._since = {pk: since for pk, since in self._since.items() if now - since < longest}
+                pks = list(self._since)
+                if not pks:
                     self._thread = None
                     return
-            self._renew([pk for pk, age in ages.items() if age < scaled(LONGEST_SECONDS)])
+            self._renew(pks)
 
     def _renew(self, pks: list[int]) -> None:
         try:
