@@ -24,12 +24,13 @@ class BadFrame(Exception):
     """What came is no frame of the protocol: the socket closes with 4400."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Frame:
-    """``size`` in bytes, reckoned once: a socket's queue is bounded by it."""
+    """``size`` in bytes, reckoned once: a socket's queue is bounded by it. ``prepared`` is what the outlet made of it, for all its readers."""
 
     text: str
     size: int
+    prepared: Any = field(default=None, compare=False, repr=False)
 
     @classmethod
     def of(cls, content: dict[str, Any]) -> Frame:

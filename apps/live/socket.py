@@ -15,10 +15,9 @@ from django.conf import settings
 from apps.accounts.types import Actor
 from apps.live.frames import Frame
 from apps.live.metrics import counts
-from apps.live.outlet import Outlet
+from apps.live.outlet import FULL_BELOW, Outlet
 
 LONGEST_QUEUE = 256_000
-FULL_BELOW = 64_000  # bytes that the server may hold for a client before frames wait here
 LOOK_AGAIN_SECONDS = 0.05
 PATIENCE_SECONDS = 20.0
 
@@ -83,6 +82,9 @@ class Socket:
     def push(self, frame: Frame) -> None:
         """Queue a frame. A client that lets more than ``LONGEST_QUEUE`` wait is closed with 1013 and resumes later."""
         if self.is_closed:
+            return
+        if self._pump is None and not self._queue and self._outlet.write(frame):
+            counts.frames_sent += 1
             return
         self._queue.append(frame)
         self._queued += frame.size
