@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from allauth.account.decorators import secure_admin_login
 from allauth.account.models import EmailAddress
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -16,6 +20,7 @@ from django.utils.translation import ngettext
 from apps.accounts.models import (
     ApiKey,
     AuditEntry,
+    Erasure,
     Invitation,
     Organization,
     OrganizationMember,
@@ -26,14 +31,65 @@ from apps.accounts.models import (
     User,
     UserSession,
 )
-from apps.accounts.services import operators
+from apps.accounts.services import erasure, operators
+from apps.accounts.types import Actor
 from apps.core.admin import ServiceAdmin
+from apps.core.errors import DomainError
 
 # One sign-in for everybody: its limits hold here too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 for foreign in (EmailAddress, Group):
     if admin.site.is_registered(foreign):
         admin.site.unregister(foreign)
+
+
+Erase = Callable[[Actor, Any, bool], erasure.Receipt]
+
+
+def _erase_person(actor: Actor, user: User, is_trial: bool) -> erasure.Receipt:  # noqa: FBT001
+    return erasure.erase_person(actor=actor, user_id=user.pk, is_trial=is_trial)
+
+
+def _erase_organization(actor: Actor, found: Organization, is_trial: bool) -> erasure.Receipt:  # noqa: FBT001
+    return erasure.erase_organization(actor=actor, organization_id=found.pk, is_trial=is_trial)
+
+
+def erase_one(
+    site: ServiceAdmin,
+    request: HttpRequest,
+    queryset: QuerySet[Any],
+    *,
+    typed: Callable[[Any], str],
+    erase: Erase,
+    label: Any,
+) -> TemplateResponse | None:
+    """Says first what would go and asks for the name; with the name it is done. One at a time."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    if queryset.count() != 1:
+        site.message_user(request, _("Choose exactly one to erase."), messages.WARNING)
+        return None
+    found = queryset.get()
+    try:
+        if request.POST.get("typed", "").strip() == typed(found):
+            receipt = erase(actor, found, False)
+            text = _("Erased for good. Receipt: %(receipt)s") % {"receipt": receipt.id}
+            site.message_user(request, text, messages.SUCCESS)
+            return None
+        trial = erase(actor, found, True)
+    except DomainError as error:
+        site.message_user(request, str(error.detail), messages.ERROR)
+        return None
+    context = site.admin_site.each_context(request) | {
+        "title": _("Erase for good"),
+        "opts": site.opts,
+        "found": found,
+        "wanted": typed(found),
+        "label": label,
+        "rows": trial.rows,
+        "is_wrong": "typed" in request.POST,
+        "action_name": admin.helpers.ACTION_CHECKBOX_NAME,
+    }
+    return TemplateResponse(request, "admin/accounts/erase.html", context)
 
 
 @admin.register(User)
@@ -43,7 +99,13 @@ class UserAdmin(ServiceAdmin):
     search_fields = ("email", "name", "id")
     date_hierarchy = "created_at"
     exclude = ("password", "groups", "user_permissions")
-    actions = ("end_sessions", "send_link", "deactivate", "activate")
+    actions = ("end_sessions", "send_link", "deactivate", "activate", "erase")
+
+    @admin.action(description=_("Erase this person…"))
+    def erase(self, request: HttpRequest, queryset: QuerySet[User]) -> TemplateResponse | None:
+        return erase_one(
+            self, request, queryset, typed=lambda user: user.email, erase=_erase_person, label=_("E-mail address")
+        )
 
     @admin.action(description=_("End all sessions"))
     def end_sessions(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
@@ -83,6 +145,13 @@ class OrganizationAdmin(ServiceAdmin):
     list_filter = ("is_home", ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "slug", "id")
     date_hierarchy = "created_at"
+    actions = ("erase",)
+
+    @admin.action(description=_("Erase this organization…"))
+    def erase(self, request: HttpRequest, queryset: QuerySet[Organization]) -> TemplateResponse | None:
+        return erase_one(
+            self, request, queryset, typed=lambda found: found.slug, erase=_erase_organization, label=_("Short name")
+        )
 
 
 @admin.register(OrganizationMember)
@@ -193,3 +262,11 @@ class AuditEntryAdmin(ServiceAdmin):
     def chain(self, entry: AuditEntry) -> str:
         url = reverse("admin:accounts_organization_change", args=[entry.organization_id])
         return format_html('<a href="{}">#{}</a>', url, entry.number)
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ServiceAdmin):
+    list_display = ("created_at", "kind", "subject_id", "requested_by", "rows")
+    list_filter = ("kind", "requested_by")
+    search_fields = ("subject_id", "id")
+    date_hierarchy = "created_at"

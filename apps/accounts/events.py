@@ -233,6 +233,22 @@ class ApiKeyRevoked:
     key_id: UUID
 
 
+@event("accounts.person_erased.v1", public="user.deleted", label=_("Erased a person"))
+@dataclass(frozen=True, slots=True)
+class PersonErased:
+    """Name, address and rights are gone for good; what they wrote has an anonymous author."""
+
+    user_id: UUID
+
+
+@event("accounts.organization_erased.v1", label=_("Erased an organization"))
+@dataclass(frozen=True, slots=True)
+class OrganizationErased:
+    """All its rows and files are gone for good."""
+
+    organization_id: UUID
+
+
 def user_topic(user_id: UUID) -> str:
     return f"user:{user_id}"
 

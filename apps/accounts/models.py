@@ -17,6 +17,7 @@ from apps.accounts.types import (
     Actor,
     ActorKind,
     AuditOutcome,
+    ErasureKind,
     OrganizationRole,
     ProjectAccess,
     ProjectRole,
@@ -83,7 +84,7 @@ class User(AbstractBaseUser, PermissionsMixin, BaseModel):
 
     @property
     def display_name(self) -> str:
-        return self.name or self.email.partition("@")[0]
+        return str(_("Somebody who was erased")) if self.anonymized_at else self.name or self.email.partition("@")[0]
 
 
 class Organization(VersionedModel):
@@ -380,3 +381,19 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.organization_id}#{self.number}"
+
+
+class Erasure(BaseModel):
+    """The receipt of an erasure: what, by its id, and how many rows each app kept. Only ever inserted; it names nobody."""
+
+    kind = models.CharField(max_length=12, choices=ErasureKind.choices, editable=False)
+    subject_id = models.UUIDField(editable=False)
+    requested_by = models.CharField(max_length=8, editable=False)
+    rows = models.JSONField(default=dict, editable=False)
+
+    class Meta:
+        verbose_name = _("erasure")
+        verbose_name_plural = _("erasures")
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.subject_id}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from apps.accounts.types import Actor, ActorKind, OrganizationRole, ProjectAccess, ProjectRole, ScopeMissing, roles_from
 from apps.core.errors import Forbidden
 
@@ -198,6 +200,11 @@ def can_manage_project(actor: Actor, role: ProjectRole | None) -> bool:
 def can_change_own_account(actor: Actor) -> bool:
     """Keys act for their owner in an organization, not on the person: no profile, sessions or passwords."""
     return actor.kind == ActorKind.MEMBER
+
+
+def can_erase_person(actor: Actor, user_id: UUID) -> bool:
+    """Oneself, in person; or an operator."""
+    return can_operate(actor) or (can_change_own_account(actor) and actor.user_id == user_id)
 
 
 def can_operate(actor: Actor) -> bool:

@@ -211,7 +211,7 @@ def display_people(ids: Iterable[UUID | None]) -> dict[UUID, Person]:
     wanted = {each for each in ids if each is not None}
     if not wanted:
         return {}
-    rows = User.objects.filter(pk__in=wanted).only("id", "name", "email", "is_active")
+    rows = User.objects.filter(pk__in=wanted).only("id", "name", "email", "is_active", "anonymized_at")
     return {user.pk: Person(user.pk, user.display_name, user.is_active) for user in rows}
 
 

@@ -91,6 +91,12 @@ class SessionEnd(models.TextChoices):
     RIGHTS = "rights", _("Rights changed")
     REUSED = "reused", _("A used refresh token came again")
     OPERATOR = "operator", _("Ended by an operator")
+    ERASED = "erased", _("The account was erased")
+
+
+class ErasureKind(models.TextChoices):
+    PERSON = "person", _("Person")
+    ORGANIZATION = "organization", _("Organization")
 
 
 class AuditOutcome(models.TextChoices):
@@ -143,6 +149,16 @@ class AlreadyMember(Conflict):
 class LastOwner(Conflict):
     code = "last_owner"
     default_detail = _("An organization keeps at least one owner. Make somebody else an owner first.")
+
+
+class LastOperator(Conflict):
+    code = "last_operator"
+    default_detail = _("This is the only operator of the installation. Make somebody else one first.")
+
+
+class HomeStays(Conflict):
+    code = "home_stays"
+    default_detail = _("The organization that the installation began with cannot be erased.")
 
 
 class ResetNotValid(Invalid):

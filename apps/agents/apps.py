@@ -10,10 +10,12 @@ class AgentsConfig(AppConfig):
     verbose_name = _("Agents")
 
     def ready(self) -> None:
+        from apps.agents import erasers
         from apps.agents.receivers import on_first_start, on_project_created
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.first_start import first_start_steps
 
+        erasers.register()
         first_start_steps.register("agents", on_first_start)
         consumers.register(
             "agents.assistant",

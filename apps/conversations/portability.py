@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
 
 from apps.conversations import selectors
 from apps.conversations.models import Attachment, Conversation, Message, Participation, TitleRequest, Turn
 from apps.conversations.services import export_json
+from apps.conversations.types import RESTORABLE_DAYS, Visibility
 from apps.core.doors.erasers import Eraser, erasers
 from apps.core.doors.exporters import Exporter, ExportScope, exporters
 
@@ -25,9 +29,14 @@ def _rows(scope: ExportScope) -> Iterator[dict[str, Any]]:
 
 
 def _erase_person(user_id: UUID) -> int:
-    """Authors stay: the account is anonymized by ``accounts``. What goes is what only this person had: pins, heads, marks."""
+    """Authors stay: the account is anonymized by ``accounts``. What goes is what only this person had: pins, heads, marks, and
+    private conversations that nobody else was let into.
+    """
     count, _kinds = Participation.objects.filter(user_id=user_id).delete()
-    return count
+    invited = Participation.objects.filter(conversation=OuterRef("pk"), is_invited=True)
+    # As if deleted 30 days ago: the sweep takes them, with the files that nothing else shows.
+    nobodys = Conversation.objects.filter(~Exists(invited), owner_id=user_id, visibility=Visibility.PRIVATE)
+    return count + nobodys.update(deleted_at=Now() - timedelta(days=RESTORABLE_DAYS), deleted_by=None)
 
 
 @transaction.atomic

@@ -241,6 +241,16 @@ def _erase(file: File) -> None:
             transaction.on_commit(functools.partial(storage.discard, blob.path), robust=True)
 
 
+@transaction.atomic
+def erase_unused(*, owner_id: UUID) -> int:
+    """What a person kept to themselves, when the person is erased. Files that something shows stay, as what was written there does."""
+    owned = {file.pk: file for file in File.objects.select_for_update().filter(owner=owner_id).order_by("pk")}
+    used = {pk for access in file_access for pk in access.used(owned)}
+    for pk in owned.keys() - used:
+        _erase(owned[pk])
+    return len(owned.keys() - used)
+
+
 def _is_referred(blob: Blob) -> bool:
     return any(File.objects.filter(**{column: blob}).exists() for column in ("blob", "preview", "downsized"))
 

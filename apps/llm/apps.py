@@ -14,7 +14,7 @@ class LlmConfig(AppConfig):
         from apps.core.coordinator import register_lost_hints, register_sweep
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.menu import MenuEntry, menu
-        from apps.llm import invariants, metrics, receivers, selectors, services
+        from apps.llm import erasers, invariants, metrics, receivers, selectors, services
         from apps.llm import tasks as _tasks  # noqa: F401  (a service may name its jobs only when they are registered)
 
         consumers.register(
@@ -27,6 +27,7 @@ class LlmConfig(AppConfig):
         )
         register_sweep("lost calls", 60, lambda: services.sweep_lost_attempts(actor=SYSTEM))
         register_lost_hints("llm.bring_up_organization", selectors.list_unread_organizations, every_seconds=60)
+        erasers.register()
         metrics.register()
         invariants.register()
         for order, (name, label, icon) in enumerate(

@@ -54,6 +54,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/conversations/services/turns.py", "stop_active_turns"): PART,
     ("apps/files/services.py", "claim_processing"): PLATFORM,
     ("apps/files/services.py", "detach_files"): PART,
+    ("apps/files/services.py", "erase_unused"): "run by the erasure of a person, which asks",
     ("apps/files/services.py", "finish_processing"): PLATFORM,
     ("apps/files/services.py", "list_unread"): PLATFORM,
     ("apps/files/services.py", "sweep"): PLATFORM,

@@ -198,3 +198,12 @@ class KeyForm(forms.Form):
             *((str(project.pk), project.name) for project in projects),
         ]
         self.fields["scopes"].choices = [(scope, SCOPE_LABELS[scope]) for scope in scopes or []]  # type: ignore[attr-defined]
+
+
+class EraseAccountForm(forms.Form):
+    password = forms.CharField(
+        label=_("Your password"),
+        max_length=200,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )

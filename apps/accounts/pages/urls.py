@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from apps.accounts.pages import audit, doors, settings
+from apps.accounts.pages import audit, doors, erasure, settings
 
 app_name = "accounts"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("accounts/invitation/<str:token>/", doors.InvitationView.as_view(), name="invitation"),
     re_path(r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$", doors.ResetFromKeyView.as_view()),
     path("settings/profile/", settings.ProfileView.as_view(), name="settings_profile"),
+    path("settings/erase/", erasure.EraseAccountView.as_view(), name="settings_erase"),
     path("settings/organization/", settings.OrganizationView.as_view(), name="settings_organization"),
     path("settings/people/", settings.PeopleView.as_view(), name="settings_people"),
     path("settings/projects/", settings.ProjectListView.as_view(), name="settings_projects"),

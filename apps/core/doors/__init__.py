@@ -39,5 +39,9 @@ class Door(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         return iter(self._items.values())
 
+    def items(self) -> Iterator[tuple[str, T]]:
+        """In the order they were registered."""
+        return iter(self._items.items())
+
     def names(self) -> list[str]:
         return sorted(self._items)

@@ -1,4 +1,4 @@
-"""How an app forgets: a person's traces, an object for good. Nothing runs them yet: ``datamgmt`` will."""
+"""How an app forgets: a person's traces, an object for good. Run by ``accounts``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from apps.core.doors import Door
 @dataclass(frozen=True, slots=True)
 class Eraser:
     """``erase_person`` anonymizes what names the person; ``erase_organization`` removes rows for good. Both say how many rows
-    they touched and may be called again after a crash.
+    they touched. Both run in the caller's transaction and announce nothing; what lies on the disk goes after its commit.
     """
 
     name: str

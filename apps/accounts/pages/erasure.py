@@ -1,0 +1,48 @@
+"""Erase one's own account: what that means, and the password once more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth import logout
+from django.forms import BaseForm
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+
+from apps.accounts.addresses import client_address
+from apps.accounts.pages import forms
+from apps.accounts.pages.settings import SettingsView
+from apps.accounts.services import erasure, sessions
+from apps.accounts.types import SignInFailed
+
+
+@method_decorator(sensitive_post_parameters("password"), name="dispatch")
+class EraseAccountView(SettingsView):
+    template_name = "settings/erase.html"
+    handlers = {"erase": "erase"}
+
+    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
+        return {"form": form or forms.EraseAccountForm()}
+
+    def erase(self) -> BaseForm | HttpResponse:
+        form = forms.EraseAccountForm(self.request.POST)
+        if not form.is_valid():
+            return form
+        user = self.request.user
+        try:
+            sessions.check_password(
+                email=user.email,  # type: ignore[union-attr]
+                password=form.cleaned_data["password"],
+                address=client_address(self.request),
+            )
+        except SignInFailed:
+            form.add_error("password", _("This is not your password."))
+            return form
+        erasure.erase_person(actor=self.actor, user_id=user.pk)  # type: ignore[arg-type]
+        logout(self.request)
+        messages.success(self.request, _("Your account was erased."))
+        return redirect("account_login")

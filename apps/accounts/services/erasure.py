@@ -1,0 +1,236 @@
+"""Forgetting for good: a person, who is anonymized while what they wrote keeps an author, and an organization with all its rows.
+
+Every app that keeps something about either has registered an eraser (``core.doors.erasers``). One transaction runs them all and
+writes the receipt, so that nothing is ever half forgotten.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from allauth.account.models import EmailAddress
+from django.apps import apps
+from django.contrib.sessions.models import Session
+from django.db import transaction
+from django.db.models import Count, F, Q
+
+from apps.accounts import events, policies
+from apps.accounts.models import (
+    ApiKey,
+    Erasure,
+    Invitation,
+    Organization,
+    OrganizationMember,
+    Project,
+    ProjectMember,
+    Pseudonym,
+    SignInAttempt,
+    SignInLink,
+    User,
+    UserSession,
+)
+from apps.accounts.services import sessions
+from apps.accounts.services.organizations import scope_of
+from apps.accounts.types import (
+    Actor,
+    ErasureKind,
+    HomeStays,
+    LastOperator,
+    LastOwner,
+    OrganizationRole,
+    SessionEnd,
+)
+from apps.core import forgetting
+from apps.core.db import database_now
+from apps.core.doors.erasers import Eraser, erasers
+from apps.core.errors import NotFound
+from apps.core.events import emit
+from apps.core.types import Scope
+
+NOWHERE = "erased.invalid"  # RFC 2606: no mail ever arrives there
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What was forgotten: rows by the app that kept them. ``id`` is None for a trial."""
+
+    id: UUID | None
+    kind: ErasureKind
+    subject_id: UUID
+    rows: dict[str, int]
+
+
+@transaction.atomic
+def erase_person(*, actor: Actor, user_id: UUID, is_trial: bool = False) -> Receipt:
+    """Name, address, sessions, keys and rights go; the row stays, anonymous, as the author of what was written.
+
+    Organizations that nobody else belongs to go with the person. Raises ``LastOwner`` where others would be left without an owner,
+    ``LastOperator`` where the installation would. ``is_trial`` does it all and takes it back, to count.
+    """
+    policies.require(policies.can_erase_person(actor, user_id))
+    user = User.objects.select_for_update().filter(pk=user_id, anonymized_at=None).first()
+    if user is None:
+        raise NotFound
+    alone = _require_nobody_left_behind(user)
+    rows: dict[str, int] = {}
+    for organization in alone:
+        _add(rows, _forget_organization(organization, actor))
+    _add(rows, _forget_person(user, actor))
+    return _end(ErasureKind.PERSON, user_id, rows, actor, is_trial=is_trial)
+
+
+@transaction.atomic
+def erase_organization(*, actor: Actor, organization_id: UUID, is_trial: bool = False) -> Receipt:
+    """Every row and every file of it, for good. Raises ``HomeStays`` for the organization that the installation began with.
+
+    People stay, without it. The log keeps that there was one, by its id, and the audit log its chain.
+    """
+    policies.require(policies.can_operate(actor))
+    organization = Organization.objects.select_for_update().filter(pk=organization_id).first()
+    if organization is None:
+        raise NotFound
+    if organization.is_home:
+        raise HomeStays
+    rows = _forget_organization(organization, actor)
+    return _end(ErasureKind.ORGANIZATION, organization_id, rows, actor, is_trial=is_trial)
+
+
+def _require_nobody_left_behind(user: User) -> list[Organization]:
+    """Organizations that have this person alone, locked. Owners are locked in one order, as where members leave."""
+    others = User.objects.filter(is_superuser=True, is_active=True, anonymized_at=None).exclude(pk=user.pk)
+    if user.is_superuser and not others.select_for_update().order_by("pk").exists():
+        raise LastOperator
+    owned = OrganizationMember.objects.filter(user=user, role=OrganizationRole.OWNER).values("organization")
+    found = Organization.objects.select_for_update().filter(pk__in=owned).order_by("pk")
+    alone = []
+    for organization in found:
+        members = OrganizationMember.objects.filter(organization=organization).aggregate(
+            all=Count("pk"), owners=Count("pk", filter=Q(role=OrganizationRole.OWNER))
+        )
+        if members["all"] == 1 and not organization.is_home:
+            alone.append(organization)
+        elif members["owners"] == 1:
+            raise LastOwner
+    return alone
+
+
+def _forget_person(user: User, actor: Actor) -> dict[str, int]:
+    rows = {name: eraser.erase_person(user.pk) for name, eraser in _in_order()}
+    sessions.end_all_sessions(user_id=user.pk, reason=SessionEnd.ERASED, actor=actor)
+    members = list(OrganizationMember.objects.filter(user=user))
+    for member in members:
+        emit(
+            events.MemberRemoved(user_id=user.pk, role=member.role),
+            actor=actor,
+            scope=scope_of(member.organization_id),
+            subject=("user", user.pk),
+        )
+    keys = ApiKey.objects.filter(user=user)
+    callers = [f"user:{user.pk}", *(f"key:{pk}" for pk in keys.values_list("pk", flat=True))]
+    addresses = {user.email.lower(), *EmailAddress.objects.filter(user=user).values_list("email", flat=True)}
+    rows["core"] = forgetting.forget_person(user_id=user.pk, callers=callers, addresses=list(addresses))
+    accounts = 0
+    for found in (
+        ProjectMember.objects.filter(user=user),
+        OrganizationMember.objects.filter(user=user),
+        Session.objects.filter(session_key__in=UserSession.objects.filter(user=user).values("session_key")),
+        UserSession.objects.filter(user=user),
+        SignInLink.objects.filter(user=user),
+        SignInAttempt.objects.filter(account_hash__in=[_account(address) for address in addresses]),
+        EmailAddress.objects.filter(user=user),
+        Pseudonym.objects.filter(user=user),
+    ):
+        accounts += found.delete()[0]
+    accounts += keys.update(revoked_at=database_now(), name="", hint="")
+    for invitation in Invitation.objects.filter(Q(accepted_by=user) | Q(email__in=addresses)):
+        # Open ones are withdrawn: they are for a person whom nobody can be any more.
+        revoked = invitation.revoked_at or (None if invitation.accepted_at else database_now())
+        accounts += Invitation.objects.filter(pk=invitation.pk).update(
+            email=f"{invitation.pk.hex}@{NOWHERE}", revoked_at=revoked
+        )
+    accounts += _anonymize(user)
+    emit(
+        events.PersonErased(user_id=user.pk),
+        actor=actor,
+        scope=Scope(events.user_topic(user.pk)),
+        subject=("user", user.pk),
+    )
+    return rows | {"accounts": accounts}
+
+
+def _account(address: str) -> bytes:
+    """As ``sessions.check_password`` keeps it."""
+    return hashlib.sha256(address.strip().lower().encode("utf-8", "replace")).digest()
+
+
+def _anonymize(user: User) -> int:
+    nobody = User()
+    nobody.set_unusable_password()
+    user.groups.clear()
+    user.user_permissions.clear()
+    return User.objects.filter(pk=user.pk).update(
+        email=f"{user.pk.hex}@{NOWHERE}",
+        name="",
+        password=nobody.password,
+        language="en",
+        time_zone="UTC",
+        is_active=False,
+        is_staff=False,
+        is_superuser=False,
+        last_login=None,
+        epoch=F("epoch") + 1,
+        anonymized_at=database_now(),
+    )
+
+
+def _forget_organization(organization: Organization, actor: Actor) -> dict[str, int]:
+    rows = {name: eraser.erase_organization(organization.pk) for name, eraser in _in_order()}
+    people = list(OrganizationMember.objects.filter(organization=organization).values_list("user", flat=True))
+    projects = list(Project.objects.filter(organization=organization).values_list("pk", flat=True))
+    keys = ApiKey.objects.filter(organization=organization).values_list("pk", flat=True)
+    rows["core"] = forgetting.forget_places(targets=[organization.pk, *projects], callers=[f"key:{pk}" for pk in keys])
+    accounts = 0
+    for model in (ApiKey, Invitation, ProjectMember, OrganizationMember, Project):
+        accounts += model.objects.filter(organization=organization).delete()[0]
+    for user_id in people:
+        sessions.end_all_sessions(user_id=user_id, reason=SessionEnd.RIGHTS, actor=actor)
+    emit(
+        events.OrganizationErased(organization_id=organization.pk),
+        actor=actor,
+        scope=scope_of(organization.pk),
+        subject=("organization", organization.pk),
+    )
+    accounts += Organization.objects.filter(pk=organization.pk).delete()[0]
+    return rows | {"accounts": accounts}
+
+
+def _in_order() -> Iterator[tuple[str, Eraser]]:
+    """From the top of the house down, as the apps are registered: whoever points at others goes first. Plugins stand on top."""
+    items = [(name, each) for name, each in erasers.items()]
+    yield from (item for item in items if not apps.is_installed(f"apps.{item[0]}"))
+    yield from (item for item in items if apps.is_installed(f"apps.{item[0]}"))
+
+
+def _add(rows: dict[str, int], more: dict[str, int]) -> None:
+    for name, count in more.items():
+        rows[name] = rows.get(name, 0) + count
+
+
+def _end(kind: ErasureKind, subject_id: UUID, rows: dict[str, int], actor: Actor, *, is_trial: bool) -> Receipt:
+    counted: dict[str, Any] = {name: count for name, count in sorted(rows.items()) if count}
+    if is_trial:
+        transaction.set_rollback(True)
+        return Receipt(None, kind, subject_id, counted)
+    made = Erasure.objects.create(kind=kind, subject_id=subject_id, requested_by=_who(actor, subject_id), rows=counted)
+    return Receipt(made.pk, kind, subject_id, counted)
+
+
+def _who(actor: Actor, subject_id: UUID) -> str:
+    """``self``, ``operator`` or ``command``: the receipt names nobody."""
+    if actor.user_id is None:
+        return "command"
+    return "self" if actor.user_id == subject_id else "operator"
