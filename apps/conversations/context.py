@@ -30,18 +30,14 @@ def read_context(held: HeldTurn) -> AnswerContext:
     """Synchronous and a few queries; called once, by the runner, in a thread."""
     turn = selectors.get_turn_with_context(held.turn_id)
     conversation = turn.conversation
-    answer = selectors.get_bare_message(held.message_id)
-    rows = [
-        row
-        for row in selectors.list_path(
-            conversation=conversation, leaf_id=answer.parent_id, before=answer.number, limit=MAX_CONTEXT_MESSAGES
-        )
-        if row.deleted_at is None
-    ]
+    path = selectors.list_path_for_context(
+        conversation=conversation, leaf_id=held.parent_id, before=held.number, limit=MAX_CONTEXT_MESSAGES
+    )
+    rows = [row for row in path if row.deleted_at is None]
     language = turn.requested_by.language if turn.requested_by else "en"
     people = {row.author_id: row.author.display_name for row in rows if row.author is not None}
     with override(language):
-        going_on = _continuation(answer.parts) if turn.is_continuation else []
+        going_on = _continuation(held.start_parts) if turn.is_continuation else []
         messages = _fitting(rows, several=len(people) > 1, taken=sum(map(_weight, going_on))) + going_on
     return AnswerContext(
         organization_id=turn.organization_id,

@@ -27,7 +27,7 @@ from psycopg_pool import PoolTimeout
 from apps.accounts.types import SYSTEM
 from apps.agents import engine as agents
 from apps.agents.types import AnswerContext
-from apps.conversations import context, control, selectors, services, turn_order
+from apps.conversations import context, control, services, turn_order
 from apps.conversations.file_waits import wait_for_files
 from apps.conversations.services.turns import Checkpoint
 from apps.conversations.types import MAX_RUNNING_A_PROCESS, Ending, HeldTurn, LateWriter, TurnStatus, TurnUsage
@@ -49,6 +49,8 @@ PERSIST_SECONDS = 30
 GRACE_SECONDS = 30
 LOOK_SECONDS, LOOKED_FOR = 5, 50
 AWAY_SECONDS = 0.5
+# Those that were claimed go on before others are: in a crowd the first hear their first word early.
+CLAIMS_AT_ONCE = 2
 WORKER = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid7().hex[-8:]}"
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
@@ -65,7 +67,7 @@ class Running:
     answered: Answered | None = None
     usage: Usage | None = None
     finished: Finished | None = None
-    has_text: bool = False
+    first_text_at: float | None = None
     has_joined: bool = False
     is_ending: bool = False
     offsets: dict[int, int] = field(default_factory=dict)
@@ -80,6 +82,7 @@ class Runner:
 
     def __init__(self) -> None:
         self.running: dict[UUID, Running] = {}
+        self._being_claimed = 0
         self.is_closing = False
         self.loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="turns", daemon=True)
@@ -87,6 +90,7 @@ class Runner:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self.loop)
+        self._claiming = asyncio.Semaphore(CLAIMS_AT_ONCE)
         self._keepers = [
             self.loop.create_task(self._keep(self._renew, scaled(RENEW_SECONDS))),
             self.loop.create_task(self._keep(self._checkpoint, scaled(CHECKPOINT_SECONDS))),
@@ -107,45 +111,50 @@ class Runner:
         task.add_done_callback(_report)
 
     async def _run(self, turn_id: UUID) -> None:
-        try:
-            claimed = await in_thread(_claim, turn_id)
-        except DATABASE_AWAY:
-            logger.warning("turn_not_claimed", extra={"turn": str(turn_id)})
-            return  # still queued: the coordinator hints again
-        if claimed is None:
-            return
-        held, answer_context = claimed
-        running = Running(held, task=asyncio.current_task())
-        self.running[turn_id] = running
+        async with self._claiming:
+            held = await self._claim(turn_id)
+            if held is None:
+                return
+            running = self.running[turn_id] = Running(held, task=asyncio.current_task())
         try:
             with caused_by(held.correlation_id):
-                await self._answer(running, answer_context)
+                await self._answer(running)
         finally:
             self.running.pop(turn_id, None)
 
-    async def _answer(self, running: Running, answer_context: AnswerContext | Ending) -> None:
+    async def _claim(self, turn_id: UUID) -> HeldTurn | None:
+        if len(self.running) + self._being_claimed >= MAX_RUNNING_A_PROCESS:
+            return None
+        self._being_claimed += 1
+        try:
+            return await in_thread(services.claim_turn, actor=SYSTEM, turn_id=turn_id, worker=WORKER)
+        except DATABASE_AWAY:
+            logger.warning("turn_not_claimed", extra={"turn": str(turn_id)})
+            return None  # still queued: the coordinator hints again
+        finally:
+            self._being_claimed -= 1
+
+    async def _answer(self, running: Running) -> None:
         held = running.held
         running.stream = stream = streams.TurnStream.open(
             held.turn_id, fence=held.fence, topic=held.topic, parts=held.start_parts
         )
-        ending: Ending | None
-        if isinstance(answer_context, Ending):
-            ending = answer_context
-        else:
-            status = publish_status_async(held.topic, held.turn_id, "running", message=held.message_id)
-            telling = self.loop.create_task(status)
-            ending = await self._consume(running, answer_context)
-            await telling
+        status = publish_status_async(held.topic, held.turn_id, "running", message=held.message_id)
+        telling = self.loop.create_task(status)
+        ending = await self._consume(running)
+        running.is_ending = ending is not None
+        await telling
         if ending is None:
             stream.close()
             return
         await self._finish(running, ending)
 
-    async def _consume(self, running: Running, answer_context: AnswerContext) -> Ending | None:
-        """Iterate over the answer; None when the turn is somebody else's by now."""
-        stream = running.stream
-        assert stream is not None
+    async def _consume(self, running: Running) -> Ending | None:
+        """Iterate over the answer; None when the turn is, or will be, somebody else's."""
         try:
+            answer_context = await in_thread(_read_context, running.held)
+            if answer_context is None or isinstance(answer_context, Ending):
+                return answer_context
             answer_context = await wait_for_files(running.held, answer_context)
             async with contextlib.aclosing(agents.answer(answer_context)) as operations:
                 async for operation in operations:
@@ -179,19 +188,13 @@ class Runner:
                 running.finished = operation
             case _:
                 stream.append((_shifted(running, operation),))
-                if not running.has_text and isinstance(operation, AppendText):
-                    running.has_text = True
-                    held = running.held
-                    task = self.loop.create_task(
-                        in_thread(services.note_first_token, actor=SYSTEM, turn_id=held.turn_id, fence=held.fence)
-                    )
-                    task.add_done_callback(_report)
+                if running.first_text_at is None and isinstance(operation, AppendText):
+                    running.first_text_at = self.loop.time()
 
     async def _finish(self, running: Running, ending: Ending) -> None:
         """Everything that was shown is in the stream, then the row is final, then readers hear of it."""
         held, stream = running.held, running.stream
         assert stream is not None
-        running.is_ending = True
         try:
             await stream.drain()
             await self._persist(
@@ -313,30 +316,18 @@ class Runner:
             await asyncio.wait(left, timeout=5)
 
 
-def _claim(turn_id: UUID) -> tuple[HeldTurn, AnswerContext | Ending] | None:
-    """In a thread: take the turn and read what it is answered from. A context that cannot be read ends the turn."""
-    held = services.claim_turn(actor=SYSTEM, turn_id=turn_id, worker=WORKER)
-    if held is None:
-        return None
-    start_parts = selectors.list_parts_to_continue(turn_id=held.turn_id, message_id=held.message_id)
-    held = HeldTurn(
-        held.turn_id,
-        held.fence,
-        held.message_id,
-        held.conversation_id,
-        held.topic,
-        held.correlation_id,
-        start_parts,
-    )
+def _read_context(held: HeldTurn) -> AnswerContext | Ending | None:
+    """In a thread. A context that cannot be read ends the turn; with the database away the lease lapses and it runs again."""
     try:
-        return held, context.read_context(held)
+        return context.read_context(held)
     except DATABASE_AWAY:
-        raise
+        logger.warning("context_not_read", extra={"turn": str(held.turn_id)})
+        return None
     except DomainError as error:
-        return held, Ending(TurnStatus.FAILED, start_parts, reason=error.code)
+        return Ending(TurnStatus.FAILED, held.start_parts, reason=error.code)
     except (DatabaseError, OSError, ValueError, KeyError):
-        logger.exception("context_failed", extra={"turn": str(turn_id)})
-        return held, Ending(TurnStatus.FAILED, start_parts, reason="internal_error")
+        logger.exception("context_failed", extra={"turn": str(held.turn_id)})
+        return Ending(TurnStatus.FAILED, held.start_parts, reason="internal_error")
 
 
 def _shifted(running: Running, operation: Any) -> Operation:
@@ -358,7 +349,8 @@ def _shifted(running: Running, operation: Any) -> Operation:
 
 def _ending(running: Running, status: TurnStatus, *, reason: str = "") -> Ending:
     answered, usage, finished = running.answered, running.usage, running.finished
-    parts = running.parts
+    parts, first_at = running.parts, running.first_text_at
+    shown_for = asyncio.get_running_loop().time() - first_at if first_at is not None else None
     if status == TurnStatus.COMPLETED and finished is not None and finished.reason != "stop":
         reason = str(finished.reason)
     return Ending(
@@ -375,6 +367,7 @@ def _ending(running: Running, status: TurnStatus, *, reason: str = "") -> Ending
         provider=answered.provider if answered else "",
         model=answered.model if answered else "",
         is_fallback=bool(answered and answered.is_fallback),
+        shown_seconds=shown_for,
     )
 
 

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import connection
-
 from apps.conversations.models import Turn
 from apps.conversations.types import MAX_RUNNING_A_PERSON, MAX_RUNNING_AN_ORGANIZATION, TurnStatus
+from apps.core.db import prepared
 
 # ``round``: which of the person's answers at the same time it would be. ``place``: its place in the organization.
 _ORDERED = """
@@ -66,7 +65,7 @@ def list_startable(
         "places": MAX_RUNNING_AN_ORGANIZATION,
         "limit": limit,
     }
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_STARTABLE, values)  # type: ignore[arg-type]  # psycopg adapts them
         return [pk for (pk,) in cursor.fetchall()]
 
@@ -77,6 +76,6 @@ def places_of(turns: Sequence[Turn]) -> dict[UUID, int]:
     if not queued:
         return {}
     organizations = list({turn.organization_id for turn in queued})
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_PLACES, {"organizations": organizations, "turns": [turn.pk for turn in queued]})  # type: ignore[dict-item]
         return dict(cursor.fetchall())

@@ -197,6 +197,7 @@ class Ending:
     provider: str = ""
     model: str = ""
     is_fallback: bool = False
+    shown_seconds: float | None = None  # since the first word
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +210,9 @@ class HeldTurn:
     conversation_id: UUID
     topic: str
     correlation_id: str
+    parent_id: UUID | None
+    number: int
+    is_continuation: bool
     start_parts: list[dict[str, Any]] = field(default_factory=list)
 
 

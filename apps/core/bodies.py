@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
-from apps.core.errors import TooLarge
+from apps.core.errors import DomainError, TooLarge
 from apps.core.leases import scaled
 
 Message = MutableMapping[str, Any]
@@ -58,7 +58,7 @@ class BodyLimit:
         limit = limit_for(scope["path"])
         announced = dict(scope["headers"]).get(b"content-length", b"0")
         if announced.isdigit() and int(announced) > limit:
-            await _refuse(send)
+            await refuse(send, TooLarge())
             return
         taken = 0
         is_answered = False
@@ -80,17 +80,19 @@ class BodyLimit:
             await self.application(scope, counted, noted)
         except _BodyTooLarge:
             if not is_answered:
-                await _refuse(send)
+                await refuse(send, TooLarge())
 
 
-async def _refuse(send: Send) -> None:
-    body = refusal()
+async def refuse(send: Send, error: DomainError) -> None:
+    """Problem JSON before Django has the request. The connection ends: its body is not read."""
+    body = json.dumps(error.problem()).encode()
     headers = [
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
+        *[(name.lower().encode(), str(value).encode()) for name, value in error.headers.items()],
     ]
-    await send({"type": "http.response.start", "status": TooLarge.status, "headers": headers})
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 

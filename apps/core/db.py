@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
+import psycopg
 from django.conf import settings
-from django.db import connection, connections
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.utils import CursorWrapper
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,6 +49,24 @@ async def in_thread(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs)
     context = contextvars.copy_context()
     call = functools.partial(context.run, _run, functools.partial(function, *args, **kwargs))
     return await asyncio.get_running_loop().run_in_executor(executor(), call)
+
+
+class _PreparedCursor(psycopg.Cursor[Any]):
+    def execute(self, query: Any, params: Any = None, **_options: Any) -> Self:
+        return super().execute(query, params, prepare=True)
+
+
+@contextlib.contextmanager
+def prepared(using: str = DEFAULT_DB_ALIAS) -> Iterator[CursorWrapper]:
+    """A cursor for statements that every message meets: PostgreSQL plans each once a connection, not once a call.
+
+    Values travel beside the statement, so a type that only its text would show needs a cast. ADR 0011.
+    """
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        if not connection.queries_logged:  # the log reads the statement from Django's own kind of cursor
+            cursor.cursor = _PreparedCursor(connection.connection)
+        yield cursor
 
 
 def database_now() -> datetime:

@@ -17,6 +17,7 @@ from psycopg.types.json import Jsonb
 
 from apps.core import failpoints
 from apps.core.correlation import current
+from apps.core.db import prepared
 from apps.core.errors import Conflict
 from apps.core.ids import uuid7
 from apps.core.types import ActorRef, Scope
@@ -114,8 +115,9 @@ INSERT INTO core_event (
   id, topic, topic_position, organization_id, project_id, type, version, actor_kind, actor_id, actor_key_id,
   subject_type, subject_id, payload, is_refusal, correlation_id, causation_id, depth
 )
-SELECT %(id)s, %(topic)s, topic.position, %(organization)s, %(project)s, %(type)s, %(version)s, %(actor_kind)s,
-  %(actor)s, %(key)s, %(subject_type)s, %(subject)s, %(payload)s, %(refusal)s, %(correlation)s, %(causation)s, %(depth)s
+SELECT %(id)s, %(topic)s, topic.position, %(organization)s::uuid, %(project)s::uuid, %(type)s, %(version)s, %(actor_kind)s,
+  %(actor)s::uuid, %(key)s::uuid, %(subject_type)s, %(subject)s::uuid, %(payload)s, %(refusal)s, %(correlation)s,
+  %(causation)s::uuid, %(depth)s
 FROM topic, bell
 RETURNING topic_position
 """  # noqa: S608  (the channel is a constant)
@@ -135,7 +137,7 @@ def _insert(
     if cause.depth > MAX_DEPTH:
         raise ReactionTooDeep
     event_id = uuid7()
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             _INSERT,
             {

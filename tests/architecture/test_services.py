@@ -61,6 +61,8 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/llm/services/environment.py", "wanted_presets"): READ,
     ("apps/llm/services/providers.py", "announce"): PART,
     ("apps/llm/services/providers.py", "insert_known_models"): PART,
+    ("apps/conversations/services/endings.py", "end_turn"): PART,
+    ("apps/conversations/services/appends.py", "append_rows"): PART,
 }
 
 

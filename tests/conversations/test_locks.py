@@ -5,11 +5,11 @@ import time
 from contextlib import closing
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from apps.accounts.types import SYSTEM
 from apps.conversations import selectors, services
-from apps.conversations.models import Conversation, Turn
+from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.types import Ending, TurnStatus
 from tests.accounts.factories import ProjectFactory
 from tests.conversations.factories import say, someone, start
@@ -45,33 +45,37 @@ def test_posting_does_not_wait_for_the_turn_before_to_end():
     assert Conversation.objects.get(pk=conversation.pk).input_tokens == 7
 
 
-def test_stopping_waits_for_the_end_of_the_turn_and_not_beside_it():
+@pytest.mark.parametrize("act", ["stop", "delete"])
+def test_who_stops_waits_for_the_end_of_the_turn_and_not_beside_it(act):
     project = ProjectFactory()
     owner = someone(project)
     conversation = start(owner, project)
-    turn = say(owner, conversation).turn
-    held = services.claim_turn(actor=SYSTEM, turn_id=turn.pk, worker="test")
-    is_locked, may_end = threading.Event(), threading.Event()
+    posted = say(owner, conversation)
+    held = services.claim_turn(actor=SYSTEM, turn_id=posted.turn.pk, worker="test")
+    ending = Ending(TurnStatus.COMPLETED, [{"type": "text", "text": "done"}])
+    acts = {
+        "end": lambda: services.finish_turn(actor=SYSTEM, turn_id=held.turn_id, fence=held.fence, ending=ending),
+        "stop": lambda: services.stop_turn(actor=owner, turn_id=held.turn_id),
+        "delete": lambda: services.delete_conversation(actor=owner, conversation_id=conversation.pk),
+    }
+    failed = []
 
-    def end_the_turn():
-        with closing(connection), transaction.atomic():
-            selectors.lock_turn(turn.pk)
-            is_locked.set()
-            assert may_end.wait(LONGEST_SECONDS)
-            ending = Ending(TurnStatus.COMPLETED, [{"type": "text", "text": "done"}])
-            services.finish_turn(actor=SYSTEM, turn_id=turn.pk, fence=held.fence, ending=ending)
-
-    def stop():
+    def run(name):
         with closing(connection):
-            services.stop_turn(actor=owner, turn_id=turn.pk)
+            try:
+                acts[name]()
+            except OperationalError as error:
+                failed.append((name, error))
 
-    threads = [threading.Thread(target=end_the_turn), threading.Thread(target=stop)]
-    threads[0].start()
-    assert is_locked.wait(LONGEST_SECONDS)
-    threads[1].start()
-    time.sleep(0.5)
-    may_end.set()
+    threads = [threading.Thread(target=run, args=(name,)) for name in ("end", act)]
+    with transaction.atomic():
+        # The end comes as far as its message, with what it has locked until then.
+        Message.objects.select_for_update().get(pk=posted.answer.pk)
+        for thread in threads:
+            thread.start()
+            time.sleep(0.3)
     for thread in threads:
         thread.join(LONGEST_SECONDS)
 
-    assert Turn.objects.get(pk=turn.pk).status == TurnStatus.COMPLETED
+    assert failed == []
+    assert Turn.objects.get(pk=held.turn_id).status == TurnStatus.COMPLETED

@@ -95,7 +95,7 @@ def test_claim_turn_ends_what_a_revoked_key_has_queued(ines):
 
 
 def test_claim_turn_asks_few_questions(posted, django_assert_num_queries):
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         assert claim(posted) is not None
 
 

@@ -14,7 +14,7 @@ from apps.accounts.models import ApiKey, OrganizationMember, Project, User
 from apps.accounts.types import NOBODY, SYSTEM, Actor, ActorKind, OrganizationRole
 from apps.conversations import selectors as conversations
 from apps.conversations.models import Conversation, Message
-from apps.core.compiled import MOST_PLANS, Compiled
+from apps.core.compiled import MOST_PLANS, Compiled, insert
 from apps.llm.models import Provider
 from tests.accounts.factories import OrganizationFactory, ProjectFactory, UserFactory, join
 from tests.conversations.factories import say, someone, start
@@ -216,3 +216,40 @@ def test_statement_is_part_of_another():
             cursor.execute(f"SELECT id FROM accounts_user WHERE id IN ({statement})", parameters)
             assert cursor.fetchall() == [(user.pk,)]
     assert Compiled(lambda *, pk: User.objects.filter(pk=pk).none()).statement(pk=users[0].pk) is None
+
+
+def test_inserted_rows_are_what_bulk_create_would_write():
+    organization, user = OrganizationFactory(), UserFactory()
+
+    def keys(first):
+        return [
+            ApiKey(
+                organization=organization,
+                user=user,
+                name=f"k{n}",
+                token_hash=bytes([n]) * 32,
+                hint="é'%s",
+                scopes=["a"],
+            )
+            for n in range(first, first + 2)
+        ]
+
+    ours, theirs = keys(1), keys(3)
+    insert(ours)
+    ApiKey.objects.bulk_create(theirs)
+
+    assert all(row.created_at and not row._state.adding for row in ours)
+    columns = [
+        f.attname
+        for f in ApiKey._meta.concrete_fields
+        if f.name not in ("id", "name", "token_hash", "created_at", "updated_at")
+    ]
+    read = ApiKey.objects.in_bulk([row.pk for row in (*ours, *theirs)])
+    for mine, other in zip(ours, theirs, strict=True):
+        stored, as_django = read[mine.pk], read[other.pk]
+        assert {c: getattr(stored, c) for c in columns} == {c: getattr(as_django, c) for c in columns}
+        assert (stored.name, bytes(stored.token_hash), stored.created_at) == (
+            mine.name,
+            mine.token_hash,
+            mine.created_at,
+        )

@@ -17,6 +17,7 @@ from apps.conversations.types import (
     ParentElsewhere,
 )
 from apps.core.compiled import Compiled
+from apps.core.db import prepared
 
 
 def get_message(*, message_id: UUID, viewer: Actor) -> Message:
@@ -79,7 +80,7 @@ SELECT id FROM below ORDER BY number DESC LIMIT 1
 
 def _walk(conversation: Conversation, leaf_id: UUID, *, limit: int | None = None) -> list[tuple[UUID, int]]:
     """(id, number) from the leaf to the root; ``limit`` stops the walk early."""
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             _WALK_UP + ("LIMIT %s" if limit else ""), [leaf_id, conversation.pk, *([limit] if limit else [])]
         )
@@ -131,6 +132,34 @@ def list_path(
     else:
         ids = [pk for pk, number in reversed(walked) if number > (after or 0)][:limit]
     return sorted(messages().filter(pk__in=ids), key=lambda message: message.number)
+
+
+def list_path_for_context(
+    *, conversation: Conversation, leaf_id: UUID | None, before: int, limit: int
+) -> list[Message]:
+    """The last ``limit`` messages up to ``leaf_id``, oldest first: roles, parts and names alone, deleted ones too.
+
+    ``before`` is the number of the answer below ``leaf_id``; without branches everything before it is the path.
+    """
+    if leaf_id is None:
+        return []
+    if conversation.is_linear:
+        return _context_window.fetch(limit, conversation=conversation.pk, edge=before)[::-1]
+    ids = [pk for pk, number in _walk(conversation, leaf_id) if number < before][:limit]
+    return sorted(_for_context().filter(pk__in=ids), key=lambda message: message.number)
+
+
+def _for_context() -> QuerySet[Message]:
+    return Message.objects.select_related("author").only(
+        "id", "number", "role", "parts", "deleted_at", "author__name", "author__email"
+    )
+
+
+_context_window: Compiled[Message] = Compiled(
+    lambda limit, *, conversation, edge: (
+        _for_context().filter(conversation=conversation, number__lt=edge).order_by("-number")[:limit]
+    )
+)
 
 
 def _window_of(from_end: bool, limit: int, *, conversation: UUID, edge: int) -> QuerySet[Message]:  # noqa: FBT001

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Min
@@ -18,7 +17,6 @@ from apps.conversations.selectors.paths import path_ids
 from apps.conversations.types import (
     ACTIVE,
     MAX_TITLE_ATTEMPTS,
-    MessageNotFound,
     TurnNotFound,
     TurnStatus,
 )
@@ -114,37 +112,22 @@ _with_context: Compiled[Turn] = Compiled(
 )
 
 
-def get_bare_message(message_id: UUID) -> Message:
-    """For the runner: place and parts."""
-    found = _bare_message.first(pk=message_id)
-    if found is None:
-        raise MessageNotFound
-    return found
+def lock_conversation_of_turn(turn_id: UUID) -> None:
+    """Before the turn itself: who stops an answer or posts below it locks in this order too."""
+    _locked_conversation.fetch(turn=turn_id)
 
 
-_bare_message: Compiled[Message] = Compiled(
-    lambda *, pk: Message.objects.only("id", "parent_id", "number", "parts").filter(pk=pk)[:1]
-)
-
-
-def list_parts_to_continue(*, turn_id: UUID, message_id: UUID) -> list[dict[str, Any]]:
-    """What the message holds already when a turn goes on with it; empty for a new answer."""
-    return _parts_to_continue.first(turn=turn_id, pk=message_id) or []
-
-
-_parts_to_continue: Compiled[list[dict[str, Any]]] = Compiled(
-    lambda *, turn, pk: Message.objects.filter(pk=pk, turn=turn, turn__is_continuation=True).values_list(
-        "parts", flat=True
-    )[:1]
+_locked_conversation: Compiled[UUID] = Compiled(
+    lambda *, turn: (
+        Conversation.objects.select_for_update()
+        .filter(pk__in=Turn.objects.filter(pk=turn).values("conversation_id"))
+        .values_list("pk", flat=True)
+    )
 )
 
 
 def lock_turn(turn_id: UUID) -> Turn:
-    """For the engine, inside its transaction.
-
-    Without its key: a message that is posted names the turn before it, holds the conversation, and must not wait for the end of
-    that turn, which waits for the conversation.
-    """
+    """For who changes it, inside their transaction and after its conversation. Without its key: a message below may name it."""
     found = _locked_turn.first(pk=turn_id)
     if found is None:
         raise TurnNotFound

@@ -8,15 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Case, F, PositiveIntegerField, Q, Value, When
 from django.db.models.functions import Now
 
 from apps.accounts import policies as account_policies
 from apps.accounts.types import Actor
 from apps.conversations import policies, selectors
 from apps.conversations.events import MessageChanged, MessagePosted, TurnQueued
-from apps.conversations.models import Conversation, Message, Participation, Turn
-from apps.conversations.services.attachments import record_attachments
+from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.services.appends import append_rows
 from apps.conversations.services.conversations import announce
 from apps.conversations.types import (
     ACTIVE,
@@ -186,7 +185,7 @@ def _append(
     )
     answer = _empty_answer(conversation, number + 1, message.pk, turn)
     turn.message = answer
-    _save(actor, conversation, [message, answer], turn, is_linear=_continues(conversation, parent, number))
+    append_rows(actor, conversation, [message, answer], turn, is_linear=_continues(conversation, parent, number))
     fact = MessagePosted(message_id=message.pk, number=number, answer_id=answer.pk, turn_id=turn.pk)
     announce(conversation, fact, actor, ("message", message.pk))
     jobs.after_commit("conversations.run_turn", turn_id=turn.pk)
@@ -238,30 +237,6 @@ def _new_turn(
         agent_id=answerer.agent_id,
         after_turn_id=on_branch[-1].id if on_branch else None,
         correlation_id=correlation_id(),
-    )
-
-
-def _save(actor: Actor, conversation: Conversation, rows: list[Message], turn: Turn, *, is_linear: bool) -> None:
-    """Foreign keys are checked at commit, so the answer may name its turn before the turn's row is there."""
-    Message.objects.bulk_create(rows)
-    record_attachments(rows)
-    turn.save(force_insert=True)
-    last = rows[-1]
-    Conversation.objects.filter(pk=conversation.pk).update(
-        last_number=last.number, head_id=last.pk, is_linear=is_linear, last_activity_at=Now()
-    )
-    conversation.last_number, conversation.head_id, conversation.is_linear = last.number, last.pk, is_linear
-    # Who posts follows everyone's head again. Whoever looks at the branch that goes on here sees it go on: their head moves along.
-    mine = When(user_id=actor.user_id, then=Value(None))
-    Participation.objects.filter(
-        Q(user_id=actor.user_id) | Q(head_id=rows[0].parent_id, head__isnull=False), conversation=conversation
-    ).update(
-        head=Case(mine, default=Value(last.pk)),
-        last_read_number=Case(
-            When(user_id=actor.user_id, then=Value(last.number)),
-            default=F("last_read_number"),
-            output_field=PositiveIntegerField(),
-        ),
     )
 
 
@@ -333,7 +308,7 @@ def _answer_below(actor: Actor, conversation: Conversation, above: Message, answ
     number = conversation.last_number + 1
     answer = _empty_answer(conversation, number, above.pk, turn)
     turn.message = answer
-    _save(actor, conversation, [answer], turn, is_linear=_continues(conversation, above, number))
+    append_rows(actor, conversation, [answer], turn, is_linear=_continues(conversation, above, number))
     announce(conversation, TurnQueued(turn.pk, answer.pk), actor, ("turn", turn.pk))
     jobs.after_commit("conversations.run_turn", turn_id=turn.pk)
     return Posted(answer, turn, answer)

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
-from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
 from apps.accounts import policies as account_policies
 from apps.accounts.actors import actor_of_row
 from apps.accounts.types import SYSTEM, Actor
-from apps.conversations import policies, selectors, turn_order
-from apps.conversations.events import TurnCompleted, TurnEnded, TurnQueued, TurnStarted, TurnStopRequested
+from apps.conversations import policies, selectors
+from apps.conversations.events import TurnQueued, TurnStarted, TurnStopRequested
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.services.conversations import announce
-from apps.conversations.services.titles import request_title
+from apps.conversations.services.endings import end_turn
 from apps.conversations.types import (
     ACTIVE,
     MAX_ATTEMPTS,
@@ -30,27 +29,16 @@ from apps.conversations.types import (
     HeldTurn,
     LateWriter,
     MessageStatus,
-    TitleSource,
     TurnStatus,
-    TurnUsage,
     text_of_parts,
 )
 from apps.core import jobs
 from apps.core.correlation import caused_by
-from apps.core.db import database_now
+from apps.core.db import database_now, prepared
 from apps.core.errors import Forbidden
 from apps.core.leases import LEASE_SECONDS, scaled
 from apps.core.types import Priority
-from apps.llm import selectors as ledger
 from apps.llm import services as ledger_services
-
-HINTED_AFTER_END = 5
-STATUS_OF_MESSAGE = {
-    TurnStatus.COMPLETED: MessageStatus.COMPLETED,
-    TurnStatus.STOPPED: MessageStatus.STOPPED,
-    TurnStatus.FAILED: MessageStatus.FAILED,
-    TurnStatus.INTERRUPTED: MessageStatus.INTERRUPTED,
-}
 
 _LOOK = """
 SELECT pg_advisory_xact_lock(hashtextextended('turns:' || organization_id::text, 7)), organization_id
@@ -58,6 +46,7 @@ FROM conversations_turn WHERE id = %(turn)s AND status = 'queued'
 """
 
 _CLAIM = """
+WITH claimed AS (
 UPDATE conversations_turn AS mine
 SET status = 'running', fence = fence + 1, attempts = attempts + 1, worker = %(worker)s,
     lease_until = clock_timestamp() + %(lease)s, started_at = clock_timestamp(), updated_at = clock_timestamp()
@@ -71,7 +60,10 @@ WHERE mine.id = %(turn)s AND mine.status = 'queued' AND mine.stop_requested_at I
   AND (SELECT count(*) FROM conversations_turn WHERE requested_by_id = mine.requested_by_id AND status = 'running') < %(person)s
   AND (SELECT count(*) FROM conversations_turn WHERE organization_id = mine.organization_id AND status = 'running') < %(organization)s
 RETURNING mine.fence, mine.attempts, mine.message_id, mine.conversation_id, mine.correlation_id,
-  mine.requested_by_id, mine.key_id
+  mine.requested_by_id, mine.key_id, mine.is_continuation
+)
+UPDATE conversations_message AS message SET status = 'streaming' FROM claimed WHERE message.id = claimed.message_id
+RETURNING claimed.*, message.parent_id, message.number, message.parts
 """
 
 
@@ -79,7 +71,10 @@ def lease() -> timedelta:
     return timedelta(seconds=scaled(LEASE_SECONDS))
 
 
-@transaction.atomic
+class _MayWriteNoMore(Exception):
+    """Who asked; what was claimed is rolled back."""
+
+
 def claim_turn(*, actor: Actor, turn_id: UUID, worker: str) -> HeldTurn | None:
     """Take a queued turn, or None: it waits for the answer above it, for a free place, or somebody else has it.
 
@@ -88,7 +83,25 @@ def claim_turn(*, actor: Actor, turn_id: UUID, worker: str) -> HeldTurn | None:
     The advisory lock of the organization makes the counts of running turns exact.
     """
     account_policies.require(policies.is_system(actor))
-    with connection.cursor() as cursor:
+    try:
+        return _claim(actor, turn_id, worker)
+    except _MayWriteNoMore:
+        _refuse(actor, turn_id)
+        return None
+
+
+@transaction.atomic
+def _refuse(actor: Actor, turn_id: UUID) -> None:
+    selectors.lock_conversation_of_turn(turn_id)
+    turn = selectors.lock_turn(turn_id)
+    if turn.status == TurnStatus.QUEUED:
+        parts = Message.objects.values_list("parts", flat=True).get(pk=turn.message_id)
+        end_turn(actor, turn, Ending(TurnStatus.FAILED, parts, reason=Forbidden.code), seq=turn.last_seq)
+
+
+@transaction.atomic
+def _claim(actor: Actor, turn_id: UUID, worker: str) -> HeldTurn | None:
+    with prepared() as cursor:
         cursor.execute(_LOOK, {"turn": turn_id})
         if cursor.fetchone() is None:
             return None
@@ -105,18 +118,42 @@ def claim_turn(*, actor: Actor, turn_id: UUID, worker: str) -> HeldTurn | None:
         row = cursor.fetchone()
     if row is None:
         return None
-    fence, attempt, message_id, conversation_id, correlation_id, user_id, key_id = row
+    (
+        fence,
+        attempt,
+        message_id,
+        conversation_id,
+        correlation_id,
+        user_id,
+        key_id,
+        is_continuation,
+        parent_id,
+        number,
+        parts,
+    ) = row
     asker = actor_of_row(user_id=user_id, key_id=key_id) if user_id or key_id else SYSTEM
     conversation = selectors.find_writable(conversation_id=conversation_id, asker=asker)
     if conversation is None:
-        parts = Message.objects.values_list("parts", flat=True).get(pk=message_id)
-        turn = Turn.objects.get(pk=turn_id)
-        _end(actor, turn, Ending(TurnStatus.FAILED, parts, reason=Forbidden.code), seq=turn.last_seq)
-        return None
-    Message.objects.filter(pk=message_id).update(status=MessageStatus.STREAMING)
+        raise _MayWriteNoMore
     with caused_by(correlation_id):  # the hint may come from the coordinator, or from the end of the turn before
         announce(conversation, TurnStarted(turn_id, message_id, attempt), actor, ("turn", turn_id))
-    return HeldTurn(turn_id, fence, message_id, conversation_id, conversation.topic, correlation_id)
+    return HeldTurn(
+        turn_id=turn_id,
+        fence=fence,
+        message_id=message_id,
+        conversation_id=conversation_id,
+        topic=conversation.topic,
+        correlation_id=correlation_id,
+        parent_id=parent_id,
+        number=number,
+        is_continuation=is_continuation,
+        start_parts=_from_json(parts) if is_continuation else [],
+    )
+
+
+def _from_json(value: Any) -> list[dict[str, Any]]:
+    """Django reads JSON columns as text and leaves the rest to its fields."""
+    return json.loads(value) if isinstance(value, str) else value
 
 
 def renew_leases(*, actor: Actor, held: Sequence[tuple[UUID, int]]) -> dict[UUID, bool]:
@@ -166,94 +203,21 @@ def checkpoint_turns(*, actor: Actor, checkpoints: Sequence[Checkpoint]) -> None
         )
 
 
-def note_first_token(*, actor: Actor, turn_id: UUID, fence: int) -> None:
-    account_policies.require(policies.is_system(actor))
-    Turn.objects.filter(pk=turn_id, fence=fence, first_token_at=None).update(first_token_at=Now())
-
-
 @transaction.atomic
 def finish_turn(*, actor: Actor, turn_id: UUID, fence: int, ending: Ending, seq: int = 0) -> None:
     """Final text, state and usage in one transaction; raises ``LateWriter`` when the fence has moved on."""
     account_policies.require(policies.is_system(actor))
+    selectors.lock_conversation_of_turn(turn_id)
     turn = selectors.lock_turn(turn_id)
     if turn.fence != fence or turn.status != TurnStatus.RUNNING:
         raise LateWriter
-    _end(actor, turn, ending, seq=seq)
-
-
-def _end(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
-    ending = _with_ledger(turn, ending)
-    usage = ending.usage
-    # A turn that an operator queued again has ended before: the conversation counts what came since.
-    before = (turn.input_tokens, turn.output_tokens, turn.cost or 0)
-    turn.status, turn.reason = ending.status, ending.reason
-    turn.provider_name, turn.model_name = ending.provider, ending.model
-    turn.is_fallback = ending.is_fallback
-    turn.input_tokens, turn.output_tokens = usage.input_tokens, usage.output_tokens
-    turn.cost, turn.currency, turn.is_estimated = usage.cost, usage.currency, usage.estimated
-    turn.last_seq = max(turn.last_seq, seq)
-    turn.lease_until = None
-    turn.finished_at = database_now()
-    turn.save()
-    taken = (turn.finished_at - turn.started_at).total_seconds() if turn.started_at else 0.0
-    answered_by = {"answered_by": ending.model} if ending.model else {}
-    Message.objects.filter(pk=turn.message_id).update(
-        parts=ending.parts,
-        content=text_of_parts(ending.parts),
-        status=STATUS_OF_MESSAGE[ending.status],
-        turn=turn,
-        **answered_by,
-    )
-    currency = {"currency": usage.currency} if usage.currency else {}
-    Conversation.objects.filter(pk=turn.conversation_id).update(
-        input_tokens=F("input_tokens") + usage.input_tokens - before[0],
-        output_tokens=F("output_tokens") + usage.output_tokens - before[1],
-        cost=F("cost") + (usage.cost or 0) - before[2],
-        answer_seconds=F("answer_seconds") + taken,
-        last_activity_at=Now(),
-        **currency,
-    )
-    conversation = Conversation.objects.get(pk=turn.conversation_id)
-    fact: Any
-    if ending.status == TurnStatus.COMPLETED:
-        cost = str(usage.cost) if usage.cost is not None else ""
-        fact = TurnCompleted(turn.pk, turn.message_id, usage.input_tokens, usage.output_tokens, cost)
-        if conversation.title_source == TitleSource.NONE:
-            request_title(turn=turn)
-    else:
-        fact = TurnEnded(turn.pk, turn.message_id, ending.status, ending.reason)
-    announce(conversation, fact, actor, ("turn", turn.pk))
-    _hint_next(turn)
-
-
-def _with_ledger(turn: Turn, ending: Ending) -> Ending:
-    """The ending with what the ledger says was spent, unless the answer came whole at the first start and brought its count."""
-    if ending.status == TurnStatus.COMPLETED and turn.fence <= 1:
-        return ending
-    spent = ledger.usage_of_turn(turn_id=turn.pk)
-    if not spent.attempts:
-        return ending
-    usage = TurnUsage(
-        input_tokens=spent.input_tokens,
-        output_tokens=spent.output_tokens,
-        cost=spent.cost or None,
-        currency=spent.currency if spent.cost else "",
-        estimated=spent.estimated,
-    )
-    return replace(ending, usage=usage, provider=ending.provider or spent.provider, model=ending.model or spent.model)
-
-
-def _hint_next(ended: Turn) -> None:
-    """Who may start in the place that came free. The claim decides; a hint too many does no harm."""
-    for turn_id in turn_order.list_startable(organization_id=ended.organization_id, limit=HINTED_AFTER_END):
-        jobs.after_commit("conversations.run_turn", turn_id=turn_id)
+    end_turn(actor, turn, ending, seq=seq)
 
 
 @transaction.atomic
 def stop_turn(*, actor: Actor, turn_id: UUID) -> Turn:
     """Ask for an end. A queued turn ends here; a running one when its owner has confirmed. Repeating changes nothing."""
     turn = selectors.get_turn(turn_id=turn_id, viewer=actor)
-    selectors.lock_turn(turn_id)  # before the conversation, as whoever ends the turn at this moment
     conversation = selectors.lock_conversation(conversation_id=turn.conversation_id, viewer=actor)
     account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
     _stop(actor, turn_id)
@@ -264,6 +228,7 @@ def stop_turn(*, actor: Actor, turn_id: UUID) -> Turn:
 def stop_turn_as_operator(*, actor: Actor, turn_id: UUID) -> None:
     """For the admin: an operator may stop what they may not read."""
     account_policies.require(policies.is_operator(actor))
+    selectors.lock_conversation_of_turn(turn_id)
     _stop(actor, turn_id)
 
 
@@ -287,7 +252,7 @@ def _stop(actor: Actor, turn_id: UUID) -> None:
         transaction.on_commit(lambda: _tell_owner(turn_id), robust=True)
         return
     parts = Message.objects.values_list("parts", flat=True).get(pk=turn.message_id)
-    _end(actor, turn, Ending(TurnStatus.STOPPED, parts, reason="stopped_before_start"), seq=0)
+    end_turn(actor, turn, Ending(TurnStatus.STOPPED, parts, reason="stopped_before_start"), seq=0)
 
 
 def _tell_owner(turn_id: UUID) -> None:
@@ -335,6 +300,7 @@ def reap_turn(
     the lost worker had open are settled first, so that turn, conversation and ledger tell the same figures.
     """
     account_policies.require(policies.is_system(actor))
+    selectors.lock_conversation_of_turn(turn_id)
     turn = (
         Turn.objects.select_for_update(no_key=True, skip_locked=True)
         .filter(pk=turn_id, status=TurnStatus.RUNNING)
@@ -348,13 +314,13 @@ def reap_turn(
     shown = streamed_text or ("" if turn.is_continuation else text_of_parts(parts))
     ledger_services.settle_lost_attempts(actor=SYSTEM, turn_id=turn.pk, text=shown)
     if turn.stop_requested_at is not None:
-        _end(actor, turn, Ending(TurnStatus.STOPPED, parts), seq=streamed_seq)
+        end_turn(actor, turn, Ending(TurnStatus.STOPPED, parts), seq=streamed_seq)
     elif (
         (parts and not turn.is_continuation)
         or (turn.is_continuation and parts != stored)
         or turn.attempts >= MAX_ATTEMPTS
     ):
-        _end(actor, turn, Ending(TurnStatus.INTERRUPTED, parts, reason="worker_lost"), seq=streamed_seq)
+        end_turn(actor, turn, Ending(TurnStatus.INTERRUPTED, parts, reason="worker_lost"), seq=streamed_seq)
     else:
         _queue_again(turn, actor, attempts=turn.attempts)
     return turn.status

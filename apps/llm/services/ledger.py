@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
 from apps.accounts.types import SYSTEM, Actor
+from apps.core.db import prepared
 from apps.core.ids import uuid7
 from apps.core.leases import scaled
 from apps.llm import policies, tokens
@@ -60,10 +61,10 @@ INSERT INTO llm_callattempt (
   attempt, status, error_code, error_said, input_tokens, output_tokens, cached_tokens, reasoning_tokens, estimated, cost,
   currency, prices, expected_input_tokens, correlation_id, started_at
 ) VALUES (
-  %(id)s, now(), %(organization)s, %(turn)s, %(project)s, %(user)s, %(provider)s, %(model)s, %(provider_name)s,
-  %(model_name)s, %(purpose)s,
+  %(id)s, now(), %(organization)s, %(turn)s::uuid, %(project)s, %(user)s, %(provider)s, %(model)s, %(provider_name)s,
+  %(model_name)s, %(purpose)s::text,
   CASE WHEN %(turn)s::uuid IS NULL THEN %(attempt)s ELSE 1 + COALESCE(
-    (SELECT max(attempt) FROM llm_callattempt WHERE turn_id = %(turn)s AND purpose = %(purpose)s), 0) END,
+    (SELECT max(attempt) FROM llm_callattempt WHERE turn_id = %(turn)s::uuid AND purpose = %(purpose)s::text), 0) END,
   'started', '', '', 0, 0, 0, 0, false, 0, %(currency)s, %(prices)s, %(expected)s, %(correlation)s, clock_timestamp()
 ) ON CONFLICT (id) DO NOTHING RETURNING attempt
 """
@@ -141,7 +142,7 @@ def open_attempt(*, actor: Actor, opening: Opening) -> int:
 
 
 def _insert(values: dict[str, Any]) -> int | None:
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_OPEN, values)
         row = cursor.fetchone()
     return int(row[0]) if row else None
@@ -149,7 +150,7 @@ def _insert(values: dict[str, Any]) -> int | None:
 
 def _reserve(organization_id: UUID, attempt_id: UUID, amount: Decimal) -> None:
     values: dict[str, Any] = {"organization": organization_id, "attempt": attempt_id, "amount": amount, "id": uuid7()}
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(_RESERVE, values)
         if cursor.fetchone():
             return
@@ -172,7 +173,7 @@ def close_attempt(*, actor: Actor, closing: Closing) -> bool:
     """Write the outcome and settle the budget. False when the attempt was closed before: nothing is charged twice."""
     policies.require(policies.can_record_calls(actor))
     usage = closing.usage
-    with connection.cursor() as cursor:
+    with prepared() as cursor:
         cursor.execute(
             _CLOSE,
             {
