@@ -88,14 +88,18 @@ class Participation(TenantModel):
 class Message(TenantModel):
     """One message of the tree. An answer's row exists, empty, from the moment its question is posted."""
 
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", db_index=False)
     number = models.PositiveIntegerField()
     role = models.CharField(max_length=9, choices=Role.choices)
     author = models.ForeignKey(
         "accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
-    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    agent = models.ForeignKey(
+        "agents.Agent", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     status = models.CharField(max_length=11, choices=MessageStatus.choices, default=MessageStatus.COMPLETED)
     parts = models.JSONField(default=list)
     content = models.TextField(blank=True)
@@ -172,14 +176,18 @@ class TitleRequest(TenantModel, LeasedModel):
 class Turn(TenantModel):
     """The record of work for one answer: lease, fence, attempts. Celery only carries the hint to run it."""
 
-    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
+    conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", db_index=False)
     project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
-    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+")
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, related_name="+", db_index=False)
     requested_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
     # Plain, as in the log: a key whose row is gone may do nothing more, which is all a worker asks of it.
     key_id = models.UUIDField(null=True, blank=True, editable=False)
-    model = models.ForeignKey("llm.Model", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
-    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    model = models.ForeignKey(
+        "llm.Model", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+    agent = models.ForeignKey(
+        "agents.Agent", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
     # A default of the database: the release before this one writes rows without it.
     priority = models.SmallIntegerField(db_default=Priority.NORMAL.value, default=Priority.NORMAL.value, editable=False)
     after_turn = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
