@@ -28,7 +28,8 @@ run: environment ## start everything and print the address
 	@exec $(RUN) manage.py up
 
 test: environment-dev ## all tests: real PostgreSQL, Redis, processes and browser
-	$(RUN) -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
+	@# In the order of the folders: by number of tests, files with few slow ones would come last and leave workers idle.
+	$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: environment-dev ## style, types, borders, migrations, templates, OpenAPI
 	$(RUN) scripts/lint.py
