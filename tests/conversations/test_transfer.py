@@ -24,7 +24,7 @@ from apps.conversations.types import ImportRefused
 from apps.core.errors import DomainError
 from tests.accounts.factories import ProjectFactory
 from tests.conversations.factories import answer, say, someone, start
-from tests.conversations.test_properties import act
+from tests.conversations.operations import act
 
 pytestmark = pytest.mark.django_db
 
