@@ -80,3 +80,15 @@ def test_continue_answer_with_a_row_of_answers_below_waits_for_the_last(ines, co
     last = say(ines, conversation, "Third")
 
     assert services.continue_answer(actor=ines, message_id=half.pk).turn.after_turn_id == last.turn.pk
+
+
+def test_turn_stopped_before_its_start_hands_on_what_it_waited_for(ines, conversation):
+    first = say(ines, conversation, "First")
+    assert is_claimed(first)
+    second, third = say(ines, conversation, "Second"), say(ines, conversation, "Third")
+
+    services.stop_turn(actor=ines, turn_id=second.turn.pk)
+
+    assert not is_claimed(third)
+    Turn.objects.filter(pk=first.turn.pk).update(status=TurnStatus.COMPLETED, lease_until=None)
+    assert is_claimed(third)

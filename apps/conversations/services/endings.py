@@ -66,6 +66,9 @@ _OF_CONVERSATION = (
 
 def end_turn(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
     """``turn`` is locked by the caller and brings the fence that it has from now on."""
+    if turn.status == TurnStatus.QUEUED and turn.after_turn_id:
+        # It never ran: who waited for it waits for what it waited for.
+        Turn.objects.filter(after_turn=turn, status=TurnStatus.QUEUED).update(after_turn=turn.after_turn_id)
     ending = _with_ledger(turn, ending)
     usage = ending.usage
     values: dict[str, Any] = {
