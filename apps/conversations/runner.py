@@ -83,6 +83,7 @@ class Runner:
     def __init__(self) -> None:
         self.running: dict[UUID, Running] = {}
         self._being_claimed = 0
+        self._turned_away = False
         self.is_closing = False
         self.loop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="turns", daemon=True)
@@ -105,7 +106,7 @@ class Runner:
         self.loop.call_soon_threadsafe(self._start, turn_id)
 
     def _start(self, turn_id: UUID) -> None:
-        if self.is_closing or turn_id in self.running or len(self.running) >= MAX_RUNNING_A_PROCESS:
+        if self.is_closing or turn_id in self.running:
             return
         task = self.loop.create_task(self._run(turn_id))
         task.add_done_callback(_report)
@@ -121,9 +122,13 @@ class Runner:
                 await self._answer(running)
         finally:
             self.running.pop(turn_id, None)
+            if self._turned_away and not self.is_closing:
+                self._turned_away = False
+                self.loop.create_task(self._start_waiting(timedelta(0))).add_done_callback(_report)
 
     async def _claim(self, turn_id: UUID) -> HeldTurn | None:
         if len(self.running) + self._being_claimed >= MAX_RUNNING_A_PROCESS:
+            self._turned_away = True
             return None
         self._being_claimed += 1
         try:
@@ -274,7 +279,9 @@ class Runner:
         """While Redis takes no hints (away, silent or full) turns that wait are found in the database."""
         if self.is_closing or await control.takes_hints():
             return
-        age = timedelta(seconds=scaled(LOOK_SECONDS))
+        await self._start_waiting(timedelta(seconds=scaled(LOOK_SECONDS)))
+
+    async def _start_waiting(self, age: timedelta) -> None:
         for turn_id in await in_thread(turn_order.list_startable, older_than=age, limit=LOOKED_FOR):
             self._start(turn_id)
 

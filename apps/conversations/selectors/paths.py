@@ -151,7 +151,7 @@ def list_path_for_context(
 
 def _for_context() -> QuerySet[Message]:
     return Message.objects.select_related("author").only(
-        "id", "number", "role", "parts", "deleted_at", "author__name", "author__email"
+        "id", "number", "role", "parts", "deleted_at", "author__name", "author__email", "author__anonymized_at"
     )
 
 

@@ -15,7 +15,16 @@ from apps.conversations.events import TurnCompleted, TurnEnded
 from apps.conversations.models import Conversation, Turn
 from apps.conversations.services.conversations import announce
 from apps.conversations.services.titles import request_title
-from apps.conversations.types import Ending, MessageStatus, TitleSource, TurnStatus, TurnUsage, text_of_parts
+from apps.conversations.types import (
+    MAX_RUNNING_A_PERSON,
+    MAX_RUNNING_AN_ORGANIZATION,
+    Ending,
+    MessageStatus,
+    TitleSource,
+    TurnStatus,
+    TurnUsage,
+    text_of_parts,
+)
 from apps.core import jobs
 from apps.core.db import prepared
 from apps.llm import selectors as ledger
@@ -28,7 +37,8 @@ STATUS_OF_MESSAGE = {
     TurnStatus.INTERRUPTED: MessageStatus.INTERRUPTED,
 }
 
-# A turn that an operator queued again has ended before: the conversation counts what came since.
+# A turn that an operator queued again has ended before: the conversation counts what came since. The last column: may somebody
+# start who could not before? Everybody else was hinted when they posted; a crowd must not be hinted again at every end.
 _END = """
 WITH turn AS (
   UPDATE conversations_turn SET
@@ -50,9 +60,10 @@ UPDATE conversations_conversation AS conversation SET
   cost = cost + %(more_cost)s::numeric, currency = CASE WHEN %(currency)s::text = '' THEN currency ELSE %(currency)s::text END,
   answer_seconds = answer_seconds + turn.taken, last_activity_at = statement_timestamp()
 FROM turn WHERE conversation.id = turn.conversation_id
-RETURNING conversation.id, conversation.organization_id, project_id, owner_id, title_source, visibility, EXISTS (
-  SELECT FROM conversations_turn AS waiting WHERE waiting.organization_id = conversation.organization_id AND status = 'queued'
-)
+RETURNING conversation.id, conversation.organization_id, project_id, owner_id, title_source, visibility,
+  EXISTS (SELECT FROM conversations_turn WHERE after_turn_id = %(turn)s AND status = 'queued')
+  OR (SELECT count(*) FROM conversations_turn WHERE organization_id = %(organization)s AND status = 'running') > %(many)s
+  OR (SELECT count(*) FROM conversations_turn WHERE requested_by_id = %(person)s::uuid AND status = 'running') >= %(own)s
 """
 _OF_CONVERSATION = (
     "id",
@@ -73,6 +84,10 @@ def end_turn(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
     usage = ending.usage
     values: dict[str, Any] = {
         "turn": turn.pk,
+        "organization": turn.organization_id,
+        "person": turn.requested_by_id,
+        "many": MAX_RUNNING_AN_ORGANIZATION - HINTED_AFTER_END,
+        "own": MAX_RUNNING_A_PERSON,
         "status": ending.status.value,
         "reason": ending.reason,
         "fence": turn.fence,
@@ -97,7 +112,7 @@ def end_turn(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
         cursor.execute(_END, values)
         row = cursor.fetchone()
     assert row is not None
-    *found, has_waiting = row
+    *found, lets_others_start = row
     conversation = Conversation.from_db(DEFAULT_DB_ALIAS, _OF_CONVERSATION, found)
     turn.status = ending.status
     fact: TurnCompleted | TurnEnded
@@ -109,7 +124,7 @@ def end_turn(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
     else:
         fact = TurnEnded(turn.pk, turn.message_id, ending.status, ending.reason)
     announce(conversation, fact, actor, ("turn", turn.pk))
-    if has_waiting:
+    if lets_others_start:
         _hint_next(turn.organization_id)
 
 
