@@ -16,11 +16,9 @@ from django.conf import settings
 from apps.files import selectors, services, storage
 from apps.files.detection import INLINE_IMAGES, READABLE_DOCUMENTS
 from apps.files.models import MAX_TEXT, File
-from apps.files.types import FileKind, FileState, Reading, Reason
+from apps.files.types import MODEL_BYTES, MODEL_SIDE, FileKind, FileState, Reading, Reason
 
 READER = Path(__file__).with_name("reader.py")
-MODEL_SIDE = 1568
-MODEL_BYTES = 4 * 1024 * 1024
 PREVIEW_SIDE = 480
 WALL_SECONDS = 90
 CPU_EXIT = -24  # SIGXCPU
@@ -101,7 +99,7 @@ def _environment(folder: Path) -> dict[str, str]:
 def image_for_model(file: File) -> tuple[str, bytes] | None:
     """Media type and bytes of a picture as models take it (≤ 1568 px, ≤ 4 MB), or None when there is none.
 
-    Blocks: may start the reader when the job has not come to the file yet. From a loop call it in a thread.
+    One that is too large as it came is there once the job has been: ``selectors.list_being_read`` says which to wait for.
     """
     if file.kind != FileKind.IMAGE or file.state != FileState.READY:
         return None
@@ -112,9 +110,4 @@ def image_for_model(file: File) -> tuple[str, bytes] | None:
         and max(file.width or MODEL_SIDE + 1, file.height or MODEL_SIDE + 1) <= MODEL_SIDE
     ):
         return content.media_type, storage.location(content.path).read_bytes()
-    with tempfile.TemporaryDirectory(prefix="reading-", dir=storage.incoming()) as name:
-        folder = Path(name)
-        reading = read(storage.location(content.path), folder, kind=FileKind.IMAGE, media_type=content.media_type)
-        if reading.reason or "downsized" not in reading.outputs:
-            return None
-        return reading.outputs["downsized"], (folder / "downsized").read_bytes()
+    return None

@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
@@ -15,8 +15,19 @@ from apps.accounts.types import Actor, ActorKind, ScopeMissing
 from apps.core.doors.file_access import file_access
 from apps.core.errors import NotFound
 from apps.files import policies
+from apps.files.detection import INLINE_IMAGES
 from apps.files.models import File, FileText, StorageUse
-from apps.files.types import Content, FileNotReady, FileState, FileWords, Reason, TextState
+from apps.files.types import (
+    MODEL_BYTES,
+    MODEL_SIDE,
+    Content,
+    FileKind,
+    FileNotReady,
+    FileState,
+    FileWords,
+    Reason,
+    TextState,
+)
 
 MAX_AT_ONCE = 100
 
@@ -146,8 +157,11 @@ def text_of(file_ids: Collection[UUID]) -> dict[UUID, FileWords]:
 
 
 def list_being_read(file_ids: Collection[UUID]) -> list[UUID]:
-    """Those whose words a worker is about to bring. After two minutes nobody waits for them any more."""
-    rows = File.objects.filter(pk__in=file_ids, deleted_at=None, text_state=TextState.PENDING)
+    """Documents whose words, and large pictures whose small copy, a worker is about to bring. After two minutes nobody waits any more."""
+    too_large = Q(size__gt=MODEL_BYTES) | Q(width=None) | Q(width__gt=MODEL_SIDE) | Q(height__gt=MODEL_SIDE)
+    picture = Q(kind=FileKind.IMAGE, state=FileState.READY, is_processed=False)
+    waited_for = Q(text_state=TextState.PENDING) | picture & (too_large | ~Q(media_type__in=INLINE_IMAGES))
+    rows = File.objects.filter(waited_for, pk__in=file_ids, deleted_at=None)
     return list(rows.filter(created_at__gt=Now() - timedelta(minutes=2)).values_list("pk", flat=True))
 
 

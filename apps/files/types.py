@@ -10,6 +10,10 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import Conflict, DomainError, Invalid, TooLarge
 
+# What models take of a picture: pixels of the longer side, and bytes.
+MODEL_SIDE = 1568
+MODEL_BYTES = 4 * 1024 * 1024
+
 
 class FileState(models.TextChoices):
     """``uploading`` while the content is on its way to its place; ``failed`` files have a reason and are never used."""

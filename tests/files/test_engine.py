@@ -8,7 +8,7 @@ from PIL import Image
 
 from apps.core.models import Event
 from apps.files import engine, selectors, services, storage
-from apps.files.models import Blob, File
+from apps.files.models import File
 from tests.files import samples
 from tests.files.factories import upload
 
@@ -166,14 +166,17 @@ def test_image_for_model_of_a_small_picture_is_the_picture(owner, project):
     assert engine.image_for_model(upload(owner, project, content, "a.png")) == ("image/png", content)
 
 
-def test_image_for_model_of_a_large_picture_is_made_small_before_the_job_came(owner, project):
-    file = upload(owner, project, samples.image(3200, 1600, kind="JPEG"), "a.jpg")
+def test_large_picture_is_waited_for_until_the_job_has_been(owner, project):
+    small = upload(owner, project, samples.image(), "small.png")
+    large = upload(owner, project, samples.image(3200, 1600, kind="JPEG"), "a.jpg")
 
-    media_type, data = engine.image_for_model(selectors.find_file(file_id=file.pk))
-
+    assert engine.image_for_model(large) is None
+    assert selectors.list_being_read([small.pk, large.pk]) == [large.pk]
+    processed(large)
+    assert selectors.list_being_read([small.pk, large.pk]) == []
+    media_type, data = engine.image_for_model(selectors.find_file(file_id=large.pk))
     assert media_type == "image/jpeg"
     assert Image.open(io.BytesIO(data)).size == (1568, 784)
-    assert Blob.objects.count() == 1
 
 
 def test_image_for_model_after_the_job_is_what_it_made(owner, project):
