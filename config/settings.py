@@ -233,6 +233,7 @@ _forms |= {"reset_password_from_key": "NewPassword", "add_email": "ChangeEmail"}
 ACCOUNT_FORMS = {name: f"apps.accounts.pages.forms.{form}Form" for name, form in _forms.items()}
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 PASSWORD_RESET_TIMEOUT = 60 * 60 * 3
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 60 * 60
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

@@ -222,6 +222,17 @@ def get_user(user_id: UUID) -> User:
     return found
 
 
+def other_operators(user_id: UUID) -> QuerySet[User]:
+    """Who runs the installation besides this person."""
+    return User.objects.filter(is_superuser=True, is_active=True, anonymized_at=None).exclude(pk=user_id)
+
+
+def is_only_operator(viewer: Actor) -> bool:
+    """The installation would be left to nobody without them: ``LastOperator`` holds them."""
+    user = get_user(viewer.user_id) if viewer.user_id else None
+    return user is not None and user.is_superuser and not other_operators(user.pk).exists()
+
+
 def lock_own_session(*, session_id: UUID, viewer: Actor) -> UserSession:
     rows = UserSession.objects.select_for_update().filter(user=viewer.user_id)
     if (found := rows.filter(pk=session_id).first()) is None:

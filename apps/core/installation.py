@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from apps.core import crypto, key_rotation, redis
+from apps.core import crypto, key_rotation, mail, redis
 from apps.core.health import examine
 
 RESERVED_CONNECTIONS = 10
@@ -129,7 +129,7 @@ def check_exposure() -> Iterator[Note]:
     host = urlsplit(settings.PARLANCE_URL).hostname or ""
     if not settings.IS_HTTPS and host not in {"localhost", "127.0.0.1", "::1"}:
         yield Note("failure", f"{settings.PARLANCE_URL} is not https: sign-ins travel in clear.", "Put TLS in front.")
-    if settings.EMAIL_BACKEND.endswith("console.EmailBackend"):
+    if not mail.is_delivered():
         yield Note("advice", "Mail is printed, not sent.", "Set EMAIL_HOST, EMAIL_PORT, EMAIL_HOST_USER, …")
 
 

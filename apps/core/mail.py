@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from uuid import UUID
 
+from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.db import transaction
 from django.db.models.functions import Now
@@ -22,6 +23,11 @@ KEEP_DAYS = 30
 BATCH = 50
 
 SEND = "core.send_mail"
+
+
+def is_delivered() -> bool:
+    """Whether a mail server is set up. Without one mails are printed to the log and reach nobody."""
+    return not settings.EMAIL_BACKEND.endswith("console.EmailBackend")
 
 
 def queue_mail(*, recipient: str, subject: str, text: str, html: str = "") -> UUID:

@@ -24,12 +24,13 @@ export class Draft {
     document.removeEventListener("visibilitychange", this.saveNow);
   }
 
+  /** True when there was one. Nobody typed it now: no `input` event, which would open the list of commands or tell others of typing. */
   restore(input, attachments) {
     const { text, files } = read(this.#name, { text: "", files: [] });
-    if (!text && !files.length) return;
+    if (!text && !files.length) return false;
     input.value ||= text;
     attachments.restore(files);
-    input.dispatchEvent(new Event("input", { bubbles: true }));
+    return true;
   }
 
   saveNow = () => {

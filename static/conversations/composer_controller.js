@@ -19,7 +19,7 @@ export default class extends Controller {
     const urls = { "/": this.commandsUrlValue, "@": this.mentionsUrlValue };
     this.completion = new Completion({ input: this.inputTarget, box: this.completionTarget, list: this.optionsTarget, urls });
     this.draft = new Draft(this.draftKeyValue, () => ({ text: this.inputTarget.value, files: this.files?.shown ?? [] }));
-    queueMicrotask(() => this.draft.restore(this.inputTarget, this.files)); // the controller of the files may connect after this one
+    queueMicrotask(() => this.draft.restore(this.inputTarget, this.files) && this.changed()); // the controller of the files may connect after this one
   }
 
   disconnect() {

@@ -10,12 +10,24 @@ const NO_ID = "00000000-0000-0000-0000-000000000000";
 
 /** The welcome page: the first message makes the conversation and waits in the outbox of its page. */
 export default class extends Controller {
+  static targets = ["privacy", "reach"];
   static values = { conversationsUrl: String, pageUrl: String, project: String };
   #key = crypto.randomUUID(); // a second try after a lost answer finds the conversation of the first
 
   get composer() {
     const dock = this.element.querySelector('[data-controller~="composer"]');
     return this.application.getControllerForElementAndIdentifier(dock, "composer");
+  }
+
+  get #visibility() {
+    return this.hasPrivacyTarget && this.privacyTarget.ariaPressed === "true" ? "private" : "project";
+  }
+
+  /** Before the first word: a conversation that is made private later was seen by all until then. */
+  choosePrivacy() {
+    this.privacyTarget.ariaPressed = String(this.#visibility !== "private");
+    for (const reach of this.reachTargets) reach.hidden = reach.dataset.visibility !== this.#visibility;
+    this.#key = crypto.randomUUID(); // another choice is another request
   }
 
   async post(written, files) {
@@ -49,7 +61,7 @@ export default class extends Controller {
   }
 
   async #begin(choice) {
-    const body = { project: this.projectValue, ...choice };
+    const body = { project: this.projectValue, visibility: this.#visibility, ...choice };
     return (await post(this.conversationsUrlValue, body, { headers: { "idempotency-key": this.#key } })).id;
   }
 

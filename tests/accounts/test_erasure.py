@@ -385,8 +385,13 @@ def test_own_account_page_is_for_the_signed_in_and_says_what_holds_them(project,
     assert Client().post("/settings/erase/", {"form": "erase", "password": PASSWORD}).status_code == 302
     browser = Client()
     browser.force_login(owner)
+    page = browser.get("/settings/erase/").content.decode()
+    assert "only operator" in page
+    assert 'name="password"' not in page
 
     held = browser.post("/settings/erase/", {"form": "erase", "password": PASSWORD}, follow=True)
 
     assert "only operator" in held.content.decode()
     assert User.objects.get(pk=owner.pk).anonymized_at is None
+    UserFactory(is_superuser=True)
+    assert 'name="password"' in browser.get("/settings/erase/").content.decode()

@@ -96,3 +96,19 @@ def test_twenty_who_claim_at_once_make_one_admin():
 
     assert sorted(outcomes) == ["claimed"] + ["refused"] * 19
     assert User.objects.filter(is_superuser=True).count() == User.objects.count() == 1
+
+
+@pytest.mark.django_db
+def test_link_that_is_no_longer_good_names_the_way_back_that_there_is(client):
+    token = people.start_first().link_token
+    people.start_first()  # prints the next link, and this one is over
+    path = f"/accounts/link/{token}/"
+
+    before = client.get(path).content.decode()
+    UserFactory(is_superuser=True)
+    after = client.get(path).content.decode()
+
+    assert "Start the server again: it prints a new link." in before
+    assert "Start the server again" not in after
+    assert "manage.py create_sign_in_link" in after
+    assert 'href="/accounts/password/reset/"' in after

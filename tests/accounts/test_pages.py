@@ -162,6 +162,23 @@ def test_people_are_invited_changed_and_removed(browser, project):
     assert not OrganizationMember.objects.filter(pk=member.pk).exists()
 
 
+@pytest.mark.parametrize(
+    ("backend", "said", "unsaid"),
+    [
+        ("console", "No mail server is set up", "on its way by mail"),
+        ("smtp", "on its way by mail", "No mail server is set up"),
+    ],
+)
+def test_invitation_says_whether_it_is_mailed(backend, said, unsaid, browser, project, settings):
+    settings.EMAIL_BACKEND = f"django.core.mail.backends.{backend}.EmailBackend"
+
+    page = browser.post("/settings/people/", {"form": "invite", "email": "new@example.org", "role": "member"})
+
+    assert said in page.content.decode()
+    assert unsaid not in page.content.decode()
+    assert b"/accounts/invitation/" in page.content
+
+
 def test_guest_is_invited_to_a_project(browser, project):
     body = {"form": "invite", "email": "guest@example.org", "role": "guest"}
 

@@ -166,6 +166,25 @@ def test_commands_work_before_there_is_a_conversation(people):
     assert ines.messages().count() == 0
 
 
+def test_draft_that_is_brought_back_opens_no_list_of_commands(people):
+    ines = people("ines")
+    page = ines.page
+    page.goto(f"{ines.stack.base_url}/")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    page.locator("#draft").press_sequentially("/")
+    expect(page.get_by_role("option", name=re.compile("help"))).to_be_visible()
+
+    page.reload()
+    page.wait_for_selector("body[data-ready]", state="attached")
+
+    expect(page.locator("#draft")).to_have_value("/")
+    page.wait_for_timeout(500)  # as long as the list took to come
+    expect(page.locator("[data-composer-target=completion]")).to_be_hidden()
+    page.locator("#draft").press("End")
+    page.locator("#draft").press_sequentially("he")
+    expect(page.get_by_role("option", name=re.compile("help"))).to_be_visible()
+
+
 def test_somebody_is_invited_into_a_private_conversation(people):
     ines = people("ines").start()
     page = ines.page

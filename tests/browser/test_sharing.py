@@ -18,6 +18,31 @@ def open_people(member):
     return panel
 
 
+def test_conversation_is_private_from_its_first_word(people, provider):
+    provider.script({"text": "Between us."})
+    daniel, ines = people("daniel"), people("ines")
+    page = ines.page
+    page.goto(f"{ines.stack.base_url}/")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    privacy = page.get_by_role("button", name="Private", exact=True)
+    expect(privacy).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#reach")).to_contain_text("Everybody in the project")
+
+    privacy.focus()
+    page.keyboard.press("Space")
+
+    expect(privacy).to_have_attribute("aria-pressed", "true")
+    expect(privacy).to_have_accessible_description("Only you and the people you invite can read and write here.")
+    page.locator("#draft").fill("Not for Daniel.")
+    page.locator("#draft").press("Enter")
+    page.wait_for_url("**/c/*/")
+    expect(page.locator(".privacy")).to_be_visible()
+    expect(ines.messages().first).to_contain_text("Not for Daniel.")
+    ines.wait_for_end()
+    assert daniel.page.goto(page.url).status == 404
+    daniel.complaints.clear()  # the browser says that the page is missing
+
+
 def test_private_conversation_is_for_those_who_are_invited(people, provider):
     provider.script({"text": "Between us."})
     ines = people("ines").start()

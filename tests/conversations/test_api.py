@@ -45,6 +45,22 @@ def test_conversation_is_started_read_changed_and_deleted(api, project):
     assert api.post(f"{address}restore/").json()["deleted_at"] is None
 
 
+def test_conversation_begun_private_is_so_from_its_first_message(api, ines, project):
+    daniel = someone(project)
+    body = {"project": str(project.pk), "visibility": "private"}
+
+    made = api.post("/api/v1/conversations/", body, content_type="application/json")
+    address = f"/api/v1/conversations/{made.json()['id']}/"
+    said = api.post(
+        f"{address}messages/", {"client_id": str(uuid4()), "content": "Hi"}, content_type="application/json"
+    )
+
+    assert (made.status_code, said.status_code) == (201, 202)
+    assert made.json()["visibility"] == "private"
+    assert selectors.visible_to(ines).filter(pk=made.json()["id"]).exists()
+    assert not selectors.visible_to(daniel).filter(pk=made.json()["id"]).exists()
+
+
 def test_message_is_posted_and_answered_202_and_repeated_equal(api, conversation):
     body = {"client_id": str(uuid4()), "content": "Hello"}
 

@@ -13,11 +13,12 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
+from apps.accounts import selectors
 from apps.accounts.addresses import client_address
 from apps.accounts.pages import forms
 from apps.accounts.pages.settings import SettingsView
 from apps.accounts.services import erasure, sessions
-from apps.accounts.types import SignInFailed
+from apps.accounts.types import LastOperator, SignInFailed
 
 
 @method_decorator(sensitive_post_parameters("password"), name="dispatch")
@@ -26,7 +27,10 @@ class EraseAccountView(SettingsView):
     handlers = {"erase": "erase"}
 
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
-        return {"form": form or forms.EraseAccountForm()}
+        return {
+            "form": form or forms.EraseAccountForm(),
+            "held_by": LastOperator.default_detail if selectors.is_only_operator(self.actor) else "",
+        }
 
     def erase(self) -> BaseForm | HttpResponse:
         form = forms.EraseAccountForm(self.request.POST)

@@ -25,6 +25,7 @@ from apps.accounts.types import Actor, OrganizationRole, ProjectAccess, ProjectR
 from apps.core import preferences
 from apps.core.doors.settings import Level
 from apps.core.errors import DomainError, Invalid, NotFound
+from apps.core.mail import is_delivered
 
 TASTE = ("theme", "send_key", "single_keys", "announce")
 FORBIDDEN, NOT_FOUND = 403, 404
@@ -198,6 +199,7 @@ class PeopleView(SettingsView):
             ],
             "can_manage": can_manage,
             "can_invite": can_manage,
+            "is_mail_delivered": is_delivered(),
         }
 
     def change_role(self) -> None:

@@ -18,7 +18,7 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Count, F, Q
 
-from apps.accounts import events, policies
+from apps.accounts import events, policies, selectors
 from apps.accounts.models import (
     ApiKey,
     Erasure,
@@ -101,7 +101,7 @@ def erase_organization(*, actor: Actor, organization_id: UUID, is_trial: bool = 
 
 def _require_nobody_left_behind(user: User) -> list[Organization]:
     """Organizations that have this person alone, locked. Owners are locked in one order, as where members leave."""
-    others = User.objects.filter(is_superuser=True, is_active=True, anonymized_at=None).exclude(pk=user.pk)
+    others = selectors.other_operators(user.pk)
     if user.is_superuser and not others.select_for_update().order_by("pk").exists():
         raise LastOperator
     owned = OrganizationMember.objects.filter(user=user, role=OrganizationRole.OWNER).values("organization")
