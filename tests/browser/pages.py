@@ -52,6 +52,7 @@ def views(addresses: dict[str, str]) -> list[View]:
         View("sign-up", "/accounts/signup/", is_public=True),
         View("password-reset", "/accounts/password/reset/", is_public=True),
         View("welcome", "/"),
+        View("welcome-private", "/", prepare=click("[data-start-target=privacy]")),
         View("conversation", talk),
         View("conversation-menu", talk, prepare=click("button[popovertarget=conversation-menu]")),
         View("conversation-models", talk, prepare=click("button.picker")),
