@@ -72,6 +72,7 @@ def views(addresses: dict[str, str]) -> list[View]:
         View("palette", "/", prepare=_palette),
         View("email", "/accounts/email/"),
         View("password-change", "/accounts/password/change/"),
+        View("erase-account", "/settings/erase/"),
         View("keys", "/", prepare=lambda page: page.evaluate("document.getElementById('keys').showModal()")),
         View("not-found", "/c/00000000-0000-7000-8000-000000000000/", status=404),
         *(View(f"settings-{path.strip('/').split('/')[-1]}", path) for path in addresses.get("settings", [])),
