@@ -1,6 +1,7 @@
 """What an export looks like, and whether a document that claims to be one is. Nothing in it is trusted.
 
 Version 2 says of every message when it was written, and of every answer what it took; version 1 is still read.
+Who may see the conversation stands beside it and in no digest; where nothing is said it is private.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import rfc8785
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.conversations.types import MAX_CONTENT_CHARACTERS, ImportRefused, MessageStatus, Role, TitleSource
+from apps.conversations.types import MAX_CONTENT_CHARACTERS, ImportRefused, MessageStatus, Role, TitleSource, Visibility
 
 FORMAT = "parlance.conversation"
 VERSION = 2
@@ -201,10 +202,12 @@ def checked(document: dict[str, Any], contents: Contents) -> dict[str, Any]:
     In a document of version 1 the messages have no time and no usage: both are None.
     """
     version = document.get("version")
-    if document.get("format") != FORMAT or type(version) is not int or version not in READABLE:
-        raise refused("format")
+    if document.get("format") != FORMAT:
+        raise ImportRefused(_("This file was not saved by Parlance."))
+    if type(version) is not int or version not in READABLE:
+        raise refused("version")
     body = document.get("conversation")
-    known = {"format", "version", "digest", "conversation", "files", "left_out"}
+    known = {"format", "version", "digest", "conversation", "files", "left_out", "visibility"}
     if document.keys() - known or not isinstance(body, dict):
         raise refused("unknown fields")
     _check(body, _CONVERSATION, "conversation")
@@ -219,6 +222,14 @@ def checked(document: dict[str, Any], contents: Contents) -> dict[str, Any]:
     if version == 1:
         body["messages"] = [{"created_at": None, "usage": None} | entry for entry in body["messages"]]
     return body
+
+
+def visibility_of(document: dict[str, Any]) -> Visibility:
+    """As it was where the document was saved. Earlier ones do not say: what may have been private stays so."""
+    given = document.get("visibility", Visibility.PRIVATE)
+    if not isinstance(given, str) or given not in Visibility.values:
+        raise refused("visibility")
+    return Visibility(given)
 
 
 def _check_messages(messages: list[Any], shape: dict[str, Check]) -> None:

@@ -10,10 +10,11 @@ from decimal import Decimal
 import pytest
 import rfc8785
 from django.db.models import F
+from django.utils import translation
 
 from apps.accounts.models import User
 from apps.accounts.types import SYSTEM
-from apps.conversations import context, services
+from apps.conversations import context, selectors, services
 from apps.conversations.api.examples import IMPORT_EXAMPLES
 from apps.conversations.invariants import check_content_is_the_text_of_the_parts, check_numbers_gapless
 from apps.conversations.models import Conversation, Message, Turn
@@ -22,7 +23,7 @@ from apps.conversations.transfer_archive import opened
 from apps.conversations.transfer_format import digest
 from apps.conversations.types import ImportRefused
 from apps.core.errors import DomainError
-from tests.accounts.factories import ProjectFactory
+from tests.accounts.factories import ProjectFactory, actor_of
 from tests.conversations.factories import answer, say, someone, start
 from tests.conversations.operations import act
 
@@ -72,6 +73,8 @@ def test_export_markdown_is_the_path_of_the_viewer(told):
     [
         lambda d: d.update(format="other"),
         lambda d: d.update(version=3),
+        lambda d: d.update(visibility="public"),
+        lambda d: d.update(visibility=["project"]),
         lambda d: d.update(command="rm"),
         lambda d: d["conversation"].update(title=5),
         lambda d: d["conversation"].pop("tags"),
@@ -366,6 +369,49 @@ def test_import_refuses_other_times_and_usage(told, client, change):
     response = sent(client, ines, conversation, changed)
 
     assert (response.status_code, response.json()["code"]) == (400, "import_refused")
+
+
+def seen_by(actor, conversation):
+    return selectors.visible_to(actor).filter(pk=conversation.pk).exists()
+
+
+@pytest.mark.parametrize("form", ["json", "zip"])
+@pytest.mark.parametrize("visibility", ["private", "project"])
+def test_import_is_seen_by_whom_the_conversation_was_for(told, visibility, form):
+    ines, conversation = told
+    services.change_conversation(actor=ines, conversation_id=conversation.pk, changes={"visibility": visibility})
+
+    exported, again, imported = moved(ines, conversation, form)
+
+    colleague = someone(imported.project)
+    assert exported["visibility"] == again["visibility"] == imported.visibility == visibility
+    assert again["digest"] == exported["digest"]
+    assert seen_by(colleague, imported) is (visibility == "project")
+    assert seen_by(actor_of(imported.owner), imported)
+
+
+def test_import_of_an_earlier_export_is_seen_by_the_importer_alone(told):
+    ines, conversation = told
+    colleague = someone(conversation.project)
+    document = services.export_json(conversation=conversation, viewer=ines)
+    del document["visibility"]
+
+    imported = services.import_conversation(actor=ines, project_id=conversation.project_id, document=document)
+
+    assert (seen_by(colleague, conversation), seen_by(colleague, imported)) == (True, False)
+    assert seen_by(ines, imported)
+
+
+def test_import_of_another_kind_of_file_says_so(ines, project, api):
+    body = {"project": str(project.pk), "conversation": {"hello": "world"}}
+
+    answered = api.post("/api/v1/conversations/import/", body, content_type="application/json")
+
+    assert (answered.status_code, answered.json()["code"]) == (400, "import_refused")
+    assert answered.json()["detail"] == "This file was not saved by Parlance."
+    with translation.override("de"), pytest.raises(ImportRefused) as refused:
+        services.import_conversation(actor=ines, project_id=project.pk, document={"hello": "world"})
+    assert str(refused.value.detail) == "Diese Datei wurde nicht von Parlance gespeichert."
 
 
 def test_example_of_the_openapi_file_is_a_document_that_can_be_imported(ines, project):

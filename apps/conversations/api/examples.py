@@ -55,6 +55,7 @@ _DOCUMENT: dict[str, Any] = {
     "conversation": _CONVERSATION,
     "files": {},
     "left_out": [],
+    "visibility": "project",
 }
 
 EXPORT_EXAMPLES = [

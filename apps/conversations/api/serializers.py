@@ -289,7 +289,8 @@ class LeftOutOut(serializers.Serializer):
 class ExportOut(serializers.Serializer):
     """``files`` are contents by SHA-256 in base64. In a ZIP they lie beside the document, as ``files/<SHA-256>``.
 
-    ``left_out`` names files that came in no way; exports of today leave none out.
+    ``left_out`` names files that came in no way; exports of today leave none out. ``visibility`` stands in no digest; an import
+    takes it over, and is private where it is missing.
     """
 
     format = serializers.CharField()
@@ -298,3 +299,4 @@ class ExportOut(serializers.Serializer):
     conversation = serializers.DictField()
     files = serializers.DictField(child=serializers.CharField())
     left_out = LeftOutOut(many=True)
+    visibility = serializers.ChoiceField(choices=Visibility.choices)

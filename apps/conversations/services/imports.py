@@ -21,8 +21,17 @@ from apps.conversations.events import ConversationImported, ConversationStarted
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.services.attachments import record_attachments
 from apps.conversations.services.conversations import announce
-from apps.conversations.transfer_format import DELETED, Contents, checked, embedded, files_of, read_moment, refused
-from apps.conversations.types import GONE, MessageStatus, Role, text_of_parts
+from apps.conversations.transfer_format import (
+    DELETED,
+    Contents,
+    checked,
+    embedded,
+    files_of,
+    read_moment,
+    refused,
+    visibility_of,
+)
+from apps.conversations.types import GONE, MessageStatus, Role, Visibility, text_of_parts
 from apps.core.errors import NotFound
 from apps.files import selectors as files
 from apps.files import services as file_services
@@ -33,6 +42,7 @@ def import_conversation(
     *, actor: Actor, project_id: UUID, document: dict[str, Any], contents: Contents | None = None
 ) -> Conversation:
     """Shapes are checked, ids are new, names are only names. Raises ``ImportRefused``, and what an upload raises.
+    What was private, or does not say, is seen by the actor alone.
 
     Files first, each stored as an upload of the actor; then the conversation in one transaction. If that fails they are
     erased again. ``contents`` None: the document carries them inside.
@@ -40,11 +50,11 @@ def import_conversation(
     project = accounts.get_project(project_id, actor)
     account_policies.require(policies.can_post(actor, role=accounts.role_in(actor, project)))
     contents = contents or embedded(document)
-    body = checked(document, contents)
+    body, visibility = checked(document, contents), visibility_of(document)
     if sum(contents.sizes().values()) > files.room_left(project.organization_id):
         raise QuotaReached
     with _stored(actor, project_id, body, contents) as stored:
-        conversation = _write(actor, project, body, document["digest"], stored)
+        conversation = _write(actor, project, body, stored, digest=document["digest"], visibility=visibility)
     return selectors.get_conversation(conversation_id=conversation.pk, viewer=actor)
 
 
@@ -71,7 +81,9 @@ def _stored(actor: Actor, project_id: UUID, body: dict[str, Any], contents: Cont
 
 
 @transaction.atomic
-def _write(actor: Actor, project: Any, body: dict[str, Any], digest: str, stored: dict[str, Any]) -> Conversation:
+def _write(
+    actor: Actor, project: Any, body: dict[str, Any], stored: dict[str, Any], *, digest: str, visibility: Visibility
+) -> Conversation:
     conversation = Conversation.objects.create(
         organization_id=project.organization_id,
         project_id=project.pk,
@@ -80,6 +92,7 @@ def _write(actor: Actor, project: Any, body: dict[str, Any], digest: str, stored
         title_source=body["title_source"],
         tags=body["tags"],
         system_prompt=body["system_prompt"],
+        visibility=visibility,
         last_activity_at=Now(),
         imported_digest=digest,
     )

@@ -58,6 +58,7 @@ def export_json(*, conversation: Conversation, viewer: Actor, has_files: bool = 
         "conversation": body,
         "files": carried,
         "left_out": left_out,
+        "visibility": conversation.visibility,
     }
 
 
@@ -86,6 +87,7 @@ def _document(conversation: Conversation, shown: dict[str, _Shown]) -> Iterator[
         "format": FORMAT,
         "left_out": [],
         "version": VERSION,
+        "visibility": conversation.visibility,
     }
     yield b"," + rfc8785.dumps(rest)[1:]
 
