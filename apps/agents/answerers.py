@@ -21,7 +21,9 @@ DEMO = "demo"
 
 @dataclass(frozen=True, slots=True)
 class Answerer:
-    """``price`` is input / output per million tokens in ``currency``; unavailable ones stay in the list with the reason."""
+    """``price`` is input / output per million tokens in ``currency``; unavailable ones stay in the list with the reason.
+    ``is_doubtful``: the last test of the provider failed.
+    """
 
     kind: Literal["agent", "model"]
     id: UUID
@@ -35,6 +37,7 @@ class Answerer:
     is_default: bool = False
     is_available: bool = True
     reason: str = ""
+    is_doubtful: bool = False
 
     @property
     def is_demo(self) -> bool:
@@ -42,9 +45,10 @@ class Answerer:
 
 
 def list_answerers(viewer: Actor, project: Project) -> list[Answerer]:
-    """Three queries; the default agent first. An agent without a model of its own uses the organization's default."""
+    """Three queries; the default agent first, then the default model. An agent without a model of its own uses that."""
     models = list(llm.list_enabled_models(organization_id=project.organization_id).order_by("provider__name", "name"))
     standard = llm.find_default_model(organization_id=project.organization_id)
+    models.sort(key=lambda model: standard is None or model.pk != standard.pk)
     agents = selectors.list_agents(viewer, project_id=project.pk).order_by("-is_default", "name")
     return [_of_agent(agent, standard) for agent in agents] + [
         _of_model(model, is_default=standard is not None and model.pk == standard.pk) for model in models
@@ -78,6 +82,7 @@ def _of_agent(agent: Agent, standard: Model | None) -> Answerer:
         is_default=agent.is_default,
         is_available=model.is_enabled and model.provider.is_enabled,
         reason=_refusal(model),
+        is_doubtful=bool(model.provider.check_code),
     )
 
 
@@ -96,6 +101,7 @@ def _of_model(model: Model, *, is_default: bool) -> Answerer:
         is_default=is_default,
         is_available=model.provider.check_code != "auth",
         reason=_refusal(model),
+        is_doubtful=bool(model.provider.check_code),
     )
 
 

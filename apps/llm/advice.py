@@ -100,6 +100,7 @@ def choose_model(
             each
             for each in enabled
             if each.provider.kind != ProviderKind.DEMO
+            and not each.provider.has_never_worked
             and not _lack(each, count, needs_images=needs_images, needs_tools=needs_tools)
         ]
         if better := selectors.best_of(able):

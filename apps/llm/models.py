@@ -17,6 +17,7 @@ from apps.llm.presets import Preset, ProviderKind, preset_of
 from apps.llm.types import Purpose
 
 MONEY_DIGITS, MONEY_PLACES = 18, 9
+CODES_WITHOUT_LIST = frozenset({"model_missing", "provider_refused"})
 
 
 class ProviderSource(models.TextChoices):
@@ -43,6 +44,7 @@ class Provider(TenantModel):
     """A place that answers: an account at a company, a server of one's own, or the demo. The key is never shown again.
 
     ``is_absent``: off because the environment named it no more, and on again when it does. What a person switched off stays off.
+    ``worked_at``: when a test of this address last went well.
     """
 
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -60,6 +62,7 @@ class Provider(TenantModel):
     total_timeout_seconds = models.FloatField(null=True, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     check_code = models.CharField(max_length=60, blank=True, editable=False)
+    worked_at = models.DateTimeField(null=True, blank=True, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
@@ -78,6 +81,13 @@ class Provider(TenantModel):
     @property
     def preset(self) -> Preset:
         return preset_of(self.kind)
+
+    @property
+    def has_never_worked(self) -> bool:
+        """Its last test failed and none went well before. Some that the operator named answer, but keep no list of models."""
+        if not self.check_code or self.worked_at is not None:
+            return False
+        return self.source == ProviderSource.PERSON or self.check_code not in CODES_WITHOUT_LIST
 
     @property
     def headers(self) -> dict[str, str]:

@@ -37,7 +37,7 @@ def list_enabled_models(*, organization_id: UUID) -> QuerySet[Model]:
 
 
 def find_default_model(*, organization_id: UUID) -> Model | None:
-    """Who answers when nobody is named: the chosen default, else the best that is switched on; the demo only when nothing else is."""
+    """Who answers when nobody is named: the chosen default, else the best that is switched on; the demo only when nothing else works."""
     enabled = list_enabled_models(organization_id=organization_id)
     chosen = ModelDefaults.objects.filter(organization_id=organization_id).values("default")
     if found := enabled.filter(pk__in=chosen).first():
@@ -46,9 +46,15 @@ def find_default_model(*, organization_id: UUID) -> Model | None:
 
 
 def best_of(models: Sequence[Model]) -> Model | None:
-    """Providers in the order in which they came, within one the catalogue's favourite; the demo last."""
+    """Providers in the order in which they came, within one the catalogue's favourite; then the demo, and last what never worked."""
     key = [
-        (model.provider.kind == ProviderKind.DEMO, model.provider.created_at, model.rank, model.name)
+        (
+            model.provider.has_never_worked,
+            model.provider.kind == ProviderKind.DEMO,
+            model.provider.created_at,
+            model.rank,
+            model.name,
+        )
         for model in models
     ]
     return models[key.index(min(key))] if models else None

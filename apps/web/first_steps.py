@@ -48,16 +48,17 @@ class ProjectFacts:
 def light_of(answerers: Sequence[Answerer]) -> Light:
     """Who answers if the person just writes, and whether that one can be reached."""
     first = next(iter(answerers), None)
-    if first is None or all(each.is_demo or not each.is_available for each in answerers if each.kind == "model"):
+    if first is None or first.is_demo or not any(each.kind == "model" for each in answerers):
         return Light("demo", "")
-    if not first.is_available:
+    if first.reason:
         return Light(
             "bad",
             _("%(name)s cannot answer at the moment: %(reason)s.") % {"name": first.label, "reason": first.reason},
         )
-    if first.is_demo:
-        return Light("demo", "")
-    return Light("good", _("%(name)s answers, on %(model)s.") % {"name": first.label, "model": first.model_label})
+    names = {"name": first.label, "model": first.model_label}
+    if first.is_doubtful:
+        return Light("warn", _("%(name)s answers, on %(model)s, but the last test of its provider failed.") % names)
+    return Light("good", _("%(name)s answers, on %(model)s.") % names)
 
 
 def greeting(name: str) -> str:

@@ -7,12 +7,15 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from apps.accounts.types import ProjectRole
+from apps.accounts.types import SYSTEM, ProjectRole
+from apps.agents import services as agents
 from apps.conversations import services
 from apps.conversations.models import Conversation
 from apps.core import preferences
 from apps.core.ids import uuid7
+from apps.llm import services as llm
 from tests.accounts.factories import PASSWORD, ProjectFactory, ProjectMemberFactory, UserFactory, actor_of, join
+from tests.llm.factories import ModelFactory, ProviderFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +58,35 @@ def test_home_greets_and_names_the_project(browser):
     assert "The Port of Lisbon" in page
     assert ", Inês." in page
     assert page.count('class="start"') == 4
+
+
+def light_on(browser):
+    page = browser.get("/").content.decode()
+    begin = page.index('id="model-light"')
+    return page[begin : page.index("</div>", begin)]
+
+
+def test_light_of_the_first_page_is_green_for_nobody_whose_test_failed(browser, owner, project):
+    organization_id = project.organization_id
+    llm.ensure_environment_providers(actor=SYSTEM, organization_id=organization_id)
+    agents.create_agent(actor=actor_of(owner), project_id=project.pk, name="Noir", instructions="")
+    provider = ProviderFactory(organization=project.organization, name="Broken", source="person")
+    model = ModelFactory(provider=provider, name="large")
+
+    llm.note_check(actor=actor_of(owner), provider_id=provider.pk, code="auth")
+    unasked = light_on(browser)
+    llm.set_defaults(actor=actor_of(owner), organization_id=organization_id, default_id=model.pk, fallback_id=None)
+    refused = light_on(browser)
+    llm.note_check(actor=actor_of(owner), provider_id=provider.pk, code="network")
+    unreached = light_on(browser)
+    llm.note_check(actor=actor_of(owner), provider_id=provider.pk, code="")
+    well = light_on(browser)
+
+    assert "the demo answers" in unasked
+    assert "Noir cannot answer at the moment: Broken: key refused." in refused
+    assert 'data-kind="warn"' in unreached
+    assert "Noir answers, on large, but the last test of its provider failed." in unreached
+    assert 'data-kind="good"' in well
 
 
 def test_home_of_a_viewer_offers_nothing_to_write(project):

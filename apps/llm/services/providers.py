@@ -82,13 +82,14 @@ def update_provider(*, actor: Actor, provider_id: UUID, version: int | None = No
         if changes["base_url"] != provider.base_url:
             changes.setdefault("api_key", "")
             changes.setdefault("headers", {})
+            provider.worked_at = None
     for field, value in changes.items():
         setattr(provider, field, value)
     _check(provider)
     provider.is_absent = provider.is_absent and "is_enabled" not in changes
     provider.version += 1
     columns = ["sealed_headers" if name == "headers" else name for name in changes]
-    _save(provider, update_fields=[*columns, "is_absent", "version", "updated_at"])
+    _save(provider, update_fields=[*columns, "is_absent", "worked_at", "version", "updated_at"])
     fields = tuple(sorted(changes))
     announce(provider, events.ProviderChanged(provider.pk, fields, provider.is_enabled), actor)
     return provider
@@ -117,8 +118,13 @@ def note_check(*, actor: Actor, provider_id: UUID, code: str) -> Provider:
     """The outcome of a test: empty when the provider answered, else the error's code."""
     provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
     policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
+    had_never_worked = provider.has_never_worked
     provider.checked_at, provider.check_code = timezone.now(), code
-    provider.save(update_fields=["checked_at", "check_code", "updated_at"])
+    if not code:
+        provider.worked_at = provider.checked_at
+    provider.save(update_fields=["checked_at", "check_code", "worked_at", "updated_at"])
+    if provider.has_never_worked != had_never_worked:  # then another model may be the best that is there
+        transaction.on_commit(lambda: shared_state.announce_change(provider.organization_id))
     return provider
 
 
