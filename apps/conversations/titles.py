@@ -12,12 +12,14 @@ from apps.conversations.types import TITLE_CALL_SECONDS
 from apps.core.db import give_connections_back
 from apps.core.errors import DomainError
 from apps.core.leases import scaled
+from apps.core.markup import plain_line
 from apps.llm import engine as llm
 from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
 
 logger = logging.getLogger(__name__)
 
 MAX_WORDS = 12
+QUOTATION_MARKS = "\"'“”„«»"
 INSTRUCTIONS = (
     "You name conversations. A title has at most eight words, is in the language of the person's first message, "
     "and has neither quotation marks nor a full stop. Answer with the title alone."
@@ -66,8 +68,17 @@ async def _ask(request: CompletionRequest) -> str:
 
 
 def cleaned(text: str) -> str:
-    """The first line, without quotation marks, Markdown and a final full stop; at most twelve words, and a sign of what is cut."""
-    line = next((line for line in text.splitlines() if line.strip()), "")
-    words = line.strip().strip("#*_`\"'“”„«» ").split()
-    title = " ".join(words[:MAX_WORDS]).rstrip(".").strip("\"'“”„«» ")
-    return title.rstrip(",;:- ") + "…" if len(words) > MAX_WORDS else title
+    """The first line that says something, without Markdown, quotation marks around it and a final full stop; at most twelve
+    words, and a sign of what is cut.
+    """
+    line = next(filter(None, map(plain_line, text.splitlines())), "")
+    words = _unquoted(line.rstrip(".")).rstrip(".").split()
+    title = " ".join(words[:MAX_WORDS])
+    return title.rstrip(".,;:- ") + "…" if len(words) > MAX_WORDS else title
+
+
+def _unquoted(line: str) -> str:
+    """Only a pair around everything goes: in ``"Yes" or "no"`` they belong to the words."""
+    begin, inside, end = line[:1], line[1:-1], line[-1:]
+    is_quoted = begin in QUOTATION_MARKS and end in QUOTATION_MARKS and begin not in inside and end not in inside
+    return inside.strip() if inside and is_quoted else line

@@ -33,6 +33,9 @@ _BARE_LINK: Final = re.compile(
 )
 _AFTER_LINK: Final = ".,;:!?'*_~"
 _LANGUAGE: Final = re.compile(r"^[A-Za-z0-9][A-Za-z0-9+#._-]{0,30}")
+_HEAD_OF_LINE: Final = re.compile(r"(?:(?:#{1,6}|[>*+-]) )+")
+_TAIL_OF_HEADING: Final = re.compile(r" #{1,6}\Z")
+_LONGEST_LINE: Final = 400
 _TASK: Final = re.compile(r"^\[([ xX])\] ")
 _LINK_ATTRIBUTES: Final = {"rel": "nofollow noopener noreferrer", "target": "_blank"}
 _ATTRIBUTES: Final[dict[str, set[str]]] = {
@@ -62,6 +65,20 @@ def render(text: str) -> str:
     else:
         html = _markdown.render(text)
     return nh3.clean(html, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel=None)
+
+
+def plain_line(text: str) -> str:
+    """The words of one line, its beginning when it is long; empty when there are only marks.
+
+    What the language does not take for a mark stays: ``17 * 23``, ``<b>``, ``C#``, ``1.`` at the beginning.
+    """
+    line = " ".join(text[:_LONGEST_LINE].split())
+    if not line.strip("#>*+-_`~ "):
+        return ""
+    if head := _HEAD_OF_LINE.match(line):
+        line = line[head.end() :]
+        line = _TAIL_OF_HEADING.sub("", line) if "#" in head[0] else line
+    return " ".join("".join(token.content for token in _inline.parseInline(line)[0].children or []).split())
 
 
 def _number_headings(state: StateCore) -> None:
@@ -209,3 +226,5 @@ def _build() -> MarkdownIt:
 
 
 _markdown: Final = _build()
+# A code for a character (``&lt;``) is what somebody wrote, and no mark.
+_inline: Final = MarkdownIt("commonmark", {"html": False, "maxNesting": 100}).enable("strikethrough").disable("entity")

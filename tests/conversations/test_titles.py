@@ -140,6 +140,14 @@ def test_no_title_is_written_for_one_who_may_not_write_any_more(ines, conversati
             "One, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve…",
         ),
         ("\n\n", ""),
+        ("```\nWhat is 17 * 23?\n```", "What is 17 * 23?"),
+        ("What is 17 * 23?", "What is 17 * 23?"),
+        ("Why does <b>tag show?", "Why does <b>tag show?"),
+        ("Learning C#", "Learning C#"),
+        ("*args and snake_case_", "*args and snake_case_"),
+        ("## The `port` and **its** [map](https://example.com/) ##", "The port and its map"),
+        ('**"The port."**', "The port"),
+        ('"Yes" or "no"', '"Yes" or "no"'),
     ],
 )
 def test_cleaned_title_is_one_short_line(said, title):

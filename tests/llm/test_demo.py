@@ -118,6 +118,19 @@ async def test_demo_writes_titles():
     )
 
 
+@pytest.mark.parametrize(
+    ("said", "title"),
+    [
+        ("What is 17 * 23?", "What is 17 * 23"),
+        ("<b>tag in my text", "<b>tag in my text"),
+        ("items[0] > max_items", "items[0] > max_items"),
+        ("# The **port**\n```", "The port"),
+    ],
+)
+async def test_title_of_the_demo_keeps_what_is_no_mark(said, title):
+    assert await text_of(user(said), purpose=Purpose.TITLE) == title
+
+
 async def test_demo_keeps_to_the_limit():
     operations = await operations_of(user("hi"), parameters=Parameters(max_output_tokens=3))
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from apps.core.markup import plain_line
 from apps.llm.types import KnowledgeContent, NeutralMessage, Role, ToolResultContent, ToolSpec
 
 _WORDS = {
@@ -106,9 +107,7 @@ def title(messages: Sequence[NeutralMessage]) -> str:
     """The first words of what the person said first."""
     said = next((m.text for m in messages if m.role is Role.USER and m.text.strip()), "Demo")
     # A prompt that asks for a title may quote the conversation: its last line that says something is what was said.
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    plain = re.sub(r"[#*_`>\[\]]+", "", lines[-1] if lines else "Demo")
-    words = plain.split()
+    words = next(filter(None, map(plain_line, reversed(said.splitlines()))), "Demo").split()
     begin = " ".join(words[:_TITLE_WORDS])
     if len(words) > _TITLE_WORDS:
         return begin.rstrip(".,;:- ") + "…"
