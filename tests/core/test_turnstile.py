@@ -4,7 +4,7 @@ import asyncio
 import json
 
 from apps.core import turnstile
-from apps.core.turnstile import MOST_WAITING, PLACES, Turnstile
+from apps.core.turnstile import MOST_WAITING, PLACES, WIDER, Turnstile
 
 
 class Desk:
@@ -71,6 +71,22 @@ def test_line_lets_in_as_many_as_there_are_places_and_the_next_when_an_answer_be
     assert second == [*range(PLACES), PLACES]
 
 
+def test_line_stays_as_narrow_while_an_answer_streams(monkeypatch):
+    monkeypatch.setattr(turnstile, "SLOW_SECONDS", 0.1)
+
+    async def scene():
+        crowd = Crowd()
+        await crowd.come([0])
+        await crowd.answer(0)  # its body goes on
+        await asyncio.sleep(0.15)
+        await crowd.come(range(1, PLACES + 2))
+        inside = list(crowd.desk.inside)
+        await crowd.go()
+        return inside
+
+    assert asyncio.run(scene()) == list(range(PLACES + 1))
+
+
 def test_line_gives_places_back_of_requests_that_fail_or_are_given_up():
     async def scene():
         crowd = Crowd()
@@ -89,26 +105,32 @@ def test_line_gives_places_back_of_requests_that_fail_or_are_given_up():
     assert waiting == 0
 
 
-def test_line_passes_by_those_that_take_long(monkeypatch):
+def test_line_passes_by_those_that_take_long_and_becomes_narrow_again(monkeypatch):
     monkeypatch.setattr(turnstile, "SLOW_SECONDS", 0.3)
+    many = PLACES * WIDER
 
     async def scene():
         crowd = Crowd()
-        await crowd.come(range(PLACES + 1))
+        await crowd.come(range(PLACES + many + 1))
         at_once = list(crowd.desk.inside)
         await asyncio.sleep(0.35)
         later = list(crowd.desk.inside)
-        await crowd.answer(0)  # its place was given back before: not twice
-        await crowd.come(range(PLACES + 1, 2 * PLACES + 2))
-        in_the_end = list(crowd.desk.inside)
+        for number in range(PLACES + many):
+            crowd.desk.told[number].set()
+        await asyncio.sleep(0.01)
+        crowd.desk.told[PLACES + many].set()
+        await asyncio.sleep(0.01)
+        crowd.desk.inside.clear()
+        await crowd.come(range(100, 100 + PLACES + 1))
+        afterwards = list(crowd.desk.inside)
         await crowd.go()
-        return at_once, later, in_the_end
+        return at_once, later, afterwards
 
-    at_once, later, in_the_end = asyncio.run(scene())
+    at_once, later, afterwards = asyncio.run(scene())
 
     assert at_once == list(range(PLACES))
-    assert later == list(range(PLACES + 1))
-    assert in_the_end == list(range(2 * PLACES))
+    assert later == list(range(PLACES + many))
+    assert afterwards == list(range(100, 100 + PLACES))
 
 
 def test_line_refuses_who_waits_too_long_or_finds_it_full(monkeypatch):
