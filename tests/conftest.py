@@ -51,6 +51,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         running.remove()
 
 
+@pytest.fixture
+def no_redis(settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A Redis that is not there: the address of a port that nobody listens on. What was noticed of it is forgotten after."""
+    for name in (
+        "apps.accounts.limits._away_until",
+        "apps.core.jobs._away_until",
+        "apps.core.redis._rest_until",
+        "apps.live.bells._silent_until",
+        "apps.live.seats._silent_until",
+    ):
+        monkeypatch.setattr(name, 0.0)
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+
+
 @pytest.fixture(autouse=True)
 def _language() -> Iterator[None]:
     """A request through Django's test client leaves its language in the thread."""

@@ -60,10 +60,14 @@ def key(*parts: object) -> str:
     return settings.REDIS_PREFIX + ":".join(str(part) for part in parts)
 
 
-@functools.cache
 def client() -> redis.Redis:
+    return _client(settings.REDIS_URL)
+
+
+@functools.cache
+def _client(url: str) -> redis.Redis:
     return redis.Redis.from_url(
-        settings.REDIS_URL,
+        url,
         socket_timeout=settings.REDIS_TIMEOUT_SECONDS,
         socket_connect_timeout=settings.REDIS_TIMEOUT_SECONDS,
         health_check_interval=15,

@@ -5,19 +5,8 @@ import pytest
 from django.db import connection
 
 from apps.accounts import limits
-from apps.core import redis
 from apps.core.errors import LimitReached, Unavailable
 from tests.accounts.factories import ProjectFactory, UserFactory, bearer, key_of
-
-
-@pytest.fixture
-def no_redis(settings):
-    """A Redis that is not there: the address of a port that nobody listens on."""
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    redis.client.cache_clear()
-    yield
-    redis.client.cache_clear()
-    limits._away_until = 0.0
 
 
 def in_parallel(count, call):

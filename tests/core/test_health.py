@@ -60,14 +60,10 @@ def test_redis_that_swallows_packets_is_noticed_in_time(client, workers, setting
     """A socket that accepts and never answers: what a black hole looks like to a client."""
     with socket.create_server(("127.0.0.1", 0)) as hole:
         settings.REDIS_URL = f"redis://127.0.0.1:{hole.getsockname()[1]}/0"
-        redis.client.cache_clear()
-        try:
-            started = time.monotonic()
-            answer = client.get("/readyz")
-            took = time.monotonic() - started
-        finally:
-            redis.client().close()
-            redis.client.cache_clear()
+        started = time.monotonic()
+        answer = client.get("/readyz")
+        took = time.monotonic() - started
+        redis.client().close()
 
     assert answer.status_code == 503
     redis_check = answer.json()["checks"]["redis"]

@@ -15,10 +15,8 @@ from apps.core.ids import uuid7
 def fresh(monkeypatch):
     monkeypatch.setattr(redis, "_rest_until", 0.0)
     monkeypatch.setattr(jobs, "_away_until", 0.0)
-    redis.client.cache_clear()
     yield
     redis.client().close()
-    redis.client.cache_clear()
 
 
 @pytest.fixture

@@ -81,14 +81,9 @@ def test_place_that_was_freed_while_it_was_taken_is_given_back(short):
     soon(lambda: redis.client().zcard(limits._key(organization)) == 0)
 
 
-def test_without_redis_there_is_no_place(short, settings):
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    redis.client.cache_clear()
-    try:
-        with pytest.raises(Unavailable):
-            taken(limits.Places(), uuid4())
-    finally:
-        redis.client.cache_clear()
+def test_without_redis_there_is_no_place(short, no_redis):
+    with pytest.raises(Unavailable):
+        taken(limits.Places(), uuid4())
 
 
 def test_limit_holds_over_two_web_processes(running_provider):

@@ -35,13 +35,11 @@ async def stream(stack, settings):
     if not stack.services.redis.answers():
         stack.services.redis.start()  # an earlier test failed half-way
     await redis.close_async()
-    redis.client.cache_clear()
     settings.REDIS_URL = stack.env["REDIS_URL"]
     settings.REDIS_PREFIX = stack.env["PARLANCE_REDIS_PREFIX"]
     _room, topic = rooms.new_room()
     yield TurnStream.open(uuid4(), fence=1, topic=topic)
     await redis.close_async()
-    redis.client.cache_clear()
 
 
 class Page(Client):

@@ -58,16 +58,10 @@ async def test_who_leaves_gives_the_seat_back_and_who_stays_keeps_it(settings):
     assert await redis.async_client().zcard(seats._key(actor.user_id)) <= 2
 
 
-def test_without_redis_everybody_finds_a_seat(settings, monkeypatch):
-    monkeypatch.setattr("apps.live.seats._silent_until", 0.0)
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    redis.client.cache_clear()
+def test_without_redis_everybody_finds_a_seat(no_redis):
     wanted = dict.fromkeys(names(MOST + 1), uuid4())
 
-    try:
-        assert seats.take(wanted) == set(wanted)
-    finally:
-        redis.client.cache_clear()
+    assert seats.take(wanted) == set(wanted)
 
 
 @pytest.mark.timeout(300)

@@ -41,12 +41,10 @@ def person(people):
 async def writer(stack, settings):
     """Streams of this process go to the Redis of the stack."""
     await redis.close_async()
-    redis.client.cache_clear()
     settings.REDIS_URL = stack.env["REDIS_URL"]
     settings.REDIS_PREFIX = stack.env["PARLANCE_REDIS_PREFIX"]
     yield lambda topic: TurnStream.open(uuid4(), fence=1, topic=topic)
     await redis.close_async()
-    redis.client.cache_clear()
 
 
 async def closed_with(page: Client, seconds: float = 10) -> int:
