@@ -79,6 +79,43 @@ def roles_from(least: ProjectRole) -> list[ProjectRole]:
     return [role for role in ProjectRole if _RANK[role] >= _RANK[least]]
 
 
+class Permission(models.TextChoices):
+    """What a denial takes away, least first: who may not view may nothing, who may not post may still read."""
+
+    VIEW = "view", _("See it")
+    POST = "post", _("Write in it")
+    MANAGE = "manage", _("Manage it")
+
+
+class SignInMethod(models.TextChoices):
+    PASSWORD = "password", _("Password")
+    LINK = "link", _("Sign-in link")
+    PASSKEY = "passkey", _("Passkey")
+    SSO = "sso", _("Single sign-on")
+
+
+class RiskSignal(models.TextChoices):
+    NEW_DEVICE = "new_device", _("New device")
+    NEW_NETWORK = "new_network", _("New network")
+    IMPOSSIBLE_TRAVEL = "impossible_travel", _("Too far away for the time between")
+    VELOCITY = "velocity", _("Many attempts at this account")
+    PASSWORD_SPRAY = "password_spray", _("One address tries many accounts")
+    KNOWN_BAD = "known_bad", _("A network that is known for attacks")
+
+
+class RiskVerdict(models.TextChoices):
+    ALLOWED = "allowed", _("Let in")
+    STEP_UP = "step_up", _("Asked for a second factor")
+    REFUSED = "refused", _("Refused")
+
+
+class IdentityProviderKind(models.TextChoices):
+    OIDC = "oidc", _("OpenID Connect")
+    GOOGLE = "google", _("Google")
+    GITHUB = "github", _("GitHub")
+    MICROSOFT = "microsoft", _("Microsoft")
+
+
 class SessionKind(models.TextChoices):
     COOKIE = "cookie", _("Browser")
     TOKEN = "token", _("Program")

@@ -101,6 +101,9 @@ PLATFORM_TABLES: dict[str, str] = {
     "accounts.UserSession": "a person's, before any organization is chosen",
     "accounts.SignInLink": "a person's, before any organization is chosen",
     "accounts.SignInAttempt": "somebody who is not known yet",
+    "accounts.SignInSignal": "a reason of an attempt, which belongs to somebody who is not known yet",
+    "accounts.BlockedNetwork": "the operators' list, for everybody who knocks",
+    "accounts.Device": "a person's, before any organization is chosen",
     "accounts.Pseudonym": "a person's, who may have belonged to several organizations",
     "accounts.AuditEntry": "a plain id, as the log's: entries outlive what they name, and the platform's chain is that of the zero id",
     "core.Topic": "counts positions; the topic's name holds the id of the tenant's row",
@@ -117,6 +120,7 @@ PLATFORM_TABLES: dict[str, str] = {
 UNIQUE_EVERYWHERE: dict[str, str] = {
     "accounts.ApiKey.token_hash": "the token alone finds the key, and with it the organization",
     "accounts.Invitation.token_hash": "the token alone finds the invitation, and with it the organization",
+    "accounts.IdentityProvider.slug": "names the provider in the address it sends people back to, before anybody is known",
     "accounts.AuditEntry.event_id": "an event of the log is entered once",
     "core.Event.insertion": "the identity column that the sequencer orders by",
     "core.Event.position": "one order of the whole log",

@@ -1,0 +1,47 @@
+"""Tables of people, organizations, projects and of how they sign in."""
+
+from apps.accounts.models.people import (
+    Invitation,
+    Organization,
+    OrganizationMember,
+    Pseudonym,
+    ServiceAccount,
+    Team,
+    TeamMember,
+    TenantModel,
+    User,
+    UserManager,
+)
+from apps.accounts.models.projects import Denial, Project, ProjectMember, ProjectQuerySet, ProjectTeam
+from apps.accounts.models.records import AuditEntry, Erasure
+from apps.accounts.models.risk import BlockedNetwork, SignInAttempt, SignInSignal
+from apps.accounts.models.sign_in import ApiKey, Device, IdentityProvider, SignInLink, UserSession, UserSessionQuerySet
+
+__all__ = [
+    "ApiKey",
+    "AuditEntry",
+    "BlockedNetwork",
+    "Denial",
+    "Device",
+    "Erasure",
+    "IdentityProvider",
+    "Invitation",
+    "Organization",
+    "OrganizationMember",
+    "Project",
+    "ProjectMember",
+    "ProjectQuerySet",
+    "ProjectTeam",
+    "Pseudonym",
+    "ServiceAccount",
+    "SignInAttempt",
+    "SignInLink",
+    "SignInSignal",
+    "Team",
+    "TeamMember",
+    "TenantModel",
+    "User",
+    "UserManager",
+    "UserSession",
+    "UserSessionQuerySet",
+]

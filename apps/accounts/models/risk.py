@@ -1,0 +1,85 @@
+"""What is known of attempts to sign in."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.types import (
+    RiskSignal,
+    RiskVerdict,
+    SignInMethod,
+)
+from apps.core.models import BaseModel
+
+
+class SignInAttempt(BaseModel):
+    """One try to sign in. Written before the password is looked at, so that parallel guesses count each other.
+
+    ``score`` is the sum of the points of its ``SignInSignal`` rows; ``verdict`` is what the score led to.
+    """
+
+    account_hash = models.BinaryField(max_length=32, editable=False)
+    user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    device = models.ForeignKey("accounts.Device", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    method = models.CharField(
+        max_length=8,
+        choices=SignInMethod.choices,
+        default=SignInMethod.PASSWORD,
+        db_default=SignInMethod.PASSWORD.value,
+    )
+    address = models.GenericIPAddressField(null=True, blank=True)
+    country = models.CharField(max_length=2, blank=True, db_default="")
+    latitude = models.FloatField(null=True, blank=True)
+    longitude = models.FloatField(null=True, blank=True)
+    user_agent = models.CharField(max_length=300, blank=True, db_default="")
+    is_familiar = models.BooleanField(default=False)
+    has_succeeded = models.BooleanField(default=False)
+    score = models.PositiveSmallIntegerField(default=0, db_default=0)
+    verdict = models.CharField(
+        max_length=8, choices=RiskVerdict.choices, default=RiskVerdict.ALLOWED, db_default=RiskVerdict.ALLOWED.value
+    )
+
+    class Meta:
+        verbose_name = _("sign-in attempt")
+        verbose_name_plural = _("sign-in attempts")
+        indexes = [
+            models.Index(fields=["account_hash", "created_at"], name="accounts_attempt_account"),
+            models.Index(fields=["address", "created_at"], name="accounts_attempt_address"),
+            models.Index(fields=["user", "-created_at"], name="accounts_attempt_user"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class SignInSignal(BaseModel):
+    """One reason for an attempt's score: which signal, how many points, and the facts that it saw."""
+
+    attempt = models.ForeignKey(SignInAttempt, on_delete=models.CASCADE, related_name="signals")
+    signal = models.CharField(max_length=20, choices=RiskSignal.choices)
+    points = models.PositiveSmallIntegerField()
+    facts = models.JSONField(default=dict)
+
+    class Meta:
+        verbose_name = _("sign-in signal")
+        verbose_name_plural = _("sign-in signals")
+        constraints = [models.UniqueConstraint(fields=["attempt", "signal"], name="accounts_signal_once")]
+
+    def __str__(self) -> str:
+        return f"{self.signal} +{self.points}"
+
+
+class BlockedNetwork(BaseModel):
+    """A network known for attacks, as an address range (CIDR): an entry of the operators' list."""
+
+    network = models.CharField(_("network"), max_length=43, unique=True)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    expires_at = models.DateTimeField(_("until"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("blocked network")
+        verbose_name_plural = _("blocked networks")
+
+    def __str__(self) -> str:
+        return self.network

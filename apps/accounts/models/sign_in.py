@@ -1,0 +1,157 @@
+"""How people and programs prove who they are: keys, sessions, links, devices, identity providers."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models.people import TenantModel
+from apps.accounts.types import (
+    IdentityProviderKind,
+    OrganizationRole,
+    SessionEnd,
+    SessionKind,
+    SignInMethod,
+)
+from apps.core.crypto import EncryptedTextField
+from apps.core.models import BaseModel
+
+
+class ApiKey(TenantModel):
+    """Sent as ``pk_<random>``; shown once, kept as SHA-256. Belongs to one organization, perhaps to one project."""
+
+    user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    name = models.CharField(_("name"), max_length=120)
+    token_hash = models.BinaryField(max_length=32, unique=True, editable=False)
+    hint = models.CharField(max_length=12, editable=False)
+    scopes = models.JSONField(default=list, blank=True)
+    allowed_networks = ArrayField(models.CharField(max_length=43), default=list, db_default=[], blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+
+    def __str__(self) -> str:
+        return f"{self.name} …{self.hint}"
+
+
+class UserSessionQuerySet(models.QuerySet["UserSession"]):
+    def in_force(self) -> Self:
+        return self.filter(
+            ended_at=None, expires_at__gt=Now(), epoch=F("user__epoch"), user__is_active=True, user__anonymized_at=None
+        )
+
+
+class UserSession(BaseModel):
+    """One sign-in, by cookie or by token pair, in force until it ends or its person's epoch has moved on.
+
+    Every request asks this row, so that ending it ends cookies, tokens and sockets without anything kept in Redis.
+    """
+
+    user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=8, choices=SessionKind.choices, default=SessionKind.COOKIE)
+    session_key = models.CharField(max_length=40, null=True, blank=True, unique=True, editable=False)
+    refresh_id = models.UUIDField(null=True, blank=True, editable=False)
+    epoch = models.PositiveIntegerField(editable=False)
+    auth_level = models.PositiveSmallIntegerField(default=1)
+    method = models.CharField(
+        max_length=8,
+        choices=SignInMethod.choices,
+        default=SignInMethod.PASSWORD,
+        db_default=SignInMethod.PASSWORD.value,
+    )
+    identity_provider = models.ForeignKey(
+        "accounts.IdentityProvider", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    device = models.ForeignKey("accounts.Device", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    user_agent = models.CharField(max_length=300, blank=True)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    end_reason = models.CharField(max_length=16, choices=SessionEnd.choices, blank=True)
+
+    objects = UserSessionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+        indexes = [models.Index(fields=["user", "ended_at"], name="accounts_session_user")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class SignInLink(BaseModel):
+    """256 random bits, kept hashed, good once. Without a person it lets whoever opens it first claim the instance."""
+
+    user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    token_hash = models.BinaryField(max_length=32, unique=True, editable=False)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+    used_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        verbose_name = _("sign-in link")
+        verbose_name_plural = _("sign-in links")
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Device(BaseModel):
+    """A browser or program that a person signed in from; known by a random cookie, kept hashed."""
+
+    user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    token_hash = models.BinaryField(max_length=32, editable=False)
+    user_agent = models.CharField(max_length=300, blank=True)
+    last_seen_at = models.DateTimeField(null=True, blank=True)
+    forgotten_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("device")
+        verbose_name_plural = _("devices")
+        constraints = [models.UniqueConstraint(fields=["user", "token_hash"], name="accounts_device_once")]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class IdentityProvider(TenantModel):
+    """Where people of an organization prove who they are: an OpenID Connect issuer, or one of the well-known ones.
+
+    ``domains`` are the mail domains it speaks for: only for these its word about an address counts. ``joins_as`` lets
+    strangers with such an address become members by signing in; empty lets in only who belongs already or was invited.
+    """
+
+    version = models.PositiveIntegerField(default=1, editable=False)
+    kind = models.CharField(_("kind"), max_length=10, choices=IdentityProviderKind.choices)
+    name = models.CharField(_("name"), max_length=120)
+    slug = models.SlugField(max_length=60, unique=True)
+    issuer = models.URLField(_("issuer"), max_length=500, blank=True)
+    client_id = models.CharField(_("client id"), max_length=300)
+    client_secret = EncryptedTextField(blank=True)
+    domains = ArrayField(models.CharField(max_length=253), default=list, blank=True)
+    joins_as = models.CharField(max_length=10, choices=OrganizationRole.choices, blank=True)
+    is_enabled = models.BooleanField(default=True)
+
+    class Meta:
+        verbose_name = _("identity provider")
+        verbose_name_plural = _("identity providers")
+        constraints = [
+            models.CheckConstraint(
+                condition=~Q(joins_as=OrganizationRole.OWNER), name="accounts_identityprovider_makes_no_owner"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
