@@ -42,6 +42,7 @@ def strings() -> dict[str, str | dict[str, str]]:
         "copy": _("Copy"),
         "copy_code": _("Copy code"),
         "copy_failed": _("The browser refused the clipboard. Select the text and copy it."),
+        "copy_selected": _("The browser refused the clipboard. It is selected: copy it with the keyboard or the menu."),
         "code": _("Code"),
         "table": _("Table"),
         "more_lines": ngettext("Show %(count)s more line", "Show %(count)s more lines"),

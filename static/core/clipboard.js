@@ -12,3 +12,15 @@ export async function copyText(text, word = "copied") {
     return false;
   }
 }
+
+/** The text of an element. Without the clipboard (no permission, or a page without https) it is selected and copied the
+ * old way; false when that is refused too: it stays selected for the reader's own copy. */
+export async function copyElement(element) {
+  try {
+    await navigator.clipboard.writeText(element.textContent.trim());
+    return true;
+  } catch {
+    getSelection().selectAllChildren(element);
+    return document.execCommand("copy");
+  }
+}

@@ -4,10 +4,12 @@ import { Application } from "@hotwired/stimulus";
 import "htmx.org";
 
 import ConnectionController from "web/connection_controller";
+import CopyController from "web/copy_controller";
 import KeysController from "web/keys_controller";
 import MenuController from "web/menu_controller";
 import PaletteController from "web/palette_controller";
 import PickerController from "web/picker_controller";
+import ProviderController from "web/provider_controller";
 import ShellController from "web/shell_controller";
 import TabsController from "web/tabs_controller";
 import TalksController from "web/talks_controller";
@@ -15,10 +17,12 @@ import ToastsController from "web/toasts_controller";
 
 const controllers = {
   connection: ConnectionController,
+  copy: CopyController,
   keys: KeysController,
   menu: MenuController,
   palette: PaletteController,
   picker: PickerController,
+  provider: ProviderController,
   shell: ShellController,
   tabs: TabsController,
   talks: TalksController,

@@ -1,5 +1,6 @@
 """Settings of providers, models and money: managers change them, members read, strangers see nothing; keys never come back."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -96,6 +97,30 @@ def test_provider_without_its_key_is_refused_beside_the_field(owner, project):
     assert answer.status_code == 400
     assert 'aria-invalid="true"' in answer.content.decode()
     assert not Provider.objects.filter(name="No key").exists()
+
+
+def test_form_that_is_refused_keeps_the_kind_and_what_fits_it(owner, project):
+    answer = signed_in(owner).post("/settings/providers/", {"kind": "openai-compatible", "name": "Attic"})
+
+    page = answer.content.decode()
+    assert answer.status_code == 400
+    assert re.search(r'<option value="openai-compatible"[^>]* selected', page)
+    assert 'placeholder="https://"' in page
+
+
+def test_provider_that_fails_its_first_test_is_mended_on_its_own_page(owner, project):
+    client = signed_in(owner)
+
+    answer = client.post("/settings/providers/", {"kind": "ollama", "name": "Attic", "base_url": NOWHERE})
+
+    made = Provider.objects.get(name="Attic")
+    assert (answer.status_code, answer["Location"]) == (302, f"/settings/providers/{made.pk}/")
+    page = client.get(answer["Location"]).content.decode()
+    assert "Could not be reached" in page
+    assert 'placeholder="http://localhost:11434/v1"' in page
+    assert "Empty: the usual address on the computer that runs Parlance." in page
+    tested = client.post(answer["Location"], {"form": "test"})
+    assert tested["Location"] == answer["Location"]
 
 
 def test_budget_is_set(owner, project):

@@ -25,11 +25,36 @@ def take_errors(form: forms.Form, error: DomainError) -> None:
         form.add_error(None, error.detail)
 
 
+IN_THE_CLOUD = _("Only for a proxy or a gateway; otherwise empty.")
+ON_A_COMPUTER = _("Empty: the usual address on the computer that runs Parlance.")
+ANYWHERE = _("Where it answers, up to the part before /chat/completions.")
+
+
+def address_of(kind: ProviderKind) -> tuple[str, Any]:
+    """What stands in an empty field for the address, and the help under it."""
+    preset = PRESETS[kind]
+    if not preset.base_url:
+        return "https://", ANYWHERE
+    return preset.base_url, ON_A_COMPUTER if preset.is_local else IN_THE_CLOUD
+
+
+class KindSelect(forms.Select):
+    """Each kind carries what the field for the address says when it is chosen."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        placeholder, help_text = address_of(ProviderKind(value))
+        option["attrs"] |= {"data-address": placeholder, "data-help": help_text}
+        return option
+
+
 class ProviderForm(forms.Form):
     """The key is written once: an empty field keeps the stored one."""
 
     kind = forms.ChoiceField(
-        label=_("Kind"), choices=[(kind.value, kind.label) for kind in ProviderKind if kind != ProviderKind.DEMO]
+        label=_("Kind"),
+        choices=[(kind.value, kind.label) for kind in ProviderKind if kind != ProviderKind.DEMO],
+        widget=KindSelect(attrs={"data-provider-target": "kind", "data-action": "provider#choose"}),
     )
     name = forms.CharField(
         label=_("Name"), max_length=60, required=False, help_text=_("As everybody sees it. Empty: the kind's own name.")
@@ -38,8 +63,7 @@ class ProviderForm(forms.Form):
         label=_("Address"),
         max_length=300,
         required=False,
-        widget=forms.URLInput(attrs={"placeholder": "https://", "inputmode": "url"}),
-        help_text=_("Only for a proxy, a gateway or a server of your own; otherwise empty."),
+        widget=forms.URLInput(attrs={"inputmode": "url", "data-provider-target": "address"}),
     )
     api_key = forms.CharField(
         label=_("Key"),
@@ -50,10 +74,15 @@ class ProviderForm(forms.Form):
         help_text=_("Stored encrypted; nobody can read it again. A server of your own may need none."),
     )
 
-    def __init__(self, *args: Any, has_key: bool = False, is_new: bool = True, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, has_key: bool = False, kind: ProviderKind | None = None, **kwargs: Any) -> None:
+        """``kind`` of a provider that is there: it stays what it is."""
         super().__init__(*args, **kwargs)
-        if not is_new:
+        chosen = kind or str(self["kind"].value() or ProviderKind.OPENAI)
+        if kind:
             del self.fields["kind"]
+        address = self.fields["base_url"]
+        shown = ProviderKind(chosen) if chosen in ProviderKind.values else ProviderKind.OPENAI
+        address.widget.attrs["placeholder"], address.help_text = address_of(shown)
         if has_key:
             self.fields["api_key"].help_text = _("A key is stored. Leave this empty to keep it.")
             self.fields["api_key"].widget.attrs["placeholder"] = KEPT

@@ -49,7 +49,7 @@ class ProvidersPage(SettingsView):
         return self._show(request, ProviderForm())
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Save and ask it at once: a provider that cannot be reached is kept, with the reason beside it."""
+        """Save and ask it at once: a provider that cannot be reached is kept, and its page says why and lets it be mended."""
         form = ProviderForm(request.POST)
         if form.is_valid():
             try:
@@ -61,8 +61,7 @@ class ProvidersPage(SettingsView):
             except DomainError as error:
                 take_errors(form, error)
             else:
-                tell_check(request, remote.test_connection(actor=self.actor, provider_id=made.pk))
-                return redirect("llm:settings_providers")
+                return answer_check(request, remote.test_connection(actor=self.actor, provider_id=made.pk))
         return self._show(request, form, status=400)
 
     def _show(self, request: HttpRequest, form: ProviderForm, status: int = 200) -> HttpResponse:
@@ -85,7 +84,7 @@ class ProviderPage(SettingsView):
         provider = self._find(provider_id)
         match request.POST.get("form"):
             case "test":
-                tell_check(request, remote.test_connection(actor=self.actor, provider_id=provider.pk))
+                return answer_check(request, remote.test_connection(actor=self.actor, provider_id=provider.pk))
             case "toggle":
                 services.update_provider(actor=self.actor, provider_id=provider.pk, is_enabled=not provider.is_enabled)
             case "reset":
@@ -107,8 +106,7 @@ class ProviderPage(SettingsView):
             except DomainError as error:
                 take_errors(form, error)
             else:
-                tell_check(request, remote.test_connection(actor=self.actor, provider_id=provider.pk))
-                return redirect("llm:settings_providers")
+                return answer_check(request, remote.test_connection(actor=self.actor, provider_id=provider.pk))
         return self._show(request, provider, form, status=400)
 
     def _find(self, provider_id: UUID) -> Provider:
@@ -258,13 +256,14 @@ class UsagePage(SettingsView):
         return render(request, "settings/usage.html", context)
 
 
-def tell_check(request: HttpRequest, provider: Provider) -> None:
+def answer_check(request: HttpRequest, provider: Provider) -> HttpResponse:
+    """What failed is mended where it is: the provider's own page says why, with all that was chosen."""
     if provider.check_code:
-        messages.error(request, check_words(provider))
-        return
+        return redirect("llm:settings_provider", provider.pk)
     count = selectors.visible_models(request.actor).filter(provider=provider).count()  # type: ignore[attr-defined]
     said = ngettext("%(name)s answers. %(count)s model found.", "%(name)s answers. %(count)s models found.", count)
     messages.success(request, said % {"name": provider.name, "count": count})
+    return redirect("llm:settings_providers")
 
 
 def _line(provider: Provider) -> dict[str, Any]:
@@ -292,7 +291,7 @@ def _provider_form(provider: Provider, data: Any = None) -> ProviderForm:
         data,
         initial={"name": provider.name, "base_url": provider.base_url},
         has_key=bool(provider.api_key),
-        is_new=False,
+        kind=ProviderKind(provider.kind),
     )
 
 
