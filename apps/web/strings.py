@@ -52,7 +52,9 @@ def strings() -> dict[str, str | dict[str, str]]:
         "came_in": ngettext("%(count)s message came in.", "%(count)s messages came in."),
         "yours_sent": ngettext("%(count)s of yours was sent.", "%(count)s of yours were sent."),
         "no_matches": _("Nothing found"),
-        "match_of": _("%(index)s of %(count)s"),
+        # Messages, not places in them: that is what the arrows step through.
+        "match_of": _("Message %(index)s of %(count)s"),
+        "match_of_newest": _("Message %(index)s of the best %(count)s"),
         "results": ngettext("%(count)s result", "%(count)s results"),
         "new_words": _("New words"),
         "too_long": _("This is long: %(count)s characters. As a file it stays readable for everybody."),

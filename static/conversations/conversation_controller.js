@@ -16,7 +16,7 @@ export default class extends Controller {
   static targets = ["faces", "newWords", "privacy", "scroller", "thread", "title", "titleInput", "typing"];
   static values = {
     api: String, id: String, leaf: String, listUrl: String, messageUrl: String, messagesApi: String, messagesUrl: String,
-    pageUrl: String, position: Number, project: String, topic: String, turnsApi: String, version: Number, writable: Boolean,
+    pageUrl: String, position: Number, project: String, saveUrl: String, topic: String, turnsApi: String, version: Number, writable: Boolean,
   };
 
   connect() {
@@ -98,7 +98,7 @@ export default class extends Controller {
     try {
       const { notice, data } = await post(`${this.apiValue}commands/`, { name, arguments: words });
       if (notice) this.session.note(notice);
-      if (data?.download) location.assign(data.download);
+      if (data?.download) location.assign(this.saveUrlValue + new URL(data.download, location).search);
       else if (data?.open) location.assign(data.open);
       return true;
     } catch (error) {

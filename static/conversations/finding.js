@@ -11,6 +11,7 @@ export class Finding {
   #url;
   #hits = []; // {id, number}, oldest first
   #at = -1;
+  #hasMore = false;
   #words = [];
   #request = null;
 
@@ -29,6 +30,7 @@ export class Finding {
     this.#at = -1;
     if (!this.#words.length) return this.clear();
     const answer = await request(`${this.#url}&${new URLSearchParams({ q: query.trim(), limit: 100 })}`, this.#request);
+    this.#hasMore = Boolean(answer.next);
     this.#hits = answer.results.map(({ id, position }) => ({ id, number: position })).sort((one, other) => one.number - other.number);
     this.#at = this.#hits.length; // the newest is the first one shown
     return this.step(-1);
@@ -43,7 +45,8 @@ export class Finding {
     const hit = this.#hits[this.#at];
     await this.#thread.show(hit.number);
     this.#mark(this.#thread.find(hit.id));
-    return t("match_of", { index: number(this.#at + 1), count: number(this.#hits.length) });
+    const [index, count] = [number(this.#at + 1), number(this.#hits.length)];
+    return t(this.#hasMore ? "match_of_newest" : "match_of", { index, count });
   }
 
   clear() {

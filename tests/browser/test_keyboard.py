@@ -107,7 +107,7 @@ def test_words_are_found_everywhere_and_in_one_conversation(people, provider):
     tab_to(page, "^Find in this conversation$", key="Shift+Tab")
     page.keyboard.press("Enter")
     page.keyboard.type("lantern")
-    expect(page.locator("[data-find-target=count]")).to_contain_text(re.compile("1 of"))
+    expect(page.locator("[data-find-target=count]")).to_contain_text(re.compile("Message 1 of"))
     page.keyboard.press("Escape")
     expect(page.get_by_role("region", name="Messages")).to_be_focused()
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 import pytest
 import rfc8785
 from django.db.models import F
+from django.test import Client
 from django.utils import translation
 
 from apps.accounts.models import User
@@ -55,6 +56,29 @@ def test_export_import_export_has_an_equal_digest_in_another_organization(told):
     assert again["digest"] == exported["digest"]
     assert imported.organization_id == elsewhere.organization_id
     assert again["conversation"]["messages"][0]["author"].startswith("Person")
+
+
+@pytest.mark.parametrize(
+    ("title", "plain", "encoded"),
+    [
+        ('The port: who, "when"?', "the-port-who-when.json", "the-port-who-when.json"),
+        ("Größe\r\nX-Evil: 1", "groe-x-evil-1.json", "gr%C3%B6%C3%9Fe-x-evil-1.json"),
+        ("日本", "file.json", "%E6%97%A5%E6%9C%AC.json"),
+        ("../con", "_con.json", "_con.json"),
+        ("?!", "conversation.json", "conversation.json"),
+        ("long " * 40, "long-" * 15 + "long.json", "long-" * 15 + "long.json"),
+    ],
+)
+def test_export_is_named_by_the_title(told, title, plain, encoded):
+    ines, conversation = told
+    Conversation.objects.filter(pk=conversation.pk).update(title=title)
+    client = Client()
+    client.force_login(User.objects.get(pk=ines.user_id))
+
+    answered = client.get(f"/c/{conversation.pk}/save/?format=json")
+
+    assert answered["Content-Disposition"] == f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
+    assert answered.json()["conversation"]["title"] == title
 
 
 def test_export_markdown_is_the_path_of_the_viewer(told):

@@ -12,6 +12,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
+from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
@@ -65,6 +66,20 @@ def test_files_come_along_and_are_stored_once(ines, with_files, form):
     }
 
 
+def test_page_says_that_the_json_is_too_large_and_offers_the_archive(ines, with_files, monkeypatch):
+    monkeypatch.setattr(transfer, "MAX_EXPORTED_FILES_BYTES", 12)
+    client = Client()
+    client.force_login(User.objects.get(pk=ines.user_id))
+    address = f"/c/{with_files.pk}/save/"
+
+    refused, packed = client.get(f"{address}?format=json"), client.get(f"{address}?format=zip")
+
+    assert (refused.status_code, refused["Content-Type"]) == (413, "text/html; charset=utf-8")
+    assert '<a class="button primary" href="?format=zip">' in refused.content.decode()
+    assert (packed.status_code, packed["Content-Type"]) == (200, "application/zip")
+    assert client.get(f"{address}?format=exe").status_code == 404
+
+
 def test_json_that_would_be_too_large_is_refused_and_the_archive_is_not(ines, with_files, api, monkeypatch):
     monkeypatch.setattr(transfer, "MAX_EXPORTED_FILES_BYTES", 12)
     address = f"/api/v1/conversations/{with_files.pk}/export/"
@@ -73,6 +88,9 @@ def test_json_that_would_be_too_large_is_refused_and_the_archive_is_not(ines, wi
 
     assert (refused.status_code, refused.json()["code"]) == (413, "export_too_large")
     assert (packed.status_code, packed["Content-Type"]) == (200, "application/zip")
+    assert (
+        packed["Content-Disposition"] == "attachment; filename=\"conversation.zip\"; filename*=UTF-8''conversation.zip"
+    )
     with zipfile.ZipFile(io.BytesIO(b"".join(packed.streaming_content))) as archive:
         assert archive.testzip() is None
         assert len(archive.namelist()) == 3

@@ -27,6 +27,11 @@ def test_display_name_is_harmless(given, shown):
     assert display_name(given) == shown
 
 
+@pytest.mark.parametrize(("name", "plain"), [("日本語.md", "file.md"), ("...", "file"), ("日本語", "file")])
+def test_content_disposition_keeps_the_extension_where_no_letter_is_plain(name, plain):
+    assert content_disposition(name, is_inline=False).startswith(f'attachment; filename="{plain}"; ')
+
+
 def test_content_disposition_has_both_forms():
     assert content_disposition('Grö"ße\r\n.txt', is_inline=False) == (
         "attachment; filename=\"Gro_e__.txt\"; filename*=UTF-8''Gr%C3%B6%22%C3%9Fe%0D%0A.txt"

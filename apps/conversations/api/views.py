@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.core import signing
-from django.http import HttpResponse, HttpResponseBase
+from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.parsers import MultiPartParser
@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from apps.conversations import presentation, selectors, services, turn_order
 from apps.conversations.api import serializers as shapes
 from apps.conversations.api.examples import EXPORT_EXAMPLES, IMPORT_EXAMPLES
-from apps.conversations.api.streams import streamed
+from apps.conversations.downloads import download
 from apps.conversations.models import Conversation
 from apps.conversations.transfer_archive import opened
 from apps.core.api import APIView, Order, Page, etag, expected_version
@@ -254,33 +254,17 @@ class ConversationExportView(APIView):
         },
         examples=EXPORT_EXAMPLES,
     )
-    def get(self, request: Request, conversation_id: UUID) -> Response | HttpResponseBase:
+    def get(self, request: Request, conversation_id: UUID) -> HttpResponseBase:
         """The whole tree with times, models, usage and files (`json`, `zip`), or the caller's path to read (`markdown`).
 
         A conversation whose files are too much for one JSON document answers `export_too_large` (413): take the ZIP.
         """
         query = shapes.ExportQuery.parse_query(request)
-        conversation = services.record_export(
-            actor=request.actor, conversation_id=conversation_id, export_format=query["format"]
-        )
-        if query["format"] == "markdown":
-            text = services.export_markdown(conversation=conversation, viewer=request.actor)
-            return HttpResponse(
-                text,
-                content_type="text/markdown; charset=utf-8",
-                headers={"Content-Disposition": f'attachment; filename="conversation-{conversation.pk}.md"'},
-            )
-        if query["format"] == "zip":
-            pieces = services.export_archive(conversation=conversation, viewer=request.actor)
-            return streamed(
-                request._request,  # noqa: SLF001
-                pieces,
-                content_type="application/zip",
-                headers={"Content-Disposition": f'attachment; filename="conversation-{conversation.pk}.zip"'},
-            )
-        return Response(
-            services.export_json(conversation=conversation, viewer=request.actor),
-            headers={"Content-Disposition": f'attachment; filename="conversation-{conversation.pk}.json"'},
+        return download(
+            request._request,  # noqa: SLF001
+            actor=request.actor,
+            conversation_id=conversation_id,
+            export_format=query["format"],
         )
 
 

@@ -15,6 +15,7 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/messages/", views.MessagesFragment.as_view(), name="messages"),
     path("c/<uuid:conversation_id>/messages/<uuid:message_id>/", views.MessageFragment.as_view(), name="message"),
     path("c/<uuid:conversation_id>/context/<slug:tab>/", views.ContextFragment.as_view(), name="context"),
+    path("c/<uuid:conversation_id>/save/", views.SavePage.as_view(), name="save"),
     path("c/<uuid:conversation_id>/commands/", views.CommandsFragment.as_view(), name="commands"),
     path("c/<uuid:conversation_id>/mentions/", views.MentionsFragment.as_view(), name="mentions"),
 ]

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -17,6 +17,7 @@ from apps.accounts import places
 from apps.accounts import selectors as accounts
 from apps.agents.answerers import chosen_answerer, list_answerers
 from apps.conversations import policies, selectors, services, turn_order
+from apps.conversations.downloads import EXTENSIONS, download
 from apps.conversations.models import Conversation
 from apps.conversations.pages.completions import list_commands, list_mentions
 from apps.conversations.pages.people import people_context
@@ -263,6 +264,22 @@ def _cursor_url(request: HttpRequest, cursor: str | None) -> str:
     query = request.GET.copy()
     query["cursor"] = cursor
     return "?" + query.urlencode()
+
+
+class SavePage(PageView):
+    """What the API answers to programs, with refusals that people can read and leave."""
+
+    def get(self, request: HttpRequest, conversation_id: UUID) -> HttpResponseBase:
+        self.conversation_of(request, conversation_id)
+        wanted = request.GET.get("format", "markdown")
+        if wanted not in EXTENSIONS:
+            raise NotFound
+        return download(
+            request,
+            actor=request.actor,  # type: ignore[attr-defined]
+            conversation_id=conversation_id,
+            export_format=wanted,
+        )
 
 
 class ImportPage(PageView):

@@ -7,12 +7,14 @@ from typing import Any
 from uuid import UUID
 
 from django.db import DEFAULT_DB_ALIAS
+from django.db.models.functions import Now
 from psycopg.types.json import Jsonb
 
 from apps.accounts.types import Actor
 from apps.conversations import turn_order
-from apps.conversations.events import TurnCompleted, TurnEnded
-from apps.conversations.models import Conversation, Turn
+from apps.conversations.events import ConversationChanged, TurnCompleted, TurnEnded
+from apps.conversations.first_words import first_words
+from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.services.conversations import announce
 from apps.conversations.services.titles import request_title
 from apps.conversations.types import (
@@ -20,6 +22,7 @@ from apps.conversations.types import (
     MAX_RUNNING_AN_ORGANIZATION,
     Ending,
     MessageStatus,
+    Role,
     TitleSource,
     TurnStatus,
     TurnUsage,
@@ -60,7 +63,7 @@ UPDATE conversations_conversation AS conversation SET
   cost = cost + %(more_cost)s::numeric, currency = CASE WHEN %(currency)s::text = '' THEN currency ELSE %(currency)s::text END,
   answer_seconds = answer_seconds + turn.taken, last_activity_at = statement_timestamp()
 FROM turn WHERE conversation.id = turn.conversation_id
-RETURNING conversation.id, conversation.organization_id, project_id, owner_id, title_source, visibility,
+RETURNING conversation.id, conversation.organization_id, project_id, owner_id, title, title_source, visibility,
   EXISTS (SELECT FROM conversations_turn WHERE after_turn_id = %(turn)s AND status = 'queued')
   OR (SELECT count(*) FROM conversations_turn WHERE organization_id = %(organization)s AND status = 'running') > %(many)s
   OR (SELECT count(*) FROM conversations_turn WHERE requested_by_id = %(person)s::uuid AND status = 'running') >= %(own)s
@@ -70,6 +73,7 @@ _OF_CONVERSATION = (
     "organization_id",
     "project_id",
     "owner_id",
+    "title",
     "title_source",
     "visibility",
 )  # in the model's order
@@ -123,9 +127,23 @@ def end_turn(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
             request_title(turn=turn)
     else:
         fact = TurnEnded(turn.pk, turn.message_id, ending.status, ending.reason)
+        if conversation.title_source == TitleSource.NONE and not conversation.title:
+            _name_by_first_words(conversation, actor)
     announce(conversation, fact, actor, ("turn", turn.pk))
     if lets_others_start:
         _hint_next(turn.organization_id)
+
+
+def _name_by_first_words(conversation: Conversation, actor: Actor) -> None:
+    """``title_source`` stays ``none``: the next answer that comes whole asks for a title as if there were none."""
+    rows = Message.objects.filter(conversation=conversation, role=Role.USER, deleted_at=None)
+    first = rows.only("content", "parts").order_by("number").first()
+    if first is None or not (title := first_words(first.content, first.parts)):
+        return
+    Conversation.objects.filter(pk=conversation.pk).update(
+        title=title, updated_at=Now()
+    )  # locked: it was counted just now
+    announce(conversation, ConversationChanged(conversation.pk, ("title",)), actor)
 
 
 def _with_ledger(turn: Turn, ending: Ending) -> Ending:
