@@ -40,6 +40,7 @@ class Blob(TenantModel):
 class File(TenantModel):
     """One upload. ``name`` is what the person called it: for showing only, never a path.
 
+    ``attached_at`` is when something was last known to use it: attached then, or found in use by the sweep.
     ``lease_until``, ``fence`` and ``attempts`` belong to the reading of its text (job ``files.process_file``).
     """
 

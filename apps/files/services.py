@@ -362,19 +362,24 @@ def _sweep_one(file_id: UUID, *, is_let_go: bool) -> None:
 
 
 def sweep() -> None:
-    """Erase what was deleted 30 days ago and what nobody attached within 7, then what no row names. Safe to repeat."""
+    """Erase what was deleted 30 days ago and what nobody attached or used within 7, then what no row names. Safe to repeat."""
     now = timezone.now()
     gone = File.objects.filter(deleted_at__lt=now - KEEP_DELETED).order_by("deleted_at").values_list("pk", flat=True)
-    left = File.objects.filter(attached_at=None, deleted_at=None, created_at__lt=now - KEEP_UNATTACHED)
-    left_ids = set(left.values_list("pk", flat=True)[:SWEEP_AT_ONCE])
-    for access in file_access:
-        used = access.used(left_ids)
-        File.objects.filter(pk__in=used).update(attached_at=now)
-        left_ids -= used
+    kept, edge = File.objects.filter(deleted_at=None), now - KEEP_UNATTACHED
+    # Attached ones are asked for as well: a use may have ended without ``detach_files``. Those asked longest ago come first, and
+    # all that were asked have their turn again after the others, also one that cannot go.
+    for rows in (
+        kept.filter(attached_at=None, created_at__lt=edge).order_by("created_at"),
+        kept.filter(attached_at__lt=edge).order_by("attached_at"),
+    ):
+        ids = list(rows.values_list("pk", flat=True)[:SWEEP_AT_ONCE])
+        used = {pk for access in file_access for pk in access.used(ids)}
+        File.objects.filter(pk__in=ids).update(attached_at=now)
+        for pk in ids:
+            if pk not in used:
+                _sweep_one(pk, is_let_go=False)
     for pk in gone[:SWEEP_AT_ONCE]:
         _sweep_one(pk, is_let_go=True)
-    for pk in left_ids:
-        _sweep_one(pk, is_let_go=False)
     for path in storage.stale_incoming():
         storage.discard(str(path))
     for name, path in storage.stale_content():

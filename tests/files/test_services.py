@@ -315,6 +315,35 @@ def test_sweep_erases_what_nobody_attached_and_keeps_what_is_used(owner, project
     assert not File.objects.filter(pk=left.pk).exists()
 
 
+def test_sweep_erases_what_was_attached_and_nothing_uses_any_more(owner, project, shared, settings):
+    """A use that ended before, or without, ``detach_files``: rows of an app that were deleted by hand, or by an earlier release."""
+    _seen, used = shared
+    left, kept, fresh = (upload(owner, project, content) for content in (b"left", b"kept", b"fresh"))
+    services.attach_files(actor=actor_of(owner), file_ids=[left.pk, kept.pk, fresh.pk])
+    File.objects.exclude(pk=fresh.pk).update(attached_at=timezone.now() - timedelta(days=8))
+    used.add(kept.pk)
+
+    services.sweep()
+
+    assert set(File.objects.values_list("pk", flat=True)) == {kept.pk, fresh.pk}
+    assert File.objects.get(pk=kept.pk).attached_at > timezone.now() - timedelta(minutes=1)
+    assert StorageUse.objects.get().used_bytes == len(b"kept" + b"fresh")
+
+
+def test_sweep_asks_about_every_attached_file_in_turn(owner, project, shared, monkeypatch):
+    _seen, used = shared
+    monkeypatch.setattr(services, "SWEEP_AT_ONCE", 2)
+    files = [upload(owner, project, f"{number}".encode()) for number in range(5)]
+    used.update(file.pk for file in files[:4])
+    for number, file in enumerate(files):
+        File.objects.filter(pk=file.pk).update(attached_at=timezone.now() - timedelta(days=20 - number))
+
+    for _round in range(3):
+        services.sweep()
+
+    assert set(File.objects.values_list("pk", flat=True)) == used
+
+
 def test_sweep_removes_content_that_no_row_names(owner, project, settings):
     import os
 
