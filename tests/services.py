@@ -53,6 +53,9 @@ def export(services: Services) -> None:
     os.environ["REDIS_URL"] = urls.redis
     os.environ[ADMIN_URL_VARIABLE] = urls.database_admin
     os.environ[FOLDER_VARIABLE] = str(services.data)
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        # Nothing is written beside the code, and not every one of many processes compiles all of it: 3 s of a core each.
+        os.environ["PYTHONPYCACHEPREFIX"] = str(services.data / "bytecode")
 
 
 def with_database(url: str, database: str) -> str:
