@@ -170,6 +170,20 @@ class LateWriter(Conflict):
 
 
 @dataclass(frozen=True, slots=True)
+class ListFilter:
+    """Which conversations a list shows. ``archived`` and ``pinned`` None mean both; deleted ones are listed only when asked for
+    (they can be restored for 30 days).
+    """
+
+    project_id: UUID | None = None
+    q: str = ""
+    tag: str = ""
+    archived: bool | None = False
+    deleted: bool = False
+    pinned: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TurnUsage:
     input_tokens: int = 0
     output_tokens: int = 0

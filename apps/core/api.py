@@ -251,6 +251,15 @@ class Page:
         )
 
 
+def page_url(request: HttpRequest, cursor: str | None) -> str:
+    """For links of pages: the address one is at, with this cursor. Empty without one."""
+    if not cursor:
+        return ""
+    query = request.GET.copy()
+    query["cursor"] = cursor
+    return "?" + query.urlencode()
+
+
 _SALT = "parlance.cursor"
 
 

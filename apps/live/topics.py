@@ -5,6 +5,7 @@ Their log holds what administration does to them; followers are told that someth
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -15,14 +16,14 @@ from apps.core.doors.topics import Snapshot, TopicEvent
 from apps.core.events import topic_position
 
 
-class NewsTopic:
+class NewsTopic(ABC):
     has_presence = False
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
 
-    def is_allowed(self, viewer: Actor, object_id: UUID) -> bool:
-        raise NotImplementedError
+    @abstractmethod
+    def is_allowed(self, viewer: Actor, object_id: UUID) -> bool: ...
 
     def may_write(self, viewer: Actor, object_id: UUID) -> bool:
         return False

@@ -13,7 +13,7 @@ from apps.accounts.models import Project
 from apps.accounts.types import Actor
 from apps.conversations import selectors as conversations
 from apps.conversations.presentation import is_unread
-from apps.conversations.types import Visibility
+from apps.conversations.types import ListFilter, Visibility
 
 SHOWN = 60
 
@@ -37,12 +37,9 @@ def group_talks(viewer: Actor, project: Project | None) -> list[TalkGroup]:
     """The newest of one project. Three queries, whatever their number."""
     if project is None:
         return []
-    rows = conversations.list_conversations(viewer=viewer, project_id=project.pk)
-    pinned = list(
-        conversations.list_conversations(viewer=viewer, project_id=project.pk, pinned=True).order_by(
-            "-last_activity_at"
-        )[:SHOWN]
-    )
+    rows = conversations.list_conversations(viewer=viewer, only=ListFilter(project.pk))
+    pins = conversations.list_conversations(viewer=viewer, only=ListFilter(project.pk, pinned=True))
+    pinned = list(pins.order_by("-last_activity_at")[:SHOWN])
     known = {row.pk for row in pinned}
     recent = [row for row in rows.order_by("-last_activity_at", "-pk")[:SHOWN] if row.pk not in known]
     marks = conversations.list_participations(viewer=viewer, conversation_ids=[row.pk for row in (*pinned, *recent)])

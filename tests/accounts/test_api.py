@@ -48,16 +48,6 @@ class Api:
         )
 
 
-@pytest.fixture
-def owner():
-    return UserFactory()
-
-
-@pytest.fixture
-def project(owner):
-    return ProjectFactory(owner=owner)
-
-
 def test_me_says_who_the_key_acts_for(owner, project):
     me = Api(owner)("GET", "me/").json()
 

@@ -70,11 +70,6 @@ def owner():
 
 
 @pytest.fixture
-def project(owner):
-    return ProjectFactory(owner=owner)
-
-
-@pytest.fixture
 def ines(project):
     """Somebody who has left traces wherever a person can."""
     user = UserFactory(name=NAME, email=EMAIL)

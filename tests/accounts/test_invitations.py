@@ -3,19 +3,9 @@ import pytest
 from apps.accounts.models import Invitation, OrganizationMember, User
 from apps.accounts.services import invitations
 from apps.accounts.types import AlreadyMember, EmailTaken, PasswordRefused
-from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, join
+from tests.accounts.factories import PASSWORD, UserFactory, actor_of, join
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def owner():
-    return UserFactory()
-
-
-@pytest.fixture
-def project(owner):
-    return ProjectFactory(owner=owner)
 
 
 def invite(owner, project, email="new@example.org"):

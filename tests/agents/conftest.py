@@ -1,23 +1,10 @@
 import pytest
 from django.test import Client
 
+from tests.accounts.fixtures import owner, project
 from tests.provider.fixtures import provider, running_provider
 
-__all__ = ["provider", "running_provider"]
-
-
-@pytest.fixture
-def owner():
-    from tests.accounts.factories import UserFactory
-
-    return UserFactory()
-
-
-@pytest.fixture
-def project(owner):
-    from tests.accounts.factories import ProjectFactory
-
-    return ProjectFactory(owner=owner)
+__all__ = ["owner", "project", "provider", "running_provider"]
 
 
 @pytest.fixture

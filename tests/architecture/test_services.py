@@ -12,6 +12,7 @@ READ = "changes nothing, and what it gives is not a tenant's or was found for a 
 UNASKED: dict[tuple[str, str], str] = {
     ("apps/accounts/services/invitations.py", "find_invitation"): CREDENTIALS,
     ("apps/accounts/services/invitations.py", "join_by_invitation"): CREDENTIALS,
+    ("apps/accounts/services/keys.py", "end_key"): PART,
     ("apps/accounts/services/organizations.py", "add_member"): PART,
     ("apps/accounts/services/organizations.py", "make_organization"): PART,
     ("apps/accounts/services/organizations.py", "make_project"): PART,

@@ -24,6 +24,9 @@ from apps.files.services import store_upload
 from tests.accounts.factories import ProjectFactory, bearer, key_of
 from tests.attacks.world import rows
 from tests.conversations.factories import answer, say, someone, start
+from tests.files.fixtures import own_folder
+
+__all__ = ["own_folder"]
 
 pytestmark = pytest.mark.django_db
 
@@ -31,11 +34,6 @@ URL = "/api/v1/conversations/import/"
 CONTENT = b"What the harbour master saw."
 HASH = hashlib.sha256(CONTENT).hexdigest()
 MEGABYTE = 1 << 20
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "files"
 
 
 @pytest.fixture

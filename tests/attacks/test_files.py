@@ -18,15 +18,13 @@ from apps.files.models import Blob, File
 from tests.accounts.factories import ProjectFactory, UserFactory, bearer, key_of, member_of
 from tests.files import samples
 from tests.files.factories import upload
+from tests.files.fixtures import own_folder
+
+__all__ = ["own_folder"]
 
 URL = "/api/v1/attachments/"
 PATHS = ("/api/v1/attachments/{}/", "/api/v1/attachments/{}/download/", "/api/v1/attachments/{}/preview/")
 PAGES = ("/files/{}/", "/files/{}/preview/")
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "files"
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from apps.conversations import selectors, services
 from apps.conversations.invariants import check_content_is_the_text_of_the_parts, check_numbers_gapless
 from apps.conversations.models import Attachment, Conversation, Message, Participation, Turn
 from apps.conversations.sweeps import erase_what_nobody_restored
-from apps.conversations.types import TooLateToRestore
+from apps.conversations.types import ListFilter, TooLateToRestore
 from apps.core.doors.file_access import file_access
 from apps.core.models import Event
 from apps.files import services as file_services
@@ -51,7 +51,7 @@ def test_conversation_is_restored_within_thirty_days_and_not_after(ines, convers
     with pytest.raises(TooLateToRestore):
         services.restore_conversation(actor=ines, conversation_id=conversation.pk)
 
-    assert not selectors.list_conversations(viewer=ines, deleted=True, archived=None).exists()
+    assert not selectors.list_conversations(viewer=ines, only=ListFilter(deleted=True, archived=None)).exists()
     deleted(Conversation.objects.filter(pk=conversation.pk), JUST_IN_TIME)
     assert services.restore_conversation(actor=ines, conversation_id=conversation.pk).deleted_at is None
 

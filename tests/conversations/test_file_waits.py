@@ -15,13 +15,11 @@ from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
 from tests.conversations.factories import say, start
 from tests.files import samples
 from tests.files.factories import upload
+from tests.files.fixtures import own_folder
+
+__all__ = ["own_folder"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "files"
 
 
 def asked_about_a_document():

@@ -9,10 +9,9 @@ from apps.accounts.types import SYSTEM
 from apps.conversations import invariants, services
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.types import MAX_RUNNING_A_PERSON, MessageStatus
-from apps.core.ids import uuid7
-from apps.llm.models import CallAttempt
 from tests.accounts.factories import ProjectFactory, actor_of
 from tests.conversations.factories import answer, say, someone, start
+from tests.llm.factories import CallAttemptFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -95,17 +94,7 @@ def test_turn_that_waits_for_its_place_is_sound(posted, reason):
 def test_call_that_outlived_its_answer_is_found(posted, minutes, found):
     ended = Turn.objects.get(status="completed")
     Turn.objects.filter(pk=ended.pk).update(finished_at=Now() - timedelta(minutes=minutes))
-    CallAttempt.objects.create(
-        organization_id=ended.organization_id,
-        turn_id=ended.pk,
-        provider_id=uuid7(),
-        model_id=uuid7(),
-        provider_name="p",
-        model_name="m",
-        purpose="chat",
-        attempt=1,
-        started_at=Now(),
-    )
+    CallAttemptFactory(organization=ended.organization, turn_id=ended.pk)
 
     assert broken() == found
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from apps.conversations import selectors, services
 from apps.conversations.models import Conversation
+from apps.conversations.types import ListFilter
 from apps.core.paging import Order, Window
 from tests.accounts.factories import ProjectFactory
 from tests.conversations.factories import say, someone, start
@@ -38,17 +39,19 @@ def test_window_shows_what_the_list_says(many, ines, project):
     flags = itertools.product([False, True, None], [False, True], [False, True, None])
     for archived, deleted, pinned in flags:
         for viewer, project_id in itertools.product(viewers, [None, project.pk, elsewhere.pk]):
-            asked = {"archived": archived, "deleted": deleted, "pinned": pinned, "project_id": project_id}
-            rows = selectors.list_conversations(viewer=viewer, **asked)
+            only = ListFilter(project_id, archived=archived, deleted=deleted, pinned=pinned)
+            rows = selectors.list_conversations(viewer=viewer, only=only)
 
-            found = selectors.read_window(Window(NEWEST, 50), viewer=viewer, **asked)
+            found = selectors.read_window(Window(NEWEST, 50), viewer=viewer, only=only)
 
-            assert found == list(rows.order_by("-last_activity_at", "-pk")), asked
+            assert found == list(rows.order_by("-last_activity_at", "-pk")), only
 
 
 def test_words_and_tags_narrow_the_window(many, ines):
-    assert [row.title for row in selectors.read_window(Window(NEWEST, 50), viewer=ines, q="NUMBER 11")] == ["number 11"]
-    tagged = selectors.read_window(Window(NEWEST, 50), viewer=ines, tag="odd")
+    named = selectors.read_window(Window(NEWEST, 50), viewer=ines, only=ListFilter(q="NUMBER 11"))
+    tagged = selectors.read_window(Window(NEWEST, 50), viewer=ines, only=ListFilter(tag="odd"))
+
+    assert [row.title for row in named] == ["number 11"]
     assert {row.title for row in tagged} == {f"number {place}" for place in (1, 5, 7, 9, 11)}
 
 

@@ -60,3 +60,5 @@ NOT_YET = {
 
 #: Numbers that were never given.
 RESERVED = {10, 20, 30, 37}
+
+LAST = 40

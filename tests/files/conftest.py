@@ -1,20 +1,4 @@
-import pytest
+from tests.accounts.fixtures import owner, project
+from tests.files.fixtures import own_folder
 
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "files"
-
-
-@pytest.fixture
-def owner(db):
-    from tests.accounts.factories import UserFactory
-
-    return UserFactory()
-
-
-@pytest.fixture
-def project(owner):
-    from tests.accounts.factories import ProjectFactory
-
-    return ProjectFactory(owner=owner)
+__all__ = ["own_folder", "owner", "project"]

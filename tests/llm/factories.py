@@ -6,9 +6,11 @@ from decimal import Decimal
 from uuid import UUID
 
 import factory
+from django.db.models.functions import Now
 from factory.django import DjangoModelFactory
 
-from apps.llm.models import Model, ModelDefaults, Provider, ProviderSource
+from apps.core.ids import uuid7
+from apps.llm.models import CallAttempt, Model, ModelDefaults, Provider, ProviderSource
 from apps.llm.presets import ProviderKind
 from tests.accounts.factories import OrganizationFactory
 
@@ -34,6 +36,22 @@ class ModelFactory(DjangoModelFactory):
     organization = factory.SelfAttribute("provider.organization")
     name = factory.Sequence(lambda n: f"model-{n}")
     can_call_tools = True
+
+
+class CallAttemptFactory(DjangoModelFactory):
+    """A row of the ledger: a call on its way, of models that are nobody's."""
+
+    class Meta:
+        model = CallAttempt
+
+    organization = factory.SubFactory(OrganizationFactory)
+    provider_id = factory.LazyFunction(uuid7)
+    model_id = factory.LazyFunction(uuid7)
+    provider_name = "p"
+    model_name = "m"
+    purpose = "chat"
+    attempt = 1
+    started_at = Now()
 
 
 def stub_model(

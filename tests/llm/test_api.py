@@ -8,13 +8,14 @@ import pytest
 from apps.accounts.types import OrganizationRole
 from apps.core.ids import uuid7
 from apps.core.models import Event
-from apps.llm.models import Budget, CallAttempt, Model, ModelDefaults, Provider
+from apps.llm.models import Budget, Model, ModelDefaults, Provider
 from apps.llm.presets import ProviderKind
 from tests.accounts.factories import OrganizationFactory, UserFactory, bearer, join, key_of
-from tests.llm.factories import ModelFactory, ProviderFactory, priced, set_defaults, stub_model
+from tests.llm.factories import CallAttemptFactory, ModelFactory, ProviderFactory, priced, set_defaults, stub_model
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "sk-canary-1234567890"
+THEN = "2030-01-01T00:00:00Z"
 
 
 @pytest.fixture
@@ -295,28 +296,17 @@ def test_analyze_text(client, organization, member):
     assert (answer["models"][0]["cost"], answer["models"][0]["fits"]) == ("0.002012000", False)
 
 
-def attempt(organization, user_id=None, **values):
-    return CallAttempt.objects.create(
-        organization=organization,
-        provider_id=uuid7(),
-        model_id=uuid7(),
-        provider_name="P",
-        model_name="m",
-        purpose="chat",
-        attempt=1,
-        user_id=user_id,
-        started_at="2030-01-01T00:00:00Z",
-        **values,
-    )
-
-
 def test_usage_is_everybodys_for_admins_and_ones_own_for_members(client, organization, admin):
     user = UserFactory()
     join(user, organization)
     mine = bearer(key_of(user, organization))
-    attempt(organization, user.pk, cost=Decimal("0.5"), input_tokens=10)
-    attempt(organization, uuid7(), cost=Decimal("0.25"), input_tokens=5)
-    attempt(OrganizationFactory(), user.pk, cost=Decimal(9))
+    CallAttemptFactory(
+        organization=organization, user_id=user.pk, started_at=THEN, cost=Decimal("0.5"), input_tokens=10
+    )
+    CallAttemptFactory(
+        organization=organization, user_id=uuid7(), started_at=THEN, cost=Decimal("0.25"), input_tokens=5
+    )
+    CallAttemptFactory(organization=OrganizationFactory(), user_id=user.pk, started_at=THEN, cost=Decimal(9))
     path = f"/api/v1/usage/?organization={organization.pk}&begin=2029-12-01T00:00:00Z&end=2030-02-01T00:00:00Z"
 
     everybodys = client.get(path, headers=admin).json()["results"]

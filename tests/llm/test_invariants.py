@@ -10,6 +10,7 @@ from apps.core.ids import uuid7
 from apps.llm import invariants
 from apps.llm.models import Budget, BudgetReservation, CallAttempt
 from tests.accounts.factories import OrganizationFactory
+from tests.llm.factories import CallAttemptFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -24,16 +25,7 @@ def budget():
     BudgetReservation.objects.create(organization=organization, budget=made, attempt_id=uuid7(), amount=Decimal(2))
     settled = {"attempt_id": uuid7(), "amount": Decimal(3), "settled_at": Now()}
     BudgetReservation.objects.create(organization=organization, budget=made, **settled)
-    CallAttempt.objects.create(
-        organization=organization,
-        provider_id=uuid7(),
-        model_id=uuid7(),
-        provider_name="p",
-        model_name="m",
-        purpose="chat",
-        attempt=1,
-        started_at=Now(),
-    )
+    CallAttemptFactory(organization=organization)
     return made
 
 

@@ -18,16 +18,6 @@ NOWHERE = "https://models.invalid"  # pages ask a provider at once; no test call
 
 
 @pytest.fixture
-def owner():
-    return UserFactory()
-
-
-@pytest.fixture
-def project(owner):
-    return ProjectFactory(owner=owner)
-
-
-@pytest.fixture
 def provider(owner, project):
     return services.create_provider(
         actor=actor_of(owner),

@@ -11,9 +11,9 @@ from django.utils import timezone
 from apps.accounts.types import SYSTEM, OrganizationRole
 from apps.core import redis
 from apps.llm import advice, selectors, services, shared_state
-from apps.llm.models import AttemptStatus, CallAttempt, Provider
+from apps.llm.models import AttemptStatus, Provider
 from tests.accounts.factories import OrganizationFactory, UserFactory, actor_of, join
-from tests.llm.factories import ModelFactory, ProviderFactory, set_defaults
+from tests.llm.factories import CallAttemptFactory, ModelFactory, ProviderFactory, set_defaults
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -113,14 +113,11 @@ def test_migration_knows_what_worked_before(organization, model):
     fine, failing = ProviderFactory(organization=organization), model.provider
     Provider.objects.exclude(kind="demo").update(checked_at=timezone.now())
     Provider.objects.filter(pk=failing.pk).update(check_code="auth")
-    CallAttempt.objects.create(
+    CallAttemptFactory(
         organization=organization,
         provider_id=answering.provider_id,
         model_id=answering.pk,
-        purpose="chat",
-        attempt=1,
         status=AttemptStatus.COMPLETED,
-        started_at=timezone.now(),
     )
 
     importlib.import_module("apps.llm.migrations.0006_worked_at").note_what_worked(apps, None)

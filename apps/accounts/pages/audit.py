@@ -20,7 +20,7 @@ from apps.accounts import audit, places, selectors
 from apps.accounts.models import AuditEntry, Organization
 from apps.accounts.selectors import Person
 from apps.accounts.types import Actor, ActorKind, AuditOutcome
-from apps.core.api import Order, Page
+from apps.core.api import Order, Page, page_url
 from apps.core.errors import NotFound
 from apps.core.events import EventKind, event_kinds
 
@@ -95,8 +95,8 @@ def _context(request: HttpRequest) -> dict[str, Any]:
             ((name, str(kind.label)) for name, kind in _kinds().items()), key=lambda each: each[1].casefold()
         ),
         "outcomes": AuditOutcome.choices,
-        "next_url": _cursor_url(request, page.next),
-        "previous_url": _cursor_url(request, page.previous),
+        "next_url": page_url(request, page.next),
+        "previous_url": page_url(request, page.previous),
     }
 
 
@@ -179,11 +179,3 @@ def _value(value: Any, people: dict[UUID, Person]) -> str:
     if isinstance(value, list):
         return ", ".join(str(each) for each in value)
     return str(value)
-
-
-def _cursor_url(request: HttpRequest, cursor: str | None) -> str:
-    if not cursor:
-        return ""
-    query = request.GET.copy()
-    query["cursor"] = cursor
-    return "?" + query.urlencode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,7 +40,7 @@ def identifier(raw: str | None) -> UUID:
         raise NotFound from None
 
 
-class SettingsView(LoginRequiredMixin, View):
+class SettingsView(LoginRequiredMixin, View, ABC):
     """``POST`` calls the method named after the form; a domain error becomes a message or stands beside its field."""
 
     request: HttpRequest
@@ -59,8 +60,9 @@ class SettingsView(LoginRequiredMixin, View):
     def role(self) -> OrganizationRole | None:
         return selectors.role_of(self.actor, self.organization())
 
+    @abstractmethod
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
-        raise NotImplementedError
+        """What the template gets; ``form`` is one that was sent and has errors."""
 
     def get(self, request: HttpRequest, **ids: Any) -> HttpResponse:
         return render(request, self.template_name, self.context(**ids))

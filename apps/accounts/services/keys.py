@@ -79,13 +79,20 @@ def revoke_api_key(*, actor: Actor, key_id: UUID) -> ApiKey:
     policies.require(
         is_own or policies.can_manage_organization(actor, selectors.organization_role(actor, key.organization_id))
     )
-    if key.revoked_at is None:
-        key.revoked_at = database_now()
-        key.save(update_fields=["revoked_at", "updated_at"])
-        emit(
-            events.ApiKeyRevoked(key_id=key.pk),
-            actor=actor,
-            scope=scope_of(key.organization_id),
-            subject=("api_key", key.pk),
-        )
+    end_key(key, actor)
     return key
+
+
+def end_key(key: ApiKey, actor: Actor) -> bool:
+    """For services: a key that is locked opens nothing from now on. False when it was revoked before."""
+    if key.revoked_at is not None:
+        return False
+    key.revoked_at = database_now()
+    key.save(update_fields=["revoked_at", "updated_at"])
+    emit(
+        events.ApiKeyRevoked(key_id=key.pk),
+        actor=actor,
+        scope=scope_of(key.organization_id),
+        subject=("api_key", key.pk),
+    )
+    return True

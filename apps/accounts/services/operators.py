@@ -12,10 +12,8 @@ from django.utils import translation
 
 from apps.accounts import events, policies
 from apps.accounts.models import ApiKey, User, UserSession
-from apps.accounts.services import sessions
-from apps.accounts.services.organizations import scope_of
+from apps.accounts.services import keys, sessions
 from apps.accounts.types import Actor, SessionEnd
-from apps.core.db import database_now
 from apps.core.errors import NotFound
 from apps.core.events import emit
 from apps.core.mail import queue_mail
@@ -42,17 +40,7 @@ def revoke_key(*, actor: Actor, key_id: UUID) -> bool:
     key = ApiKey.objects.select_for_update().filter(pk=key_id).first()
     if key is None:
         raise NotFound
-    if key.revoked_at is not None:
-        return False
-    key.revoked_at = database_now()
-    key.save(update_fields=["revoked_at", "updated_at"])
-    emit(
-        events.ApiKeyRevoked(key_id=key.pk),
-        actor=actor,
-        scope=scope_of(key.organization_id),
-        subject=("api_key", key.pk),
-    )
-    return True
+    return keys.end_key(key, actor)
 
 
 @transaction.atomic

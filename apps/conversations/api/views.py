@@ -20,6 +20,7 @@ from apps.conversations.api.examples import EXPORT_EXAMPLES, IMPORT_EXAMPLES
 from apps.conversations.downloads import download
 from apps.conversations.models import Conversation
 from apps.conversations.transfer_archive import opened
+from apps.conversations.types import ListFilter
 from apps.core.api import APIView, Order, Page, etag, expected_version
 from apps.core.parsing import BoundedJSONParser
 
@@ -47,9 +48,7 @@ class ConversationListView(APIView):
     )
     def get(self, request: Request) -> Response:
         query = shapes.ConversationQuery.parse_query(request)
-        read = functools.partial(
-            selectors.read_window,
-            viewer=request.actor,
+        only = ListFilter(
             project_id=query.get("project"),
             q=query.get("q", ""),
             tag=query.get("tag", ""),
@@ -57,6 +56,7 @@ class ConversationListView(APIView):
             deleted=query["deleted"],
             pinned=query["pinned"],
         )
+        read = functools.partial(selectors.read_window, viewer=request.actor, only=only)
         page = Page.read(read, order=ORDER, cursor=query.get("cursor"), limit=query["limit"])
         mine = selectors.list_participations(viewer=request.actor, conversation_ids=[each.pk for each in page.results])
         return Response(page.answer(lambda each: presentation.conversation_data(each, mine.get(each.pk))))

@@ -23,8 +23,8 @@ from apps.conversations.pages.completions import list_commands, list_mentions
 from apps.conversations.pages.people import people_context
 from apps.conversations.pages.presentation import message_view, message_views
 from apps.conversations.transfer_archive import opened
-from apps.conversations.types import ImportRefused
-from apps.core.api import Order, Page
+from apps.conversations.types import ImportRefused, ListFilter
+from apps.core.api import Order, Page, page_url
 from apps.core.errors import NotFound
 from apps.core.events import topic_position
 from apps.files.types import EmptyFile, FileRefused, FileTooLarge, QuotaReached
@@ -231,14 +231,14 @@ class ConversationListPage(PageView):
         if current not in self.VIEWS:
             current = "active"
         q = request.GET.get("q", "")[:200]
-        rows = selectors.list_conversations(
-            viewer=viewer,
+        only = ListFilter(
             project_id=project.pk if project else None,
             q=q,
             archived=None if current == "deleted" else current == "archived",
             deleted=current == "deleted",
             pinned=True if current == "pinned" else None,
-        ).select_related("owner")
+        )
+        rows = selectors.list_conversations(viewer=viewer, only=only).select_related("owner")
         page = Page.of(rows, order=Order("last_activity_at"), cursor=request.GET.get("cursor"), limit=WINDOW)
         labels = {
             "active": _("All"),
@@ -252,18 +252,10 @@ class ConversationListPage(PageView):
             "views": [{"name": name, "label": labels[name]} for name in self.VIEWS],
             "current_view": current,
             "q": q,
-            "next_url": _cursor_url(request, page.next),
-            "previous_url": _cursor_url(request, page.previous),
+            "next_url": page_url(request, page.next),
+            "previous_url": page_url(request, page.previous),
         }
         return render(request, "conversations/list.html", context)
-
-
-def _cursor_url(request: HttpRequest, cursor: str | None) -> str:
-    if not cursor:
-        return ""
-    query = request.GET.copy()
-    query["cursor"] = cursor
-    return "?" + query.urlencode()
 
 
 class SavePage(PageView):

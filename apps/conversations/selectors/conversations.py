@@ -24,6 +24,7 @@ from apps.conversations.types import (
     RESTORABLE_DAYS,
     Answerer,
     ConversationNotFound,
+    ListFilter,
     Visibility,
 )
 from apps.core.compiled import Compiled, Value
@@ -31,6 +32,8 @@ from apps.core.doors.topics import TopicEvent
 from apps.core.paging import Window
 from apps.live import selectors as live
 from apps.llm import selectors as llm
+
+ACTIVE = ListFilter()
 
 
 def visible_to(
@@ -154,70 +157,45 @@ def role_in(conversation: Conversation, actor: Actor) -> ProjectRole | None:
     return accounts.project_role(actor, conversation.project_id)
 
 
-def list_conversations(
-    *,
-    viewer: Actor,
-    project_id: UUID | None = None,
-    q: str = "",
-    tag: str = "",
-    archived: bool | None = False,
-    deleted: bool = False,
-    pinned: bool | None = None,
-) -> QuerySet[Conversation]:
-    """``archived`` None means both. Deleted ones are listed only when asked for (they can be restored for 30 days)."""
-    rows = _narrow(visible_to(viewer, with_deleted=deleted), viewer, archived=archived, deleted=deleted, pinned=pinned)
-    if project_id is not None:
-        rows = rows.filter(project_id=project_id)
-    if tag:
-        rows = rows.filter(tags__contains=[tag])
-    if q:
-        rows = rows.filter(title__icontains=q)
+def list_conversations(*, viewer: Actor, only: ListFilter = ACTIVE) -> QuerySet[Conversation]:
+    rows = _narrow(visible_to(viewer, with_deleted=only.deleted), viewer, only)
+    if only.project_id is not None:
+        rows = rows.filter(project_id=only.project_id)
+    if only.tag:
+        rows = rows.filter(tags__contains=[only.tag])
+    if only.q:
+        rows = rows.filter(title__icontains=only.q)
     return rows
 
 
-def _narrow(
-    rows: QuerySet[Conversation], viewer: Actor, *, archived: bool | None, deleted: bool, pinned: bool | None
-) -> QuerySet[Conversation]:
-    rows = (
-        rows.filter(deleted_at__gt=Now() - timedelta(days=RESTORABLE_DAYS)) if deleted else rows.filter(deleted_at=None)
-    )
-    if archived is not None:
-        rows = rows.filter(archived_at__isnull=not archived)
-    if pinned is not None:
+def _narrow(rows: QuerySet[Conversation], viewer: Actor, only: ListFilter) -> QuerySet[Conversation]:
+    if only.deleted:
+        rows = rows.filter(deleted_at__gt=Now() - timedelta(days=RESTORABLE_DAYS))
+    else:
+        rows = rows.filter(deleted_at=None)
+    if only.archived is not None:
+        rows = rows.filter(archived_at__isnull=not only.archived)
+    if only.pinned is not None:
         pins = Participation.objects.filter(conversation=OuterRef("pk"), user_id=viewer.user_id).exclude(pinned_at=None)
-        rows = rows.filter(Exists(pins) if pinned else ~Exists(pins))
+        rows = rows.filter(Exists(pins) if only.pinned else ~Exists(pins))
     return rows
 
 
-def read_window(
-    window: Window,
-    *,
-    viewer: Actor,
-    project_id: UUID | None = None,
-    q: str = "",
-    tag: str = "",
-    archived: bool | None = False,
-    deleted: bool = False,
-    pinned: bool | None = None,
-) -> list[Conversation]:
+def read_window(window: Window, *, viewer: Actor, only: ListFilter = ACTIVE) -> list[Conversation]:
     """A window over what ``list_conversations`` lists, with models and agents. Without words and tags its SQL is made once."""
-    if q or tag:
-        rows = list_conversations(
-            viewer=viewer, project_id=project_id, q=q, tag=tag, archived=archived, deleted=deleted, pinned=pinned
-        )
+    if only.q or only.tag:
+        rows = list_conversations(viewer=viewer, only=only)
         return list(window.over(rows.select_related("model__provider", "agent")))
-    values: dict[str, Value] = {"project": project_id} if project_id is not None else {}
+    values: dict[str, Value] = {"project": only.project_id} if only.project_id is not None else {}
     if window.edge is not None:
         at, pk = window.edge
         values |= {"at": datetime.fromisoformat(at), "pk": pk}
-    return _listed.fetch(viewer, archived, deleted, pinned, replace(window, edge=None), **values)
+    return _listed.fetch(viewer, replace(only, project_id=None), replace(window, edge=None), **values)
 
 
 def _list_window(
     viewer: Actor,
-    archived: bool | None,  # noqa: FBT001  (parts of the shape)
-    deleted: bool,  # noqa: FBT001
-    pinned: bool | None,  # noqa: FBT001
+    only: ListFilter,
     window: Window,
     *,
     project: UUID | None = None,
@@ -230,7 +208,7 @@ def _list_window(
     if pk is not None:
         window = replace(window, edge=(at, pk))
     of_project = Conversation.objects.filter(_is_open_to(viewer), project=OuterRef("pk"))
-    of_project = _narrow(of_project, viewer, archived=archived, deleted=deleted, pinned=pinned)
+    of_project = _narrow(of_project, viewer, only)
     projects = accounts.visible_projects(viewer)
     if project is not None:
         projects = projects.filter(pk=project)

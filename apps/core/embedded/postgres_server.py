@@ -22,7 +22,6 @@ FOLDER = f"pg{POSTGRES_MAJOR}"
 DATABASE = "parlance"
 OWNER, APP, ADMIN = "parlance_owner", "parlance_app", "postgres"
 START_SECONDS = 60.0  # crash recovery of a busy cluster may take a while
-LOG_BYTES = 10_000_000
 
 #: Given on the command line at every start, so that a new release's values reach an old cluster.
 SETTINGS = {
@@ -217,19 +216,9 @@ class PostgresServer:
         command = [self._binary("postgres"), "-D", str(self.folder)]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
-        keep = self._log.exists() and self._log.stat().st_size < LOG_BYTES
-        with self._log.open("ab" if keep else "wb") as log:
-            self._child = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env={"PATH": os.defpath, "TZ": "UTC"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=processes.die_with_parent(signal.SIGINT),
-                **self._user.popen_arguments(),  # type: ignore[call-overload]
-            )
+        self._child = processes.launch_server(
+            command, folder=self.folder, log=self._log, user=self._user, death_signal=signal.SIGINT
+        )
 
     def _wait_until_answering(self) -> None:
         deadline = time.monotonic() + START_SECONDS

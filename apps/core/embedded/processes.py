@@ -11,7 +11,10 @@ from pathlib import Path
 
 import psutil
 
+from apps.core.embedded.service_user import ServiceUser
+
 PR_SET_PDEATHSIG = 1
+LOG_BYTES = 10_000_000
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -30,6 +33,25 @@ def die_with_parent(signal_number: int) -> Callable[[], None] | None:
             os._exit(1)
 
     return set_signal
+
+
+def launch_server(
+    command: list[str], *, folder: Path, log: Path, user: ServiceUser, death_signal: int
+) -> "subprocess.Popen[bytes]":
+    """In a session of its own, under its account, in its data folder. The log is begun anew when it has grown large."""
+    keep = log.exists() and log.stat().st_size < LOG_BYTES
+    with log.open("ab" if keep else "wb") as target:
+        return subprocess.Popen(
+            command,
+            cwd=folder,
+            env={"PATH": os.defpath, "TZ": "UTC"},
+            stdin=subprocess.DEVNULL,
+            stdout=target,
+            stderr=target,
+            start_new_session=True,
+            preexec_fn=die_with_parent(death_signal),
+            **user.popen_arguments(),  # type: ignore[call-overload]
+        )
 
 
 def runs(pid: int) -> bool:

@@ -1,6 +1,5 @@
 """One Redis on a unix socket, with an append-only file."""
 
-import os
 import signal
 import subprocess
 import time
@@ -17,7 +16,6 @@ from apps.core.embedded.types import EmbeddedError, ServiceStatus
 FOLDER = "redis"
 NAMES = ("redis-server", "valkey-server")
 START_SECONDS = 30.0
-LOG_BYTES = 10_000_000
 STOP_STEPS = ((signal.SIGTERM, 10.0), processes.KILL)
 SETTINGS = {
     "port": "0",
@@ -104,19 +102,9 @@ class RedisServer:
         command = [str(redis_binary(self._user))]
         for name, value in (SETTINGS | {"unixsocket": str(self._socket), "dir": str(self.folder)}).items():
             command += [f"--{name}", value]
-        keep = self._log.exists() and self._log.stat().st_size < LOG_BYTES
-        with self._log.open("ab" if keep else "wb") as log:
-            self._child = subprocess.Popen(
-                command,
-                cwd=self.folder,
-                env={"PATH": os.defpath, "TZ": "UTC"},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=processes.die_with_parent(signal.SIGTERM),
-                **self._user.popen_arguments(),  # type: ignore[call-overload]
-            )
+        self._child = processes.launch_server(
+            command, folder=self.folder, log=self._log, user=self._user, death_signal=signal.SIGTERM
+        )
         deadline = time.monotonic() + START_SECONDS
         while not (self._socket.exists() and self.answers()):
             if self.has_exited() or time.monotonic() > deadline:

@@ -21,6 +21,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts.policies import can_post_in_project
 from apps.agents.answerers import chosen_answerer, list_answerers
 from apps.conversations import selectors as conversations
+from apps.conversations.types import ListFilter
 from apps.core.doors.search_sources import SearchQuery
 from apps.core.errors import NotFound
 from apps.web.context import menu_lines, viewer_card
@@ -45,7 +46,7 @@ def home(request: HttpRequest) -> HttpResponse:
     can_write = can_post_in_project(request.actor, accounts.role_in(request.actor, project))
     facts = ProjectFacts(
         has_model=light.kind != "demo",
-        has_conversations=conversations.list_conversations(viewer=request.actor, project_id=project.pk).exists(),
+        has_conversations=conversations.list_conversations(viewer=request.actor, only=ListFilter(project.pk)).exists(),
         people=len(accounts.list_people_of_project(project, request.actor)),
         connect_url=_address("llm:settings_providers") if viewer.can_manage_providers else "",
         invite_url=_address("accounts:settings_people") if viewer.can_invite else "",

@@ -160,15 +160,12 @@ def marked(text: str) -> SafeString:
 @register.filter
 def when(value: datetime | None) -> SafeString | str:
     """Today the time, this week the weekday, then the date; the full moment as a tooltip and for machines."""
-    if value is None:
-        return ""
-    local = timezone.localtime(value)
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        value.isoformat(),
-        date_format(local, "DATETIME_FORMAT"),
-        when_words(value),
-    )
+    return _time_tag(value, when_words(value)) if value is not None else ""
+
+
+def _time_tag(value: datetime, words: str) -> SafeString:
+    full = date_format(timezone.localtime(value), "DATETIME_FORMAT")
+    return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), full, words)
 
 
 @register.filter
@@ -186,15 +183,7 @@ def when_words(value: datetime | None) -> str:
 @register.filter
 def clock(value: datetime | None) -> SafeString | str:
     """The time beside a message; its day is in the tooltip and in the day line above."""
-    if value is None:
-        return ""
-    local = timezone.localtime(value)
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>',
-        value.isoformat(),
-        date_format(local, "DATETIME_FORMAT"),
-        date_format(local, "TIME_FORMAT"),
-    )
+    return _time_tag(value, date_format(timezone.localtime(value), "TIME_FORMAT")) if value is not None else ""
 
 
 @register.simple_tag

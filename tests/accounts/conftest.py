@@ -1,0 +1,3 @@
+from tests.accounts.fixtures import owner, project
+
+__all__ = ["owner", "project"]

@@ -1,0 +1,20 @@
+"""Somebody who owns an organization with a project: for every folder that needs no more than that.
+
+Models are imported inside: conftest files are read before Django is set up.
+"""
+
+import pytest
+
+
+@pytest.fixture
+def owner(db):
+    from tests.accounts.factories import UserFactory
+
+    return UserFactory()
+
+
+@pytest.fixture
+def project(owner):
+    from tests.accounts.factories import ProjectFactory
+
+    return ProjectFactory(owner=owner)
