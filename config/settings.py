@@ -379,9 +379,7 @@ TIME_ZONE = "UTC"
 
 # Mail
 EMAIL_BACKEND = (
-    "django.core.mail.backends.smtp.EmailBackend"
-    if env.text("EMAIL_HOST")
-    else "django.core.mail.backends.console.EmailBackend"
+    "django.core.mail.backends.smtp.EmailBackend" if env.text("EMAIL_HOST") else "apps.core.mail_log.EmailBackend"
 )
 EMAIL_HOST = env.text("EMAIL_HOST")
 EMAIL_PORT = env.integer("EMAIL_PORT", 587)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import allauth.account.admin  # noqa: F401
+import django.contrib.auth.admin  # noqa: F401
 from allauth.account.decorators import secure_admin_login
-from allauth.account.models import EmailAddress
 from django.contrib import admin, messages
-from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -38,9 +38,9 @@ from apps.core.errors import DomainError
 
 # One sign-in for everybody: its limits hold here too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-for foreign in (EmailAddress, Group):
-    if admin.site.is_registered(foreign):
-        admin.site.unregister(foreign)
+# Tables of libraries stay out; their admin modules are imported above, since what registers itself later would come back.
+for foreign in [model for model in admin.site._registry if model._meta.app_label in {"account", "auth"}]:  # noqa: SLF001
+    admin.site.unregister(foreign)
 
 
 Erase = Callable[[Actor, Any, bool], erasure.Receipt]

@@ -23,11 +23,12 @@ KEEP_DAYS = 30
 BATCH = 50
 
 SEND = "core.send_mail"
+PRINTING = {"apps.core.mail_log.EmailBackend", "django.core.mail.backends.console.EmailBackend"}
 
 
 def is_delivered() -> bool:
     """Whether a mail server is set up. Without one mails are printed to the log and reach nobody."""
-    return not settings.EMAIL_BACKEND.endswith("console.EmailBackend")
+    return settings.EMAIL_BACKEND not in PRINTING
 
 
 def queue_mail(*, recipient: str, subject: str, text: str, html: str = "") -> UUID:

@@ -15,6 +15,7 @@ from apps.accounts import places, policies
 from apps.accounts import selectors as accounts
 from apps.accounts.services import people
 from apps.core.doors.menu import MenuEntry, menu
+from apps.core.mail import is_delivered
 from apps.web.strings import strings
 from apps.web.talks import group_talks
 from apps.web.taste import read_taste
@@ -53,7 +54,11 @@ class MenuLine:
 
 def shell(request: HttpRequest) -> dict[str, Any]:
     somebody = request.user.is_authenticated if hasattr(request, "user") else False
-    always = {"notices": SimpleLazyObject(lambda: list(get_messages(request))), "zero_id": ZERO_ID}
+    always = {
+        "notices": SimpleLazyObject(lambda: list(get_messages(request))),
+        "zero_id": ZERO_ID,
+        "is_mail_delivered": is_delivered,
+    }
     if not somebody:
         return {
             **always,

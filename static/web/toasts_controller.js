@@ -4,17 +4,24 @@ import { clone, slot } from "core/dom";
 
 const SHOWN_MS = 8000;
 
+/** What somebody sees of a control: a hidden radio shows as its label. Boxes that scroll may have the focus, and are none. */
+const controlOf = (element) => element?.closest?.("label, .toast") ?? element?.closest?.("a, button, input, select, summary, textarea") ?? null;
+
 export default class extends Controller {
   #timers = new WeakMap();
+  #pressed = null;
+  #note = ({ target }) => { this.#pressed = controlOf(target)?.getBoundingClientRect() ?? null; };
   #add = ({ detail }) => this.add(detail);
 
   connect() {
     addEventListener("toast", this.#add);
+    addEventListener("click", this.#note, true);
     for (const toast of this.element.children) this.#watch(toast);
   }
 
   disconnect() {
     removeEventListener("toast", this.#add);
+    removeEventListener("click", this.#note, true);
   }
 
   add({ text, action }) {
@@ -30,11 +37,21 @@ export default class extends Controller {
       });
     }
     this.element.append(toast);
+    this.#stepAside();
     this.#watch(toast);
   }
 
   dismiss({ target }) {
     target.closest(".toast").remove();
+  }
+
+  /** To the other end of the page when it would lie over what was pressed, or over what has the focus. */
+  #stepAside() {
+    delete this.element.dataset.place;
+    const box = this.element.getBoundingClientRect();
+    const focused = controlOf(document.activeElement);
+    const isOver = (rect) => rect && rect.left < box.right && rect.right > box.left && rect.top < box.bottom && rect.bottom > box.top;
+    if (isOver(this.#pressed) || isOver(focused?.getBoundingClientRect())) this.element.dataset.place = "end";
   }
 
   /** It waits while somebody reads it: hovering and focus stop the clock. */

@@ -36,6 +36,17 @@ def act(browser, model, action, *rows):
     )
 
 
+def test_index_names_each_app_once_and_shows_no_tables_of_libraries_beside_ours():
+    client = Client()
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+
+    shown = client.get("/admin/").context["app_list"]
+
+    names = [str(app["name"]) for app in shown]
+    assert sorted(names) == sorted(set(names))
+    assert not {"account", "auth"} & {app["app_label"] for app in shown}
+
+
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
 def test_lists_open_search_and_take_no_additions(browser, model):
     ProjectFactory(owner=UserFactory())

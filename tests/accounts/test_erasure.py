@@ -356,6 +356,30 @@ def test_admin_erases_one_at_a_time_and_for_nobody_else(ines, owner):
 # One's own account
 
 
+def test_page_tells_an_only_owner_before_they_type_a_password():
+    owner = UserFactory()
+    project = ProjectFactory(owner=owner)
+    member_of(project)
+    browser = Client()
+    browser.force_login(owner)
+
+    page = browser.get("/settings/erase/").content.decode()
+
+    assert f"{project.organization.name} would be left without an owner." in page
+    assert 'type="password"' not in page
+    join(UserFactory(), project.organization, role=OrganizationRole.OWNER)
+    assert 'type="password"' in browser.get("/settings/erase/").content.decode()
+
+
+def test_page_lets_go_who_owns_an_organization_of_their_own_alone():
+    alone = UserFactory()
+    ProjectFactory(owner=alone)
+    browser = Client()
+    browser.force_login(alone)
+
+    assert 'type="password"' in browser.get("/settings/erase/").content.decode()
+
+
 def test_person_erases_their_own_account_with_the_password(ines):
     browser = Client()
     browser.force_login(ines)

@@ -36,6 +36,23 @@ def test_reset_mail_names_the_product_in_the_language_of_who_asks(language, subj
     assert not FAMILIAR.search(letter.text)
 
 
+@pytest.mark.parametrize("path", ["/accounts/password/reset/", "/accounts/password/reset/done/"])
+@pytest.mark.parametrize(
+    ("backend", "said", "unsaid"),
+    [
+        ("apps.core.mail_log", "no mail comes", "The message that comes|on its way"),
+        ("django.core.mail.backends.smtp", "The message that comes|on its way", "no mail comes"),
+    ],
+)
+def test_pages_promise_a_mail_only_where_one_is_sent(path, backend, said, unsaid, settings):
+    settings.EMAIL_BACKEND = f"{backend}.EmailBackend"
+
+    page = Client().get(path).content.decode()
+
+    assert re.search(said, page)
+    assert not re.search(unsaid, page)
+
+
 @pytest.mark.parametrize(
     ("language", "subject"),
     [

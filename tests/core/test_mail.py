@@ -1,3 +1,4 @@
+import io
 import smtplib
 import threading
 
@@ -39,6 +40,45 @@ def test_mail_is_sent_once_and_its_text_is_emptied(queued):
     assert sent.extra_headers == {"Message-ID": f"<{queued}@parlance>", "X-Request-ID": "cause-1234"}
     row = MailMessage.objects.get()
     assert (row.status, row.text, row.html, row.attempts) == ("sent", "", "", 1)
+
+
+@pytest.fixture
+def printed(queued, settings):
+    """The mail where no server is set up; what Django's tests put in place of every backend is taken away."""
+    settings.EMAIL_BACKEND = "apps.core.mail_log.EmailBackend"
+
+    def send(log_format):
+        settings.LOGGING = {**settings.LOGGING, "format": log_format}
+        mail.send_mail(mail_id=queued)
+
+    return send
+
+
+def test_mail_without_a_server_is_one_block_on_a_terminal(printed, monkeypatch, caplog):
+    terminal = io.StringIO()
+    monkeypatch.setattr("sys.__stderr__", terminal)
+
+    printed("text")
+
+    rule, said, to, subject, nothing, text, end = terminal.getvalue().splitlines()
+    assert (to, subject, nothing, text) == ("To: a@example.com", "Subject: Hello Bcc: x@y", "", "Text")
+    assert "no mail server" in said
+    assert rule == end
+    assert caplog.records == []
+    assert MailMessage.objects.get().status == "sent"
+    assert not mail.is_delivered()
+
+
+def test_mail_without_a_server_is_one_line_among_logs(printed, monkeypatch, caplog):
+    terminal = io.StringIO()
+    monkeypatch.setattr("sys.__stderr__", terminal)
+    caplog.set_level("INFO")
+
+    printed("json")
+
+    (line,) = [record for record in caplog.records if record.name == "apps.core.mail_log"]
+    assert (line.levelname, line.msg, line.to, line.text) == ("INFO", "mail_printed", "a@example.com", "Text")
+    assert terminal.getvalue() == ""
 
 
 def test_failed_mail_is_tried_six_times(queued, monkeypatch):

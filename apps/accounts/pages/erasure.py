@@ -18,7 +18,7 @@ from apps.accounts.addresses import client_address
 from apps.accounts.pages import forms
 from apps.accounts.pages.settings import SettingsView
 from apps.accounts.services import erasure, sessions
-from apps.accounts.types import LastOperator, SignInFailed
+from apps.accounts.types import Actor, LastOperator, SignInFailed
 
 
 @method_decorator(sensitive_post_parameters("password"), name="dispatch")
@@ -29,7 +29,7 @@ class EraseAccountView(SettingsView):
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         return {
             "form": form or forms.EraseAccountForm(),
-            "held_by": LastOperator.default_detail if selectors.is_only_operator(self.actor) else "",
+            "held_by": _why_held(self.actor),
         }
 
     def erase(self) -> BaseForm | HttpResponse:
@@ -50,3 +50,13 @@ class EraseAccountView(SettingsView):
         logout(self.request)
         messages.success(self.request, _("Your account was erased."))
         return redirect("account_login")
+
+
+def _why_held(viewer: Actor) -> str:
+    """Said before they type their password: the same that would refuse them after it."""
+    if selectors.is_only_operator(viewer):
+        return str(LastOperator.default_detail)
+    if names := [organization.name for organization in selectors.list_only_owned(viewer)]:
+        said = _("%(organizations)s would be left without an owner. Make somebody else an owner first.")
+        return said % {"organizations": ", ".join(names)}
+    return ""
