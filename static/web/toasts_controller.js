@@ -3,6 +3,7 @@ import { Controller } from "@hotwired/stimulus";
 import { clone, slot } from "core/dom";
 
 const SHOWN_MS = 8000;
+const NEAR_PX = 16;
 
 /** What somebody sees of a control: a hidden radio shows as its label. Boxes that scroll may have the focus, and are none. */
 const controlOf = (element) => element?.closest?.("label, .toast") ?? element?.closest?.("a, button, input, select, summary, textarea") ?? null;
@@ -50,7 +51,7 @@ export default class extends Controller {
     delete this.element.dataset.place;
     const box = this.element.getBoundingClientRect();
     const focused = controlOf(document.activeElement);
-    const isOver = (rect) => rect && rect.left < box.right && rect.right > box.left && rect.top < box.bottom && rect.bottom > box.top;
+    const isOver = (rect) => rect && rect.left < box.right && rect.right > box.left && rect.top < box.bottom + NEAR_PX && rect.bottom > box.top - NEAR_PX;
     if (isOver(this.#pressed) || isOver(focused?.getBoundingClientRect())) this.element.dataset.place = "end";
   }
 

@@ -191,8 +191,6 @@ class ContextFragment(PageView):
                 project=request.project,  # type: ignore[attr-defined]
                 viewer=request.actor,  # type: ignore[attr-defined]
             )
-        else:
-            context["started_at"] = selectors.find_beginning(conversation)
         return render(request, f"conversations/_context_{tab}.html", context)
 
 

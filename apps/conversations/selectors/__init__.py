@@ -1,7 +1,6 @@
 """Every shared read of conversations, by noun."""
 
 from apps.conversations.selectors.conversations import (
-    find_beginning,
     find_participation,
     find_writable,
     get_answerer,
@@ -57,7 +56,6 @@ __all__ = [
     "active_leaf",
     "describe_branches",
     "find_answer_to",
-    "find_beginning",
     "find_in",
     "find_number",
     "find_participation",

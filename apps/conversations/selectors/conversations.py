@@ -18,7 +18,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts.policies import has_scope
 from apps.accounts.types import Actor, ActorKind, ProjectRole
 from apps.agents import selectors as agents
-from apps.conversations.models import Conversation, Message, Participation
+from apps.conversations.models import Conversation, Participation
 from apps.conversations.policies import WRITE, has_read_scope
 from apps.conversations.types import (
     RESTORABLE_DAYS,
@@ -241,12 +241,6 @@ _participation: Compiled[Participation] = Compiled(
 
 def is_invited(*, conversation: Conversation, user_id: UUID | None) -> bool:
     return Participation.objects.filter(conversation=conversation, user_id=user_id, is_invited=True).exists()
-
-
-def find_beginning(conversation: Conversation) -> datetime:
-    """When its first message was written: before the conversation itself was made where it was imported."""
-    rows = Message.objects.filter(conversation=conversation).order_by("number")
-    return rows.values_list("created_at", flat=True).first() or conversation.created_at
 
 
 def list_participants(*, conversation: Conversation, viewer: Actor) -> list[Participation]:
