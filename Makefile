@@ -11,7 +11,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt bench drills attacks screenshots docs openapi vendor messages requirements environment environment-dev clean
+.PHONY: help run test lint fmt bench drills attacks advisories screenshots docs openapi vendor messages requirements environment environment-dev clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -31,7 +31,7 @@ test: environment-dev ## all tests: real PostgreSQL, Redis, processes and browse
 	@# In the order of the folders: by number of tests, files with few slow ones would come last and leave workers idle.
 	$(RUN) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
-lint: environment-dev ## style, types, borders, migrations, templates, OpenAPI
+lint: environment-dev ## style, types, borders, migrations, templates, OpenAPI, secrets, advisories
 	$(RUN) scripts/lint.py
 
 fmt: environment-dev ## put the code into shape
@@ -47,6 +47,10 @@ drills: environment-dev ## the faults with their real time-outs, rewrite docs/re
 
 attacks: environment-dev ## the attacks, rewrite docs/results/attacks.md
 	PARLANCE_ATTACKS=long $(RUN) -m pytest tests/attacks $(ARGS)
+
+advisories: environment-dev ## ask about known vulnerabilities of all pins (needs the network)
+	@$(PYTHON) scripts/environment.py base documents embedded dev audit
+	$(RUN) scripts/advisories.py ask
 
 screenshots: environment-dev ## pictures of every page
 	$(RUN) -m tests.browser.screenshots
@@ -66,7 +70,7 @@ messages: environment-dev ## collect the strings to translate and compile the tr
 	DATABASE_URL=postgres:///none $(RUN) manage.py compilemessages -i node_modules -i .venv
 
 requirements: ## compile requirements/*.txt from requirements/*.in (needs uv)
-	@for group in base documents embedded dev; do \
+	@for group in base documents embedded dev audit; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--custom-compile-command 'make requirements' requirements/$$group.in -o requirements/$$group.txt || exit 1; done
 

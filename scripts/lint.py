@@ -104,6 +104,8 @@ STEPS = {
     "migration linter": lint_migrations,
     "djlint": lint_templates,
     "openapi": lint_openapi,
+    "secrets": lambda: python("scripts/secret_scan.py"),
+    "advisories": lambda: python("scripts/advisories.py", "check"),
 }
 
 if __name__ == "__main__":
