@@ -312,6 +312,8 @@ CONTENT_SECURITY_POLICY = {
         "object-src": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
+        "require-trusted-types-for": ["'script'"],
+        "trusted-types": ["default", "dompurify", "parlance-fragments"],
     }
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 12 * 1024 * 1024

@@ -16,6 +16,11 @@ from apps.core.correlation import correlation_id
 from apps.core.errors import DomainError
 
 
+#: Pages of Django and of Swagger UI, whose own scripts write markup as text: everything else of the policy holds there too.
+WITHOUT_TRUSTED_TYPES = ("/admin/", "/api/docs/")
+_no_trusted_types = {"require-trusted-types-for": None, "trusted-types": None}
+
+
 class ContentPolicyMiddleware(CSPMiddleware):
     """As its parent; but the policy of an answer that changes nothing about it, and used no nonce, is written once."""
 
@@ -24,6 +29,8 @@ class ContentPolicyMiddleware(CSPMiddleware):
         self._usual = build_policy()
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if request.path_info.startswith(WITHOUT_TRUSTED_TYPES):
+            response._csp_replace = _no_trusted_types  # type: ignore[attr-defined]  # noqa: SLF001  (what its decorator sets)
         if hasattr(request, "_csp_nonce") or any(name.startswith("_csp_") for name in vars(response)):
             return super().process_response(request, response)
         response.setdefault(HEADER, self._usual)

@@ -20,10 +20,14 @@ export function fill(root, values) {
   return root;
 }
 
+/** A document that nothing in runs or loads. */
+export function inertDocument(html) {
+  return parser.parseFromString(policy ? policy.createHTML(html) : html, "text/html");
+}
+
 /** Elements of a page fragment that a view of ours answered. Scripts in it do not run. */
 export function elementsOf(html) {
-  const parsed = parser.parseFromString(policy ? policy.createHTML(html) : html, "text/html");
-  return [...parsed.body.children].map((element) => document.adoptNode(element));
+  return [...inertDocument(html).body.children].map((element) => document.adoptNode(element));
 }
 
 export function icon(name, size = "") {

@@ -1,6 +1,7 @@
 // The one module every page loads: it starts the controllers. Each controller is small and owns one element.
 
 import { Application } from "@hotwired/stimulus";
+import "core/trusted_types";
 import "htmx.org";
 
 import ConnectionController from "web/connection_controller";
