@@ -249,6 +249,15 @@ class OrganizationErased:
     organization_id: UUID
 
 
+@event("accounts.audit_exported.v1", label=_("Saved the audit log as a file"))
+@dataclass(frozen=True, slots=True)
+class AuditExported:
+    """Entries of an organization's audit log left as a file; ``file_format`` is csv or json."""
+
+    organization_id: UUID
+    file_format: str
+
+
 def user_topic(user_id: UUID) -> str:
     return f"user:{user_id}"
 

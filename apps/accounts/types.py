@@ -141,6 +141,11 @@ class AuditOutcome(models.TextChoices):
     REFUSED = "refused", _("Refused")
 
 
+class AuditFormat(models.TextChoices):
+    CSV = "csv", "CSV"
+    JSON = "json", "JSON"
+
+
 class ScopeMissing(Forbidden):
     code = "scope_missing"
     default_detail = _("This key was not given the scope for that.")

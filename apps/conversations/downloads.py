@@ -10,7 +10,7 @@ from django.utils.text import slugify
 
 from apps.accounts.types import Actor
 from apps.conversations import services
-from apps.conversations.api.streams import streamed
+from apps.core.piecewise import streamed
 from apps.files.names import content_disposition, display_name
 
 MAX_NAME = 80

@@ -15,7 +15,6 @@ from apps.core.api import as_domain_error, record_refusal
 from apps.core.correlation import correlation_id
 from apps.core.errors import DomainError
 
-
 #: Pages of Django and of Swagger UI, whose own scripts write markup as text: everything else of the policy holds there too.
 WITHOUT_TRUSTED_TYPES = ("/admin/", "/api/docs/")
 _no_trusted_types = {"require-trusted-types-for": None, "trusted-types": None}

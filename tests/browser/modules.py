@@ -20,7 +20,7 @@ def import_map():
     return {"imports": names | {name: f"/vendor/{file}.js" for name, file in VENDOR.items()}}
 
 
-def open_modules(page, *, body="<main></main>"):
+def open_modules(page, *, body="<main></main>", policy=""):
     """Serve ``static/`` to the page from disk; every other request is refused and listed in what is returned."""
     foreign = []
     html = f'<!doctype html><script type="importmap">{json.dumps(import_map())}</script><body>{body}'
@@ -31,7 +31,8 @@ def open_modules(page, *, body="<main></main>"):
             foreign.append(url)
             route.abort()
         elif url == f"{ORIGIN}/":
-            route.fulfill(body=html, content_type="text/html; charset=utf-8")
+            headers = {"Content-Security-Policy": policy} if policy else {}
+            route.fulfill(body=html, headers=headers | {"Content-Type": "text/html; charset=utf-8"})
         else:
             route.fulfill(path=STATIC / url.removeprefix(f"{ORIGIN}/"), content_type="text/javascript; charset=utf-8")
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from drf_spectacular.utils import extend_schema
+from typing import Any
+
+from django.http import StreamingHttpResponse
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.accounts import selectors
+from apps.accounts import audit_export, selectors
 from apps.accounts.api import serializers as shapes
+from apps.accounts.services import audit
+from apps.accounts.types import AuditFormat
 from apps.core.api import APIView, Order, Page
 
 
@@ -29,3 +35,28 @@ class AuditListView(APIView):
         page = Page.of(rows, order=Order("number"), cursor=query.get("cursor"), limit=query["limit"])
         people = selectors.display_pseudonyms(row.actor for row in page.results)
         return Response(page.answer(lambda row: shapes.AuditEntryOut(row, context={"people": people}).data))
+
+
+class AuditExportView(APIView):
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:  # noqa: FBT001, FBT002  (REST framework's signature)
+        return JSONRenderer(), "application/json"  # errors are problems; the file is no matter of renderers
+
+    @extend_schema(
+        operation_id="audit_export",
+        tags=["audit"],
+        parameters=[shapes.AuditExportQuery],
+        responses={
+            (200, "text/csv"): OpenApiResponse(response=str, description="One line an entry, names in the first line."),
+            (200, "application/json"): OpenApiResponse(response=str, description="A list of entries."),
+        },
+    )
+    def get(self, request: Request) -> StreamingHttpResponse:
+        """The log as a file, oldest first. ``digest`` is SHA-256 over ``previous`` and the RFC 8785 form of the other names."""
+        query = shapes.AuditExportQuery.parse_query(request)
+        rows = audit.export_audit(
+            actor=request.actor,
+            organization_id=query["organization"],
+            file_format=AuditFormat(query["format"]),
+            **{name: query.get(name) for name in ("action", "outcome", "since", "until")},
+        )
+        return audit_export.as_file(request._request, rows, AuditFormat(query["format"]))  # noqa: SLF001  (REST framework's own name for it)

@@ -9,7 +9,7 @@ from django.conf import settings
 from rest_framework import serializers
 
 from apps.accounts import policies
-from apps.accounts.types import AuditOutcome, OrganizationRole, ProjectAccess, ProjectRole, SessionKind
+from apps.accounts.types import AuditFormat, AuditOutcome, OrganizationRole, ProjectAccess, ProjectRole, SessionKind
 from apps.core.api import PageQuery, Serializer
 
 MAX_SCOPES = len(policies.SCOPES)
@@ -261,6 +261,15 @@ class KeyPageOut(serializers.Serializer):
 
 class AuditQuery(PageQuery):
     organization = serializers.UUIDField()
+    action = serializers.CharField(required=False, max_length=100)
+    outcome = serializers.ChoiceField(choices=AuditOutcome.choices, required=False)
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+
+
+class AuditExportQuery(Serializer):
+    organization = serializers.UUIDField()
+    format = serializers.ChoiceField(choices=AuditFormat.choices, default=AuditFormat.CSV)
     action = serializers.CharField(required=False, max_length=100)
     outcome = serializers.ChoiceField(choices=AuditOutcome.choices, required=False)
     since = serializers.DateTimeField(required=False)

@@ -28,6 +28,7 @@ urlpatterns = [
     path(
         "projects/<uuid:project_id>/people/<uuid:user_id>/", projects.ProjectPersonView.as_view(), name="project_person"
     ),
+    path("audit/export/", audit.AuditExportView.as_view(), name="audit_export"),
     path("audit/", audit.AuditListView.as_view(), name="audit_list"),
     path("api-keys/", keys.KeyListView.as_view(), name="api_keys_list"),
     path("api-keys/<uuid:key_id>/", keys.KeyView.as_view(), name="api_key"),

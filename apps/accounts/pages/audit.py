@@ -9,17 +9,19 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.mixins import LoginRequiredMixin
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.views import View
 
-from apps.accounts import audit, places, selectors
+from apps.accounts import audit, audit_export, places, selectors
 from apps.accounts.models import AuditEntry, Organization
 from apps.accounts.selectors import Person
-from apps.accounts.types import Actor, ActorKind, AuditOutcome
+from apps.accounts.services import audit as services
+from apps.accounts.types import Actor, ActorKind, AuditFormat, AuditOutcome
 from apps.core.api import Order, Page, page_url
 from apps.core.errors import NotFound
 from apps.core.events import EventKind, event_kinds
@@ -67,6 +69,21 @@ class AuditView(LoginRequiredMixin, View):
         return render(request, "settings/audit.html", context | {"is_verified": True, "read": count, "broken": broken})
 
 
+class AuditExportView(LoginRequiredMixin, View):
+    """The filters of the page, and ``format``: what is seen is what is saved."""
+
+    def get(self, request: HttpRequest) -> StreamingHttpResponse:
+        wanted = request.GET.get("format", "")
+        file_format = AuditFormat(wanted) if wanted in AuditFormat.values else AuditFormat.CSV
+        rows = services.export_audit(
+            actor=request.actor,  # type: ignore[attr-defined]
+            organization_id=_organization(request).pk,
+            file_format=file_format,
+            **_asked(_filters(request)),
+        )
+        return audit_export.as_file(request, rows, file_format)
+
+
 def _organization(request: HttpRequest) -> Organization:
     if (found := places.find_organization(request)) is None:
         raise NotFound
@@ -77,15 +94,7 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     viewer: Actor = request.actor  # type: ignore[attr-defined]
     organization = _organization(request)
     filters = _filters(request)
-    rows = selectors.list_audit(
-        viewer=viewer,
-        organization_id=organization.pk,
-        action=filters.action or None,
-        outcome=filters.outcome or None,
-        person_id=filters.person,
-        since=filters.since,
-        until=filters.until + timedelta(days=1) if filters.until else None,
-    )
+    rows = selectors.list_audit(viewer=viewer, organization_id=organization.pk, **_asked(filters))
     page = Page.of(rows, order=Order("number"), cursor=request.GET.get("cursor"), limit=SHOWN)
     return {
         "entries": _entries(page.results),
@@ -95,8 +104,19 @@ def _context(request: HttpRequest) -> dict[str, Any]:
             ((name, str(kind.label)) for name, kind in _kinds().items()), key=lambda each: each[1].casefold()
         ),
         "outcomes": AuditOutcome.choices,
+        "formats": [(label, _export_url(request, value)) for value, label in AuditFormat.choices],
         "next_url": page_url(request, page.next),
         "previous_url": page_url(request, page.previous),
+    }
+
+
+def _asked(filters: Filters) -> dict[str, Any]:
+    return {
+        "action": filters.action or None,
+        "outcome": filters.outcome or None,
+        "person_id": filters.person,
+        "since": filters.since,
+        "until": filters.until + timedelta(days=1) if filters.until else None,
     }
 
 
@@ -179,3 +199,11 @@ def _value(value: Any, people: dict[UUID, Person]) -> str:
     if isinstance(value, list):
         return ", ".join(str(each) for each in value)
     return str(value)
+
+
+def _export_url(request: HttpRequest, file_format: str) -> str:
+    query = request.GET.copy()
+    query.pop("cursor", None)
+    query["format"] = file_format
+    return f"{reverse('accounts:settings_audit_export')}?{query.urlencode()}"
+

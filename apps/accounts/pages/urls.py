@@ -16,5 +16,6 @@ urlpatterns = [
     path("settings/projects/", settings.ProjectListView.as_view(), name="settings_projects"),
     path("settings/projects/<uuid:project_id>/", settings.ProjectView.as_view(), name="settings_project"),
     path("settings/keys/", settings.KeysView.as_view(), name="settings_keys"),
+    path("settings/audit/export/", audit.AuditExportView.as_view(), name="settings_audit_export"),
     path("settings/audit/", audit.AuditView.as_view(), name="settings_audit"),
 ]

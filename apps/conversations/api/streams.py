@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Generator, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
-from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
@@ -15,25 +13,7 @@ from rest_framework.request import Request
 from apps.conversations import presentation, selectors
 from apps.conversations.api.serializers import EventsQuery
 from apps.core.api import APIView
-from apps.core.db import in_thread
 from apps.live import sse
-
-
-def streamed(
-    request: HttpRequest, pieces: Iterator[bytes], *, content_type: str, headers: Mapping[str, str]
-) -> StreamingHttpResponse:
-    """Each piece is made in a thread when the reader has taken the one before it: a slow reader holds one, and no thread."""
-    body = _in_turn(pieces) if isinstance(request, ASGIRequest) else pieces
-    return StreamingHttpResponse(body, content_type=content_type, headers=dict(headers))
-
-
-async def _in_turn(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    try:
-        while (piece := await in_thread(next, pieces, b"")) != b"":
-            yield piece
-    finally:
-        if isinstance(pieces, Generator):
-            pieces.close()
 
 
 class TurnEventsView(APIView):

@@ -75,7 +75,7 @@ def search(request: HttpRequest) -> HttpResponse:
     project = places.find_project(request)
     return render(
         request,
-        "web/search.html",
+        "web/_results.html" if request.htmx else "web/search.html",  # type: ignore[attr-defined]
         {
             "query": query,
             "has_filters": query.has_filters,
