@@ -206,4 +206,3 @@ def _export_url(request: HttpRequest, file_format: str) -> str:
     query.pop("cursor", None)
     query["format"] = file_format
     return f"{reverse('accounts:settings_audit_export')}?{query.urlencode()}"
-
