@@ -315,7 +315,7 @@ def test_five_thousand_messages_are_a_window_that_moves(people, stack):
     # Far away at once, by the words; back to the end by writing.
     ines.page.get_by_role("button", name="Find in this conversation").click()
     ines.page.keyboard.type("17")
-    expect(ines.page.locator("[data-find-target=count]")).to_contain_text(re.compile(r"Message \d+ of \d+"))
+    expect(ines.page.locator("[data-find-target=count]")).to_contain_text(re.compile(r"Message \d+ of"))
     ines.page.keyboard.press("Enter")
     ines.page.keyboard.press("Escape")
     assert len(shown()) <= 200
