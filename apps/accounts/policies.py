@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from apps.accounts.types import Actor, ActorKind, OrganizationRole, ProjectAccess, ProjectRole, ScopeMissing, roles_from
+from apps.accounts.types import (
+    Actor,
+    ActorKind,
+    OrganizationRole,
+    ProjectAccess,
+    ProjectRole,
+    ScopeMissing,
+    highest,
+    roles_from,
+    roles_up_to,
+)
 from apps.core.errors import Forbidden
 
-# What a role may do. A project role is asked for what happens in a project, an organization role for the rest.
+# What a role may do. A project role is asked for what happens in a project, an organization role for the rest. What a denial
+# names is one of the project's permissions: it takes away the role that has it, and those above.
 PROJECT_PERMISSIONS: dict[str, ProjectRole] = {
     "view": ProjectRole.VIEWER,
     "post": ProjectRole.EDITOR,
@@ -165,21 +176,35 @@ def can_give_role(actor: Actor, role: OrganizationRole | None, given: Organizati
 # Projects
 
 
-def effective_role(*, organization_role: str | None, member_role: str | None, access: str) -> ProjectRole | None:
+def effective_role(
+    *,
+    organization_role: str | None,
+    member_role: str | None,
+    access: str,
+    team_role: str | None = None,
+    denied: str | None = None,
+) -> ProjectRole | None:
     """A person's role in a project. ``ProjectQuerySet.visible_to`` says the same in SQL; a property test compares them.
 
-    Owners and admins manage every project. For others a row of their own decides; without one, members edit where the
-    project is open to the organization, and guests see nothing.
+    Owners and admins manage every project. For others a row of their own replaces what the project gives everybody (members edit
+    where it is open to the organization, guests see nothing), and the highest role of their teams adds to it. What is ``denied``
+    (the most of several) is asked last and wins over all of it.
     """
     if organization_role is None:
         return None
-    if organization_role in _ADMINS:
-        return ProjectRole.MANAGER
-    if member_role is not None:
-        return ProjectRole(member_role)
-    if organization_role == OrganizationRole.MEMBER and access == ProjectAccess.ORGANIZATION:
-        return ProjectRole.EDITOR
-    return None
+    granted = [
+        *([ProjectRole.MANAGER] if organization_role in _ADMINS else []),
+        *([ProjectRole(member_role)] if member_role is not None else _given_to_all(organization_role, access)),
+        *([ProjectRole(team_role)] if team_role is not None else []),
+    ]
+    taken = roles_from(PROJECT_PERMISSIONS[denied]) if denied is not None else []
+    left = [role for given in granted for role in roles_up_to(given) if role not in taken]
+    return highest(left)
+
+
+def _given_to_all(organization_role: str, access: str) -> list[ProjectRole]:
+    is_open = organization_role == OrganizationRole.MEMBER and access == ProjectAccess.ORGANIZATION
+    return [ProjectRole.EDITOR] if is_open else []
 
 
 def _project(permission: str, role: ProjectRole | None) -> bool:

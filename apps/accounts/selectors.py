@@ -22,8 +22,9 @@ from apps.accounts.models import (
     Pseudonym,
     User,
     UserSession,
+    with_roles_in,
 )
-from apps.accounts.types import Actor, ActorKind, OrganizationRole, ProjectRole
+from apps.accounts.types import ACCOUNTS, Actor, ActorKind, OrganizationRole, Permission, ProjectRole
 from apps.core.compiled import Compiled, Value
 from apps.core.errors import NotFound
 
@@ -81,7 +82,7 @@ class ProjectPerson:
 
 
 def visible_projects(viewer: Actor, *, at_least: ProjectRole = ProjectRole.VIEWER) -> QuerySet[Project]:
-    """Projects the viewer may see, each with ``organization_role`` and ``member_role`` for ``role_in``."""
+    """Projects the viewer may see, each with what ``role_in`` asks of them."""
     return Project.objects.visible_to(viewer, at_least=at_least).with_roles_of(viewer.user_id)
 
 
@@ -93,6 +94,18 @@ def project_filter(viewer: Actor, field: str = "project", *, at_least: ProjectRo
     return Q(**{f"{field}__in": Project.objects.visible_to(viewer, at_least=at_least).values("pk")})
 
 
+def denied_filter(viewer: Actor, field: str = "project", *, permission: Permission = Permission.VIEW) -> Q:
+    """Rows whose ``field`` is a project in which a denial takes that permission from the viewer, in force now.
+
+    For apps whose objects can be granted without a role in the project: ``~denied_filter(…)`` is asked last, after every grant.
+    ``project_filter`` knows the denials already.
+    """
+    if viewer.kind == ActorKind.SYSTEM or viewer.user_id is None:
+        return Q(pk__in=[])
+    least = policies.PROJECT_PERMISSIONS[permission.value]
+    return Q(**{f"{field}__in": Project.objects.denied_to(viewer.user_id, least=least).values("pk")})
+
+
 def role_in(viewer: Actor, project: Project) -> ProjectRole | None:
     """The viewer's role in a project that came from ``visible_projects``; asks no database."""
     if viewer.kind == ActorKind.SYSTEM:
@@ -100,6 +113,8 @@ def role_in(viewer: Actor, project: Project) -> ProjectRole | None:
     return policies.effective_role(
         organization_role=project.organization_role,  # type: ignore[attr-defined]
         member_role=project.member_role,  # type: ignore[attr-defined]
+        team_role=project.team_role,  # type: ignore[attr-defined]
+        denied=project.denied,  # type: ignore[attr-defined]
         access=project.access,
     )
 
@@ -133,18 +148,16 @@ def list_people_of_project(project: Project, viewer: Actor) -> list[ProjectPerso
     """Everybody who can see the project, by name. Two queries."""
     if viewer.kind != ActorKind.SYSTEM and project_role(viewer, project.pk) is None:
         raise NotFound
-    rows = (
-        OrganizationMember.objects.filter(organization=project.organization_id, user__is_active=True)
-        .select_related("user")
-        .annotate(
-            member_role=Subquery(
-                ProjectMember.objects.filter(project=project.pk, user=OuterRef("user")).values("role")[:1]
-            )
-        )
-    )
+    rows = OrganizationMember.objects.filter(organization=project.organization_id, user__is_active=True)
     people = []
-    for row in rows:
-        role = policies.effective_role(organization_role=row.role, member_role=row.member_role, access=project.access)
+    for row in with_roles_in(project, rows.select_related("user")):
+        role = policies.effective_role(
+            organization_role=row.role,
+            member_role=row.member_role,  # type: ignore[attr-defined]
+            team_role=row.team_role,  # type: ignore[attr-defined]
+            denied=row.denied,  # type: ignore[attr-defined]
+            access=project.access,
+        )
         if role is not None:
             people.append(ProjectPerson(row.user_id, row.user.display_name, role))
     return sorted(people, key=lambda person: person.name.casefold())
@@ -158,7 +171,7 @@ def visible_organizations(viewer: Actor) -> QuerySet[Organization]:
     rows = Organization.objects.filter(deleted_at=None)
     if viewer.kind == ActorKind.SYSTEM:
         return rows
-    if viewer.user_id is None or viewer.kind not in {ActorKind.MEMBER, ActorKind.KEY}:
+    if viewer.user_id is None or viewer.kind not in ACCOUNTS:
         return rows.none()
     if viewer.organization_id is not None:
         rows = rows.filter(pk=viewer.organization_id)

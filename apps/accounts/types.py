@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
@@ -27,6 +28,7 @@ class Actor:
 
     A member's ``organization_id`` is None: the organization is derived from the object. A key belongs to exactly one
     organization, perhaps to one project, and never does more than its ``scopes``; an empty set means all of its owner's.
+    The key of a service account is a ``service``: it acts for a program, and no person stands behind it.
     """
 
     kind: ActorKind
@@ -48,6 +50,9 @@ class Actor:
     def is_authenticated(self) -> bool:  # what REST framework asks of ``request.user``
         return self.is_somebody
 
+
+#: Who has rights by the memberships of a ``User`` row: in person, by a key, or as a program.
+ACCOUNTS = frozenset({ActorKind.MEMBER, ActorKind.KEY, ActorKind.SERVICE})
 
 NOBODY = Actor(kind=ActorKind.NOBODY)
 SYSTEM = Actor(kind=ActorKind.SYSTEM)
@@ -79,12 +84,26 @@ def roles_from(least: ProjectRole) -> list[ProjectRole]:
     return [role for role in ProjectRole if _RANK[role] >= _RANK[least]]
 
 
+def roles_up_to(most: ProjectRole) -> list[ProjectRole]:
+    """``most`` and the roles that can do less."""
+    return [role for role in ProjectRole if _RANK[role] <= _RANK[most]]
+
+
+def highest(roles: Iterable[ProjectRole]) -> ProjectRole | None:
+    return max(roles, key=_RANK.__getitem__, default=None)
+
+
 class Permission(models.TextChoices):
     """What a denial takes away, least first: who may not view may nothing, who may not post may still read."""
 
     VIEW = "view", _("See it")
     POST = "post", _("Write in it")
     MANAGE = "manage", _("Manage it")
+
+
+def denials_against(least: ProjectRole) -> list[Permission]:
+    """The denials that keep somebody from having ``least``: without viewing there is no posting, without both no managing."""
+    return list(Permission)[: _RANK[least]]
 
 
 class SignInMethod(models.TextChoices):

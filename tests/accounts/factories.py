@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import secrets
+from datetime import datetime
+from typing import Any
 
 import factory
 from factory.django import DjangoModelFactory
 
 from apps.accounts import actors
-from apps.accounts.models import ApiKey, Organization, OrganizationMember, Project, ProjectMember, User
-from apps.accounts.types import Actor, OrganizationRole, ProjectAccess, ProjectRole
+from apps.accounts.models import (
+    ApiKey,
+    Denial,
+    Organization,
+    OrganizationMember,
+    Project,
+    ProjectMember,
+    ProjectTeam,
+    Team,
+    TeamMember,
+    User,
+)
+from apps.accounts.types import Actor, OrganizationRole, Permission, ProjectAccess, ProjectRole
 
 PASSWORD = "correct horse battery"
 
@@ -85,6 +98,35 @@ def add_to_project(user: User, project: Project, *, role: ProjectRole = ProjectR
         organization=project.organization, project=project, user=user, defaults={"role": role}
     )
     return found
+
+
+def team_of(organization: Organization, *people: User, name: str = "", **fields: Any) -> Team:
+    team = Team.objects.create(organization=organization, name=name or f"Team {secrets.token_hex(3)}", **fields)
+    for user in people:
+        TeamMember.objects.create(organization=organization, team=team, user=user)
+    return team
+
+
+def give_team(team: Team, project: Project, *, role: ProjectRole = ProjectRole.EDITOR) -> ProjectTeam:
+    return ProjectTeam.objects.create(organization=project.organization, project=project, team=team, role=role)
+
+
+def deny(
+    whom: User | Team,
+    where: Project | Organization,
+    *,
+    permission: Permission = Permission.VIEW,
+    expires_at: datetime | None = None,
+) -> Denial:
+    """In one project, or in all of an organization."""
+    return Denial.objects.create(
+        organization=where if isinstance(where, Organization) else where.organization,
+        project=where if isinstance(where, Project) else None,
+        user=whom if isinstance(whom, User) else None,
+        team=whom if isinstance(whom, Team) else None,
+        permission=permission,
+        expires_at=expires_at,
+    )
 
 
 def member_of(project: Project, *, role: OrganizationRole = OrganizationRole.MEMBER) -> User:

@@ -12,7 +12,14 @@ from apps.accounts.models.people import (
     User,
     UserManager,
 )
-from apps.accounts.models.projects import Denial, Project, ProjectMember, ProjectQuerySet, ProjectTeam
+from apps.accounts.models.projects import (
+    Denial,
+    Project,
+    ProjectMember,
+    ProjectQuerySet,
+    ProjectTeam,
+    with_roles_in,
+)
 from apps.accounts.models.records import AuditEntry, Erasure
 from apps.accounts.models.risk import BlockedNetwork, SignInAttempt, SignInSignal
 from apps.accounts.models.sign_in import ApiKey, Device, IdentityProvider, SignInLink, UserSession, UserSessionQuerySet
@@ -44,4 +51,5 @@ __all__ = [
     "UserManager",
     "UserSession",
     "UserSessionQuerySet",
+    "with_roles_in",
 ]

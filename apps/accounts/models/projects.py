@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Sequence
+from typing import Any, Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts.models.people import OrganizationMember, TenantModel
+from apps.accounts.models.people import OrganizationMember, TeamMember, TenantModel
 from apps.accounts.types import (
+    ACCOUNTS,
     Actor,
     ActorKind,
     OrganizationRole,
     Permission,
     ProjectAccess,
     ProjectRole,
+    denials_against,
     roles_from,
 )
 
@@ -25,7 +29,10 @@ class ProjectQuerySet(models.QuerySet["Project"]):
     """``visible_to`` is called by selectors only; ``policies.effective_role`` says the same in Python."""
 
     def with_roles_of(self, user_id: UUID | None) -> Self:
-        """Adds ``organization_role`` and ``member_role`` of that person, None where there is none."""
+        """Adds what ``policies.effective_role`` asks of that person, None where there is none.
+
+        ``organization_role``, ``member_role``, ``team_role`` (the highest of their teams') and ``denied`` (the most that is taken away).
+        """
         return self.annotate(
             organization_role=Subquery(
                 OrganizationMember.objects.filter(organization=OuterRef("organization"), user=user_id).values("role")[
@@ -33,13 +40,15 @@ class ProjectQuerySet(models.QuerySet["Project"]):
                 ]
             ),
             member_role=Subquery(ProjectMember.objects.filter(project=OuterRef("pk"), user=user_id).values("role")[:1]),
+            team_role=_highest(ProjectTeam.objects.filter(project=OuterRef("pk"), team__in=_teams_of(user_id))),
+            denied=_most(_denials_of(user_id)),
         )
 
     def visible_to(self, viewer: Actor, *, at_least: ProjectRole = ProjectRole.VIEWER) -> Self:
         alive = self.filter(deleted_at=None, organization__deleted_at=None)
         if viewer.kind == ActorKind.SYSTEM:
             return alive
-        if viewer.user_id is None or viewer.kind not in {ActorKind.MEMBER, ActorKind.KEY}:
+        if viewer.user_id is None or viewer.kind not in ACCOUNTS:
             return self.none()
         if viewer.organization_id is not None:
             alive = alive.filter(organization=viewer.organization_id)
@@ -47,12 +56,58 @@ class ProjectQuerySet(models.QuerySet["Project"]):
             alive = alive.filter(pk=viewer.project_id)
         memberships = OrganizationMember.objects.filter(organization=OuterRef("organization"), user=viewer.user_id)
         added = ProjectMember.objects.filter(project=OuterRef("pk"), user=viewer.user_id)
+        by_team = ProjectTeam.objects.filter(
+            project=OuterRef("pk"), team__in=_teams_of(viewer.user_id), role__in=roles_from(at_least)
+        )
         by_default = Exists(memberships.filter(role=OrganizationRole.MEMBER)) & Q(access=ProjectAccess.ORGANIZATION)
         return alive.filter(
             Exists(memberships.filter(role__in=[OrganizationRole.OWNER, OrganizationRole.ADMIN]))
-            | (Exists(memberships) & Exists(added.filter(role__in=roles_from(at_least))))
-            | (by_default & ~Exists(added) if at_least != ProjectRole.MANAGER else Q(pk__in=[]))
+            | (Exists(memberships) & (Exists(added.filter(role__in=roles_from(at_least))) | Exists(by_team)))
+            | (by_default & ~Exists(added) if at_least != ProjectRole.MANAGER else Q(pk__in=[])),
+            ~Exists(_denials_of(viewer.user_id).filter(permission__in=denials_against(at_least))),
         )
+
+    def denied_to(self, user_id: UUID, *, least: ProjectRole) -> Self:
+        """Projects in which a denial keeps that person from the role, whatever else they have."""
+        return self.filter(Exists(_denials_of(user_id).filter(permission__in=denials_against(least))))
+
+
+def _teams_of(user: Any) -> QuerySet[TeamMember, Any]:
+    return TeamMember.objects.filter(user=user, team__deleted_at=None).values("team")
+
+
+def _denials_of(user_id: UUID | None) -> QuerySet[Denial]:
+    """About a person and their teams, for the project of the outer query."""
+    return _denials(Q(user=user_id) | Q(team__in=_teams_of(user_id)), Q(project=OuterRef("pk")))
+
+
+def _denials(about: Q, project: Q) -> QuerySet[Denial]:
+    """Those in force, in the organization of the outer query."""
+    in_force = Q(expires_at=None) | Q(expires_at__gt=Now())
+    return Denial.objects.filter(about, Q(project=None) | project, in_force, organization=OuterRef("organization"))
+
+
+def _highest(rows: QuerySet[ProjectTeam]) -> Subquery:
+    return Subquery(rows.order_by(_place("role", list(ProjectRole))).values("role")[:1])
+
+
+def _most(rows: QuerySet[Denial]) -> Subquery:
+    return Subquery(rows.order_by(_place("permission", list(Permission))).values("permission")[:1])
+
+
+def _place(field: str, values: Sequence[str]) -> Case:
+    """Both lists begin with what wins over the rest."""
+    return Case(*(When(**{field: value}, then=place) for place, value in enumerate(values)), default=len(values))
+
+
+def with_roles_in(project: Project, members: QuerySet[OrganizationMember]) -> QuerySet[OrganizationMember]:
+    """As ``with_roles_of``, the other way round: what each of the organization's members has in one project."""
+    user, teams = OuterRef("user"), _teams_of(OuterRef(OuterRef("user")))
+    return members.annotate(
+        member_role=Subquery(ProjectMember.objects.filter(project=project.pk, user=user).values("role")[:1]),
+        team_role=_highest(ProjectTeam.objects.filter(project=project.pk, team__in=teams)),
+        denied=_most(_denials(Q(user=user) | Q(team__in=teams), Q(project=project.pk))),
+    )
 
 
 class Project(TenantModel):
