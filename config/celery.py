@@ -38,6 +38,15 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 
 
+def load_all() -> None:
+    """What a worker has in memory when it takes its first task: the supervisor forks workers from a process that has it too."""
+    from apps.llm import engine
+
+    app.loader.import_default_modules()
+    app.finalize()
+    engine.warm_up()
+
+
 @worker_init.connect
 def schedule_periodic(**_: Any) -> None:
     """Jobs that say ``every_seconds`` go to beat, which the worker starts after this."""

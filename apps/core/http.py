@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
+import ssl
 import time
 import zlib
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -38,6 +40,7 @@ __all__ = [
     "async_transport",
     "check_url",
     "client",
+    "tls_context",
     "transport",
 ]
 
@@ -293,7 +296,7 @@ def _pin(pool: Any, backend: Any) -> None:
 
 class PinnedTransport(httpx2.HTTPTransport):
     def __init__(self, policy: Policy, limits: Limits = DEFAULT, **options: Any) -> None:
-        super().__init__(trust_env=False, **options)
+        super().__init__(trust_env=False, **{"verify": tls_context(), **options})
         self._limits = limits
         _pin(self._pool, _PinnedBackend(policy))
 
@@ -321,7 +324,7 @@ class AsyncPinnedTransport(httpx2.AsyncHTTPTransport):
         **options: Any,
     ) -> None:
         pool = httpx2.Limits(max_connections=connections, max_keepalive_connections=kept_connections)
-        super().__init__(trust_env=False, limits=pool, **options)
+        super().__init__(trust_env=False, limits=pool, **{"verify": tls_context(), **options})
         self._limits = limits
         _pin(self._pool, _AsyncPinnedBackend(policy))
 
@@ -342,6 +345,12 @@ class AsyncPinnedTransport(httpx2.AsyncHTTPTransport):
         if unpacker or self._limits != STREAMING:
             response.stream = _AsyncBoundedStream(response.stream, unpacker, self._limits, deadline)
         return response
+
+
+@functools.cache
+def tls_context() -> ssl.SSLContext:
+    """With the certificates that are trusted. Reading them takes 20 ms and 3 MB: once a process, or before it is forked."""
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 def transport(policy: Policy = PUBLIC, *, limits: Limits = DEFAULT, **options: Any) -> PinnedTransport:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import ssl
 import weakref
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Protocol
 from uuid import UUID
 
-from apps.core.http import PUBLIC, STREAMING, TRUSTED, async_transport
+from apps.core.http import PUBLIC, STREAMING, TRUSTED, async_transport, tls_context
 from apps.llm.adapters.demo import DemoAdapter
 from apps.llm.presets import Wire
 from apps.llm.routes import ProviderRoute
@@ -40,14 +39,6 @@ _loops: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Loop] = weakref.We
 
 
 @functools.cache
-def _tls() -> ssl.SSLContext:
-    """Reading the certificates takes 20 ms: once a process."""
-    import httpx2  # noqa: TID251  (its certificates; the transport is core.http's)
-
-    return httpx2.create_ssl_context(trust_env=False)
-
-
-@functools.cache
 def _adapter_class(wire: Wire) -> Any:
     if wire is Wire.ANTHROPIC:
         from apps.llm.adapters.anthropic import AnthropicAdapter
@@ -59,12 +50,12 @@ def _adapter_class(wire: Wire) -> Any:
 
 
 def warm_up(wire: Wire = Wire.OPENAI) -> None:
-    """At the start of a worker: the imports and the certificates, so that the first person does not wait for them.
+    """Before the first turn: the imports and the certificates, so that the first person does not wait for them.
 
     Only the wire that most providers speak; another is loaded with the first route that needs it (Anthropic's: 37 MB).
     """
     _adapter_class(wire)
-    _tls()
+    tls_context()
     _loaded.add(wire)
 
 
@@ -74,7 +65,7 @@ def make_adapter(route: ProviderRoute) -> Adapter:
         return DemoAdapter()
     policy = TRUSTED if route.allows_private else PUBLIC
     transport = async_transport(
-        policy, limits=STREAMING, verify=_tls(), connections=MAX_CONNECTIONS, kept_connections=KEPT_CONNECTIONS
+        policy, limits=STREAMING, connections=MAX_CONNECTIONS, kept_connections=KEPT_CONNECTIONS
     )
     adapter: Adapter = _adapter_class(route.preset.wire)(
         preset=route.preset,

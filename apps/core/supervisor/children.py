@@ -52,7 +52,8 @@ def _worker(*options: str) -> tuple[str, ...]:
         "--loglevel",
         os.environ.get("PARLANCE_LOG_LEVEL", "WARNING"),
     )
-    return ("--quiet", "-A", "config.celery:app", "worker", *options, *quiet)
+    # `migrate` has run Django's checks, which read every model: here they would unshare 10 MB of each worker.
+    return ("--quiet", "--skip-checks", "-A", "config.celery:app", "worker", *options, *quiet)
 
 
 class Child:

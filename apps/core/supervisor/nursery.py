@@ -140,9 +140,9 @@ def preload_workers() -> None:
     import celery.bin.celery
     import celery.worker.components  # noqa: F401
 
-    from config.celery import app
+    from config.celery import load_all
 
-    app.loader.import_default_modules()
+    load_all()
     gc.freeze()
     gc.enable()
 

@@ -103,7 +103,6 @@ class Supervisor:
         }
 
     def _prepare_children(self, environment: dict[str, str]) -> None:
-        """Web is started before the workers' code is loaded: a page is what a person waits for."""
         self._wake_writer.setblocking(False)
         self._wake_reader.setblocking(False)
         self._selector.register(self._wake_reader, selectors.EVENT_READ)
@@ -115,13 +114,12 @@ class Supervisor:
         web = Child(children.web(bind=self._bind, port=self._port, asgi=asgi), environment=environment)
         if nursery.CAN_FORK:
             nursery.preload_web()
+            nursery.preload_workers()
         self._children.append(web)
         self._start_what_is_down()
         if schema.has_command("first_start"):
             self._welcome = Child(Role("welcome", "django", ("first_start",)), environment=environment)
             self._start(self._welcome)
-        if nursery.CAN_FORK:
-            nursery.preload_workers()
         for role in (children.interactive(), children.jobs()):
             self._children.append(Child(role, environment=environment, ready_file=ready / role.name))
 
