@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import ssl
 import threading
 import time
 
@@ -289,3 +290,12 @@ def test_check_url_waits_for_a_silent_resolver_no_longer_than_it_says(monkeypatc
     assert took < 5
     with pytest.raises(AddressRefused):
         http.check_url("https://silent.example/v1", policy)
+
+
+def test_clients_of_a_process_share_the_certificates_they_trust():
+    with http.client() as one, http.client(TRUSTED) as other:
+        contexts = [each._transport._pool._ssl_context for each in (one, other)]
+
+    assert contexts == [http.tls_context()] * 2
+    assert http.tls_context().verify_mode is ssl.CERT_REQUIRED
+    assert http.tls_context().check_hostname

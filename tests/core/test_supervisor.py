@@ -269,6 +269,33 @@ def test_fork_with_a_thread_running_is_refused():
     thread.join()
 
 
+LOADED = """
+import gc, os, sys, threading
+from apps.core.supervisor import nursery
+before = set(os.listdir("/proc/self/fd"))
+nursery.preload("daphne")
+assert threading.active_count() == 1, threading.enumerate()
+assert set(os.listdir("/proc/self/fd")) == before
+assert {"openai", "daphne.ws_protocol", "celery.worker.consumer", "apps.conversations.tasks"} <= set(sys.modules)
+assert not {"twisted.internet.reactor", "prompt_toolkit", "anthropic", "markitdown"} & set(sys.modules)
+assert gc.get_freeze_count() > 100_000 and gc.isenabled()
+"""
+
+
+@pytest.mark.skipif(not nursery.CAN_FORK, reason="only where the supervisor forks is anything loaded before")
+def test_what_is_loaded_before_the_forks_starts_no_thread_and_opens_nothing(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED],
+        cwd=ROOT,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", "PARLANCE_DATA_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+
+
 def test_recorded_process_of_a_killed_run_is_ended_with_its_session(tmp_path):
     script = (
         "import subprocess, sys, time; subprocess.Popen(['sleep', '100']); print('up', flush=True); time.sleep(100)"

@@ -113,8 +113,7 @@ class Supervisor:
         asgi = env.text("PARLANCE_ASGI", "daphne")
         web = Child(children.web(bind=self._bind, port=self._port, asgi=asgi), environment=environment)
         if nursery.CAN_FORK:
-            nursery.preload_web()
-            nursery.preload_workers()
+            nursery.preload(asgi)
         self._children.append(web)
         self._start_what_is_down()
         if schema.has_command("first_start"):
