@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tests.attacks.catalogue import ATTACKS, ELSEWHERE, NOT_YET
+from tests.provider.fixtures import running_provider
 from tests.services import CHECKOUT
+
+__all__ = ["running_provider"]
 
 REPORT = CHECKOUT / "docs" / "results" / "attacks.md"
 FORM = os.environ.get("PARLANCE_ATTACKS", "")
