@@ -11,6 +11,7 @@ os.environ.setdefault("PARLANCE_ROLE", "web")
 django.setup(set_prefix=False)
 
 from apps.core.request_threads import RequestHandler  # noqa: E402  (what follows needs loaded models)
+from apps.core.worker_life import Beating  # noqa: E402
 from config.routing import build_application  # noqa: E402
 
-application = build_application(RequestHandler())
+application = Beating(build_application(RequestHandler()))

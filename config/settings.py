@@ -89,6 +89,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "apps.accounts.middleware.ActorMiddleware",
     "apps.web.middleware.ViewerLocaleMiddleware",
+    "apps.accounts.middleware.PageLimitMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -253,16 +254,12 @@ PARLANCE_SIGN_IN_LIMITS = {  # wrong passwords in five minutes
     "account": env.integer("PARLANCE_SIGN_IN_LIMIT_ACCOUNT", 10),
     "address": env.integer("PARLANCE_SIGN_IN_LIMIT_ADDRESS", 30),
 }
-# Tokens a second and how many fit in: for API calls by a person or a key, and by an address that has not signed in.
-PARLANCE_LIMITS: dict[str, tuple[float, float]] = (
-    {
-        "reads": env.rate("PARLANCE_LIMIT_READS", "100/400"),
-        "writes": env.rate("PARLANCE_LIMIT_WRITES", "10/20"),
-        "nobody": env.rate("PARLANCE_LIMIT_NOBODY", "50/200"),
-    }
+# Tokens a second and how many fit in (docs/limits.md).
+PARLANCE_LIMITS: dict[str, tuple[float, float]] = {
+    name: env.rate(f"PARLANCE_LIMIT_{name.upper()}", default)
+    for name, default in {"person": "10/20", "key": "10/20", "organization": "100/200", "address": "10/20"}.items()
     if env.flag("PARLANCE_LIMITS", default=not TESTING)
-    else {}
-)
+}
 PARLANCE_TOKEN_SESSION_SECONDS = 60 * 60 * 24 * 30
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),

@@ -55,7 +55,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def no_redis(settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """A Redis that is not there: the address of a port that nobody listens on. What was noticed of it is forgotten after."""
     for name in (
-        "apps.accounts.limits._away_until",
+        "apps.core.limits._away_until",
         "apps.core.jobs._away_until",
         "apps.core.redis._rest_until",
         "apps.live.bells._silent_until",

@@ -10,7 +10,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from apps.accounts import audit, events, invariants, receivers
+        from apps.accounts import audit, events, invariants, quotas, receivers
         from apps.accounts.refusals import note_refusal
         from apps.accounts.selectors import reads_some_audit
         from apps.accounts.services import sessions
@@ -26,6 +26,7 @@ class AccountsConfig(AppConfig):
         preferences.ask_rights_of(may_change)  # type: ignore[arg-type]
         on_refusal(note_refusal)
         invariants.register()
+        quotas.register()
         consumers.register(
             "accounts.audit",
             Consumer(
@@ -41,6 +42,7 @@ class AccountsConfig(AppConfig):
             ("people", _("People and roles"), "user-plus"),
             ("projects", _("Projects"), "folder"),
             ("keys", _("API keys"), "key-round"),
+            ("limits", _("Limits"), "timer"),
         ]
         for order, (name, label, icon) in enumerate(pages, start=1):
             entry = MenuEntry(label, f"accounts:settings_{name}", icon, place="settings", order=order * 10)

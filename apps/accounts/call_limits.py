@@ -1,32 +1,54 @@
-"""How often one may call: by person, by key and its organization, by address for nobody. The same for every HTTP door."""
+"""How often one may call, the same for every HTTP door: by person, key, organization and address at once.
+
+A write costs a token, a read a tenth of one, so that one bucket of 10 a second and 20 at once is enough for pages (what they cost is
+in docs/limits.md) and holds off who writes without end. An organization, and people who share an address, have ten times as much:
+an office behind one router is many people.
+"""
 
 from __future__ import annotations
 
 from django.http import HttpRequest
 
-from apps.accounts import limits
 from apps.accounts.addresses import client_address
 from apps.accounts.policies import SAFE_METHODS
 from apps.accounts.types import Actor
+from apps.core import limits
+from apps.core.types import Priority
 
-KEYS_OF_AN_ORGANIZATION = 10  # times what one key may
+READ_COST = 0.1
+PEOPLE_AT_AN_ADDRESS = 10
+# What ends something: under load it is the last that may be held back.
+URGENT = frozenset({"turns_stop", "me_session", "api_key", "auth_token_revoke", "account_logout"})
 
 
 def limit_call(request: HttpRequest, actor: Actor | None) -> None:
     """Raises ``LimitReached``; what is left goes into the answer's headers (``request.limit_left``)."""
-    kind = "reads" if request.method in SAFE_METHODS else "writes"
-    limit = limits.limit_from_setting(kind if actor else "nobody")
-    if limit is not None:
-        request.limit_left = limits.take_from(_buckets(request, actor, kind, limit))  # type: ignore[attr-defined]
+    if not limits.are_on():
+        return
+    cost = READ_COST if request.method in SAFE_METHODS else 1
+    buckets = buckets_of(actor, client_address(request))
+    request.limit_left = limits.take_from(buckets, cost, priority=priority_of(request, actor))  # type: ignore[attr-defined]
 
 
-def _buckets(request: HttpRequest, actor: Actor | None, kind: str, limit: limits.Limit) -> list[limits.Bucket]:
-    if actor is None:
-        return [limits.Bucket("address", client_address(request), limit)]
-    if actor.key_id is None:
-        return [limits.Bucket(f"person.{kind}", actor.user_id, limit)]
-    together = limits.Limit(limit.rate * KEYS_OF_AN_ORGANIZATION, limit.burst * KEYS_OF_AN_ORGANIZATION)
-    return [
-        limits.Bucket(f"key.{kind}", actor.key_id, limit),
-        limits.Bucket(f"organization.{kind}", actor.organization_id, together),
+def buckets_of(actor: Actor | None, address: str | None) -> list[limits.Bucket]:
+    """For sockets too. Without an address (a Unix socket) only the person counts."""
+    own = limits.limit_from_setting("address")
+    if own is None:
+        return []
+    if actor is None or not actor.is_somebody:
+        return [limits.Bucket("address", address, own)]
+    kinds: list[tuple[str, object, limits.Limit | None]] = [
+        ("person", actor.user_id, limits.limit_from_setting("person")),
+        ("key", actor.key_id, limits.limit_from_setting("key")),
+        ("organization", actor.organization_id, limits.limit_from_setting("organization")),
+        ("people_at_address", address, own.times(PEOPLE_AT_AN_ADDRESS)),
     ]
+    return [limits.Bucket(name, subject, limit) for name, subject, limit in kinds if subject is not None and limit]
+
+
+def priority_of(request: HttpRequest, actor: Actor | None) -> Priority:
+    """Keys are programs nobody is looking at; operators must get in when everything is busy."""
+    match = request.resolver_match
+    if match is not None and (match.url_name in URGENT or "admin" in match.namespaces):
+        return Priority.HIGH
+    return Priority.LOW if actor is not None and actor.key_id else Priority.NORMAL

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
@@ -10,8 +11,12 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
 from apps.accounts.actors import actor_of_request, cookie_session
+from apps.accounts.call_limits import limit_call
 from apps.accounts.models import User
+from apps.core import limits
 from apps.core.db import in_thread
+from apps.core.errors import LimitReached
+from apps.core.middleware import error_page
 
 
 class PersonMiddleware(AuthenticationMiddleware):
@@ -44,3 +49,24 @@ class ActorMiddleware:
             for name, value in left.headers().items():
                 response.setdefault(name, value)
         return response
+
+
+class PageLimitMiddleware:
+    """The limiter before every page. API and ``/v1`` ask it themselves, once they know who calls; who watches is never limited."""
+
+    OTHER_DOORS = ("/api/", "/v1", "/healthz", "/health", "/readyz", "/metrics")
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
+        if not limits.are_on() or request.path.startswith(self.OTHER_DOORS):
+            return None
+        try:
+            limit_call(request, request.actor)  # type: ignore[attr-defined]
+        except LimitReached as error:
+            return error_page(request, error)
+        return None

@@ -176,6 +176,13 @@ class SignInFailed(NotAuthenticated):
     default_detail = _("E-mail address or password do not match.")
 
 
+class AnswerQuotaReached(LimitReached):
+    code = "answer_quota_reached"
+    title = _("Quota used up")
+    default_detail = _("You have asked for as many answers as your organization allows. Try again later.")
+    reason = "quota"
+
+
 class TooManyAttempts(LimitReached):
     code = "too_many_attempts"
     title = _("Too many attempts")

@@ -14,6 +14,7 @@ class ConversationsConfig(AppConfig):
         from apps.conversations.file_access import allowed_files, let_files_go, used_files
         from apps.conversations.receivers import welcome
         from apps.conversations.search import MessageSearch, TitleSearch
+        from apps.conversations.selectors.turns import count_asked
         from apps.conversations.services import commands
         from apps.conversations.sweeps import (
             erase_what_nobody_restored,
@@ -22,9 +23,12 @@ class ConversationsConfig(AppConfig):
             reap_lost_turns,
         )
         from apps.conversations.topics import ConversationTopic
+        from apps.conversations.worker import count_places
         from apps.core.coordinator import register_lost_hints, register_sweep
+        from apps.core.doors.answers import AskedAnswers, asked_answers
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.file_access import FileAccess, file_access
+        from apps.core.doors.places import Places, places
         from apps.core.doors.search_sources import search_sources
         from apps.core.doors.topics import topics
         from apps.core.leases import RENEW_SECONDS
@@ -33,6 +37,8 @@ class ConversationsConfig(AppConfig):
         register_sweep("waiting turns", 3, hint_queued_turns)
         register_sweep("deleted conversations", 600, erase_what_nobody_restored)
         register_lost_hints("conversations.write_title", find_lost_titles)
+        asked_answers.register("conversations", AskedAnswers("conversations", count_asked))
+        places.register("conversations.turns", Places("conversations.turns", count_places))
         commands.register()
         invariants.register()
         metrics.register()

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from apps.conversations import runner, titles, worker  # noqa: F401  (worker follows Celery's signals)
 from apps.core.jobs import job
+from apps.core.limits import Limit
 
 
 @job("conversations.run_turn", queue="interactive")
@@ -14,7 +15,7 @@ def run_turn(*, turn_id: str) -> None:
     runner.runner().submit(UUID(turn_id))
 
 
-@job("conversations.write_title")
+@job("conversations.write_title", limit=Limit(rate=10, burst=20))
 def write_title(*, conversation_id: str) -> None:
     """Safe to repeat: only the holder of the wish's lease calls the provider, and a title that is there stays."""
     titles.write_title(UUID(conversation_id))

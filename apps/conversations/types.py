@@ -119,6 +119,8 @@ class ClientIdReused(Unprocessable):
 
 class TooManyQueued(LimitReached):
     code = "too_many_queued"
+    most = MAX_QUEUED_TURNS
+    reason = "places"
     default_detail = _("Twenty answers are waiting in this conversation. Wait for one, or stop it.")
 
 

@@ -8,6 +8,7 @@ from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 from django.conf import settings
 
 from apps.conversations import runner
+from apps.conversations.types import MAX_RUNNING_A_PROCESS
 
 
 @worker_init.connect
@@ -29,3 +30,10 @@ def drain(**_kwargs: Any) -> None:
     """After the pool: what streams gets 30 s to end by itself, the rest says ``interrupted: shutdown``."""
     if settings.PROCESS_ROLE == "interactive":
         runner.close()
+
+
+def count_places() -> tuple[int, int]:
+    """For the heartbeat: turns that run here, and how many may."""
+    if settings.PROCESS_ROLE != "interactive":
+        return 0, 0
+    return len(runner.runner().running), MAX_RUNNING_A_PROCESS

@@ -102,5 +102,5 @@ class StoredSettingAdmin(ServiceAdmin):
 
 @admin.register(ProcessHeartbeat)
 class ProcessHeartbeatAdmin(ServiceAdmin):
-    list_display = ("name", "role", "seen_at", "loop_lag_seconds")
+    list_display = ("name", "role", "seen_at", "loop_lag_seconds", "places_taken", "places")
     list_filter = ("role",)

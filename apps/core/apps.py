@@ -14,15 +14,17 @@ class CoreConfig(AppConfig):
 
         from prometheus_client import REGISTRY
 
-        from apps.core import alerts, idempotency, invariant_checks, mail, vital_signs
+        from apps.core import alerts, idempotency, invariant_checks, mail, pressure, vital_signs
         from apps.core.coordinator import register_lost_hints, register_sweep
         from apps.core.health import DoorCollector
 
         import_module("config.celery")  # hints go through this application, also from processes that are no worker
         vital_signs.register()
+        pressure.register()
         invariant_checks.register()
         register_lost_hints(mail.SEND, mail.find_due_mail)
         register_sweep("health", alerts.EVERY_SECONDS, alerts.watch, settle_seconds=alerts.SETTLE_SECONDS)
+        register_sweep("pressure", pressure.EVERY_SECONDS, pressure.watch, settle_seconds=pressure.FRESH_SECONDS)
         register_sweep("old mail", 3600, mail.forget_old_mail)
         register_sweep("expired idempotency keys", 600, idempotency.forget_expired)
         REGISTRY.register(DoorCollector())

@@ -143,14 +143,61 @@ class Unprocessable(DomainError):
 
 
 class LimitReached(DomainError):
+    """One shape for every 429: which ``limit``, how much it holds (``most``), what is left of it, when to come back, and why.
+
+    ``reason``: ``rate`` (too much at once), ``quota`` (what there is for an hour, a day or a month is used up), ``places`` (all are
+    taken), ``load`` (the installation is so busy that everybody may do less). The same stands in the headers ``Retry-After`` and
+    ``RateLimit-*`` (draft-ietf-httpapi-ratelimit-headers-06), in the error frame of the socket and in the log line of a deferred task.
+    """
+
     code = "limit_reached"
     status = 429
     title = _("Limit reached")
     default_detail = _("The limit is reached. Try again later.")
+    limit: ClassVar[str] = ""
+    most: ClassVar[int] = 0
+    reason: ClassVar[str] = "rate"
 
-    def __init__(self, detail: type_text | None = None, *, retry_after_seconds: int = 1, **kwargs: Any) -> None:
-        headers = {"Retry-After": str(max(1, retry_after_seconds)), **kwargs.pop("headers", {})}
-        super().__init__(detail, headers=headers, retry_after_seconds=retry_after_seconds, **kwargs)
+    def __init__(
+        self,
+        detail: type_text | None = None,
+        *,
+        retry_after_seconds: int = 1,
+        limit: str = "",
+        most: int | None = None,
+        remaining: int = 0,
+        reset_seconds: int = 0,
+        reason: str = "",
+    ) -> None:
+        self.retry_after_seconds = max(1, retry_after_seconds)
+        members = limit_members(
+            retry_after_seconds=self.retry_after_seconds,
+            limit=limit or self.limit or self.code,
+            most=self.most if most is None else most,
+            remaining=remaining,
+            reason=reason or self.reason,
+        )
+        super().__init__(detail, headers=limit_headers(members, reset_seconds), **members)
+
+
+def limit_members(*, retry_after_seconds: int, limit: str, most: int, remaining: int, reason: str) -> dict[str, Any]:
+    """What every 429 says beside its sentence."""
+    return {
+        "retry_after_seconds": retry_after_seconds,
+        "limit": limit,
+        "most": most,
+        "remaining": remaining,
+        "reason": reason,
+    }
+
+
+def limit_headers(members: dict[str, Any], reset_seconds: int = 0) -> dict[str, str]:
+    return {
+        "Retry-After": str(members["retry_after_seconds"]),
+        "RateLimit-Limit": str(members["most"]),
+        "RateLimit-Remaining": str(members["remaining"]),
+        "RateLimit-Reset": str(max(members["retry_after_seconds"], reset_seconds)),
+    }
 
 
 class InternalError(DomainError):

@@ -29,3 +29,12 @@ class HealthChanged:
     check: str
     is_healthy: bool
     is_critical: bool
+
+
+@event("core.limits_scaled.v1", label=_("Limits follow the load"))
+@dataclass(frozen=True, slots=True)
+class LimitsScaled:
+    """How often all limits are halved from now on. ``cause``: ``places`` (most are taken), ``lag`` (loops are late) or ``calm``."""
+
+    halvings: int
+    cause: str

@@ -18,8 +18,10 @@ from django.utils.module_loading import autodiscover_modules
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from apps.core import failpoints, redis
+from apps.core import failpoints, limits, redis
 from apps.core.correlation import caused_by, current
+from apps.core.errors import LimitReached
+from apps.core.types import Priority
 
 logger = logging.getLogger(__name__)
 
@@ -41,15 +43,25 @@ _away_until = 0.0
 
 
 def job(
-    name: str, *, queue: Queue = "jobs", every_seconds: float | None = None, time_limit: int | None = None
+    name: str,
+    *,
+    queue: Queue = "jobs",
+    every_seconds: float | None = None,
+    time_limit: int | None = None,
+    limit: limits.Limit | None = None,
 ) -> Callable[[Callable[..., None]], Any]:
-    """Register a task that takes ids. It acknowledges early; its docstring says why repeating it is safe."""
+    """Register a task that takes ids. It acknowledges early; its docstring says why repeating it is safe.
+
+    ``limit`` is for bulk work: how many of this name may start, in all processes together. Beyond it, and the more so while everything is
+    busy, a task is put off.
+    """
 
     def register(function: Callable[..., None]) -> Any:
         @functools.wraps(function)
         def run(*, _correlation_id: str = "", **ids: Any) -> None:
             with caused_by(_correlation_id):
-                function(**ids)
+                if limit is None or _may_start(name, limit, ids):
+                    function(**ids)
 
         task = shared_task(name=name, acks_late=False, ignore_result=True, soft_time_limit=time_limit)(run)
         if name in _jobs:
@@ -59,6 +71,24 @@ def job(
         return task
 
     return register
+
+
+def _may_start(name: str, limit: limits.Limit, ids: dict[str, Any]) -> bool:
+    """False: its hint comes again when there is room. Should that be lost, the coordinator finds the row."""
+    if not limits.are_on():
+        return True
+    try:
+        limits.take("task", name, limit.rate, limit.burst, priority=Priority.LOW)
+    except LimitReached as refusal:
+        logger.info("job_put_off", extra={"job": name, "code": refusal.code, **refusal.extra})
+        found = find_job(name)
+        found.task.apply_async(
+            kwargs=ids | {"_correlation_id": current().correlation_id},
+            queue=found.queue,
+            countdown=refusal.retry_after_seconds,
+        )
+        return False
+    return True
 
 
 def registered() -> dict[str, Job]:

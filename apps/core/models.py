@@ -236,6 +236,9 @@ class ProcessHeartbeat(models.Model):
     role = models.CharField(max_length=20)
     seen_at = models.DateTimeField()
     loop_lag_seconds = models.FloatField(default=0)
+    # Defaults of the database: the release before this one beats without them.
+    places_taken = models.PositiveIntegerField(default=0, db_default=0)
+    places = models.PositiveIntegerField(default=0, db_default=0)
 
     def __str__(self) -> str:
         return self.name

@@ -1,4 +1,4 @@
-"""What a worker process does beside its tasks: it beats, and the jobs process coordinates."""
+"""What a process does beside its work: it beats, and the jobs process coordinates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import os
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection, connections
@@ -16,6 +17,7 @@ from django.db.models.functions import Now
 from psycopg_pool import PoolTimeout
 
 from apps.core import coordinator, scheduler
+from apps.core.doors.places import places
 from apps.core.installation import check_pools
 from apps.core.leases import scaled
 from apps.core.models import ProcessHeartbeat
@@ -42,9 +44,16 @@ async def watch_loop_lag() -> None:
 
 
 def beat(role: str) -> None:
+    counts = [each.count() for each in places]
     ProcessHeartbeat.objects.update_or_create(
         name=f"{role}@{socket.gethostname()}:{os.getpid()}",
-        defaults={"role": role, "seen_at": Now(), "loop_lag_seconds": _lag()},
+        defaults={
+            "role": role,
+            "seen_at": Now(),
+            "loop_lag_seconds": _lag(),
+            "places_taken": sum(taken for taken, _of in counts),
+            "places": sum(of for _taken, of in counts),
+        },
     )
 
 
@@ -79,6 +88,20 @@ def begin() -> None:
         coordinator.start_in_background()
         if scheduler.is_wanted():
             scheduler.start_in_background()
+
+
+class Beating:
+    """Around the ASGI application: from its first connection on a web process beats too, with the lag of the loop it serves on."""
+
+    def __init__(self, application: Callable[..., Awaitable[None]]) -> None:
+        self.application = application
+        self._watching: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if self._watching is None:
+            self._watching = asyncio.get_running_loop().create_task(watch_loop_lag())
+            threading.Thread(target=_beat_on, args=("web",), name="heartbeat", daemon=True).start()
+        await self.application(scope, receive, send)
 
 
 def end() -> None:

@@ -8,3 +8,9 @@ class GatewayConfig(AppConfig):
     name = "apps.gateway"
     label = "gateway"
     verbose_name = _("Gateway")
+
+    def ready(self) -> None:
+        from apps.core.doors.places import Places, places
+        from apps.gateway import limits
+
+        places.register("gateway.answers", Places("gateway.answers", limits.count))

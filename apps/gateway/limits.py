@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.conf import settings
 from redis.commands.core import Script
 
 from apps.core import redis
@@ -58,7 +59,7 @@ class Place:
         except redis.Away:
             raise Unavailable from None
         if not has_place:
-            raise TooManyCalls(retry_after_seconds=2)
+            raise TooManyCalls(retry_after_seconds=2, most=PER_ORGANIZATION)
         self._places.settle(self)
 
     def free(self) -> None:
@@ -80,10 +81,14 @@ class Places:
         place = Place(self, organization_id)
         with self._lock:
             if len(self._held) >= PER_PROCESS:
-                raise TooManyCalls(retry_after_seconds=2)
+                raise TooManyCalls(retry_after_seconds=2, limit="process", most=PER_PROCESS)
             self._held[place.name] = organization_id
             self._run()
         return place
+
+    def number_held(self) -> int:
+        with self._lock:
+            return len(self._held)
 
     def settle(self, place: Place) -> None:
         """Taken in Redis; if its caller has gone meanwhile, it is given back."""
@@ -147,3 +152,8 @@ def _take(organization_id: UUID, most: int, names: list[str]) -> bool:
 
 
 places = Places()
+
+
+def count() -> tuple[int, int]:
+    """For the heartbeat: taken in this process, and all of them."""
+    return (places.number_held(), PER_PROCESS) if settings.PROCESS_ROLE == "web" else (0, 0)

@@ -73,4 +73,5 @@ class KeyNeeded(NotAuthenticated):
 
 class TooManyCalls(LimitReached):
     code = "too_many_calls"
+    reason = "places"
     default_detail = _("Too many answers are being written for your organization at the moment. Try again shortly.")

@@ -11,7 +11,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from apps.accounts import policies
+from apps.accounts import policies, quotas
 from apps.accounts.actors import actor_of_request
 from apps.accounts.call_limits import limit_call
 from apps.accounts.types import NOBODY, Actor, ActorKind
@@ -95,7 +95,10 @@ def _read(request: HttpRequest) -> tuple[Actor, Completion, engine.Prepared]:
     if request.content_type != "application/json":
         raise UnsupportedMediaType
     completion = read_completion(parse_json_object(request.body))
-    return actor, completion, engine.prepare(actor, completion, correlation_id=correlation_id())
+    prepared = engine.prepare(actor, completion, correlation_id=correlation_id())
+    assert actor.organization_id is not None
+    quotas.take_answer(actor=actor, organization_id=actor.organization_id)
+    return actor, completion, prepared
 
 
 @door("POST")

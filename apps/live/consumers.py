@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,22 +14,24 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from apps.accounts import actors
+from apps.accounts.addresses import address_of_scope
 from apps.accounts.types import NOBODY, Actor, ActorKind
 from apps.core.db import in_thread
-from apps.core.errors import DomainError
+from apps.core.errors import DomainError, LimitReached
+from apps.core.limits import Limit, Tokens
 from apps.live import frames
 from apps.live.feed import DATABASE_AWAY
 from apps.live.frames import BadFrame
 from apps.live.hub import find_kind
 from apps.live.lobby import lobby
 from apps.live.outlet import Outlet, Send
-from apps.live.socket import NOT_A_FRAME, SIGNED_OUT, TOO_BIG, TOO_MANY, Bucket, Socket
+from apps.live.socket import NOT_A_FRAME, SIGNED_OUT, TOO_BIG, TOO_MANY, Socket
 from apps.live.subscription import Subscription
 
 PATH = "/ws/"
 LONGEST_MESSAGE = 64_000
-MESSAGES_A_SECOND = 20.0
-MESSAGES_AT_ONCE = 60.0
+FRAMES_OF_A_SOCKET = Limit(rate=20, burst=60)
+REFUSED_SECONDS = 0.005
 TOPICS_EACH = 50
 FORBIDDEN = 4403
 
@@ -62,8 +65,8 @@ async def live_socket(scope: dict[str, Any], receive: Receive, send: Send) -> No
         # Accepted first: a browser shows the page no reason for a handshake that is refused.
         await outlet.close(SIGNED_OUT)
         return
-    socket = Socket(actor, "", outlet, Bucket(MESSAGES_A_SECOND, MESSAGES_AT_ONCE))
-    socket.id = visitor.seat
+    socket = Socket(actor, "", outlet, Tokens(FRAMES_OF_A_SOCKET))
+    socket.id, socket.address = visitor.seat, address_of_scope(scope)
     await _serve(socket, receive)
 
 
@@ -102,8 +105,9 @@ async def _serve(socket: Socket, receive: Receive) -> None:
             if socket.is_closed:
                 continue
             text = message.get("text")
-            if not socket.bucket.take():
-                socket.close(TOO_MANY)
+            if (refusal := _refusal(socket)) is not None:
+                _refuse(socket, refusal)
+                await asyncio.sleep(REFUSED_SECONDS)  # what was said goes out, and a flood comes in more slowly
             elif text is None:
                 socket.close(NOT_A_FRAME)
             elif len(text) > LONGEST_MESSAGE:
@@ -120,13 +124,35 @@ async def _serve(socket: Socket, receive: Receive) -> None:
         socket.end()
 
 
+def _refusal(socket: Socket) -> LimitReached | None:
+    if not socket.allowance.take():
+        limit = socket.allowance.limit
+        return LimitReached(limit="socket", most=int(limit.burst))
+    return lobby().meter.count(socket.actor, socket.address)
+
+
+def _refuse(socket: Socket, refusal: LimitReached) -> None:
+    """What is too many is dropped, and once a second that is said; who does not stop is closed with 4429."""
+    if not socket.patience.take():
+        socket.close(TOO_MANY)
+    elif socket.told.take():
+        with translation.override(socket.actor.language):
+            detail = _("That was too much at once. Try again in a moment.")
+        socket.push(frames.error(refusal.code, detail, limit=refusal.extra))
+
+
 def _take(socket: Socket, frame: frames.ClientFrame) -> None:
     people = lobby().people
     match frame:
         case frames.Subscribe():
             _leave(socket, frame.topic)
             if len(socket.subscriptions) >= TOPICS_EACH:
-                _say(socket, "limit_reached", frame.topic)
+                _say(
+                    socket,
+                    "limit_reached",
+                    frame.topic,
+                    LimitReached(limit="topics", most=TOPICS_EACH, reason="places"),
+                )
                 return
             if (found := find_kind(frame.topic)) is None:
                 _say(socket, "not_found", frame.topic)
@@ -185,11 +211,11 @@ def _leave(socket: Socket, topic: str) -> None:
         earlier.leave()
 
 
-def _say(socket: Socket, code: str, topic: str) -> None:
+def _say(socket: Socket, code: str, topic: str, refusal: LimitReached | None = None) -> None:
     with translation.override(socket.actor.language):
         detail = {
             "not_found": _("There is nothing here, or it is not shared with you."),
             "forbidden": _("Your role does not allow this."),
             "limit_reached": _("One socket follows fifty topics at most."),
         }[code]
-    socket.push(frames.error(code, detail, topic))
+    socket.push(frames.error(code, detail, topic, limit=refusal.extra if refusal else None))

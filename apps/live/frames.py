@@ -6,6 +6,7 @@ The committed schema is ``docs/live.schema.json``; tests hold both against it.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -177,5 +178,7 @@ def news(topic: str, about: str, object_id: str, change: str) -> Frame:
     return Frame.of({"type": "news", "topic": topic, "about": about, "id": object_id, "change": change})
 
 
-def error(code: str, detail: str, topic: str = "") -> Frame:
-    return Frame.of({"type": "error", "code": code, "detail": detail} | ({"topic": topic} if topic else {}))
+def error(code: str, detail: str, topic: str = "", *, limit: Mapping[str, Any] | None = None) -> Frame:
+    """``limit`` is what every 429 says beside its sentence (``core.errors.limit_members``)."""
+    content = {"type": "error", "code": code, "detail": detail} | ({"topic": topic} if topic else {})
+    return Frame.of(content | dict(limit or {}))

@@ -18,6 +18,7 @@ from apps.core.db import in_thread
 from apps.live import seats
 from apps.live.feed import DATABASE_AWAY, is_meant
 from apps.live.hub import Hub, hub
+from apps.live.meter import Meter
 from apps.live.metrics import counts
 from apps.live.presence import People
 from apps.live.seats import SEATS_EACH, Seats
@@ -68,6 +69,7 @@ class Lobby:
         self._names: dict[UUID, tuple[float, str]] = {}
         self._people: Together[UUID, selectors.Person] = Together(selectors.display_people)
         self._seats = Seats()
+        self.meter = Meter()
         self._knocks: Together[Knock, tuple[Actor | None, bool]] = Together(_let_in)
         self._loop = asyncio.get_running_loop()
         self._asked = asyncio.Event()
@@ -140,7 +142,7 @@ class Lobby:
         self._guard.cancel()
         for socket in tuple(self.sockets):
             socket.close(RESTARTED)
-        await asyncio.gather(self._guard, self._seats.close(), return_exceptions=True)
+        await asyncio.gather(self._guard, self._seats.close(), self.meter.close(), return_exceptions=True)
 
 
 _lobbies: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Lobby] = weakref.WeakKeyDictionary()

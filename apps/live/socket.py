@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import time
 from collections import deque
 from collections.abc import Coroutine
 from typing import Any
@@ -13,6 +12,7 @@ from uuid import uuid4
 from django.conf import settings
 
 from apps.accounts.types import Actor
+from apps.core.limits import Limit, Tokens
 from apps.live.frames import Frame
 from apps.live.metrics import counts
 from apps.live.outlet import FULL_BELOW, Outlet
@@ -20,6 +20,8 @@ from apps.live.outlet import FULL_BELOW, Outlet
 LONGEST_QUEUE = 256_000
 LOOK_AGAIN_SECONDS = 0.05
 PATIENCE_SECONDS = 20.0
+REFUSED_FRAMES = Limit(rate=1, burst=60)
+TOLD_REFUSALS = Limit(rate=1, burst=1)
 
 TOO_BIG = 1009
 RESTARTED = 1012
@@ -27,25 +29,6 @@ OVERLOADED = 1013
 NOT_A_FRAME = 4400
 SIGNED_OUT = 4401
 TOO_MANY = 4429
-
-
-class Bucket:
-    """Tokens for messages: ``rate`` a second, ``burst`` at once."""
-
-    __slots__ = ("_at", "_burst", "_left", "_rate")
-
-    def __init__(self, rate: float, burst: float) -> None:
-        self._rate, self._burst = rate, burst
-        self._left, self._at = burst, time.monotonic()
-
-    def take(self) -> bool:
-        now = time.monotonic()
-        self._left = min(self._burst, self._left + (now - self._at) * self._rate)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 class Socket:
@@ -56,19 +39,24 @@ class Socket:
         "_queued",
         "_room",
         "actor",
-        "bucket",
+        "address",
+        "allowance",
         "id",
         "is_closed",
         "name",
+        "patience",
         "state",
         "stated_at",
         "subscriptions",
         "tasks",
+        "told",
     )
 
-    def __init__(self, actor: Actor, name: str, outlet: Outlet, bucket: Bucket) -> None:
+    def __init__(self, actor: Actor, name: str, outlet: Outlet, allowance: Tokens) -> None:
         self.id = uuid4().hex
-        self.actor, self.name, self.bucket = actor, name, bucket
+        self.actor, self.name, self.allowance = actor, name, allowance
+        self.address: str | None = None
+        self.patience, self.told = Tokens(REFUSED_FRAMES), Tokens(TOLD_REFUSALS)
         self.state, self.stated_at = "here", 0.0
         self.subscriptions: dict[str, Any] = {}
         self.tasks: set[asyncio.Task[None]] = set()

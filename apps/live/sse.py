@@ -203,7 +203,7 @@ def turn_events(
     ``after`` is the last seq that the client has: see ``resume_after``. Raises ``LimitReached`` beyond 20 at once a person.
     """
     if _readers[viewer.user_id] >= READERS_EACH:
-        raise LimitReached
+        raise LimitReached(limit="readers", most=READERS_EACH, reason="places")
     events = follow_turn(viewer=viewer, topic=topic, turn_id=turn_id, after=after, read=read)
     return StreamingHttpResponse(
         _serialized(viewer.user_id, events),

@@ -12,6 +12,7 @@ class LlmConfig(AppConfig):
     def ready(self) -> None:
         from apps.accounts.types import SYSTEM
         from apps.core.coordinator import register_lost_hints, register_sweep
+        from apps.core.doors.answers import AskedAnswers, asked_answers
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.menu import MenuEntry, menu
         from apps.llm import erasers, invariants, metrics, receivers, selectors, services
@@ -27,6 +28,7 @@ class LlmConfig(AppConfig):
         )
         register_sweep("lost calls", 60, lambda: services.sweep_lost_attempts(actor=SYSTEM))
         register_lost_hints("llm.bring_up_organization", selectors.list_unread_organizations, every_seconds=60)
+        asked_answers.register("llm", AskedAnswers("llm", selectors.count_asked))
         erasers.register()
         metrics.register()
         invariants.register()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from datetime import timedelta
 from typing import ClassVar
 
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.errors import Conflict, DomainError
+from apps.core.errors import Conflict, DomainError, LimitReached, limit_headers, limit_members
 
 
 class ModelError(DomainError):
@@ -24,6 +27,7 @@ class ModelError(DomainError):
     is_transient: ClassVar[bool] = False
     allows_fallback: ClassVar[bool] = False
     trips_breaker: ClassVar[bool] = False
+    limit_reason: ClassVar[str] = "rate"
 
     def __init__(
         self, said: str = "", *, retry_after_seconds: float | None = None, provider_status: int | None = None
@@ -32,6 +36,19 @@ class ModelError(DomainError):
         self.said = said[:500]
         self.retry_after_seconds = retry_after_seconds
         self.provider_status = provider_status
+        if self.status == LimitReached.status:
+            self._say_when()
+
+    def _say_when(self) -> None:
+        """A 429 of the provider's, or of a budget, looks like all others. How much the limit holds is not known to us."""
+        wait = self.retry_after_seconds if self.retry_after_seconds is not None else self.usual_wait_seconds()
+        members = limit_members(
+            retry_after_seconds=max(1, math.ceil(wait)), limit=self.code, most=0, remaining=0, reason=self.limit_reason
+        )
+        self.extra, self.headers = members, limit_headers(members)
+
+    def usual_wait_seconds(self) -> float:
+        return 10
 
 
 class ProviderAuthError(ModelError):
@@ -162,6 +179,13 @@ class BudgetReached(ModelError):
     code = "budget"
     status = 429
     title = default_detail = _("The budget of this month is used up.")
+    limit_reason = "quota"
+
+    def usual_wait_seconds(self) -> float:
+        """Until the next month (UTC) begins."""
+        now = timezone.now()
+        following = (now.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + timedelta(days=32)).replace(day=1)
+        return (following - now).total_seconds()
 
 
 class ProviderNameTaken(Conflict):

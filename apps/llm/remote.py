@@ -67,7 +67,12 @@ def test_connection(*, actor: Actor, provider_id: UUID) -> Provider:
 def _one_of_few(actor: Actor) -> Iterator[None]:
     with _counting:
         if actor.user_id is not None and _testing[actor.user_id] >= MAX_TESTS_A_PERSON:
-            raise LimitReached(retry_after_seconds=round(scaled(ASK.total_seconds)))
+            raise LimitReached(
+                retry_after_seconds=round(scaled(ASK.total_seconds)),
+                limit="provider_tests",
+                most=MAX_TESTS_A_PERSON,
+                reason="places",
+            )
         _testing[actor.user_id] += 1
     try:
         yield

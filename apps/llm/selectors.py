@@ -22,7 +22,7 @@ from apps.llm import policies
 from apps.llm.models import AttemptStatus, Budget, CallAttempt, Model, ModelDefaults, Provider, ProviderSource
 from apps.llm.presets import ProviderKind
 from apps.llm.routes import LOCAL_FIRST_BYTE_SECONDS, ModelRoute, OrganizationRoutes, Prices, ProviderRoute
-from apps.llm.types import Timeouts
+from apps.llm.types import Purpose, Timeouts
 
 UNREAD_AT_ONCE, HINT_SECONDS = 100, 60
 
@@ -363,3 +363,9 @@ def stats_usage(
         )
         for row in grouped
     ]
+
+
+def count_asked(user_id: UUID, organization_id: UUID, within: timedelta) -> int:
+    """Answers that a person asked for without a conversation, through ``/v1``; attempts after the first are the same answer."""
+    rows = CallAttempt.objects.filter(user_id=user_id, organization=organization_id, purpose=Purpose.API, attempt=1)
+    return rows.filter(started_at__gt=Now() - within).count()

@@ -26,9 +26,10 @@ from apps.conversations.types import ACTIVE
 from apps.core import redis
 from apps.core.errors import DomainError
 from apps.core.events import topic_position
+from apps.core.limits import Limit, Tokens
 from apps.live.hub import close_hub, find_kind
 from apps.live.outlet import Outlet
-from apps.live.socket import Bucket, Socket
+from apps.live.socket import Socket
 from apps.live.subscription import Subscription
 from apps.llm import clients, routing, shared_state
 from tests.accounts.factories import ProjectFactory, bearer, key_of
@@ -104,7 +105,7 @@ class Tab:
         after = None if anew else known["after"]
 
         async def subscribe() -> None:
-            self.socket = Socket(self.viewer, "", Outlet(self._send), Bucket(100, 100))
+            self.socket = Socket(self.viewer, "", Outlet(self._send), Tokens(Limit(100, 100)))
             subscription = Subscription(self.socket, self.topic, *find_kind(self.topic))
             self.socket.subscriptions[self.topic] = subscription
             assert await subscription.open(after, known["turns"])

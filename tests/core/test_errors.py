@@ -68,5 +68,10 @@ def test_problem_names_what_is_wrong_where_and_tells_no_secret():
 
 def test_unavailable_and_limits_say_when_to_come_back():
     assert as_domain_error(OperationalError()).headers == {"Retry-After": "2"}
-    assert errors.LimitReached(retry_after_seconds=7).headers == {"Retry-After": "7"}
+    assert errors.LimitReached(retry_after_seconds=7, most=3).headers == {
+        "Retry-After": "7",
+        "RateLimit-Limit": "3",
+        "RateLimit-Remaining": "0",
+        "RateLimit-Reset": "7",
+    }
     assert errors.VersionMismatch(current=3).problem()["current"] == 3

@@ -8,7 +8,7 @@ import redis as redis_library
 from django.conf import settings as django_settings
 from django.db import transaction
 
-from apps.core import jobs, mail, redis
+from apps.core import jobs, limits, mail, redis
 from apps.core.correlation import caused_by
 from apps.core.ids import uuid7
 
@@ -89,3 +89,26 @@ def test_stale_connection_is_replaced_within_one_hint():
 
     assert jobs.hint(mail.SEND, mail_id=uuid7()) is True
     assert len(waiting()) == 2
+
+
+def test_task_beyond_its_limit_is_put_off_and_does_nothing_now(settings, caplog):
+    settings.PARLANCE_LIMITS = {"person": (10, 20)}
+    conversation, bucket = uuid7(), limits.Bucket("task", "conversations.write_title", limits.Limit(10, 20))
+    redis.client().set(limits.halvings_key(), 3)  # an eighth: one and a quarter a second
+    try:
+        while limits.look_at(bucket).remaining:
+            limits.take_from([bucket])
+        with caplog.at_level("INFO", "apps.core.jobs"):
+            jobs.find_job("conversations.write_title").task(
+                conversation_id=str(conversation), _correlation_id="cause-1234"
+            )
+    finally:
+        redis.client().delete(limits.halvings_key())
+
+    (message,) = waiting()
+    assert message["headers"]["task"] == "conversations.write_title"
+    assert str(conversation) in message["headers"]["kwargsrepr"]
+    assert "cause-1234" in message["headers"]["kwargsrepr"]
+    assert message["headers"]["eta"] is not None
+    (record,) = [record for record in caplog.records if record.getMessage() == "job_put_off"]
+    assert (record.job, record.limit, record.most, record.reason) == ("conversations.write_title", "task", 2, "load")

@@ -43,7 +43,9 @@ def running_door(running_provider):
     env = {
         "PARLANCE_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1/32",
         "PARLANCE_TIME_SCALE": "0.2",
-        "PARLANCE_LIMIT_WRITES": "500/500",
+        "PARLANCE_LIMIT_PERSON": "500/500",
+        "PARLANCE_LIMIT_KEY": "500/500",
+        "PARLANCE_ANSWERS_AN_HOUR": "1000",
     }
     with Stack(env=env, interactives=0, jobs=0) as stack:
         yield Door(stack=stack, url=f"{stack.base_url}/v1", **seeded(stack, running_provider))

@@ -89,7 +89,11 @@ def test_without_redis_there_is_no_place(short, no_redis):
 def test_limit_holds_over_two_web_processes(running_provider):
     running_provider.reset()
     running_provider.default(tokens=1000, rate=20)
-    env = {"PARLANCE_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1/32", "PARLANCE_LIMIT_WRITES": "500/500"}
+    env = {
+        "PARLANCE_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1/32",
+        "PARLANCE_LIMIT_PERSON": "500/500",
+        "PARLANCE_LIMIT_KEY": "500/500",
+    }
     with Stack(env=env, webs=2, interactives=0, jobs=0) as stack:
         headers = {"Authorization": f"Bearer {seeded(stack, running_provider)['key']}"}
         urls = [f"{stack.url_of(role)}/v1/chat/completions" for role in ("web", "web-2")]

@@ -12,11 +12,12 @@ from apps.conversations import selectors, services
 from apps.conversations.events import ConversationChanged
 from apps.core.db import in_thread
 from apps.core.events import emit
+from apps.core.limits import Limit, Tokens
 from apps.core.types import Scope
 from apps.live import selectors as live
 from apps.live.hub import find_kind, hub
 from apps.live.outlet import Outlet
-from apps.live.socket import Bucket, Socket
+from apps.live.socket import Socket
 from apps.live.subscription import Subscription
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, member_of
 from tests.conversations.factories import answer, say, start
@@ -43,7 +44,7 @@ class CountedPage(Page):
         self.actor = actor
 
     async def connect(self):
-        self.socket = Socket(self.actor, "", Outlet(self.send), Bucket(100, 100))
+        self.socket = Socket(self.actor, "", Outlet(self.send), Tokens(Limit(100, 100)))
         self.subscription = Counted(self.socket, self.reader.topic, *find_kind(self.reader.topic))
         return await self.subscription.open(self.reader.position, dict(self.reader.seqs))
 

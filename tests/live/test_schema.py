@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
+from apps.core.errors import LimitReached
 from apps.live import frames
 from apps.live.frames import BadFrame
 
@@ -40,6 +41,7 @@ def test_schema_is_one():
         frames.news(TOPIC, "conversation", str(uuid4()), "words"),
         frames.error("not_found", "Nothing here.", TOPIC),
         frames.error("limit_reached", "Too many."),
+        frames.error("limit_reached", "Too many.", limit=LimitReached(limit="person", most=20).extra),
     ],
     ids=lambda frame: frame.text[:60],
 )

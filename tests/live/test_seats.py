@@ -9,10 +9,11 @@ import websockets
 
 from apps.accounts.types import Actor, ActorKind
 from apps.core import redis
+from apps.core.limits import Limit, Tokens
 from apps.live import seats
 from apps.live.lobby import close_lobby, lobby
 from apps.live.outlet import Outlet
-from apps.live.socket import Bucket, Socket
+from apps.live.socket import Socket
 from tests.live.sockets import make_people, rooms_stack
 
 MOST = seats.SEATS_EACH
@@ -39,7 +40,7 @@ async def test_who_leaves_gives_the_seat_back_and_who_stays_keeps_it(settings):
     assert await asyncio.to_thread(seats.take, dict.fromkeys(taken, actor.user_id)) == set(taken)
     sockets = []
     for name in taken[:-1]:
-        socket = Socket(actor, "", Outlet(None), Bucket(1, 1))
+        socket = Socket(actor, "", Outlet(None), Tokens(Limit(1, 1)))
         socket.id = name
         lobby().enter(socket)
         sockets.append(socket)

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import os
 import socket as sockets
 from uuid import uuid4
@@ -137,6 +138,14 @@ async def test_flood_is_cut(stack, person):
             pass
 
         assert await closed_with(page) == 4429
+        refusal = next(frame for frame in map(json.loads, page.raw) if frame["type"] == "error")
+        assert {name: refusal[name] for name in ("code", "limit", "most", "reason", "retry_after_seconds")} == {
+            "code": "limit_reached",
+            "limit": "socket",
+            "most": 60,
+            "reason": "rate",
+            "retry_after_seconds": 1,
+        }
 
 
 async def test_person_has_twenty_sockets_at_most(stack, people):
@@ -170,7 +179,9 @@ async def test_fifty_topics_a_socket(stack, person):
             await page.send({"type": "subscribe", "topic": rooms.new_room()[1], "after": None})
         reader = await page.follow(rooms.new_room()[1])
 
-        assert [error["code"] for error in reader.errors] == ["limit_reached"]
+        assert [(error["code"], error["limit"], error["most"]) for error in reader.errors] == [
+            ("limit_reached", "topics", 50)
+        ]
 
 
 async def test_revoked_key_and_ended_session_close_their_sockets(stack):

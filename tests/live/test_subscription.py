@@ -10,10 +10,11 @@ import pytest
 from apps.accounts.types import Actor, ActorKind
 from apps.core import redis
 from apps.core.db import in_thread
+from apps.core.limits import Limit, Tokens
 from apps.live import bells, feed
 from apps.live.hub import find_kind, hub
 from apps.live.outlet import Outlet
-from apps.live.socket import Bucket, Socket
+from apps.live.socket import Socket
 from apps.live.streams import TurnStream
 from apps.live.subscription import Subscription
 from apps.llm.types import AppendText, OpenPart, PartType
@@ -42,7 +43,7 @@ class Page:
 
     async def connect(self):
         self.closed.clear()
-        self.socket = Socket(self.actor, "", Outlet(self.send), Bucket(100, 100))
+        self.socket = Socket(self.actor, "", Outlet(self.send), Tokens(Limit(100, 100)))
         self.subscription = Subscription(self.socket, self.reader.topic, *find_kind(self.reader.topic))
         return await self.subscription.open(self.reader.position, dict(self.reader.seqs))
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.accounts.api import audit, keys, organizations, passwords, people, projects, tokens
+from apps.accounts.api import audit, keys, organizations, passwords, people, projects, quotas, tokens
 
 urlpatterns = [
     path("auth/token/", tokens.TokenView.as_view(), name="auth_token"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("auth/password/reset/", passwords.PasswordResetView.as_view(), name="auth_password_reset"),
     path("auth/password/reset/confirm/", passwords.PasswordResetConfirmView.as_view(), name="auth_password_confirm"),
     path("me/", people.MeView.as_view(), name="me"),
+    path("me/quotas/", quotas.QuotaListView.as_view(), name="me_quotas"),
     path("me/sessions/", people.SessionListView.as_view(), name="me_sessions"),
     path("me/sessions/<uuid:session_id>/", people.SessionView.as_view(), name="me_session"),
     path("organizations/", organizations.OrganizationListView.as_view(), name="organizations_list"),

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from apps.accounts.pages import audit, doors, erasure, settings
+from apps.accounts.pages import audit, doors, erasure, limits, settings
 
 app_name = "accounts"
 urlpatterns = [
@@ -17,5 +17,6 @@ urlpatterns = [
     path("settings/projects/<uuid:project_id>/", settings.ProjectView.as_view(), name="settings_project"),
     path("settings/keys/", settings.KeysView.as_view(), name="settings_keys"),
     path("settings/audit/export/", audit.AuditExportView.as_view(), name="settings_audit_export"),
+    path("settings/limits/", limits.LimitsView.as_view(), name="settings_limits"),
     path("settings/audit/", audit.AuditView.as_view(), name="settings_audit"),
 ]

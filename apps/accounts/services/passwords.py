@@ -7,12 +7,13 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
 
-from apps.accounts import actors, limits
+from apps.accounts import actors
 from apps.accounts.addresses import client_address
 from apps.accounts.models import User
 from apps.accounts.services import sessions
 from apps.accounts.services.people import require_good_password
 from apps.accounts.types import ResetNotValid
+from apps.core import limits
 from apps.core.errors import FieldError
 
 BY_ADDRESS = limits.Limit(20 / 60, 20)

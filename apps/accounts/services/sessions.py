@@ -71,7 +71,7 @@ def _require_attempts_left(*, account: bytes, address: str | None, is_familiar: 
     ):
         if user is not None:
             _note_refusal(user, TooManyAttempts.code)
-        raise TooManyAttempts(retry_after_seconds=int(ATTEMPT_WINDOW.total_seconds()))
+        raise TooManyAttempts(retry_after_seconds=int(ATTEMPT_WINDOW.total_seconds()), most=limits["account"])
 
 
 @transaction.atomic

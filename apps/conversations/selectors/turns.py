@@ -163,3 +163,9 @@ def stats_oldest_queued_seconds() -> float:
     """0 when nothing waits."""
     oldest = Turn.objects.filter(status=TurnStatus.QUEUED).aggregate(oldest=Min("created_at"))["oldest"]
     return (database_now() - oldest).total_seconds() if oldest else 0.0
+
+
+def count_asked(user_id: UUID, organization_id: UUID, within: timedelta) -> int:
+    """Answers that a person asked for, whatever became of them (``core.doors.answers``)."""
+    rows = Turn.objects.filter(requested_by=user_id, organization=organization_id)
+    return rows.filter(created_at__gt=Now() - within).count()

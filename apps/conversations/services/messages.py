@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.accounts import policies as account_policies
+from apps.accounts import quotas
 from apps.accounts.types import Actor
 from apps.conversations import policies, selectors
 from apps.conversations.events import MessageChanged, MessagePosted, TurnQueued
@@ -225,6 +226,7 @@ def _new_turn(
     awaited = {turn.after_id for turn in on_branch}
     if goes_on and sum(turn.id not in awaited for turn in on_branch) > 1:
         raise TurnStillRunning
+    quotas.take_answer(actor=actor, organization_id=conversation.organization_id)
     return Turn(
         id=uuid7(),
         organization_id=conversation.organization_id,

@@ -1,0 +1,65 @@
+"""What one has left, and what the organization allows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.forms import BaseForm
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.accounts import policies, quotas
+from apps.accounts.pages.settings import SettingsView
+from apps.core import preferences, pressure, redis
+from apps.core.doors.settings import Level
+
+
+class QuotaForm(forms.Form):
+    answers_an_hour = forms.IntegerField(
+        label=gettext_lazy("Answers in an hour"),
+        min_value=1,
+        max_value=1_000_000,
+        help_text=gettext_lazy("For each person."),
+    )
+    answers_a_day = forms.IntegerField(label=gettext_lazy("Answers in a day"), min_value=1, max_value=1_000_000)
+
+
+def _halvings() -> int:
+    try:
+        return pressure.halvings()
+    except redis.Away:
+        return 0
+
+
+class LimitsView(SettingsView):
+    template_name = "settings/limits.html"
+    handlers = {"": "save", "quotas": "save"}
+
+    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
+        organization = self.organization()
+        lines = quotas.list_remainders(viewer=self.actor, organization_id=organization.pk)
+        return {
+            "form": form or QuotaForm(initial={line.quota.name: line.most for line in lines}),
+            "lines": [(line, 100 * (line.most - line.remaining) // line.most) for line in lines],
+            "is_halved": _halvings() > 0,
+            "can_manage": policies.can_manage_organization(self.actor, self.role()),
+        }
+
+    def save(self) -> BaseForm:
+        form = QuotaForm(self.request.POST)
+        if form.is_valid():
+            organization = self.organization()
+            for quota in quotas.QUOTAS:
+                if form.cleaned_data[quota.name] != quota.most(organization.pk):
+                    preferences.change_setting(
+                        actor=self.actor,
+                        key=quota.setting.key,
+                        level=Level.ORGANIZATION,
+                        target_id=organization.pk,
+                        value=form.cleaned_data[quota.name],
+                        organization_id=organization.pk,
+                    )
+            messages.success(self.request, _("Saved."))
+        return form
