@@ -92,7 +92,7 @@ ELSEWHERE = {
     49: ["tests/core/test_http.py", "tests/core/test_bodies.py"],
     61: ["tests/gateway/test_door.py::test_max_tokens_is_capped_at_what_the_model_can"],
     62: [
-        "tests/accounts/test_limits.py::test_two_hundred_parallel_calls_take_exactly_what_fits",
+        "tests/core/test_limits.py::test_two_hundred_parallel_calls_take_exactly_what_fits",
         "tests/llm/test_budgets.py::test_a_hundred_calls_at_the_edge_overspend_nothing",
         "tests/files/test_services.py::test_quota_holds_under_20_parallel_uploads",
     ],
