@@ -322,3 +322,25 @@ def test_recorded_number_that_belongs_to_another_program_is_left_alone(tmp_path)
 
         assert stranger.poll() is None
         stranger.kill()
+
+
+def test_compiled_code_is_kept_with_the_data_where_none_may_lie_beside_the_code(tmp_path):
+    code = (
+        "import os, sys; from pathlib import Path; from apps.core.supervisor import up;"
+        "up._keep_bytecode(Path(sys.argv[1])); import apps.core.ids;"
+        "print(os.environ.get('PYTHONDONTWRITEBYTECODE'), os.environ['PYTHONPYCACHEPREFIX'])"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
+    environment["PYTHONDONTWRITEBYTECODE"] = "1"
+
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path)],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    assert said.split() == ["None", str(tmp_path)]
+    assert [path.name for path in tmp_path.rglob("ids.*.pyc")]

@@ -34,6 +34,14 @@ HEALTH_SECONDS = 0.5
 SERVER_RETRY_SECONDS = 5.0
 
 
+def _keep_bytecode(folder: Path) -> None:
+    """Where nothing may be written beside the code, every start would compile all of it: longer than it takes for all the rest."""
+    if sys.dont_write_bytecode and sys.pycache_prefix is None:
+        sys.dont_write_bytecode, sys.pycache_prefix = False, str(folder)
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
+
+
 class Supervisor:
     def __init__(self) -> None:
         self._port = env.integer("PARLANCE_PORT", 8000)
@@ -55,6 +63,7 @@ class Supervisor:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._on_signal)
         self._services.lock()
+        _keep_bytecode(self._data / "bytecode")
         try:
             if left := self._record.end_leftovers():
                 say(f"Ended {left} processes that an earlier run had left.")
