@@ -15,6 +15,7 @@ from redis.retry import Retry
 
 from config import env
 from config.secret import secret_key
+from config.sign_in import *  # noqa: F403  (Django reads every name in capitals)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = Path(env.text("PARLANCE_DATA_DIR", str(BASE_DIR / "var"))).resolve()
@@ -51,6 +52,7 @@ INSTALLED_APPS = [
     *env.words("PARLANCE_EXTRA_APPS"),
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "channels",
     "csp",
     "django_celery_beat",
@@ -226,15 +228,6 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
-ACCOUNT_ADAPTER = "apps.accounts.adapter.AccountAdapter"
-ACCOUNT_LOGIN_METHODS = {"email"}
-ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
-_forms = {"login": "SignIn", "signup": "SignUp", "reset_password": "Reset", "change_password": "ChangePassword"}
-_forms |= {"reset_password_from_key": "NewPassword", "add_email": "ChangeEmail"}
-ACCOUNT_FORMS = {name: f"apps.accounts.pages.forms.{form}Form" for name, form in _forms.items()}
-ACCOUNT_CHANGE_EMAIL = True
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
-ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 PASSWORD_RESET_TIMEOUT = 60 * 60 * 3
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 60 * 60
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None

@@ -183,6 +183,13 @@ def cookie_session(request: HttpRequest) -> UserSession | None:
     return held[1]
 
 
+def waiting_session(request: HttpRequest) -> UserSession | None:
+    """A sign-in that still has to set up a second factor: it is nobody's actor."""
+    key = request.session.session_key
+    rows = UserSession.objects.not_over().filter(is_waiting=True).select_related("user")
+    return rows.filter(session_key=key).first() if key else None
+
+
 def is_token_in_query(query: str) -> bool:
     """Only what looks like a credential: ``?key=`` and ``?token=`` may mean something else to a page."""
     if not any(name in query for name in QUERY_NAMES):

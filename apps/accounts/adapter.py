@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.models import EmailAddress
 from allauth.core import context as allauth_context
 from django.conf import settings
@@ -17,6 +19,8 @@ from apps.accounts.addresses import client_address
 from apps.accounts.services import people, sessions
 from apps.accounts.types import SignInFailed
 from apps.core.mail import queue_mail
+
+JUST_NOW_SECONDS = 10 * 60
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -45,6 +49,18 @@ class AccountAdapter(DefaultAccountAdapter):
             )
         except SignInFailed:
             return None
+
+    def reauthenticate(self, user: Any, password: str) -> bool:
+        """Allauth would look for a confirmed address; people sign in with the one in their row."""
+        found = self.authenticate(allauth_context.request, email=user.email, password=password)
+        return found is not None and found.pk == user.pk
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Who signed in just now is not asked again."""
+        if not super().is_reauthentication_required(app=app, **kwargs):
+            return False
+        records = get_authentication_records(self.request, self.request.user)
+        return not any(time.time() - record["at"] < JUST_NOW_SECONDS for record in records)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """A row of ours, sent by a job: no request waits for a mail server."""

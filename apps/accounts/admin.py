@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import allauth.account.admin  # noqa: F401
+import allauth.account.admin
+import allauth.mfa.admin  # noqa: F401
 import django.contrib.auth.admin  # noqa: F401
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin, messages
@@ -31,7 +32,7 @@ from apps.accounts.models import (
     User,
     UserSession,
 )
-from apps.accounts.services import erasure, operators
+from apps.accounts.services import erasure, operators, second_factors
 from apps.accounts.types import Actor
 from apps.core.admin import ServiceAdmin
 from apps.core.errors import DomainError
@@ -39,7 +40,7 @@ from apps.core.errors import DomainError
 # One sign-in for everybody: its limits hold here too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 # Tables of libraries stay out; their admin modules are imported above, since what registers itself later would come back.
-for foreign in [model for model in admin.site._registry if model._meta.app_label in {"account", "auth"}]:  # noqa: SLF001
+for foreign in [model for model in admin.site._registry if model._meta.app_label in {"account", "auth", "mfa"}]:  # noqa: SLF001
     admin.site.unregister(foreign)
 
 
@@ -99,7 +100,7 @@ class UserAdmin(ServiceAdmin):
     search_fields = ("email", "name", "id")
     date_hierarchy = "created_at"
     exclude = ("password", "groups", "user_permissions")
-    actions = ("end_sessions", "send_link", "deactivate", "activate", "erase")
+    actions = ("end_sessions", "send_link", "remove_second_factors", "deactivate", "activate", "erase")
 
     @admin.action(description=_("Erase this person…"))
     def erase(self, request: HttpRequest, queryset: QuerySet[User]) -> TemplateResponse | None:
@@ -120,6 +121,12 @@ class UserAdmin(ServiceAdmin):
             operators.send_sign_in_link(actor=request.actor, user_id=user.pk)  # type: ignore[attr-defined]
             count += 1
         text = ngettext("%(count)d link is on its way.", "%(count)d links are on their way.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+    @admin.action(description=_("Remove their second factors (they lost them)"))
+    def remove_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        count = sum(second_factors.remove_all(actor=request.actor, user_id=user.pk) for user in queryset)  # type: ignore[attr-defined]
+        text = ngettext("%(count)d was removed.", "%(count)d were removed.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
     @admin.action(description=_("Keep these people out"))

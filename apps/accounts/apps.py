@@ -10,16 +10,17 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from apps.accounts import audit, events, invariants, quotas, receivers
+        from apps.accounts import audit, events, invariants, quotas, receivers, second_factor
         from apps.accounts.refusals import note_refusal
         from apps.accounts.selectors import reads_some_audit
-        from apps.accounts.services import sessions
+        from apps.accounts.services import second_factors, sessions
         from apps.accounts.setting_rights import may_change
         from apps.core import preferences
         from apps.core.api import on_refusal
         from apps.core.coordinator import register_sweep
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.menu import MenuEntry, menu
+        from apps.core.doors.sealed import SealedPlace, sealed_places
 
         assert events
         assert receivers
@@ -33,11 +34,16 @@ class AccountsConfig(AppConfig):
                 "accounts.audit", audit.record, types=audit.AUDITED, prefixes=audit.AUDITED_PREFIXES, with_refusals=True
             ),
         )
+        sealed_places.register(
+            "accounts.second_factors", SealedPlace(second_factor.count_sealed_with_old_keys, second_factor.reseal)
+        )
+        register_sweep("codes that were tried", 3600, second_factors.forget_old)
         register_sweep("heads of the audit log", 3600, audit.write_heads)
         register_sweep("old sign-in attempts and sessions", 3600, sessions.forget_old)
 
         pages = [
             ("profile", _("Your profile"), "user-round"),
+            ("security", _("Signing in"), "fingerprint"),
             ("organization", _("Organization"), "settings-2"),
             ("people", _("People and roles"), "user-plus"),
             ("projects", _("Projects"), "folder"),

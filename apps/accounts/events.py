@@ -22,17 +22,19 @@ class UserCreated:
 @event("accounts.signed_in.v1", label=_("Signed in"))
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session began; ``kind`` is cookie or token."""
+    """A session began; ``kind`` is cookie or token, ``method`` how the person proved who they are, ``level`` how well."""
 
     user_id: UUID
     session_id: UUID
     kind: str
+    method: str = "password"
+    level: int = 1
 
 
 @event("accounts.sign_in_refused.v1", label=_("Sign-in refused"))
 @dataclass(frozen=True, slots=True)
 class SignInRefused:
-    """A password was wrong, or there were too many; ``reason`` is the error's code."""
+    """A password or code was wrong, or there were too many; ``reason`` is the error's code."""
 
     user_id: UUID
     reason: str
@@ -46,6 +48,24 @@ class SessionsEnded:
     user_id: UUID
     session_ids: list[UUID]
     reason: str
+
+
+@event("accounts.second_factor_added.v1", label=_("Set up a second factor"))
+@dataclass(frozen=True, slots=True)
+class SecondFactorAdded:
+    """``kind``: totp, webauthn or recovery_codes (new codes replace the ones before)."""
+
+    user_id: UUID
+    kind: str
+
+
+@event("accounts.second_factor_removed.v1", label=_("Removed a second factor"))
+@dataclass(frozen=True, slots=True)
+class SecondFactorRemoved:
+    """By the person, or by an operator who lets them in again after they lost it."""
+
+    user_id: UUID
+    kind: str
 
 
 @event("accounts.password_changed.v1", label=_("Changed the password"))

@@ -10,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
-from apps.accounts.actors import actor_of_request, cookie_session
+from apps.accounts.actors import actor_of_request, cookie_session, waiting_session
 from apps.accounts.call_limits import limit_call
 from apps.accounts.models import User
 from apps.core import limits
@@ -31,8 +31,14 @@ class PersonMiddleware(AuthenticationMiddleware):
         request.auser = auser  # type: ignore[method-assign]
 
 
+#: Where somebody may be whose organization asks for a second factor that they still have to set up.
+SET_UP_PATHS = ("/accounts/2fa/", "/accounts/reauthenticate/", "/accounts/logout/")
+
+
 def _person(request: HttpRequest) -> User | AnonymousUser:
     session = cookie_session(request)
+    if session is None and request.path.startswith(SET_UP_PATHS):
+        session = waiting_session(request)
     return session.user if session else AnonymousUser()
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.signals import email_changed, password_changed, password_reset, password_set
+from allauth.mfa.models import Authenticator
+from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest
@@ -12,7 +15,10 @@ from django.http import HttpRequest
 from apps.accounts import actors
 from apps.accounts.addresses import client_address
 from apps.accounts.models import User
-from apps.accounts.services import people, sessions
+from apps.accounts.pages.code_forms import COUNTER
+from apps.accounts.proofs import Proofs
+from apps.accounts.second_factor import FACTORS
+from apps.accounts.services import people, second_factors, sessions
 from apps.accounts.types import SessionKind
 
 
@@ -22,9 +28,12 @@ def begin_session(sender: Any, request: HttpRequest, user: User, **kwargs: Any) 
         request.session.create()
     else:
         request.session.cycle_key()  # also when the same person signs in again: what was fixed before opens nothing
+    proofs = Proofs.of(get_authentication_records(request, user))
     sessions.begin_session(
         user=user,
         kind=SessionKind.COOKIE,
+        method=proofs.method,
+        auth_level=proofs.level,
         session_key=request.session.session_key,
         address=client_address(request),
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
@@ -52,3 +61,22 @@ password_reset.connect(_note_password, dispatch_uid="accounts.password_reset")
 @receiver(email_changed, dispatch_uid="accounts.email_changed")
 def note_email_changed(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
     people.note_email_changed(user=user)
+
+
+@receiver(authenticator_added, dispatch_uid="accounts.second_factor_added")
+@receiver(authenticator_reset, dispatch_uid="accounts.second_factor_reset")
+def note_second_factor(
+    sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
+) -> None:
+    is_app = authenticator.type == Authenticator.Type.TOTP
+    counter = getattr(request, COUNTER, None) if is_app else None
+    second_factors.note_added(user=user, kind=authenticator.type, counter=counter)
+    if authenticator.type in FACTORS and request.session.session_key is not None:
+        second_factors.finish_waiting(session_key=request.session.session_key, user=user)
+
+
+@receiver(authenticator_removed, dispatch_uid="accounts.second_factor_removed")
+def note_second_factor_gone(
+    sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
+) -> None:
+    second_factors.note_removed(user=user, kind=authenticator.type)

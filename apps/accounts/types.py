@@ -148,6 +148,7 @@ class SessionEnd(models.TextChoices):
     REUSED = "reused", _("A used refresh token came again")
     OPERATOR = "operator", _("Ended by an operator")
     ERASED = "erased", _("The account was erased")
+    RULES = "rules", _("The organization asks for more")
 
 
 class ErasureKind(models.TextChoices):
@@ -181,6 +182,18 @@ class AnswerQuotaReached(LimitReached):
     title = _("Quota used up")
     default_detail = _("You have asked for as many answers as your organization allows. Try again later.")
     reason = "quota"
+
+
+class CodeRefused(NotAuthenticated):
+    code = "code_refused"
+    title = _("Sign-in failed")
+    default_detail = _("This code is wrong, was used, or has expired.")
+
+
+class SecondFactorNeeded(NotAuthenticated):
+    code = "second_factor_needed"
+    title = _("A second factor is needed")
+    default_detail = _("Send the code of the authenticator app, or a recovery code, as “code”.")
 
 
 class TooManyAttempts(LimitReached):

@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.db.models.functions import Cast
 
 from apps.core import crypto
+from apps.core.doors.sealed import sealed_places
 from apps.core.models import KeyCheck
 
 BATCH = 200
@@ -39,7 +40,8 @@ def check_keys() -> None:
 
 def count_sealed_with_old_keys() -> int:
     current = crypto.key_set().current
-    return sum(_old(model, field, current).count() for model, field in encrypted_fields())
+    elsewhere = sum(place.count_old(current) for place in sealed_places)
+    return elsewhere + sum(_old(model, field, current).count() for model, field in encrypted_fields())
 
 
 def _old(model: type[models.Model], field: Any, current: str) -> models.QuerySet[Any]:
@@ -69,6 +71,9 @@ def resume() -> int:
     done = 0
     for model, field in encrypted_fields():
         while batch := reseal(model, field):
+            done += batch
+    for place in sealed_places:
+        while batch := place.reseal(crypto.key_set().current, BATCH):
             done += batch
     return done
 

@@ -103,6 +103,7 @@ PLATFORM_TABLES: dict[str, str] = {
     "accounts.SignInAttempt": "somebody who is not known yet",
     "accounts.SignInSignal": "a reason of an attempt, which belongs to somebody who is not known yet",
     "accounts.BlockedNetwork": "the operators' list, for everybody who knocks",
+    "accounts.CodeGuess": "a person's, before any organization is chosen",
     "accounts.Device": "a person's, before any organization is chosen",
     "accounts.Pseudonym": "a person's, who may have belonged to several organizations",
     "accounts.AuditEntry": "a plain id, as the log's: entries outlive what they name, and the platform's chain is that of the zero id",

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from apps.accounts import tokens
 from apps.accounts.addresses import client_address
-from apps.accounts.services import sessions
+from apps.accounts.services import second_factors, sessions
 from apps.accounts.types import SessionKind
 from apps.core.api import APIView, Serializer
 from apps.core.errors import NotAuthenticated
@@ -19,6 +19,11 @@ from apps.core.errors import NotAuthenticated
 class TokenIn(Serializer):
     email = serializers.EmailField(max_length=254)
     password = serializers.CharField(max_length=200, trim_whitespace=False)
+    code = serializers.CharField(
+        max_length=40,
+        required=False,
+        help_text="From the authenticator app, or a recovery code: for people who set up a second factor.",
+    )
 
 
 class RefreshIn(Serializer):
@@ -53,12 +58,14 @@ class TokenView(PublicAPIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Sign in with e-mail and password."""
+        """Sign in with e-mail and password, and the code of the second factor where there is one."""
         data = TokenIn.parse(request)
+        code = data.pop("code", None)
         user = sessions.check_password(address=client_address(request), **data)
         session = sessions.begin_session(
             user=user,
             kind=SessionKind.TOKEN,
+            auth_level=second_factors.require_for_token(user=user, code=code),
             address=client_address(request),
             user_agent=request.headers.get("User-Agent", ""),
         )

@@ -22,12 +22,21 @@ from apps.accounts.models.projects import (
 )
 from apps.accounts.models.records import AuditEntry, Erasure
 from apps.accounts.models.risk import BlockedNetwork, SignInAttempt, SignInSignal
-from apps.accounts.models.sign_in import ApiKey, Device, IdentityProvider, SignInLink, UserSession, UserSessionQuerySet
+from apps.accounts.models.sign_in import (
+    ApiKey,
+    CodeGuess,
+    Device,
+    IdentityProvider,
+    SignInLink,
+    UserSession,
+    UserSessionQuerySet,
+)
 
 __all__ = [
     "ApiKey",
     "AuditEntry",
     "BlockedNetwork",
+    "CodeGuess",
     "Denial",
     "Device",
     "Erasure",

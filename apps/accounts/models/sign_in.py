@@ -46,6 +46,10 @@ class ApiKey(TenantModel):
 
 class UserSessionQuerySet(models.QuerySet["UserSession"]):
     def in_force(self) -> Self:
+        """Those that open something. A session that waits for its person to set up a second factor does not."""
+        return self.not_over().filter(is_waiting=False)
+
+    def not_over(self) -> Self:
         return self.filter(
             ended_at=None, expires_at__gt=Now(), epoch=F("user__epoch"), user__is_active=True, user__anonymized_at=None
         )
@@ -55,6 +59,8 @@ class UserSession(BaseModel):
     """One sign-in, by cookie or by token pair, in force until it ends or its person's epoch has moved on.
 
     Every request asks this row, so that ending it ends cookies, tokens and sockets without anything kept in Redis.
+    ``auth_level``: 1 is one proof, 2 are two, or a passkey that asked its owner. ``is_waiting``: an organization asks for a
+    second factor that the person does not have yet; until they have set one up it opens the pages for that and nothing else.
     """
 
     user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
@@ -63,6 +69,7 @@ class UserSession(BaseModel):
     refresh_id = models.UUIDField(null=True, blank=True, editable=False)
     epoch = models.PositiveIntegerField(editable=False)
     auth_level = models.PositiveSmallIntegerField(default=1)
+    is_waiting = models.BooleanField(default=False, db_default=False, editable=False)
     method = models.CharField(
         max_length=8,
         choices=SignInMethod.choices,
@@ -103,6 +110,21 @@ class SignInLink(BaseModel):
     class Meta:
         verbose_name = _("sign-in link")
         verbose_name_plural = _("sign-in links")
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class CodeGuess(BaseModel):
+    """A code that was tried for a second factor. Written before it is looked at, so that parallel guesses count each other."""
+
+    user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    has_succeeded = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("code that was tried")
+        verbose_name_plural = _("codes that were tried")
+        indexes = [models.Index(fields=["user", "created_at"], name="accounts_codeguess_user")]
 
     def __str__(self) -> str:
         return str(self.pk)

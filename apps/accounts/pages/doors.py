@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from allauth.account.views import PasswordResetFromKeyView
+from allauth.account.internal.flows.login import record_authentication
+from allauth.account.utils import perform_login
+from allauth.account.views import LoginView, PasswordResetFromKeyView
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
@@ -16,9 +18,11 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
+from apps.accounts.actors import waiting_session
 from apps.accounts.models import User
 from apps.accounts.pages.answers import add_errors
 from apps.accounts.pages.forms import NewPersonForm
+from apps.accounts.proofs import LINK
 from apps.accounts.services import invitations, people, sessions
 from apps.accounts.types import EmailTaken, InvitationNotValid, PasswordRefused
 from apps.core.errors import Invalid
@@ -36,7 +40,17 @@ class ResetFromKeyView(PasswordResetFromKeyView):
         return response
 
 
+class SignInView(LoginView):
+    """allauth's. Who still has to set up a second factor is sent there."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method == "GET" and waiting_session(request) is not None:
+            return redirect("accounts:second_factors")
+        return super().dispatch(request, *args, **kwargs)
+
+
 def sign_in(request: HttpRequest, user: User) -> HttpResponse:
+    """Somebody who was made this minute, and has no second factor yet."""
     login(request, user, backend=BACKEND)
     return redirect(settings.LOGIN_REDIRECT_URL)
 
@@ -58,7 +72,9 @@ class LinkView(View):
         if link is None:
             return render(request, "accounts/link_used.html", status=400)
         if link.user is not None:
-            return sign_in(request, sessions.use_sign_in_link(token=token))
+            user = sessions.use_sign_in_link(token=token)
+            record_authentication(request, user, LINK)
+            return perform_login(request, user)
         form = NewPersonForm(request.POST)
         if form.is_valid():
             try:

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -21,6 +22,7 @@ from django.db.models import Count, F, Q
 from apps.accounts import events, policies, selectors
 from apps.accounts.models import (
     ApiKey,
+    CodeGuess,
     Erasure,
     Invitation,
     Organization,
@@ -140,6 +142,8 @@ def _forget_person(user: User, actor: Actor) -> dict[str, int]:
         Session.objects.filter(session_key__in=UserSession.objects.filter(user=user).values("session_key")),
         UserSession.objects.filter(user=user),
         SignInLink.objects.filter(user=user),
+        CodeGuess.objects.filter(user=user),
+        Authenticator.objects.filter(user=user),
         SignInAttempt.objects.filter(account_hash__in=[_account(address) for address in addresses]),
         EmailAddress.objects.filter(user=user),
         Pseudonym.objects.filter(user=user),

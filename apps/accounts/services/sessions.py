@@ -22,6 +22,7 @@ from apps.accounts.types import (
     SessionEnd,
     SessionKind,
     SignInFailed,
+    SignInMethod,
     TooManyAttempts,
 )
 from apps.core.db import database_now
@@ -92,6 +93,7 @@ def begin_session(
     session_key: str | None = None,
     address: str | None = None,
     user_agent: str = "",
+    method: SignInMethod = SignInMethod.PASSWORD,
     auth_level: int = 1,
 ) -> UserSession:
     """Called when the person has proved who they are. A cookie's session that was there under this key is replaced."""
@@ -107,6 +109,7 @@ def begin_session(
         session_key=session_key,
         refresh_id=uuid7() if kind == SessionKind.TOKEN else None,
         epoch=epoch,
+        method=method,
         auth_level=auth_level,
         user_agent=_printable(user_agent)[:300],
         address=address,
@@ -114,7 +117,7 @@ def begin_session(
         expires_at=database_now() + timedelta(seconds=lifetime),
     )
     emit(
-        events.SignedIn(user_id=user.pk, session_id=session.pk, kind=kind.value),
+        events.SignedIn(user_id=user.pk, session_id=session.pk, kind=kind.value, method=method.value, level=auth_level),
         actor=actors.member(user, session=session),
         scope=Scope(events.user_topic(user.pk)),
         subject=("session", session.pk),

@@ -1,0 +1,162 @@
+"""Second factors: codes are looked at here, whatever the door, and what is set up or removed is announced."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from uuid import UUID
+
+from allauth.core.internal.cryptokit import compare_user_code
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from apps.accounts import actors, events, policies, second_factor
+from apps.accounts.models import CodeGuess, User, UserSession
+from apps.accounts.services import sessions
+from apps.accounts.types import (
+    SYSTEM,
+    Actor,
+    CodeRefused,
+    SecondFactorNeeded,
+    SessionEnd,
+    SessionKind,
+    TooManyAttempts,
+)
+from apps.core.errors import NotFound
+from apps.core.events import emit
+from apps.core.types import Scope
+
+GUESS_WINDOW = timedelta(minutes=5)
+GUESSES = 5
+PERIOD_SECONDS = 30
+
+
+def check_code(*, user: User, code: str) -> Authenticator:
+    """What the code belongs to: the app or the recovery codes. Each code is good once; that is kept in the row.
+
+    ``CodeRefused`` (401), and ``TooManyAttempts`` (429) after five wrong ones in five minutes: only who has the password gets here.
+    """
+    guess = _count_guess(user)
+    with transaction.atomic():
+        rows = Authenticator.objects.select_for_update().filter(user=user, type__in=second_factor.SECRET_OF)
+        found = next((row for row in rows.order_by("-type") if _takes(row, code)), None)
+        if found is not None:
+            found.last_used_at = timezone.now()
+            found.save(update_fields=["data", "last_used_at"])
+    if found is None:
+        _note_refusal(user, CodeRefused.code)
+        raise CodeRefused
+    CodeGuess.objects.filter(pk=guess.pk).update(has_succeeded=True)
+    return found
+
+
+def check_first_code(*, user: User, secret: str, code: str) -> int | None:
+    """While an app is being set up: the step that the code belongs to."""
+    guess = _count_guess(user)
+    counter = _find_counter(secret, code)
+    if counter is not None:
+        CodeGuess.objects.filter(pk=guess.pk).update(has_succeeded=True)
+    return counter
+
+
+def _count_guess(user: User) -> CodeGuess:
+    guess = CodeGuess.objects.create(user=user)
+    recent = CodeGuess.objects.filter(user=user, has_succeeded=False, created_at__gt=Now() - GUESS_WINDOW)
+    if recent.count() > GUESSES:
+        _note_refusal(user, TooManyAttempts.code)
+        raise TooManyAttempts(retry_after_seconds=int(GUESS_WINDOW.total_seconds()))
+    return guess
+
+
+def _takes(row: Authenticator, code: str) -> bool:
+    """Says whether the code is good, and notes in ``row.data`` that it was used."""
+    if row.type == Authenticator.Type.RECOVERY_CODES:
+        second_factor.open_for(row.user_id, row.data["seed"])
+        codes = row.wrap()
+        for number, expected in enumerate(codes.generate_codes()):
+            if compare_user_code(actual=code, expected=expected) and not row.data["used_mask"] & (1 << number):
+                row.data["used_mask"] |= 1 << number
+                return True
+        return False
+    secret = second_factor.open_for(row.user_id, row.data["secret"])
+    counter = _find_counter(secret, code, after=row.data.get("last_counter", 0))
+    if counter is not None:
+        row.data["last_counter"] = counter
+    return counter is not None
+
+
+def _find_counter(secret: str, code: str, *, after: int = 0) -> int | None:
+    """RFC 6238 with a step to either side. A step that was used, or one before it, is never taken again (section 5.2)."""
+    current = int(time.time()) // PERIOD_SECONDS
+    steps = range(current - settings.MFA_TOTP_TOLERANCE, current + settings.MFA_TOTP_TOLERANCE + 1)
+    for counter in steps:
+        expected = format_hotp_value(hotp_value(secret, counter))
+        if counter > after and compare_user_code(actual=code, expected=expected):
+            return counter
+    return None
+
+
+def require_for_token(*, user: User, code: str | None) -> int:
+    """The level of a session for a program. Raises ``SecondFactorNeeded`` (401) when the person has one and no code came."""
+    if not second_factor.has_second_factor(user.pk):
+        return 1
+    if not code:
+        raise SecondFactorNeeded
+    check_code(user=user, code=code)
+    return 2
+
+
+@transaction.atomic
+def note_added(*, user: User, kind: str, counter: int | None = None) -> None:
+    """After allauth has stored it. ``counter``: the step whose code activated an app; that code does not sign in again."""
+    if counter is not None:
+        row = Authenticator.objects.select_for_update().get(user=user, type=Authenticator.Type.TOTP)
+        row.data["last_counter"] = counter
+        row.save(update_fields=["data"])
+    _announce(events.SecondFactorAdded(user_id=user.pk, kind=kind), user.pk, actors.member(user))
+
+
+@transaction.atomic
+def note_removed(*, user: User, kind: str) -> None:
+    _announce(events.SecondFactorRemoved(user_id=user.pk, kind=kind), user.pk, actors.member(user))
+
+
+@transaction.atomic
+def finish_waiting(*, session_key: str, user: User) -> None:
+    """The session that had to set a second factor up has done so, and proved it while doing it."""
+    rows = UserSession.objects.not_over().filter(session_key=session_key, user=user, kind=SessionKind.COOKIE)
+    rows.update(is_waiting=False, auth_level=2)
+
+
+@transaction.atomic
+def remove_all(*, actor: Actor, user_id: UUID) -> int:
+    """For somebody who lost theirs and has no recovery code left. Their sessions end. Returns how many there were."""
+    policies.require(policies.can_operate(actor))
+    user = User.objects.select_for_update().filter(pk=user_id, anonymized_at=None).first()
+    if user is None:
+        raise NotFound
+    kinds = list(Authenticator.objects.filter(user=user).values_list("type", flat=True))
+    Authenticator.objects.filter(user=user).delete()
+    for kind in kinds:
+        _announce(events.SecondFactorRemoved(user_id=user.pk, kind=kind), user.pk, actor)
+    if kinds:
+        sessions.end_all_sessions(user_id=user.pk, reason=SessionEnd.OPERATOR, actor=actor)
+    return len(kinds)
+
+
+@transaction.atomic
+def _note_refusal(user: User, reason: str) -> None:
+    _announce(events.SignInRefused(user_id=user.pk, reason=reason), user.pk, SYSTEM)
+
+
+def _announce(fact: object, user_id: UUID, actor: Actor) -> None:
+    emit(fact, actor=actor, scope=Scope(events.user_topic(user_id)), subject=("user", user_id))
+
+
+def forget_old() -> None:
+    """Guesses after a day. Safe to repeat."""
+    CodeGuess.objects.filter(created_at__lt=Now() - timedelta(days=1)).delete()

@@ -1,0 +1,226 @@
+"""Codes of an authenticator app and recovery codes: set up, asked for, good once, sealed."""
+
+import time
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from django.test import Client
+
+from apps.accounts import second_factor
+from apps.accounts.models import CodeGuess, UserSession
+from apps.accounts.services import second_factors, sessions
+from apps.accounts.types import NOBODY, SYSTEM, CodeRefused, SignInMethod, TooManyAttempts
+from apps.core import crypto, key_rotation
+from apps.core.models import Event
+from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def code_of(secret, step=0):
+    return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + step))
+
+
+def sign_in(client, user):
+    return client.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
+
+
+def with_app(user):
+    """Gives the seed; no code of it was used yet."""
+    secret = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
+    sealed = second_factor.seal_for(user.pk, secret)
+    Authenticator.objects.create(user=user, type="totp", data={"secret": sealed})
+    return secret
+
+
+def with_recovery_codes(user):
+    seed = second_factor.seal_for(user.pk, "5eed")
+    row = Authenticator.objects.create(user=user, type="recovery_codes", data={"seed": seed, "used_mask": 0})
+    return row.wrap().generate_codes()
+
+
+@pytest.fixture
+def user():
+    person = UserFactory()
+    ProjectFactory(owner=person)
+    return person
+
+
+@pytest.fixture
+def browser(user):
+    client = Client()
+    sign_in(client, user)
+    return client
+
+
+def set_up(browser):
+    page = browser.get("/accounts/2fa/totp/activate/")
+    secret = page.context["form"].secret
+    answer = browser.post("/accounts/2fa/totp/activate/", {"code": code_of(secret)})
+    return secret, answer
+
+
+def test_app_is_set_up_and_asked_for_at_the_next_sign_in(browser, user):
+    secret, answer = set_up(browser)
+
+    assert (answer.status_code, answer["Location"]) == (302, "/accounts/2fa/recovery-codes/")
+    codes = browser.get(answer["Location"]).context["unused_codes"]
+    assert len(codes) == 10
+    assert browser.get(answer["Location"]).context["unused_codes"] == ["****"] * 10  # shown once
+    assert list(Event.objects.filter(type="accounts.second_factor_added").values_list("payload__kind", flat=True)) == [
+        "totp",
+        "recovery_codes",
+    ]
+    client = Client()
+    halfway = sign_in(client, user)
+    assert (halfway.status_code, halfway["Location"]) == (302, "/accounts/2fa/authenticate/")
+    assert client.get("/api/v1/me/").status_code == 401
+    done = client.post("/accounts/2fa/authenticate/", {"code": code_of(secret, 1)})
+    assert (done.status_code, done["Location"]) == (302, "/")
+    session = UserSession.objects.latest("created_at")
+    assert (session.method, session.auth_level, client.get("/api/v1/me/").status_code) == (
+        SignInMethod.PASSWORD,
+        2,
+        200,
+    )
+
+
+def test_code_that_set_the_app_up_does_not_sign_in(browser, user):
+    secret, _answer = set_up(browser)
+    used = Authenticator.objects.get(user=user, type="totp").data["last_counter"]
+    client = Client()
+    sign_in(client, user)
+
+    answer = client.post("/accounts/2fa/authenticate/", {"code": format_hotp_value(hotp_value(secret, used))})
+
+    assert answer.status_code == 200
+    assert "This code is wrong, was used, or has expired." in answer.content.decode()
+    assert client.get("/api/v1/me/").status_code == 401
+
+
+def test_wrong_first_code_sets_nothing_up(browser, user):
+    browser.get("/accounts/2fa/totp/activate/")
+
+    answer = browser.post("/accounts/2fa/totp/activate/", {"code": "000000"})
+
+    assert answer.status_code == 200
+    assert not Authenticator.objects.exists()
+
+
+def test_code_is_good_once_and_never_an_earlier_one(user):
+    secret = with_app(user)
+
+    second_factors.check_code(user=user, code=code_of(secret))
+
+    for step in (0, -1):
+        with pytest.raises(CodeRefused):
+            second_factors.check_code(user=user, code=code_of(secret, step))
+    assert second_factors.check_code(user=user, code=code_of(secret, 1)).type == "totp"
+
+
+def test_recovery_code_is_good_once(user):
+    with_app(user)
+    codes = with_recovery_codes(user)
+
+    assert second_factors.check_code(user=user, code=codes[3]).type == "recovery_codes"
+
+    with pytest.raises(CodeRefused):
+        second_factors.check_code(user=user, code=codes[3])
+    assert second_factors.check_code(user=user, code=codes[4]).type == "recovery_codes"
+
+
+def test_five_wrong_codes_then_the_right_one_waits_too(user):
+    secret = with_app(user)
+    for _number in range(5):
+        with pytest.raises(CodeRefused):
+            second_factors.check_code(user=user, code="000000")
+
+    with pytest.raises(TooManyAttempts):
+        second_factors.check_code(user=user, code=code_of(secret))
+
+    assert CodeGuess.objects.filter(has_succeeded=True).count() == 0
+    assert Event.objects.filter(type="accounts.sign_in_refused", payload__reason="too_many_attempts").count() == 1
+
+
+def test_token_door_asks_for_the_code(user):
+    secret = with_app(user)
+    client = Client()
+
+    def ask(**more):
+        body = {"email": user.email, "password": PASSWORD, **more}
+        return client.post("/api/v1/auth/token/", body, content_type="application/json")
+
+    assert (ask().status_code, ask().json()["code"]) == (401, "second_factor_needed")
+    assert (ask(code="000000").status_code, ask(code="000000").json()["code"]) == (401, "code_refused")
+    assert ask(code=code_of(secret)).status_code == 200
+    assert UserSession.objects.get(kind="token").auth_level == 2
+
+
+def test_seeds_are_sealed_for_their_person_and_follow_a_new_key(browser, user):
+    secret, _answer = set_up(browser)
+    row = Authenticator.objects.get(user=user, type="totp")
+    assert secret not in str(row.data)
+    stranger = UserFactory()
+    Authenticator.objects.create(user=stranger, type="totp", data={"secret": row.data["secret"]})
+    with pytest.raises(crypto.KeysDoNotFit):
+        second_factors.check_code(user=stranger, code=code_of(secret, 1))
+    Authenticator.objects.filter(user=stranger).delete()
+
+    key_id, done = key_rotation.rotate()
+
+    assert done == 2  # the seed of the app and that of the recovery codes
+    assert key_rotation.count_sealed_with_old_keys() == 0
+    row.refresh_from_db()
+    assert f"/v1:{key_id}:" in row.data["secret"]
+    assert second_factors.check_code(user=user, code=code_of(secret, 1)).type == "totp"
+
+
+def test_seed_that_waits_for_its_first_code_is_sealed_in_the_session(browser):
+    secret = browser.get("/accounts/2fa/totp/activate/").context["form"].secret
+
+    assert secret not in str(dict(browser.session.items()))
+
+
+def test_operator_removes_what_was_lost_and_sessions_end(user):
+    secret = with_app(user)
+    client = Client()
+    sign_in(client, user)
+    client.post("/accounts/2fa/authenticate/", {"code": code_of(secret)})
+    assert client.get("/api/v1/me/").status_code == 200
+
+    assert second_factors.remove_all(actor=SYSTEM, user_id=user.pk) == 1
+
+    assert client.get("/api/v1/me/").status_code == 401
+    assert not Authenticator.objects.exists()
+
+
+def test_link_asks_for_the_second_factor_too(user):
+    secret = with_app(user)
+    token = sessions.make_sign_in_link(actor=SYSTEM, user=user)
+    client = Client()
+
+    answer = client.post(f"/accounts/link/{token}/")
+
+    assert answer["Location"] == "/accounts/2fa/authenticate/"
+    client.post("/accounts/2fa/authenticate/", {"code": code_of(secret)})
+    session = UserSession.objects.get()
+    assert (session.method, session.auth_level) == (SignInMethod.LINK, 2)
+
+
+def test_removing_the_app_asks_again_who_it_is(browser, user, monkeypatch):
+    set_up(browser)
+    monkeypatch.setattr("apps.accounts.adapter.JUST_NOW_SECONDS", 0)
+
+    answer = browser.post("/accounts/2fa/totp/deactivate/")
+
+    assert answer["Location"].startswith("/accounts/reauthenticate/")
+    assert Authenticator.objects.filter(type="totp").exists()
+    browser.post(answer["Location"], {"password": PASSWORD})
+    assert not Authenticator.objects.exists()
+
+
+def test_stranger_finds_no_security_page(client):
+    assert client.get("/settings/security/")["Location"].startswith("/accounts/login/")
+    assert client.get("/accounts/2fa/totp/activate/")["Location"].startswith("/accounts/login/")
+    assert actor_of(UserFactory()) != NOBODY
