@@ -338,6 +338,7 @@ SPECTACULAR_SETTINGS = {
         "apps.core.schema.add_problems",
     ],
     "ENUM_NAME_OVERRIDES": {
+        "MessageOutRoleEnum": "apps.conversations.types.Role",
         "OrganizationRoleEnum": "apps.accounts.types.OrganizationRole",
         "ProjectRoleEnum": "apps.accounts.types.ProjectRole",
         "ProviderKindEnum": "apps.llm.presets.ProviderKind",

@@ -9,7 +9,15 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from apps.conversations import services
-from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.models import (
+    Conversation,
+    ConversationDenial,
+    ConversationGrant,
+    Message,
+    ShareLink,
+    TeamGrant,
+    Turn,
+)
 from apps.core.admin import ServiceAdmin
 
 
@@ -66,3 +74,47 @@ class TurnAdmin(ServiceAdmin):
         count = sum(services.requeue_turn(actor=request.actor, turn_id=turn.pk) for turn in queryset)  # type: ignore[attr-defined]
         text = ngettext("%(count)d turn is queued again.", "%(count)d turns are queued again.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+@admin.register(ConversationGrant)
+class ConversationGrantAdmin(ServiceAdmin):
+    list_display = ("content_object", "user", "permission", "granted_by", "created_at")
+    list_filter = ("permission", "organization")
+    search_fields = ("content_object__id", "user__email")
+    list_select_related = ("content_object", "user", "permission__content_type", "granted_by")
+
+
+@admin.register(TeamGrant)
+class TeamGrantAdmin(ServiceAdmin):
+    list_display = ("content_object", "team", "permission", "granted_by", "created_at")
+    list_filter = ("permission", "organization")
+    search_fields = ("content_object__id", "team__name")
+    list_select_related = ("content_object", "team", "permission__content_type", "granted_by")
+
+
+@admin.register(ConversationDenial)
+class ConversationDenialAdmin(ServiceAdmin):
+    list_display = ("conversation", "user", "team", "permission", "denied_by", "created_at")
+    list_filter = ("permission", "organization")
+    search_fields = ("conversation__id", "user__email", "team__name")
+    list_select_related = ("conversation", "user", "team", "denied_by")
+
+
+@admin.register(ShareLink)
+class ShareLinkAdmin(ServiceAdmin):
+    """Which links there are, never their tokens: those are kept hashed."""
+
+    list_display = ("conversation", "hint", "created_by", "up_to_number", "shared_at", "expires_at", "revoked_at")
+    list_filter = (("revoked_at", admin.EmptyFieldListFilter), "organization")
+    search_fields = ("conversation__id", "hint", "created_by__email")
+    exclude = ("token_hash",)
+    list_select_related = ("conversation", "created_by")
+    actions = ("withdraw",)
+
+    @admin.action(description=_("Withdraw these links"))
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[ShareLink]) -> None:
+        links = list(queryset.filter(revoked_at=None))
+        for link in links:
+            services.withdraw_link_as_operator(actor=request.actor, link_id=link.pk)  # type: ignore[attr-defined]
+        text = ngettext("%(count)d link was withdrawn.", "%(count)d links were withdrawn.", len(links))
+        self.message_user(request, text % {"count": len(links)}, messages.SUCCESS)

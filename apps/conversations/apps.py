@@ -23,13 +23,16 @@ class ConversationsConfig(AppConfig):
             reap_lost_turns,
         )
         from apps.conversations.topics import ConversationTopic
+        from apps.conversations.types import SHARE_LINKS
         from apps.conversations.worker import count_places
+        from apps.core import preferences
         from apps.core.coordinator import register_lost_hints, register_sweep
         from apps.core.doors.answers import AskedAnswers, asked_answers
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.file_access import FileAccess, file_access
         from apps.core.doors.places import Places, places
         from apps.core.doors.search_sources import search_sources
+        from apps.core.doors.settings import Level, Setting
         from apps.core.doors.topics import topics
         from apps.core.leases import RENEW_SECONDS
 
@@ -46,6 +49,16 @@ class ConversationsConfig(AppConfig):
         consumers.register(
             "conversations.welcome",
             Consumer("conversations.welcome", welcome, types=frozenset({"accounts.instance_claimed"})),
+        )
+        preferences.register(
+            Setting(
+                SHARE_LINKS,
+                bool,
+                default=True,
+                title=_("Conversations may be shared by link"),
+                help=_("Switched off, links that are there open nothing."),
+                levels=(Level.PLATFORM, Level.ORGANIZATION),
+            )
         )
         topics.register("conversation", ConversationTopic())
         search_sources.register("messages", MessageSearch())

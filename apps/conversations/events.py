@@ -71,11 +71,77 @@ class ConversationErased:
     messages: int
 
 
-@event("conversations.participant_added.v1", label=_("Invited somebody to a private conversation"))
+@event("conversations.conversation_privacy_changed.v1", label=_("Changed who sees a conversation"))
+@dataclass(frozen=True, slots=True)
+class ConversationPrivacyChanged:
+    """``before`` and ``after``: private, project (the team) or link."""
+
+    conversation_id: UUID
+    before: str
+    after: str
+
+
+@event("conversations.participant_added.v1", label=_("Let somebody into a conversation"))
 @dataclass(frozen=True, slots=True)
 class ParticipantAdded:
+    """One person or one team; ``permission``: view, or post (which is both)."""
+
     conversation_id: UUID
-    user_id: UUID
+    user_id: UUID | None = None
+    team_id: UUID | None = None
+    permission: str = "post"
+
+
+@event("conversations.participant_removed.v1", label=_("Took somebody's access to a conversation away"))
+@dataclass(frozen=True, slots=True)
+class ParticipantRemoved:
+    conversation_id: UUID
+    user_id: UUID | None = None
+    team_id: UUID | None = None
+
+
+@event("conversations.participant_denied.v1", label=_("Denied somebody a conversation"))
+@dataclass(frozen=True, slots=True)
+class ParticipantDenied:
+    """``permission`` is the least that is taken away: view (all of it), or post."""
+
+    conversation_id: UUID
+    user_id: UUID | None = None
+    team_id: UUID | None = None
+    permission: str = "view"
+
+
+@event("conversations.participant_allowed.v1", label=_("Lifted a denial in a conversation"))
+@dataclass(frozen=True, slots=True)
+class ParticipantAllowed:
+    conversation_id: UUID
+    user_id: UUID | None = None
+    team_id: UUID | None = None
+
+
+@event("conversations.link_made.v1", label=_("Made a share link"))
+@dataclass(frozen=True, slots=True)
+class LinkMade:
+    """It shows messages up to that number."""
+
+    conversation_id: UUID
+    link_id: UUID
+    up_to_number: int
+
+
+@event("conversations.link_renewed.v1", label=_("Shared a conversation again"))
+@dataclass(frozen=True, slots=True)
+class LinkRenewed:
+    conversation_id: UUID
+    link_id: UUID
+    up_to_number: int
+
+
+@event("conversations.link_withdrawn.v1", label=_("Withdrew a share link"))
+@dataclass(frozen=True, slots=True)
+class LinkWithdrawn:
+    conversation_id: UUID
+    link_id: UUID
 
 
 @event("conversations.message_posted.v1", public="message.created")

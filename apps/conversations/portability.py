@@ -12,11 +12,23 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from apps.conversations import selectors
-from apps.conversations.models import Attachment, Conversation, Message, Participation, TitleRequest, Turn
+from apps.conversations.models import (
+    Conversation,
+    ConversationDenial,
+    ConversationGrant,
+    Message,
+    Participation,
+    ShareLink,
+    TeamGrant,
+    Turn,
+)
 from apps.conversations.services import export_json
+from apps.conversations.services.erasure import GRANTS, OF_A_CONVERSATION
 from apps.conversations.types import RESTORABLE_DAYS, Visibility
 from apps.core.doors.erasers import Eraser, erasers
 from apps.core.doors.exporters import Exporter, ExportScope, exporters
+
+OF_A_PERSON = (Participation, ConversationGrant, ConversationDenial)
 
 
 def _rows(scope: ExportScope) -> Iterator[dict[str, Any]]:
@@ -29,13 +41,18 @@ def _rows(scope: ExportScope) -> Iterator[dict[str, Any]]:
 
 
 def _erase_person(user_id: UUID) -> int:
-    """Authors stay: the account is anonymized by ``accounts``. What goes is what only this person had: pins, heads, marks, and
-    private conversations that nobody else was let into.
+    """Authors stay: the account is anonymized by ``accounts``. What goes is what only this person had: pins, heads, marks, what
+    they were granted and denied, links that they made (nobody answers for them any more), and private conversations that nobody
+    else was let into.
     """
-    count, _kinds = Participation.objects.filter(user_id=user_id).delete()
-    invited = Participation.objects.filter(conversation=OuterRef("pk"), is_invited=True)
+    count = sum(table.objects.filter(user_id=user_id).delete()[0] for table in OF_A_PERSON)
+    count += ShareLink.objects.filter(created_by_id=user_id, revoked_at=None).update(revoked_at=Now())
+    invited = ConversationGrant.objects.filter(content_object=OuterRef("pk"))
+    invited_teams = TeamGrant.objects.filter(content_object=OuterRef("pk"))
     # As if deleted 30 days ago: the sweep takes them, with the files that nothing else shows.
-    nobodys = Conversation.objects.filter(~Exists(invited), owner_id=user_id, visibility=Visibility.PRIVATE)
+    nobodys = Conversation.objects.filter(
+        ~Exists(invited), ~Exists(invited_teams), owner_id=user_id, visibility=Visibility.PRIVATE
+    )
     return count + nobodys.update(deleted_at=Now() - timedelta(days=RESTORABLE_DAYS), deleted_by=None)
 
 
@@ -47,7 +64,7 @@ def _erase_organization(organization_id: UUID) -> int:
     Turn.objects.filter(organization_id=organization_id).update(after_turn=None)
     Message.objects.filter(organization_id=organization_id).update(turn=None, parent=None)
     count = 0
-    for model in (TitleRequest, Attachment, Participation, Turn, Message, Conversation):
+    for model in (*OF_A_CONVERSATION, *GRANTS, Conversation):
         count += model.objects.filter(organization_id=organization_id)._raw_delete("default")  # noqa: SLF001
     return count
 

@@ -5,15 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from apps.conversations.models import Conversation, Message, Participation, Turn
+from apps.conversations.types import GONE
 
 
-def _time(value: Any) -> str | None:
+def moment(value: Any) -> str | None:
     return value.isoformat().replace("+00:00", "Z") if hasattr(value, "isoformat") else None
 
 
@@ -53,9 +56,9 @@ def turn_data(turn: Turn, *, place: int | None = None) -> dict[str, Any]:
         "stopped_by": person_data(turn.stopped_by),
         "usage": usage_data(turn),
         "seconds": round(seconds, 3) if seconds is not None else None,
-        "created_at": _time(turn.created_at),
-        "started_at": _time(turn.started_at),
-        "finished_at": _time(turn.finished_at),
+        "created_at": moment(turn.created_at),
+        "started_at": moment(turn.started_at),
+        "finished_at": moment(turn.finished_at),
         "correlation_id": turn.correlation_id,
     }
     if place is not None:
@@ -81,8 +84,8 @@ def message_data(message: Message, *, siblings: Sequence[UUID] | None = None) ->
         "model": message.answered_by or None,
         "is_edit": message.is_edit,
         "client_id": _id(message.client_id),
-        "created_at": _time(message.created_at),
-        "deleted_at": _time(message.deleted_at),
+        "created_at": moment(message.created_at),
+        "deleted_at": moment(message.deleted_at),
         "turn": turn_data(turn) if turn is not None else None,
     }
     if siblings is not None:
@@ -95,6 +98,39 @@ def _content(message: Message) -> str:
     if message.content:
         return message.content
     return "".join(part.get("text", "") for part in message.parts if part.get("type") == "text")
+
+
+#: What a share link shows of a message. How an answer came about (reasoning, tools and what they gave) is not for outside.
+SHARED_PARTS = ("text", "file", "citation")
+
+
+def known_name(user: Any) -> str:
+    """As strangers may know somebody: a name of which nothing is part of an address."""
+    return user.display_name if user.name or user.anonymized_at else _("Somebody")
+
+
+def shared_name(message: Message) -> str:
+    """Who said it."""
+    if message.author is not None:
+        return known_name(message.author)
+    imported = next((str(part["author"]) for part in message.parts if part.get("author")), "")
+    return imported or (message.agent.name if message.agent is not None else _("Assistant"))
+
+
+def shared_message_data(message: Message, *, file_url: Callable[[str], str]) -> dict[str, Any]:
+    parts = [dict(part) for part in message.parts if part["type"] in SHARED_PARTS]
+    for part in parts:
+        if part["type"] == "file":
+            part["url"] = file_url(part["file"]) if part["file"] != GONE else None
+    return {
+        "position": message.number,
+        "role": message.role,
+        "author": shared_name(message),
+        "model": message.answered_by or None,
+        "created_at": moment(message.created_at),
+        "content": _content(message),
+        "parts": parts,
+    }
 
 
 def is_unread(
@@ -136,8 +172,8 @@ def conversation_data(conversation: Conversation, participation: Participation |
             "seconds": round(conversation.answer_seconds, 3),
         },
         "version": conversation.version,
-        "created_at": _time(conversation.created_at),
-        "last_activity_at": _time(conversation.last_activity_at),
-        "archived_at": _time(conversation.archived_at),
-        "deleted_at": _time(conversation.deleted_at),
+        "created_at": moment(conversation.created_at),
+        "last_activity_at": moment(conversation.last_activity_at),
+        "archived_at": moment(conversation.archived_at),
+        "deleted_at": moment(conversation.deleted_at),
     }

@@ -14,7 +14,7 @@ from apps.core.errors import NotFound
 from apps.core.events import topic_position
 
 SNAPSHOT_MESSAGES = 50
-ABOUT_IT = ("conversations.conversation_", "conversations.participant_")
+ABOUT_IT = ("conversations.conversation_", "conversations.participant_", "conversations.link_")
 
 
 class ConversationTopic:
@@ -28,7 +28,7 @@ class ConversationTopic:
             conversation = selectors.get_conversation(conversation_id=object_id, viewer=viewer)
         except NotFound:
             return False
-        return policies.can_post(viewer, role=selectors.role_in(conversation, viewer))
+        return policies.can_post(viewer, conversation, access=selectors.access_to(conversation, viewer))
 
     def snapshot(self, viewer: Any, object_id: UUID) -> Snapshot:
         """The position is read first: what happens meanwhile comes again as an event, and is the same."""

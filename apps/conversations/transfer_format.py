@@ -21,7 +21,14 @@ import rfc8785
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from apps.conversations.types import MAX_CONTENT_CHARACTERS, ImportRefused, MessageStatus, Role, TitleSource, Visibility
+from apps.conversations.types import (
+    FINAL,
+    MAX_CONTENT_CHARACTERS,
+    ImportRefused,
+    Role,
+    TitleSource,
+    Visibility,
+)
 
 FORMAT = "parlance.conversation"
 VERSION = 2
@@ -31,7 +38,6 @@ MAX_POSITION = 2**31 - 1
 MAX_PARTS = 500
 MAX_FILES = 20_000
 MAX_TEXT = MAX_CONTENT_CHARACTERS * 4  # an answer may be longer than what a person may post
-FINAL = (MessageStatus.COMPLETED, MessageStatus.STOPPED, MessageStatus.FAILED, MessageStatus.INTERRUPTED)
 DELETED = "deleted"  # a message that keeps its place in the tree and has lost its words
 
 _MONEY = re.compile(r"\d{1,5}\.\d{8}\Z", re.ASCII)

@@ -10,7 +10,8 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.errors import Conflict, Invalid, LimitReached, NotFound, TooLarge, Unprocessable
+from apps.accounts.types import Permission, ProjectRole
+from apps.core.errors import Conflict, Forbidden, Invalid, LimitReached, NotFound, TooLarge, Unprocessable
 
 RESTORABLE_DAYS = 30
 MAX_CONTENT_CHARACTERS = 100_000
@@ -23,12 +24,35 @@ MAX_ATTEMPTS = 3
 MAX_TITLE_ATTEMPTS = 3
 TITLE_LEASE_SECONDS = 60.0  # longer than one call may take: nobody renews it
 TITLE_CALL_SECONDS = 45.0
+MAX_LINKS = 20
+SHARE_LINKS = "conversations.share_links"  # the setting of an organization
 GONE = "00000000-0000-0000-0000-000000000000"  # the file of an imported message whose content did not come along
 
 
+#: For every answer to the token of a share link: kept nowhere, listed nowhere, and its address is told to nobody that the page links to.
+PUBLIC_HEADERS = {
+    "Cache-Control": "no-store",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Referrer-Policy": "no-referrer",
+}
+# Permissions of django-guardian's rows.
+VIEW = "view_conversation"
+POST_IN = "post_in_conversation"
+# What can be granted and denied in one conversation.
+VIEW_OR_POST = [(each.value, each.label) for each in (Permission.VIEW, Permission.POST)]
+
+
 class Visibility(models.TextChoices):
-    PROJECT = "project", _("Everyone in the project")
+    """Each lets in those of the one before it, too. ``project`` is called *Team* where people choose."""
+
     PRIVATE = "private", _("Only me and people I add")
+    PROJECT = "project", _("Everyone in the project")
+    LINK = "link", _("Everyone in the project, and whoever has a link")
+
+
+def without_link(visibility: str) -> Visibility:
+    """For a copy: it has no links, and gets none by being made."""
+    return Visibility.PROJECT if visibility == Visibility.LINK else Visibility(visibility)
 
 
 class TitleSource(models.TextChoices):
@@ -63,13 +87,51 @@ class TurnStatus(models.TextChoices):
     INTERRUPTED = "interrupted", _("Interrupted")
 
 
+# A message whose words change no more.
+FINAL = (MessageStatus.COMPLETED, MessageStatus.STOPPED, MessageStatus.FAILED, MessageStatus.INTERRUPTED)
 TERMINAL = (TurnStatus.COMPLETED, TurnStatus.STOPPED, TurnStatus.FAILED, TurnStatus.INTERRUPTED)
 ACTIVE = (TurnStatus.QUEUED, TurnStatus.RUNNING, TurnStatus.WAITING)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What somebody has with one conversation beside what its row says: the role in its project (after denials there), and the
+    most that they were granted and that is denied to them.
+    """
+
+    role: ProjectRole | None = None
+    granted: Permission | None = None
+    denied: Permission | None = None
 
 
 class ConversationNotFound(NotFound):
     code = "conversation_not_found"
     default_detail = _("There is no such conversation, or it is not shared with you.")
+
+
+class LinkNotFound(NotFound):
+    code = "link_not_found"
+    default_detail = _("There is nothing here. The link may have ended, or have been withdrawn.")
+
+
+class OwnConversation(Conflict):
+    code = "own_access"
+    default_detail = _("Nobody keeps themselves out: somebody else would have to let you in again.")
+
+
+class LinksClosed(Conflict):
+    code = "links_closed"
+    default_detail = _("Links do not open this conversation. Choose first that whoever has a link may read it.")
+
+
+class LinksOff(Forbidden):
+    code = "links_off"
+    default_detail = _("The organization does not share conversations by link.")
+
+
+class TooManyLinks(Conflict):
+    code = "too_many_links"
+    default_detail = _("A conversation has at most twenty links. Withdraw one that nobody needs.")
 
 
 class MessageNotFound(NotFound):

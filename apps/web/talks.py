@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
@@ -34,9 +36,17 @@ class TalkGroup:
 
 
 def group_talks(viewer: Actor, project: Project | None) -> list[TalkGroup]:
-    """The newest of one project. Three queries, whatever their number."""
-    if project is None:
-        return []
+    """The newest of one project, then what was shared with the viewer from projects that they do not see. Four queries, whatever
+    their number.
+    """
+    groups = _of_project(viewer, project) if project is not None else {}
+    if shared := conversations.list_shared_with(viewer=viewer, limit=SHOWN):
+        marks = conversations.list_participations(viewer=viewer, conversation_ids=[row.pk for row in shared])
+        groups[_("Shared with you")] = [_talk(viewer, row, marks) for row in shared]
+    return [TalkGroup(label, talks, label == _("Pinned")) for label, talks in groups.items()]
+
+
+def _of_project(viewer: Actor, project: Project) -> dict[str, list[Talk]]:
     rows = conversations.list_conversations(viewer=viewer, only=ListFilter(project.pk))
     pins = conversations.list_conversations(viewer=viewer, only=ListFilter(project.pk, pinned=True))
     pinned = list(pins.order_by("-last_activity_at")[:SHOWN])
@@ -45,10 +55,13 @@ def group_talks(viewer: Actor, project: Project | None) -> list[TalkGroup]:
     marks = conversations.list_participations(viewer=viewer, conversation_ids=[row.pk for row in (*pinned, *recent)])
     groups: dict[str, list[Talk]] = {}
     for label, row in [(_("Pinned"), row) for row in pinned] + [(_day(row.last_activity_at), row) for row in recent]:
-        is_new = is_unread(row, marks.get(row.pk), reader_id=viewer.user_id, new_since=_midnight())
-        talk = Talk(row.pk, row.title, is_new, row.visibility == Visibility.PRIVATE)
-        groups.setdefault(label, []).append(talk)
-    return [TalkGroup(label, talks, label == _("Pinned")) for label, talks in groups.items()]
+        groups.setdefault(label, []).append(_talk(viewer, row, marks))
+    return groups
+
+
+def _talk(viewer: Actor, row: Any, marks: Mapping[UUID, Any]) -> Talk:
+    is_new = is_unread(row, marks.get(row.pk), reader_id=viewer.user_id, new_since=_midnight())
+    return Talk(row.pk, row.title, is_new, row.visibility == Visibility.PRIVATE)
 
 
 def _midnight() -> datetime:

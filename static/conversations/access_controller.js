@@ -1,15 +1,25 @@
 import { Controller } from "@hotwired/stimulus";
 
+import { copyText } from "core/clipboard";
 import { clone, debounce, fill } from "core/dom";
 import { fetchElements, post, request } from "core/http";
 import { toast } from "core/toast";
 import { t } from "core/words";
 
 const NEWS_MS = 800;
+const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** Who sees the conversation: private or not, and who is invited. The panel is the server's HTML, anew after each change. */
+/** `user:<id>` or `team:<id>`, as a form says it, with the permission. */
+function named(event) {
+  event.preventDefault();
+  const form = new FormData(event.target);
+  const [kind, id] = form.get("who").split(":");
+  return { [kind]: id, permission: form.get("permission") };
+}
+
+/** Who sees the conversation: private or not, who is invited or kept out, and its links. The panel is the server's HTML, anew after each change. */
 export default class extends Controller {
-  static targets = ["choice", "control", "heading", "problem"];
+  static targets = ["address", "choice", "control", "heading", "made", "problem"];
   static values = { api: String, listUrl: String, url: String };
 
   connect() {
@@ -23,18 +33,54 @@ export default class extends Controller {
   }
 
   see({ target: { value: visibility } }) {
-    const saved = t(visibility === "private" ? "made_private" : "made_shared");
+    const saved = t({ private: "made_private", project: "made_shared", link: "made_linkable" }[visibility]);
     return this.#try(() => request(this.apiValue, { method: "PATCH", body: { visibility } }), saved, `[name="visibility"][value="${visibility}"]`);
   }
 
   invite(event) {
-    event.preventDefault();
-    const { value: user, selectedOptions } = this.choiceTarget;
-    return this.#try(() => post(`${this.apiValue}participants/`, { user }), t("invited", { name: selectedOptions[0].text }), "#invite-person");
+    const name = this.choiceTarget.selectedOptions[0].text;
+    return this.#try(() => post(`${this.apiValue}participants/`, named(event)), t("invited", { name }), "#invite-person");
   }
 
-  remove({ currentTarget: { dataset: { user, name } } }) {
-    return this.#try(() => request(`${this.apiValue}participants/${user}/`, { method: "DELETE" }), t("uninvited", { name }), "[data-user]");
+  remove({ currentTarget: { dataset: { user, team, name } } }) {
+    const url = `${this.apiValue}participants/${team ? `teams/${team}` : user}/`;
+    return this.#try(() => request(url, { method: "DELETE" }), t("uninvited", { name }), "[data-user]");
+  }
+
+  deny(event) {
+    return this.#try(() => post(`${this.apiValue}denials/`, named(event)), t("kept_out"), "#deny-person");
+  }
+
+  lift({ currentTarget: { dataset: { denial } } }) {
+    return this.#try(() => request(`${this.apiValue}denials/${denial}/`, { method: "DELETE" }), t("let_in"), "#deny-person");
+  }
+
+  /** The address is told once: it is put into the new panel, and is gone with the next one. */
+  async makeLink(event) {
+    event.preventDefault();
+    const days = Number(new FormData(event.target).get("days"));
+    const expires = days ? { expires_at: new Date(Date.now() + days * DAY_MS).toISOString() } : {};
+    let made = null;
+    const panel = await this.#try(async () => { made = await post(`${this.apiValue}share/`, expires); }, t("link_made"), "#link-until");
+    if (!made || !panel) return;
+    const place = panel.querySelector('[data-access-target="made"]');
+    const address = place.querySelector("input");
+    address.value = made.url;
+    place.hidden = false;
+    address.select();
+  }
+
+  copy() {
+    this.addressTarget.select();
+    return copyText(this.addressTarget.value, "link_copied");
+  }
+
+  renew({ currentTarget: { dataset: { link } } }) {
+    return this.#try(() => post(`${this.apiValue}share/${link}/renew/`, {}), t("link_renewed"), "[data-link]");
+  }
+
+  withdraw({ currentTarget: { dataset: { link } } }) {
+    return this.#try(() => request(`${this.apiValue}share/${link}/`, { method: "DELETE" }), t("link_withdrawn"), "#link-until");
   }
 
   /** The page is not for this person any more, so nothing of it is asked for again. */
@@ -57,7 +103,10 @@ export default class extends Controller {
     let problem = null;
     await action().catch((error) => { problem = error; });
     const panel = await this.#refresh(focus).catch(() => null);
-    if (!problem) return toast(saved);
+    if (!problem) {
+      toast(saved);
+      return panel;
+    }
     for (const control of this.controlTargets) control.disabled = false;
     const place = (panel ?? this.element).querySelector('[data-access-target="problem"]');
     place.replaceChildren(fill(clone("t-notice"), { text: problem.message }));
@@ -68,7 +117,8 @@ export default class extends Controller {
   /** Somebody else changed it. Not under the hands of one who is choosing. */
   #refreshUnlessUsed() {
     const isAtHeading = document.activeElement === this.headingTarget;
-    const isUsed = !isAtHeading && this.element.contains(document.activeElement);
+    const isShown = this.hasMadeTarget && !this.madeTarget.hidden;
+    const isUsed = isShown || !isAtHeading && this.element.contains(document.activeElement);
     if (isUsed || this.element.querySelector("[data-access-target~=control]:disabled")) return;
     this.#refresh(isAtHeading ? "h2[tabindex]" : null).catch(() => null);
   }

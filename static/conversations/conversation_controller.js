@@ -141,7 +141,7 @@ export default class extends Controller {
       if (this.hasTitleInputTarget) this.titleInputTarget.value = title;
     }
     if (version) this.versionValue = version;
-    if (visibility) this.privacyTarget.hidden = visibility !== "private";
+    if (visibility) for (const sign of this.privacyTargets) sign.hidden = sign.dataset.of !== visibility;
     window.dispatchEvent(new CustomEvent("talks:changed"));
     window.dispatchEvent(new CustomEvent("conversation:changed"));
   }

@@ -123,6 +123,7 @@ UNIQUE_EVERYWHERE: dict[str, str] = {
     "accounts.Invitation.token_hash": "the token alone finds the invitation, and with it the organization",
     "accounts.IdentityProvider.slug": "names the provider in the address it sends people back to, before anybody is known",
     "accounts.AuditEntry.event_id": "an event of the log is entered once",
+    "conversations.ShareLink.token_hash": "the token alone finds the link, and with it the organization",
     "core.Event.insertion": "the identity column that the sequencer orders by",
     "core.Event.position": "one order of the whole log",
     "core_event_topic_position": "a topic's name is unique everywhere",

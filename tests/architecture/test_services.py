@@ -53,6 +53,8 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/conversations/services/conversations.py", "announce"): PART,
     ("apps/conversations/services/conversations.py", "check_version"): PART,
     ("apps/conversations/services/conversations.py", "scope_of"): PART,
+    ("apps/conversations/services/conversations.py", "ask_rights_again"): PART,
+    ("apps/conversations/services/links.py", "withdraw_links"): PART,
     ("apps/conversations/services/attachments.py", "record_attachments"): PART,
     ("apps/conversations/services/titles.py", "request_title"): PART,
     ("apps/conversations/services/transfer.py", "export_archive"): READ,

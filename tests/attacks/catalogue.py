@@ -19,6 +19,10 @@ ATTACKS = {
         "403, unchanged, recorded",
     ),
     9: ("R: message, title, regenerate, command", "403; nothing announced"),
+    13: (
+        "N: share link withdrawn, expired, of a deleted or closed conversation, of an organization that wants none; what was said later",
+        "404 like a random token, as quickly; later words and files absent",
+    ),
     14: ("A: rights among one's own profile fields", "400, unchanged, recorded"),
     15: ("A: API key beyond one's own role", "403, recorded"),
     16: ("Limited key by every way in, also in the query or a cookie", "the same 403 everywhere; query refused"),
@@ -108,7 +112,6 @@ ELSEWHERE = {
 NOT_YET = {
     10: ("tools and MCP servers", r"/tools/|mcp"),
     11: ("collections and vector search", r"/collections/|/sources/|/documents/"),
-    13: ("shared links", r"/share/|/shared/|/s/"),
     25: ("sign-in with other identity providers", r"oidc|oauth|saml|social|ldap"),
     31: ("organizations with single sign-on only", r"oidc|oauth|saml|social|ldap"),
     37: ("diagrams and formulas in messages", r"diagram|mermaid"),

@@ -14,10 +14,12 @@ from django.utils import timezone
 from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts import tokens
-from apps.accounts.models import ApiKey, OrganizationMember
+from apps.accounts.actors import hash_token
+from apps.accounts.models import ApiKey, OrganizationMember, Team
 from apps.accounts.services import invitations, sessions
 from apps.accounts.types import ProjectAccess, SessionKind
 from apps.agents.services import create_agent
+from apps.conversations.models import ConversationDenial, ShareLink
 from apps.conversations.types import Visibility
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, bearer, key_of, member_of, reader_of
 from tests.conversations.factories import answer, say, start
@@ -164,7 +166,24 @@ class World:
         self.headers |= {"N": {}, "B": _token_of(owner)}
         self.headers["revoked"] = bearer(key_of(self.people["revoked"], elsewhere.organization))
         ApiKey.objects.filter(user=self.people["revoked"]).update(revoked_at=timezone.now())
+        kept_out = ConversationDenial.objects.create(
+            organization=organization, conversation=conversation, user=self.people["revoked"], permission="view"
+        )
+        link = ShareLink.objects.create(
+            organization=organization,
+            conversation=conversation,
+            token_hash=hash_token("secret-token"),
+            hint="oken",
+            created_by=owner,
+            up_to_number=2,
+            shared_at=timezone.now(),
+        )
+        team = Team.objects.create(organization=organization, name="Secret team")
         self.ids = {
+            "denial_id": kept_out.pk,
+            "link_id": link.pk,
+            "team_id": team.pk,
+            "token": "secret-token",
             "agent_id": create_agent(actor=actor, project_id=closed.pk, name="secret-agent").pk,
             "attachment_id": attached.pk,
             "conversation_id": conversation.pk,

@@ -200,7 +200,7 @@ def test_somebody_is_invited_into_a_private_conversation(people):
 
     tab_to(page, "^The project$")
     page.keyboard.press("ArrowRight")
-    expect(page.get_by_role("radio", name="Invited people")).to_be_focused()
+    expect(page.get_by_role("radio", name="Private")).to_be_focused()
     tab_to(page, "^Invite somebody")
     page.keyboard.type("Dan")
     tab_to(page, "^Invite$")

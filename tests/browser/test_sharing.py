@@ -51,11 +51,11 @@ def test_private_conversation_is_for_those_who_are_invited(people, provider):
     expect(panel.locator("[data-person]")).to_have_count(2)
     assert panel.get_by_role("button", name="Remove Daniel Okoye").count() == 0
 
-    panel.get_by_text("Invited people").click()
+    panel.locator("label", has_text="Private").click()
 
     expect(panel.get_by_text("Only you and the people you invite can read and write here.")).to_be_visible()
     expect(panel.locator("[data-person]")).to_have_count(1)
-    expect(panel.get_by_role("radio", name="Invited people")).to_be_focused()
+    expect(panel.get_by_role("radio", name="Private")).to_be_focused()
     expect(ines.page.locator(".privacy")).to_be_visible()
     expect(daniel.page.locator(".dock")).to_contain_text("You may no longer follow this.")
     ines.say("Not for Daniel.")
@@ -64,12 +64,12 @@ def test_private_conversation_is_for_those_who_are_invited(people, provider):
     assert daniel.page.goto(daniel.page.url).status == 404
     daniel.complaints.clear()  # the browser says that the page is missing
 
-    panel.get_by_label("Invite somebody of the project").select_option(label="Daniel Okoye")
+    panel.get_by_label("Invite somebody of the organization").select_option(label="Daniel Okoye")
     panel.get_by_role("button", name="Invite").click()
 
     expect(ines.page.locator(".toasts")).to_contain_text("Daniel Okoye sees this conversation now.")
     expect(panel.locator("[data-person]")).to_have_count(2)
-    expect(panel.get_by_text("Everybody in the project is in this conversation.")).to_be_visible()
+    expect(panel.get_by_text("There is nobody else in the organization to invite.")).to_be_visible()
     daniel.open(ines.conversation)
     expect(daniel.messages().first).to_contain_text("Not for Daniel.")
     theirs = open_people(daniel)
@@ -81,7 +81,7 @@ def test_private_conversation_is_for_those_who_are_invited(people, provider):
 
     expect(panel.locator("[data-person]")).to_have_count(1)
     expect(daniel.page.locator(".dock")).to_contain_text("You may no longer follow this.")
-    panel.get_by_text("The project", exact=True).click()
+    panel.locator("label", has_text="Team").click()
     expect(panel.locator("[data-person]")).to_have_count(2)
     expect(ines.page.locator(".privacy")).to_be_hidden()
     daniel.open(ines.conversation)
@@ -90,8 +90,8 @@ def test_private_conversation_is_for_those_who_are_invited(people, provider):
 def test_who_was_invited_leaves_by_themselves(people):
     ines = people("ines").start()
     panel = open_people(ines)
-    panel.get_by_text("Invited people").click()
-    panel.get_by_label("Invite somebody of the project").select_option(label="Daniel Okoye")
+    panel.locator("label", has_text="Private").click()
+    panel.get_by_label("Invite somebody of the organization").select_option(label="Daniel Okoye")
     panel.get_by_role("button", name="Invite").click()
     expect(panel.locator("[data-person]")).to_have_count(2)
     daniel = people("daniel").open(ines.conversation)
@@ -113,15 +113,15 @@ def test_sharing_that_fails_says_so_and_changes_nothing(people):
     panel = open_people(ines)
     ines.context.set_offline(offline=True)
 
-    panel.get_by_text("Invited people").click()
+    panel.locator("label", has_text="Private").click()
 
     expect(panel.get_by_role("alert")).to_contain_text("The server did not answer. Nothing was changed.")
-    expect(panel.get_by_role("radio", name="The project")).to_be_checked()
-    expect(panel.get_by_role("radio", name="The project")).to_be_enabled()
+    expect(panel.get_by_role("radio", name="Team")).to_be_checked()
+    expect(panel.get_by_role("radio", name="Team")).to_be_enabled()
     ines.context.set_offline(offline=False)
     expect(ines.page.locator("#connection")).not_to_contain_text("You are offline")
-    panel.get_by_text("Invited people").click()
-    expect(panel.get_by_role("radio", name="Invited people")).to_be_checked()
+    panel.locator("label", has_text="Private").click()
+    expect(panel.get_by_role("radio", name="Private")).to_be_checked()
     expect(panel.locator("[data-person]")).to_have_count(1)
     ines.complaints.clear()
 

@@ -161,7 +161,7 @@ def test_list_participants_takes_the_same_few_queries(
     someone(project)
     api.get(url(conversation, "participants/"))
 
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         listed = api.get(url(conversation, "participants/")).json()
 
     assert {row["id"] for row in listed["results"]} == set(map(str, invited))

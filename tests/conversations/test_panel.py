@@ -46,5 +46,5 @@ def test_private_conversation_of_a_project_of_one_says_that_nobody_can_be_invite
 
     shown = panel(conversation, "people")
 
-    assert "There is nobody else in the project to invite." in shown
+    assert "There is nobody else in the organization to invite." in shown
     assert "Everybody in the project" not in shown

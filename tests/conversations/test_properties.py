@@ -1,4 +1,4 @@
-"""What must hold whatever people do: both ways of reading a path agree, SQL and Python agree on rights."""
+"""What must hold whatever people do: both ways of reading a path agree."""
 
 from __future__ import annotations
 
@@ -6,18 +6,10 @@ import random
 
 import pytest
 
-from apps.accounts.types import SYSTEM, OrganizationRole, ProjectAccess, ProjectRole
-from apps.conversations import policies, selectors, services
-from apps.conversations.models import Conversation
-from apps.conversations.types import Ending, TurnStatus, Visibility
-from apps.core.errors import DomainError
-from tests.accounts.factories import (
-    ProjectFactory,
-    ProjectMemberFactory,
-    UserFactory,
-    actor_of,
-    join,
-)
+from apps.accounts.types import SYSTEM
+from apps.conversations import selectors, services
+from apps.conversations.types import Ending, TurnStatus
+from tests.accounts.factories import ProjectFactory
 from tests.conversations.factories import say, someone, start
 
 pytestmark = pytest.mark.django_db
@@ -53,43 +45,3 @@ def test_linear_reading_and_walking_give_the_same_path(seed):
             rows = selectors.list_path(conversation=conversation, leaf_id=conversation.head_id, limit=limit, **window)
             read.append([row.pk for row in rows])
         assert read[0] == read[1], (window, limit)
-
-
-def test_visible_to_agrees_with_can_view_for_random_grants():
-    dice = random.Random(5)
-    projects = [ProjectFactory(access=dice.choice(ProjectAccess.values)) for _each in range(6)]
-    people = []
-    for _each in range(14):
-        user = UserFactory()
-        for project in dice.sample(projects, 3):
-            join(user, project.organization, role=dice.choice(OrganizationRole.values))
-            if dice.random() < 0.5:
-                ProjectMemberFactory(project=project, user=user, role=dice.choice(ProjectRole.values))
-        people.append(actor_of(user))
-    made = []
-    for project in projects:
-        owner = someone(project)
-        for visibility in Visibility.values:
-            made.append(start(owner, project, visibility=visibility))  # noqa: PERF401  (reads better)
-    for conversation in made:
-        owner = actor_of(conversation.owner)
-        for person in dice.sample(people, 4):
-            try:
-                services.invite_participant(actor=owner, conversation_id=conversation.pk, user_id=person.user_id)
-            except DomainError:
-                continue
-    services.delete_conversation(actor=actor_of(made[0].owner), conversation_id=made[0].pk)
-
-    seen = 0
-    for person in people:
-        visible = set(selectors.visible_to(person).values_list("pk", flat=True))
-        seen += len(visible)
-        for row in Conversation.objects.all():
-            allowed = policies.can_view(
-                person,
-                row,
-                role=selectors.role_in(row, person),
-                is_invited=selectors.is_invited(conversation=row, user_id=person.user_id),
-            )
-            assert (row.pk in visible) == allowed, (person, row.visibility)
-    assert 10 < seen < len(people) * len(made)

@@ -88,10 +88,6 @@ class ForkIn(Serializer):
     message = serializers.UUIDField(required=False, allow_null=True)
 
 
-class ParticipantIn(Serializer):
-    user = serializers.UUIDField()
-
-
 class CommandIn(Serializer):
     name = serializers.RegexField(r"^[a-z][a-z0-9_-]{0,30}$")
     arguments = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
@@ -252,11 +248,6 @@ class PostedOut(serializers.Serializer):
 class BranchOut(serializers.Serializer):
     parent = serializers.UUIDField(allow_null=True)
     children = serializers.ListField(child=serializers.UUIDField())
-
-
-class ParticipantsOut(serializers.Serializer):
-    owner = PersonOut()
-    results = PersonOut(many=True)
 
 
 class BranchesOut(serializers.Serializer):

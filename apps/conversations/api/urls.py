@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.conversations.api import streams, views
+from apps.conversations.api import sharing, streams, views
 
 urlpatterns = [
     path("conversations/", views.ConversationListView.as_view(), name="conversations_list"),
@@ -28,14 +28,41 @@ urlpatterns = [
     path("conversations/<uuid:conversation_id>/read/", views.ConversationReadView.as_view(), name="conversations_read"),
     path(
         "conversations/<uuid:conversation_id>/participants/",
-        views.ParticipantListView.as_view(),
+        sharing.ParticipantListView.as_view(),
         name="conversations_participants",
     ),
     path(
         "conversations/<uuid:conversation_id>/participants/<uuid:user_id>/",
-        views.ParticipantView.as_view(),
+        sharing.ParticipantView.as_view(),
         name="conversations_participant",
     ),
+    path(
+        "conversations/<uuid:conversation_id>/participants/teams/<uuid:team_id>/",
+        sharing.TeamParticipantView.as_view(),
+        name="conversations_participant_team",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/denials/",
+        sharing.DenialListView.as_view(),
+        name="conversations_denials",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/denials/<uuid:denial_id>/",
+        sharing.DenialView.as_view(),
+        name="conversations_denial",
+    ),
+    path("conversations/<uuid:conversation_id>/share/", sharing.LinkListView.as_view(), name="conversations_share"),
+    path(
+        "conversations/<uuid:conversation_id>/share/<uuid:link_id>/",
+        sharing.LinkView.as_view(),
+        name="conversations_share_link",
+    ),
+    path(
+        "conversations/<uuid:conversation_id>/share/<uuid:link_id>/renew/",
+        sharing.LinkRenewView.as_view(),
+        name="conversations_share_renew",
+    ),
+    path("shared/<str:token>/", sharing.SharedView.as_view(), name="shared"),
     path(
         "conversations/<uuid:conversation_id>/commands/",
         views.ConversationCommandsView.as_view(),

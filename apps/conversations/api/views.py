@@ -204,30 +204,6 @@ class ConversationReadView(APIView):
         return Response(status=204)
 
 
-class ParticipantListView(APIView):
-    @extend_schema(operation_id="participants_list", responses=shapes.ParticipantsOut)
-    def get(self, request: Request, conversation_id: UUID) -> Response:
-        """Who sees a private conversation: its owner and those who were invited."""
-        conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=request.actor)
-        invited = selectors.list_participants(conversation=conversation, viewer=request.actor)
-        people = [presentation.person_data(each.user) for each in invited]
-        return Response({"owner": presentation.person_data(conversation.owner), "results": people})
-
-    @extend_schema(operation_id="participants_invite", request=shapes.ParticipantIn, responses={204: None})
-    def post(self, request: Request, conversation_id: UUID) -> Response:
-        data = shapes.ParticipantIn.parse(request)
-        services.invite_participant(actor=request.actor, conversation_id=conversation_id, user_id=data["user"])
-        return Response(status=204)
-
-
-class ParticipantView(APIView):
-    @extend_schema(operation_id="participants_remove", request=None, responses={204: None})
-    def delete(self, request: Request, conversation_id: UUID, user_id: UUID) -> Response:
-        """The owner takes an invitation back; who was invited leaves with their own id."""
-        services.remove_participant(actor=request.actor, conversation_id=conversation_id, user_id=user_id)
-        return Response(status=204)
-
-
 class ConversationCommandsView(APIView):
     @extend_schema(operation_id="commands_list", responses=shapes.CommandsOut)
     def get(self, request: Request, conversation_id: UUID) -> Response:

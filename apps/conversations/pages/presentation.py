@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -15,12 +15,14 @@ from django.utils.formats import date_format
 from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
 
-from apps.accounts.types import Actor, ProjectRole
+from apps.accounts.types import Actor
 from apps.conversations import policies
 from apps.conversations.models import Conversation, Message, Turn
-from apps.conversations.types import GONE, MessageStatus, Role, TurnStatus
+from apps.conversations.presentation import SHARED_PARTS, shared_name
+from apps.conversations.types import GONE, Access, MessageStatus, Role, TurnStatus
 from apps.core.markup import render
 
+UrlOf = Callable[[str], str]
 ICONS = {
     "image": "image",
     "audio": "mic",
@@ -141,7 +143,7 @@ def message_view(
     *,
     viewer: Actor,
     conversation: Conversation,
-    role: ProjectRole | None,
+    access: Access,
     siblings: Sequence[UUID] = (),
     place: int = 0,
 ) -> MessageView:
@@ -164,7 +166,7 @@ def message_view(
         label=f"{name}, {_clock(message.created_at)}",
         parts=_parts(message),
         files=_files(message),
-        can=_can(message, viewer, conversation, role),
+        can=_can(message, viewer, conversation, access),
         words=len(content.split()),
         edited_at=message.created_at if message.is_edit else None,
         deleted_at=message.deleted_at,
@@ -262,13 +264,46 @@ def _parts(message: Message) -> list[PartView]:
     return found
 
 
-def _files(message: Message) -> list[FileView]:
+@dataclass(frozen=True, slots=True)
+class SharedView:
+    """A message as a share link shows it."""
+
+    number: int
+    role: str
+    author_name: str
+    created_at: datetime
+    model_label: str
+    parts: list[PartView]
+    files: list[FileView]
+
+
+def shared_view(message: Message, *, file_url: UrlOf, preview_url: UrlOf) -> SharedView:
+    return SharedView(
+        number=message.number,
+        role=message.role,
+        author_name=shared_name(message),
+        created_at=message.created_at,
+        model_label=message.answered_by,
+        parts=[part for part in _parts(message) if part.type in SHARED_PARTS],
+        files=_files(message, file_url, preview_url),
+    )
+
+
+def _file_url(file_id: str) -> str:
+    return reverse("files:file", kwargs={"file_id": file_id})
+
+
+def _preview_url(file_id: str) -> str:
+    return reverse("files:preview", kwargs={"file_id": file_id})
+
+
+def _files(message: Message, file_url: UrlOf = _file_url, preview_url: UrlOf = _preview_url) -> list[FileView]:
     found = []
     for index, part in enumerate(message.parts):
         if part["type"] != "file":
             continue
         is_gone = part.get("file") == GONE
-        url = "" if is_gone else reverse("files:file", kwargs={"file_id": part["file"]})
+        url = "" if is_gone else file_url(part["file"])
         is_image = part.get("kind") == "image" and not is_gone
         found.append(
             FileView(
@@ -276,7 +311,7 @@ def _files(message: Message) -> list[FileView]:
                 name=part["name"],
                 size=part.get("size", 0),
                 url=url,
-                preview_url=reverse("files:preview", kwargs={"file_id": part["file"]}) if is_image else "",
+                preview_url=preview_url(part["file"]) if is_image else "",
                 icon=ICONS.get(part.get("kind", ""), "file-text"),
                 note=_("The content did not come along.") if is_gone else "",
             )
@@ -284,21 +319,22 @@ def _files(message: Message) -> list[FileView]:
     return found
 
 
-def _can(message: Message, viewer: Actor, conversation: Conversation, role: ProjectRole | None) -> list[str]:
+def _can(message: Message, viewer: Actor, conversation: Conversation, access: Access) -> list[str]:
     """What the buttons offer; the services decide again."""
-    can_post = policies.can_post(viewer, role=role) and conversation.archived_at is None
+    can_post = policies.can_post(viewer, conversation, access=access) and conversation.archived_at is None
     is_open = message.status in (MessageStatus.PENDING, MessageStatus.STREAMING, MessageStatus.WAITING)
-    may_delete = policies.can_delete_message(viewer, conversation, message, role=role)
+    may_delete = policies.can_delete_message(viewer, conversation, message, access=access)
     if message.deleted_at is not None:
         return ["restore"] if may_delete and policies.is_restorable(message) else []
     can: list[str] = []
     if can_post:
-        can.append("fork")
+        if policies.can_fork(viewer, access=access):
+            can.append("fork")
         if message.role == Role.ASSISTANT:
             can += ["stop"] if is_open else ["retry"]
             if message.status in (MessageStatus.STOPPED, MessageStatus.INTERRUPTED, MessageStatus.FAILED):
                 can.append("continue")
-        elif policies.can_edit_message(viewer, message, role=role):
+        elif policies.can_edit_message(viewer, conversation, message, access=access):
             can.append("edit")
     if may_delete and not is_open:
         can.append("delete")
@@ -310,7 +346,7 @@ def message_views(
     *,
     viewer: Actor,
     conversation: Conversation,
-    role: ProjectRole | None,
+    access: Access,
     siblings: Mapping[UUID, Sequence[UUID]],
     places: Mapping[UUID, int] | None = None,
 ) -> list[MessageView]:
@@ -324,7 +360,7 @@ def message_views(
             row,
             viewer=viewer,
             conversation=conversation,
-            role=role,
+            access=access,
             siblings=siblings.get(row.pk, ()),
             place=ahead.get(row.turn_id, 0),
         )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.conversations.pages import views
+from apps.conversations.pages import shared, views
 
 app_name = "conversations"
 urlpatterns = [
@@ -11,6 +11,9 @@ urlpatterns = [
     path("conversations/mentions/", views.NewMentionsFragment.as_view(), name="new_mentions"),
     path("conversations/import/", views.ImportPage.as_view(), name="import"),
     path("conversations/<uuid:conversation_id>/restore/", views.RestorePage.as_view(), name="restore"),
+    path("s/<str:token>/", shared.SharedPage.as_view(), name="shared"),
+    path("s/<str:token>/files/<uuid:file_id>/", shared.SharedFile.as_view(), name="shared_file"),
+    path("s/<str:token>/files/<uuid:file_id>/preview/", shared.SharedPreview.as_view(), name="shared_preview"),
     path("c/<uuid:conversation_id>/", views.ConversationPage.as_view(), name="page"),
     path("c/<uuid:conversation_id>/messages/", views.MessagesFragment.as_view(), name="messages"),
     path("c/<uuid:conversation_id>/messages/<uuid:message_id>/", views.MessageFragment.as_view(), name="message"),

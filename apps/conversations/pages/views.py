@@ -39,7 +39,11 @@ class PageView(LoginRequiredMixin, View):
 
     def conversation_of(self, request: HttpRequest, conversation_id: UUID) -> Conversation:
         found = selectors.get_conversation(conversation_id=conversation_id, viewer=request.actor)  # type: ignore[attr-defined]
-        request.project = accounts.get_project(found.project_id, request.actor)  # type: ignore[attr-defined]
+        # None for who was let into this one conversation: nothing of the project is theirs to see.
+        shown = accounts.visible_projects(request.actor).select_related("organization")  # type: ignore[attr-defined]
+        request.project = shown.filter(pk=found.project_id).first()  # type: ignore[attr-defined]
+        role = accounts.role_in(request.actor, request.project) if request.project else None  # type: ignore[attr-defined]
+        request.access = selectors.access_of(found, role)  # type: ignore[attr-defined]
         return found
 
 
@@ -61,17 +65,17 @@ def _page_context(request: HttpRequest, conversation: Conversation) -> dict[str,
     leaf = _leaf(request, conversation)
     window = _window(request, conversation, leaf, before=_wanted(request, conversation))
     project = request.project  # type: ignore[attr-defined]
-    answerers = list_answerers(viewer, project)
-    role = accounts.role_in(viewer, project)
+    answerers = list_answerers(viewer, project) if project else []
+    access = request.access  # type: ignore[attr-defined]
     mine = selectors.find_participation(conversation=conversation, user_id=viewer.user_id)
     return window | {
         "conversation": conversation,
-        "project": project,
+        "of_project": project,
         "topic_position": position,
         "leaf_id": leaf,
         "zero_id": ZERO,
-        "can_write": policies.can_post(viewer, role=role) and conversation.archived_at is None,
-        "can_manage": policies.can_change(viewer, conversation, role=role),
+        "can_write": policies.can_post(viewer, conversation, access=access) and conversation.archived_at is None,
+        "can_manage": policies.can_change(viewer, conversation, access=access),
         "is_pinned": bool(mine and mine.pinned_at),
         "answerers": answerers,
         "answerer": chosen_answerer(answerers, agent_id=conversation.agent_id, model_id=conversation.model_id),
@@ -123,12 +127,11 @@ def _window(
     has_more = len(rows) > limit
     if has_more:
         rows = rows[-limit:] if before is not None else rows[:limit]
-    role = accounts.role_in(viewer, request.project)  # type: ignore[attr-defined]
     views = message_views(
         rows,
         viewer=viewer,
         conversation=conversation,
-        role=role,
+        access=request.access,  # type: ignore[attr-defined]
         siblings=selectors.sibling_ids(conversation=conversation, rows=rows),
         places=turn_order.places_of([row.turn for row in rows if row.turn is not None]),
     )
@@ -173,7 +176,7 @@ class MessageFragment(PageView):
             message,
             viewer=viewer,
             conversation=conversation,
-            role=accounts.role_in(viewer, request.project),  # type: ignore[attr-defined]
+            access=request.access,  # type: ignore[attr-defined]
             siblings=siblings.get(message.pk, ()),
         )
         return render(request, "conversations/_message.html", {"message": view, "conversation": conversation})
@@ -190,6 +193,7 @@ class ContextFragment(PageView):
                 conversation=conversation,
                 project=request.project,  # type: ignore[attr-defined]
                 viewer=request.actor,  # type: ignore[attr-defined]
+                access=request.access,  # type: ignore[attr-defined]
             )
         return render(request, f"conversations/_context_{tab}.html", context)
 
@@ -217,7 +221,8 @@ class NewMentionsFragment(PageView):
 class MentionsFragment(PageView):
     def get(self, request: HttpRequest, conversation_id: UUID) -> JsonResponse:
         self.conversation_of(request, conversation_id)
-        found = list_mentions(request.project, viewer=request.actor)  # type: ignore[attr-defined]
+        project = request.project  # type: ignore[attr-defined]
+        found = list_mentions(project, viewer=request.actor) if project else []  # type: ignore[attr-defined]
         return JsonResponse(found, safe=False)
 
 

@@ -10,22 +10,28 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, Func, OuterRef, Q, QuerySet, Subquery
-from django.db.models.expressions import Combinable
+from django.db.models import Exists, Func, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import has_scope
-from apps.accounts.types import Actor, ActorKind, ProjectRole
+from apps.accounts.types import Actor, ActorKind, Permission
 from apps.agents import selectors as agents
 from apps.conversations.models import Conversation, Participation
 from apps.conversations.policies import WRITE, has_read_scope
+from apps.conversations.selectors.rights import (
+    denied_here,
+    denied_to,
+    granted_to,
+    is_open_to,
+    visible_to,
+    with_access_of,
+)
 from apps.conversations.types import (
     RESTORABLE_DAYS,
     Answerer,
     ConversationNotFound,
     ListFilter,
-    Visibility,
 )
 from apps.core.compiled import Compiled, Value
 from apps.core.doors.topics import TopicEvent
@@ -34,24 +40,6 @@ from apps.live import selectors as live
 from apps.llm import selectors as llm
 
 ACTIVE = ListFilter()
-
-
-def visible_to(
-    viewer: Actor, *, with_deleted: bool = False, at_least: ProjectRole = ProjectRole.VIEWER
-) -> QuerySet[Conversation]:
-    """One statement; agrees with ``policies.can_view`` (a property test proves it)."""
-    if not has_read_scope(viewer):
-        return Conversation.objects.none()
-    rows = Conversation.objects.filter(
-        accounts.project_filter(viewer, field="project", at_least=at_least), _is_open_to(viewer)
-    )
-    return rows if with_deleted else rows.filter(deleted_at=None)
-
-
-def _is_open_to(viewer: Actor) -> Q | Combinable:
-    """What visibility asks of those who see the project."""
-    invited = Participation.objects.filter(conversation=OuterRef("pk"), user_id=viewer.user_id, is_invited=True)
-    return Q(visibility=Visibility.PROJECT) | Q(owner_id=viewer.user_id) | Exists(invited)
 
 
 def get_conversation(*, conversation_id: UUID, viewer: Actor, with_deleted: bool = False) -> Conversation:
@@ -63,7 +51,7 @@ def get_conversation(*, conversation_id: UUID, viewer: Actor, with_deleted: bool
 
 _conversation: accounts.ForViewer[Conversation] = accounts.ForViewer(
     lambda viewer, with_deleted, *, pk: (
-        visible_to(viewer, with_deleted=with_deleted)
+        with_access_of(viewer, visible_to(viewer, with_deleted=with_deleted))
         .select_related("project", "owner", "model__provider", "agent")
         .filter(pk=pk)[:1]
     )
@@ -130,7 +118,9 @@ def lock_conversation(*, conversation_id: UUID, viewer: Actor, with_deleted: boo
 
 _locked: accounts.ForViewer[Conversation] = accounts.ForViewer(
     lambda viewer, with_deleted, *, pk: (
-        visible_to(viewer, with_deleted=with_deleted).select_for_update(of=("self",)).filter(pk=pk)[:1]
+        with_access_of(viewer, visible_to(viewer, with_deleted=with_deleted))
+        .select_for_update(of=("self",))
+        .filter(pk=pk)[:1]
     )
 )
 
@@ -146,15 +136,11 @@ def _writable_to(asker: Actor, *, pk: UUID) -> QuerySet[Conversation]:
     if asker.kind == ActorKind.SYSTEM:
         rows = Conversation.objects.filter(deleted_at=None)
     else:
-        rows = visible_to(asker, at_least=ProjectRole.EDITOR)
+        rows = visible_to(asker, permission=Permission.POST)
     return rows.only("id", "organization_id", "project_id").filter(pk=pk)[:1]
 
 
 _writable: accounts.ForViewer[Conversation] = accounts.ForViewer(_writable_to)
-
-
-def role_in(conversation: Conversation, actor: Actor) -> ProjectRole | None:
-    return accounts.project_role(actor, conversation.project_id)
 
 
 def list_conversations(*, viewer: Actor, only: ListFilter = ACTIVE) -> QuerySet[Conversation]:
@@ -202,21 +188,45 @@ def _list_window(
     at: datetime | None = None,
     pk: UUID | None = None,
 ) -> QuerySet[Conversation]:
-    """The window of each project by its index, then of these the window: sorting all that one sees costs more than all the rest."""
+    """The window of each project by its index and that of what was granted, then of these the window: sorting all that one sees
+    costs more than all the rest.
+    """
     if not has_read_scope(viewer):
         return Conversation.objects.none()
     if pk is not None:
         window = replace(window, edge=(at, pk))
-    of_project = Conversation.objects.filter(_is_open_to(viewer), project=OuterRef("pk"))
-    of_project = _narrow(of_project, viewer, only)
+    of_project = _narrow(Conversation.objects.filter(is_open_to(viewer), project=OuterRef("pk")), viewer, only)
+    if viewer.user_id is not None:
+        of_project = of_project.exclude(denied_here(viewer))
     projects = accounts.visible_projects(viewer)
     if project is not None:
         projects = projects.filter(pk=project)
     among = projects.values(among=Func(ArraySubquery(window.over(of_project).values("pk")), function="unnest"))
+    if viewer.user_id is not None:
+        granted = _narrow(Conversation.objects.filter(granted_to(viewer), ~denied_to(viewer)), viewer, only)
+        if project is not None:
+            granted = granted.filter(project=project)
+        among = among.union(window.over(granted).values("pk"))
     return window.over(Conversation.objects.filter(pk__in=among).select_related("model__provider", "agent"))
 
 
 _listed: accounts.ForViewer[Conversation] = accounts.ForViewer(_list_window)
+
+
+def list_shared_with(*, viewer: Actor, limit: int) -> list[Conversation]:
+    """The newest of those that were granted to the viewer in projects that they do not see."""
+    return _shared_with.fetch(viewer, limit) if viewer.user_id is not None else []
+
+
+def _list_shared_with(viewer: Actor, limit: int) -> QuerySet[Conversation]:
+    if not has_read_scope(viewer):
+        return Conversation.objects.none()
+    project = accounts.visible_projects(viewer).filter(pk=OuterRef("project"))
+    rows = Conversation.objects.filter(granted_to(viewer), ~denied_to(viewer), ~Exists(project))
+    return rows.filter(deleted_at=None, archived_at=None).order_by("-last_activity_at", "-pk")[:limit]
+
+
+_shared_with: accounts.ForViewer[Conversation] = accounts.ForViewer(_list_shared_with)
 
 
 def list_participations(*, viewer: Actor, conversation_ids: Iterable[UUID]) -> dict[UUID, Participation]:
@@ -237,16 +247,6 @@ def find_participation(*, conversation: Conversation, user_id: UUID | None) -> P
 _participation: Compiled[Participation] = Compiled(
     lambda *, conversation, user: Participation.objects.filter(conversation=conversation, user_id=user)[:1]
 )
-
-
-def is_invited(*, conversation: Conversation, user_id: UUID | None) -> bool:
-    return Participation.objects.filter(conversation=conversation, user_id=user_id, is_invited=True).exists()
-
-
-def list_participants(*, conversation: Conversation, viewer: Actor) -> list[Participation]:
-    """Who was invited, beside the owner, with their accounts loaded, in the order of their names."""
-    rows = Participation.objects.filter(conversation=conversation, is_invited=True, user__is_active=True)
-    return list(rows.select_related("user").order_by("user__name", "user_id"))
 
 
 _MENTION = re.compile(r"(?:^|\s)@(\S[^\n]{0,120})")

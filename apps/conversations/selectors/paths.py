@@ -11,7 +11,8 @@ from django.db.models import Q, QuerySet
 
 from apps.accounts.types import Actor
 from apps.conversations.models import Conversation, Message, Participation
-from apps.conversations.selectors.conversations import find_participation, visible_to
+from apps.conversations.selectors.conversations import find_participation
+from apps.conversations.selectors.rights import visible_to
 from apps.conversations.types import (
     MessageNotFound,
     ParentElsewhere,

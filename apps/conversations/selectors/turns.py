@@ -12,8 +12,8 @@ from django.db.models.functions import Now
 
 from apps.accounts.types import Actor
 from apps.conversations.models import Conversation, Message, TitleRequest, Turn
-from apps.conversations.selectors.conversations import visible_to
 from apps.conversations.selectors.paths import path_ids
+from apps.conversations.selectors.rights import visible_to
 from apps.conversations.types import (
     ACTIVE,
     MAX_TITLE_ATTEMPTS,

@@ -8,16 +8,21 @@ from apps.conversations.services.conversations import (
     choose_branch,
     delete_conversation,
     fork_conversation,
-    invite_participant,
     mark_read,
     pin_conversation,
     record_export,
-    remove_participant,
     restore_conversation,
     start_conversation,
 )
 from apps.conversations.services.erasure import erase_conversation, erase_deleted, erase_words
 from apps.conversations.services.imports import import_conversation
+from apps.conversations.services.links import (
+    MadeLink,
+    make_link,
+    renew_link,
+    withdraw_link,
+    withdraw_link_as_operator,
+)
 from apps.conversations.services.messages import (
     Posted,
     continue_answer,
@@ -27,6 +32,12 @@ from apps.conversations.services.messages import (
     regenerate_answer,
     request_turn,
     restore_message,
+)
+from apps.conversations.services.sharing import (
+    deny_participant,
+    invite_participant,
+    lift_denial,
+    remove_participant,
 )
 from apps.conversations.services.titles import claim_title, request_title, title_conversation
 from apps.conversations.services.transfer import export_archive, export_json, export_markdown
@@ -43,6 +54,7 @@ from apps.conversations.services.turns import (
 from apps.conversations.services.welcome import welcome_owner
 
 __all__ = [
+    "MadeLink",
     "Posted",
     "archive_conversation",
     "change_all",
@@ -54,6 +66,7 @@ __all__ = [
     "continue_answer",
     "delete_conversation",
     "delete_message",
+    "deny_participant",
     "describe_commands",
     "edit_message",
     "erase_conversation",
@@ -66,6 +79,8 @@ __all__ = [
     "fork_conversation",
     "import_conversation",
     "invite_participant",
+    "lift_denial",
+    "make_link",
     "mark_read",
     "pin_conversation",
     "post_message",
@@ -74,6 +89,7 @@ __all__ = [
     "regenerate_answer",
     "remove_participant",
     "renew_leases",
+    "renew_link",
     "request_title",
     "request_turn",
     "requeue_turn",
@@ -85,4 +101,6 @@ __all__ = [
     "stop_turn_as_operator",
     "title_conversation",
     "welcome_owner",
+    "withdraw_link",
+    "withdraw_link_as_operator",
 ]

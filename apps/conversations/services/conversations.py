@@ -20,15 +20,15 @@ from apps.conversations.events import (
     ConversationChanged,
     ConversationDeleted,
     ConversationExported,
+    ConversationPrivacyChanged,
     ConversationRestored,
     ConversationStarted,
-    ParticipantAdded,
 )
 from apps.conversations.models import Conversation, Message, Participation
 from apps.conversations.news import tell_list_later, tell_person_later
 from apps.conversations.services.attachments import record_attachments
-from apps.conversations.types import ParentElsewhere, TitleSource, Visibility
-from apps.core.errors import FieldError, Invalid, NotFound, VersionMismatch
+from apps.conversations.types import ParentElsewhere, TitleSource, Visibility, without_link
+from apps.core.errors import FieldError, Invalid, VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
 from apps.core.types import ActorRef, Scope
@@ -64,7 +64,7 @@ def start_conversation(
     """``model`` is an id, ``provider/name`` or a bare name that is unique; unknown names raise ``Invalid``."""
     project = accounts.get_project(project_id, actor)
     role = accounts.project_role(actor, project.pk)
-    account_policies.require(policies.can_post(actor, role=role))
+    account_policies.require(policies.can_start(actor, role=role))
     chosen_model = llm.get_model(organization_id=project.organization_id, reference=model) if model else None
     chosen_agent = agents.get_agent(agent_id=agent, viewer=actor, project_id=project.pk) if agent else None
     conversation = Conversation.objects.create(
@@ -104,11 +104,11 @@ def change_conversation(
 ) -> Conversation:
     """``changes`` may name title, tags, model, agent, system_prompt, visibility; the form lets nothing else through."""
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
-    role = selectors.role_in(conversation, actor)
+    access = selectors.access_to(conversation, actor)
     allowed = policies.can_share if "visibility" in changes else policies.can_change
-    account_policies.require(allowed(actor, conversation, role=role))
+    account_policies.require(allowed(actor, conversation, access=access))
     check_version(conversation.version, expected_version)
-    fields: list[str] = []
+    before, fields = conversation.visibility, list[str]()
     if "title" in changes:
         conversation.title = changes["title"].strip()
         conversation.title_source = TitleSource.TYPED if conversation.title else TitleSource.NONE
@@ -136,12 +136,22 @@ def change_conversation(
     conversation.save(update_fields=[*fields, "version", "updated_at"])
     public = tuple(name for name in fields if name != "title_source")
     announce(conversation, ConversationChanged(conversation.pk, public), actor)
-    if "visibility" in changes:
-        _ask_rights_again(conversation)
+    if "visibility" in changes and conversation.visibility != before:
+        fact = ConversationPrivacyChanged(conversation.pk, before, conversation.visibility)
+        announce(conversation, fact, actor)
+        if before == Visibility.LINK:
+            _close_links(actor, conversation)
+        ask_rights_again(conversation)
     return selectors.get_conversation(conversation_id=conversation.pk, viewer=actor)
 
 
-def _ask_rights_again(conversation: Conversation) -> None:
+def _close_links(actor: Actor, conversation: Conversation) -> None:
+    from apps.conversations.services.links import withdraw_links  # links announce through this module
+
+    withdraw_links(actor, conversation)
+
+
+def ask_rights_again(conversation: Conversation) -> None:
     """Who follows it live and may no longer see it is told at once, and hears nothing more."""
     transaction.on_commit(lambda: rights_changed(conversation.topic), robust=True)
 
@@ -166,7 +176,7 @@ def change_all(
 @transaction.atomic
 def archive_conversation(*, actor: Actor, conversation_id: UUID, archived: bool) -> Conversation:
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
-    account_policies.require(policies.can_change(actor, conversation, role=selectors.role_in(conversation, actor)))
+    account_policies.require(policies.can_change(actor, conversation, access=selectors.access_to(conversation, actor)))
     if archived == (conversation.archived_at is not None):
         return selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
     Conversation.objects.filter(pk=conversation.pk).update(
@@ -183,7 +193,7 @@ def delete_conversation(*, actor: Actor, conversation_id: UUID) -> None:
     from apps.conversations.services.turns import stop_active_turns  # turns announce through this module
 
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
-    account_policies.require(policies.can_remove(actor, conversation, role=selectors.role_in(conversation, actor)))
+    account_policies.require(policies.can_remove(actor, conversation, access=selectors.access_to(conversation, actor)))
     stop_active_turns(actor=actor, conversation=conversation)
     Conversation.objects.filter(pk=conversation.pk).update(
         deleted_at=Now(), deleted_by_id=actor.user_id, version=conversation.version + 1
@@ -194,7 +204,7 @@ def delete_conversation(*, actor: Actor, conversation_id: UUID) -> None:
 @transaction.atomic
 def restore_conversation(*, actor: Actor, conversation_id: UUID) -> Conversation:
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor, with_deleted=True)
-    account_policies.require(policies.can_remove(actor, conversation, role=selectors.role_in(conversation, actor)))
+    account_policies.require(policies.can_remove(actor, conversation, access=selectors.access_to(conversation, actor)))
     policies.require_restorable(conversation)
     if conversation.deleted_at is not None:
         Conversation.objects.filter(pk=conversation.pk).update(
@@ -253,39 +263,6 @@ def choose_branch(*, actor: Actor, conversation_id: UUID, message_id: UUID | Non
 
 
 @transaction.atomic
-def invite_participant(*, actor: Actor, conversation_id: UUID, user_id: UUID) -> None:
-    """Let one more member of the project see the conversation while it is private. Again is no error and no event."""
-    conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
-    account_policies.require(policies.can_share(actor, conversation, role=selectors.role_in(conversation, actor)))
-    project = accounts.get_project(conversation.project_id, actor)
-    if user_id not in {person.id for person in accounts.list_people_of_project(project, actor)}:
-        raise NotFound
-    if user_id == conversation.owner_id or selectors.is_invited(conversation=conversation, user_id=user_id):
-        return
-    Participation.objects.update_or_create(
-        organization_id=conversation.organization_id,
-        conversation=conversation,
-        user_id=user_id,
-        defaults={"is_invited": True},
-    )
-    announce(conversation, ParticipantAdded(conversation.pk, user_id), actor)
-
-
-@transaction.atomic
-def remove_participant(*, actor: Actor, conversation_id: UUID, user_id: UUID) -> None:
-    """Take an invitation back, or leave by oneself. Somebody who was not invited is no error: the state asked for is there."""
-    conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
-    role = selectors.role_in(conversation, actor)
-    account_policies.require(policies.can_remove_participant(actor, conversation, user_id, role=role))
-    invited = Participation.objects.filter(conversation=conversation, user_id=user_id, is_invited=True)
-    if not invited.update(is_invited=False):
-        return
-    announce(conversation, ConversationChanged(conversation.pk, ("participants",)), actor)
-    tell_person_later(user_id, conversation, "list")
-    _ask_rights_again(conversation)
-
-
-@transaction.atomic
 def record_export(*, actor: Actor, conversation_id: UUID, export_format: str) -> Conversation:
     """The conversation, once it is on record (and in the audit log) who takes it away."""
     conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
@@ -301,7 +278,7 @@ def fork_conversation(*, actor: Actor, conversation_id: UUID, message_id: UUID |
     Answers that are still being written are left out.
     """
     source = selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
-    account_policies.require(policies.can_post(actor, role=selectors.role_in(source, actor)))
+    account_policies.require(policies.can_fork(actor, access=selectors.access_to(source, actor)))
     leaf = message_id or selectors.active_leaf(conversation=source, user_id=actor.user_id)
     if message_id and not Message.objects.filter(pk=message_id, conversation=source).exists():
         raise ParentElsewhere
@@ -312,7 +289,7 @@ def fork_conversation(*, actor: Actor, conversation_id: UUID, message_id: UUID |
         owner_id=actor.user_id,
         title=source.title,
         title_source=source.title_source,
-        visibility=source.visibility,
+        visibility=without_link(source.visibility),
         model=source.model,
         agent=source.agent,
         system_prompt=source.system_prompt,

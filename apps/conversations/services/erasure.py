@@ -13,13 +13,25 @@ from apps.accounts import policies as account_policies
 from apps.accounts.types import Actor
 from apps.conversations import policies
 from apps.conversations.events import ConversationErased, MessageChanged
-from apps.conversations.models import Attachment, Conversation, Message, Participation, TitleRequest, Turn
+from apps.conversations.models import (
+    Attachment,
+    Conversation,
+    ConversationDenial,
+    ConversationGrant,
+    Message,
+    Participation,
+    ShareLink,
+    TeamGrant,
+    TitleRequest,
+    Turn,
+)
 from apps.conversations.services.conversations import announce
 from apps.conversations.types import RESTORABLE_DAYS
 from apps.files import services as file_services
 
 #: What goes with a conversation. Rows that point at each other are checked at the end of the transaction.
-OF_A_CONVERSATION = (TitleRequest, Attachment, Participation, Turn, Message)
+OF_A_CONVERSATION = (TitleRequest, Attachment, Participation, ConversationDenial, ShareLink, Turn, Message)
+GRANTS = (ConversationGrant, TeamGrant)
 
 
 def _conversations() -> QuerySet[Conversation]:
@@ -56,6 +68,8 @@ def erase_conversation(*, actor: Actor, conversation_id: UUID) -> bool:
     files = list(Attachment.objects.filter(conversation=conversation).values_list("file_id", flat=True).distinct())
     for model in OF_A_CONVERSATION:
         model.objects.filter(conversation=conversation)._raw_delete("default")  # noqa: SLF001
+    for grants in GRANTS:
+        grants.objects.filter(content_object=conversation)._raw_delete("default")  # noqa: SLF001
     file_services.detach_files(file_ids=files)
     announce(conversation, ConversationErased(conversation.pk, conversation.last_number), actor)
     Conversation.objects.filter(pk=conversation.pk)._raw_delete("default")  # noqa: SLF001

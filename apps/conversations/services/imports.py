@@ -31,7 +31,7 @@ from apps.conversations.transfer_format import (
     refused,
     visibility_of,
 )
-from apps.conversations.types import GONE, MessageStatus, Role, Visibility, text_of_parts
+from apps.conversations.types import GONE, MessageStatus, Role, Visibility, text_of_parts, without_link
 from apps.core.errors import NotFound
 from apps.files import selectors as files
 from apps.files import services as file_services
@@ -48,7 +48,7 @@ def import_conversation(
     erased again. ``contents`` None: the document carries them inside.
     """
     project = accounts.get_project(project_id, actor)
-    account_policies.require(policies.can_post(actor, role=accounts.role_in(actor, project)))
+    account_policies.require(policies.can_start(actor, role=accounts.role_in(actor, project)))
     contents = contents or embedded(document)
     body, visibility = checked(document, contents), visibility_of(document)
     if sum(contents.sizes().values()) > files.room_left(project.organization_id):
@@ -92,7 +92,7 @@ def _write(
         title_source=body["title_source"],
         tags=body["tags"],
         system_prompt=body["system_prompt"],
-        visibility=visibility,
+        visibility=without_link(visibility),
         last_activity_at=Now(),
         imported_digest=digest,
     )

@@ -75,7 +75,7 @@ def post_message(
     ``ClientIdReused`` (422). Without ``parent_id`` the message goes to the end of the author's active path.
     """
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
-    account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
+    account_policies.require(policies.can_post(actor, conversation, access=selectors.access_to(conversation, actor)))
     if earlier := selectors.find_posted(conversation=conversation, author_id=actor.user_id, client_id=client_id):
         _require_same_aim(actor, conversation, earlier, parent_id=parent_id, model=model, agent=agent)
         return _repeat(earlier, content, attachments)
@@ -262,8 +262,8 @@ def edit_message(
     conversation, message = _lock_message(actor, message_id)
     if message.role != Role.USER:
         raise NotYours
-    role = selectors.role_in(conversation, actor)
-    account_policies.require(policies.can_edit_message(actor, message, role=role))
+    access = selectors.access_to(conversation, actor)
+    account_policies.require(policies.can_edit_message(actor, conversation, message, access=access))
     if earlier := selectors.find_posted(conversation=conversation, author_id=actor.user_id, client_id=client_id):
         if not earlier.is_edit or earlier.parent_id != message.parent_id:
             raise ClientIdReused
@@ -296,7 +296,7 @@ def regenerate_answer(*, actor: Actor, message_id: UUID, model: str = "", agent:
     written.
     """
     conversation, message = _lock_message(actor, message_id)
-    account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
+    account_policies.require(policies.can_post(actor, conversation, access=selectors.access_to(conversation, actor)))
     if message.role != Role.ASSISTANT or message.parent is None:
         raise NotAnAnswer
     policies.require_open(conversation)
@@ -325,7 +325,7 @@ def request_turn(*, actor: Actor, conversation_id: UUID, model: str = "", agent:
         raise NotAnAnswer
     if last.role == Role.ASSISTANT:
         return regenerate_answer(actor=actor, message_id=last.pk, model=model, agent=agent)
-    account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
+    account_policies.require(policies.can_post(actor, conversation, access=selectors.access_to(conversation, actor)))
     policies.require_open(conversation)
     policies.require_there(last)
     answerer = selectors.get_answerer(conversation, actor, content=last.content, model=model, agent=agent)
@@ -339,7 +339,7 @@ def continue_answer(*, actor: Actor, message_id: UUID) -> Posted:
     It waits for an answer that is being written further down; raises ``TurnStillRunning`` when several branches have one.
     """
     conversation, message = _lock_message(actor, message_id)
-    account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
+    account_policies.require(policies.can_post(actor, conversation, access=selectors.access_to(conversation, actor)))
     if message.role != Role.ASSISTANT:
         raise NotAnAnswer
     policies.require_open(conversation)
@@ -364,8 +364,8 @@ def continue_answer(*, actor: Actor, message_id: UUID) -> Posted:
 def delete_message(*, actor: Actor, message_id: UUID) -> Message:
     """The words are hidden, the place in the tree stays; restorable for 30 days."""
     conversation, message = _lock_message(actor, message_id)
-    role = selectors.role_in(conversation, actor)
-    account_policies.require(policies.can_delete_message(actor, conversation, message, role=role))
+    access = selectors.access_to(conversation, actor)
+    account_policies.require(policies.can_delete_message(actor, conversation, message, access=access))
     if message.turn is not None and message.turn.status in ACTIVE:
         raise TurnStillRunning
     if message.deleted_at is None:
@@ -377,8 +377,8 @@ def delete_message(*, actor: Actor, message_id: UUID) -> Message:
 @transaction.atomic
 def restore_message(*, actor: Actor, message_id: UUID) -> Message:
     conversation, message = _lock_message(actor, message_id)
-    role = selectors.role_in(conversation, actor)
-    account_policies.require(policies.can_delete_message(actor, conversation, message, role=role))
+    access = selectors.access_to(conversation, actor)
+    account_policies.require(policies.can_delete_message(actor, conversation, message, access=access))
     policies.require_restorable(message)
     if message.deleted_at is not None:
         Message.objects.filter(pk=message.pk).update(deleted_at=None, deleted_by=None)

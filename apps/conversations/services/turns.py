@@ -219,7 +219,7 @@ def stop_turn(*, actor: Actor, turn_id: UUID) -> Turn:
     """Ask for an end. A queued turn ends here; a running one when its owner has confirmed. Repeating changes nothing."""
     turn = selectors.get_turn(turn_id=turn_id, viewer=actor)
     conversation = selectors.lock_conversation(conversation_id=turn.conversation_id, viewer=actor)
-    account_policies.require(policies.can_post(actor, role=selectors.role_in(conversation, actor)))
+    account_policies.require(policies.can_post(actor, conversation, access=selectors.access_to(conversation, actor)))
     _stop(actor, turn_id)
     return selectors.get_turn(turn_id=turn_id, viewer=actor)
 

@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import TenantModel
-from apps.conversations.types import ACTIVE, MessageStatus, Role, TitleSource, TurnStatus, Visibility
+from apps.conversations.types import ACTIVE, POST_IN, MessageStatus, Role, TitleSource, TurnStatus, Visibility
 from apps.core.models import LeasedModel
 from apps.core.types import Priority
 
@@ -45,6 +45,7 @@ class Conversation(TenantModel):
     class Meta:
         verbose_name = _("conversation")
         verbose_name_plural = _("conversations")
+        permissions = [(POST_IN, "Can write in the conversation")]
         indexes = [
             models.Index(fields=["project", "-last_activity_at", "-id"], name="conversations_list"),
             models.Index(fields=["owner", "-last_activity_at"], name="conversations_owner"),
@@ -61,14 +62,13 @@ class Conversation(TenantModel):
 
 
 class Participation(TenantModel):
-    """What one person has with one conversation: access to a private one, their own head, pin and reading mark."""
+    """What one person has with one conversation: their own head, pin and reading mark. Access is a grant."""
 
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+")
     user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
     head = models.ForeignKey("Message", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     pinned_at = models.DateTimeField(null=True, blank=True)
     last_read_number = models.PositiveIntegerField(default=0)
-    is_invited = models.BooleanField(default=False)
 
     class Meta:
         constraints = [
