@@ -48,6 +48,15 @@ def number(name: str, default: float) -> float:
         raise ImproperlyConfigured(message) from None
 
 
+def sign_in_risk() -> tuple[int, int]:
+    """From which scores a second step is asked, and a sign-in refused (docs/subsystems/sign-in-risk.md).
+
+    Where mail reaches people, a new device in a new network is asked for a code; elsewhere only what is suspicious is.
+    """
+    asked = integer("PARLANCE_SIGN_IN_STEP_UP_AT", 35 if text("EMAIL_HOST") else 40)
+    return asked, integer("PARLANCE_SIGN_IN_REFUSE_AT", 100)
+
+
 def rate(name: str, default: str) -> tuple[float, float]:
     """``10/20``: ten a second, twenty at once."""
     raw = text(name, default)

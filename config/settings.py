@@ -247,6 +247,8 @@ PARLANCE_SIGN_IN_LIMITS = {  # wrong passwords in five minutes
     "account": env.integer("PARLANCE_SIGN_IN_LIMIT_ACCOUNT", 10),
     "address": env.integer("PARLANCE_SIGN_IN_LIMIT_ADDRESS", 30),
 }
+PARLANCE_SIGN_IN_RISK = env.sign_in_risk()
+PARLANCE_GEOIP_FILE = env.text("PARLANCE_GEOIP_FILE")
 # Tokens a second and how many fit in (docs/limits.md).
 PARLANCE_LIMITS: dict[str, tuple[float, float]] = {
     name: env.rate(f"PARLANCE_LIMIT_{name.upper()}", default)
@@ -278,6 +280,7 @@ CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "parlance_csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 
+DEVICE_COOKIE_NAME = "__Host-device" if IS_HTTPS else "parlance_device"
 # Headers
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"

@@ -11,14 +11,17 @@ from allauth.account.models import EmailAddress
 from allauth.core import context as allauth_context
 from django.conf import settings
 from django.forms import BaseForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import translation
 from django.utils.translation import get_language
 
+from apps.accounts import knocks, letters
 from apps.accounts.addresses import client_address
-from apps.accounts.services import people, sessions
+from apps.accounts.models import User
+from apps.accounts.services import attempts, people
 from apps.accounts.types import SignInFailed
-from apps.core.mail import queue_mail
+from apps.core.letters import letter_of_text, queue_letter
 
 JUST_NOW_SECONDS = 10 * 60
 
@@ -44,16 +47,33 @@ class AccountAdapter(DefaultAccountAdapter):
         """One check of passwords for all doors. ``TooManyAttempts`` goes through to the error page (429)."""
         email = credentials.get("email") or credentials.get("username") or ""
         try:
-            return sessions.check_password(
-                email=str(email), password=str(credentials.get("password") or ""), address=client_address(request)
+            proof = attempts.check_password(
+                email=str(email), password=str(credentials.get("password") or ""), **knocks.caller_of(request)
             )
         except SignInFailed:
             return None
+        knocks.hold_attempt(request, proof.attempt)
+        return proof.user
+
+    def pre_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse | None:
+        """Whatever the proof was, the attempt is judged before any session begins."""
+        if (response := super().pre_login(request, user, **kwargs)) is not None:
+            return response
+        knocks.judge(request, user)
+        return None
+
+    def get_login_stages(self) -> list[str]:
+        """Last, so that who has a second factor of their own gave it before and is not asked for a code."""
+        return [*super().get_login_stages(), "apps.accounts.stages.CodeStage"]
 
     def reauthenticate(self, user: Any, password: str) -> bool:
-        """Allauth would look for a confirmed address; people sign in with the one in their row."""
+        """Allauth would look for a confirmed address; people sign in with the one in their row. Counted, and not judged."""
         found = self.authenticate(allauth_context.request, email=user.email, password=password)
-        return found is not None and found.pk == user.pk
+        attempt = knocks.drop_attempt(allauth_context.request)
+        is_right = found is not None and found.pk == user.pk
+        if is_right and attempt is not None:
+            attempts.admit(attempt=attempt)
+        return is_right
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
         """Who signed in just now is not asked again."""
@@ -64,14 +84,18 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """A row of ours, sent by a job: no request waits for a mail server."""
-        message = self.render_mail(template_prefix, email, {"request": allauth_context.request, **context})
-        alternatives = getattr(message, "alternatives", [])
-        queue_mail(
-            recipient=email,
-            subject=message.subject,
-            text=str(message.body),
-            html=str(alternatives[0][0]) if alternatives else "",
-        )
+        user = context.get("user")
+        match template_prefix:
+            case "account/email/password_reset_key":
+                letters.send_reset(user=context["user"], recipient=email, link=context["password_reset_url"])
+            case "account/email/email_confirmation" | "account/email/email_confirmation_signup":
+                letters.send_confirmation(user=context["user"], recipient=email, link=context["activate_url"])
+            case _:
+                with translation.override(user.language if isinstance(user, User) else _language()):
+                    context = {"request": allauth_context.request, **context}
+                    message = self.render_mail(template_prefix, email, context)
+                    letter = letter_of_text(subject=message.subject, text=str(message.body))
+                    queue_letter(recipient=email, letter=letter)
 
     def get_client_ip(self, request: HttpRequest) -> str:
         return client_address(request) or "0.0.0.0"  # noqa: S104  (a word for "unknown", not an address to bind)

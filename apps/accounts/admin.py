@@ -18,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from apps.accounts import sign_in_admin
 from apps.accounts.models import (
     ApiKey,
     AuditEntry,
@@ -27,7 +28,6 @@ from apps.accounts.models import (
     OrganizationMember,
     Project,
     ProjectMember,
-    SignInAttempt,
     SignInLink,
     User,
     UserSession,
@@ -37,6 +37,7 @@ from apps.accounts.types import Actor
 from apps.core.admin import ServiceAdmin
 from apps.core.errors import DomainError
 
+assert sign_in_admin
 # One sign-in for everybody: its limits hold here too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 # Tables of libraries stay out; their admin modules are imported above, since what registers itself later would come back.
@@ -231,16 +232,6 @@ class SignInLinkAdmin(ServiceAdmin):
     list_filter = (("used_at", admin.EmptyFieldListFilter),)
     search_fields = ("user__email",)
     list_select_related = ("user", "used_by")
-
-
-@admin.register(SignInAttempt)
-class SignInAttemptAdmin(ServiceAdmin):
-    """Kept for a day. Accounts are hashes: addresses that nobody has are tried too."""
-
-    list_display = ("created_at", "address", "is_familiar", "has_succeeded")
-    list_filter = ("has_succeeded", "is_familiar")
-    search_fields = ("address",)
-    date_hierarchy = "created_at"
 
 
 @admin.register(AuditEntry)

@@ -10,10 +10,10 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from apps.accounts import audit, events, invariants, quotas, receivers, second_factor
+        from apps.accounts import audit, events, invariants, metrics, quotas, receivers, second_factor
         from apps.accounts.refusals import note_refusal
         from apps.accounts.selectors import reads_some_audit
-        from apps.accounts.services import second_factors, sessions
+        from apps.accounts.services import attempts, devices, second_factors, sessions
         from apps.accounts.setting_rights import may_change
         from apps.core import preferences
         from apps.core.api import on_refusal
@@ -27,6 +27,7 @@ class AccountsConfig(AppConfig):
         preferences.ask_rights_of(may_change)  # type: ignore[arg-type]
         on_refusal(note_refusal)
         invariants.register()
+        metrics.register()
         quotas.register()
         consumers.register(
             "accounts.audit",
@@ -39,11 +40,14 @@ class AccountsConfig(AppConfig):
         )
         register_sweep("codes that were tried", 3600, second_factors.forget_old)
         register_sweep("heads of the audit log", 3600, audit.write_heads)
-        register_sweep("old sign-in attempts and sessions", 3600, sessions.forget_old)
+        register_sweep("old sessions and links", 3600, sessions.forget_old)
+        register_sweep("old sign-in attempts", 3600, attempts.forget_old_attempts)
+        register_sweep("unused devices", 3600, devices.forget_unused_devices)
 
         pages = [
             ("profile", _("Your profile"), "user-round"),
             ("security", _("Signing in"), "fingerprint"),
+            ("activity", _("Sign-in activity"), "monitor"),
             ("organization", _("Organization"), "settings-2"),
             ("people", _("People and roles"), "user-plus"),
             ("projects", _("Projects"), "folder"),

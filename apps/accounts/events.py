@@ -34,10 +34,40 @@ class SignedIn:
 @event("accounts.sign_in_refused.v1", label=_("Sign-in refused"))
 @dataclass(frozen=True, slots=True)
 class SignInRefused:
-    """A password or code was wrong, or there were too many; ``reason`` is the error's code."""
+    """A password or code was wrong, there were too many, or the risk was too high; ``reason`` is the error's code."""
 
     user_id: UUID
     reason: str
+
+
+@event("accounts.second_factor_asked.v1", label=_("Asked for a second step at sign-in"))
+@dataclass(frozen=True, slots=True)
+class SecondFactorAsked:
+    """The password was right and the attempt unusual; ``signals`` says why, ``score`` is the sum of their points."""
+
+    user_id: UUID
+    attempt_id: UUID
+    score: int
+    signals: list[str]
+
+
+@event("accounts.device_forgotten.v1", label=_("Forgot a device"))
+@dataclass(frozen=True, slots=True)
+class DeviceForgotten:
+    """The device counts as new from now on; its sessions have ended."""
+
+    user_id: UUID
+    device_id: UUID
+
+
+@event("accounts.blocked_networks_changed.v1", label=_("Changed the list of blocked networks"))
+@dataclass(frozen=True, slots=True)
+class BlockedNetworksChanged:
+    """How many networks the operators' list gained, lost and changed."""
+
+    added: int
+    removed: int
+    changed: int
 
 
 @event("accounts.sessions_ended.v1", label=_("Sessions ended"))

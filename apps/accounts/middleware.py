@@ -10,6 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
 
+from apps.accounts import knocks
 from apps.accounts.actors import actor_of_request, cookie_session, waiting_session
 from apps.accounts.call_limits import limit_call
 from apps.accounts.models import User
@@ -54,6 +55,7 @@ class ActorMiddleware:
         if (left := getattr(request, "limit_left", None)) is not None:
             for name, value in left.headers().items():
                 response.setdefault(name, value)
+        knocks.set_device_cookie(request, response)
         return response
 
 

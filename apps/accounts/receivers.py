@@ -12,13 +12,13 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from apps.accounts import actors
+from apps.accounts import actors, knocks
 from apps.accounts.addresses import client_address
 from apps.accounts.models import User
 from apps.accounts.pages.code_forms import COUNTER
 from apps.accounts.proofs import Proofs
 from apps.accounts.second_factor import FACTORS
-from apps.accounts.services import people, second_factors, sessions
+from apps.accounts.services import attempts, people, second_factors, sessions
 from apps.accounts.types import SessionKind
 
 
@@ -28,6 +28,8 @@ def begin_session(sender: Any, request: HttpRequest, user: User, **kwargs: Any) 
         request.session.create()
     else:
         request.session.cycle_key()  # also when the same person signs in again: what was fixed before opens nothing
+    attempt = knocks.held_attempt(request)
+    device = knocks.keep_device(request, user)
     proofs = Proofs.of(get_authentication_records(request, user))
     sessions.begin_session(
         user=user,
@@ -37,7 +39,10 @@ def begin_session(sender: Any, request: HttpRequest, user: User, **kwargs: Any) 
         session_key=request.session.session_key,
         address=client_address(request),
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
+        device=device,
     )
+    if attempt is not None and attempt.user_id == user.pk:
+        attempts.admit(attempt=attempt, device=device)
 
 
 @receiver(user_logged_out, dispatch_uid="accounts.end_session")

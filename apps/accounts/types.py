@@ -202,6 +202,26 @@ class TooManyAttempts(LimitReached):
     default_detail = _("There were too many attempts. Wait a few minutes, or use a sign-in link or a new password.")
 
 
+class SecondFactorNotValid(Invalid):
+    code = "second_factor_not_valid"
+    title = _("The code does not match")
+    default_detail = _("This code does not match, or its time is over. Look at the newest mail, or sign in again.")
+
+
+class SignInRefusedByRisk(Forbidden):
+    code = "sign_in_refused"
+    title = _("This sign-in was refused")
+    default_detail = _(
+        "This sign-in looks like an attack and was refused. Sign in from a device or network you have used before, or ask for a sign-in link."
+    )
+
+
+class NetworkListRefused(Invalid):
+    code = "network_list_refused"
+    title = _("The list was not loaded")
+    default_detail = _("The list has lines that are no networks. Nothing was changed.")
+
+
 class TokenInAddress(NotAuthenticated):
     code = "token_in_address"
     default_detail = _("Send the key in a header: addresses end up in logs.")

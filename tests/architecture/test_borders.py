@@ -101,6 +101,7 @@ PLATFORM_TABLES: dict[str, str] = {
     "accounts.UserSession": "a person's, before any organization is chosen",
     "accounts.SignInLink": "a person's, before any organization is chosen",
     "accounts.SignInAttempt": "somebody who is not known yet",
+    "accounts.SignInCode": "asked of an attempt, which belongs to somebody who is not known yet",
     "accounts.SignInSignal": "a reason of an attempt, which belongs to somebody who is not known yet",
     "accounts.BlockedNetwork": "the operators' list, for everybody who knocks",
     "accounts.CodeGuess": "a person's, before any organization is chosen",

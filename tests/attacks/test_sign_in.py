@@ -9,9 +9,10 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from apps.accounts.models import SignInAttempt, UserSession
-from apps.core.models import MailMessage
+from apps.accounts.models import BlockedNetwork, SignInAttempt, UserSession
+from apps.core.models import Event, MailMessage
 from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, member_of
 from tests.attacks.test_accounts import C, refusals, rows, send, signed_in
 
@@ -222,3 +223,86 @@ def test_a30_page_says_429(a):
 
     assert answer.status_code == 429
     assert int(answer["Retry-After"]) > 0
+
+
+def knock(email, password, address, **more):
+    return Client().post(
+        "/api/v1/auth/token/",
+        {"email": email, "password": password} | more,
+        content_type="application/json",
+        REMOTE_ADDR=address,
+    )
+
+
+def test_a30_hundred_addresses_do_not_keep_the_owner_out(a):
+    """Whoever guesses from everywhere shuts the door for strangers, not for the device that the owner knows."""
+    device = knock(a.email, PASSWORD, "192.0.2.7").json()["device"]
+
+    guesses = [knock(a.email, "wrong", f"198.51.100.{number}").status_code for number in range(100)]
+
+    assert guesses == [401] * 10 + [429] * 90
+    assert knock(a.email, PASSWORD, "203.0.113.9").status_code == 429
+    assert knock(a.email, PASSWORD, "203.0.113.9", device=device).status_code == 200
+    assert knock(a.email, PASSWORD, "192.0.2.7").status_code == 200
+
+
+def test_a30_address_that_sprays_passwords_is_limited_and_asked_even_with_the_right_one(a):
+    knock(a.email, PASSWORD, "192.0.2.7")
+    first = [knock(f"p{number}@example.org", "wrong", "198.51.100.9").status_code for number in range(29)]
+    right = knock(a.email, PASSWORD, "198.51.100.9")
+    rest = [knock(f"q{number}@example.org", "wrong", "198.51.100.9").status_code for number in range(71)]
+
+    assert first == [401] * 29
+    assert (right.status_code, right.json()["code"]) == (401, "second_factor_needed")
+    assert rest == [429] * 71
+    assert UserSession.objects.count() == 1
+    assert MailMessage.objects.get().recipient == a.email
+
+
+def test_a30_listed_network_is_refused_and_the_owner_told(a):
+    knock(a.email, PASSWORD, "192.0.2.7")
+    BlockedNetwork.objects.create(network="198.51.100.0/24")
+
+    answers = [
+        knock(a.email, PASSWORD, "198.51.100.9"),
+        Client().post("/accounts/login/", {"login": a.email, "password": PASSWORD}, REMOTE_ADDR="198.51.100.9"),
+    ]
+
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert UserSession.objects.count() == 1
+    assert set(MailMessage.objects.values_list("recipient", flat=True)) == {a.email}
+    assert Event.objects.filter(type="accounts.sign_in_refused", payload__reason="sign_in_refused").count() == 2
+
+
+def test_a30_unknown_people_cost_as_much_as_known_ones(a):
+    """By what the database is asked: clocks on a busy machine tell nothing."""
+
+    def asked(email):
+        with CaptureQueriesContext(connection) as captured:
+            knock(email, "wrong", "198.51.100.9")
+        return [query["sql"].split("WHERE")[0][:60] for query in captured if query["sql"].startswith("SELECT")]
+
+    known, unknown = asked(a.email), asked("nobody@example.org")
+
+    assert [sql for sql in known if "accounts_" in sql] == [sql for sql in unknown if "accounts_" in sql]
+
+
+def test_a28_mailed_codes_are_not_guessed(a):
+    """Twenty codes of one challenge, and twenty challenges: the count of the account ends both."""
+    knock(a.email, PASSWORD, "192.0.2.7")
+    BlockedNetwork.objects.create(network="192.0.2.0/24")
+    challenge = knock(a.email, PASSWORD, "192.0.2.7").json()["challenge"]
+    right = re.search(r"^ {4}(\d{4} \d{4})$", MailMessage.objects.get().text, re.MULTILINE)[1]
+
+    codes = [
+        send(Client(), "POST", "/api/v1/auth/token/second-factor/", {"challenge": challenge, "code": f"{number:08}"})
+        for number in range(20)
+    ]
+    late = send(Client(), "POST", "/api/v1/auth/token/second-factor/", {"challenge": challenge, "code": right})
+    challenges = [knock(a.email, PASSWORD, "192.0.2.7").status_code for _number in range(20)]
+
+    assert {answer.status_code for answer in codes} == {400}
+    assert late.status_code == 400
+    assert challenges.count(401) <= 10
+    assert set(challenges) == {401, 429}
+    assert UserSession.objects.count() == 1

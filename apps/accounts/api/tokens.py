@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
+from django.core import signing
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
@@ -10,10 +14,13 @@ from rest_framework.response import Response
 
 from apps.accounts import tokens
 from apps.accounts.addresses import client_address
-from apps.accounts.services import second_factors, sessions
-from apps.accounts.types import SessionKind
+from apps.accounts.models import SignInAttempt
+from apps.accounts.services import attempts, codes, devices, second_factors, sessions
+from apps.accounts.types import RiskVerdict, SecondFactorNeeded, SecondFactorNotValid, SessionKind
 from apps.core.api import APIView, Serializer
 from apps.core.errors import NotAuthenticated
+
+CHALLENGE_SALT = "accounts.second-factor"
 
 
 class TokenIn(Serializer):
@@ -24,6 +31,15 @@ class TokenIn(Serializer):
         required=False,
         help_text="From the authenticator app, or a recovery code: for people who set up a second factor.",
     )
+    device = serializers.CharField(
+        max_length=100, required=False, help_text="What an earlier answer gave: this device is then no new one."
+    )
+
+
+class SecondFactorIn(Serializer):
+    challenge = serializers.CharField(max_length=300, help_text="From the problem `second_factor_needed`.")
+    code = serializers.CharField(max_length=40, help_text="The code that was mailed.")
+    device = serializers.CharField(max_length=100, required=False)
 
 
 class RefreshIn(Serializer):
@@ -35,6 +51,10 @@ class PairOut(serializers.Serializer):
     refresh = serializers.CharField(help_text="Good once: the answer to it holds the next one.")
 
 
+class SignedInOut(PairOut):
+    device = serializers.CharField(help_text="Keep it and send it with the next sign-in.")
+
+
 class PublicAPIView(APIView):
     """Takes no credentials, so a stale cookie or key in the request changes nothing."""
 
@@ -43,6 +63,27 @@ class PublicAPIView(APIView):
 
 
 EXAMPLE = OpenApiExample("pair", {"access": "eyJhbGciOi…", "refresh": "eyJhbGciOi…"}, response_only=True)
+SIGNED_IN = OpenApiExample(
+    "signed in", {"access": "eyJhbGciOi…", "refresh": "eyJhbGciOi…", "device": "q3Zk…"}, response_only=True
+)
+
+
+def signed_in(request: Request, attempt: SignInAttempt, *, level: int, device_token: str | None) -> Response:
+    assert attempt.user is not None
+    address, user_agent = client_address(request), request.headers.get("User-Agent", "")
+    device, token = devices.remember_device(user=attempt.user, device_token=device_token, user_agent=user_agent)
+    session = sessions.begin_session(
+        user=attempt.user,
+        kind=SessionKind.TOKEN,
+        auth_level=level,
+        address=address,
+        user_agent=user_agent,
+        device=device,
+    )
+    attempts.admit(attempt=attempt, device=device, is_told=False)
+    pair = tokens.pair_for(session)
+    body = {"access": pair.access, "refresh": pair.refresh, "device": token}
+    return Response(body, headers={"Cache-Control": "no-store"})
 
 
 class TokenView(PublicAPIView):
@@ -50,27 +91,67 @@ class TokenView(PublicAPIView):
         operation_id="auth_token_create",
         tags=["auth"],
         request=TokenIn,
-        responses={200: PairOut},
+        responses={200: SignedInOut},
         auth=[],
         examples=[
-            EXAMPLE,
+            SIGNED_IN,
             OpenApiExample("sign in", {"email": "ines@example.org", "password": "…"}, request_only=True),
         ],
     )
     def post(self, request: Request) -> Response:
-        """Sign in with e-mail and password, and the code of the second factor where there is one."""
+        """Sign in with e-mail and password, and the code of the second factor where there is one.
+
+        An unusual sign-in of somebody without a second factor is answered 401 `second_factor_needed` with a `challenge`,
+        and a code is mailed: send both to `auth/token/second-factor/` within ten minutes. One that looks like an attack
+        is 403 `sign_in_refused`.
+        """
         data = TokenIn.parse(request)
-        code = data.pop("code", None)
-        user = sessions.check_password(address=client_address(request), **data)
-        session = sessions.begin_session(
-            user=user,
-            kind=SessionKind.TOKEN,
-            auth_level=second_factors.require_for_token(user=user, code=code),
+        device_token = data.get("device")
+        proof = attempts.check_password(
+            email=data["email"],
+            password=data["password"],
             address=client_address(request),
             user_agent=request.headers.get("User-Agent", ""),
+            device_token=device_token,
         )
-        pair = tokens.pair_for(session)
-        return Response({"access": pair.access, "refresh": pair.refresh}, headers={"Cache-Control": "no-store"})
+        verdict = attempts.judge(attempt=proof.attempt, user=proof.user)
+        level = second_factors.require_for_token(user=proof.user, code=data.get("code"))
+        if verdict == RiskVerdict.STEP_UP and level == 1:
+            codes.send_code(attempt=proof.attempt)
+            raise SecondFactorNeeded(
+                _(
+                    "This sign-in is unusual. Send the challenge with the code that was mailed to auth/token/second-factor/."
+                ),
+                challenge=signing.dumps(str(proof.attempt.pk), salt=CHALLENGE_SALT),
+                methods=["mail_code"],
+            )
+        return signed_in(request, proof.attempt, level=level, device_token=device_token)
+
+
+class TokenSecondFactorView(PublicAPIView):
+    @extend_schema(
+        operation_id="auth_token_second_factor",
+        tags=["auth"],
+        request=SecondFactorIn,
+        responses={200: SignedInOut},
+        auth=[],
+        examples=[
+            SIGNED_IN,
+            OpenApiExample("code", {"challenge": "IjAxOWFk…", "code": "1234 5678"}, request_only=True),
+        ],
+    )
+    def post(self, request: Request) -> Response:
+        """The second step of an unusual sign-in. Five wrong codes, or ten minutes, and it begins anew."""
+        data = SecondFactorIn.parse(request)
+        attempt = codes.take_code(attempt_id=_attempt_of(data["challenge"]), code=data["code"])
+        return signed_in(request, attempt, level=1, device_token=data.get("device"))
+
+
+def _attempt_of(challenge: str) -> UUID:
+    try:
+        return UUID(signing.loads(challenge, salt=CHALLENGE_SALT, max_age=codes.LIFETIME))
+    except (signing.BadSignature, ValueError, TypeError, AttributeError):
+        raise SecondFactorNotValid from None
 
 
 class TokenRefreshView(PublicAPIView):

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.accounts.api import audit, keys, organizations, passwords, people, projects, quotas, tokens
+from apps.accounts.api import activity, audit, keys, organizations, passwords, people, projects, quotas, tokens
 
 urlpatterns = [
     path("auth/token/", tokens.TokenView.as_view(), name="auth_token"),
+    path("auth/token/second-factor/", tokens.TokenSecondFactorView.as_view(), name="auth_token_second_factor"),
     path("auth/token/refresh/", tokens.TokenRefreshView.as_view(), name="auth_token_refresh"),
     path("auth/token/revoke/", tokens.TokenRevokeView.as_view(), name="auth_token_revoke"),
     path("auth/password/reset/", passwords.PasswordResetView.as_view(), name="auth_password_reset"),
@@ -14,6 +15,9 @@ urlpatterns = [
     path("me/quotas/", quotas.QuotaListView.as_view(), name="me_quotas"),
     path("me/sessions/", people.SessionListView.as_view(), name="me_sessions"),
     path("me/sessions/<uuid:session_id>/", people.SessionView.as_view(), name="me_session"),
+    path("me/devices/", activity.DeviceListView.as_view(), name="me_devices"),
+    path("me/devices/<uuid:device_id>/", activity.DeviceView.as_view(), name="me_device"),
+    path("me/sign-ins/", activity.SignInListView.as_view(), name="me_sign_ins"),
     path("organizations/", organizations.OrganizationListView.as_view(), name="organizations_list"),
     path("organizations/<uuid:organization_id>/", organizations.OrganizationView.as_view(), name="organization"),
     path("members/", organizations.MemberListView.as_view(), name="members_list"),

@@ -21,7 +21,7 @@ from apps.accounts.models.projects import (
     with_roles_in,
 )
 from apps.accounts.models.records import AuditEntry, Erasure
-from apps.accounts.models.risk import BlockedNetwork, SignInAttempt, SignInSignal
+from apps.accounts.models.risk import BlockedNetwork, SignInAttempt, SignInCode, SignInSignal
 from apps.accounts.models.sign_in import (
     ApiKey,
     CodeGuess,
@@ -51,6 +51,7 @@ __all__ = [
     "Pseudonym",
     "ServiceAccount",
     "SignInAttempt",
+    "SignInCode",
     "SignInLink",
     "SignInSignal",
     "Team",

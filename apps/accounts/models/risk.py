@@ -16,7 +16,8 @@ from apps.core.models import BaseModel
 class SignInAttempt(BaseModel):
     """One try to sign in. Written before the password is looked at, so that parallel guesses count each other.
 
-    ``score`` is the sum of the points of its ``SignInSignal`` rows; ``verdict`` is what the score led to.
+    Judged once the proof was right: ``score`` is the sum of the points of its ``SignInSignal`` rows; ``verdict`` is what the
+    score led to. ``has_succeeded``: a session began.
     """
 
     account_hash = models.BinaryField(max_length=32, editable=False)
@@ -39,6 +40,7 @@ class SignInAttempt(BaseModel):
     verdict = models.CharField(
         max_length=8, choices=RiskVerdict.choices, default=RiskVerdict.ALLOWED, db_default=RiskVerdict.ALLOWED.value
     )
+    judged_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         verbose_name = _("sign-in attempt")
@@ -47,6 +49,7 @@ class SignInAttempt(BaseModel):
             models.Index(fields=["account_hash", "created_at"], name="accounts_attempt_account"),
             models.Index(fields=["address", "created_at"], name="accounts_attempt_address"),
             models.Index(fields=["user", "-created_at"], name="accounts_attempt_user"),
+            models.Index(fields=["created_at"], name="accounts_attempt_time"),
         ]
 
     def __str__(self) -> str:
@@ -68,6 +71,27 @@ class SignInSignal(BaseModel):
 
     def __str__(self) -> str:
         return f"{self.signal} +{self.points}"
+
+
+class SignInCode(BaseModel):
+    """The code that was mailed for an attempt of which a second factor is asked: eight digits, kept as a keyed hash.
+
+    A code sent again replaces the one before it. ``tries`` counts wrong ones; ``sent`` how many were mailed.
+    """
+
+    attempt = models.OneToOneField(SignInAttempt, on_delete=models.CASCADE, related_name="code")
+    code_hash = models.BinaryField(max_length=32, editable=False)
+    expires_at = models.DateTimeField()
+    tries = models.PositiveSmallIntegerField(default=0)
+    sent = models.PositiveSmallIntegerField(default=1)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("sign-in code")
+        verbose_name_plural = _("sign-in codes")
+
+    def __str__(self) -> str:
+        return str(self.pk)
 
 
 class BlockedNetwork(BaseModel):

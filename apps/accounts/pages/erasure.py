@@ -13,11 +13,10 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
-from apps.accounts import selectors
-from apps.accounts.addresses import client_address
+from apps.accounts import knocks, selectors
 from apps.accounts.pages import forms
 from apps.accounts.pages.settings import SettingsView
-from apps.accounts.services import erasure, sessions
+from apps.accounts.services import attempts, erasure
 from apps.accounts.types import Actor, LastOperator, SignInFailed
 
 
@@ -38,10 +37,10 @@ class EraseAccountView(SettingsView):
             return form
         user = self.request.user
         try:
-            sessions.check_password(
+            attempts.check_password(
                 email=user.email,  # type: ignore[union-attr]
                 password=form.cleaned_data["password"],
-                address=client_address(self.request),
+                **knocks.caller_of(self.request),
             )
         except SignInFailed:
             form.add_error("password", _("This is not your password."))

@@ -23,6 +23,7 @@ from apps.accounts.pages import forms
 from apps.accounts.pages.answers import add_errors, first_sentence
 from apps.accounts.services import invitations, keys, organizations, people, projects, sessions
 from apps.accounts.types import Actor, OrganizationRole, ProjectAccess, ProjectRole
+from apps.accounts.words import device_words
 from apps.core import preferences
 from apps.core.doors.settings import Level
 from apps.core.errors import DomainError, Invalid, NotFound
@@ -101,11 +102,7 @@ class SessionLine:
 
 
 def session_line(session: UserSession, viewer: Actor) -> SessionLine:
-    agent = session.user_agent
-    browser = next((name for name in ("Edg", "OPR", "Firefox", "Chrome", "Safari", "curl") if name in agent), "")
-    known = {"Edg": "Edge", "OPR": "Opera"}
-    system = next((name for name in ("Windows", "Android", "iPhone", "iPad", "Mac OS", "Linux") if name in agent), "")
-    what = " · ".join(filter(None, [known.get(browser, browser), system, session.address])) or _("Unknown device")
+    what = " · ".join(filter(None, [device_words(session.user_agent), session.address]))
     kind = "" if session.kind == "cookie" else f"{session.get_kind_display()} · "
     return SessionLine(session.pk, kind + what, session.last_seen_at, session.pk == viewer.session_id)
 

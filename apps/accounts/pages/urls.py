@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from apps.accounts.pages import audit, doors, erasure, limits, security, settings
+from apps.accounts.pages import activity, audit, codes, doors, erasure, limits, security, settings
 
 app_name = "accounts"
 urlpatterns = [
+    path("accounts/login/code/", codes.SignInCodeView.as_view(), name="sign_in_code"),
     path("accounts/link/<str:token>/", doors.LinkView.as_view(), name="link"),
     path("accounts/invitation/<str:token>/", doors.InvitationView.as_view(), name="invitation"),
     re_path(r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$", doors.ResetFromKeyView.as_view()),
@@ -13,6 +14,7 @@ urlpatterns = [
     path("accounts/2fa/", security.SecondFactorsView.as_view(), name="second_factors"),
     path("settings/security/", security.SecurityView.as_view(), name="settings_security"),
     path("settings/profile/", settings.ProfileView.as_view(), name="settings_profile"),
+    path("settings/sign-in-activity/", activity.ActivityView.as_view(), name="settings_activity"),
     path("settings/erase/", erasure.EraseAccountView.as_view(), name="settings_erase"),
     path("settings/organization/", settings.OrganizationView.as_view(), name="settings_organization"),
     path("settings/people/", settings.PeopleView.as_view(), name="settings_people"),

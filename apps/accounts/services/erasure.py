@@ -6,7 +6,6 @@ writes the receipt, so that nothing is ever half forgotten.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +22,7 @@ from apps.accounts import events, policies, selectors
 from apps.accounts.models import (
     ApiKey,
     CodeGuess,
+    Device,
     Erasure,
     Invitation,
     Organization,
@@ -35,7 +35,7 @@ from apps.accounts.models import (
     User,
     UserSession,
 )
-from apps.accounts.services import sessions
+from apps.accounts.services import attempts, sessions
 from apps.accounts.services.organizations import scope_of
 from apps.accounts.types import (
     Actor,
@@ -144,7 +144,10 @@ def _forget_person(user: User, actor: Actor) -> dict[str, int]:
         SignInLink.objects.filter(user=user),
         CodeGuess.objects.filter(user=user),
         Authenticator.objects.filter(user=user),
-        SignInAttempt.objects.filter(account_hash__in=[_account(address) for address in addresses]),
+        SignInAttempt.objects.filter(
+            Q(user=user) | Q(account_hash__in=[attempts.account_hash(address) for address in addresses])
+        ),
+        Device.objects.filter(user=user),
         EmailAddress.objects.filter(user=user),
         Pseudonym.objects.filter(user=user),
     ):
@@ -164,11 +167,6 @@ def _forget_person(user: User, actor: Actor) -> dict[str, int]:
         subject=("user", user.pk),
     )
     return rows | {"accounts": accounts}
-
-
-def _account(address: str) -> bytes:
-    """As ``sessions.check_password`` keeps it."""
-    return hashlib.sha256(address.strip().lower().encode("utf-8", "replace")).digest()
 
 
 def _anonymize(user: User) -> int:

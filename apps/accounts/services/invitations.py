@@ -10,11 +10,9 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import translation
 
-from apps.accounts import actors, events, policies, selectors
+from apps.accounts import actors, events, letters, policies, selectors
 from apps.accounts.models import Invitation, OrganizationMember, Project, ProjectMember, User
 from apps.accounts.services.organizations import add_member, scope_of
 from apps.accounts.services.people import create_user
@@ -28,7 +26,6 @@ from apps.accounts.types import (
 from apps.core.db import database_now
 from apps.core.errors import FieldError, NotFound
 from apps.core.events import emit
-from apps.core.mail import queue_mail
 
 LIFETIME = timedelta(days=7)
 
@@ -84,7 +81,7 @@ def invite(
         subject=("invitation", invitation.pk),
     )
     link = settings.PARLANCE_URL + reverse("accounts:invitation", args=[token])
-    _mail(invitation, link)
+    letters.send_invitation(invitation=invitation, link=link)
     return Invited(invitation, link)
 
 
@@ -94,15 +91,6 @@ def _project_of(organization_id: UUID, project_id: UUID | None) -> Project | Non
     if found := Project.objects.filter(organization=organization_id, pk=project_id, deleted_at=None).first():
         return found
     raise NotFound
-
-
-def _mail(invitation: Invitation, link: str) -> None:
-    inviter = invitation.invited_by
-    context = {"invitation": invitation, "organization": invitation.organization, "inviter": inviter, "link": link}
-    with translation.override(inviter.language):
-        subject = render_to_string("accounts/email/invitation_subject.txt", context).strip()
-        text = render_to_string("accounts/email/invitation.txt", context)
-    queue_mail(recipient=invitation.email, subject=subject, text=text)
 
 
 @transaction.atomic

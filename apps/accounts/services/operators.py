@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.conf import settings
 from django.db import transaction
-from django.template.loader import render_to_string
-from django.urls import reverse
-from django.utils import translation
 
-from apps.accounts import events, policies
+from apps.accounts import events, letters, policies
 from apps.accounts.models import ApiKey, User, UserSession
 from apps.accounts.services import keys, sessions
 from apps.accounts.types import Actor, SessionEnd
 from apps.core.errors import NotFound
 from apps.core.events import emit
-from apps.core.mail import queue_mail
 from apps.core.types import Scope
 
 
@@ -73,8 +68,4 @@ def send_sign_in_link(*, actor: Actor, user_id: UUID) -> None:
     if user is None:
         raise NotFound
     token = sessions.make_sign_in_link(actor=actor, user=user)
-    context = {"user": user, "link": settings.PARLANCE_URL + reverse("accounts:link", args=[token])}
-    with translation.override(user.language):
-        subject = render_to_string("accounts/email/link_subject.txt", context)
-        text = render_to_string("accounts/email/link.txt", context)
-    queue_mail(recipient=user.email, subject=subject, text=text)
+    letters.send_link(user=user, token=token)

@@ -105,7 +105,7 @@ def require_for_token(*, user: User, code: str | None) -> int:
     if not second_factor.has_second_factor(user.pk):
         return 1
     if not code:
-        raise SecondFactorNeeded
+        raise SecondFactorNeeded(methods=["app", "recovery_code"])
     check_code(user=user, code=code)
     return 2
 

@@ -1,8 +1,7 @@
-"""Signing in and out: attempts, sessions by cookie and by token, links that sign in once."""
+"""Signing in and out: sessions by cookie and by token, links that sign in once. Who may begin one: ``services/attempts.py``."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from datetime import timedelta
 from uuid import UUID
@@ -14,16 +13,15 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.accounts import actors, events, policies, selectors
-from apps.accounts.models import SignInAttempt, SignInLink, User, UserSession
+from apps.accounts.models import Device, SignInLink, User, UserSession
+from apps.accounts.services.attempts import printable
 from apps.accounts.types import (
     SYSTEM,
     Actor,
     LinkNotValid,
     SessionEnd,
     SessionKind,
-    SignInFailed,
     SignInMethod,
-    TooManyAttempts,
 )
 from apps.core.db import database_now
 from apps.core.errors import NotAuthenticated
@@ -31,58 +29,7 @@ from apps.core.events import emit
 from apps.core.ids import uuid7
 from apps.core.types import Scope
 
-ATTEMPT_WINDOW = timedelta(minutes=5)
-FAMILIAR_FOR = timedelta(days=30)
 LINK_LIFETIME = timedelta(hours=24)
-
-
-def check_password(*, email: str, password: str, address: str | None) -> User:
-    """The person, or ``SignInFailed``; ``TooManyAttempts`` (429) beyond the limits. Unknown people cost the same time.
-
-    The attempt is written before the password is looked at, so that parallel guesses count each other. Guesses from
-    elsewhere never lock out a person: an address they signed in from lately has a count of its own.
-    """
-    account = hashlib.sha256(email.strip().lower().encode("utf-8", "replace")).digest()
-    user = User.objects.filter(email__iexact=email.strip()).first()
-    is_familiar = bool(address) and (
-        UserSession.objects.filter(
-            user=user.pk if user else uuid7(), address=address, created_at__gt=timezone.now() - FAMILIAR_FOR
-        ).exists()
-    )
-    attempt = SignInAttempt.objects.create(account_hash=account, address=address, is_familiar=is_familiar)
-    _require_attempts_left(account=account, address=address, is_familiar=is_familiar, user=user)
-    if user is None:
-        User().set_password(password)  # the hash of nobody takes as long as that of somebody
-        raise SignInFailed
-    if not user.check_password(password) or not user.is_active:
-        _note_refusal(user, SignInFailed.code)
-        raise SignInFailed
-    SignInAttempt.objects.filter(pk=attempt.pk).update(has_succeeded=True)
-    return user
-
-
-def _require_attempts_left(*, account: bytes, address: str | None, is_familiar: bool, user: User | None) -> None:
-    recent = SignInAttempt.objects.filter(created_at__gt=Now() - ATTEMPT_WINDOW, has_succeeded=False)
-    on_account = recent.filter(account_hash=account, is_familiar=is_familiar)
-    if is_familiar:
-        on_account = on_account.filter(address=address)
-    limits = settings.PARLANCE_SIGN_IN_LIMITS
-    if on_account.count() > limits["account"] or (
-        address is not None and recent.filter(address=address).count() > limits["address"]
-    ):
-        if user is not None:
-            _note_refusal(user, TooManyAttempts.code)
-        raise TooManyAttempts(retry_after_seconds=int(ATTEMPT_WINDOW.total_seconds()), most=limits["account"])
-
-
-@transaction.atomic
-def _note_refusal(user: User, reason: str) -> None:
-    emit(
-        events.SignInRefused(user_id=user.pk, reason=reason),
-        actor=SYSTEM,
-        scope=Scope(events.user_topic(user.pk)),
-        subject=("user", user.pk),
-    )
 
 
 @transaction.atomic
@@ -95,6 +42,7 @@ def begin_session(
     user_agent: str = "",
     method: SignInMethod = SignInMethod.PASSWORD,
     auth_level: int = 1,
+    device: Device | None = None,
 ) -> UserSession:
     """Called when the person has proved who they are. A cookie's session that was there under this key is replaced."""
     epoch = User.objects.values_list("epoch", flat=True).get(pk=user.pk)
@@ -111,7 +59,8 @@ def begin_session(
         epoch=epoch,
         method=method,
         auth_level=auth_level,
-        user_agent=_printable(user_agent)[:300],
+        device=device,
+        user_agent=printable(user_agent)[:300],
         address=address,
         last_seen_at=timezone.now(),
         expires_at=database_now() + timedelta(seconds=lifetime),
@@ -123,10 +72,6 @@ def begin_session(
         subject=("session", session.pk),
     )
     return session
-
-
-def _printable(text: str) -> str:
-    return "".join(character for character in text if character.isprintable())
 
 
 def renew_token_session(*, session_id: UUID, user_id: UUID, epoch: int, refresh_id: str) -> UserSession:
@@ -263,7 +208,6 @@ def use_sign_in_link(*, token: str) -> User:
 
 
 def forget_old() -> None:
-    """Attempts after a day, ended sessions and used links after 90 days. Safe to repeat."""
-    SignInAttempt.objects.filter(created_at__lt=Now() - timedelta(days=1)).delete()
+    """Ended sessions and used links after 90 days. Safe to repeat."""
     UserSession.objects.filter(expires_at__lt=Now() - timedelta(days=90)).delete()
     SignInLink.objects.filter(expires_at__lt=Now() - timedelta(days=90)).delete()

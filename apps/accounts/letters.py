@@ -1,0 +1,144 @@
+"""The mails of this app, each in its receiver's language."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import translation
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from apps.accounts.models import Invitation, SignInAttempt, User
+from apps.accounts.types import RiskSignal
+from apps.accounts.words import device_words, reason_words
+from apps.core.letters import Letter, queue_letter
+
+
+def send_link(*, user: User, token: str) -> None:
+    with translation.override(user.language):
+        letter = Letter(
+            subject=_("Your link to sign in to Parlance"),
+            greeting=_hello(user),
+            lead=_("this link signs you in. It is good once, for a day."),
+            label=_("Sign in"),
+            link=settings.PARLANCE_URL + reverse("accounts:link", args=[token]),
+            closing=[_("You did not ask for it? Then do nothing, and tell who runs this installation.")],
+        )
+        queue_letter(recipient=user.email, letter=letter)
+
+
+def send_invitation(*, invitation: Invitation, link: str) -> None:
+    """In the language of whoever has this address already, else of who invites."""
+    inviter = invitation.invited_by
+    invited = User.objects.filter(email__iexact=invitation.email).first()
+    names = {"name": inviter.display_name, "organization": invitation.organization.name}
+    with translation.override((invited or inviter).language):
+        letter = Letter(
+            subject=_("%(name)s invites you to %(organization)s") % names,
+            greeting=_("Hello,"),
+            lead=_("%(name)s invites you to talk with people and models in %(organization)s.") % names,
+            label=_("Join"),
+            link=link,
+            closing=[
+                _("The link is good once, for a week."),
+                _("You do not know what this is about? Then do nothing."),
+            ],
+        )
+        queue_letter(recipient=invitation.email, letter=letter)
+
+
+def send_reset(*, user: User, recipient: str, link: str) -> None:
+    with translation.override(user.language):
+        letter = Letter(
+            subject=_("A new password for Parlance"),
+            greeting=_hello(user),
+            lead=_(
+                "somebody, probably you, asked for a new password. This link sets it. It is good once, for three hours."
+            ),
+            label=_("Set a new password"),
+            link=link,
+            closing=[_("You did not ask for it? Then do nothing: the password stays as it is.")],
+        )
+        queue_letter(recipient=recipient, letter=letter)
+
+
+def send_confirmation(*, user: User, recipient: str, link: str) -> None:
+    with translation.override(user.language):
+        letter = Letter(
+            subject=_("Confirm your e-mail address for Parlance"),
+            greeting=_hello(user),
+            lead=_("this link confirms that this e-mail address belongs to your account. It is good for three days."),
+            label=_("Confirm the address"),
+            link=link,
+            closing=[_("You do not know what this is about? Then do nothing.")],
+        )
+        queue_letter(recipient=recipient, letter=letter)
+
+
+def send_code(*, user: User, attempt: SignInAttempt, code: str) -> None:
+    with translation.override(user.language):
+        letter = Letter(
+            subject=_("Your code to sign in to Parlance"),
+            greeting=_hello(user),
+            lead=_(
+                "somebody who knows your password is signing in, in a way that is unusual for you. If it is you, type this code. It is good once, for ten minutes."
+            ),
+            facts=_facts(user, attempt),
+            code=code,
+            closing=[
+                _("It is not you? Then tell the code to nobody, and set a new password now."),
+                settings.PARLANCE_URL + reverse("account_reset_password"),
+            ],
+        )
+        queue_letter(recipient=user.email, letter=letter)
+
+
+def send_alert(*, user: User, attempt: SignInAttempt) -> None:
+    with translation.override(user.language):
+        letter = Letter(
+            subject=_("A new sign-in to your account at Parlance"),
+            greeting=_hello(user),
+            lead=_("somebody signed in to your account from a device or network that was not used for it before."),
+            facts=_facts(user, attempt),
+            label=_("See where you are signed in"),
+            link=settings.PARLANCE_URL + reverse("accounts:settings_activity"),
+            closing=[
+                _("It was you? Then there is nothing to do. It was not? End that session and set a new password.")
+            ],
+        )
+        queue_letter(recipient=user.email, letter=letter)
+
+
+def send_refusal(*, user: User, attempt: SignInAttempt, signals: Sequence[RiskSignal]) -> None:
+    with translation.override(user.language):
+        reasons = [reason_words(signal) for signal in signals]
+        letter = Letter(
+            subject=_("A sign-in to your account at Parlance was refused"),
+            greeting=_hello(user),
+            lead=_("somebody who knows your password tried to sign in, and it looked like an attack. Nobody got in."),
+            facts=[*_facts(user, attempt), (_("Why"), ", ".join(reasons))],
+            label=_("Set a new password"),
+            link=settings.PARLANCE_URL + reverse("account_reset_password"),
+            closing=[
+                _(
+                    "It was you? Sign in from a device or network you have used before, or ask an operator for a sign-in link."
+                )
+            ],
+        )
+        queue_letter(recipient=user.email, letter=letter)
+
+
+def _hello(user: User) -> str:
+    return _("Hello %(name)s,") % {"name": user.display_name}
+
+
+def _facts(user: User, attempt: SignInAttempt) -> list[tuple[str, str]]:
+    when = attempt.created_at.astimezone(ZoneInfo(user.time_zone))
+    return [
+        (_("When"), f"{date_format(when, 'DATETIME_FORMAT')} ({user.time_zone})"),
+        (_("Device"), device_words(attempt.user_agent)),
+        (_("Address"), " · ".join(filter(None, [attempt.address, attempt.country])) or _("unknown")),
+    ]

@@ -1,0 +1,41 @@
+"""Reads of attempts to sign in and of devices: each for the person themselves."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Count, Q, QuerySet
+from django.db.models.functions import Now
+
+from apps.accounts.models import Device, SignInAttempt
+from apps.accounts.types import Actor, RiskVerdict
+from apps.core.errors import NotFound
+
+
+def list_own_devices(viewer: Actor) -> QuerySet[Device]:
+    """Those that are known, of the person themselves."""
+    return Device.objects.filter(user=viewer.user_id, forgotten_at=None)
+
+
+def lock_own_device(*, device_id: UUID, viewer: Actor) -> Device:
+    if (found := list_own_devices(viewer).select_for_update().filter(pk=device_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def list_own_attempts(viewer: Actor) -> QuerySet[SignInAttempt]:
+    """Attempts at one's own account with their reasons; those of strangers too, as it is one's account they tried."""
+    return SignInAttempt.objects.filter(user=viewer.user_id).prefetch_related("signals")
+
+
+def stats_attempts() -> dict[str, int]:
+    """How the attempts of the last hour ended: ``let_in``, ``wrong_proof``, ``step_up`` (not finished), ``refused``."""
+    hour = SignInAttempt.objects.filter(created_at__gt=Now() - timedelta(hours=1))
+    is_wrong = Q(has_succeeded=False, judged_at=None)
+    return hour.aggregate(
+        let_in=Count("pk", filter=Q(has_succeeded=True)),
+        wrong_proof=Count("pk", filter=is_wrong),
+        step_up=Count("pk", filter=Q(has_succeeded=False, judged_at__isnull=False) & ~Q(verdict=RiskVerdict.REFUSED)),
+        refused=Count("pk", filter=Q(verdict=RiskVerdict.REFUSED)),
+    )
