@@ -225,7 +225,10 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "apps.accounts.passwords.OwnWordsValidator"},
 ]
+# Words that are too near to be a password here, beside those of the address: the product's, and what an operator adds.
+PARLANCE_PASSWORD_WORDS = ["parlance", *env.words("PARLANCE_PASSWORD_WORDS")]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 PASSWORD_RESET_TIMEOUT = 60 * 60 * 3
@@ -279,6 +282,11 @@ SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "parlance_csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_NAME = "__Host-language" if IS_HTTPS else "parlance_language"
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+MESSAGE_STORAGE = "apps.web.notices.NoticeStorage"
+NOTICE_COOKIE_NAME = "__Host-notices" if IS_HTTPS else "parlance_notices"
 
 DEVICE_COOKIE_NAME = "__Host-device" if IS_HTTPS else "parlance_device"
 # Headers
@@ -358,6 +366,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env.text("PARLANCE_STATIC_ROOT", str(DATA_DIR / "static"))
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 MEDIA_ROOT = DATA_DIR / "files"
 PARLANCE_MAX_FILE_BYTES = env.integer("PARLANCE_MAX_FILE_MB", 50) * 1024 * 1024
 PARLANCE_MAX_IMPORT_BYTES = env.integer("PARLANCE_MAX_IMPORT_MB", 2 * 1024) * 1024 * 1024

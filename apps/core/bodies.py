@@ -7,12 +7,12 @@ same limits stand at the socket (``guard_daphne``).
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any
 
 from django.conf import settings
 
-from apps.core.errors import DomainError, TooLarge
+from apps.core.errors import DomainError, Invalid, TooLarge
 from apps.core.leases import scaled
 
 Message = MutableMapping[str, Any]
@@ -44,19 +44,40 @@ def limit_for(path: str) -> int:
     return 2 * int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
 
 
+def is_end_in_doubt(codings: Sequence[bytes], lengths: Sequence[bytes]) -> bool:
+    """Whether a proxy in front may see the request end elsewhere than we do, and the rest as another one (RFC 9112 §6.1, §11.2)."""
+    return bool(codings) and (bool(lengths) or [each.strip().lower() for each in codings] != [b"chunked"])
+
+
+def wall_headers() -> dict[str, str]:
+    """What every answer of ours says to browsers, for those that are given before Django's middleware."""
+    headers = {
+        "X-Content-Type-Options": "nosniff",
+        "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    }
+    if settings.SECURE_HSTS_SECONDS:
+        rest = "; includeSubDomains" if settings.SECURE_HSTS_INCLUDE_SUBDOMAINS else ""
+        headers["Strict-Transport-Security"] = f"max-age={settings.SECURE_HSTS_SECONDS}{rest}"
+    return headers
+
+
 def refusal() -> bytes:
     return json.dumps(TooLarge().problem()).encode()
 
 
 class BodyLimit:
-    """ASGI middleware: 413 as soon as a body is announced, or turns out, to be larger than its address takes."""
+    """ASGI middleware: 413 as soon as a body is announced, or turns out, to be larger than its address takes; 400 where its end is in doubt."""
 
     def __init__(self, application: Application) -> None:
         self.application = application
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         limit = limit_for(scope["path"])
-        announced = dict(scope["headers"]).get(b"content-length", b"0")
+        lengths = [value for name, value in scope["headers"] if name == b"content-length"]
+        if is_end_in_doubt([value for name, value in scope["headers"] if name == b"transfer-encoding"], lengths):
+            await refuse(send, Invalid())
+            return
+        announced = lengths[-1] if lengths else b"0"
         if announced.isdigit() and int(announced) > limit:
             await refuse(send, TooLarge())
             return
@@ -90,7 +111,7 @@ async def refuse(send: Send, error: DomainError) -> None:
         (b"content-type", b"application/problem+json"),
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
-        *[(name.lower().encode(), str(value).encode()) for name, value in error.headers.items()],
+        *[(name.lower().encode(), str(value).encode()) for name, value in (wall_headers() | error.headers).items()],
     ]
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
@@ -115,7 +136,10 @@ def guard_daphne() -> None:
             self.deadline = reactor.callLater(seconds, self._refuse, 408, b"Request Timeout", b"")  # type: ignore[attr-defined,arg-type]
             is_too_large = length is not None and length > self.limit
             super().gotLength(0 if is_too_large else length)
-            if is_too_large:
+            found = self.requestHeaders.getRawHeaders
+            if is_end_in_doubt(found(b"transfer-encoding") or (), found(b"content-length") or ()):
+                self._refuse(400, b"Bad Request", b"")
+            elif is_too_large:
                 self._refuse(413, b"Content Too Large", refusal())
 
         def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
@@ -143,8 +167,9 @@ def guard_daphne() -> None:
         def _refuse(self, status: int, words: bytes, body: bytes) -> None:
             self.is_refused = True
             self._forget_deadline()
-            head = b"HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\nConnection: close\r\n\r\n"
-            self.channel.transport.write(head % (status, words, len(body)) + body)
+            head = b"HTTP/1.1 %d %s\r\nContent-Type: application/problem+json\r\nContent-Length: %d\r\nConnection: close\r\n"
+            walls = "".join(f"{name}: {value}\r\n" for name, value in wall_headers().items()).encode()
+            self.channel.transport.write(head % (status, words, len(body)) + walls + b"\r\n" + body)
             self.channel.loseConnection()
 
     assert issubclass(BoundedRequest, http.Request)

@@ -17,6 +17,17 @@ def _with_correlation(_logger: Any, _method: str, entry: dict[str, Any]) -> dict
     return entry
 
 
+def _on_one_line(_logger: Any, _method: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """For terminals: words that somebody sent begin no line of their own and steer no terminal. JSON escapes by itself."""
+    event = str(entry.get("event", ""))
+    if not event.isprintable():
+        lines = [
+            "".join(each if each.isprintable() else repr(each)[1:-1] for each in line) for line in event.split("\n")
+        ]
+        entry["event"] = "\n    | ".join(lines)
+    return entry
+
+
 def configure(given: dict[str, Any]) -> None:
     """``given`` is ``{"level", "format": "json" | "text"}``."""
     shared = [
@@ -39,7 +50,11 @@ def configure(given: dict[str, Any]) -> None:
             "formatters": {
                 "structured": {
                     "()": structlog.stdlib.ProcessorFormatter,
-                    "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                    "processors": [
+                        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                        *([] if given["format"] == "json" else [_on_one_line]),
+                        renderer,
+                    ],
                     "foreign_pre_chain": shared,
                 }
             },

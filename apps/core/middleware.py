@@ -7,7 +7,7 @@ from collections.abc import Callable
 from csp.constants import HEADER
 from csp.middleware import CheckableLazyObject, CSPMiddleware
 from csp.utils import build_policy
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
@@ -17,6 +17,7 @@ from apps.core.errors import DomainError
 
 #: Pages of Django and of Swagger UI, whose own scripts write markup as text: everything else of the policy holds there too.
 WITHOUT_TRUSTED_TYPES = ("/admin/", "/api/docs/")
+METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _no_trusted_types = {"require-trusted-types-for": None, "trusted-types": None}
 
 
@@ -38,13 +39,13 @@ class ContentPolicyMiddleware(CSPMiddleware):
 
 
 class PolicyHeadersMiddleware:
-    """What Django does not set by itself: who may embed or fetch our answers, and which device features pages use."""
+    """What Django does not do by itself: say who may embed or fetch our answers and which device features pages use; refuse TRACE."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
+        response = HttpResponseNotAllowed(METHODS) if request.method == "TRACE" else self.get_response(request)
         response.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         response.setdefault("Permissions-Policy", "camera=(), geolocation=(), payment=(), usb=()")
         return response

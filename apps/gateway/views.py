@@ -117,7 +117,7 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
         stream = Held(held.pop_all(), engine.events(begun, operations, answer))
     return StreamingHttpResponse(
         stream,
-        content_type="text/event-stream",
+        content_type="text/event-stream; charset=utf-8",
         headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
     )
 

@@ -49,4 +49,5 @@ class StaticFilesMiddleware(WhiteNoiseMiddleware):
         asked = request.GET.get("v")
         if asked and asked == digest_of(request.path_info.removeprefix(settings.STATIC_URL)):
             response["Cache-Control"] = FOREVER
+        response["Content-Security-Policy"] = "frame-ancestors 'none'"  # no more: a worker runs under its file's policy
         return response

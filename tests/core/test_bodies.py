@@ -1,5 +1,6 @@
 """Bodies that are too large or too slow, against both servers, over real sockets."""
 
+import re
 import socket
 import time
 from pathlib import Path
@@ -50,8 +51,11 @@ def test_announced_gigabyte_is_refused_before_it_is_sent(stack, path):
     with begin(stack, path, "Content-Length: 1073741824") as connection:
         answer = answer_of(connection)
 
+    head = answer.partition(b"\r\n\r\n")[0].lower()
     assert answer.startswith(b"HTTP/1.1 413 ")
     assert b'"code": "too_large"' in answer
+    assert b"x-content-type-options: nosniff" in head
+    assert b"content-security-policy: default-src 'none'; frame-ancestors 'none'" in head
 
 
 @pytest.mark.parametrize("path", ADDRESSES)
@@ -98,3 +102,29 @@ def test_what_fits_goes_through(stack):
     answer = httpx.post(f"{stack.base_url}/v1/chat/completions", content=b"x" * 13 * MEGABYTE)
 
     assert answer.status_code == 401
+
+
+AMBIGUOUS = {
+    "both lengths": ["Content-Length: 5", "Transfer-Encoding: chunked"],
+    "two lengths": ["Content-Length: 5", "Content-Length: 60"],
+    "length with a sign": ["Content-Length: +5"],
+    "coding that nobody knows": ["Transfer-Encoding: xchunked"],
+    "coding twice": ["Transfer-Encoding: chunked", "Transfer-Encoding: identity"],
+}
+
+
+@pytest.mark.parametrize("headers", AMBIGUOUS.values(), ids=AMBIGUOUS)
+def test_request_whose_end_is_in_doubt_smuggles_no_other(stack, headers):
+    """RFC 9112 §6.3: a proxy in front may see another end than we do, so there is one answer at most and then the line is cut."""
+    with begin(stack, "/api/v1/conversations/", *headers) as connection:
+        connection.sendall(b"0\r\n\r\nGET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        connection.settimeout(5)
+        answer = b""
+        try:
+            while piece := connection.recv(4096):
+                answer += piece
+        except (ConnectionError, TimeoutError):
+            pass
+
+    assert re.match(rb"HTTP/1\.1 (400|501) ", answer) or answer == b""
+    assert answer.count(b"HTTP/1.1 ") <= 1

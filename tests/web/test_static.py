@@ -38,3 +38,11 @@ def test_import_map_names_every_script_with_its_hash():
 
     assert addresses["web/main"].startswith("/static/web/main.js?v=")
     assert all("?v=" in address for address in addresses.values())
+
+
+def test_file_is_framed_and_read_by_no_other_page():
+    headers = headers_of("/static/web/main.js")
+
+    assert headers["Content-Security-Policy"] == "frame-ancestors 'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "Access-Control-Allow-Origin" not in headers
