@@ -83,6 +83,17 @@ def test_stream_arrives_while_it_is_written(client, provider):
     assert moments[-1] > 0.9
 
 
+def test_stream_says_how_it_is_written(door, provider):
+    answer = httpx.post(
+        f"{door.url}/chat/completions",
+        json={"model": "stub/stub-small", "stream": True, "messages": [{"role": "user", "content": "Grüße"}]},
+        headers={"Authorization": f"Bearer {door.key}"},
+        timeout=20,
+    )
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/event-stream; charset=utf-8")
+
+
 def test_parameters_reach_the_model(client, provider):
     ask(
         client,
