@@ -18,6 +18,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from apps.accounts import policies, tokens
+from apps.accounts.addresses import address_of_scope, client_address, is_within
 from apps.accounts.models import ApiKey, User, UserSession
 from apps.accounts.types import NOBODY, Actor, ActorKind, TokenInAddress
 from apps.core.compiled import Compiled
@@ -35,7 +36,7 @@ def hash_token(token: str) -> bytes:
 
 def member(user: User, *, session: UserSession | None = None) -> Actor:
     return Actor(
-        kind=ActorKind.MEMBER,
+        kind=ActorKind.SERVICE if user.is_service else ActorKind.MEMBER,
         user_id=user.pk,
         session_id=session.pk if session else None,
         auth_level=session.auth_level if session else 1,
@@ -46,11 +47,12 @@ def member(user: User, *, session: UserSession | None = None) -> Actor:
 
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What a request came with, not yet looked at."""
+    """What a request came with, and from where; not yet looked at."""
 
     authorization: str = ""
     api_key: str = ""
     session_key: str | None = None
+    address: str | None = None
 
     @property
     def token(self) -> str | None:
@@ -61,12 +63,15 @@ class Credential:
         return sent if len(sent) <= MAX_CREDENTIAL_LENGTH else None
 
 
-def actor_for(*, authorization: str = "", api_key: str = "", session_key: str | None = None) -> Actor:
+def actor_for(
+    *, authorization: str = "", api_key: str = "", session_key: str | None = None, address: str | None = None
+) -> Actor:
     """Credentials → actor, in one query. One that is present but not in force gives ``NOBODY``, never a weaker actor.
 
-    A cookie never rescues a header that is refused, and two headers that differ are refused.
+    A cookie never rescues a header that is refused, and two headers that differ are refused. A key that is bound to
+    networks opens nothing from an ``address`` outside them, or from none.
     """
-    credential = Credential(authorization, api_key, session_key)
+    credential = Credential(authorization, api_key, session_key, address)
     return actors_for([credential])[credential]
 
 
@@ -87,7 +92,8 @@ def actors_for(credentials: Iterable[Credential]) -> dict[Credential, Actor]:
             cookies[each] = each.session_key
     found_keys = {bytes(row.token_hash): row for row in _keys_by_hash.fetch_each(set(keys.values()))}
     for each, token_hash in keys.items():
-        if key := found_keys.get(token_hash):
+        key = found_keys.get(token_hash)
+        if key and (not key.allowed_networks or is_within(each.address, key.allowed_networks)):
             actors[each] = _actor_of_key(key)
     by_key = {row.session_key: row for row in _sessions_by_key.fetch_each(set(cookies.values()))}
     by_id = {row.pk: row for row in _sessions_by_id.fetch_each({each.session_id for each in claims.values()})}
@@ -123,7 +129,7 @@ def _actor_of_key(key: ApiKey) -> Actor:
     if key.last_used_at is None or timezone.now() - key.last_used_at > SEEN_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=Now())
     return Actor(
-        kind=ActorKind.KEY,
+        kind=ActorKind.SERVICE if key.user.is_service else ActorKind.KEY,
         user_id=key.user_id,
         organization_id=key.organization_id,
         project_id=key.project_id,
@@ -168,7 +174,7 @@ def actor_of_request(request: HttpRequest) -> Actor:
     authorization = request.headers.get("Authorization", "")
     api_key = request.headers.get("X-API-Key", "")
     if authorization or api_key:
-        return actor_for(authorization=authorization, api_key=api_key)
+        return actor_for(authorization=authorization, api_key=api_key, address=client_address(request))
     session = cookie_session(request)
     return member(session.user, session=session) if session else NOBODY
 
@@ -215,7 +221,8 @@ def credential_from_scope(scope: Mapping[str, Any]) -> Credential:
     offered = [name.removeprefix(SUBPROTOCOL) for name in scope.get("subprotocols", []) if name.startswith(SUBPROTOCOL)]
     if offered and not authorization:
         authorization = f"Bearer {offered[0]}"
-    return Credential(authorization, headers.get("x-api-key", ""), _session_key(headers.get("cookie", "")))
+    cookie = _session_key(headers.get("cookie", ""))
+    return Credential(authorization, headers.get("x-api-key", ""), cookie, address_of_scope(scope))
 
 
 def actors_for_sockets(credentials: Iterable[Credential]) -> dict[Credential, Actor | None]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from ipaddress import ip_address
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+
+MAPPED_BITS = 96  # ``::ffff:0:0/96`` holds the addresses of IPv4 (RFC 4291 §2.5.5.2)
 
 
 def client_address(request: HttpRequest) -> str | None:
@@ -16,15 +18,38 @@ def client_address(request: HttpRequest) -> str | None:
 
 
 def address_of_scope(scope: Mapping[str, Any]) -> str | None:
-    """The same for a socket's ASGI scope."""
-    forwarded = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-    return _believed((scope.get("client") or [""])[0] or "", ",".join(forwarded))
+    """As ``client_address``, for sockets."""
+    peer = scope.get("client")
+    sent = [value.decode("latin-1") for name, value in scope.get("headers", []) if name.lower() == b"x-forwarded-for"]
+    return _believed(peer[0] if peer else "", ",".join(sent))
 
 
-def _believed(raw: str, forwarded: str) -> str | None:
-    if settings.PARLANCE_BEHIND_PROXY and forwarded:
-        raw = forwarded.rsplit(",", 1)[-1].strip()
+def _believed(peer: str, forwarded: str) -> str | None:
+    raw = forwarded.rsplit(",", 1)[-1].strip() if settings.PARLANCE_BEHIND_PROXY and forwarded else peer
+    address = parse_address(raw)
+    return str(address) if address is not None else None
+
+
+def parse_address(raw: str) -> IPv4Address | IPv6Address | None:
+    """An address of IPv4 that came in the clothes of IPv6 is one of IPv4."""
     try:
-        return str(ip_address(raw))
+        address = ip_address(raw)
     except ValueError:
         return None
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
+
+
+def parse_network(raw: str) -> str:
+    """``192.0.2.0/24``, ``2001:db8::/32`` or one address, in its one written form. Raises ``ValueError``."""
+    network = ip_network(raw.strip(), strict=False)
+    mapped = network.network_address.ipv4_mapped if isinstance(network, IPv6Network) else None
+    if mapped is not None and network.prefixlen >= MAPPED_BITS:
+        network = ip_network(f"{mapped}/{network.prefixlen - MAPPED_BITS}", strict=False)
+    return str(network)
+
+
+def is_within(address: str | None, networks: Iterable[str]) -> bool:
+    """An address that is not known is within none."""
+    found = parse_address(address or "")
+    return found is not None and any(found in ip_network(network) for network in networks)

@@ -10,7 +10,7 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from apps.accounts import audit, events, invariants, metrics, quotas, receivers, second_factor
+        from apps.accounts import audit, events, invariants, metrics, quotas, receivers, right_events, second_factor
         from apps.accounts.refusals import note_refusal
         from apps.accounts.selectors import reads_some_audit
         from apps.accounts.services import attempts, devices, second_factors, sessions
@@ -23,6 +23,7 @@ class AccountsConfig(AppConfig):
         from apps.core.doors.sealed import SealedPlace, sealed_places
 
         assert events
+        assert right_events
         assert receivers
         preferences.ask_rights_of(may_change)  # type: ignore[arg-type]
         on_refusal(note_refusal)

@@ -266,6 +266,14 @@ class ProjectMemberRemoved:
     user_id: UUID
 
 
+@event("accounts.ownership_transferred.v1", label=_("Handed over the organization"))
+@dataclass(frozen=True, slots=True)
+class OwnershipTransferred:
+    """``user_id`` owns it now; who handed it over is an admin."""
+
+    user_id: UUID
+
+
 @event("accounts.api_key_made.v1", label=_("Made an API key"))
 @dataclass(frozen=True, slots=True)
 class ApiKeyMade:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from django.db.models import Exists, F, OuterRef
 
 from apps.accounts import audit
-from apps.accounts.models import ApiKey, Invitation, Organization, OrganizationMember, ProjectMember
+from apps.accounts.models import (
+    ApiKey,
+    Denial,
+    Invitation,
+    Organization,
+    OrganizationMember,
+    ProjectMember,
+    ProjectTeam,
+    TeamMember,
+)
 from apps.accounts.types import OrganizationRole
 from apps.core.doors.invariants import Invariant, Violation, invariants
 
@@ -29,6 +38,13 @@ def find_strays() -> list[Violation]:
     strays = {
         "project member": ProjectMember.objects.exclude(organization=F("project__organization")),
         "project member without membership": ProjectMember.objects.filter(~Exists(belongs)),
+        "team member": TeamMember.objects.exclude(organization=F("team__organization")),
+        "team member without membership": TeamMember.objects.filter(~Exists(belongs)),
+        "team in a project": ProjectTeam.objects.exclude(
+            organization=F("project__organization"), team__organization=F("project__organization")
+        ),
+        "denial of a team": Denial.objects.exclude(team=None).exclude(organization=F("team__organization")),
+        "denial in a project": Denial.objects.exclude(project=None).exclude(organization=F("project__organization")),
         "API key": ApiKey.objects.exclude(project=None).exclude(organization=F("project__organization")),
         "invitation": Invitation.objects.exclude(project=None).exclude(organization=F("project__organization")),
     }

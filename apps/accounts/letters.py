@@ -11,7 +11,7 @@ from django.utils import translation
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
-from apps.accounts.models import Invitation, SignInAttempt, User
+from apps.accounts.models import Invitation, Organization, SignInAttempt, User
 from apps.accounts.types import RiskSignal
 from apps.accounts.words import device_words, reason_words
 from apps.core.letters import Letter, queue_letter
@@ -127,6 +127,21 @@ def send_refusal(*, user: User, attempt: SignInAttempt, signals: Sequence[RiskSi
                     "It was you? Sign in from a device or network you have used before, or ask an operator for a sign-in link."
                 )
             ],
+        )
+        queue_letter(recipient=user.email, letter=letter)
+
+
+def send_ownership(*, user: User, organization: Organization, owner: User, former: User) -> None:
+    names = {"former": former.display_name, "owner": owner.display_name, "organization": organization.name}
+    with translation.override(user.language):
+        letter = Letter(
+            subject=_("%(organization)s has a new owner") % names,
+            greeting=_hello(user),
+            lead=_(
+                "%(former)s has handed over %(organization)s: %(owner)s owns it now, and %(former)s is an admin of it. Both of you sign in again."
+            )
+            % names,
+            closing=[_("Is this a surprise? Then tell who runs this installation.")],
         )
         queue_letter(recipient=user.email, letter=letter)
 

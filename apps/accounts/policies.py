@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from uuid import UUID
 
 from apps.accounts.types import (
@@ -37,6 +38,10 @@ ORGANIZATION_PERMISSIONS: dict[str, frozenset[OrganizationRole]] = {
     "manage_providers": _ADMINS,
     "manage_budgets": _ADMINS,
     "read_audit": _ADMINS,
+    "list_teams": _REGULAR,
+    "manage_teams": _ADMINS,
+    "manage_service_accounts": _ADMINS,
+    "deny": _ADMINS,
     "own": _OWNERS,
 }
 
@@ -78,6 +83,9 @@ SCOPE_FAMILIES: dict[str, str] = {
     "members": "organizations",
     "invitations": "organizations",
     "api-keys": "organizations",
+    "teams": "organizations",
+    "denials": "organizations",
+    "service-accounts": "organizations",
     "audit": "audit",
     "events": "audit",
 }
@@ -171,6 +179,55 @@ def can_give_role(actor: Actor, role: OrganizationRole | None, given: Organizati
     """Admins hand out every role but owner; only an owner makes, changes or removes owners."""
     needed = "own" if given == OrganizationRole.OWNER else "manage_members"
     return actor.kind == ActorKind.SYSTEM or _organization(needed, role)
+
+
+def can_transfer_ownership(actor: Actor, role: OrganizationRole | None) -> bool:
+    """In person, never by a key."""
+    return can_change_own_account(actor) and _organization("own", role)
+
+
+def can_manage_service_accounts(actor: Actor, role: OrganizationRole | None) -> bool:
+    return actor.kind == ActorKind.SYSTEM or _organization("manage_service_accounts", role)
+
+
+# Teams and denials
+
+
+def can_manage_teams(actor: Actor, role: OrganizationRole | None) -> bool:
+    """Make and delete teams, and say who manages one."""
+    return actor.kind == ActorKind.SYSTEM or _organization("manage_teams", role)
+
+
+def can_change_team(actor: Actor, role: OrganizationRole | None, *, is_manager: bool) -> bool:
+    """Its name, and who is in it: those who manage all teams, and the managers of this one."""
+    return can_manage_teams(actor, role) or (role is not None and is_manager and actor.project_id is None)
+
+
+def can_deny(
+    actor: Actor,
+    role: OrganizationRole | None,
+    *,
+    project_role: ProjectRole | None,
+    targets: Collection[OrganizationRole],
+) -> bool:
+    """``targets`` are the roles of those it is about; ``project_role`` is the actor's where it is for one project.
+
+    Only an owner denies owners anything. Managers of a project deny in it, to others than owners and admins.
+    """
+    if OrganizationRole.OWNER in targets:
+        return _organization("own", role) or actor.kind == ActorKind.SYSTEM
+    if actor.kind == ActorKind.SYSTEM or _organization("deny", role):
+        return True
+    return _project("manage", project_role) and not _ADMINS & set(targets)
+
+
+def can_lift_denial(
+    actor: Actor, role: OrganizationRole | None, *, project_role: ProjectRole | None, is_about_actor: bool
+) -> bool:
+    """As those who may deny; but what was denied to oneself only an owner lifts."""
+    if actor.kind == ActorKind.SYSTEM or _organization("own", role):
+        return True
+    return not is_about_actor and (_organization("deny", role) or _project("manage", project_role))
 
 
 # Projects

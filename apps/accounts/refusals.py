@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError
 
-from apps.accounts.models import ApiKey, Invitation, OrganizationMember, Project
+from apps.accounts.models import ApiKey, Denial, Invitation, OrganizationMember, Project, ServiceAccount, Team
 from apps.accounts.types import NOBODY, Actor
 from apps.core.errors import DomainError
 from apps.core.events import emit_refusal
@@ -18,7 +18,16 @@ logger = logging.getLogger(__name__)
 FORBIDDEN = 403
 # Refused with another status than 403, and still an attempt at something that is not theirs.
 KEPT_CODES = frozenset({"invitation_not_valid", "link_not_valid", "reset_not_valid"})
-GUARDED = ("/api/v1/me/", "/api/v1/members/", "/api/v1/organizations/", "/api/v1/projects/", "/api/v1/api-keys/")
+GUARDED = (
+    "/api/v1/me/",
+    "/api/v1/members/",
+    "/api/v1/organizations/",
+    "/api/v1/projects/",
+    "/api/v1/api-keys/",
+    "/api/v1/teams/",
+    "/api/v1/denials/",
+    "/api/v1/service-accounts/",
+)
 
 
 def note_refusal(request: Any, error: DomainError) -> None:
@@ -55,6 +64,9 @@ def _organization(actor: Actor, ids: dict[str, UUID]) -> UUID | None:
         "member_id": OrganizationMember,
         "invitation_id": Invitation,
         "key_id": ApiKey,
+        "team_id": Team,
+        "denial_id": Denial,
+        "service_account_id": ServiceAccount,
     }
     theirs = list(
         OrganizationMember.objects.filter(user=actor.user_id).values_list("organization_id", flat=True)[:100]

@@ -276,7 +276,7 @@ def visible_members(viewer: Actor) -> QuerySet[OrganizationMember]:
     if viewer.kind == ActorKind.SYSTEM:
         return rows
     may_list = Q(role__in=policies.ORGANIZATION_PERMISSIONS["list_members"])
-    return rows.filter(_in_my_organizations(viewer, may_list) | _mine(viewer))
+    return rows.filter(in_my_organizations(viewer, may_list) | _mine(viewer))
 
 
 def lock_member(member_id: UUID, viewer: Actor) -> OrganizationMember:
@@ -300,7 +300,7 @@ def visible_invitations(viewer: Actor) -> QuerySet[Invitation]:
     rows = Invitation.objects.select_related("project").filter(organization__deleted_at=None)
     if viewer.kind == ActorKind.SYSTEM:
         return rows
-    return rows.filter(_in_my_organizations(viewer, Q(role__in=policies.ORGANIZATION_PERMISSIONS["manage_members"])))
+    return rows.filter(in_my_organizations(viewer, Q(role__in=policies.ORGANIZATION_PERMISSIONS["manage_members"])))
 
 
 def visible_api_keys(viewer: Actor) -> QuerySet[ApiKey]:
@@ -308,7 +308,7 @@ def visible_api_keys(viewer: Actor) -> QuerySet[ApiKey]:
     rows = ApiKey.objects.select_related("user", "project").filter(organization__deleted_at=None)
     if viewer.kind == ActorKind.SYSTEM:
         return rows
-    managed = _in_my_organizations(viewer, Q(role__in=policies.ORGANIZATION_PERMISSIONS["manage"]))
+    managed = in_my_organizations(viewer, Q(role__in=policies.ORGANIZATION_PERMISSIONS["manage"]))
     return rows.filter(managed | _mine(viewer))
 
 
@@ -323,7 +323,7 @@ def visible_project_members(project: Project) -> QuerySet[ProjectMember]:
     return ProjectMember.objects.select_related("user").filter(project=project)
 
 
-def _in_my_organizations(viewer: Actor, role: Q) -> Q:
+def in_my_organizations(viewer: Actor, role: Q) -> Q:
     """Rows of organizations in which the viewer has such a role; none for a key that is limited to a project."""
     if viewer.user_id is None or viewer.project_id is not None:
         return Q(pk__in=[])

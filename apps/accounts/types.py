@@ -106,6 +106,10 @@ def denials_against(least: ProjectRole) -> list[Permission]:
     return list(Permission)[: _RANK[least]]
 
 
+#: Where the addresses of service accounts are: no mail ever arrives there (RFC 2606).
+SERVICE_DOMAIN = "service.invalid"
+
+
 class SignInMethod(models.TextChoices):
     PASSWORD = "password", _("Password")
     LINK = "link", _("Sign-in link")
@@ -280,3 +284,23 @@ class KeyNotGrantable(Forbidden):
 class NotAMember(Invalid):
     code = "not_a_member"
     default_detail = _("This person does not belong to the organization.")
+
+
+class TeamNameTaken(Conflict):
+    code = "team_name_taken"
+    default_detail = _("The organization has a team of this name already.")
+
+
+class NetworkNotValid(Invalid):
+    code = "network_not_valid"
+    default_detail = _("Write networks as 192.0.2.0/24 or 2001:db8::/32, or single addresses.")
+
+
+class FreshSignInNeeded(Forbidden):
+    code = "fresh_sign_in_needed"
+    default_detail = _("Sign in again first: this takes a session that began a few minutes ago.")
+
+
+class NotTransferable(Conflict):
+    code = "not_transferable"
+    default_detail = _("An organization is handed over to another of its people, whose account is in use.")

@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from apps.accounts import policies, quotas
 from apps.accounts.actors import actor_of_request
 from apps.accounts.call_limits import limit_call
-from apps.accounts.types import NOBODY, Actor, ActorKind
+from apps.accounts.types import NOBODY, Actor
 from apps.core.api import as_domain_error, record_refusal
 from apps.core.correlation import correlation_id
 from apps.core.db import in_thread
@@ -57,7 +57,7 @@ def _key(request: HttpRequest, scope: str) -> Actor:
     """Blocks. Only API keys: they belong to one organization, which every call here needs. A cookie is never looked at."""
     has_header = "Authorization" in request.headers or "X-API-Key" in request.headers
     actor = actor_of_request(request) if has_header else NOBODY
-    is_key = actor.kind == ActorKind.KEY and actor.organization_id is not None
+    is_key = actor.key_id is not None and actor.organization_id is not None
     request.actor = actor  # type: ignore[attr-defined]
     limit_call(request, actor if is_key else None)
     if not is_key:

@@ -17,10 +17,14 @@ OF_A_PERSON = frozenset(
         "accounts.member_role_changed",
         "accounts.project_member_removed",
         "accounts.project_member_set",
+        "accounts.service_account_disabled",
         "accounts.sessions_ended",
+        "accounts.team_member_removed",
     }
 )
-CONCERNED = OF_A_PERSON | {"accounts.api_key_revoked", "accounts.project_changed"}
+#: What takes something away from a whole team. Who is in it may have changed since: all are looked at.
+OF_A_TEAM = frozenset({"accounts.project_team_removed", "accounts.project_team_set", "accounts.team_deleted"})
+CONCERNED = OF_A_PERSON | OF_A_TEAM | {"accounts.api_key_revoked", "accounts.denial_made", "accounts.project_changed"}
 
 
 def tell_rights(event: LoggedEvent) -> None:
@@ -29,6 +33,10 @@ def tell_rights(event: LoggedEvent) -> None:
         if event.payload.get("access") is None:
             return
         who = None
+    elif event.type in OF_A_TEAM:
+        who = None
+    elif event.type == "accounts.denial_made":
+        who = UUID(event.payload["user_id"]) if event.payload["user_id"] else None
     else:
         who = UUID(event.payload["user_id" if event.type in OF_A_PERSON else "key_id"])
     transaction.on_commit(lambda: bells.rights_of(who), robust=True)

@@ -9,7 +9,7 @@ from django.test import Client
 
 from apps.accounts import actors
 from apps.accounts.models import ApiKey, Invitation, OrganizationMember, Project, User
-from apps.accounts.services import invitations, people, sessions
+from apps.accounts.services import denials, invitations, people, service_accounts, sessions
 from apps.accounts.types import SYSTEM, OrganizationRole, ProjectRole, TokenInAddress
 from apps.core.models import Event
 from tests.accounts.factories import (
@@ -157,6 +157,61 @@ def test_a15_key_loses_what_its_owner_loses(a, project):
     OrganizationMember.objects.filter(user=a).delete()
 
     assert send(Client(), "GET", f"/api/v1/projects/{project.pk}/", **headers).status_code == 404
+
+
+def test_a15_program_does_no_more_than_its_role_and_never_its_maker(adm, project):
+    organization = project.organization
+    other = ProjectFactory(owner=adm)
+    account = service_accounts.create_service_account(
+        actor=actor_of(adm), organization_id=organization.pk, name="Program", role=OrganizationRole.GUEST
+    )
+    body = {"organization": str(organization.pk), "name": "k", "service_account": str(account.pk)}
+    headers = bearer(send(signed_in(adm), "POST", "/api/v1/api-keys/", body).json()["key"])
+    before = rows()
+
+    made = send(Client(), "POST", "/api/v1/api-keys/", body, **headers)
+    seen = [send(Client(), "GET", f"/api/v1/projects/{each.pk}/", **headers) for each in (project, other)]
+    started = send(
+        Client(), "POST", "/api/v1/projects/", {"organization": body["organization"], "name": "p"}, **headers
+    )
+    elsewhere = send(signed_in(adm), "POST", "/api/v1/api-keys/", body | {"organization": str(other.organization_id)})
+
+    assert [answer.status_code for answer in (made, *seen, started, elsewhere)] == [403, 404, 404, 403, 403]
+    assert rows() == before
+
+
+def test_a15_denial_takes_from_keys_what_it_takes_from_their_owner(adm, a, project):
+    headers = bearer(key_of(a, project.organization))
+    assert send(Client(), "GET", f"/api/v1/projects/{project.pk}/", **headers).status_code == 200
+
+    denials.deny(actor=actor_of(adm), organization_id=project.organization_id, user_id=a.pk)
+
+    assert send(Client(), "GET", f"/api/v1/projects/{project.pk}/", **headers).status_code == 404
+    assert send(Client(), "GET", "/api/v1/projects/", **headers).json()["results"] == []
+
+
+@pytest.mark.parametrize("address", ["203.0.113.9", "::ffff:203.0.113.9", "2001:db9::1", "192.0.3.0", ""])
+def test_a16_key_from_outside_its_networks_is_unknown_on_every_way(adm, project, address):
+    token = key_of(adm, project.organization)
+    ApiKey.objects.update(allowed_networks=["192.0.2.0/24", "2001:db8::/32"])
+    claims = {"X-Forwarded-For": "192.0.2.1", "Forwarded": "for=192.0.2.1", "X-Real-IP": "192.0.2.1"}
+
+    unknown = Client().get("/api/v1/me/", headers=bearer("pk_unknown"), REMOTE_ADDR=address)
+    answers = [
+        Client().get("/api/v1/me/", headers=headers | claims, REMOTE_ADDR=address)
+        for headers in (bearer(token), {"X-API-Key": token})
+    ]
+    spoken = Client().get("/v1/models", headers=bearer(token) | claims, REMOTE_ADDR=address)
+    scope = {"headers": [(b"x-api-key", token.encode()), (b"x-forwarded-for", b"192.0.2.1")], "client": (address, 1)}
+    credential = actors.credential_from_scope(scope)
+
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [
+        (unknown.status_code, unknown.json()["code"])
+    ] * 2
+    assert (unknown.status_code, spoken.status_code) == (401, 401)
+    assert not actors.actors_for_sockets([credential])[credential].is_somebody
+    assert ApiKey.objects.get().last_used_at is None
+    assert Client().get("/api/v1/me/", headers=bearer(token), REMOTE_ADDR="192.0.2.1").status_code == 200
 
 
 def test_a16_limited_key_is_refused_alike_on_every_way(adm, project):

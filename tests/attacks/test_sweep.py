@@ -27,10 +27,12 @@ OPEN_WRITES = {
     "organizations_create": "an organization of one's own",
 }
 #: What members know of their own organization: its name, its people, its models.
-KNOWN_TO_MEMBERS = {"organization_id", "member_id", "model_id", "provider_id", "invitation_id"}
+KNOWN_TO_MEMBERS = {"organization_id", "member_id", "model_id", "provider_id", "invitation_id", "team_id"}
 READ_BY_MEMBERS = {
     "organizations_read": "the name of one's organization",
     "members_read": "whom one works with",
+    "teams_read": "which teams one works with",
+    "teams_people_list": "who is in them",
     "models_read": "what one may choose from",
     "providers_read": "which service one's words go to; neither its key nor its headers are in it",
 }

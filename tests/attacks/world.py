@@ -15,13 +15,23 @@ from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts import tokens
 from apps.accounts.actors import hash_token
-from apps.accounts.models import ApiKey, OrganizationMember, Team
-from apps.accounts.services import invitations, sessions
+from apps.accounts.models import ApiKey, OrganizationMember
+from apps.accounts.services import denials, invitations, service_accounts, sessions
 from apps.accounts.types import ProjectAccess, SessionKind
 from apps.agents.services import create_agent
 from apps.conversations.models import ConversationDenial, ShareLink
 from apps.conversations.types import Visibility
-from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, bearer, key_of, member_of, reader_of
+from tests.accounts.factories import (
+    ProjectFactory,
+    UserFactory,
+    actor_of,
+    bearer,
+    give_team,
+    key_of,
+    member_of,
+    reader_of,
+    team_of,
+)
 from tests.conversations.factories import answer, say, start
 from tests.files.factories import upload
 from tests.llm.factories import ModelFactory, ProviderFactory
@@ -159,6 +169,12 @@ class World:
         self.conversation, self.said = conversation, posted.message.pk
         key_of(owner, organization)
         invited = invitations.invite(actor=actor, organization_id=organization.pk, email="secret@example.org")
+        team = team_of(organization, name="Support")
+        give_team(team, closed)
+        program = service_accounts.create_service_account(actor=actor, organization_id=organization.pk, name="Import")
+        denied = denials.deny(
+            actor=actor, organization_id=organization.pk, user_id=program.user_id, reason="A secret reason"
+        )
         self.people = {"R": reader_of(project), "A": member_of(project), "X": UserFactory(), "revoked": UserFactory()}
         ProjectFactory(owner=self.people["X"])
         elsewhere = ProjectFactory(owner=self.people["revoked"])
@@ -166,8 +182,12 @@ class World:
         self.headers |= {"N": {}, "B": _token_of(owner)}
         self.headers["revoked"] = bearer(key_of(self.people["revoked"], elsewhere.organization))
         ApiKey.objects.filter(user=self.people["revoked"]).update(revoked_at=timezone.now())
-        kept_out = ConversationDenial.objects.create(
-            organization=organization, conversation=conversation, user=self.people["revoked"], permission="view"
+        ConversationDenial.objects.create(  # one id for both kinds of denial
+            id=denied.pk,
+            organization=organization,
+            conversation=conversation,
+            user=self.people["revoked"],
+            permission="view",
         )
         link = ShareLink.objects.create(
             organization=organization,
@@ -178,15 +198,13 @@ class World:
             up_to_number=2,
             shared_at=timezone.now(),
         )
-        team = Team.objects.create(organization=organization, name="Secret team")
         self.ids = {
-            "denial_id": kept_out.pk,
             "link_id": link.pk,
-            "team_id": team.pk,
             "token": "secret-token",
             "agent_id": create_agent(actor=actor, project_id=closed.pk, name="secret-agent").pk,
             "attachment_id": attached.pk,
             "conversation_id": conversation.pk,
+            "denial_id": denied.pk,
             "invitation_id": invited.invitation.pk,
             "key_id": ApiKey.objects.get(user=owner).pk,
             "member_id": OrganizationMember.objects.get(user=owner).pk,
@@ -195,7 +213,9 @@ class World:
             "organization_id": organization.pk,
             "project_id": closed.pk,
             "provider_id": self.model.provider_id,
+            "service_account_id": program.pk,
             "session_id": sessions.begin_session(user=owner, kind=SessionKind.TOKEN).pk,
+            "team_id": team.pk,
             "turn_id": posted.turn.pk,
             "user_id": owner.pk,
         }

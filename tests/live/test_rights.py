@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from apps.accounts import actors
-from apps.accounts.services import keys, organizations, projects, sessions
+from apps.accounts.services import denials, keys, organizations, projects, sessions, teams
 from apps.accounts.types import ProjectAccess, ProjectRole, SessionEnd, SessionKind
 from apps.core import coordinator
 from apps.core.db import in_thread
@@ -14,7 +14,16 @@ from apps.core.eventlog import consumers as running
 from apps.core.eventlog import sequencer
 from apps.live import bells, lobby
 from apps.live.hub import hub
-from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, add_to_project, join, member_of
+from tests.accounts.factories import (
+    ProjectFactory,
+    UserFactory,
+    actor_of,
+    add_to_project,
+    give_team,
+    join,
+    member_of,
+    team_of,
+)
 from tests.conversations.factories import start
 from tests.live.test_subscription import Page
 
@@ -100,6 +109,49 @@ async def test_one_who_leaves_the_organization_hears_nothing_more(world):
 
     assert await is_told_to_go(page, world.topic)
     assert world.topic not in hub().feeds
+
+
+@pytest.mark.parametrize("whom", ["person", "team"])
+async def test_one_who_is_denied_hears_nothing_more(world, whom):
+    team = await in_thread(team_of, world.project.organization, world.reader)
+    page, steady = await following(world, world.reader), await following(world, world.owner)
+
+    await in_thread(
+        denials.deny,
+        actor=world.actor,
+        organization_id=world.project.organization_id,
+        **({"user_id": world.reader.pk} if whom == "person" else {"team_id": team.pk}),
+    )
+    await in_thread(hand_out)
+
+    assert await is_told_to_go(page, world.topic)
+    assert steady.reader.errors == []
+    steady.drop()
+
+
+@pytest.mark.parametrize("how", ["leaves the team", "team is deleted", "team leaves the project"])
+async def test_one_who_came_in_by_a_team_goes_with_it(world, how):
+    await in_thread(
+        projects.change_project, actor=world.actor, project_id=world.project.pk, access=ProjectAccess.RESTRICTED
+    )
+    team = await in_thread(team_of, world.project.organization, world.reader)
+    await in_thread(give_team, team, world.project)
+    page = await following(world, world.reader)
+
+    ids = {
+        "leaves the team": {"team_id": team.pk, "user_id": world.reader.pk},
+        "team is deleted": {"team_id": team.pk},
+        "team leaves the project": {"team_id": team.pk, "project_id": world.project.pk},
+    }[how]
+    service = {
+        "leaves the team": teams.remove_team_member,
+        "team is deleted": teams.delete_team,
+        "team leaves the project": teams.remove_project_team,
+    }[how]
+    await in_thread(service, actor=world.actor, **ids)
+    await in_thread(hand_out)
+
+    assert await is_told_to_go(page, world.topic)
 
 
 async def test_role_that_still_reads_goes_on_reading(world):

@@ -44,7 +44,18 @@ class KeyListView(APIView):
                     "scopes": ["conversations:read"],
                 },
                 request_only=True,
-            )
+            ),
+            OpenApiExample(
+                "key of a service account, from one network",
+                {
+                    "organization": "019ad3c0-7a3c-7b7e-9a53-3c1f5e0d8f12",
+                    "service_account": "019ad3c0-7a3c-7b7e-9a53-3c1f5e0d8f77",
+                    "name": "Nightly import",
+                    "scopes": ["conversations:write"],
+                    "allowed_networks": ["192.0.2.0/24", "2001:db8::/32"],
+                },
+                request_only=True,
+            ),
         ],
     )
     def post(self, request: Request) -> Response:
@@ -57,6 +68,8 @@ class KeyListView(APIView):
             project_id=data.get("project"),
             scopes=tuple(data.get("scopes", ())),
             expires_at=data.get("expires_at"),
+            allowed_networks=tuple(data.get("allowed_networks", ())),
+            service_account_id=data.get("service_account"),
         )
         answer = shapes.KeyOut(made.key).data | {"key": made.token}
         return Response(answer, status=201, headers={"Cache-Control": "no-store"})

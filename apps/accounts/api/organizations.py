@@ -8,12 +8,13 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.accounts import selectors
+from apps.accounts import knocks, policies, selectors
 from apps.accounts.api import serializers as shapes
 from apps.accounts.models import Organization
-from apps.accounts.services import invitations, organizations
+from apps.accounts.services import attempts, invitations, organizations
 from apps.accounts.types import OrganizationRole, ProjectRole
 from apps.core.api import APIView, Order, Page, PageQuery, etag, expected_version
+from apps.core.errors import NotFound
 
 
 def _organization(organization: Organization, status: int = 200) -> Response:
@@ -68,6 +69,39 @@ class OrganizationView(APIView):
             **shapes.OrganizationChangeIn.parse(request),
         )
         return _organization(changed)
+
+
+class OrganizationTransferView(APIView):
+    @extend_schema(
+        operation_id="organizations_transfer",
+        tags=["organizations"],
+        request=shapes.TransferIn,
+        responses=shapes.MemberOut,
+        examples=[
+            OpenApiExample(
+                "hand over",
+                {"member": "019ad3c0-7a3c-7b7e-9a53-3c1f5e0d8f21", "password": "my own password, once more"},
+                request_only=True,
+            )
+        ],
+    )
+    def post(self, request: Request, organization_id: UUID) -> Response:
+        """Another member owns it, and the caller stays as an admin. Both are told by mail and sign in again."""
+        data = shapes.TransferIn.parse(request)
+        organization = selectors.get_organization(organization_id, request.actor)
+        role = selectors.role_of(request.actor, organization)
+        policies.require(policies.can_transfer_ownership(request.actor, role))
+        member = selectors.get_member(data["member"], request.actor)
+        if member.organization_id != organization.pk:
+            raise NotFound
+        attempts.require_fresh_proof(
+            actor=request.actor,
+            password=data.get("password", ""),
+            caller=knocks.caller_of(request._request),  # noqa: SLF001  (REST framework's own name for it)
+        )
+        return Response(
+            shapes.MemberOut(organizations.transfer_ownership(actor=request.actor, member_id=member.pk)).data
+        )
 
 
 class MemberListView(APIView):

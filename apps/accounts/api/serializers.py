@@ -13,6 +13,7 @@ from apps.accounts.types import AuditFormat, AuditOutcome, OrganizationRole, Pro
 from apps.core.api import PageQuery, Serializer
 
 MAX_SCOPES = len(policies.SCOPES)
+MAX_NETWORKS = 50
 
 
 class TimeZoneField(serializers.CharField):
@@ -116,9 +117,17 @@ class MemberOut(serializers.Serializer):
     user = serializers.UUIDField(source="user_id")
     name = serializers.CharField(source="user.display_name")
     email = serializers.EmailField(source="user.email")
+    is_service = serializers.BooleanField(source="user.is_service", help_text="A program: a service account.")
     role = serializers.ChoiceField(choices=OrganizationRole.choices)
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()
+
+
+class TransferIn(Serializer):
+    member = serializers.UUIDField(help_text="Who owns the organization from now on.")
+    password = serializers.CharField(
+        max_length=200, trim_whitespace=False, required=False, help_text="One's own, once more; for those who have one."
+    )
 
 
 class MemberPageOut(serializers.Serializer):
@@ -230,6 +239,15 @@ class KeyIn(Serializer):
         help_text="None: all that its owner may do.",
     )
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    allowed_networks = serializers.ListField(
+        child=serializers.CharField(max_length=43),
+        required=False,
+        max_length=MAX_NETWORKS,
+        help_text="Where it may be used from, such as 192.0.2.0/24 or 2001:db8::/32. None: anywhere.",
+    )
+    service_account = serializers.UUIDField(
+        required=False, allow_null=True, help_text="Whose key it is to be. Without it: one's own."
+    )
 
 
 class KeyOut(serializers.Serializer):
@@ -240,6 +258,7 @@ class KeyOut(serializers.Serializer):
     name = serializers.CharField()
     hint = serializers.CharField(help_text="The last four characters.")
     scopes = serializers.ListField(child=serializers.CharField())
+    allowed_networks = serializers.ListField(child=serializers.CharField())
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
     revoked_at = serializers.DateTimeField(allow_null=True)

@@ -2,7 +2,20 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.accounts.api import activity, audit, keys, organizations, passwords, people, projects, quotas, tokens
+from apps.accounts.api import (
+    activity,
+    audit,
+    denials,
+    keys,
+    organizations,
+    passwords,
+    people,
+    projects,
+    quotas,
+    service_accounts,
+    teams,
+    tokens,
+)
 
 urlpatterns = [
     path("auth/token/", tokens.TokenView.as_view(), name="auth_token"),
@@ -20,6 +33,35 @@ urlpatterns = [
     path("me/sign-ins/", activity.SignInListView.as_view(), name="me_sign_ins"),
     path("organizations/", organizations.OrganizationListView.as_view(), name="organizations_list"),
     path("organizations/<uuid:organization_id>/", organizations.OrganizationView.as_view(), name="organization"),
+    path(
+        "organizations/<uuid:organization_id>/transfer/",
+        organizations.OrganizationTransferView.as_view(),
+        name="organization_transfer",
+    ),
+    path("teams/", teams.TeamListView.as_view(), name="teams_list"),
+    path("teams/<uuid:team_id>/", teams.TeamView.as_view(), name="team"),
+    path("teams/<uuid:team_id>/people/", teams.TeamPeopleView.as_view(), name="team_people"),
+    path("teams/<uuid:team_id>/people/<uuid:user_id>/", teams.TeamPersonView.as_view(), name="team_person"),
+    path("projects/<uuid:project_id>/teams/", teams.ProjectTeamListView.as_view(), name="project_teams"),
+    path("projects/<uuid:project_id>/teams/<uuid:team_id>/", teams.ProjectTeamView.as_view(), name="project_team"),
+    path("denials/", denials.DenialListView.as_view(), name="denials_list"),
+    path("denials/<uuid:denial_id>/", denials.DenialView.as_view(), name="denial"),
+    path("service-accounts/", service_accounts.ServiceAccountListView.as_view(), name="service_accounts_list"),
+    path(
+        "service-accounts/<uuid:service_account_id>/",
+        service_accounts.ServiceAccountView.as_view(),
+        name="service_account",
+    ),
+    path(
+        "service-accounts/<uuid:service_account_id>/disable/",
+        service_accounts.ServiceAccountDisableView.as_view(),
+        name="service_account_disable",
+    ),
+    path(
+        "service-accounts/<uuid:service_account_id>/enable/",
+        service_accounts.ServiceAccountEnableView.as_view(),
+        name="service_account_enable",
+    ),
     path("members/", organizations.MemberListView.as_view(), name="members_list"),
     path("members/<uuid:member_id>/", organizations.MemberView.as_view(), name="member"),
     path("invitations/", organizations.InvitationListView.as_view(), name="invitations_list"),

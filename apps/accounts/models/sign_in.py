@@ -51,7 +51,12 @@ class UserSessionQuerySet(models.QuerySet["UserSession"]):
 
     def not_over(self) -> Self:
         return self.filter(
-            ended_at=None, expires_at__gt=Now(), epoch=F("user__epoch"), user__is_active=True, user__anonymized_at=None
+            ended_at=None,
+            expires_at__gt=Now(),
+            epoch=F("user__epoch"),
+            user__is_active=True,
+            user__is_service=False,
+            user__anonymized_at=None,
         )
 
 

@@ -7,19 +7,23 @@ is there. ``now`` is the database's clock unless a test says otherwise.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from apps.accounts import events, geography, letters, risk
+from apps.accounts import events, geography, letters, policies, risk
 from apps.accounts.actors import hash_token
 from apps.accounts.models import BlockedNetwork, Device, SignInAttempt, SignInCode, SignInSignal, User, UserSession
 from apps.accounts.types import (
     SYSTEM,
+    Actor,
+    FreshSignInNeeded,
     RiskSignal,
     RiskVerdict,
     SignInFailed,
@@ -34,6 +38,7 @@ from apps.core.types import Scope
 
 ATTEMPT_WINDOW = timedelta(minutes=5)
 FAMILIAR_FOR = timedelta(days=30)
+FRESH_FOR = timedelta(minutes=10)
 LOOK_BACK = timedelta(seconds=risk.LOOK_BACK_SECONDS)
 KEEP_OF_PEOPLE = timedelta(days=90)
 KEEP_OF_OTHERS = timedelta(days=1)
@@ -67,6 +72,21 @@ def check_password(
         _note_refusal(user, SignInFailed.code)
         raise SignInFailed
     return Proof(user, attempt)
+
+
+def require_fresh_proof(*, actor: Actor, password: str, caller: Mapping[str, Any]) -> None:
+    """Before what cannot be taken back: the password once more; who has none signed in a few minutes ago.
+
+    ``caller`` is what ``check_password`` asks of the request. Raises ``SignInFailed``, ``TooManyAttempts`` or ``FreshSignInNeeded``.
+    """
+    policies.require(policies.can_change_own_account(actor))
+    user = User.objects.get(pk=actor.user_id)
+    if user.has_usable_password():
+        check_password(email=user.email, password=password, **caller)
+        return
+    session = UserSession.objects.in_force().filter(pk=actor.session_id).first() if actor.session_id else None
+    if session is None or database_now() - session.created_at > FRESH_FOR:
+        raise FreshSignInNeeded
 
 
 def open_attempt(

@@ -22,6 +22,7 @@ from apps.accounts import events, policies, selectors
 from apps.accounts.models import (
     ApiKey,
     CodeGuess,
+    Denial,
     Device,
     Erasure,
     Invitation,
@@ -29,9 +30,13 @@ from apps.accounts.models import (
     OrganizationMember,
     Project,
     ProjectMember,
+    ProjectTeam,
     Pseudonym,
+    ServiceAccount,
     SignInAttempt,
     SignInLink,
+    Team,
+    TeamMember,
     User,
     UserSession,
 )
@@ -136,7 +141,10 @@ def _forget_person(user: User, actor: Actor) -> dict[str, int]:
     addresses = {user.email.lower(), *EmailAddress.objects.filter(user=user).values_list("email", flat=True)}
     rows["core"] = forgetting.forget_person(user_id=user.pk, callers=callers, addresses=list(addresses))
     accounts = 0
+    accounts += ServiceAccount.objects.filter(user=user).update(description="", disabled_at=database_now())
     for found in (
+        Denial.objects.filter(user=user),
+        TeamMember.objects.filter(user=user),
         ProjectMember.objects.filter(user=user),
         OrganizationMember.objects.filter(user=user),
         Session.objects.filter(session_key__in=UserSession.objects.filter(user=user).values("session_key")),
@@ -196,8 +204,21 @@ def _forget_organization(organization: Organization, actor: Actor) -> dict[str, 
     keys = ApiKey.objects.filter(organization=organization).values_list("pk", flat=True)
     rows["core"] = forgetting.forget_places(targets=[organization.pk, *projects], callers=[f"key:{pk}" for pk in keys])
     accounts = 0
-    for model in (ApiKey, Invitation, ProjectMember, OrganizationMember, Project):
-        accounts += model.objects.filter(organization=organization).delete()[0]
+    programs = list(User.objects.filter(pk__in=people, is_service=True))
+    for model in (
+        ApiKey,
+        Invitation,
+        Denial,
+        ProjectTeam,
+        TeamMember,
+        Team,
+        ServiceAccount,
+        ProjectMember,
+        OrganizationMember,
+        Project,
+    ):
+        accounts += model.objects.filter(organization=organization).delete()[0]  # type: ignore[attr-defined]
+    accounts += sum(_anonymize(program) for program in programs)
     for user_id in people:
         sessions.end_all_sessions(user_id=user_id, reason=SessionEnd.RIGHTS, actor=actor)
     emit(

@@ -9,10 +9,10 @@ from uuid import UUID
 
 from django.db import transaction
 
-from apps.accounts import actors, events, policies, selectors
+from apps.accounts import actors, addresses, events, policies, rights, selectors
 from apps.accounts.models import ApiKey
 from apps.accounts.services.organizations import scope_of
-from apps.accounts.types import Actor, KeyNotGrantable
+from apps.accounts.types import Actor, KeyNotGrantable, NetworkNotValid
 from apps.core.db import database_now
 from apps.core.errors import FieldError, Invalid
 from apps.core.events import emit
@@ -35,12 +35,25 @@ def make_api_key(
     project_id: UUID | None = None,
     scopes: tuple[str, ...] = (),
     expires_at: datetime | None = None,
+    allowed_networks: tuple[str, ...] = (),
+    service_account_id: UUID | None = None,
 ) -> NewKey:
-    """Raises ``KeyNotGrantable`` (403) for scopes or a project beyond the maker's own role, and for keys that make keys."""
+    """One's own, or one of a service account by those who manage these.
+
+    Raises ``KeyNotGrantable`` (403) for scopes or a project beyond the maker's own role, and for keys that make keys;
+    ``NetworkNotValid``. With ``allowed_networks`` it opens nothing from elsewhere.
+    """
     organization = selectors.lock_organization(organization_id, actor)
     if not policies.can_change_own_account(actor):
         raise KeyNotGrantable
     role = selectors.role_of(actor, organization)
+    holder_id = actor.user_id
+    if service_account_id is not None:
+        account = rights.get_service_account(service_account_id, actor)
+        if account.organization_id != organization.pk:
+            raise KeyNotGrantable
+        policies.require(policies.can_manage_service_accounts(actor, role))
+        holder_id = account.user_id
     project = selectors.get_project(project_id, actor) if project_id else None
     if project is not None and project.organization_id != organization.pk:
         raise KeyNotGrantable
@@ -51,16 +64,18 @@ def make_api_key(
         raise KeyNotGrantable(scopes=sorted(set(denied)))
     if expires_at is not None and expires_at <= database_now():
         raise Invalid(fields=[FieldError("expires_at", "in_the_past", str(Invalid.default_detail))])
+    networks = _networks(allowed_networks)
     token = actors.KEY_PREFIX + secrets.token_urlsafe(32)
     key = ApiKey.objects.create(
         organization=organization,
-        user_id=actor.user_id,
+        user_id=holder_id,
         project=project,
         name=name,
         token_hash=actors.hash_token(token),
         hint=token[-4:],
         scopes=sorted(set(scopes)),
         expires_at=expires_at,
+        allowed_networks=networks,
     )
     emit(
         events.ApiKeyMade(key_id=key.pk, scopes=list(key.scopes)),
@@ -69,6 +84,14 @@ def make_api_key(
         subject=("api_key", key.pk),
     )
     return NewKey(key, token)
+
+
+def _networks(given: tuple[str, ...]) -> list[str]:
+    try:
+        return sorted({addresses.parse_network(each) for each in given})
+    except ValueError:
+        detail = str(NetworkNotValid.default_detail)
+        raise NetworkNotValid(fields=[FieldError("allowed_networks", NetworkNotValid.code, detail)]) from None
 
 
 @transaction.atomic

@@ -7,9 +7,10 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.accounts import events, letters, policies
-from apps.accounts.models import ApiKey, User, UserSession
+from apps.accounts.models import ApiKey, ServiceAccount, User, UserSession
 from apps.accounts.services import keys, sessions
 from apps.accounts.types import Actor, SessionEnd
+from apps.core.db import database_now
 from apps.core.errors import NotFound
 from apps.core.events import emit
 from apps.core.types import Scope
@@ -49,6 +50,7 @@ def set_active(*, actor: Actor, user_id: UUID, is_active: bool) -> bool:
         return False
     user.is_active = is_active
     user.save(update_fields=["is_active", "updated_at"])
+    ServiceAccount.objects.filter(user=user).update(disabled_at=None if is_active else database_now())
     emit(
         events.ActivityChanged(user_id=user.pk, is_active=is_active),
         actor=actor,
@@ -64,7 +66,7 @@ def set_active(*, actor: Actor, user_id: UUID, is_active: bool) -> bool:
 def send_sign_in_link(*, actor: Actor, user_id: UUID) -> None:
     """Mailed to the person, never shown to the operator: a link signs in as them."""
     policies.require(policies.can_operate(actor))
-    user = User.objects.filter(pk=user_id, is_active=True).first()
+    user = User.objects.filter(pk=user_id, is_active=True, is_service=False).first()
     if user is None:
         raise NotFound
     token = sessions.make_sign_in_link(actor=actor, user=user)

@@ -10,10 +10,10 @@ from django.db import transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from apps.accounts import events, policies, selectors
-from apps.accounts.models import ApiKey, Organization, OrganizationMember, Project, ProjectMember, User
+from apps.accounts import events, letters, policies, selectors
+from apps.accounts.models import ApiKey, Organization, OrganizationMember, Project, ProjectMember, TeamMember, User
 from apps.accounts.services import sessions
-from apps.accounts.types import Actor, AlreadyMember, LastOwner, OrganizationRole, SessionEnd
+from apps.accounts.types import Actor, AlreadyMember, LastOwner, NotTransferable, OrganizationRole, SessionEnd
 from apps.core.db import database_now
 from apps.core.errors import VersionMismatch
 from apps.core.events import emit
@@ -146,14 +146,17 @@ def change_member_role(
 
 @transaction.atomic
 def remove_member(*, actor: Actor, member_id: UUID) -> None:
-    """Ends membership, project roles, keys and sessions at once. Everybody may leave; what they wrote stays."""
+    """Ends membership, roles, teams, keys and sessions at once. Everybody may leave; what they wrote stays, and so do denials:
+    leaving and coming back is no way around one.
+    """
     member = selectors.lock_member(member_id, actor)
     mine = selectors.organization_role(actor, member.organization_id)
     is_leaving = member.user_id == actor.user_id and policies.can_change_own_account(actor)
     policies.require(is_leaving or policies.can_give_role(actor, mine, OrganizationRole(member.role)))
     _require_another_owner(member, still=None)
     organization_id, user_id, role = member.organization_id, member.user_id, member.role
-    ProjectMember.objects.filter(organization=organization_id, user=user_id).delete()
+    for model in (ProjectMember, TeamMember):
+        model.objects.filter(organization=organization_id, user=user_id).delete()  # type: ignore[attr-defined]
     ApiKey.objects.filter(organization=organization_id, user=user_id, revoked_at=None).update(revoked_at=database_now())
     member.delete()
     emit(
@@ -163,6 +166,34 @@ def remove_member(*, actor: Actor, member_id: UUID) -> None:
         subject=("user", user_id),
     )
     sessions.end_all_sessions(user_id=user_id, reason=SessionEnd.RIGHTS, actor=actor)
+
+
+@transaction.atomic
+def transfer_ownership(*, actor: Actor, member_id: UUID) -> OrganizationMember:
+    """Another member owns the organization, and who hands it over stays as an admin. Both are told by mail.
+
+    Callers have asked for a fresh proof of who it is. Both sign in again, with the rights of now.
+    """
+    member = selectors.lock_member(member_id, actor)
+    organization = selectors.lock_organization(member.organization_id, actor)
+    policies.require(policies.can_transfer_ownership(actor, selectors.role_of(actor, organization)))
+    if member.user_id == actor.user_id or member.user.is_service or not member.user.is_active:
+        raise NotTransferable
+    own = OrganizationMember.objects.select_related("user").get(organization=organization, user=actor.user_id)
+    for row, role in ((member, OrganizationRole.OWNER), (own, OrganizationRole.ADMIN)):
+        row.role = role
+        row.version += 1
+        row.save(update_fields=["role", "version", "updated_at"])
+    emit(
+        events.OwnershipTransferred(user_id=member.user_id),
+        actor=actor,
+        scope=scope_of(organization.pk),
+        subject=("member", member.pk),
+    )
+    for row in (member, own):
+        letters.send_ownership(user=row.user, organization=organization, owner=member.user, former=own.user)
+        sessions.end_all_sessions(user_id=row.user_id, reason=SessionEnd.RIGHTS, actor=actor)
+    return member
 
 
 def _require_another_owner(member: OrganizationMember, *, still: OrganizationRole | None) -> None:

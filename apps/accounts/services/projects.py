@@ -17,7 +17,7 @@ from apps.core.events import emit
 from apps.core.types import Scope
 
 
-def _scope(project: Project) -> Scope:
+def scope_of_project(*, project: Project) -> Scope:
     return Scope(
         events.organization_topic(project.organization_id),
         organization_id=project.organization_id,
@@ -25,7 +25,8 @@ def _scope(project: Project) -> Scope:
     )
 
 
-def _lock(project_id: UUID, actor: Actor) -> Project:
+def lock_managed(*, project_id: UUID, actor: Actor) -> Project:
+    """For services: the row, locked, of a project that the actor manages."""
     project = selectors.lock_project(project_id, actor)
     policies.require(policies.can_manage_project(actor, selectors.role_in(actor, project)))
     return project
@@ -54,7 +55,7 @@ def create_project(
 @transaction.atomic
 def change_project(*, actor: Actor, project_id: UUID, expected_version: int | None = None, **changes: Any) -> Project:
     """``name``, ``description``, ``access``."""
-    project = _lock(project_id, actor)
+    project = lock_managed(project_id=project_id, actor=actor)
     require_version(project.version, expected_version)
     changed = [name for name, value in changes.items() if getattr(project, name) != value]
     for name in changed:
@@ -69,7 +70,7 @@ def change_project(*, actor: Actor, project_id: UUID, expected_version: int | No
                 access=str(project.access) if "access" in changed else None,
             ),
             actor=actor,
-            scope=_scope(project),
+            scope=scope_of_project(project=project),
             subject=("project", project.pk),
         )
     return project
@@ -78,7 +79,7 @@ def change_project(*, actor: Actor, project_id: UUID, expected_version: int | No
 @transaction.atomic
 def archive_project(*, actor: Actor, project_id: UUID, expected_version: int | None = None) -> Project:
     """Hidden from lists by choice; all of it can still be read, and brought back. Twice changes nothing."""
-    project = _lock(project_id, actor)
+    project = lock_managed(project_id=project_id, actor=actor)
     require_version(project.version, expected_version)
     if project.archived_at is None:
         project.archived_at = database_now()
@@ -86,7 +87,7 @@ def archive_project(*, actor: Actor, project_id: UUID, expected_version: int | N
         emit(
             events.ProjectArchived(project_id=project.pk),
             actor=actor,
-            scope=_scope(project),
+            scope=scope_of_project(project=project),
             subject=("project", project.pk),
         )
     return project
@@ -94,14 +95,14 @@ def archive_project(*, actor: Actor, project_id: UUID, expected_version: int | N
 
 @transaction.atomic
 def restore_project(*, actor: Actor, project_id: UUID) -> Project:
-    project = _lock(project_id, actor)
+    project = lock_managed(project_id=project_id, actor=actor)
     if project.archived_at is not None:
         project.archived_at = None
         _save_archived(project)
         emit(
             events.ProjectRestored(project_id=project.pk),
             actor=actor,
-            scope=_scope(project),
+            scope=scope_of_project(project=project),
             subject=("project", project.pk),
         )
     return project
@@ -115,7 +116,7 @@ def _save_archived(project: Project) -> None:
 @transaction.atomic
 def set_project_member(*, actor: Actor, project_id: UUID, user_id: UUID, role: ProjectRole) -> ProjectMember:
     """A role of their own for somebody of the organization; it decides also where it is less than what all have."""
-    project = _lock(project_id, actor)
+    project = lock_managed(project_id=project_id, actor=actor)
     if not OrganizationMember.objects.filter(organization=project.organization_id, user=user_id).exists():
         raise NotAMember(fields=[FieldError("user", "not_a_member", str(NotAMember.default_detail))])
     member = (
@@ -136,7 +137,7 @@ def set_project_member(*, actor: Actor, project_id: UUID, user_id: UUID, role: P
         emit(
             events.ProjectMemberSet(project_id=project.pk, user_id=user_id, old=old, new=role),
             actor=actor,
-            scope=_scope(project),
+            scope=scope_of_project(project=project),
             subject=("user", user_id),
         )
     return member
@@ -145,13 +146,13 @@ def set_project_member(*, actor: Actor, project_id: UUID, user_id: UUID, role: P
 @transaction.atomic
 def remove_project_member(*, actor: Actor, project_id: UUID, user_id: UUID) -> None:
     """What the organization's role gives remains."""
-    project = _lock(project_id, actor)
+    project = lock_managed(project_id=project_id, actor=actor)
     deleted, _by_model = ProjectMember.objects.filter(project=project, user=user_id).delete()
     if not deleted:
         raise NotFound
     emit(
         events.ProjectMemberRemoved(project_id=project.pk, user_id=user_id),
         actor=actor,
-        scope=_scope(project),
+        scope=scope_of_project(project=project),
         subject=("user", user_id),
     )

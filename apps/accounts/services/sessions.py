@@ -44,7 +44,12 @@ def begin_session(
     auth_level: int = 1,
     device: Device | None = None,
 ) -> UserSession:
-    """Called when the person has proved who they are. A cookie's session that was there under this key is replaced."""
+    """Called when the person has proved who they are. A cookie's session that was there under this key is replaced.
+
+    Programs have no sessions: their keys are all that opens anything.
+    """
+    if user.is_service:
+        raise SignInFailed
     epoch = User.objects.values_list("epoch", flat=True).get(pk=user.pk)
     lifetime = settings.SESSION_COOKIE_AGE if kind == SessionKind.COOKIE else settings.PARLANCE_TOKEN_SESSION_SECONDS
     if session_key is not None:

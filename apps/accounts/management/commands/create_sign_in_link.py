@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("email")
 
     def handle(self, *args: Any, email: str, **options: Any) -> None:
-        user = User.objects.filter(email__iexact=email, is_active=True).first()
+        user = User.objects.filter(email__iexact=email, is_active=True, is_service=False).first()
         if user is None:
             message = f"Nobody here has the address {email}."
             raise CommandError(message)

@@ -1,0 +1,123 @@
+"""Shapes of teams, denials and service accounts."""
+
+from __future__ import annotations
+
+from rest_framework import serializers
+
+from apps.accounts.types import OrganizationRole, Permission, ProjectRole
+from apps.core.api import Serializer
+
+
+class TeamIn(Serializer):
+    organization = serializers.UUIDField()
+    name = serializers.CharField(max_length=120)
+    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+
+class TeamChangeIn(Serializer):
+    name = serializers.CharField(max_length=120, required=False)
+    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+
+class TeamOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    organization = serializers.UUIDField(source="organization_id")
+    name = serializers.CharField()
+    description = serializers.CharField()
+    version = serializers.IntegerField()
+    created_at = serializers.DateTimeField()
+
+
+class TeamPageOut(serializers.Serializer):
+    results = TeamOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+class TeamMemberIn(Serializer):
+    is_manager = serializers.BooleanField(required=False, help_text="A manager of the team says who else is in it.")
+
+
+class TeamMemberOut(serializers.Serializer):
+    id = serializers.UUIDField(source="user_id")
+    name = serializers.CharField(source="user.display_name")
+    is_service = serializers.BooleanField(source="user.is_service")
+    is_manager = serializers.BooleanField()
+
+
+class TeamMembersOut(serializers.Serializer):
+    results = TeamMemberOut(many=True)
+
+
+class ProjectTeamOut(serializers.Serializer):
+    id = serializers.UUIDField(source="team_id")
+    name = serializers.CharField(source="team.name")
+    role = serializers.ChoiceField(choices=ProjectRole.choices)
+
+
+class ProjectTeamsOut(serializers.Serializer):
+    results = ProjectTeamOut(many=True)
+
+
+class AccessDenialIn(Serializer):
+    organization = serializers.UUIDField()
+    user = serializers.UUIDField(required=False, allow_null=True, help_text="Either a person or a team.")
+    team = serializers.UUIDField(required=False, allow_null=True)
+    project = serializers.UUIDField(
+        required=False, allow_null=True, help_text="Without one: in every project of the organization."
+    )
+    permission = serializers.ChoiceField(choices=Permission.choices, default=Permission.VIEW)
+    reason = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class AccessDenialOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    organization = serializers.UUIDField(source="organization_id")
+    user = serializers.UUIDField(source="user_id", allow_null=True)
+    team = serializers.UUIDField(source="team_id", allow_null=True)
+    project = serializers.UUIDField(source="project_id", allow_null=True)
+    permission = serializers.ChoiceField(choices=Permission.choices)
+    reason = serializers.CharField()
+    expires_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class AccessDenialPageOut(serializers.Serializer):
+    results = AccessDenialOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+SERVICE_ROLES = [choice for choice in OrganizationRole.choices if choice[0] != OrganizationRole.OWNER]
+
+
+class ServiceAccountIn(Serializer):
+    organization = serializers.UUIDField()
+    name = serializers.CharField(max_length=120)
+    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    role = serializers.ChoiceField(choices=SERVICE_ROLES, default=OrganizationRole.MEMBER)
+
+
+class ServiceAccountChangeIn(Serializer):
+    name = serializers.CharField(max_length=120, required=False)
+    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+
+
+class ServiceAccountOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    organization = serializers.UUIDField(source="organization_id")
+    user = serializers.UUIDField(
+        source="user_id", help_text="What it acts as: the author, the member, the holder of keys."
+    )
+    name = serializers.CharField(source="user.name")
+    description = serializers.CharField()
+    role = serializers.ChoiceField(choices=OrganizationRole.choices)
+    disabled_at = serializers.DateTimeField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+
+class ServiceAccountPageOut(serializers.Serializer):
+    results = ServiceAccountOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)

@@ -1,0 +1,102 @@
+"""Reads of what gives and takes rights beside a role of one's own: teams, denials, service accounts. As ``selectors``, for a viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+
+from apps.accounts import policies
+from apps.accounts.models import (
+    Denial,
+    OrganizationMember,
+    Project,
+    ProjectTeam,
+    ServiceAccount,
+    Team,
+    TeamMember,
+)
+from apps.accounts.selectors import in_my_organizations
+from apps.accounts.types import Actor, ActorKind, OrganizationRole, ProjectRole
+from apps.core.errors import NotFound
+
+
+def visible_teams(viewer: Actor) -> QuerySet[Team]:
+    """Teams of the viewer's organizations, each with ``is_mine`` and ``is_manager``; guests see those they are in."""
+    rows = Team.objects.filter(deleted_at=None, organization__deleted_at=None)
+    if viewer.kind == ActorKind.SYSTEM:
+        return rows
+    mine = TeamMember.objects.filter(team=OuterRef("pk"), user=viewer.user_id)
+    may_list = Q(role__in=policies.ORGANIZATION_PERMISSIONS["list_teams"])
+    rows = rows.annotate(is_mine=Exists(mine), is_manager=Exists(mine.filter(is_manager=True)))
+    return rows.filter(in_my_organizations(viewer, may_list) | (in_my_organizations(viewer, Q()) & Q(is_mine=True)))
+
+
+def get_team(team_id: UUID, viewer: Actor) -> Team:
+    if (found := visible_teams(viewer).filter(pk=team_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_team(team_id: UUID, viewer: Actor) -> Team:
+    if (found := visible_teams(viewer).select_for_update(of=("self",)).filter(pk=team_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def list_team_members(team: Team) -> QuerySet[TeamMember]:
+    """Of a team the caller got from ``get_team``, by name."""
+    return TeamMember.objects.select_related("user").filter(team=team).order_by("user__name", "pk")
+
+
+def visible_project_teams(project: Project) -> QuerySet[ProjectTeam]:
+    """Teams with a role in a project the caller got from ``get_project``."""
+    return ProjectTeam.objects.select_related("team").filter(project=project, team__deleted_at=None)
+
+
+def visible_denials(viewer: Actor) -> QuerySet[Denial]:
+    """For those who may deny in the organization, and for managers of the project that it is for. Expired ones too."""
+    rows = Denial.objects.select_related("user", "team", "project").filter(organization__deleted_at=None)
+    if viewer.kind == ActorKind.SYSTEM:
+        return rows
+    managed = Q(project__in=Project.objects.visible_to(viewer, at_least=ProjectRole.MANAGER).values("pk"))
+    return rows.filter(in_my_organizations(viewer, Q(role__in=policies.ORGANIZATION_PERMISSIONS["deny"])) | managed)
+
+
+def lock_denial(denial_id: UUID, viewer: Actor) -> Denial:
+    if (found := visible_denials(viewer).select_for_update(of=("self",)).filter(pk=denial_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def visible_service_accounts(viewer: Actor) -> QuerySet[ServiceAccount]:
+    """For those who manage them, each with the ``role`` of the program in its organization."""
+    belongs = OrganizationMember.objects.filter(organization=OuterRef("organization"), user=OuterRef("user"))
+    rows = ServiceAccount.objects.select_related("user").filter(
+        Exists(belongs), organization__deleted_at=None, user__anonymized_at=None
+    )
+    rows = rows.annotate(role=Subquery(belongs.values("role")[:1]))
+    if viewer.kind == ActorKind.SYSTEM:
+        return rows
+    allowed = policies.ORGANIZATION_PERMISSIONS["manage_service_accounts"]
+    return rows.filter(in_my_organizations(viewer, Q(role__in=allowed)))
+
+
+def get_service_account(service_account_id: UUID, viewer: Actor) -> ServiceAccount:
+    if (found := visible_service_accounts(viewer).filter(pk=service_account_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_service_account(service_account_id: UUID, viewer: Actor) -> ServiceAccount:
+    rows = visible_service_accounts(viewer).select_for_update(of=("self",))
+    if (found := rows.filter(pk=service_account_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def roles_of_people(organization_id: UUID, user_ids: Iterable[UUID]) -> list[OrganizationRole]:
+    """The roles in the organization of those of them who belong to it."""
+    rows = OrganizationMember.objects.filter(organization=organization_id, user__in=list(user_ids))
+    return [OrganizationRole(role) for role in rows.values_list("role", flat=True)]
