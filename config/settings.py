@@ -352,7 +352,9 @@ SPECTACULAR_SETTINGS = {
         "MessageOutRoleEnum": "apps.conversations.types.Role",
         "OrganizationRoleEnum": "apps.accounts.types.OrganizationRole",
         "ProjectRoleEnum": "apps.accounts.types.ProjectRole",
+        "PermissionEnum": "apps.accounts.types.Permission",
         "ProviderKindEnum": "apps.llm.presets.ProviderKind",
+        "ViewOrPostEnum": "apps.conversations.types.VIEW_OR_POST",
     },
 }
 

@@ -21,6 +21,7 @@ from apps.accounts.types import (
     LinkNotValid,
     SessionEnd,
     SessionKind,
+    SignInFailed,
     SignInMethod,
 )
 from apps.core.db import database_now
