@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config import env
+from config.enum_names import ENUM_NAMES
 from config.secret import secret_key
 from config.sign_in import *  # noqa: F403  (Django reads every name in capitals)
 
@@ -348,14 +349,7 @@ SPECTACULAR_SETTINGS = {
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.core.schema.add_problems",
     ],
-    "ENUM_NAME_OVERRIDES": {
-        "MessageOutRoleEnum": "apps.conversations.types.Role",
-        "OrganizationRoleEnum": "apps.accounts.types.OrganizationRole",
-        "ProjectRoleEnum": "apps.accounts.types.ProjectRole",
-        "PermissionEnum": "apps.accounts.types.Permission",
-        "ProviderKindEnum": "apps.llm.presets.ProviderKind",
-        "ViewOrPostEnum": "apps.conversations.types.VIEW_OR_POST",
-    },
+    "ENUM_NAME_OVERRIDES": ENUM_NAMES,
 }
 
 # Files

@@ -1,0 +1,10 @@
+"""What the OpenAPI file calls sets of choices that several fields share."""
+
+ENUM_NAMES = {
+    "MessageOutRoleEnum": "apps.conversations.types.Role",
+    "OrganizationRoleEnum": "apps.accounts.types.OrganizationRole",
+    "ProjectRoleEnum": "apps.accounts.types.ProjectRole",
+    "PermissionEnum": "apps.accounts.types.Permission",
+    "ProviderKindEnum": "apps.llm.presets.ProviderKind",
+    "ViewOrPostEnum": "apps.conversations.types.VIEW_OR_POST",
+}
