@@ -15,6 +15,7 @@ pytestmark = pytest.mark.django_db
 #: Addresses that take no credentials.
 PUBLIC = {
     "auth_token_create",
+    "auth_token_second_factor",
     "auth_token_refresh",
     "auth_token_revoke",
     "auth_password_reset",
