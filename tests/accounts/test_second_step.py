@@ -16,6 +16,7 @@ from apps.accounts.types import SYSTEM, NetworkListRefused, SecondFactorNotValid
 from apps.core.errors import Forbidden
 from apps.core.models import Event, MailMessage
 from tests.accounts.factories import PASSWORD, OrganizationFactory, ProjectFactory, UserFactory, actor_of, key_of
+from tests.accounts.test_second_factors import code_of, with_app
 
 pytestmark = pytest.mark.django_db
 
@@ -384,3 +385,47 @@ def test_services_of_the_list_are_for_operators(ann):
         ("line 1", "network"),
         ("line 3", "too_wide"),
     ]
+
+
+# With a second factor of one's own
+
+
+def test_own_second_factor_stands_for_the_code_on_the_page(ann):
+    secret = with_app(ann)
+    BlockedNetwork.objects.create(network="127.0.0.0/8")
+    client = Client()
+
+    asked_for = sign_in(client, ann)
+    answer = client.post(asked_for["Location"], {"code": code_of(secret)})
+
+    assert asked_for["Location"] == "/accounts/2fa/authenticate/"
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+    attempt = SignInAttempt.objects.filter(user=ann).latest("created_at")
+    assert (attempt.verdict, attempt.has_succeeded) == ("step_up", True)
+    assert UserSession.objects.get(device=attempt.device).auth_level == 2
+    assert not SignInCode.objects.exists()
+
+
+def test_own_second_factor_stands_for_the_code_at_the_api(ann):
+    secret = with_app(ann)
+    BlockedNetwork.objects.create(network="127.0.0.0/8")
+    body = {"email": ann.email, "password": PASSWORD}
+
+    asked_for, answer = post_json(TOKEN, body), post_json(TOKEN, body | {"code": code_of(secret)})
+
+    assert (asked_for.status_code, asked_for.json()["methods"]) == (401, ["app", "recovery_code"])
+    assert "challenge" not in asked_for.json()
+    assert answer.status_code == 200
+    assert not SignInCode.objects.exists()
+
+
+def test_password_alone_makes_no_network_known_where_a_second_factor_is_asked(ann):
+    with_app(ann)
+
+    stranger = sign_in(Client(), ann, address="203.0.113.5")
+    again = sign_in(Client(), ann, address="203.0.113.5")
+
+    assert stranger["Location"] == again["Location"] == "/accounts/2fa/authenticate/"
+    attempt = SignInAttempt.objects.latest("created_at")
+    assert set(attempt.signals.values_list("signal", flat=True)) == {"new_device", "new_network"}
+    assert not SignInAttempt.objects.filter(address="203.0.113.5", has_succeeded=True).exists()
