@@ -51,6 +51,8 @@ def views(addresses: dict[str, str]) -> list[View]:
         View("sign-in", "/accounts/login/", is_public=True),
         View("sign-up", "/accounts/signup/", is_public=True),
         View("password-reset", "/accounts/password/reset/", is_public=True),
+        View("shared", addresses["shared"], is_public=True),
+        View("shared-gone", "/s/withdrawn/", is_public=True, status=404),
         View("welcome", "/"),
         View("welcome-private", "/", prepare=click("[data-start-target=privacy]")),
         View("conversation", talk),
@@ -58,6 +60,7 @@ def views(addresses: dict[str, str]) -> list[View]:
         View("conversation-models", talk, prepare=click("button.picker")),
         View("conversation-delete", talk, prepare=_delete_dialog),
         View("conversation-people", talk, prepare=_people),
+        View("conversation-link", states, prepare=_link),
         View("conversation-private", states, prepare=_private),
         View("states", states),
         View("long", addresses["long"]),
@@ -91,8 +94,19 @@ def _people(page: Page) -> None:
 
 def _private(page: Page) -> None:
     _people(page)
-    page.locator("#context-panel .segment label").nth(1).click()
+    page.locator("#context-panel .segment label").nth(0).click()
     page.locator("#invite-person").wait_for()
+    page.wait_for_timeout(600)
+
+
+def _link(page: Page) -> None:
+    """A link that was just made: its address is shown once."""
+    _people(page)
+    page.locator("#context-panel .segment label").nth(2).click()
+    page.locator("#link-until").wait_for()
+    page.locator("#context-panel form[data-action='access#makeLink'] button").click()
+    page.locator("#context-panel [data-access-target=made] input").wait_for()
+    page.locator("#context-panel details summary").click()
     page.wait_for_timeout(600)
 
 

@@ -110,14 +110,17 @@ def tell() -> dict[str, str]:
         project,
         "Long lines and wide tables, as a model writes them when nobody stops it",
         agent=editor.pk,
+        visibility="link",
     )
     say(actor_of(ines), long, "Everything you have. " + "Alcântara" * 12, WIDE)
+    shared = services.make_link(actor=actor_of(ines), conversation_id=long.pk).token
     _ledger(ines, project, models[:2])
     for position, row in enumerate(Event.objects.order_by("insertion"), start=1):
         row.position = position
         if audit.is_audited(row.type):
             audit.record(logged(row))  # as its consumer does; no worker runs beside the pictures
-    return {"talk": f"/c/{talk.pk}/", "states": f"/c/{states.pk}/", "long": f"/c/{long.pk}/"}
+    pages = {name: f"/c/{shown.pk}/" for name, shown in (("talk", talk), ("states", states), ("long", long))}
+    return pages | {"shared": f"/s/{shared}/"}
 
 
 def _ledger(ines: User, project: Any, models: Any) -> None:
