@@ -30,6 +30,7 @@ class ConversationsConfig(AppConfig):
         from apps.core.doors.answers import AskedAnswers, asked_answers
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.file_access import FileAccess, file_access
+        from apps.core.doors.menu import MenuEntry, menu
         from apps.core.doors.places import Places, places
         from apps.core.doors.search_sources import search_sources
         from apps.core.doors.settings import Level, Setting
@@ -50,6 +51,8 @@ class ConversationsConfig(AppConfig):
             "conversations.welcome",
             Consumer("conversations.welcome", welcome, types=frozenset({"accounts.instance_claimed"})),
         )
+        links = MenuEntry(_("Share links"), "conversations:settings_links", "link", place="settings", order=46)
+        menu.register("conversations.links", links)
         preferences.register(
             Setting(
                 SHARE_LINKS,

@@ -462,3 +462,23 @@ def test_operator_withdraws_a_link_in_the_admin(linked, ines):
         selectors.get_link(token=made.token)
     for page in ("conversationgrant", "teamgrant", "conversationdenial"):
         assert client.get(f"/admin/conversations/{page}/").status_code == 200
+
+
+def test_managers_see_all_links_and_switch_them_off_on_a_page(linked, ines, project):
+    made = services.make_link(actor=ines, conversation_id=linked.pk)
+    admin = browser_of(member_of(project, role=OrganizationRole.ADMIN))
+    editor = browser_of(member_of(project))
+    owner = browser_of(User.objects.get(pk=ines.user_id))
+
+    for browser, sees in ((admin, True), (owner, True), (editor, False)):
+        assert (f"…{made.link.hint}" in browser.get("/settings/links/").content.decode()) is sees
+    assert editor.post("/settings/links/", {"form": "switch", "on": "no"}).status_code == 403
+    assert admin.post("/settings/links/", {"form": "switch", "on": "no"}).status_code == 302
+    preferences.forget_kept()
+    assert Client().get(f"/s/{made.token}/").status_code == 404
+    assert admin.post("/settings/links/", {"form": "switch", "on": "yes"}).status_code == 302
+    preferences.forget_kept()
+    assert Client().get(f"/s/{made.token}/").status_code == 200
+    assert editor.post("/settings/links/", {"form": "withdraw", "link": str(made.link.pk)}).status_code == 404
+    assert admin.post("/settings/links/", {"form": "withdraw", "link": str(made.link.pk)}).status_code == 302
+    assert Client().get(f"/s/{made.token}/").status_code == 404

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.conversations.pages import shared, views
+from apps.conversations.pages import links, shared, views
 
 app_name = "conversations"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("conversations/mentions/", views.NewMentionsFragment.as_view(), name="new_mentions"),
     path("conversations/import/", views.ImportPage.as_view(), name="import"),
     path("conversations/<uuid:conversation_id>/restore/", views.RestorePage.as_view(), name="restore"),
+    path("settings/links/", links.LinksSettings.as_view(), name="settings_links"),
     path("s/<str:token>/", shared.SharedPage.as_view(), name="shared"),
     path("s/<str:token>/files/<uuid:file_id>/", shared.SharedFile.as_view(), name="shared_file"),
     path("s/<str:token>/files/<uuid:file_id>/preview/", shared.SharedPreview.as_view(), name="shared_preview"),

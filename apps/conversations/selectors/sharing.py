@@ -11,7 +11,8 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.accounts import actors
-from apps.accounts.types import Actor
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor, Permission, ProjectRole
 from apps.conversations.models import (
     Attachment,
     Conversation,
@@ -23,6 +24,7 @@ from apps.conversations.models import (
     members_of,
 )
 from apps.conversations.selectors.paths import messages, path_ids
+from apps.conversations.selectors.rights import visible_to
 from apps.conversations.types import FINAL, POST_IN, PUBLIC_HEADERS, SHARE_LINKS, LinkNotFound, Visibility
 from apps.core import preferences
 from apps.core.compiled import Compiled
@@ -93,6 +95,17 @@ def list_links(*, conversation: Conversation, viewer: Actor) -> QuerySet[ShareLi
     """Those that nobody withdrew, the newest first, with who made them."""
     rows = ShareLink.objects.filter(conversation=conversation, revoked_at=None)
     return rows.select_related("created_by").order_by("-created_at", "-pk")
+
+
+def list_links_in(*, viewer: Actor, organization_id: UUID) -> QuerySet[ShareLink]:
+    """Those in force in the organization that the viewer may withdraw: of their own conversations, and where they manage the project."""
+    managed = accounts.visible_projects(viewer, at_least=ProjectRole.MANAGER).values("pk")
+    rows = links_in_force().filter(
+        Q(conversation__owner=viewer.user_id) | Q(conversation__project__in=managed),
+        organization=organization_id,
+        conversation__in=visible_to(viewer, permission=Permission.POST).values("pk"),
+    )
+    return rows.select_related("conversation", "created_by").order_by("-created_at", "-pk")
 
 
 def links_in_force() -> QuerySet[ShareLink]:
