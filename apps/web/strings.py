@@ -86,7 +86,6 @@ def strings() -> dict[str, str | dict[str, str]]:
         "made_private": _("Only the people listed here see it now."),
         "made_shared": _("Everybody in the project sees it now."),
         "made_linkable": _("Whoever has a link can read it now. Make the first one below."),
-        "link_made": _("The link is made."),
         "link_renewed": _("Shared again: the link shows what is here now."),
         "link_withdrawn": _("The link opens nothing any more."),
         "kept_out": _("Kept out."),

@@ -61,7 +61,7 @@ export default class extends Controller {
     const days = Number(new FormData(event.target).get("days"));
     const expires = days ? { expires_at: new Date(Date.now() + days * DAY_MS).toISOString() } : {};
     let made = null;
-    const panel = await this.#try(async () => { made = await post(`${this.apiValue}share/`, expires); }, t("link_made"), "#link-until");
+    const panel = await this.#try(async () => { made = await post(`${this.apiValue}share/`, expires); }, "", "#link-until");
     if (!made || !panel) return;
     const place = panel.querySelector('[data-access-target="made"]');
     const address = place.querySelector("input");
@@ -104,7 +104,7 @@ export default class extends Controller {
     await action().catch((error) => { problem = error; });
     const panel = await this.#refresh(focus).catch(() => null);
     if (!problem) {
-      toast(saved);
+      if (saved) toast(saved);
       return panel;
     }
     for (const control of this.controlTargets) control.disabled = false;

@@ -139,3 +139,40 @@ def test_people_who_come_are_marked_in_the_list(people):
     expect(panel.get_by_text("Cost so far")).to_be_visible()
     open_people(ines)
     expect(theirs).to_have_attribute("data-here", "yes")
+
+
+def test_link_is_made_read_by_nobody_and_withdrawn(people, browser):
+    ines = people("ines").start()
+    ines.say("For everybody to read.")
+    ines.wait_for_end()
+    panel = open_people(ines)
+    panel.locator("label", has_text="Link").click()
+    expect(ines.page.locator(".privacy[data-of=link]")).to_be_visible()
+    panel.get_by_role("button", name="Make a link").click()
+    address = panel.get_by_label("The new link")
+    expect(address).to_be_visible()
+    reader = browser.new_context(locale="en-GB").new_page()
+
+    assert reader.goto(address.input_value()).status == 200
+    expect(reader.get_by_role("main")).to_contain_text("For everybody to read.")
+    expect(reader.get_by_role("textbox")).to_have_count(0)
+    panel.get_by_role("button", name="Withdraw this link").click()
+    expect(panel.locator("[data-link]")).to_have_count(0)
+
+    assert reader.goto(reader.url).status == 404
+    reader.context.close()
+
+
+def test_somebody_is_kept_out_and_let_in_again(people):
+    ines = people("ines").start()
+    panel = open_people(ines)
+    daniel = people("daniel").open(ines.conversation)
+    panel.get_by_text("Kept out").click()
+    panel.get_by_label("Whom").select_option(label="Daniel Okoye")
+    panel.get_by_role("button", name="Keep out").click()
+
+    expect(daniel.page.locator(".dock")).to_contain_text("You may no longer follow this.")
+    panel.get_by_role("button", name="Let Daniel Okoye in again").click()
+    expect(panel.get_by_role("button", name="Let Daniel Okoye in again")).to_have_count(0)
+    daniel.open(ines.conversation)
+    daniel.complaints.clear()
