@@ -9,7 +9,7 @@ import { t } from "core/words";
 const NEWS_MS = 800;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
-/** `user:<id>` or `team:<id>`, as a form says it, with the permission. */
+/** `user:<id>` or `team:<id>`, as a form says it, with the permission. Before its fields are disabled: those say nothing. */
 function named(event) {
   event.preventDefault();
   const form = new FormData(event.target);
@@ -38,8 +38,8 @@ export default class extends Controller {
   }
 
   invite(event) {
-    const name = this.choiceTarget.selectedOptions[0].text;
-    return this.#try(() => post(`${this.apiValue}participants/`, named(event)), t("invited", { name }), "#invite-person");
+    const [body, name] = [named(event), this.choiceTarget.selectedOptions[0].text];
+    return this.#try(() => post(`${this.apiValue}participants/`, body), t("invited", { name }), "#invite-person");
   }
 
   remove({ currentTarget: { dataset: { user, team, name } } }) {
@@ -48,7 +48,8 @@ export default class extends Controller {
   }
 
   deny(event) {
-    return this.#try(() => post(`${this.apiValue}denials/`, named(event)), t("kept_out"), "#deny-person");
+    const body = named(event);
+    return this.#try(() => post(`${this.apiValue}denials/`, body), t("kept_out"), "#deny-person");
   }
 
   lift({ currentTarget: { dataset: { denial } } }) {

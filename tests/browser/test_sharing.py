@@ -36,7 +36,7 @@ def test_conversation_is_private_from_its_first_word(people, provider):
     page.locator("#draft").fill("Not for Daniel.")
     page.locator("#draft").press("Enter")
     page.wait_for_url("**/c/*/")
-    expect(page.locator(".privacy")).to_be_visible()
+    expect(page.locator(".privacy[data-of=private]")).to_be_visible()
     expect(ines.messages().first).to_contain_text("Not for Daniel.")
     ines.wait_for_end()
     assert daniel.page.goto(page.url).status == 404
@@ -56,7 +56,7 @@ def test_private_conversation_is_for_those_who_are_invited(people, provider):
     expect(panel.get_by_text("Only you and the people you invite can read and write here.")).to_be_visible()
     expect(panel.locator("[data-person]")).to_have_count(1)
     expect(panel.get_by_role("radio", name="Private")).to_be_focused()
-    expect(ines.page.locator(".privacy")).to_be_visible()
+    expect(ines.page.locator(".privacy[data-of=private]")).to_be_visible()
     expect(daniel.page.locator(".dock")).to_contain_text("You may no longer follow this.")
     ines.say("Not for Daniel.")
     ines.wait_for_end()
@@ -83,7 +83,7 @@ def test_private_conversation_is_for_those_who_are_invited(people, provider):
     expect(daniel.page.locator(".dock")).to_contain_text("You may no longer follow this.")
     panel.locator("label", has_text="Team").click()
     expect(panel.locator("[data-person]")).to_have_count(2)
-    expect(ines.page.locator(".privacy")).to_be_hidden()
+    expect(ines.page.locator(".privacy[data-of=private]")).to_be_hidden()
     daniel.open(ines.conversation)
 
 
