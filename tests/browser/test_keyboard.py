@@ -198,8 +198,8 @@ def test_somebody_is_invited_into_a_private_conversation(people):
         page.keyboard.press("ArrowLeft")
     expect(page.get_by_role("heading", name="Seen by")).to_be_visible()
 
-    tab_to(page, "^The project$")
-    page.keyboard.press("ArrowRight")
+    tab_to(page, "^Team$")
+    page.keyboard.press("ArrowLeft")
     expect(page.get_by_role("radio", name="Private")).to_be_focused()
     tab_to(page, "^Invite somebody")
     page.keyboard.type("Dan")
