@@ -22,13 +22,18 @@ from apps.accounts import sign_in_admin
 from apps.accounts.models import (
     ApiKey,
     AuditEntry,
+    Denial,
     Erasure,
     Invitation,
     Organization,
     OrganizationMember,
     Project,
     ProjectMember,
+    ProjectTeam,
+    ServiceAccount,
     SignInLink,
+    Team,
+    TeamMember,
     User,
     UserSession,
 )
@@ -193,6 +198,46 @@ class InvitationAdmin(ServiceAdmin):
     list_filter = ("role", ("accepted_at", admin.EmptyFieldListFilter), ("revoked_at", admin.EmptyFieldListFilter))
     search_fields = ("email", "organization__name")
     list_select_related = ("organization", "invited_by")
+
+
+@admin.register(Team)
+class TeamAdmin(ServiceAdmin):
+    list_display = ("name", "organization", "created_at", "deleted_at")
+    list_filter = (("deleted_at", admin.EmptyFieldListFilter), "organization")
+    search_fields = ("name", "id", "organization__name")
+    list_select_related = ("organization",)
+
+
+@admin.register(TeamMember)
+class TeamMemberAdmin(ServiceAdmin):
+    list_display = ("user", "team", "is_manager", "created_at")
+    list_filter = ("is_manager", "organization")
+    search_fields = ("user__email", "user__name", "team__name")
+    list_select_related = ("user", "team")
+
+
+@admin.register(ProjectTeam)
+class ProjectTeamAdmin(ServiceAdmin):
+    list_display = ("team", "project", "role", "created_at")
+    list_filter = ("role", "organization")
+    search_fields = ("team__name", "project__name")
+    list_select_related = ("team", "project")
+
+
+@admin.register(Denial)
+class DenialAdmin(ServiceAdmin):
+    list_display = ("user", "team", "organization", "project", "permission", "denied_by", "expires_at")
+    list_filter = ("permission", "organization")
+    search_fields = ("user__email", "user__name", "team__name", "project__name", "reason")
+    list_select_related = ("user", "team", "organization", "project", "denied_by")
+
+
+@admin.register(ServiceAccount)
+class ServiceAccountAdmin(ServiceAdmin):
+    list_display = ("user", "organization", "created_by", "created_at", "disabled_at")
+    list_filter = (("disabled_at", admin.EmptyFieldListFilter), "organization")
+    search_fields = ("user__name", "description", "id")
+    list_select_related = ("user", "organization", "created_by")
 
 
 @admin.register(ApiKey)

@@ -12,6 +12,7 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from apps.accounts import audit, events, invariants, metrics, quotas, receivers, right_events, second_factor
         from apps.accounts.refusals import note_refusal
+        from apps.accounts.rights import manages_service_accounts
         from apps.accounts.selectors import reads_some_audit
         from apps.accounts.services import attempts, devices, second_factors, sessions
         from apps.accounts.setting_rights import may_change
@@ -53,10 +54,18 @@ class AccountsConfig(AppConfig):
             ("people", _("People and roles"), "user-plus"),
             ("projects", _("Projects"), "folder"),
             ("keys", _("API keys"), "key-round"),
+            ("teams", _("Teams"), "layers"),
             ("limits", _("Limits"), "timer"),
         ]
         for order, (name, label, icon) in enumerate(pages, start=1):
             entry = MenuEntry(label, f"accounts:settings_{name}", icon, place="settings", order=order * 10)
+            menu.register(f"settings_{name}", entry)
+        for order, (name, label, icon) in enumerate(
+            [("denials", _("Denials"), "square-slash"), ("service_accounts", _("Service accounts"), "server")]
+        ):
+            url = f"accounts:settings_{name}"
+            is_shown = manages_service_accounts
+            entry = MenuEntry(label, url, icon, place="settings", order=91 + order, is_shown=is_shown)
             menu.register(f"settings_{name}", entry)
         log = MenuEntry(
             _("Audit log"),

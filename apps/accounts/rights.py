@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Now
 
 from apps.accounts import policies
 from apps.accounts.models import (
@@ -62,6 +63,19 @@ def visible_denials(viewer: Actor) -> QuerySet[Denial]:
         return rows
     managed = Q(project__in=Project.objects.visible_to(viewer, at_least=ProjectRole.MANAGER).values("pk"))
     return rows.filter(in_my_organizations(viewer, Q(role__in=policies.ORGANIZATION_PERMISSIONS["deny"])) | managed)
+
+
+def list_denials_in(project: Project, viewer: Actor) -> list[Denial]:
+    """Those in force for a project, its own and those of all the organization, as far as the viewer may know of them."""
+    in_force = Q(expires_at=None) | Q(expires_at__gt=Now())
+    here = Q(project=project) | Q(project=None, organization=project.organization_id)
+    return list(visible_denials(viewer).filter(in_force, here).order_by("-created_at")[:500])
+
+
+def manages_service_accounts(viewer: Actor) -> bool:
+    """Is there an organization whose service accounts are theirs to manage?"""
+    allowed = policies.ORGANIZATION_PERMISSIONS["manage_service_accounts"]
+    return OrganizationMember.objects.filter(user_id=viewer.user_id, role__in=allowed).exists()
 
 
 def lock_denial(denial_id: UUID, viewer: Actor) -> Denial:

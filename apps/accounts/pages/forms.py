@@ -190,6 +190,12 @@ class KeyForm(forms.Form):
         required=False,
         choices=[("", _("No end")), ("30", _("30 days")), ("90", _("90 days")), ("365", _("A year"))],
     )
+    allowed_networks = forms.CharField(
+        label=_("Only from these networks"),
+        max_length=2000,
+        required=False,
+        help_text=_("Such as 192.0.2.0/24 or 2001:db8::/32, with spaces between. None: from anywhere."),
+    )
 
     def __init__(self, *args: Any, projects: Any = (), scopes: list[str] | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -17,11 +17,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views import View
 
-from apps.accounts import places, policies, selectors
+from apps.accounts import places, policies, rights, selectors
 from apps.accounts.models import Organization, Project, UserSession
 from apps.accounts.pages import forms
 from apps.accounts.pages.answers import add_errors, first_sentence
-from apps.accounts.services import invitations, keys, organizations, people, projects, sessions
+from apps.accounts.services import invitations, keys, organizations, people, projects, sessions, teams
 from apps.accounts.types import Actor, OrganizationRole, ProjectAccess, ProjectRole
 from apps.accounts.words import device_words
 from apps.core import preferences
@@ -86,7 +86,7 @@ class SettingsView(LoginRequiredMixin, View, ABC):
             return render(request, self.template_name, self.context(form=outcome, **ids), status=400)
         return redirect(request.path)
 
-    def once(self, **shown: str) -> HttpResponse:
+    def once(self, **shown: Any) -> HttpResponse:
         """Answer the form itself with what is shown this one time: it must be kept nowhere, not even in the session."""
         answer = render(self.request, self.template_name, self.context() | shown)
         answer["Cache-Control"] = "no-store"
@@ -160,7 +160,7 @@ class OrganizationView(SettingsView):
         if not can_manage:
             for field in form.fields.values():
                 field.disabled = True
-        return {"form": form, "can_manage": can_manage}
+        return {"form": form, "can_manage": can_manage, "is_owner": self.role() == OrganizationRole.OWNER}
 
     def save(self) -> BaseForm:
         form = forms.OrganizationForm(self.request.POST)
@@ -266,6 +266,8 @@ class ProjectView(SettingsView):
         "project": "save",
         "member": "set_member",
         "remove": "remove_member",
+        "team": "set_team",
+        "remove_team": "remove_team",
         "archive": "archive",
         "restore": "restore",
     }
@@ -284,6 +286,12 @@ class ProjectView(SettingsView):
             "form": form,
             "can_manage": can_manage,
             "project_members": added,
+            "project_teams": (given := list(rights.visible_project_teams(project).order_by("team__name"))),
+            "addable_teams": rights.visible_teams(self.actor)
+            .filter(organization=project.organization_id)
+            .exclude(pk__in=[row.team_id for row in given])
+            .order_by("name")[:500],
+            "denials": rights.list_denials_in(project, self.actor) if can_manage else [],
             "project_roles": ProjectRole.choices,
             "addable": self._addable(project, {member.user_id for member in added}),
         }
@@ -315,6 +323,17 @@ class ProjectView(SettingsView):
             actor=self.actor, project_id=project_id, user_id=identifier(self.request.POST.get("user"))
         )
 
+    def set_team(self, project_id: UUID) -> None:
+        wanted = self.request.POST.get("role")
+        if wanted not in ProjectRole.values:
+            raise Invalid
+        team_id = identifier(self.request.POST.get("team"))
+        teams.set_project_team(actor=self.actor, project_id=project_id, team_id=team_id, role=ProjectRole(wanted))
+
+    def remove_team(self, project_id: UUID) -> None:
+        team_id = identifier(self.request.POST.get("team"))
+        teams.remove_project_team(actor=self.actor, project_id=project_id, team_id=team_id)
+
     def archive(self, project_id: UUID) -> None:
         projects.archive_project(actor=self.actor, project_id=project_id)
         messages.success(self.request, _("Archived. It can be brought back here."))
@@ -328,7 +347,7 @@ class KeysView(SettingsView):
     template_name = "settings/keys.html"
     handlers = {"create": "create", "revoke": "revoke"}
 
-    def _form(self, data: Any = None) -> forms.KeyForm:
+    def key_form(self, data: Any = None) -> forms.KeyForm:
         role = self.role()
         grantable = [scope for scope in policies.SCOPES if policies.can_grant_scope(self.actor, role, scope)]
         rows = selectors.visible_projects(self.actor).filter(organization=self.organization(), archived_at=None)
@@ -339,12 +358,16 @@ class KeysView(SettingsView):
             organization=self.organization(), user=self.actor.user_id, revoked_at=None
         )
         return {
-            "form": form or self._form(),
+            "form": form or self.key_form(),
             "keys": own.order_by("-created_at")[:200],
         }
 
-    def create(self) -> BaseForm | HttpResponse:
-        form = self._form(self.request.POST)
+    def service_account_id(self) -> UUID | None:
+        """Whose keys they are; None: one's own."""
+        return None
+
+    def create(self, **ids: Any) -> BaseForm | HttpResponse:
+        form = self.key_form(self.request.POST)
         if form.is_valid():
             data = form.cleaned_data
             days = data["expires_in_days"]
@@ -355,10 +378,12 @@ class KeysView(SettingsView):
                 project_id=UUID(data["project"]) if data["project"] else None,
                 scopes=tuple(data["scopes"]),
                 expires_at=timezone.now() + timedelta(days=days) if days else None,
+                allowed_networks=tuple(data["allowed_networks"].split()),
+                service_account_id=self.service_account_id(),
             )
-            return self.once(secret=made.token)
+            return self.once(secret=made.token, **ids)
         return form
 
-    def revoke(self) -> None:
+    def revoke(self, **ids: Any) -> None:
         keys.revoke_api_key(actor=self.actor, key_id=identifier(self.request.POST.get("key")))
         messages.success(self.request, _("The key no longer works."))

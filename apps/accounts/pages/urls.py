@@ -2,7 +2,20 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
-from apps.accounts.pages import activity, audit, codes, doors, erasure, limits, security, settings
+from apps.accounts.pages import (
+    activity,
+    audit,
+    codes,
+    denials,
+    doors,
+    erasure,
+    limits,
+    security,
+    service_accounts,
+    settings,
+    teams,
+    transfer,
+)
 
 app_name = "accounts"
 urlpatterns = [
@@ -20,6 +33,20 @@ urlpatterns = [
     path("settings/people/", settings.PeopleView.as_view(), name="settings_people"),
     path("settings/projects/", settings.ProjectListView.as_view(), name="settings_projects"),
     path("settings/projects/<uuid:project_id>/", settings.ProjectView.as_view(), name="settings_project"),
+    path("settings/teams/", teams.TeamListView.as_view(), name="settings_teams"),
+    path("settings/teams/<uuid:team_id>/", teams.TeamView.as_view(), name="settings_team"),
+    path("settings/denials/", denials.DenialsView.as_view(), name="settings_denials"),
+    path("settings/transfer/", transfer.TransferView.as_view(), name="settings_transfer"),
+    path(
+        "settings/service-accounts/",
+        service_accounts.ServiceAccountListView.as_view(),
+        name="settings_service_accounts",
+    ),
+    path(
+        "settings/service-accounts/<uuid:service_account_id>/",
+        service_accounts.ServiceAccountView.as_view(),
+        name="settings_service_account",
+    ),
     path("settings/keys/", settings.KeysView.as_view(), name="settings_keys"),
     path("settings/audit/export/", audit.AuditExportView.as_view(), name="settings_audit_export"),
     path("settings/limits/", limits.LimitsView.as_view(), name="settings_limits"),
