@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.accounts import policies, rights, selectors
 from apps.accounts import right_events as events
@@ -76,7 +77,7 @@ def _project_of(organization_id: UUID, project_id: UUID | None, actor: Actor) ->
 
 def _people_of(organization_id: UUID, user_id: UUID | None, team_id: UUID | None) -> list[UUID]:
     if (user_id is None) == (team_id is None):
-        raise Invalid(fields=[FieldError("user", "one_of", "Name a person or a team.")])
+        raise Invalid(fields=[FieldError("user", "one_of", str(_("Name a person or a team.")))])
     if user_id is not None:
         if not rights.roles_of_people(organization_id, [user_id]):
             raise NotAMember(fields=[FieldError("user", "not_a_member", str(NotAMember.default_detail))])
