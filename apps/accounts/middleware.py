@@ -14,7 +14,7 @@ from apps.accounts import knocks
 from apps.accounts.actors import actor_of_request, cookie_session, waiting_session
 from apps.accounts.call_limits import limit_call
 from apps.accounts.models import User
-from apps.core import limits
+from apps.core import suspicions
 from apps.core.db import in_thread
 from apps.core.errors import LimitReached
 from apps.core.middleware import error_page
@@ -59,8 +59,8 @@ class ActorMiddleware:
         return response
 
 
-class PageLimitMiddleware:
-    """The limiter before every page. API and ``/v1`` ask it themselves, once they know who calls; who watches is never limited."""
+class PageDoorMiddleware:
+    """Before every page: the limiter, and a look at what came in. API and ``/v1`` ask it themselves, once they know who calls; who watches is never limited."""
 
     OTHER_DOORS = ("/api/", "/v1", "/healthz", "/health", "/readyz", "/metrics")
 
@@ -71,10 +71,19 @@ class PageLimitMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
-        if not limits.are_on() or request.path.startswith(self.OTHER_DOORS):
+        if request.path.startswith(self.OTHER_DOORS):
             return None
         try:
             limit_call(request, request.actor)  # type: ignore[attr-defined]
         except LimitReached as error:
             return error_page(request, error)
+        self._look(request)
         return None
+
+    def _look(self, request: HttpRequest) -> None:
+        """At what came in the address or a plain form; an upload is for its view to read."""
+        sent = [*request.GET.values()]
+        if request.method == "POST" and request.content_type == "application/x-www-form-urlencoded":
+            sent += [value for name, value in request.POST.items() if "password" not in name]
+        if sent:
+            suspicions.notice(request, sent)

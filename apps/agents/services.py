@@ -15,6 +15,7 @@ from apps.agents import policies, selectors
 from apps.agents.events import AgentArchived, AgentChanged, AgentCreated
 from apps.agents.models import Agent
 from apps.agents.types import AgentNameTaken, DefaultAgentNeeded
+from apps.core import rules
 from apps.core.errors import VersionMismatch
 from apps.core.events import emit
 from apps.core.types import Scope
@@ -46,7 +47,7 @@ def create_agent(
     agent = Agent(
         organization_id=project.organization_id,
         project_id=project.pk,
-        name=name.strip(),
+        name=rules.NAME(name, field="name"),
         description=description,
         instructions=instructions,
         model=llm.get_model(organization_id=project.organization_id, reference=model) if model else None,

@@ -10,8 +10,9 @@ from django.utils.text import slugify
 
 from apps.accounts.types import Actor
 from apps.conversations import services
+from apps.core import rules
 from apps.core.piecewise import streamed
-from apps.files.names import content_disposition, display_name
+from apps.files.names import content_disposition
 
 MAX_NAME = 80
 EXTENSIONS = {"json": "json", "markdown": "md", "zip": "zip"}
@@ -35,4 +36,4 @@ def download(request: HttpRequest, *, actor: Actor, conversation_id: UUID, expor
 
 def file_name(title: str, extension: str) -> str:
     words = slugify(title, allow_unicode=True)[:MAX_NAME].strip("-_") or "conversation"
-    return display_name(f"{words}.{extension}")
+    return rules.file_name(f"{words}.{extension}")

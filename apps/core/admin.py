@@ -12,7 +12,15 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.doors.consumers import consumers
 from apps.core.eventlog.consumers import retry_parked
 from apps.core.mail import retry_mail
-from apps.core.models import ConsumerCursor, Event, EventDelivery, MailMessage, ProcessHeartbeat, StoredSetting
+from apps.core.models import (
+    ConsumerCursor,
+    Event,
+    EventDelivery,
+    MailMessage,
+    ProcessHeartbeat,
+    StoredSetting,
+    SuspicionCount,
+)
 
 
 class ServiceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -104,3 +112,12 @@ class StoredSettingAdmin(ServiceAdmin):
 class ProcessHeartbeatAdmin(ServiceAdmin):
     list_display = ("name", "role", "seen_at", "loop_lag_seconds", "places_taken", "places")
     list_filter = ("role",)
+
+
+@admin.register(SuspicionCount)
+class SuspicionCountAdmin(ServiceAdmin):
+    """What looked like an attack: how often, where and by whom. The words are kept nowhere."""
+
+    list_display = ("day", "kind", "door", "actor_id", "count", "first_at", "last_at")
+    list_filter = ("kind", "day", "door")
+    search_fields = ("door", "=actor_id")

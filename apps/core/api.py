@@ -22,7 +22,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView as DRFView
 
-from apps.core import errors, idempotency
+from apps.core import errors, idempotency, suspicions
 from apps.core.correlation import correlation_id
 from apps.core.paging import Order, Window
 
@@ -37,11 +37,14 @@ class Serializer(serializers.Serializer):
 
     @classmethod
     def parse(cls, request: Request) -> dict[str, Any]:
+        suspicions.notice(request, request.data)
         return cls.parse_data(request.data)
 
     @classmethod
     def parse_query(cls, request: Request) -> dict[str, Any]:
-        return cls.parse_data({name: request.query_params.get(name) for name in request.query_params})
+        asked = {name: request.query_params.get(name) for name in request.query_params}
+        suspicions.notice(request, asked)
+        return cls.parse_data(asked)
 
     @classmethod
     def parse_data(cls, data: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class CoreConfig(AppConfig):
         register_lost_hints(mail.SEND, mail.find_due_mail)
         register_sweep("health", alerts.EVERY_SECONDS, alerts.watch, settle_seconds=alerts.SETTLE_SECONDS)
         register_sweep("pressure", pressure.EVERY_SECONDS, pressure.watch, settle_seconds=pressure.FRESH_SECONDS)
+        register_sweep("old suspicions", 3600, vital_signs.forget_old_suspicions)
         register_sweep("old mail", 3600, mail.forget_old_mail)
         register_sweep("expired idempotency keys", 600, idempotency.forget_expired)
         REGISTRY.register(DoorCollector())

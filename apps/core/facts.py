@@ -38,3 +38,12 @@ class LimitsScaled:
 
     halvings: int
     cause: str
+
+
+@event("core.suspicion_noted.v1", label=_("Noticed input that looks like an attack"))
+@dataclass(frozen=True, slots=True)
+class SuspicionNoted:
+    """The first of this kind at this door today by whoever acted. ``kind``: ``sql``, ``command``, ``markup`` or ``traversal``; never the words."""
+
+    kind: str
+    door: str

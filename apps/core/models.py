@@ -242,3 +242,26 @@ class ProcessHeartbeat(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SuspicionCount(models.Model):
+    """How often somebody's input looked like an attack, in a day, at a door. Never the input."""
+
+    id = models.BigAutoField(primary_key=True)
+    day = models.DateField()
+    kind = models.CharField(max_length=12)
+    door = models.CharField(max_length=120)
+    actor_id = models.UUIDField(null=True)
+    count = models.PositiveIntegerField(default=1)
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "kind", "door", "actor_id"], name="core_suspicioncount_once", nulls_distinct=False
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.kind} {self.door}"

@@ -9,10 +9,9 @@ from typing import IO, Any
 from django.utils.translation import gettext as _
 from rest_framework.parsers import BaseParser
 
-from apps.core import errors
+from apps.core import errors, rules
 
 MAX_BODY_BYTES = 12 * 1024 * 1024
-MAX_JSON_DEPTH = 64
 
 
 class BoundedJSONParser(BaseParser):
@@ -34,14 +33,14 @@ class BoundedJSONParser(BaseParser):
 def parse_json_object(raw: bytes) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8")
-        _check_depth(text)
+        rules.require_json_depth(text)
         data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise errors.Malformed from error
     if not isinstance(data, dict):
         raise errors.Malformed
     if "\\u0000" in text or "\\ud" in text.lower():
-        _check_text(data)
+        _require_storable(data)
     return data
 
 
@@ -57,40 +56,8 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(name)
 
 
-def _check_depth(text: str) -> None:
-    """Cheap and before parsing: count open brackets outside strings only when there are enough of them to matter."""
-    if text.count("[") + text.count("{") <= MAX_JSON_DEPTH:
-        return
-    depth = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
-            depth += 1
-            if depth > MAX_JSON_DEPTH:
-                raise ValueError("depth")
-        elif character in "]}":
-            depth -= 1
-
-
-def _check_text(value: Any) -> None:
-    """PostgreSQL stores neither NUL nor half a surrogate pair."""
-    if isinstance(value, str):
-        if "\x00" in value:
-            raise errors.Malformed(_("The text holds a NUL character."))
-        value.encode("utf-8")
-    elif isinstance(value, dict):
-        for name, item in value.items():
-            _check_text(name)
-            _check_text(item)
-    elif isinstance(value, list):
-        for item in value:
-            _check_text(item)
+def _require_storable(data: dict[str, Any]) -> None:
+    try:
+        rules.require_storable(data)
+    except ValueError as error:
+        raise errors.Malformed(_("The text holds a character that cannot be kept.")) from error

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from django.db.models import Count
-from django.db.models.functions import Now
+from django.db.models import Count, Sum
+from django.db.models.functions import Now, TruncDate
 
 from apps.core import redis
 from apps.core.db import database_now
@@ -16,7 +16,8 @@ from apps.core.doors.metrics import Gauge, metrics
 from apps.core.eventlog.consumers import lags
 from apps.core.key_rotation import check_keys
 from apps.core.leases import scaled
-from apps.core.models import Event, MailMessage, ProcessHeartbeat
+from apps.core.models import Event, MailMessage, ProcessHeartbeat, SuspicionCount
+from apps.core.suspicions import Suspicion
 
 WORKER_ROLES = ("interactive", "jobs")
 BEAT_SECONDS = 5.0
@@ -94,6 +95,17 @@ def read_mail() -> Reading:
     return [((status,), float(counts.get(status, 0))) for status in ("queued", "failed")]
 
 
+def read_suspicions() -> Reading:
+    """Since midnight of the database's clock."""
+    rows = SuspicionCount.objects.filter(day=TruncDate(Now())).values_list("kind").annotate(Sum("count"))
+    counts = dict(rows.order_by("kind"))
+    return [((kind.value,), float(counts.get(kind.value, 0))) for kind in Suspicion]
+
+
+def forget_old_suspicions() -> None:
+    SuspicionCount.objects.filter(last_at__lt=Now() - timedelta(days=90)).delete()
+
+
 def register() -> None:
     for check in (
         HealthCheck("database", check_database),
@@ -110,6 +122,7 @@ def register() -> None:
         Gauge("parlance_event_lag", "Positions a consumer is behind the log.", ("consumer",), read_lag),
         Gauge("parlance_events_parked", "Events a consumer failed at.", ("consumer",), read_parked),
         Gauge("parlance_events_unsequenced", "Committed events without a position.", (), read_unsequenced),
+        Gauge("parlance_suspicions", "Input that looked like an attack, today.", ("kind",), read_suspicions),
         Gauge("parlance_mail", "Mails that are not sent.", ("status",), read_mail),
     ):
         metrics.register(gauge.name, gauge)

@@ -18,6 +18,7 @@ from django.utils import timezone
 from apps.accounts import selectors as accounts
 from apps.accounts.models import Project
 from apps.accounts.types import Actor
+from apps.core import rules
 from apps.core.db import database_now
 from apps.core.doors.file_access import file_access
 from apps.core.events import emit
@@ -25,7 +26,7 @@ from apps.core.ids import uuid7
 from apps.core.jobs import after_commit
 from apps.core.leases import is_free, scaled
 from apps.core.types import SYSTEM, ActorRef
-from apps.files import detection, images, names, policies, selectors, storage
+from apps.files import detection, images, policies, selectors, storage
 from apps.files.events import FileDeleted, FileFailed, FileProcessed, FileReleased, FileStored
 from apps.files.models import MAX_TEXT, Blob, File, FileText, StorageUse
 from apps.files.types import (
@@ -63,7 +64,7 @@ def store_upload(
     policies.require(policies.can_upload(actor, accounts.role_in(actor, project)))
     if expected_bytes > selectors.room_left(project.organization_id):
         raise QuotaReached
-    shown_name = names.display_name(name)
+    shown_name = rules.file_name(name)
     digested = storage.receive(stream, limit_bytes=settings.PARLANCE_MAX_FILE_BYTES)
     try:
         detected = detection.detect(Path(digested.path), name=shown_name, declared=declared)

@@ -15,6 +15,7 @@ from apps.accounts import policies, quotas
 from apps.accounts.actors import actor_of_request
 from apps.accounts.call_limits import limit_call
 from apps.accounts.types import NOBODY, Actor
+from apps.core import suspicions
 from apps.core.api import as_domain_error, record_refusal
 from apps.core.correlation import correlation_id
 from apps.core.db import in_thread
@@ -94,7 +95,9 @@ def _read(request: HttpRequest) -> tuple[Actor, Completion, engine.Prepared]:
     actor = _key(request, "models:use")
     if request.content_type != "application/json":
         raise UnsupportedMediaType
-    completion = read_completion(parse_json_object(request.body))
+    body = parse_json_object(request.body)
+    suspicions.notice(request, body)
+    completion = read_completion(body)
     prepared = engine.prepare(actor, completion, correlation_id=correlation_id())
     assert actor.organization_id is not None
     quotas.take_answer(actor=actor, organization_id=actor.organization_id)

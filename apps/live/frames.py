@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from apps.core import rules
 from apps.live.types import Entry
 
 LONGEST_FRAME = 64_000
-LONGEST_TOPIC = 80
 MOST_TURNS = 100
 HIGHEST = 2**53
 
@@ -68,6 +68,7 @@ ClientFrame = Subscribe | Unsubscribe | Typing | Presence
 def parse(text: str) -> ClientFrame:
     """Raises ``BadFrame`` for everything that the schema does not allow, unknown fields included."""
     try:
+        rules.require_json_depth(text)
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadFrame from error
@@ -86,9 +87,12 @@ def parse(text: str) -> ClientFrame:
 
 
 def _topic(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > LONGEST_TOPIC or ":" not in value or not value.isprintable():
+    if not isinstance(value, str) or not value.isprintable():
         raise BadFrame
-    return value
+    try:
+        return rules.TOPIC(value)
+    except rules.RuleBroken as broken:
+        raise BadFrame from broken
 
 
 def _position(value: Any) -> int | None:

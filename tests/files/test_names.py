@@ -1,6 +1,7 @@
 import pytest
 
-from apps.files.names import content_disposition, display_name
+from apps.core.rules import file_name
+from apps.files.names import content_disposition
 
 
 @pytest.mark.parametrize(
@@ -24,7 +25,7 @@ from apps.files.names import content_disposition, display_name
     ],
 )
 def test_display_name_is_harmless(given, shown):
-    assert display_name(given) == shown
+    assert file_name(given) == shown
 
 
 @pytest.mark.parametrize(("name", "plain"), [("日本語.md", "file.md"), ("...", "file"), ("日本語", "file")])

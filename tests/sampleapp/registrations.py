@@ -3,6 +3,7 @@
 import datetime as dt
 
 from apps.core import coordinator, preferences
+from apps.core.doors.answers import AskedAnswers, asked_answers
 from apps.core.doors.bulk_kinds import BulkKind, bulk_kinds
 from apps.core.doors.commands import Command, CommandResult, commands
 from apps.core.doors.consumers import Consumer, consumers
@@ -15,7 +16,9 @@ from apps.core.doors.invariants import Invariant, invariants
 from apps.core.doors.menu import MenuEntry, menu
 from apps.core.doors.message_cards import MessageCard, message_cards
 from apps.core.doors.metrics import Gauge, metrics
+from apps.core.doors.places import Places, places
 from apps.core.doors.reference_sources import reference_sources
+from apps.core.doors.sealed import SealedPlace, sealed_places
 from apps.core.doors.search_sources import search_sources
 from apps.core.doors.settings import Setting
 from apps.core.doors.tools import Tool, ToolAnswer, tools
@@ -68,6 +71,7 @@ def keep_note(logged):
 
 
 def register():
+    asked_answers.register(NAME, AskedAnswers(NAME, lambda user, organization, within: 0))
     bulk_kinds.register(NAME, BulkKind(NAME, "Notes", lambda actor, options: iter(()), lambda actor, pk, options: None))
     commands.register(NAME, Command(NAME, "Says hello", lambda call: CommandResult("hello")))
     consumers.register(f"{NAME}.notes", Consumer(f"{NAME}.notes", keep_note))
@@ -80,8 +84,10 @@ def register():
     menu.register(NAME, MenuEntry("Sample notes", "sampleapp_notes", "file-text"))
     message_cards.register(NAME, MessageCard(NAME, "sampleapp/card.html", lambda data: "a note"))
     metrics.register("sampleapp_notes", Gauge("sampleapp_notes", "Notes.", (), lambda: [((), 7.0)]))
+    places.register(NAME, Places(NAME, lambda: (0, 0)))
     preferences.register(Setting("sampleapp.on", bool, False, "On", owner="tests", remove_by=dt.date(2099, 1, 1)))
     reference_sources.register(NAME, SampleReferences())
+    sealed_places.register(NAME, SealedPlace(lambda key: 0, lambda key, limit: 0))
     search_sources.register(NAME, SampleSearch())
     tools.register(NAME, Tool(NAME, "Says hello", {"type": "object"}, lambda call: ToolAnswer("hello")))
     topics.register(NAME, SampleTopic())

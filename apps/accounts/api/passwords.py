@@ -10,10 +10,11 @@ from rest_framework.response import Response
 from apps.accounts.api.tokens import PublicAPIView
 from apps.accounts.services import passwords
 from apps.core.api import Serializer
+from apps.core.rule_fields import Mail
 
 
 class ResetIn(Serializer):
-    email = serializers.EmailField(max_length=254)
+    email = Mail()
 
 
 class ResetConfirmIn(Serializer):

@@ -10,7 +10,9 @@ from rest_framework import serializers
 
 from apps.accounts import policies
 from apps.accounts.types import AuditFormat, AuditOutcome, OrganizationRole, ProjectAccess, ProjectRole, SessionKind
+from apps.core import rules
 from apps.core.api import PageQuery, Serializer
+from apps.core.rule_fields import Mail, Text
 
 MAX_SCOPES = len(policies.SCOPES)
 MAX_NETWORKS = 50
@@ -35,7 +37,7 @@ class TimeZoneField(serializers.CharField):
 
 
 class MeIn(Serializer):
-    name = serializers.CharField(max_length=120, required=False)
+    name = Text(rules.NAME, required=False)
     language = serializers.ChoiceField(choices=[code for code, _name in settings.LANGUAGES], required=False)
     time_zone = TimeZoneField(required=False)
 
@@ -79,11 +81,11 @@ class SessionPageOut(serializers.Serializer):
 
 
 class OrganizationIn(Serializer):
-    name = serializers.CharField(max_length=120)
+    name = Text(rules.NAME)
 
 
 class OrganizationChangeIn(Serializer):
-    name = serializers.CharField(max_length=120, required=False)
+    name = Text(rules.NAME, required=False)
     time_zone = TimeZoneField(required=False)
 
 
@@ -138,7 +140,7 @@ class MemberPageOut(serializers.Serializer):
 
 class InvitationIn(Serializer):
     organization = serializers.UUIDField()
-    email = serializers.EmailField(max_length=254)
+    email = Mail()
     role = serializers.ChoiceField(choices=OrganizationRole.choices, default=OrganizationRole.MEMBER)
     project = serializers.UUIDField(required=False, allow_null=True)
     project_role = serializers.ChoiceField(choices=ProjectRole.choices, default=ProjectRole.EDITOR)
@@ -175,13 +177,13 @@ class AcceptIn(Serializer):
 
 class ProjectIn(Serializer):
     organization = serializers.UUIDField()
-    name = serializers.CharField(max_length=120)
+    name = Text(rules.NAME)
     description = serializers.CharField(max_length=500, required=False, allow_blank=True)
     access = serializers.ChoiceField(choices=ProjectAccess.choices, required=False)
 
 
 class ProjectChangeIn(Serializer):
-    name = serializers.CharField(max_length=120, required=False)
+    name = Text(rules.NAME, required=False)
     description = serializers.CharField(max_length=500, required=False, allow_blank=True)
     access = serializers.ChoiceField(choices=ProjectAccess.choices, required=False)
 
@@ -230,7 +232,7 @@ class ProjectPeopleOut(serializers.Serializer):
 
 class KeyIn(Serializer):
     organization = serializers.UUIDField()
-    name = serializers.CharField(max_length=120)
+    name = Text(rules.NAME)
     project = serializers.UUIDField(required=False, allow_null=True)
     scopes = serializers.ListField(
         child=serializers.CharField(max_length=40),

@@ -19,12 +19,13 @@ from apps.accounts.services import attempts, codes, devices, second_factors, ses
 from apps.accounts.types import RiskVerdict, SecondFactorNeeded, SecondFactorNotValid, SessionKind
 from apps.core.api import APIView, Serializer
 from apps.core.errors import NotAuthenticated
+from apps.core.rule_fields import Mail
 
 CHALLENGE_SALT = "accounts.second-factor"
 
 
 class TokenIn(Serializer):
-    email = serializers.EmailField(max_length=254)
+    email = Mail()
     password = serializers.CharField(max_length=200, trim_whitespace=False)
     code = serializers.CharField(
         max_length=40,

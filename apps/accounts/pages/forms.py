@@ -16,6 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.models import User
 from apps.accounts.services import passwords, people
 from apps.accounts.types import OrganizationRole, ProjectAccess
+from apps.core import rules
+from apps.core.rule_fields import MailField, TextField
 
 SCOPE_LABELS = {
     "conversations:read": _("Read conversations, messages and files"),
@@ -51,7 +53,7 @@ class SignInForm(allauth.LoginForm):
 class SignUpForm(allauth.SignupForm):
     """allauth's, with a name. Who comes by themselves gets an organization of their own."""
 
-    name = forms.CharField(label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    name = TextField(rules.NAME, label=_("Your name"), widget=forms.TextInput(attrs={"autocomplete": "name"}))
     field_order = ["name", "email", "password1"]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -114,8 +116,8 @@ def name_new_password(form: forms.Form) -> None:
 class NewPersonForm(forms.Form):
     """For the first person, and for somebody who was invited (their address is fixed then)."""
 
-    name = forms.CharField(label=_("Your name"), max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
-    email = forms.EmailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "email"}))
+    name = TextField(rules.NAME, label=_("Your name"), widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    email = MailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "email"}))
     password = forms.CharField(
         label=_("Password"),
         max_length=200,
@@ -132,7 +134,7 @@ class NewPersonForm(forms.Form):
 
 
 class ProfileForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=120)
+    name = TextField(rules.NAME, label=_("Name"))
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
     time_zone = forms.ChoiceField(label=_("Time zone"), choices=time_zones)
     theme = forms.ChoiceField(
@@ -148,12 +150,12 @@ class ProfileForm(forms.Form):
 
 
 class OrganizationForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=120)
+    name = TextField(rules.NAME, label=_("Name"))
     time_zone = forms.ChoiceField(label=_("Time zone"), choices=time_zones)
 
 
 class InviteForm(forms.Form):
-    email = forms.EmailField(label=_("E-mail"))
+    email = MailField(label=_("E-mail"))
     role = forms.ChoiceField(label=_("Role"), choices=OrganizationRole.choices, initial=OrganizationRole.MEMBER)
     project = forms.ChoiceField(label=_("Add to a project"), required=False, help_text=_("Guests see only this one."))
 
@@ -172,13 +174,13 @@ class InviteForm(forms.Form):
 
 
 class ProjectForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=120)
+    name = TextField(rules.NAME, label=_("Name"))
     description = forms.CharField(label=_("What it is about"), max_length=500, required=False)
     access = forms.ChoiceField(label=_("Who gets in"), choices=ProjectAccess.choices)
 
 
 class KeyForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=120, help_text=_("What will use it?"))
+    name = TextField(rules.NAME, label=_("Name"), help_text=_("What will use it?"))
     project = forms.ChoiceField(label=_("Project"), required=False)
     scopes = forms.MultipleChoiceField(
         label=_("Limited to"), required=False, widget=forms.CheckboxSelectMultiple, help_text=_("None: all you may do.")

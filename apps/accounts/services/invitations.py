@@ -23,6 +23,7 @@ from apps.accounts.types import (
     OrganizationRole,
     ProjectRole,
 )
+from apps.core import rules
 from apps.core.db import database_now
 from apps.core.errors import FieldError, NotFound
 from apps.core.events import emit
@@ -56,7 +57,7 @@ def invite(
     mine = selectors.role_of(actor, organization)
     policies.require(policies.can_manage_members(actor, mine) and policies.can_give_role(actor, mine, role))
     project = _project_of(organization_id, project_id)
-    email = email.strip().lower()
+    email = rules.MAIL(email, field="email").lower()
     if OrganizationMember.objects.filter(organization=organization, user__email__iexact=email).exists():
         raise AlreadyMember
     for earlier in Invitation.objects.filter(

@@ -3,7 +3,9 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from apps.agents.models import Agent
+from apps.core import rules
 from apps.core.api import Serializer
+from apps.core.rule_fields import Text
 
 
 class ParametersIn(Serializer):
@@ -14,7 +16,7 @@ class ParametersIn(Serializer):
 
 class AgentIn(Serializer):
     project = serializers.UUIDField()
-    name = serializers.CharField(max_length=80)
+    name = Text(rules.NAME.of(80))
     description = serializers.CharField(max_length=300, required=False, allow_blank=True)
     instructions = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
     model = serializers.CharField(max_length=200, required=False, allow_blank=True)
@@ -23,7 +25,7 @@ class AgentIn(Serializer):
 
 
 class AgentChangeIn(Serializer):
-    name = serializers.CharField(max_length=80, required=False)
+    name = Text(rules.NAME.of(80), required=False)
     description = serializers.CharField(max_length=300, required=False, allow_blank=True)
     instructions = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
     model = serializers.CharField(max_length=200, required=False, allow_blank=True, allow_null=True)

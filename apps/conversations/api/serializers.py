@@ -6,8 +6,10 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from apps.conversations.types import MAX_ATTACHMENTS, MessageStatus, Role, TitleSource, TurnStatus, Visibility
+from apps.core import rules
 from apps.core.api import PageQuery, Serializer
 from apps.core.errors import FieldError, Invalid
+from apps.core.rule_fields import Text
 
 
 class Content(serializers.CharField):
@@ -24,21 +26,21 @@ class Content(serializers.CharField):
 
 class ConversationIn(Serializer):
     project = serializers.UUIDField()
-    title = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    title = Text(rules.TITLE, required=False)
     model = serializers.CharField(max_length=200, required=False, allow_blank=True)
     agent = serializers.UUIDField(required=False, allow_null=True)
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
     system_prompt = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
-    tags = serializers.ListField(child=serializers.CharField(max_length=40), max_length=20, required=False)
+    tags = serializers.ListField(child=Text(rules.TAG), max_length=20, required=False)
 
 
 class ConversationChangeIn(Serializer):
-    title = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    title = Text(rules.TITLE, required=False)
     model = serializers.CharField(max_length=200, required=False, allow_blank=True, allow_null=True)
     agent = serializers.UUIDField(required=False, allow_null=True)
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
     system_prompt = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
-    tags = serializers.ListField(child=serializers.CharField(max_length=40), max_length=20, required=False)
+    tags = serializers.ListField(child=Text(rules.TAG), max_length=20, required=False)
     archived = serializers.BooleanField(required=False)
     pinned = serializers.BooleanField(required=False)
 
@@ -89,7 +91,7 @@ class ForkIn(Serializer):
 
 
 class CommandIn(Serializer):
-    name = serializers.RegexField(r"^[a-z][a-z0-9_-]{0,30}$")
+    name = Text(rules.HANDLE)
     arguments = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
 
 

@@ -13,6 +13,7 @@ from apps.accounts.types import Actor
 from apps.conversations import selectors
 from apps.conversations.services.conversations import change_conversation
 from apps.conversations.types import UnknownCommand
+from apps.core import rules
 from apps.core.doors.commands import Command, CommandCall, CommandResult, commands
 
 
@@ -56,7 +57,7 @@ def _system(call: CommandCall) -> CommandResult:
 
 
 def _title(call: CommandCall) -> CommandResult:
-    _change(call, title=call.arguments[:200])
+    _change(call, title=call.arguments[: rules.TITLE.max_length])
     if call.arguments:
         return CommandResult(_("The title is set."))
     return CommandResult(_("The next answer gives this conversation a title."))

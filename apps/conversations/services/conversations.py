@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils.translation import gettext as _
 
 from apps.accounts import policies as account_policies
 from apps.accounts import selectors as accounts
@@ -28,7 +27,8 @@ from apps.conversations.models import Conversation, Message, Participation
 from apps.conversations.news import tell_list_later, tell_person_later
 from apps.conversations.services.attachments import record_attachments
 from apps.conversations.types import ParentElsewhere, TitleSource, Visibility, without_link
-from apps.core.errors import FieldError, Invalid, VersionMismatch
+from apps.core import rules
+from apps.core.errors import VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
 from apps.core.types import ActorRef, Scope
@@ -67,30 +67,23 @@ def start_conversation(
     account_policies.require(policies.can_start(actor, role=role))
     chosen_model = llm.get_model(organization_id=project.organization_id, reference=model) if model else None
     chosen_agent = agents.get_agent(agent_id=agent, viewer=actor, project_id=project.pk) if agent else None
+    title = rules.TITLE(title, field="title")
     conversation = Conversation.objects.create(
         id=uuid7(),
         organization_id=project.organization_id,
         project=project,
         owner_id=actor.user_id,
-        title=title.strip(),
-        title_source=TitleSource.TYPED if title.strip() else TitleSource.NONE,
+        title=title,
+        title_source=TitleSource.TYPED if title else TitleSource.NONE,
         visibility=visibility,
         model=chosen_model,
         agent=chosen_agent,
         system_prompt=system_prompt,
-        tags=_clean_tags(tags),
+        tags=rules.tags(tags),
         last_activity_at=Now(),
     )
     announce(conversation, ConversationStarted(conversation.pk, visibility), actor)
     return selectors.get_conversation(conversation_id=conversation.pk, viewer=actor)
-
-
-def _clean_tags(tags: Sequence[str]) -> list[str]:
-    """Lower case, no doubles, at most 20 of at most 40 characters."""
-    cleaned = list(dict.fromkeys(" ".join(tag.split()).lower() for tag in tags if tag.strip()))
-    if len(cleaned) > 20 or any(len(tag) > 40 for tag in cleaned):  # noqa: PLR2004
-        raise Invalid(fields=[FieldError("tags", "too_many", _("At most 20 tags of at most 40 characters."))])
-    return cleaned
 
 
 def check_version(found: int, expected: int | None) -> None:
@@ -110,11 +103,11 @@ def change_conversation(
     check_version(conversation.version, expected_version)
     before, fields = conversation.visibility, list[str]()
     if "title" in changes:
-        conversation.title = changes["title"].strip()
+        conversation.title = rules.TITLE(changes["title"], field="title")
         conversation.title_source = TitleSource.TYPED if conversation.title else TitleSource.NONE
         fields += ["title", "title_source"]
     if "tags" in changes:
-        conversation.tags = _clean_tags(changes["tags"])
+        conversation.tags = rules.tags(changes["tags"])
         fields.append("tags")
     if "model" in changes:
         reference = changes["model"]

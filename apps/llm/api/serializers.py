@@ -6,14 +6,15 @@ from decimal import Decimal
 
 from rest_framework import serializers
 
+from apps.core import rules
 from apps.core.api import PageQuery, Serializer
+from apps.core.rule_fields import Text, Url
 from apps.llm.models import ProviderSource
 from apps.llm.presets import ProviderKind
 
 MAX_TEXT = 1_000_000
 SECONDS = {"min_value": 0.1, "max_value": 3600.0, "allow_null": True, "required": False}
 PRICE = {"max_digits": 14, "decimal_places": 6, "min_value": Decimal(0)}
-CURRENCY = r"^[A-Z]{3}$"
 
 
 class InOrganizationQuery(PageQuery):
@@ -21,7 +22,7 @@ class InOrganizationQuery(PageQuery):
 
 
 class ProviderFields(Serializer):
-    base_url = serializers.URLField(max_length=300, required=False, allow_blank=True)
+    base_url = Url(required=False, allow_blank=True)
     headers = serializers.DictField(child=serializers.CharField(max_length=1000), required=False)
     connect_timeout_seconds = serializers.FloatField(**SECONDS)
     first_byte_timeout_seconds = serializers.FloatField(**SECONDS)
@@ -37,12 +38,12 @@ class ProviderFields(Serializer):
 class ProviderIn(ProviderFields):
     organization = serializers.UUIDField()
     kind = serializers.ChoiceField(choices=ProviderKind.choices)
-    name = serializers.CharField(max_length=80)
+    name = Text(rules.NAME.of(80))
     api_key = serializers.CharField(max_length=500, required=False, allow_blank=True, write_only=True)
 
 
 class ProviderChangeIn(ProviderFields):
-    name = serializers.CharField(max_length=80, required=False)
+    name = Text(rules.NAME.of(80), required=False)
     is_enabled = serializers.BooleanField(required=False)
     api_key = serializers.CharField(
         max_length=500,
@@ -83,14 +84,14 @@ class ModelQuery(InOrganizationQuery):
 
 
 class ModelChangeIn(Serializer):
-    label = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    label = Text(rules.NAME.of(200), required=False, allow_blank=True)
     is_enabled = serializers.BooleanField(required=False)
     context_window = serializers.IntegerField(min_value=1, max_value=100_000_000, required=False, allow_null=True)
     max_output_tokens = serializers.IntegerField(min_value=1, max_value=10_000_000, required=False, allow_null=True)
     input_price_per_million_tokens = serializers.DecimalField(**PRICE, required=False, allow_null=True)
     output_price_per_million_tokens = serializers.DecimalField(**PRICE, required=False, allow_null=True)
     cached_price_per_million_tokens = serializers.DecimalField(**PRICE, required=False, allow_null=True)
-    currency = serializers.RegexField(CURRENCY, required=False)
+    currency = Text(rules.CURRENCY, required=False)
     can_see = serializers.BooleanField(required=False)
     can_call_tools = serializers.BooleanField(required=False)
     can_reason = serializers.BooleanField(required=False)
@@ -177,7 +178,7 @@ class OrganizationUsageOut(serializers.Serializer):
 class BudgetIn(Serializer):
     organization = serializers.UUIDField()
     limit = serializers.DecimalField(max_digits=18, decimal_places=9, min_value=Decimal(0), allow_null=True)
-    currency = serializers.RegexField(CURRENCY, default="USD")
+    currency = Text(rules.CURRENCY, default="USD")
 
 
 class BudgetOut(serializers.Serializer):

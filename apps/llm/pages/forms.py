@@ -9,7 +9,9 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from apps.core import rules
 from apps.core.errors import DomainError
+from apps.core.rule_fields import TextField
 from apps.llm.models import Model
 from apps.llm.presets import PRESETS, ProviderKind
 
@@ -56,12 +58,15 @@ class ProviderForm(forms.Form):
         choices=[(kind.value, kind.label) for kind in ProviderKind if kind != ProviderKind.DEMO],
         widget=KindSelect(attrs={"data-provider-target": "kind", "data-action": "provider#choose"}),
     )
-    name = forms.CharField(
-        label=_("Name"), max_length=60, required=False, help_text=_("As everybody sees it. Empty: the kind's own name.")
+    name = TextField(
+        rules.NAME.of(60),
+        label=_("Name"),
+        required=False,
+        help_text=_("As everybody sees it. Empty: the kind's own name."),
     )
-    base_url = forms.CharField(
+    base_url = TextField(
+        rules.URL,
         label=_("Address"),
-        max_length=300,
         required=False,
         widget=forms.URLInput(attrs={"inputmode": "url", "data-provider-target": "address"}),
     )
@@ -135,7 +140,7 @@ def _price(label: Any, help_text: Any = "") -> AmountField:
 
 
 class ModelForm(forms.Form):
-    label = forms.CharField(label=_("Label"), max_length=200, required=False, help_text=_("Instead of the long name."))
+    label = TextField(rules.NAME.of(200), label=_("Label"), required=False, help_text=_("Instead of the long name."))
     is_enabled = forms.BooleanField(label=_("Offered to everybody here"), required=False)
     context_window = forms.IntegerField(
         label=_("Reads at most"), required=False, min_value=1, max_value=100_000_000, help_text=_("Tokens.")

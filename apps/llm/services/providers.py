@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
+from apps.core import rules
 from apps.core.addresses import PUBLIC, AddressRefused, check_url
 from apps.core.errors import FieldError, Invalid, VersionMismatch
 from apps.core.events import emit
@@ -259,15 +260,21 @@ def _check(provider: Provider) -> None:
     elif not provider.base_url and not provider.preset.base_url and provider.kind != ProviderKind.DEMO:
         wrong.append(FieldError("base_url", "required", _("This kind needs an address.")))
     for name, value in _written_headers(provider).items():
-        is_clean = (
-            name.isascii() and name.replace("-", "").isalnum() and str(value).isprintable() and str(value).isascii()
-        )
-        if name.lower() in FORBIDDEN_HEADERS or not is_clean:
+        if name.lower() in FORBIDDEN_HEADERS or not _is_header(name, value):
             wrong.append(FieldError("headers", "invalid", _("This header cannot be set.")))
     if any(ord(character) < 32 or ord(character) > 126 for character in _written_key(provider)):  # noqa: PLR2004
         wrong.append(FieldError("api_key", "invalid", _("A key is plain text without spaces around it.")))
     if wrong:
         raise Invalid(fields=wrong)
+
+
+def _is_header(name: str, value: str) -> bool:
+    try:
+        rules.HEADER_NAME(name)
+        rules.HEADER_VALUE(str(value))
+    except rules.RuleBroken:
+        return False
+    return True
 
 
 def _written_headers(provider: Provider) -> dict[str, str]:
