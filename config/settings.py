@@ -54,6 +54,9 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.socialaccount.providers.github",
     "channels",
     "csp",
     "django_celery_beat",
@@ -232,14 +235,6 @@ AUTH_PASSWORD_VALIDATORS = [
 PARLANCE_PASSWORD_WORDS = ["parlance", *env.words("PARLANCE_PASSWORD_WORDS")]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
-PASSWORD_RESET_TIMEOUT = 60 * 60 * 3
-ACCOUNT_REAUTHENTICATION_TIMEOUT = 60 * 60
-ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-ACCOUNT_EMAIL_VERIFICATION = "optional"
-ACCOUNT_UNIQUE_EMAIL = True
-ACCOUNT_PREVENT_ENUMERATION = True
-ACCOUNT_LOGOUT_ON_GET = False
-ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if IS_HTTPS else "http"
 ACCOUNT_RATE_LIMITS = False  # one limiter for everything: accounts.limits and accounts.services.sessions
 # Open on one's own machine, by invitation at a public address: nobody gets in by default where everybody can knock.

@@ -1,6 +1,8 @@
-"""Settings of allauth: passwords, second factors."""
+"""Settings of allauth: passwords, second factors, other identity providers."""
 
 from __future__ import annotations
+
+from config import env
 
 # People and their passwords
 ACCOUNT_ADAPTER = "apps.accounts.adapter.AccountAdapter"
@@ -12,6 +14,14 @@ ACCOUNT_FORMS = {name: f"apps.accounts.pages.forms.{form}Form" for name, form in
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+PASSWORD_RESET_TIMEOUT = 60 * 60 * 3
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 60 * 60
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_UNIQUE_EMAIL = True
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGOUT_ON_GET = False
+ACCOUNT_SESSION_REMEMBER = True
 
 # Codes of an authenticator app, passkeys, recovery codes. Seeds are sealed (accounts.second_factor).
 MFA_ADAPTER = "apps.accounts.second_factor.SecondFactorAdapter"
@@ -27,3 +37,31 @@ MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an organization may ask for a second factor before a mail was ever confirmed
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_RATE_LIMITS = False  # accounts.services.second_factors counts guesses in rows
+
+# Other identity providers: the platform's own from here, those of organizations from rows; nothing in allauth's tables.
+SOCIALACCOUNT_ADAPTER = "apps.accounts.identity.adapter.SocialAccountAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_QUERY_EMAIL = True
+_tenant = env.text("PARLANCE_MICROSOFT_TENANT", "common")
+_platform = {
+    "google": ("Google", "google", "https://accounts.google.com", "PARLANCE_GOOGLE"),
+    "github": ("GitHub", "github", "", "PARLANCE_GITHUB"),
+    "microsoft": ("Microsoft", "microsoft", f"https://login.microsoftonline.com/{_tenant}/v2.0", "PARLANCE_MICROSOFT"),
+    "oidc": (
+        env.text("PARLANCE_OIDC_NAME", "OpenID Connect"),
+        "oidc",
+        env.text("PARLANCE_OIDC_ISSUER"),
+        "PARLANCE_OIDC",
+    ),
+}
+PARLANCE_IDENTITY_PROVIDERS = {
+    slug: {
+        "name": name,
+        "kind": kind,
+        "issuer": issuer,
+        "client_id": env.text(f"{prefix}_CLIENT_ID"),
+        "secret": env.text(f"{prefix}_CLIENT_SECRET"),
+    }
+    for slug, (name, kind, issuer, prefix) in _platform.items()
+    if env.text(f"{prefix}_CLIENT_ID")
+}

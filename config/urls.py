@@ -32,7 +32,9 @@ urlpatterns = [
     *_brought("api", "api/v1/"),
     *_brought("pages", ""),
     *_brought("", ""),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
+    path("accounts/linked/", include("allauth.socialaccount.urls")),
     path("language/", set_language, name="set_language"),
 ]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import EmailAddress
 from allauth.core import context as allauth_context
 from django.conf import settings
@@ -19,8 +20,10 @@ from django.utils.translation import get_language
 from apps.accounts import knocks, letters
 from apps.accounts.addresses import client_address
 from apps.accounts.models import User
-from apps.accounts.services import attempts, people
-from apps.accounts.types import SERVICE_DOMAIN, SignInFailed
+from apps.accounts.proofs import Proofs
+from apps.accounts.rules import rules_of
+from apps.accounts.services import attempts, identity, people
+from apps.accounts.types import SERVICE_DOMAIN, SignInFailed, SsoNeeded
 from apps.core.letters import letter_of_text, queue_letter
 
 JUST_NOW_SECONDS = 10 * 60
@@ -56,7 +59,11 @@ class AccountAdapter(DefaultAccountAdapter):
         return proof.user
 
     def pre_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse | None:
-        """Whatever the proof was, the attempt is judged before any session begins."""
+        """Whatever the proof was: who may not come in this way hears so (``SsoNeeded``, 403), and the attempt is judged."""
+        proofs = Proofs.of(get_authentication_records(request, user))
+        if not rules_of(user.pk).allows(proofs.method, identity.find_provider_id(slug=proofs.provider)):
+            clear_login(request)
+            raise SsoNeeded
         if (response := super().pre_login(request, user, **kwargs)) is not None:
             return response
         knocks.judge(request, user)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import allauth.account.admin
-import allauth.mfa.admin  # noqa: F401
+import allauth.mfa.admin
+import allauth.socialaccount.admin  # noqa: F401
 import django.contrib.auth.admin  # noqa: F401
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin, messages
@@ -46,7 +47,8 @@ assert sign_in_admin
 # One sign-in for everybody: its limits hold here too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 # Tables of libraries stay out; their admin modules are imported above, since what registers itself later would come back.
-for foreign in [model for model in admin.site._registry if model._meta.app_label in {"account", "auth", "mfa"}]:  # noqa: SLF001
+FOREIGN = {"account", "auth", "mfa", "socialaccount"}
+for foreign in [model for model in admin.site._registry if model._meta.app_label in FOREIGN]:  # noqa: SLF001
     admin.site.unregister(foreign)
 
 

@@ -10,7 +10,17 @@ class AccountsConfig(AppConfig):
     verbose_name = _("Accounts")
 
     def ready(self) -> None:
-        from apps.accounts import audit, events, invariants, metrics, quotas, receivers, right_events, second_factor
+        from apps.accounts import (
+            audit,
+            events,
+            invariants,
+            metrics,
+            quotas,
+            receivers,
+            right_events,
+            rules,
+            second_factor,
+        )
         from apps.accounts.refusals import note_refusal
         from apps.accounts.rights import manages_service_accounts
         from apps.accounts.selectors import reads_some_audit
@@ -40,6 +50,12 @@ class AccountsConfig(AppConfig):
         sealed_places.register(
             "accounts.second_factors", SealedPlace(second_factor.count_sealed_with_old_keys, second_factor.reseal)
         )
+        for setting in rules.SETTINGS:
+            preferences.register(setting)
+        consumers.register(
+            "accounts.sign_in_rules",
+            Consumer("accounts.sign_in_rules", receivers.follow_settings, types=frozenset({"core.setting_changed"})),
+        )
         register_sweep("codes that were tried", 3600, second_factors.forget_old)
         register_sweep("heads of the audit log", 3600, audit.write_heads)
         register_sweep("old sessions and links", 3600, sessions.forget_old)
@@ -51,6 +67,7 @@ class AccountsConfig(AppConfig):
             ("security", _("Signing in"), "fingerprint"),
             ("activity", _("Sign-in activity"), "monitor"),
             ("organization", _("Organization"), "settings-2"),
+            ("sign_in", _("Rules for signing in"), "lock-keyhole"),
             ("people", _("People and roles"), "user-plus"),
             ("projects", _("Projects"), "folder"),
             ("keys", _("API keys"), "key-round"),

@@ -13,7 +13,7 @@ from apps.core.events import event
 @event("accounts.user_created.v1", public="user.created", label=_("Account made"))
 @dataclass(frozen=True, slots=True)
 class UserCreated:
-    """A person exists. ``how``: sign_up, invitation, first_start, operator."""
+    """A person exists. ``how``: sign_up, invitation, first_start, sso, operator."""
 
     user_id: UUID
     how: str
@@ -96,6 +96,40 @@ class SecondFactorRemoved:
 
     user_id: UUID
     kind: str
+
+
+@event("accounts.identity_provider_made.v1", label=_("Added an identity provider"))
+@dataclass(frozen=True, slots=True)
+class IdentityProviderMade:
+    """People of the organization may sign in through it."""
+
+    provider_id: UUID
+
+
+@event("accounts.identity_provider_changed.v1", label=_("Changed an identity provider"))
+@dataclass(frozen=True, slots=True)
+class IdentityProviderChanged:
+    """``fields`` names what changed, never to what."""
+
+    provider_id: UUID
+    fields: list[str]
+
+
+@event("accounts.identity_provider_removed.v1", label=_("Removed an identity provider"))
+@dataclass(frozen=True, slots=True)
+class IdentityProviderRemoved:
+    """Links of people to it are gone, and its sessions ended."""
+
+    provider_id: UUID
+
+
+@event("accounts.identity_linked.v1", label=_("Linked to an identity provider"))
+@dataclass(frozen=True, slots=True)
+class IdentityLinked:
+    """The person signs in through ``provider`` (its short name) too."""
+
+    user_id: UUID
+    provider: str
 
 
 @event("accounts.password_changed.v1", label=_("Changed the password"))

@@ -159,6 +159,11 @@ def can_manage_organization(actor: Actor, role: OrganizationRole | None) -> bool
     return actor.kind == ActorKind.SYSTEM or _organization("manage", role)
 
 
+def can_manage_identity(actor: Actor, role: OrganizationRole | None, *, is_home: bool) -> bool:
+    """Whose word counts for which mail domains touches everybody here: the home organization's managers say so, or an operator."""
+    return can_manage_organization(actor, role) and (is_home or can_operate(actor))
+
+
 def can_manage_members(actor: Actor, role: OrganizationRole | None) -> bool:
     return actor.kind == ActorKind.SYSTEM or _organization("manage_members", role)
 

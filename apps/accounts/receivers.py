@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.signals import email_changed, password_changed, password_reset, password_set
@@ -12,14 +13,15 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from apps.accounts import actors, knocks
+from apps.accounts import actors, knocks, rules
 from apps.accounts.addresses import client_address
 from apps.accounts.models import User
 from apps.accounts.pages.code_forms import COUNTER
 from apps.accounts.proofs import Proofs
 from apps.accounts.second_factor import FACTORS
-from apps.accounts.services import attempts, people, second_factors, sessions
+from apps.accounts.services import attempts, identity, people, second_factors, sessions, sign_in_rules
 from apps.accounts.types import SessionKind
+from apps.core.doors.consumers import LoggedEvent
 
 
 @receiver(user_logged_in, dispatch_uid="accounts.begin_session")
@@ -36,6 +38,7 @@ def begin_session(sender: Any, request: HttpRequest, user: User, **kwargs: Any) 
         kind=SessionKind.COOKIE,
         method=proofs.method,
         auth_level=proofs.level,
+        identity_provider_id=identity.find_provider_id(slug=proofs.provider),
         session_key=request.session.session_key,
         address=client_address(request),
         user_agent=request.META.get("HTTP_USER_AGENT", ""),
@@ -85,3 +88,9 @@ def note_second_factor_gone(
     sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
 ) -> None:
     second_factors.note_removed(user=user, kind=authenticator.type)
+
+
+def follow_settings(event: LoggedEvent) -> None:
+    """Rules are settings, which commands change too; safe to repeat."""
+    if event.payload.get("key") in rules.KEYS and event.payload.get("target_id"):
+        sign_in_rules.enforce(organization_id=UUID(event.payload["target_id"]))

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.db.models import Case, When
 from django.db.models.fields.json import KT
 
+from apps.accounts.rules import rules_of
 from apps.core import crypto
 
 #: Which value of ``Authenticator.data`` is secret.
@@ -43,6 +44,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):
 
     def decrypt(self, encrypted_text: str) -> str:
         return open_for(encrypted_text.partition("/")[0], encrypted_text)
+
+    def can_delete_authenticator(self, authenticator: Authenticator) -> bool:
+        others = Authenticator.objects.filter(user=authenticator.user_id, type__in=FACTORS).exclude(pk=authenticator.pk)
+        return others.exists() or not rules_of(authenticator.user_id).needs_second_factor
 
 
 def has_second_factor(user_id: UUID) -> bool:

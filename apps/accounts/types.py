@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.errors import Conflict, Forbidden, Invalid, LimitReached, NotAuthenticated
+from apps.core.errors import Conflict, Forbidden, Invalid, LimitReached, NotAuthenticated, Unavailable
 
 
 class ActorKind(StrEnum):
@@ -198,6 +198,49 @@ class SecondFactorNeeded(NotAuthenticated):
     code = "second_factor_needed"
     title = _("A second factor is needed")
     default_detail = _("Send the code of the authenticator app, or a recovery code, as “code”.")
+
+
+class SecondFactorMissing(Forbidden):
+    code = "second_factor_missing"
+    title = _("A second factor is needed")
+    default_detail = _("Your organization asks for a second factor. Sign in with the browser and set one up.")
+
+
+class SsoNeeded(Forbidden):
+    code = "sso_needed"
+    title = _("Sign in through your organization")
+    default_detail = _("Your organization signs its people in itself: use its button on the sign-in page.")
+
+
+class MailDomainNotAllowed(Invalid):
+    code = "mail_domain_not_allowed"
+    default_detail = _("The organization takes only people with an address in its own mail domains.")
+
+
+class SsoRefused(Forbidden):
+    code = "sso_refused"
+    title = _("Sign-in failed")
+    default_detail = _(
+        "This identity provider did not say enough to let you in: it has to confirm an address of the organization."
+    )
+
+
+class SsoNotLinked(Forbidden):
+    code = "sso_not_linked"
+    title = _("Sign-in failed")
+    default_detail = _(
+        "Somebody uses this e-mail address already. Sign in as before, or ask an owner for an invitation."
+    )
+
+
+class ProviderUnreachable(Unavailable):
+    code = "identity_provider_unreachable"
+    default_detail = _("The identity provider does not answer as it should. Try again in a minute.")
+
+
+class SlugTaken(Conflict):
+    code = "slug_taken"
+    default_detail = _("There is an identity provider of this short name. Choose another.")
 
 
 class TooManyAttempts(LimitReached):

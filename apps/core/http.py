@@ -29,6 +29,7 @@ from apps.core.addresses import PUBLIC, TRUSTED, AddressRefused, Policy, check_u
 from apps.core.errors import DomainError
 
 __all__ = [
+    "FAILURES",
     "PUBLIC",
     "STREAMING",
     "TRUSTED",
@@ -67,6 +68,9 @@ class Limits:
 DEFAULT = Limits()
 #: For answers that a caller reads as a stream with its own caps (models, downloads to disk).
 STREAMING = Limits(max_bytes=None, total_seconds=None)
+
+#: What a call raises when the other side cannot be reached or does not keep to HTTP.
+FAILURES = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError)
 
 _resolvers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
 _deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("parlance_http_deadline", default=None)

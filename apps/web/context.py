@@ -53,7 +53,8 @@ class MenuLine:
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
-    somebody = request.user.is_authenticated if hasattr(request, "user") else False
+    # Who still has to set up a second factor is known by name and is nobody's actor.
+    somebody = hasattr(request, "user") and request.user.is_authenticated and request.actor.is_somebody  # type: ignore[attr-defined]
     always = {
         "notices": SimpleLazyObject(lambda: list(get_messages(request))),
         "zero_id": ZERO_ID,

@@ -9,6 +9,7 @@ import CopyController from "web/copy_controller";
 import KeysController from "web/keys_controller";
 import MenuController from "web/menu_controller";
 import PaletteController from "web/palette_controller";
+import PasskeyController from "web/passkey_controller";
 import PickerController from "web/picker_controller";
 import ProviderController from "web/provider_controller";
 import ShellController from "web/shell_controller";
@@ -22,6 +23,7 @@ const controllers = {
   keys: KeysController,
   menu: MenuController,
   palette: PaletteController,
+  passkey: PasskeyController,
   picker: PickerController,
   provider: ProviderController,
   shell: ShellController,

@@ -19,6 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
 from apps.accounts.actors import waiting_session
+from apps.accounts.identity.known import list_offered
 from apps.accounts.models import User
 from apps.accounts.pages.answers import add_errors
 from apps.accounts.pages.forms import NewPersonForm
@@ -47,6 +48,9 @@ class SignInView(LoginView):
         if request.method == "GET" and waiting_session(request) is not None:
             return redirect("accounts:second_factors")
         return super().dispatch(request, *args, **kwargs)
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return super().get_context_data(**kwargs) | {"identity_providers": list_offered()}
 
 
 def sign_in(request: HttpRequest, user: User) -> HttpResponse:

@@ -75,6 +75,8 @@ class SignUpForm(allauth.SignupForm):
 class ResetForm(allauth.ResetPasswordForm):
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         passwords.limit_mail(request=request, name="reset", email=self.cleaned_data["email"])
+        if not passwords.has_password_way(email=self.cleaned_data["email"]):
+            return self.cleaned_data["email"]
         return super().save(request, **kwargs)
 
 
@@ -91,6 +93,10 @@ class ChangeEmailForm(allauth.AddEmailForm):
 
 
 class NewPasswordForm(allauth.ResetPasswordKeyForm):
+    def clean(self) -> dict[str, Any]:
+        passwords.require_password_way(user=self.user)
+        return super().clean()
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         name_new_password(self)

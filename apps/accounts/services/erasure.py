@@ -13,6 +13,7 @@ from uuid import UUID
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.db import transaction
@@ -25,6 +26,7 @@ from apps.accounts.models import (
     Denial,
     Device,
     Erasure,
+    IdentityProvider,
     Invitation,
     Organization,
     OrganizationMember,
@@ -152,6 +154,7 @@ def _forget_person(user: User, actor: Actor) -> dict[str, int]:
         SignInLink.objects.filter(user=user),
         CodeGuess.objects.filter(user=user),
         Authenticator.objects.filter(user=user),
+        SocialAccount.objects.filter(user=user),
         SignInAttempt.objects.filter(
             Q(user=user) | Q(account_hash__in=[attempts.account_hash(address) for address in addresses])
         ),
@@ -204,8 +207,12 @@ def _forget_organization(organization: Organization, actor: Actor) -> dict[str, 
     keys = ApiKey.objects.filter(organization=organization).values_list("pk", flat=True)
     rows["core"] = forgetting.forget_places(targets=[organization.pk, *projects], callers=[f"key:{pk}" for pk in keys])
     accounts = 0
+    own = IdentityProvider.objects.filter(organization=organization)
+    UserSession.objects.filter(identity_provider__in=own).update(identity_provider=None)
+    accounts += SocialAccount.objects.filter(provider__in=own.values("slug")).delete()[0]
     programs = list(User.objects.filter(pk__in=people, is_service=True))
     for model in (
+        IdentityProvider,
         ApiKey,
         Invitation,
         Denial,

@@ -16,6 +16,7 @@ from apps.accounts import actors, events, letters, policies, selectors
 from apps.accounts.models import Invitation, OrganizationMember, Project, ProjectMember, User
 from apps.accounts.services.organizations import add_member, scope_of
 from apps.accounts.services.people import create_user
+from apps.accounts.services.sign_in_rules import require_mail_domain
 from apps.accounts.types import (
     Actor,
     AlreadyMember,
@@ -58,6 +59,8 @@ def invite(
     policies.require(policies.can_manage_members(actor, mine) and policies.can_give_role(actor, mine, role))
     project = _project_of(organization_id, project_id)
     email = rules.MAIL(email, field="email").lower()
+    email = email.strip().lower()
+    require_mail_domain(organization_id=organization_id, email=email)
     if OrganizationMember.objects.filter(organization=organization, user__email__iexact=email).exists():
         raise AlreadyMember
     for earlier in Invitation.objects.filter(
@@ -166,6 +169,7 @@ def _lock_open(token: str) -> Invitation:
 
 def _join(invitation: Invitation, user: User) -> OrganizationMember:
     actor = actors.member(user)
+    require_mail_domain(organization_id=invitation.organization_id, email=user.email)
     member = add_member(
         organization=invitation.organization,
         user=user,

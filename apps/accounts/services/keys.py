@@ -10,9 +10,10 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.accounts import actors, addresses, events, policies, rights, selectors
-from apps.accounts.models import ApiKey
+from apps.accounts.models import ApiKey, UserSession
+from apps.accounts.rules import rules_in
 from apps.accounts.services.organizations import scope_of
-from apps.accounts.types import Actor, KeyNotGrantable, NetworkNotValid
+from apps.accounts.types import Actor, KeyNotGrantable, NetworkNotValid, SsoNeeded
 from apps.core.db import database_now
 from apps.core.errors import FieldError, Invalid
 from apps.core.events import emit
@@ -46,6 +47,7 @@ def make_api_key(
     organization = selectors.lock_organization(organization_id, actor)
     if not policies.can_change_own_account(actor):
         raise KeyNotGrantable
+    _require_fit_session(actor, organization.pk)
     role = selectors.role_of(actor, organization)
     holder_id = actor.user_id
     if service_account_id is not None:
@@ -119,3 +121,13 @@ def end_key(key: ApiKey, actor: Actor) -> bool:
         subject=("api_key", key.pk),
     )
     return True
+
+
+def _require_fit_session(actor: Actor, organization_id: UUID) -> None:
+    """A key outlives the session: where only the provider signs people in, it is made by who came through the provider."""
+    providers = rules_in(organization_id).providers
+    if providers is None:
+        return
+    session = UserSession.objects.filter(pk=actor.session_id).first() if actor.session_id else None
+    if session is None or session.identity_provider_id not in providers:
+        raise SsoNeeded

@@ -6,12 +6,22 @@ import secrets
 from typing import Any
 from uuid import UUID
 
+from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from apps.accounts import events, letters, policies, selectors
-from apps.accounts.models import ApiKey, Organization, OrganizationMember, Project, ProjectMember, TeamMember, User
+from apps.accounts.models import (
+    ApiKey,
+    IdentityProvider,
+    Organization,
+    OrganizationMember,
+    Project,
+    ProjectMember,
+    TeamMember,
+    User,
+)
 from apps.accounts.services import sessions
 from apps.accounts.types import Actor, AlreadyMember, LastOwner, NotTransferable, OrganizationRole, SessionEnd
 from apps.core.db import database_now
@@ -115,6 +125,7 @@ def add_member(
         scope=scope_of(organization.pk),
         subject=("member", member.pk),
     )
+    sessions.end_unfit(user_id=user.pk, actor=actor)
     return member
 
 
@@ -158,6 +169,8 @@ def remove_member(*, actor: Actor, member_id: UUID) -> None:
     for model in (ProjectMember, TeamMember):
         model.objects.filter(organization=organization_id, user=user_id).delete()  # type: ignore[attr-defined]
     ApiKey.objects.filter(organization=organization_id, user=user_id, revoked_at=None).update(revoked_at=database_now())
+    own = IdentityProvider.objects.filter(organization=organization_id).values("slug")
+    SocialAccount.objects.filter(user=user_id, provider__in=own).delete()
     member.delete()
     emit(
         events.MemberRemoved(user_id=user_id, role=role),

@@ -37,7 +37,7 @@ def create_user(*, email: str, password: str | None, name: str = "", language: s
     except IntegrityError:
         raise EmailTaken(fields=[FieldError("email", "email_taken", _("This e-mail address is in use."))]) from None
     EmailAddress.objects.create(
-        user=user, email=user.email, primary=True, verified=how in {"invitation", "first_start"}
+        user=user, email=user.email, primary=True, verified=how in {"invitation", "first_start", "sso"}
     )
     note_user_created(user=user, how=how)
     return user

@@ -14,15 +14,18 @@ from django.utils import timezone
 
 from apps.accounts import actors, events, policies, selectors
 from apps.accounts.models import Device, SignInLink, User, UserSession
+from apps.accounts.rules import rules_of
 from apps.accounts.services.attempts import printable
 from apps.accounts.types import (
     SYSTEM,
     Actor,
     LinkNotValid,
+    SecondFactorMissing,
     SessionEnd,
     SessionKind,
     SignInFailed,
     SignInMethod,
+    SsoNeeded,
 )
 from apps.core.db import database_now
 from apps.core.errors import NotAuthenticated
@@ -44,15 +47,25 @@ def begin_session(
     method: SignInMethod = SignInMethod.PASSWORD,
     auth_level: int = 1,
     device: Device | None = None,
+    identity_provider_id: UUID | None = None,
 ) -> UserSession:
     """Called when the person has proved who they are. A cookie's session that was there under this key is replaced.
 
-    Programs have no sessions: their keys are all that opens anything.
+    The rules of their organizations hold: ``SsoNeeded`` (403), a shorter life, and who lacks a second factor gets a session that
+    waits for one (``SecondFactorMissing``, 403, for programs). Programs with an account of
+    their own have no sessions: their keys are all that opens anything.
     """
     if user.is_service:
         raise SignInFailed
+    rules = rules_of(user.pk)
+    if not rules.allows(method, identity_provider_id):
+        raise SsoNeeded
+    is_waiting = rules.needs_second_factor and auth_level < 2  # noqa: PLR2004  (two proofs)
+    if is_waiting and kind == SessionKind.TOKEN:
+        raise SecondFactorMissing
     epoch = User.objects.values_list("epoch", flat=True).get(pk=user.pk)
     lifetime = settings.SESSION_COOKIE_AGE if kind == SessionKind.COOKIE else settings.PARLANCE_TOKEN_SESSION_SECONDS
+    lifetime = min(lifetime, rules.hours * 3600) if rules.hours else lifetime
     if session_key is not None:
         UserSession.objects.filter(session_key=session_key).update(
             session_key=None, ended_at=Now(), end_reason=SessionEnd.SIGNED_OUT
@@ -66,6 +79,8 @@ def begin_session(
         method=method,
         auth_level=auth_level,
         device=device,
+        is_waiting=is_waiting,
+        identity_provider_id=identity_provider_id,
         user_agent=printable(user_agent)[:300],
         address=address,
         last_seen_at=timezone.now(),
@@ -168,6 +183,23 @@ def end_listed(rows: QuerySet[UserSession], reason: SessionEnd, actor: Actor) ->
             subject=("user", user_id),
         )
     return len(found)
+
+
+@transaction.atomic
+def end_unfit(*, user_id: UUID, actor: Actor = SYSTEM) -> int:
+    """After a rule or a membership changed: sessions that would not begin any more end, the others live no longer than allowed."""
+    rules = rules_of(user_id)
+    rows = UserSession.objects.not_over().filter(user=user_id)
+    if rules.hours:
+        latest = F("created_at") + timedelta(hours=rules.hours)
+        rows.filter(expires_at__gt=latest).update(expires_at=latest)
+    unfit = [
+        row.pk
+        for row in rows
+        if not rules.allows(row.method, row.identity_provider_id)
+        or (rules.needs_second_factor and row.auth_level < 2 and not row.is_waiting)  # noqa: PLR2004
+    ]
+    return end_listed(UserSession.objects.filter(pk__in=unfit), SessionEnd.RULES, actor)
 
 
 # Links

@@ -1,0 +1,67 @@
+"""allauth asks for a ``requests`` session; it gets ours: every call goes through ``core.http``."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any, Self
+
+from apps.accounts.types import ProviderUnreachable
+from apps.core import http
+from apps.core.errors import DomainError
+
+LIMITS = http.Limits(max_bytes=1024 * 1024, total_seconds=10.0)
+
+
+class Answer:
+    """The part of ``requests.Response`` that allauth looks at."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.status_code, self.headers = inner.status_code, inner.headers
+        self.content, self.text = inner.content, inner.text
+
+    @property
+    def ok(self) -> bool:
+        return self._inner.is_success
+
+    def raise_for_status(self) -> None:
+        if not self.ok:
+            raise ProviderUnreachable
+
+    def json(self) -> Any:
+        try:
+            return self._inner.json()
+        except ValueError:
+            raise ProviderUnreachable from None
+
+
+class Session:
+    """Follows no redirects: what a provider publishes is where it says, and secrets go nowhere else."""
+
+    def __init__(self, policy: http.Policy) -> None:
+        self._client = http.client(policy, limits=LIMITS, follow_redirects=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def request(self, method: str, url: str, *, auth: Any = None, **options: Any) -> Answer:
+        if auth is not None:
+            auth = (auth.username, auth.password)
+        try:
+            http.check_url(url, http.TRUSTED, resolves=False)
+            return Answer(self._client.request(method, url, **({"auth": auth} if auth else {}), **options))
+        except DomainError as error:
+            raise ProviderUnreachable from error
+        except http.FAILURES as error:
+            raise ProviderUnreachable from error
+
+    def get(self, url: str, **options: Any) -> Answer:
+        return self.request("GET", url, **options)
+
+    def post(self, url: str, **options: Any) -> Answer:
+        return self.request("POST", url, **options)

@@ -1,0 +1,212 @@
+"""Identity providers of organizations, and whom their word lets in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from allauth.socialaccount.models import SocialAccount
+from django.db import IntegrityError, transaction
+from django.utils.translation import get_language
+
+from apps.accounts import actors, events, policies, selectors
+from apps.accounts.models import IdentityProvider, OrganizationMember, User, UserSession
+from apps.accounts.rules import is_in
+from apps.accounts.services import people, sessions
+from apps.accounts.services.organizations import add_member, require_version, scope_of
+from apps.accounts.services.sign_in_rules import enforce, require_mail_domain
+from apps.accounts.types import (
+    Actor,
+    EmailTaken,
+    IdentityProviderKind,
+    OrganizationRole,
+    SessionEnd,
+    SlugTaken,
+    SsoNotLinked,
+    SsoRefused,
+)
+from apps.core import addresses
+from apps.core.errors import FieldError, Invalid, NotFound
+from apps.core.events import emit
+from apps.core.types import Scope
+
+#: Names in addresses that are taken by the platform's own.
+RESERVED = frozenset({"google", "github", "microsoft", "oidc", "openid_connect"})
+CHANGEABLE = ("name", "issuer", "client_id", "client_secret", "domains", "joins_as", "is_enabled")
+
+
+def find_provider_id(*, slug: str) -> UUID | None:
+    return IdentityProvider.objects.filter(slug=slug).values_list("pk", flat=True).first() if slug else None
+
+
+@transaction.atomic
+def make_provider(
+    *, actor: Actor, organization_id: UUID, kind: IdentityProviderKind, slug: str, **values: Any
+) -> IdentityProvider:
+    """``slug`` is in the address that is registered with the provider, so it never changes. Raises ``SlugTaken``."""
+    organization = selectors.lock_organization(organization_id, actor)
+    policies.require(
+        policies.can_manage_identity(actor, selectors.role_of(actor, organization), is_home=organization.is_home)
+    )
+    _check(kind, values)
+    if slug in RESERVED:
+        raise SlugTaken
+    try:
+        with transaction.atomic():
+            row = IdentityProvider.objects.create(organization=organization, kind=kind, slug=slug, **values)
+    except IntegrityError:
+        raise SlugTaken from None
+    _announce(events.IdentityProviderMade(provider_id=row.pk), row, actor)
+    enforce(organization_id=organization_id, actor=actor)
+    return row
+
+
+@transaction.atomic
+def change_provider(
+    *, actor: Actor, provider_id: UUID, expected_version: int | None = None, **values: Any
+) -> IdentityProvider:
+    """An empty ``client_secret`` keeps the one that is there. Switched off, its sessions end."""
+    row = _lock(actor, provider_id)
+    require_version(row.version, expected_version)
+    if not values.get("client_secret"):
+        values.pop("client_secret", None)
+    _check(IdentityProviderKind(row.kind), {"issuer": row.issuer} | values)
+    changed = sorted(name for name, value in values.items() if name in CHANGEABLE and getattr(row, name) != value)
+    for name in changed:
+        setattr(row, name, values[name])
+    if changed:
+        row.version += 1
+        row.save(update_fields=[*changed, "version", "updated_at"])
+        _announce(events.IdentityProviderChanged(provider_id=row.pk, fields=changed), row, actor)
+        if not row.is_enabled:
+            _end_its_sessions(row, actor)
+        enforce(organization_id=row.organization_id, actor=actor)
+    return row
+
+
+@transaction.atomic
+def remove_provider(*, actor: Actor, provider_id: UUID) -> None:
+    """With every link of a person to it; who has no password sets one by mail."""
+    row = _lock(actor, provider_id)
+    _end_its_sessions(row, actor)
+    UserSession.objects.filter(identity_provider=row).update(identity_provider=None)
+    SocialAccount.objects.filter(provider=row.slug).delete()
+    _announce(events.IdentityProviderRemoved(provider_id=row.pk), row, actor)
+    row.delete()
+
+
+def _end_its_sessions(row: IdentityProvider, actor: Actor) -> None:
+    sessions.end_listed(UserSession.objects.filter(identity_provider=row), SessionEnd.RULES, actor)
+
+
+def _lock(actor: Actor, provider_id: UUID) -> IdentityProvider:
+    row = IdentityProvider.objects.select_for_update().filter(pk=provider_id).first()
+    if row is None:
+        raise NotFound
+    organization = selectors.get_organization(row.organization_id, actor)
+    policies.require(
+        policies.can_manage_identity(actor, selectors.role_of(actor, organization), is_home=organization.is_home)
+    )
+    return row
+
+
+def _check(kind: IdentityProviderKind, values: dict[str, Any]) -> None:
+    if kind == IdentityProviderKind.OIDC and not values.get("issuer"):
+        raise Invalid(fields=[FieldError("issuer", "required", str(Invalid.default_detail))])
+    if values.get("issuer"):
+        addresses.check_url(values["issuer"], resolves=False)
+
+
+def _announce(fact: object, row: IdentityProvider, actor: Actor) -> None:
+    emit(fact, actor=actor, scope=scope_of(row.organization_id), subject=("identity_provider", row.pk))
+
+
+# Who comes in
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What a provider says about somebody: ``uid`` is theirs at that provider for good, the address is only a claim."""
+
+    slug: str
+    uid: str
+    email: str
+    is_verified: bool
+    name: str = ""
+
+
+@transaction.atomic
+def admit(*, word: Word, linked_to: UUID | None) -> User:
+    """The person this is, linked and, where the provider may bring people in, made and a member.
+
+    A link that is there counts as long as the person belongs to the provider's organization. Without one only a confirmed
+    address in the provider's domains counts, and only for somebody who belongs already; others join where the provider lets
+    them, with an account of their own. Raises ``SsoRefused``, ``SsoNotLinked``, ``MailDomainNotAllowed``.
+    """
+    row = IdentityProvider.objects.select_related("organization").filter(slug=word.slug, is_enabled=True).first()
+    if linked_to is not None:
+        user = User.objects.get(pk=linked_to)
+        if row is not None and not _belongs(user, row):
+            raise SsoRefused
+        return user
+    if not word.is_verified or not word.email or (row is not None and not is_in(word.email, row.domains)):
+        raise SsoRefused
+    found = User.objects.filter(email__iexact=word.email).first()
+    if found is not None and (row is None or not _belongs(found, row)):
+        raise SsoNotLinked
+    person = found or _bring_in(word, row)
+    _link(person, word)
+    return person
+
+
+def require_may_connect(*, actor: Actor, word: Word) -> None:
+    """For somebody who is signed in and adds this provider to their account."""
+    policies.require(policies.can_change_own_account(actor))
+    row = IdentityProvider.objects.filter(slug=word.slug).first()
+    if row is None:
+        return
+    user = User.objects.get(pk=actor.user_id)
+    if not word.is_verified or not is_in(word.email, row.domains) or not _belongs(user, row):
+        raise SsoRefused
+
+
+def _belongs(user: User, row: IdentityProvider) -> bool:
+    return OrganizationMember.objects.filter(organization=row.organization_id, user=user).exists()
+
+
+def _bring_in(word: Word, row: IdentityProvider | None) -> User:
+    if row is None and not people.is_sign_up_open():
+        raise SsoRefused
+    if row is not None and not row.joins_as:
+        raise SsoRefused
+    if row is not None:
+        require_mail_domain(organization_id=row.organization_id, email=word.email)
+    language = (get_language() or "en").split("-")[0]
+    try:
+        user = people.create_user(
+            email=word.email,
+            password=None,
+            name=word.name[:120],
+            language="de" if language == "de" else "en",
+            how="sso",
+        )
+    except EmailTaken:
+        raise SsoNotLinked from None  # somebody was quicker
+    if row is None:
+        people.settle_in(user=user)
+    else:
+        add_member(
+            organization=row.organization, user=user, role=OrganizationRole(row.joins_as), actor=actors.member(user)
+        )
+    return user
+
+
+def _link(user: User, word: Word) -> None:
+    SocialAccount.objects.create(user=user, provider=word.slug, uid=word.uid)
+    emit(
+        events.IdentityLinked(user_id=user.pk, provider=word.slug),
+        actor=actors.member(user),
+        scope=Scope(events.user_topic(user.pk)),
+        subject=("user", user.pk),
+    )

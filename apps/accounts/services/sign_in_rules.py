@@ -1,0 +1,47 @@
+"""An organization's rules about signing in: changed here, and in force for open sessions at once."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.accounts import policies, rules, selectors
+from apps.accounts.models import OrganizationMember, UserSession
+from apps.accounts.services import sessions
+from apps.accounts.types import SYSTEM, Actor, MailDomainNotAllowed
+from apps.core import preferences
+from apps.core.doors.settings import Level
+from apps.core.errors import FieldError
+
+
+@transaction.atomic
+def change_rules(*, actor: Actor, organization_id: UUID, **values: Any) -> int:
+    """``accounts.`` settings by their short names. Returns how many sessions ended because they no longer satisfy."""
+    organization = selectors.lock_organization(organization_id, actor)
+    policies.require(policies.can_manage_organization(actor, selectors.role_of(actor, organization)))
+    for name, value in values.items():
+        preferences.change_setting(
+            actor=actor,
+            key=f"accounts.{name}",
+            level=Level.ORGANIZATION,
+            target_id=organization_id,
+            value=value,
+            organization_id=organization_id,
+        )
+    return enforce(organization_id=organization_id, actor=actor)
+
+
+def enforce(*, organization_id: UUID, actor: Actor = SYSTEM) -> int:
+    members = OrganizationMember.objects.filter(organization=organization_id).values("user")
+    people = UserSession.objects.not_over().filter(user__in=members).values_list("user", flat=True).distinct()
+    return sum(sessions.end_unfit(user_id=user_id, actor=actor) for user_id in people.order_by())
+
+
+def require_mail_domain(*, organization_id: UUID, email: str) -> None:
+    """Raises ``MailDomainNotAllowed`` (400) for somebody who may not join with this address."""
+    domains = rules.mail_domains(organization_id)
+    if domains and not rules.is_in(email, domains):
+        detail = str(MailDomainNotAllowed.default_detail)
+        raise MailDomainNotAllowed(fields=[FieldError("email", MailDomainNotAllowed.code, detail)])

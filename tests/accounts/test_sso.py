@@ -1,0 +1,288 @@
+"""Through another identity provider: a real issuer in a process of its own says who somebody is."""
+
+from contextlib import closing
+
+import pytest
+from allauth.account.models import EmailAddress
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from django.test import Client
+
+from apps.accounts import rules
+from apps.accounts.models import IdentityProvider, Organization, OrganizationMember, User, UserSession
+from apps.accounts.services import identity, organizations, sign_in_rules
+from apps.accounts.types import OrganizationRole, ProviderUnreachable, SignInMethod, SlugTaken
+from apps.core.errors import Forbidden
+from apps.core.models import Event
+from tests.accounts.factories import OrganizationFactory, ProjectFactory, UserFactory, actor_of, join, member_of
+from tests.issuer.fixtures import issuer, second_issuer
+
+__all__ = ["issuer", "second_issuer"]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _local_issuer(settings):
+    settings.PARLANCE_ALLOW_PRIVATE_ADDRESSES = ["127.0.0.1"]
+
+
+@pytest.fixture
+def owner():
+    return UserFactory(is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def project(owner):
+    project = ProjectFactory(owner=owner)
+    Organization.objects.filter(pk=project.organization_id).update(is_home=True)
+    return project
+
+
+def provider_at(issuer, project, owner, **values):
+    defaults = {"slug": "sand", "name": "Sand", "domains": ["sand.example"]}
+    return identity.make_provider(
+        actor=actor_of(owner),
+        organization_id=project.organization_id,
+        kind="oidc",
+        issuer=issuer.url,
+        client_id=issuer.client_id,
+        client_secret=issuer.secret,
+        **(defaults | values),
+    )
+
+
+def is_in(client):
+    return client.get("/api/v1/me/").status_code == 200
+
+
+def test_stranger_joins_where_the_provider_lets_them(issuer, project, owner):
+    row = provider_at(issuer, project, owner, joins_as="member")
+    client = Client()
+
+    answer = issuer.sign_in(client, "sand", name="Ada Sand")
+
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+    assert is_in(client)
+    ada = User.objects.get(email="ada@sand.example")
+    session = UserSession.objects.get(user=ada)
+    assert (session.method, session.identity_provider_id, session.auth_level) == (SignInMethod.SSO, row.pk, 1)
+    assert OrganizationMember.objects.get(user=ada).role == OrganizationRole.MEMBER
+    assert (ada.name, ada.has_usable_password(), ada.is_staff) == ("Ada Sand", False, False)
+    assert EmailAddress.objects.get(user=ada).verified
+    assert SocialToken.objects.count() == SocialApp.objects.count() == 0
+    again = Client()
+    issuer.sign_in(again, "sand")
+    assert is_in(again)
+    assert User.objects.filter(email="ada@sand.example").count() == 1
+
+
+def test_second_factor_at_the_provider_counts(issuer, project, owner):
+    provider_at(issuer, project, owner, joins_as="member")
+
+    issuer.sign_in(Client(), "sand", id_token={"amr": ["pwd", "mfa"]})
+
+    assert UserSession.objects.get(method=SignInMethod.SSO).auth_level == 2
+
+
+def test_stranger_stays_out_where_it_does_not(issuer, project, owner):
+    provider_at(issuer, project, owner)
+    client = Client()
+
+    answer = issuer.sign_in(client, "sand")
+
+    assert (answer.status_code, is_in(client)) == (403, False)
+    assert Event.objects.get(is_refusal=True).payload["code"] == "sso_refused"
+    assert not User.objects.filter(email="ada@sand.example").exists()
+
+
+def test_member_is_linked_by_a_confirmed_address_in_the_domain(issuer, project, owner):
+    provider_at(issuer, project, owner)
+    ada = UserFactory(email="ada@sand.example")
+    join(ada, project.organization)
+    client = Client()
+
+    issuer.sign_in(client, "sand")
+
+    assert client.get("/api/v1/me/").json()["email"] == "ada@sand.example"
+    assert SocialAccount.objects.get(user=ada).provider == "sand"
+    assert Event.objects.filter(type="accounts.identity_linked").count() == 1
+
+
+@pytest.mark.parametrize(
+    ("person", "member", "why"),
+    [
+        ({"email_verified": False}, True, "not confirmed"),
+        ({"email": "ada@elsewhere.example"}, True, "outside the provider's domains"),
+        ({}, False, "of somebody who does not belong to the organization"),
+    ],
+)
+def test_a25_word_about_an_address_links_nothing(issuer, project, owner, person, member, why):
+    provider_at(issuer, project, owner, joins_as="member")
+    ada = UserFactory(email=person.get("email", "ada@sand.example"))
+    if member:
+        join(ada, project.organization)
+    client = Client()
+
+    answer = issuer.sign_in(client, "sand", **person)
+
+    assert (answer.status_code, is_in(client)) == (403, False), why
+    code = "sso_refused" if member else "sso_not_linked"
+    assert Event.objects.filter(is_refusal=True, payload__code=code).count() == 1
+    assert not SocialAccount.objects.exists()
+    assert not UserSession.objects.exists()
+
+
+def test_a25_same_address_and_same_name_at_a_second_issuer_open_nothing(issuer, second_issuer, project, owner):
+    provider_at(issuer, project, owner, joins_as="member")
+    issuer.sign_in(Client(), "sand")
+    elsewhere = ProjectFactory(owner=owner)
+    provider_at(second_issuer, elsewhere, owner, slug="other", joins_as="member")
+    client = Client()
+
+    answer = second_issuer.sign_in(client, "other", sub="ada")
+
+    assert Event.objects.get(is_refusal=True).payload["code"] == "sso_not_linked"
+
+    assert (answer.status_code, is_in(client)) == (403, False)
+    assert list(SocialAccount.objects.values_list("provider", "uid")) == [("sand", "ada")]
+
+
+def test_a25_answer_that_comes_again_signs_nobody_in(issuer, project, owner):
+    provider_at(issuer, project, owner, joins_as="member")
+    client = Client()
+    away = client.get("/accounts/sso/sand/")
+    with closing(issuer.browser()) as there:
+        back = there.get(away["Location"]).headers["Location"]
+    path = back[back.index("/accounts/") :]
+    thief = Client()
+
+    assert thief.get(path).status_code == 401  # another browser never began this
+    assert client.get(path).status_code == 302
+    Client().post("/accounts/logout/")
+    client.post("/accounts/logout/")
+    assert client.get(path).status_code == 401
+    assert not is_in(client)
+
+
+def test_profile_of_somebody_else_than_the_token_names_is_refused(issuer, project, owner):
+    provider_at(issuer, project, owner, joins_as="member")
+
+    answer = issuer.sign_in(Client(), "sand", userinfo={"sub": "mallory"})
+
+    assert answer.status_code == 403
+    assert not SocialAccount.objects.exists()
+
+
+def test_who_was_removed_does_not_come_back_by_the_link(issuer, project, owner):
+    provider_at(issuer, project, owner, joins_as="member")
+    client = Client()
+    issuer.sign_in(client, "sand")
+    ada = User.objects.get(email="ada@sand.example")
+    member = OrganizationMember.objects.get(user=ada)
+
+    organizations.remove_member(actor=actor_of(owner), member_id=member.pk)
+
+    assert not is_in(client)
+    assert issuer.sign_in(Client(), "sand").status_code == 403
+
+
+def test_single_sign_on_only_lets_the_provider_in_and_key_creation_too(issuer, project, owner):
+    provider_at(issuer, project, owner, joins_as="member")
+    sign_in_rules.change_rules(actor=actor_of(owner), organization_id=project.organization_id, sso_only=True)
+    client = Client()
+
+    issuer.sign_in(client, "sand")
+
+    body = {"organization": str(project.organization_id), "name": "x"}
+    assert client.post("/api/v1/api-keys/", body, content_type="application/json").status_code == 201
+
+
+def test_provider_that_is_switched_off_ends_its_sessions(issuer, project, owner):
+    row = provider_at(issuer, project, owner, joins_as="member")
+    client = Client()
+    issuer.sign_in(client, "sand")
+
+    identity.change_provider(actor=actor_of(owner), provider_id=row.pk, is_enabled=False)
+
+    assert not is_in(client)
+    assert client.get("/accounts/sso/sand/").status_code == 404
+
+
+def test_platform_provider_makes_accounts_where_sign_up_is_open(issuer, project, owner, settings):
+    settings.PARLANCE_IDENTITY_PROVIDERS = {
+        "oidc": {
+            "name": "Ours",
+            "kind": "oidc",
+            "issuer": issuer.url,
+            "client_id": issuer.client_id,
+            "secret": issuer.secret,
+        }
+    }
+    settings.PARLANCE_SIGN_UP = "invitation"
+    assert issuer.sign_in(Client(), "oidc", email="new@any.example").status_code == 403
+    settings.PARLANCE_SIGN_UP = "open"
+    client = Client()
+
+    issuer.sign_in(client, "oidc", email="new@any.example")
+
+    assert client.get("/api/v1/me/").json()["email"] == "new@any.example"
+    assert "Ours" in Client().get("/accounts/login/").content.decode()
+    UserFactory(email="here@any.example")
+    assert issuer.sign_in(Client(), "oidc", sub="eve", email="here@any.example").status_code == 403
+
+
+def test_issuer_inside_is_not_reached_for_an_organization(issuer, project, owner, settings):
+    provider_at(issuer, project, owner)
+    settings.PARLANCE_ALLOW_PRIVATE_ADDRESSES = []
+
+    answer = Client().get("/accounts/sso/sand/")
+
+    assert (answer.status_code, ProviderUnreachable.code) == (503, "identity_provider_unreachable")
+    assert "identity provider does not answer" in answer.content.decode()
+
+
+def test_secret_is_sealed_and_only_those_who_may_make_providers(issuer, project, owner):
+    row = provider_at(issuer, project, owner)
+    stored = IdentityProvider.objects.filter(pk=row.pk).values_list("client_secret", flat=True).get()
+    assert issuer.secret not in stored.stored
+    with pytest.raises(Forbidden):
+        provider_at(issuer, project, member_of(project), slug="mine")
+    elsewhere = ProjectFactory(organization=OrganizationFactory(), owner=(stranger := UserFactory()))
+    with pytest.raises(Forbidden):
+        provider_at(issuer, elsewhere, stranger, slug="theirs")
+    with pytest.raises(SlugTaken) as taken:
+        provider_at(issuer, project, owner)
+    assert taken.value.code == "slug_taken"
+
+
+def test_page_shows_rules_and_adds_a_provider(issuer, project, owner):
+    client = Client()
+    client.force_login(owner)
+    form = {
+        "form": "add",
+        "kind": "oidc",
+        "name": "Sand",
+        "slug": "sand",
+        "issuer": "https://id.sand.example",
+        "client_id": "x",
+        "client_secret": "very-secret",
+        "domains": "sand.example, Dune.example",
+    }
+
+    assert client.post("/settings/sign-in/", form).status_code == 302
+
+    page = client.get("/settings/sign-in/").content.decode()
+    assert "/accounts/sso/sand/callback/" in page
+    assert "very-secret" not in page
+    row = IdentityProvider.objects.get()
+    assert row.domains == ["sand.example", "dune.example"]
+    assert client.post("/settings/sign-in/", form).status_code == 400  # the short name is taken
+    client.post("/settings/sign-in/", {"form": "switch", "provider": row.pk, "on": "0"})
+    row.refresh_from_db()
+    assert not row.is_enabled
+    client.post("/settings/sign-in/", {"form": "rules", "mail_domains": "sand.example", "session_hours": "8"})
+    assert rules.rules_of(owner.pk).hours == 8
+    client.post("/settings/sign-in/", {"form": "remove", "provider": row.pk})
+    assert not IdentityProvider.objects.exists()
+    member = Client()
+    member.force_login(member_of(project))
+    assert member.get("/settings/sign-in/").status_code == 403

@@ -1,0 +1,84 @@
+"""Second factors in a real browser: an authenticator app, and a passkey that Chromium's virtual authenticator keeps."""
+
+import pytest
+from django.test import override_settings
+from playwright.sync_api import expect
+
+from apps.accounts.models import UserSession
+from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory
+from tests.accounts.test_second_factors import code_of
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(120), pytest.mark.django_db(transaction=True)]
+
+
+@pytest.fixture
+def base(live_server):
+    """As ``localhost``: a passkey belongs to a name, never to a number."""
+    return live_server.url.replace("127.0.0.1", "localhost")
+
+
+@pytest.fixture
+def person():
+    user = UserFactory()
+    ProjectFactory(owner=user)
+    return user
+
+
+def sign_in(page, base, person):
+    page.goto(f"{base}/accounts/login/")
+    page.get_by_label("E-mail").fill(person.email)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def sign_out(page):
+    page.context.clear_cookies()
+
+
+def test_app_is_set_up_and_asked_for(page, base, person):
+    with override_settings(CSRF_TRUSTED_ORIGINS=[base]):
+        sign_in(page, base, person)
+        page.goto(f"{base}/settings/security/")
+        page.get_by_role("link", name="Set up").click()
+        assert page.locator("img.qr").evaluate("image => image.naturalWidth") > 0
+        secret = page.locator("#totp-secret").inner_text()
+        page.get_by_label("Code").fill(code_of(secret))
+        page.get_by_role("button", name="Set it up").click()
+        expect(page.locator("#recovery-codes li")).to_have_count(10)
+        sign_out(page)
+
+        sign_in(page, base, person)
+        expect(page.get_by_role("heading", name="One more proof")).to_be_visible()
+        page.get_by_label("Code").fill(code_of(secret, 1))
+        page.get_by_role("button", name="Sign in", exact=True).click()
+
+        page.wait_for_url(f"{base}/")
+    assert UserSession.objects.latest("created_at").auth_level == 2
+
+
+def test_passkey_signs_in_by_itself(page, base, person):
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    with override_settings(CSRF_TRUSTED_ORIGINS=[base]):
+        sign_in(page, base, person)
+        page.goto(f"{base}/accounts/2fa/webauthn/add/")
+        page.get_by_label("Name").fill("Laptop")
+        page.get_by_role("button", name="Add it").click()
+        expect(page.locator("#recovery-codes li")).to_have_count(10)
+        sign_out(page)
+
+        page.goto(f"{base}/accounts/login/")
+        page.get_by_role("button", name="Use a passkey").click()
+
+        page.wait_for_url(f"{base}/")
+    session = UserSession.objects.latest("created_at")
+    assert (session.user, session.method, session.auth_level) == (person, "passkey", 2)
