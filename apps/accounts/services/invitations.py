@@ -59,7 +59,6 @@ def invite(
     policies.require(policies.can_manage_members(actor, mine) and policies.can_give_role(actor, mine, role))
     project = _project_of(organization_id, project_id)
     email = rules.MAIL(email, field="email").lower()
-    email = email.strip().lower()
     require_mail_domain(organization_id=organization_id, email=email)
     if OrganizationMember.objects.filter(organization=organization, user__email__iexact=email).exists():
         raise AlreadyMember
