@@ -31,11 +31,19 @@ ATTACKS = {
     20: ("Password reset with every wrong kind of token", "400; password unchanged"),
     22: ("JWT: none, other algorithm, expired, wrong audience, issuer or type, future", "401"),
     23: ("Authorization with quotes, SQL, NUL, 16 kB, bad UTF-8", "401, as quick as ever"),
+    25: (
+        "Identity provider: address not confirmed or outside its domains; same address or name at a second one; answer that comes again",
+        "no link, no sign-in, recorded",
+    ),
     26: ("Forged Host on reset", "mail has the configured address"),
     27: ("next= with other origins in every spelling", "stays here"),
-    28: ("Half a sign-in on the API", "401"),
+    28: (
+        "Second factor: code that comes again, many guesses, half a sign-in on the API, used recovery code",
+        "401 / 429 / 401 / 401",
+    ),
     29: ("Old cookie after sign-out, password change, role change; fixed session id", "401; id rotated"),
     30: ("Many guesses: one address, many addresses, unknown people", "429; same answer for unknown people"),
+    31: ("Single sign-on only: password, reset, key", "403, recorded"),
     32: ("Socket with a foreign Origin and a valid cookie", "refused before accept"),
     33: (
         "Socket: 1 MB frame, 10,000-deep JSON, binary, unknown type, flood, too many sockets",
@@ -78,8 +86,18 @@ ATTACKS = {
 ELSEWHERE = {
     3: ["tests/live/test_subscription.py"],
     22: ["tests/accounts/test_sessions.py::test_forged_tokens_open_nothing"],
+    25: ["tests/accounts/test_sso.py"],
+    28: [
+        "tests/accounts/test_second_factors.py::test_code_is_good_once_and_never_an_earlier_one",
+        "tests/accounts/test_second_factors.py::test_recovery_code_is_good_once",
+        "tests/accounts/test_second_factors.py::test_five_wrong_codes_then_the_right_one_waits_too",
+        "tests/accounts/test_second_factors.py::test_app_is_set_up_and_asked_for_at_the_next_sign_in",
+    ],
     29: ["tests/accounts/test_sessions.py::test_old_cookie_and_tokens_open_nothing_after"],
     30: ["tests/accounts/test_sessions.py::test_many_users_from_one_address_are_limited"],
+    31: [
+        "tests/accounts/test_sign_in_rules.py::test_single_sign_on_only_refuses_passwords_and_ends_their_sessions",
+    ],
     32: ["tests/live/test_sockets.py::test_foreign_origin_with_a_cookie_is_refused_before_accept"],
     33: [
         "tests/live/test_sockets.py::test_what_is_no_frame_closes_the_socket",
@@ -118,8 +136,6 @@ ELSEWHERE = {
 NOT_YET = {
     10: ("tools and MCP servers", r"/tools/|mcp"),
     11: ("collections and vector search", r"/collections/|/sources/|/documents/"),
-    25: ("sign-in with other identity providers", r"oidc|oauth|saml|social|ldap"),
-    31: ("organizations with single sign-on only", r"oidc|oauth|saml|social|ldap"),
     37: ("diagrams and formulas in messages", r"diagram|mermaid"),
     40: ("artifact previews", r"artifact"),
     42: ("tools", r"/tools/|mcp"),
