@@ -40,6 +40,7 @@ HARMLESS = {
     "tests/attacks/test_sign_in.py": "forged tokens, which must open nothing",
     "tests/core/test_http.py": "an address with a password, which must be refused",
     "tests/corpus/markup/cases.txt": "an address with a password, which must not become a link",
+    "tests/core/test_rules.py": "an address with a password, which must be refused",
     "tests/llm/test_api.py": "an address with a password, which must be refused",
 }
 

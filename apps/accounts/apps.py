@@ -93,3 +93,12 @@ class AccountsConfig(AppConfig):
             is_shown=reads_some_audit,
         )
         menu.register("settings_audit", log)
+        access = MenuEntry(
+            _("Access review"),
+            "accounts:settings_access",
+            "scan-search",
+            place="settings",
+            order=94,
+            is_shown=reads_some_audit,
+        )
+        menu.register("settings_access", access)

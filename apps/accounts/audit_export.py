@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,9 +60,9 @@ def _as_json(rows: QuerySet[AuditEntry]) -> Iterator[bytes]:
 
 def _as_csv(rows: QuerySet[AuditEntry]) -> Iterator[bytes]:
     names = [*json.loads(canonical(AuditEntry(occurred_at=datetime.fromtimestamp(0, UTC)))), "previous", "digest"]
-    yield _line(names)
+    yield as_line(names)
     for page in _pages(rows):
-        yield b"".join(_line([_cell(row[name]) for name in names]) for row in map(_row, page))
+        yield b"".join(as_line([row[name] for name in names]) for row in map(_row, page))
 
 
 def _cell(value: Any) -> str:
@@ -72,7 +72,8 @@ def _cell(value: Any) -> str:
     return f"'{text}" if text.startswith(_FORMULA) else text
 
 
-def _line(cells: list[str]) -> bytes:
+def as_line(cells: Iterable[Any]) -> bytes:
+    """One line of CSV that a spreadsheet takes as words: nothing in it is a formula."""
     buffer = io.StringIO()
-    csv.writer(buffer).writerow(cells)
+    csv.writer(buffer).writerow([_cell(value) for value in cells])
     return buffer.getvalue().encode()

@@ -86,6 +86,7 @@ SCOPE_FAMILIES: dict[str, str] = {
     "teams": "organizations",
     "denials": "organizations",
     "service-accounts": "organizations",
+    "access-review": "audit",
     "audit": "audit",
     "events": "audit",
 }

@@ -170,6 +170,26 @@ class AuditFormat(models.TextChoices):
     JSON = "json", "JSON"
 
 
+class Way(models.TextChoices):
+    """By which right somebody has a role in a project."""
+
+    ADMIN = "admin", _("owner or admin")
+    OWN = "own", _("added to it")
+    OPEN = "open", _("open to the organization")
+    TEAM = "team", _("by a team")
+
+
+class Finding(models.TextChoices):
+    """What deserves a second look in a review of access."""
+
+    STALE = "stale", _("Not seen for 90 days")
+    NEVER_SEEN = "never_seen", _("Never signed in")
+    GUEST_MANAGES = "guest_manages", _("A guest who manages a project")
+    KEY_UNUSED = "key_unused", _("A key that was not used for 90 days")
+    KEY_WITHOUT_END = "key_without_end", _("A key that never expires")
+    KEY_WITHOUT_LIMITS = "key_without_limits", _("A key that may do all that its owner may")
+
+
 class ScopeMissing(Forbidden):
     code = "scope_missing"
     default_detail = _("This key was not given the scope for that.")

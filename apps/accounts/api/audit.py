@@ -10,7 +10,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.accounts import audit_export, selectors
+from apps.accounts import access_review, audit_export, selectors
 from apps.accounts.api import serializers as shapes
 from apps.accounts.services import audit
 from apps.accounts.types import AuditFormat
@@ -35,6 +35,20 @@ class AuditListView(APIView):
         page = Page.of(rows, order=Order("number"), cursor=query.get("cursor"), limit=query["limit"])
         people = selectors.display_pseudonyms(row.actor for row in page.results)
         return Response(page.answer(lambda row: shapes.AuditEntryOut(row, context={"people": people}).data))
+
+
+class AccessReviewView(APIView):
+    @extend_schema(
+        operation_id="access_review",
+        tags=["audit"],
+        parameters=[shapes.AccessReviewQuery],
+        responses=shapes.AccessReviewOut,
+    )
+    def get(self, request: Request) -> Response:
+        """Everybody who belongs to the organization: which projects, by which right, which keys, and what deserves a look."""
+        query = shapes.AccessReviewQuery.parse_query(request)
+        people = access_review.review(viewer=request.actor, organization_id=query["organization"])
+        return Response(shapes.AccessReviewOut({"people": people}).data)
 
 
 class AuditExportView(APIView):

@@ -9,7 +9,17 @@ from django.conf import settings
 from rest_framework import serializers
 
 from apps.accounts import policies
-from apps.accounts.types import AuditFormat, AuditOutcome, OrganizationRole, ProjectAccess, ProjectRole, SessionKind
+from apps.accounts.types import (
+    AuditFormat,
+    AuditOutcome,
+    Finding,
+    OrganizationRole,
+    Permission,
+    ProjectAccess,
+    ProjectRole,
+    SessionKind,
+    Way,
+)
 from apps.core import rules
 from apps.core.api import PageQuery, Serializer
 from apps.core.rule_fields import Mail, Text
@@ -286,6 +296,45 @@ class AuditQuery(PageQuery):
     outcome = serializers.ChoiceField(choices=AuditOutcome.choices, required=False)
     since = serializers.DateTimeField(required=False)
     until = serializers.DateTimeField(required=False)
+
+
+class AccessReviewQuery(Serializer):
+    organization = serializers.UUIDField()
+
+
+class ProjectRightOut(serializers.Serializer):
+    project = serializers.UUIDField(source="project_id")
+    name = serializers.CharField(source="project")
+    role = serializers.ChoiceField(choices=ProjectRole.choices, allow_null=True)
+    ways = serializers.ListField(child=serializers.ChoiceField(choices=Way.choices))
+    denied = serializers.ChoiceField(
+        choices=Permission.choices, allow_null=True, help_text="The least that a denial takes away, and all above it."
+    )
+
+
+class KeyUseOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    last_used_at = serializers.DateTimeField(allow_null=True)
+    expires_at = serializers.DateTimeField(allow_null=True)
+    findings = serializers.ListField(child=serializers.ChoiceField(choices=Finding.choices))
+
+
+class ReviewedOut(serializers.Serializer):
+    user = serializers.UUIDField(source="user_id")
+    name = serializers.CharField()
+    email = serializers.CharField()
+    is_service = serializers.BooleanField()
+    role = serializers.ChoiceField(choices=OrganizationRole.choices)
+    last_seen_at = serializers.DateTimeField(allow_null=True)
+    projects = ProjectRightOut(many=True)
+    keys = KeyUseOut(many=True)
+    findings = serializers.ListField(child=serializers.ChoiceField(choices=Finding.choices))
+
+
+class AccessReviewOut(serializers.Serializer):
+    people = ReviewedOut(many=True)
 
 
 class AuditExportQuery(Serializer):

@@ -75,6 +75,7 @@ urlpatterns = [
     path(
         "projects/<uuid:project_id>/people/<uuid:user_id>/", projects.ProjectPersonView.as_view(), name="project_person"
     ),
+    path("access-review/", audit.AccessReviewView.as_view(), name="access_review"),
     path("audit/export/", audit.AuditExportView.as_view(), name="audit_export"),
     path("audit/", audit.AuditListView.as_view(), name="audit_list"),
     path("api-keys/", keys.KeyListView.as_view(), name="api_keys_list"),

@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from apps.accounts.pages import (
+    access,
     activity,
     audit,
     codes,
@@ -57,6 +58,7 @@ urlpatterns = [
         name="settings_service_account",
     ),
     path("settings/keys/", settings.KeysView.as_view(), name="settings_keys"),
+    path("settings/access/", access.AccessReviewView.as_view(), name="settings_access"),
     path("settings/audit/export/", audit.AuditExportView.as_view(), name="settings_audit_export"),
     path("settings/limits/", limits.LimitsView.as_view(), name="settings_limits"),
     path("settings/audit/", audit.AuditView.as_view(), name="settings_audit"),

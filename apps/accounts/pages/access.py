@@ -1,0 +1,50 @@
+"""Who can get at what: a page for those who manage the organization, and the same as a table for a spreadsheet."""
+
+from __future__ import annotations
+
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views import View
+
+from apps.accounts import access_review, places
+from apps.accounts.audit_export import as_line
+from apps.accounts.types import Finding
+from apps.core.errors import NotFound
+
+COLUMNS = ["name", "email", "kind", "role", "last_seen_at", "project", "project_role", "ways", "denied", "findings"]
+
+
+class AccessReviewView(LoginRequiredMixin, View):
+    """``?finding=`` leaves those who have it; ``?format=csv`` is one line a person and project."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if (organization := places.find_organization(request)) is None:
+            raise NotFound
+        people = access_review.review(viewer=request.actor, organization_id=organization.pk)  # type: ignore[attr-defined]
+        counts = {finding: sum(finding in each.all_findings for each in people) for finding in Finding}
+        wanted = request.GET.get("finding", "")
+        shown = [each for each in people if not wanted or wanted in each.all_findings]
+        if request.GET.get("format") == "csv":
+            return _table(shown)
+        context = {
+            "people": [(each, [Finding(code).label for code in each.all_findings]) for each in shown],
+            "total": len(people),
+            "findings": [(finding, count) for finding, count in counts.items() if count],
+            "wanted": wanted if wanted in Finding.values else "",
+        }
+        return render(request, "settings/access.html", context)
+
+
+def _table(people: list[access_review.Reviewed]) -> HttpResponse:
+    lines = [as_line(COLUMNS)]
+    for each in people:
+        kind = "service" if each.is_service else "person"
+        who = [each.name, each.email, kind, each.role, each.last_seen_at]
+        findings = " ".join(each.all_findings)
+        rights = [[right.project, right.role, " ".join(right.ways), right.denied] for right in each.projects]
+        lines += [as_line([*who, *right, findings]) for right in rights or [[None, None, "", None]]]
+    name = f"access-{timezone.localdate().isoformat()}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+    return HttpResponse(b"".join(lines), content_type="text/csv; charset=utf-8", headers=headers)
