@@ -39,7 +39,8 @@ from tests.llm.factories import ModelFactory, ProviderFactory
 #: Rows that refusals, sign-in attempts and clocks leave behind; everything else must stay as it is.
 NOISE = {
     "core_topic": "false",
-    "core_event": "NOT is_refusal",
+    "core_event": "NOT is_refusal AND type <> 'core.suspicion_noted'",
+    "core_suspicioncount": "false",  # counts what looks like an attack, which this is
     "core_idempotencykey": "false",
     "accounts_signinattempt": "false",
 }

@@ -27,7 +27,10 @@ for number in range(5):
 SEND = """
 import django
 django.setup()
+from django.conf import settings
 from apps.core import mail
+
+settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 
 for ids in mail.find_due_mail():
     mail.send_mail(**ids)
