@@ -39,6 +39,10 @@ class ProjectRight:
     ways: list[Way]
     denied: Permission | None
 
+    @property
+    def by(self) -> str:
+        return " · ".join(str(way.label) for way in self.ways)
+
 
 @dataclass(frozen=True, slots=True)
 class KeyUse:
