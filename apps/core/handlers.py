@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 from django.http import HttpRequest, HttpResponse
+from django.template import loader
 from django.views import defaults
 
 from apps.core import errors
+from apps.core.api import as_domain_error
 from apps.core.middleware import problem_json
 
 PROGRAMS = ("/api/", "/v1/")
@@ -30,6 +34,14 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """A middleware that found the database away or busy gets here too: that is 503, and worth trying again."""
+    cause = sys.exc_info()[1]
+    error = as_domain_error(cause) if isinstance(cause, Exception) else errors.InternalError()
+    if not isinstance(error, errors.Unavailable):
+        error = errors.InternalError()
     if request.path.startswith(PROGRAMS):
-        return problem_json(errors.InternalError())
-    return defaults.server_error(request)
+        return problem_json(error)
+    if error.status == errors.InternalError.status:
+        return defaults.server_error(request)
+    page = loader.get_template("errors/503.html").render({"error": error, "request": request})  # asks nobody who looks
+    return HttpResponse(page, status=error.status, headers=error.headers)

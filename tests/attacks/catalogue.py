@@ -26,7 +26,10 @@ ATTACKS = {
     14: ("A: rights among one's own profile fields", "400, unchanged, recorded"),
     15: ("A: API key beyond one's own role", "403, recorded"),
     16: ("Limited key by every way in, also in the query or a cookie", "the same 403 everywhere; query refused"),
-    18: ("Sign-ups on an empty installation", "no operator without the set-up link"),
+    18: (
+        "Forty first sign-ups at once on an empty installation, twenty through an identity provider; sign-ups before and without the set-up link",
+        "exactly one operator, and only with the set-up link",
+    ),
     19: ("Invitation used twice, by another person, after revocation, for another organization", "400"),
     20: ("Password reset with every wrong kind of token", "400; password unchanged"),
     22: ("JWT: none, other algorithm, expired, wrong audience, issuer or type, future", "401"),

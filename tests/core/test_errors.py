@@ -10,7 +10,7 @@ from django.http import Http404
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions
 
-from apps.core import errors
+from apps.core import errors, handlers
 from apps.core.api import as_domain_error
 
 
@@ -75,3 +75,18 @@ def test_unavailable_and_limits_say_when_to_come_back():
         "RateLimit-Reset": "7",
     }
     assert errors.VersionMismatch(current=3).problem()["current"] == 3
+
+
+@pytest.mark.parametrize(("raised", "status"), [(PoolTimeout("no connection"), 503), (RuntimeError("a secret"), 500)])
+@pytest.mark.parametrize("path", ["/search/", "/api/v1/me/"])
+def test_error_before_any_view_says_whether_to_try_again(raised, status, path, rf):
+    """As Django calls it: while the exception is being handled, without a database."""
+    request = rf.get(path)
+    try:
+        raise raised
+    except Exception:  # noqa: BLE001
+        answer = handlers.server_error(request)
+
+    assert answer.status_code == status
+    assert b"a secret" not in answer.content
+    assert answer.has_header("Retry-After") == (status == 503)

@@ -42,11 +42,12 @@ class Issuer:
         return client.get(f"{parts.path}?{parts.query}")
 
 
-def run(*slugs):
+def run(*slugs, base=None, port=0):
+    """An issuer that sends people back to ``base`` (ours), as the provider of these short names."""
     with tempfile.TemporaryDirectory() as folder:
-        redirects = "\n".join(f"{settings.PARLANCE_URL}/accounts/sso/{slug}/callback/" for slug in slugs)
+        redirects = "\n".join(f"{base or settings.PARLANCE_URL}/accounts/sso/{slug}/callback/" for slug in slugs)
         process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "tests.issuer.server", "0", folder, redirects],
+            [sys.executable, "-W", "ignore", "-m", "tests.issuer.server", str(port), folder, redirects],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -35,7 +35,14 @@ def configure(folder: Path) -> None:
             "allauth.account.middleware.AccountMiddleware",
         ],
         TEMPLATES=[{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}],
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(folder / "issuer.sqlite3")}},
+        DATABASES={
+            "default": {
+                "ENGINE": "django.db.backends.sqlite3",
+                "NAME": str(folder / "issuer.sqlite3"),
+                "OPTIONS": {"timeout": 30, "transaction_mode": "IMMEDIATE"},  # many come at once
+            }
+        },
+        PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         AUTHENTICATION_BACKENDS=["django.contrib.auth.backends.ModelBackend"],
         IDP_OIDC_PRIVATE_KEY=pem.decode(),
         IDP_OIDC_ADAPTER="tests.issuer.urls.Adapter",

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from apps.accounts.types import ProviderUnreachable
 from apps.core import http
+from apps.core.db import give_connections_back
 from apps.core.errors import DomainError
 
 LIMITS = http.Limits(max_bytes=1024 * 1024, total_seconds=10.0)
@@ -54,6 +55,7 @@ class Session:
             auth = (auth.username, auth.password)
         try:
             http.check_url(url, http.TRUSTED, resolves=False)
+            give_connections_back()  # a provider that is slow must not keep others from the database
             return Answer(self._client.request(method, url, **({"auth": auth} if auth else {}), **options))
         except DomainError as error:
             raise ProviderUnreachable from error

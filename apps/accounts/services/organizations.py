@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from allauth.socialaccount.models import SocialAccount
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
@@ -36,7 +36,7 @@ def scope_of(organization_id: UUID) -> Scope:
 
 def make_organization(*, name: str, actor: Actor, is_home: bool = False) -> tuple[Organization, Project]:
     """An organization with its first project. For services: who may is theirs to ask."""
-    organization = Organization.objects.create(name=name, slug=_free_slug(name), is_home=is_home)
+    organization = _create_organization(name, is_home=is_home)
     emit(
         events.OrganizationCreated(organization_id=organization.pk),
         actor=actor,
@@ -57,11 +57,16 @@ def make_project(*, organization: Organization, name: str, actor: Actor, **field
     return project
 
 
-def _free_slug(name: str) -> str:
+def _create_organization(name: str, *, is_home: bool) -> Organization:
+    """With a short name from its name; where somebody has that, or takes it at the same moment, one with chance in it."""
     base = slugify(name)[:40] or "organization"
     if not Organization.objects.filter(slug=base).exists():
-        return base
-    return f"{base}-{secrets.token_hex(4)}"
+        try:
+            with transaction.atomic():
+                return Organization.objects.create(name=name, slug=base, is_home=is_home)
+        except IntegrityError:
+            pass
+    return Organization.objects.create(name=name, slug=f"{base}-{secrets.token_hex(4)}", is_home=is_home)
 
 
 @transaction.atomic
