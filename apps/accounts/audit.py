@@ -40,6 +40,7 @@ AUDITED = frozenset(
     {
         "conversations.conversation_deleted",
         "conversations.conversation_erased",
+        "conversations.conversation_handed_over",
         "conversations.conversation_restored",
         "conversations.conversation_privacy_changed",
         "conversations.link_made",
@@ -55,7 +56,7 @@ AUDITED = frozenset(
         "files.file_released",
     }
 )
-_PEOPLE = {"user_id"}
+_PEOPLE = {"user_id", "heir_id"}
 
 
 def is_audited(event_type: str) -> bool:

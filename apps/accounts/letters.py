@@ -146,6 +146,23 @@ def send_ownership(*, user: User, organization: Organization, owner: User, forme
         queue_letter(recipient=user.email, letter=letter)
 
 
+def send_belongings(*, user: User, organization: Organization, former: User) -> None:
+    names = {"former": former.display_name, "organization": organization.name}
+    with translation.override(user.language):
+        letter = Letter(
+            subject=_("What %(former)s leaves in %(organization)s is yours now") % names,
+            greeting=_hello(user),
+            lead=_(
+                "%(former)s no longer works in %(organization)s. Projects that only they managed, and their conversations that others see, have been handed over to you."
+            )
+            % names,
+            label=_("Open Parlance"),
+            link=settings.PARLANCE_URL + "/",
+            closing=[_("Is this a surprise? Then talk with an owner of the organization.")],
+        )
+        queue_letter(recipient=user.email, letter=letter)
+
+
 def _hello(user: User) -> str:
     return _("Hello %(name)s,") % {"name": user.display_name}
 

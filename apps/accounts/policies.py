@@ -45,6 +45,9 @@ ORGANIZATION_PERMISSIONS: dict[str, frozenset[OrganizationRole]] = {
     "own": _OWNERS,
 }
 
+#: Who may be given what somebody leaves.
+HEIRS = _REGULAR
+
 # What a key can be limited to, and who may hand it out. A key without scopes may do what its owner may.
 SCOPES: dict[str, frozenset[OrganizationRole]] = {
     "conversations:read": _EVERYONE,
@@ -185,6 +188,12 @@ def can_give_role(actor: Actor, role: OrganizationRole | None, given: Organizati
     """Admins hand out every role but owner; only an owner makes, changes or removes owners."""
     needed = "own" if given == OrganizationRole.OWNER else "manage_members"
     return actor.kind == ActorKind.SYSTEM or _organization(needed, role)
+
+
+def can_remove_member(actor: Actor, role: OrganizationRole | None, *, user_id: UUID, held: OrganizationRole) -> bool:
+    """Who may give the role that is ``held`` may take it, and everybody may leave, in person."""
+    is_leaving = user_id == actor.user_id and can_change_own_account(actor)
+    return is_leaving or can_give_role(actor, role, held)
 
 
 def can_transfer_ownership(actor: Actor, role: OrganizationRole | None) -> bool:

@@ -1,4 +1,4 @@
-"""What this app announces of teams, denials and service accounts. Topics as in ``events``."""
+"""What this app announces of teams, denials, service accounts and what people leave. Topics as in ``events``."""
 
 from __future__ import annotations
 
@@ -133,3 +133,14 @@ class ServiceAccountEnabled:
 
     service_account_id: UUID
     user_id: UUID
+
+
+@event("accounts.belongings_handed_over.v1", label=_("Handed over what somebody leaves"))
+@dataclass(frozen=True, slots=True)
+class BelongingsHandedOver:
+    """What ``user_id`` had is others' now, first of all ``heir_id``'s: so many projects, and so many things of other apps."""
+
+    user_id: UUID
+    heir_id: UUID
+    projects: int
+    things: int

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
@@ -13,13 +14,15 @@ from apps.accounts.models import (
     Denial,
     OrganizationMember,
     Project,
+    ProjectMember,
     ProjectTeam,
     ServiceAccount,
     Team,
     TeamMember,
 )
-from apps.accounts.selectors import in_my_organizations
+from apps.accounts.selectors import get_member, in_my_organizations, organization_role, visible_members
 from apps.accounts.types import Actor, ActorKind, OrganizationRole, ProjectRole
+from apps.core.doors.handovers import handovers
 from apps.core.errors import NotFound
 
 
@@ -114,3 +117,47 @@ def roles_of_people(organization_id: UUID, user_ids: Iterable[UUID]) -> list[Org
     """The roles in the organization of those of them who belong to it."""
     rows = OrganizationMember.objects.filter(organization=organization_id, user__in=list(user_ids))
     return [OrganizationRole(role) for role in rows.values_list("role", flat=True)]
+
+
+# What somebody leaves
+
+
+@dataclass(frozen=True, slots=True)
+class Belongings:
+    """What would be without anybody: projects that nobody else was added to as a manager, and things of other apps by their title."""
+
+    member: OrganizationMember
+    projects: list[Project]
+    things: dict[str, tuple[str, int]]
+
+    @property
+    def is_anything(self) -> bool:
+        return bool(self.projects) or any(count for _title, count in self.things.values())
+
+
+def get_belongings(member_id: UUID, viewer: Actor) -> Belongings:
+    """One's own, or as somebody who may remove the member. Of private conversations it says nothing, not even how many there are."""
+    member = get_member(member_id, viewer)
+    mine, held = organization_role(viewer, member.organization_id), OrganizationRole(member.role)
+    policies.require(policies.can_remove_member(viewer, mine, user_id=member.user_id, held=held))
+    things = {each.name: (str(each.title), each.count(member.organization_id, member.user_id)) for each in handovers}
+    return Belongings(member, list(projects_managed_alone(member)), things)
+
+
+def projects_managed_alone(member: OrganizationMember) -> QuerySet[Project]:
+    """By a row of their own, and no other person in use has one. Owners and admins manage them as all others."""
+    managers = ProjectMember.objects.filter(project=OuterRef("pk"), role=ProjectRole.MANAGER)
+    others = managers.filter(user__is_active=True, user__is_service=False).exclude(user=member.user_id)
+    rows = Project.objects.filter(organization=member.organization_id, deleted_at=None)
+    return rows.filter(Exists(managers.filter(user=member.user_id)), ~Exists(others)).order_by("name", "pk")
+
+
+def list_heirs(member: OrganizationMember, viewer: Actor) -> QuerySet[OrganizationMember]:
+    """Whom the viewer may name to have what the member leaves, by name. Guests may name nobody: an owner gets it."""
+    rows = visible_members(viewer).filter(organization=member.organization_id)
+    return rows.filter(fit_to_inherit()).exclude(user=member.user_id).order_by("user__name", "user__email")
+
+
+def fit_to_inherit() -> Q:
+    """People, not programs or guests, whose account is in use."""
+    return Q(role__in=policies.HEIRS, user__is_active=True, user__is_service=False)

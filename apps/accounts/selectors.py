@@ -295,6 +295,11 @@ def get_member(member_id: UUID, viewer: Actor) -> OrganizationMember:
     return found
 
 
+def belongs(*, user: str, organization: str = "organization") -> Exists:
+    """For queries of other apps: is the person of column ``user`` still a member of the organization of that row?"""
+    return Exists(OrganizationMember.objects.filter(user=OuterRef(user), organization=OuterRef(organization)))
+
+
 def visible_invitations(viewer: Actor) -> QuerySet[Invitation]:
     """Open and past ones, for those who manage members."""
     rows = Invitation.objects.select_related("project").filter(organization__deleted_at=None)

@@ -367,3 +367,13 @@ class FreshSignInNeeded(Forbidden):
 class NotTransferable(Conflict):
     code = "not_transferable"
     default_detail = _("An organization is handed over to another of its people, whose account is in use.")
+
+
+class HeirNotFit(Invalid):
+    code = "heir_not_fit"
+    default_detail = _("What somebody leaves goes to a member of the organization whose account is in use.")
+
+
+class StillInUse(Conflict):
+    code = "still_in_use"
+    default_detail = _("This account is in use: what belongs to it is handed over when the person leaves.")

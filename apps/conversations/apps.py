@@ -17,13 +17,14 @@ class ConversationsConfig(AppConfig):
         from apps.conversations.selectors.turns import count_asked
         from apps.conversations.services import commands
         from apps.conversations.sweeps import (
+            delete_what_nobody_came_back_for,
             erase_what_nobody_restored,
             find_lost_titles,
             hint_queued_turns,
             reap_lost_turns,
         )
         from apps.conversations.topics import ConversationTopic
-        from apps.conversations.types import SHARE_LINKS
+        from apps.conversations.types import KEEP_LEFT_DAYS, SHARE_LINKS
         from apps.conversations.worker import count_places
         from apps.core import preferences
         from apps.core.coordinator import register_lost_hints, register_sweep
@@ -41,6 +42,7 @@ class ConversationsConfig(AppConfig):
         register_sweep("waiting turns", 3, hint_queued_turns)
         register_sweep("deleted conversations", 600, erase_what_nobody_restored)
         register_lost_hints("conversations.write_title", find_lost_titles)
+        register_sweep("conversations of people who left", 3600, delete_what_nobody_came_back_for)
         asked_answers.register("conversations", AskedAnswers("conversations", count_asked))
         places.register("conversations.turns", Places("conversations.turns", count_places))
         commands.register()
@@ -60,6 +62,18 @@ class ConversationsConfig(AppConfig):
                 default=True,
                 title=_("Conversations may be shared by link"),
                 help=_("Switched off, links that are there open nothing."),
+                levels=(Level.PLATFORM, Level.ORGANIZATION),
+            )
+        )
+        preferences.register(
+            Setting(
+                KEEP_LEFT_DAYS,
+                int,
+                default=90,
+                minimum=1,
+                maximum=3650,
+                title=_("Days for which private conversations of people who left are kept"),
+                help=_("Nobody else reads them meanwhile. Who comes back within that time finds them in the archive."),
                 levels=(Level.PLATFORM, Level.ORGANIZATION),
             )
         )

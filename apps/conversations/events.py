@@ -81,6 +81,16 @@ class ConversationPrivacyChanged:
     after: str
 
 
+@event("conversations.conversation_handed_over.v1", label=_("Handed over a conversation"))
+@dataclass(frozen=True, slots=True)
+class ConversationHandedOver:
+    """``user_id`` owned it and has left; ``heir_id`` owns it now."""
+
+    conversation_id: UUID
+    user_id: UUID
+    heir_id: UUID
+
+
 @event("conversations.participant_added.v1", label=_("Let somebody into a conversation"))
 @dataclass(frozen=True, slots=True)
 class ParticipantAdded:

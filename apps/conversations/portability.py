@@ -1,4 +1,4 @@
-"""What of conversations leaves with an export, and how they are forgotten."""
+"""What of conversations leaves with an export, who has them when their owner leaves, and how they are forgotten."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from apps.conversations import selectors
 from apps.conversations.models import (
@@ -22,11 +23,12 @@ from apps.conversations.models import (
     TeamGrant,
     Turn,
 )
-from apps.conversations.services import export_json
+from apps.conversations.services import count_shared, export_json, hand_over
 from apps.conversations.services.erasure import GRANTS, OF_A_CONVERSATION
 from apps.conversations.types import RESTORABLE_DAYS, Visibility
 from apps.core.doors.erasers import Eraser, erasers
 from apps.core.doors.exporters import Exporter, ExportScope, exporters
+from apps.core.doors.handovers import Handover, handovers
 
 OF_A_PERSON = (Participation, ConversationGrant, ConversationDenial)
 
@@ -71,4 +73,9 @@ def _erase_organization(organization_id: UUID) -> int:
 
 def register() -> None:
     exporters.register("conversations", Exporter("conversation", _rows))
+    title = _("Conversations that others see")
+    handovers.register(
+        "conversations",
+        Handover("conversations", title, count_shared, lambda actor, leaving: hand_over(actor=actor, leaving=leaving)),
+    )
     erasers.register("conversations", Eraser("conversations", _erase_person, _erase_organization))

@@ -49,3 +49,8 @@ def find_lost_titles() -> list[dict[str, UUID]]:
 def erase_what_nobody_restored() -> None:
     """Conversations and words that were deleted 30 days ago."""
     services.erase_deleted(actor=SYSTEM)
+
+
+def delete_what_nobody_came_back_for() -> None:
+    """Private conversations of people who left long ago."""
+    services.delete_left(actor=SYSTEM)

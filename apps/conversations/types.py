@@ -26,6 +26,7 @@ TITLE_LEASE_SECONDS = 60.0  # longer than one call may take: nobody renews it
 TITLE_CALL_SECONDS = 45.0
 MAX_LINKS = 20
 SHARE_LINKS = "conversations.share_links"  # the setting of an organization
+KEEP_LEFT_DAYS = "conversations.keep_left_days"  # too
 GONE = "00000000-0000-0000-0000-000000000000"  # the file of an imported message whose content did not come along
 
 

@@ -8,10 +8,11 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.accounts import knocks, policies, selectors
+from apps.accounts import knocks, policies, rights, selectors
+from apps.accounts.api import right_shapes
 from apps.accounts.api import serializers as shapes
 from apps.accounts.models import Organization
-from apps.accounts.services import attempts, invitations, organizations
+from apps.accounts.services import attempts, belongings, invitations, organizations
 from apps.accounts.types import OrganizationRole, ProjectRole
 from apps.core.api import APIView, Order, Page, PageQuery, etag, expected_version
 from apps.core.errors import NotFound
@@ -145,11 +146,42 @@ class MemberView(APIView):
         )
         return Response(shapes.MemberOut(member).data, headers={"ETag": etag(member.version)})
 
-    @extend_schema(operation_id="members_remove", tags=["organizations"], request=None, responses={204: None})
+    @extend_schema(
+        operation_id="members_remove",
+        tags=["organizations"],
+        request=None,
+        parameters=[right_shapes.HeirQuery],
+        responses={204: None},
+    )
     def delete(self, request: Request, member_id: UUID) -> Response:
-        """Remove a person, or leave. What they wrote stays."""
-        organizations.remove_member(actor=request.actor, member_id=member_id)
+        """Remove a person, or leave. What they wrote stays; what would be without an owner goes to ``heir``."""
+        heir_id = right_shapes.HeirQuery.parse_query(request).get("heir")
+        organizations.remove_member(actor=request.actor, member_id=member_id, heir_id=heir_id)
         return Response(status=204)
+
+
+class BelongingsView(APIView):
+    @extend_schema(operation_id="members_belongings", tags=["organizations"], responses=right_shapes.BelongingsOut)
+    def get(self, request: Request, member_id: UUID) -> Response:
+        """What would be without an owner if the person left now."""
+        left = rights.get_belongings(member_id, request.actor)
+        things = {name: count for name, (_title, count) in left.things.items()}
+        return Response(right_shapes.BelongingsOut({"projects": left.projects, "things": things}).data)
+
+
+class HandOverView(APIView):
+    @extend_schema(
+        operation_id="members_hand_over",
+        tags=["organizations"],
+        request=right_shapes.HeirIn,
+        responses=right_shapes.HandedOut,
+        examples=[OpenApiExample("to one person", {"heir": "019ad3c0-7a3c-7b7e-9a53-3c1f5e0d8f11"}, request_only=True)],
+    )
+    def post(self, request: Request, member_id: UUID) -> Response:
+        """Of somebody whose account is switched off and who stays a member. Private conversations wait for them."""
+        heir_id = right_shapes.HeirIn.parse(request).get("heir")
+        handed = belongings.hand_over(actor=request.actor, member_id=member_id, heir_id=heir_id)
+        return Response(right_shapes.HandedOut({"handed": handed}).data)
 
 
 class InvitationListView(APIView):

@@ -121,3 +121,36 @@ class ServiceAccountPageOut(serializers.Serializer):
     results = ServiceAccountOut(many=True)
     next = serializers.CharField(allow_null=True)
     previous = serializers.CharField(allow_null=True)
+
+
+# What somebody leaves
+
+
+class HeirQuery(Serializer):
+    heir = serializers.UUIDField(
+        required=False, help_text="Who gets what the person leaves: a user. Without it: the caller, else an owner."
+    )
+
+
+class HeirIn(Serializer):
+    heir = serializers.UUIDField(
+        required=False, allow_null=True, help_text="A user. Without it: the caller, else an owner."
+    )
+
+
+class LeftProjectOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+
+
+class BelongingsOut(serializers.Serializer):
+    projects = LeftProjectOut(many=True, help_text="Those that nobody else was added to as a manager.")
+    things = serializers.DictField(
+        child=serializers.IntegerField(), help_text="How many of each kind others see. Private ones are never counted."
+    )
+
+
+class HandedOut(serializers.Serializer):
+    handed = serializers.DictField(
+        child=serializers.IntegerField(), help_text="How many of each kind have a new owner."
+    )

@@ -64,6 +64,8 @@ urlpatterns = [
     ),
     path("members/", organizations.MemberListView.as_view(), name="members_list"),
     path("members/<uuid:member_id>/", organizations.MemberView.as_view(), name="member"),
+    path("members/<uuid:member_id>/belongings/", organizations.BelongingsView.as_view(), name="member_belongings"),
+    path("members/<uuid:member_id>/hand-over/", organizations.HandOverView.as_view(), name="member_hand_over"),
     path("invitations/", organizations.InvitationListView.as_view(), name="invitations_list"),
     path("invitations/accept/", organizations.InvitationAcceptView.as_view(), name="invitation_accept"),
     path("invitations/<uuid:invitation_id>/", organizations.InvitationView.as_view(), name="api_invitation"),

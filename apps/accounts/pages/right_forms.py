@@ -84,3 +84,14 @@ class TransferForm(forms.Form):
     def __init__(self, *args: Any, members: Any = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["member"].choices = [(str(row.pk), row.user.display_name) for row in members]  # type: ignore[attr-defined]
+
+
+class HeirForm(forms.Form):
+    heir = forms.ChoiceField(label=_("Who gets what is handed over"), required=False)
+
+    def __init__(self, *args: Any, heirs: Any, first: Any, **kwargs: Any) -> None:
+        """``first`` is who is offered, when they are among the ``heirs``."""
+        super().__init__(*args, **kwargs)
+        choices = [(str(row.user_id), row.user.display_name) for row in heirs]
+        self.fields["heir"].choices = [("", _("An owner of the organization")), *choices]  # type: ignore[attr-defined]
+        self.fields["heir"].initial = str(first) if str(first) in dict(choices) else ""

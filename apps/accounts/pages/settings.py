@@ -174,7 +174,7 @@ class OrganizationView(SettingsView):
 
 class PeopleView(SettingsView):
     template_name = "settings/people.html"
-    handlers = {"role": "change_role", "remove": "remove", "invite": "invite", "revoke": "revoke"}
+    handlers = {"role": "change_role", "invite": "invite", "revoke": "revoke"}
 
     def _form(self, data: Any = None) -> forms.InviteForm:
         rows = selectors.visible_projects(self.actor).filter(organization=self.organization(), archived_at=None)
@@ -209,10 +209,6 @@ class PeopleView(SettingsView):
             actor=self.actor, member_id=identifier(self.request.POST.get("member")), role=OrganizationRole(wanted)
         )
         messages.success(self.request, _("Changed. The person signs in again with the new role."))
-
-    def remove(self) -> None:
-        organizations.remove_member(actor=self.actor, member_id=identifier(self.request.POST.get("member")))
-        messages.success(self.request, _("Removed. What they wrote stays."))
 
     def invite(self) -> BaseForm | HttpResponse:
         form = self._form(self.request.POST)

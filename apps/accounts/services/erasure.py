@@ -42,7 +42,7 @@ from apps.accounts.models import (
     User,
     UserSession,
 )
-from apps.accounts.services import attempts, sessions
+from apps.accounts.services import attempts, belongings, sessions
 from apps.accounts.services.organizations import scope_of
 from apps.accounts.types import (
     Actor,
@@ -128,9 +128,11 @@ def _require_nobody_left_behind(user: User) -> list[Organization]:
 
 
 def _forget_person(user: User, actor: Actor) -> dict[str, int]:
+    members = list(OrganizationMember.objects.filter(user=user))
+    for member in members:
+        belongings.give_away(member=member, actor=actor, is_erased=True)
     rows = {name: eraser.erase_person(user.pk) for name, eraser in _in_order()}
     sessions.end_all_sessions(user_id=user.pk, reason=SessionEnd.ERASED, actor=actor)
-    members = list(OrganizationMember.objects.filter(user=user))
     for member in members:
         emit(
             events.MemberRemoved(user_id=user.pk, role=member.role),

@@ -22,7 +22,7 @@ from apps.accounts.models import (
     TeamMember,
     User,
 )
-from apps.accounts.services import sessions
+from apps.accounts.services import belongings, sessions
 from apps.accounts.types import Actor, AlreadyMember, LastOwner, NotTransferable, OrganizationRole, SessionEnd
 from apps.core.db import database_now
 from apps.core.errors import VersionMismatch
@@ -161,15 +161,17 @@ def change_member_role(
 
 
 @transaction.atomic
-def remove_member(*, actor: Actor, member_id: UUID) -> None:
+def remove_member(*, actor: Actor, member_id: UUID, heir_id: UUID | None = None) -> None:
     """Ends membership, roles, teams, keys and sessions at once. Everybody may leave; what they wrote stays, and so do denials:
-    leaving and coming back is no way around one.
+    leaving and coming back is no way around one. What would be without an owner goes to ``heir_id``, without one to who
+    removes them, else to an owner (``services/belongings.py``). Raises ``LastOwner``, ``HeirNotFit``.
     """
     member = selectors.lock_member(member_id, actor)
     mine = selectors.organization_role(actor, member.organization_id)
-    is_leaving = member.user_id == actor.user_id and policies.can_change_own_account(actor)
-    policies.require(is_leaving or policies.can_give_role(actor, mine, OrganizationRole(member.role)))
+    held = OrganizationRole(member.role)
+    policies.require(policies.can_remove_member(actor, mine, user_id=member.user_id, held=held))
     _require_another_owner(member, still=None)
+    belongings.give_away(member=member, actor=actor, heir_id=heir_id)
     organization_id, user_id, role = member.organization_id, member.user_id, member.role
     for model in (ProjectMember, TeamMember):
         model.objects.filter(organization=organization_id, user=user_id).delete()  # type: ignore[attr-defined]

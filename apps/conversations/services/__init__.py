@@ -15,6 +15,7 @@ from apps.conversations.services.conversations import (
     start_conversation,
 )
 from apps.conversations.services.erasure import erase_conversation, erase_deleted, erase_words
+from apps.conversations.services.handover import count_shared, delete_left, hand_over
 from apps.conversations.services.imports import import_conversation
 from apps.conversations.services.links import (
     MadeLink,
@@ -64,7 +65,9 @@ __all__ = [
     "claim_title",
     "claim_turn",
     "continue_answer",
+    "count_shared",
     "delete_conversation",
+    "delete_left",
     "delete_message",
     "deny_participant",
     "describe_commands",
@@ -77,6 +80,7 @@ __all__ = [
     "export_markdown",
     "finish_turn",
     "fork_conversation",
+    "hand_over",
     "import_conversation",
     "invite_participant",
     "lift_denial",

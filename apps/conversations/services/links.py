@@ -22,6 +22,7 @@ from apps.conversations.services.conversations import announce
 from apps.conversations.types import MAX_LINKS, LinkNotFound, LinksClosed, LinksOff, TooManyLinks, Visibility
 from apps.core.db import database_now
 from apps.core.errors import FieldError, Invalid
+from apps.core.types import ActorRef
 
 TOKEN_BYTES = 32
 
@@ -95,7 +96,14 @@ def withdraw_links(actor: Actor, conversation: Conversation) -> None:
         _withdraw(actor, conversation, link)
 
 
-def _withdraw(actor: Actor, conversation: Conversation, link: ShareLink) -> None:
+def withdraw_links_of(actor: ActorRef, *, user_id: UUID, organization_id: UUID) -> None:
+    """All that a person made in an organization: nobody answers for them any more."""
+    made = ShareLink.objects.filter(created_by_id=user_id, organization_id=organization_id, revoked_at=None)
+    for link in made.select_related("conversation"):
+        _withdraw(actor, link.conversation, link)
+
+
+def _withdraw(actor: ActorRef, conversation: Conversation, link: ShareLink) -> None:
     ShareLink.objects.filter(pk=link.pk).update(revoked_at=Now(), revoked_by_id=actor.user_id)
     announce(conversation, LinkWithdrawn(conversation.pk, link.pk), actor)
 
