@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -24,9 +24,17 @@ from apps.accounts.models import (
     TeamMember,
     UserSession,
 )
-from apps.accounts.types import Actor, Finding, OrganizationRole, Permission, ProjectAccess, ProjectRole, Way, highest
-
-STALE_AFTER = timedelta(days=90)
+from apps.accounts.types import (
+    UNUSED_AFTER,
+    Actor,
+    Finding,
+    OrganizationRole,
+    Permission,
+    ProjectAccess,
+    ProjectRole,
+    Way,
+    highest,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +88,7 @@ def review(*, viewer: Actor, organization_id: UUID) -> list[Reviewed]:
     policies.require(policies.can_read_audit(viewer, selectors.role_of(viewer, organization)))
     now = timezone.now()
     rights = _rights(organization_id)
-    keys = _keys(organization_id, now)
+    keys = _keys(organization_id)
     return [
         _reviewed(member, rights[member.user_id], keys.get(member.user_id, []), now)
         for member in _members(organization_id)
@@ -97,13 +105,12 @@ def _members(organization_id: UUID) -> Iterable[Any]:
     )
 
 
-def _keys(organization_id: UUID, now: datetime) -> dict[UUID, list[KeyUse]]:
+def _keys(organization_id: UUID) -> dict[UUID, list[KeyUse]]:
     found: dict[UUID, list[KeyUse]] = defaultdict(list)
     in_force = Q(expires_at=None) | Q(expires_at__gt=Now())
     for key in ApiKey.objects.filter(in_force, organization=organization_id, revoked_at=None).order_by("created_at"):
-        is_unused = now - (key.last_used_at or key.created_at) > STALE_AFTER
         findings = [
-            *([Finding.KEY_UNUSED] if is_unused else []),
+            *([Finding.KEY_UNUSED] if key.is_unused else []),
             *([Finding.KEY_WITHOUT_END] if key.expires_at is None else []),
             *([Finding.KEY_WITHOUT_LIMITS] if not key.scopes and key.project_id is None else []),
         ]
@@ -154,7 +161,7 @@ def _reviewed(member: Any, rights: _Rights, keys: list[KeyUse], now: datetime) -
     seen = [member.last_seen_at, *(key.last_used_at for key in keys)]
     last_seen_at = max((at for at in seen if at is not None), default=None)
     findings = [
-        *([Finding.STALE] if now - (last_seen_at or member.created_at) > STALE_AFTER else []),
+        *([Finding.STALE] if now - (last_seen_at or member.created_at) > UNUSED_AFTER else []),
         *([Finding.NEVER_SEEN] if last_seen_at is None else []),
         *([Finding.GUEST_MANAGES] if role == OrganizationRole.GUEST and _manages(projects) else []),
     ]

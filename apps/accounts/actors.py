@@ -90,7 +90,11 @@ def actors_for(credentials: Iterable[Credential]) -> dict[Credential, Actor]:
                 claims[each] = said
         elif each.session_key:
             cookies[each] = each.session_key
-    found_keys = {bytes(row.token_hash): row for row in _keys_by_hash.fetch_each(set(keys.values()))}
+    found_keys: dict[bytes, ApiKey] = {}
+    for found in _keys_by_hash.fetch_each(set(keys.values())):
+        found_keys[bytes(found.token_hash)] = found
+        if found.previous_hash is not None and found.old_secret_until is not None:
+            found_keys[bytes(found.previous_hash)] = found
     for each, token_hash in keys.items():
         key = found_keys.get(token_hash)
         if key and (not key.allowed_networks or is_within(each.address, key.allowed_networks)):
@@ -121,7 +125,9 @@ def _keys_in_force() -> Any:
 _key_by_id: Compiled[ApiKey] = Compiled(lambda *, pk: _keys_in_force().filter(pk=pk)[:1])
 _active_user: Compiled[User] = Compiled(lambda *, pk: User.objects.filter(pk=pk, is_active=True)[:1])
 _keys_by_hash: Compiled[ApiKey] = Compiled(
-    lambda _many, **hashes: _keys_in_force().filter(token_hash__in=list(hashes.values()))
+    lambda _many, **hashes: _keys_in_force().filter(
+        Q(token_hash__in=list(hashes.values())) | Q(previous_hash__in=list(hashes.values()), previous_until__gt=Now())
+    )
 )
 
 

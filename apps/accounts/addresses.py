@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
 from django.conf import settings
@@ -53,3 +53,18 @@ def is_within(address: str | None, networks: Iterable[str]) -> bool:
     """An address that is not known is within none."""
     found = parse_address(address or "")
     return found is not None and any(found in ip_network(network) for network in networks)
+
+
+def are_within(networks: Iterable[str], others: Iterable[str]) -> bool:
+    """Is everything in ``networks`` in one of ``others`` too? Both as ``parse_network`` gives them; none means anywhere."""
+    wide = [ip_network(each) for each in others]
+    narrow = [ip_network(each) for each in networks]
+    if not wide:
+        return True
+    return bool(narrow) and all(any(_is_inside(each, other) for other in wide) for each in narrow)
+
+
+def _is_inside(inner: IPv4Network | IPv6Network, outer: IPv4Network | IPv6Network) -> bool:
+    if isinstance(inner, IPv4Network) and isinstance(outer, IPv4Network):
+        return inner.subnet_of(outer)
+    return isinstance(inner, IPv6Network) and isinstance(outer, IPv6Network) and inner.subnet_of(outer)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
@@ -315,6 +316,25 @@ class ApiKeyMade:
 
     key_id: UUID
     scopes: list[str]
+
+
+@event("accounts.api_key_changed.v1", label=_("Changed an API key"))
+@dataclass(frozen=True, slots=True)
+class ApiKeyChanged:
+    """``fields`` names what changed; ``is_wider``: it may do more than before, for longer, or from more places."""
+
+    key_id: UUID
+    fields: list[str]
+    is_wider: bool
+
+
+@event("accounts.api_key_renewed.v1", label=_("Renewed the secret of an API key"))
+@dataclass(frozen=True, slots=True)
+class ApiKeyRenewed:
+    """It has a new secret; the one before opens until ``previous_until``, None: not any more."""
+
+    key_id: UUID
+    previous_until: datetime | None
 
 
 @event("accounts.api_key_revoked.v1", label=_("Withdrew an API key"))

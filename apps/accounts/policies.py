@@ -205,6 +205,13 @@ def can_manage_service_accounts(actor: Actor, role: OrganizationRole | None) -> 
     return actor.kind == ActorKind.SYSTEM or _organization("manage_service_accounts", role)
 
 
+def can_change_key(actor: Actor, role: OrganizationRole | None, *, user_id: UUID, is_service: bool) -> bool:
+    """Its holder, and for a service account those who manage these; in person, never by a key. Admins withdraw others' keys only."""
+    if not can_change_own_account(actor):
+        return False
+    return can_manage_service_accounts(actor, role) if is_service else (user_id == actor.user_id and role is not None)
+
+
 # Teams and denials
 
 

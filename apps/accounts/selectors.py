@@ -317,6 +317,12 @@ def visible_api_keys(viewer: Actor) -> QuerySet[ApiKey]:
     return rows.filter(managed | _mine(viewer))
 
 
+def get_api_key(key_id: UUID, viewer: Actor) -> ApiKey:
+    if (found := visible_api_keys(viewer).filter(pk=key_id).first()) is None:
+        raise NotFound
+    return found
+
+
 def lock_api_key(key_id: UUID, viewer: Actor) -> ApiKey:
     if (found := visible_api_keys(viewer).select_for_update(of=("self",)).filter(pk=key_id).first()) is None:
         raise NotFound

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -105,6 +106,11 @@ def denials_against(least: ProjectRole) -> list[Permission]:
     """The denials that keep somebody from having ``least``: without viewing there is no posting, without both no managing."""
     return list(Permission)[: _RANK[least]]
 
+
+#: A key, or a person, that nobody saw for so long deserves a second look.
+UNUSED_AFTER = timedelta(days=90)
+#: The old secret of a key that was renewed goes on working for so long at most.
+LONGEST_OVERLAP = timedelta(days=7)
 
 #: Where the addresses of service accounts are: no mail ever arrives there (RFC 2606).
 SERVICE_DOMAIN = "service.invalid"
@@ -342,6 +348,11 @@ class PasswordRefused(Invalid):
 class KeyNotGrantable(Forbidden):
     code = "key_not_grantable"
     default_detail = _("A key cannot do more than the one who makes it.")
+
+
+class KeyEnded(Conflict):
+    code = "key_ended"
+    default_detail = _("This key was withdrawn or has expired. Make a new one.")
 
 
 class NotAMember(Invalid):

@@ -10,8 +10,9 @@ from rest_framework.response import Response
 
 from apps.accounts import selectors
 from apps.accounts.api import serializers as shapes
+from apps.accounts.models import ApiKey
 from apps.accounts.services import keys
-from apps.core.api import APIView, Order, Page
+from apps.core.api import APIView, Order, Page, etag, expected_version
 
 
 class KeyListView(APIView):
@@ -75,9 +76,58 @@ class KeyListView(APIView):
         return Response(answer, status=201, headers={"Cache-Control": "no-store"})
 
 
+def _key(key: ApiKey) -> Response:
+    return Response(shapes.KeyOut(key).data, headers={"ETag": etag(key.version)})
+
+
 class KeyView(APIView):
+    @extend_schema(operation_id="api_keys_read", tags=["api-keys"], responses=shapes.KeyOut)
+    def get(self, request: Request, key_id: UUID) -> Response:
+        return _key(selectors.get_api_key(key_id, request.actor))
+
+    @extend_schema(
+        operation_id="api_keys_change",
+        tags=["api-keys"],
+        request=shapes.KeyChangeIn,
+        responses=shapes.KeyOut,
+        examples=[
+            OpenApiExample(
+                "for a year, from one network",
+                {"expires_at": "2031-01-01T00:00:00Z", "allowed_networks": ["192.0.2.0/24"]},
+                request_only=True,
+            )
+        ],
+    )
+    def patch(self, request: Request, key_id: UUID) -> Response:
+        """What is sent replaces what was. A key gets no more than the one who changes it could give to a new one."""
+        data = shapes.KeyChangeIn.parse(request)
+        if "project" in data:
+            data["project_id"] = data.pop("project")
+        key = keys.change_api_key(
+            actor=request.actor, key_id=key_id, expected_version=expected_version(request), **data
+        )
+        return _key(key)
+
     @extend_schema(operation_id="api_keys_revoke", tags=["api-keys"], request=None, responses={204: None})
     def delete(self, request: Request, key_id: UUID) -> Response:
         """Withdraw it. The row stays, so that the log can say which key did what."""
         keys.revoke_api_key(actor=request.actor, key_id=key_id)
         return Response(status=204)
+
+
+class KeyRenewView(APIView):
+    @extend_schema(
+        operation_id="api_keys_renew",
+        tags=["api-keys"],
+        request=shapes.KeyRenewIn,
+        responses=shapes.NewKeyOut,
+        examples=[
+            OpenApiExample("both work for a while", {"previous_until": "2031-01-01T00:00:00Z"}, request_only=True)
+        ],
+    )
+    def post(self, request: Request, key_id: UUID) -> Response:
+        """A new secret for the same key: ``key`` in the answer is shown this once."""
+        data = shapes.KeyRenewIn.parse(request)
+        made = keys.renew_api_key(actor=request.actor, key_id=key_id, previous_until=data.get("previous_until"))
+        headers = {"Cache-Control": "no-store", "ETag": etag(made.key.version)}
+        return Response(shapes.KeyOut(made.key).data | {"key": made.token}, headers=headers)

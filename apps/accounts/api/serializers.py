@@ -262,6 +262,24 @@ class KeyIn(Serializer):
     )
 
 
+class KeyChangeIn(Serializer):
+    name = Text(rules.NAME, required=False)
+    project = serializers.UUIDField(required=False, allow_null=True)
+    scopes = serializers.ListField(child=serializers.CharField(max_length=40), required=False, max_length=MAX_SCOPES)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    allowed_networks = serializers.ListField(
+        child=serializers.CharField(max_length=43), required=False, max_length=MAX_NETWORKS
+    )
+
+
+class KeyRenewIn(Serializer):
+    previous_until = serializers.DateTimeField(
+        required=False,
+        allow_null=True,
+        help_text="Until when the secret so far works beside the new one: seven days at most. None: it ends at once.",
+    )
+
+
 class KeyOut(serializers.Serializer):
     id = serializers.UUIDField()
     organization = serializers.UUIDField(source="organization_id")
@@ -269,10 +287,17 @@ class KeyOut(serializers.Serializer):
     user = serializers.UUIDField(source="user_id")
     name = serializers.CharField()
     hint = serializers.CharField(help_text="The last four characters.")
+    version = serializers.IntegerField()
     scopes = serializers.ListField(child=serializers.CharField())
     allowed_networks = serializers.ListField(child=serializers.CharField())
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True)
+    is_unused = serializers.BooleanField(help_text="Nobody used it for 90 days.")
+    previous_until = serializers.DateTimeField(
+        source="old_secret_until",
+        allow_null=True,
+        help_text="Until when the secret before still works, after a renewal.",
+    )
     revoked_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
 

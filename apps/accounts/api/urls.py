@@ -82,4 +82,5 @@ urlpatterns = [
     path("audit/", audit.AuditListView.as_view(), name="audit_list"),
     path("api-keys/", keys.KeyListView.as_view(), name="api_keys_list"),
     path("api-keys/<uuid:key_id>/", keys.KeyView.as_view(), name="api_key"),
+    path("api-keys/<uuid:key_id>/renew/", keys.KeyRenewView.as_view(), name="api_key_renew"),
 ]

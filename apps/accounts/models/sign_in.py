@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models.people import TenantModel
 from apps.accounts.types import (
+    UNUSED_AFTER,
     IdentityProviderKind,
     OrganizationRole,
     SessionEnd,
@@ -23,12 +26,18 @@ from apps.core.models import BaseModel
 
 
 class ApiKey(TenantModel):
-    """Sent as ``pk_<random>``; shown once, kept as SHA-256. Belongs to one organization, perhaps to one project."""
+    """Sent as ``pk_<random>``; shown once, kept as SHA-256. Belongs to one organization, perhaps to one project.
 
+    A key that was renewed opens by its secret before too, until ``previous_until``.
+    """
+
+    version = models.PositiveIntegerField(default=1, db_default=1, editable=False)
     user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
     project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     name = models.CharField(_("name"), max_length=120)
     token_hash = models.BinaryField(max_length=32, unique=True, editable=False)
+    previous_hash = models.BinaryField(max_length=32, null=True, unique=True, editable=False)
+    previous_until = models.DateTimeField(null=True, blank=True, editable=False)
     hint = models.CharField(max_length=12, editable=False)
     scopes = models.JSONField(default=list, blank=True)
     allowed_networks = ArrayField(models.CharField(max_length=43), default=list, db_default=[], blank=True)
@@ -42,6 +51,17 @@ class ApiKey(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.name} …{self.hint}"
+
+    @property
+    def is_unused(self) -> bool:
+        """For so long that somebody should ask whether it is needed."""
+        return timezone.now() - (self.last_used_at or self.created_at) > UNUSED_AFTER
+
+    @property
+    def old_secret_until(self) -> datetime | None:
+        """While the secret before still opens."""
+        is_in_force = self.previous_until is not None and self.previous_until > timezone.now()
+        return self.previous_until if is_in_force else None
 
 
 class UserSessionQuerySet(models.QuerySet["UserSession"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -11,6 +12,8 @@ from django import forms
 from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
@@ -212,6 +215,39 @@ class KeyForm(forms.Form):
             *((str(project.pk), project.name) for project in projects),
         ]
         self.fields["scopes"].choices = [(scope, SCOPE_LABELS[scope]) for scope in scopes or []]  # type: ignore[attr-defined]
+
+
+class KeyChangeForm(KeyForm):
+    """``expires`` keeps the end unless another is chosen."""
+
+    def __init__(self, *args: Any, expires_at: datetime | None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        del self.fields["expires_in_days"]
+        now = _("Until %(date)s, as now") % {"date": date_format(expires_at, "DATE_FORMAT")} if expires_at else None
+        ends = [("30", _("30 days from now")), ("90", _("90 days from now")), ("365", _("A year from now"))]
+        choices = [("keep", now or _("No end, as now")), *([("", _("No end"))] if expires_at else []), *ends]
+        self.fields["expires"] = forms.ChoiceField(label=_("Good for"), required=False, choices=choices, initial="keep")
+        self.order_fields(["name", "project", "scopes", "expires", "allowed_networks"])
+
+    def new_end(self, current: datetime | None) -> datetime | None:
+        chosen = self.cleaned_data["expires"]
+        if chosen == "keep":
+            return current
+        return timezone.now() + timedelta(days=int(chosen)) if chosen else None
+
+
+class KeyRenewForm(forms.Form):
+    overlap = forms.TypedChoiceField(
+        label=_("The secret so far"),
+        coerce=int,
+        choices=[
+            (0, _("ends at once")),
+            (1, _("works for another hour")),
+            (24, _("works for another day")),
+            (7 * 24 - 1, _("works for another week")),
+        ],
+        initial=24,
+    )
 
 
 class EraseAccountForm(forms.Form):

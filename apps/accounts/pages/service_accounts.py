@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 
 from apps.accounts import policies, rights, selectors
 from apps.accounts.pages import right_forms
-from apps.accounts.pages.settings import KeysView, SettingsView
+from apps.accounts.pages.keys import KeysView
+from apps.accounts.pages.settings import SettingsView
 from apps.accounts.services import service_accounts
 from apps.accounts.types import OrganizationRole
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +21,7 @@ from apps.accounts import places, policies, rights, selectors
 from apps.accounts.models import Organization, Project, UserSession
 from apps.accounts.pages import forms
 from apps.accounts.pages.answers import add_errors, first_sentence
-from apps.accounts.services import invitations, keys, organizations, people, projects, sessions, teams
+from apps.accounts.services import invitations, organizations, people, projects, sessions, teams
 from apps.accounts.types import Actor, OrganizationRole, ProjectAccess, ProjectRole
 from apps.accounts.words import device_words
 from apps.core import preferences
@@ -337,49 +337,3 @@ class ProjectView(SettingsView):
     def restore(self, project_id: UUID) -> None:
         projects.restore_project(actor=self.actor, project_id=project_id)
         messages.success(self.request, _("The project is back."))
-
-
-class KeysView(SettingsView):
-    template_name = "settings/keys.html"
-    handlers = {"create": "create", "revoke": "revoke"}
-
-    def key_form(self, data: Any = None) -> forms.KeyForm:
-        role = self.role()
-        grantable = [scope for scope in policies.SCOPES if policies.can_grant_scope(self.actor, role, scope)]
-        rows = selectors.visible_projects(self.actor).filter(organization=self.organization(), archived_at=None)
-        return forms.KeyForm(data, projects=rows.order_by("name")[:500], scopes=grantable)
-
-    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
-        own = selectors.visible_api_keys(self.actor).filter(
-            organization=self.organization(), user=self.actor.user_id, revoked_at=None
-        )
-        return {
-            "form": form or self.key_form(),
-            "keys": own.order_by("-created_at")[:200],
-        }
-
-    def service_account_id(self) -> UUID | None:
-        """Whose keys they are; None: one's own."""
-        return None
-
-    def create(self, **ids: Any) -> BaseForm | HttpResponse:
-        form = self.key_form(self.request.POST)
-        if form.is_valid():
-            data = form.cleaned_data
-            days = data["expires_in_days"]
-            made = keys.make_api_key(
-                actor=self.actor,
-                organization_id=self.organization().pk,
-                name=data["name"],
-                project_id=UUID(data["project"]) if data["project"] else None,
-                scopes=tuple(data["scopes"]),
-                expires_at=timezone.now() + timedelta(days=days) if days else None,
-                allowed_networks=tuple(data["allowed_networks"].split()),
-                service_account_id=self.service_account_id(),
-            )
-            return self.once(secret=made.token, **ids)
-        return form
-
-    def revoke(self, **ids: Any) -> None:
-        keys.revoke_api_key(actor=self.actor, key_id=identifier(self.request.POST.get("key")))
-        messages.success(self.request, _("The key no longer works."))

@@ -165,7 +165,7 @@ def _forget_person(user: User, actor: Actor) -> dict[str, int]:
         Pseudonym.objects.filter(user=user),
     ):
         accounts += found.delete()[0]
-    accounts += keys.update(revoked_at=database_now(), name="", hint="")
+    accounts += keys.update(revoked_at=database_now(), name="", hint="", previous_hash=None, previous_until=None)
     for invitation in Invitation.objects.filter(Q(accepted_by=user) | Q(email__in=addresses)):
         # Open ones are withdrawn: they are for a person whom nobody can be any more.
         revoked = invitation.revoked_at or (None if invitation.accepted_at else database_now())

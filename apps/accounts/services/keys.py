@@ -5,18 +5,30 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from apps.accounts import actors, addresses, events, policies, rights, selectors
-from apps.accounts.models import ApiKey, UserSession
+from apps.accounts.models import ApiKey, Project, UserSession
 from apps.accounts.rules import rules_in
-from apps.accounts.services.organizations import scope_of
-from apps.accounts.types import Actor, KeyNotGrantable, NetworkNotValid, SsoNeeded
+from apps.accounts.services.organizations import require_version, scope_of
+from apps.accounts.types import (
+    LONGEST_OVERLAP,
+    Actor,
+    KeyEnded,
+    KeyNotGrantable,
+    NetworkNotValid,
+    OrganizationRole,
+    SsoNeeded,
+)
 from apps.core.db import database_now
 from apps.core.errors import FieldError, Invalid
 from apps.core.events import emit
+
+CHANGEABLE = ("name", "project_id", "scopes", "expires_at", "allowed_networks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +68,11 @@ def make_api_key(
             raise KeyNotGrantable
         policies.require(policies.can_manage_service_accounts(actor, role))
         holder_id = account.user_id
-    project = selectors.get_project(project_id, actor) if project_id else None
-    if project is not None and project.organization_id != organization.pk:
-        raise KeyNotGrantable
-    denied = [scope for scope in scopes if not policies.can_grant_scope(actor, role, scope)]
-    if project is not None and not policies.can_post_in_project(actor, selectors.role_in(actor, project)):
-        denied += [scope for scope in scopes if scope == "conversations:write"]
-    if denied:
-        raise KeyNotGrantable(scopes=sorted(set(denied)))
-    if expires_at is not None and expires_at <= database_now():
-        raise Invalid(fields=[FieldError("expires_at", "in_the_past", str(Invalid.default_detail))])
+    project = _project_of(organization.pk, project_id, actor)
+    _require_grantable(actor, role, project, scopes)
+    _require_to_come(expires_at)
     networks = _networks(allowed_networks)
-    token = actors.KEY_PREFIX + secrets.token_urlsafe(32)
+    token = _new_token()
     key = ApiKey.objects.create(
         organization=organization,
         user_id=holder_id,
@@ -79,13 +84,126 @@ def make_api_key(
         expires_at=expires_at,
         allowed_networks=networks,
     )
-    emit(
-        events.ApiKeyMade(key_id=key.pk, scopes=list(key.scopes)),
-        actor=actor,
-        scope=scope_of(organization.pk),
-        subject=("api_key", key.pk),
-    )
+    _announce(events.ApiKeyMade(key_id=key.pk, scopes=list(key.scopes)), key, actor)
     return NewKey(key, token)
+
+
+@transaction.atomic
+def change_api_key(*, actor: Actor, key_id: UUID, expected_version: int | None = None, **changes: Any) -> ApiKey:
+    """``name``, ``project_id``, ``scopes``, ``expires_at``, ``allowed_networks``; in force from the next request on.
+
+    By who holds it, in person, or for a service account by those who manage these. What makes it wider asks for the same right as
+    making such a key, and raises as ``make_api_key`` does; ``KeyEnded`` (409) for one that opens nothing any more.
+    """
+    key = _lock_to_change(key_id, actor)
+    require_version(key.version, expected_version)
+    if "scopes" in changes:
+        changes["scopes"] = sorted(set(changes["scopes"]))
+    if "allowed_networks" in changes:
+        changes["allowed_networks"] = _networks(changes["allowed_networks"])
+    changed = sorted(name for name, value in changes.items() if getattr(key, name) != value)
+    if not changed:
+        return key
+    wanted = {name: getattr(key, name) for name in CHANGEABLE} | changes
+    is_wider = _is_wider(key, wanted)
+    if "expires_at" in changed:
+        _require_to_come(wanted["expires_at"])
+    role = selectors.organization_role(actor, key.organization_id)
+    project = _project_of(key.organization_id, wanted["project_id"], actor) if "project_id" in changed else key.project
+    if is_wider:
+        _require_fit_session(actor, key.organization_id)
+        _require_grantable(actor, role, project, tuple(_added(key, wanted)))
+    for name in changed:
+        setattr(key, name, wanted[name])
+    key.version += 1
+    key.save(update_fields=[*changed, "version", "updated_at"])
+    fields = [name.removesuffix("_id") for name in changed]
+    _announce(events.ApiKeyChanged(key_id=key.pk, fields=fields, is_wider=is_wider), key, actor)
+    return key
+
+
+@transaction.atomic
+def renew_api_key(*, actor: Actor, key_id: UUID, previous_until: datetime | None = None) -> NewKey:
+    """A new secret, shown this once. The one before opens until ``previous_until``, at most seven days; None: from now on nothing.
+
+    By the same people as ``change_api_key``. A third secret ends the first at once.
+    """
+    key = _lock_to_change(key_id, actor)
+    _require_fit_session(actor, key.organization_id)
+    _require_to_come(previous_until, field="previous_until")
+    if previous_until is not None and previous_until > database_now() + LONGEST_OVERLAP:
+        detail = _("The old secret goes on working for seven days at most.")
+        raise Invalid(fields=[FieldError("previous_until", "too_late", detail)])
+    token = _new_token()
+    key.previous_hash = key.token_hash if previous_until is not None else None
+    key.previous_until = previous_until
+    key.token_hash = actors.hash_token(token)
+    key.hint = token[-4:]
+    key.version += 1
+    key.save(update_fields=["previous_hash", "previous_until", "token_hash", "hint", "version", "updated_at"])
+    _announce(events.ApiKeyRenewed(key_id=key.pk, previous_until=previous_until), key, actor)
+    return NewKey(key, token)
+
+
+def _lock_to_change(key_id: UUID, actor: Actor) -> ApiKey:
+    key = selectors.lock_api_key(key_id, actor)
+    role = selectors.organization_role(actor, key.organization_id)
+    policies.require(policies.can_change_key(actor, role, user_id=key.user_id, is_service=key.user.is_service))
+    if key.revoked_at is not None or (key.expires_at is not None and key.expires_at <= database_now()):
+        raise KeyEnded
+    return key
+
+
+def _new_token() -> str:
+    return actors.KEY_PREFIX + secrets.token_urlsafe(32)
+
+
+def _project_of(organization_id: UUID, project_id: UUID | None, actor: Actor) -> Project | None:
+    project = selectors.get_project(project_id, actor) if project_id else None
+    if project is not None and project.organization_id != organization_id:
+        raise KeyNotGrantable
+    return project
+
+
+def _require_grantable(
+    actor: Actor, role: OrganizationRole | None, project: Project | None, scopes: tuple[str, ...]
+) -> None:
+    denied = [scope for scope in scopes if not policies.can_grant_scope(actor, role, scope)]
+    if project is not None and "conversations:write" in scopes:
+        mine = selectors.project_role(actor, project.pk)
+        denied += [] if policies.can_post_in_project(actor, mine) else ["conversations:write"]
+    if denied:
+        raise KeyNotGrantable(scopes=sorted(set(denied)))
+
+
+def _require_to_come(moment: datetime | None, *, field: str = "expires_at") -> None:
+    if moment is not None and moment <= database_now():
+        raise Invalid(fields=[FieldError(field, "in_the_past", str(Invalid.default_detail))])
+
+
+def _is_wider(key: ApiKey, wanted: dict[str, Any]) -> bool:
+    """Could anything be done with it that could not be done before?"""
+    is_longer = key.expires_at is not None and (wanted["expires_at"] is None or wanted["expires_at"] > key.expires_at)
+    return (
+        bool(key.scopes and (not wanted["scopes"] or _added(key, wanted)))
+        or (key.project_id is not None and wanted["project_id"] != key.project_id)
+        or is_longer
+        or not addresses.are_within(wanted["allowed_networks"], key.allowed_networks)
+    )
+
+
+def _added(key: ApiKey, wanted: dict[str, Any]) -> set[str]:
+    """Scopes that it is to have anew; in another project all of them are."""
+    is_elsewhere = wanted["project_id"] != key.project_id
+    return set(wanted["scopes"]) - (set() if is_elsewhere else set(key.scopes))
+
+
+def _announce(
+    fact: events.ApiKeyMade | events.ApiKeyChanged | events.ApiKeyRenewed | events.ApiKeyRevoked,
+    key: ApiKey,
+    actor: Actor,
+) -> None:
+    emit(fact, actor=actor, scope=scope_of(key.organization_id), subject=("api_key", key.pk))
 
 
 def _networks(given: tuple[str, ...]) -> list[str]:
@@ -114,12 +232,7 @@ def end_key(key: ApiKey, actor: Actor) -> bool:
         return False
     key.revoked_at = database_now()
     key.save(update_fields=["revoked_at", "updated_at"])
-    emit(
-        events.ApiKeyRevoked(key_id=key.pk),
-        actor=actor,
-        scope=scope_of(key.organization_id),
-        subject=("api_key", key.pk),
-    )
+    _announce(events.ApiKeyRevoked(key_id=key.pk), key, actor)
     return True
 
 
