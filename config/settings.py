@@ -87,6 +87,7 @@ MIDDLEWARE = [
     "apps.web.static_files.StaticFilesMiddleware",
     "apps.core.middleware.ContentPolicyMiddleware",
     "apps.core.middleware.PolicyHeadersMiddleware",
+    "apps.core.middleware.CacheMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",

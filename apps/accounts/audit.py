@@ -52,6 +52,8 @@ AUDITED = frozenset(
         "conversations.participant_removed",
         "conversations.conversation_exported",
         "conversations.conversation_imported",
+        "conversations.conversation_marked",
+        "conversations.message_unmarked",
         "files.file_deleted",
         "files.file_released",
     }

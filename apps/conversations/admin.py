@@ -34,10 +34,10 @@ class ConversationAdmin(ServiceAdmin):
 class MessageAdmin(ServiceAdmin):
     """Words of people are not listed: operators see that a message is there, not what it says."""
 
-    list_display = ("id", "conversation", "number", "role", "status", "created_at", "deleted_at")
-    list_filter = ("role", "status", "organization")
+    list_display = ("id", "conversation", "number", "role", "status", "is_sensitive", "created_at", "deleted_at")
+    list_filter = ("role", "status", "is_sensitive", "organization")
     search_fields = ("id", "conversation__id")
-    exclude = ("parts", "content", "words")
+    exclude = ("stored_parts", "content", "sealed", "words")
     list_select_related = ("conversation",)
 
 

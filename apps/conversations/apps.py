@@ -10,9 +10,9 @@ class ConversationsConfig(AppConfig):
     verbose_name = _("Conversations")
 
     def ready(self) -> None:
-        from apps.conversations import invariants, metrics, portability, tasks  # noqa: F401  (registers the jobs)
+        from apps.conversations import invariants, metrics, portability, resealing, tasks  # noqa: F401  (registers the jobs)
         from apps.conversations.file_access import allowed_files, let_files_go, used_files
-        from apps.conversations.receivers import welcome
+        from apps.conversations.receivers import follow_rule, welcome
         from apps.conversations.search import MessageSearch, TitleSearch
         from apps.conversations.selectors.turns import count_asked
         from apps.conversations.services import commands
@@ -20,11 +20,12 @@ class ConversationsConfig(AppConfig):
             delete_what_nobody_came_back_for,
             erase_what_nobody_restored,
             find_lost_titles,
+            find_words_to_seal,
             hint_queued_turns,
             reap_lost_turns,
         )
         from apps.conversations.topics import ConversationTopic
-        from apps.conversations.types import KEEP_LEFT_DAYS, SHARE_LINKS
+        from apps.conversations.types import ALL_SENSITIVE, KEEP_LEFT_DAYS, SHARE_LINKS
         from apps.conversations.worker import count_places
         from apps.core import preferences
         from apps.core.coordinator import register_lost_hints, register_sweep
@@ -33,6 +34,7 @@ class ConversationsConfig(AppConfig):
         from apps.core.doors.file_access import FileAccess, file_access
         from apps.core.doors.menu import MenuEntry, menu
         from apps.core.doors.places import Places, places
+        from apps.core.doors.sealed import SealedPlace, sealed_places
         from apps.core.doors.search_sources import search_sources
         from apps.core.doors.settings import Level, Setting
         from apps.core.doors.topics import topics
@@ -43,6 +45,8 @@ class ConversationsConfig(AppConfig):
         register_sweep("deleted conversations", 600, erase_what_nobody_restored)
         register_lost_hints("conversations.write_title", find_lost_titles)
         register_sweep("conversations of people who left", 3600, delete_what_nobody_came_back_for)
+        register_lost_hints("conversations.seal_messages", find_words_to_seal)
+        sealed_places.register("conversations.messages", SealedPlace(resealing.count_old, resealing.reseal))
         asked_answers.register("conversations", AskedAnswers("conversations", count_asked))
         places.register("conversations.turns", Places("conversations.turns", count_places))
         commands.register()
@@ -52,6 +56,10 @@ class ConversationsConfig(AppConfig):
         consumers.register(
             "conversations.welcome",
             Consumer("conversations.welcome", welcome, types=frozenset({"accounts.instance_claimed"})),
+        )
+        consumers.register(
+            "conversations.sensitive",
+            Consumer("conversations.sensitive", follow_rule, types=frozenset({"core.setting_changed"})),
         )
         links = MenuEntry(_("Share links"), "conversations:settings_links", "link", place="settings", order=46)
         menu.register("conversations.links", links)
@@ -75,6 +83,20 @@ class ConversationsConfig(AppConfig):
                 title=_("Days for which private conversations of people who left are kept"),
                 help=_("Nobody else reads them meanwhile. Who comes back within that time finds them in the archive."),
                 levels=(Level.PLATFORM, Level.ORGANIZATION),
+            )
+        )
+        secrecy_entry = MenuEntry(
+            _("Sensitive messages"), "conversations:settings_sensitive", "lock-keyhole", place="settings", order=47
+        )
+        menu.register("conversations.sensitive", secrecy_entry)
+        preferences.register(
+            Setting(
+                ALL_SENSITIVE,
+                bool,
+                default=False,
+                title=_("All messages are sensitive"),
+                help=_("Their words are sealed in the database, in no search and behind no share link."),
+                levels=(Level.ORGANIZATION, Level.PROJECT),
             )
         )
         topics.register("conversation", ConversationTopic())

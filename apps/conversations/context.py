@@ -156,13 +156,15 @@ class TitleContext:
 
 
 def read_for_title(conversation_id: UUID) -> TitleContext | None:
-    """The first question and its newest answer; None when there is a title already or nothing was said."""
+    """The first question and its newest answer, sensitive ones aside; None when there is a title already or nothing was said."""
     conversation = Conversation.objects.filter(
         pk=conversation_id, title_source=TitleSource.NONE, deleted_at=None
     ).first()
     if conversation is None:
         return None
-    rows = selectors.messages().filter(conversation=conversation, deleted_at=None).order_by("number")
+    rows = (
+        selectors.messages().filter(conversation=conversation, deleted_at=None, is_sensitive=False).order_by("number")
+    )
     question = rows.filter(role=Role.USER).first()
     answer = rows.filter(role=Role.ASSISTANT).exclude(content="").first()
     if question is None or answer is None:

@@ -91,6 +91,15 @@ class ConversationHandedOver:
     heir_id: UUID
 
 
+@event("conversations.conversation_marked.v1", label=_("Changed whether a whole conversation is sensitive"))
+@dataclass(frozen=True, slots=True)
+class ConversationMarked:
+    """From now on every message in it is sensitive, or no longer each one."""
+
+    conversation_id: UUID
+    is_sensitive: bool
+
+
 @event("conversations.participant_added.v1", label=_("Let somebody into a conversation"))
 @dataclass(frozen=True, slots=True)
 class ParticipantAdded:
@@ -172,6 +181,24 @@ class MessageChanged:
 
     message_id: UUID
     change: str
+
+
+@event("conversations.message_marked.v1")
+@dataclass(frozen=True, slots=True)
+class MessageMarked:
+    """Marked as sensitive: its words are sealed from now on."""
+
+    message_id: UUID
+    number: int
+
+
+@event("conversations.message_unmarked.v1", label=_("Opened a sensitive message"))
+@dataclass(frozen=True, slots=True)
+class MessageUnmarked:
+    """No longer sensitive: its words lie in clear again, and are found, shared and titled from."""
+
+    message_id: UUID
+    number: int
 
 
 @event("conversations.turn_queued.v1")

@@ -124,6 +124,19 @@ def can_delete_message(actor: Actor, conversation: Conversation, message: Messag
     return _manages(conversation, access)
 
 
+def can_mark(actor: Actor, conversation: Conversation, *, access: Access) -> bool:
+    """Seal it: whoever may write here. It takes nothing from anybody who reads it."""
+    return can_post(actor, conversation, access=access)
+
+
+def can_unmark(actor: Actor, conversation: Conversation, message: Message, *, access: Access) -> bool:
+    """Lay it open in the database again: whose words they are, who asked for the answer, and the owner of the conversation."""
+    if not can_post(actor, conversation, access=access) or actor.user_id is None:
+        return False
+    asked = message.parent.author_id if message.role == Role.ASSISTANT and message.parent is not None else None
+    return actor.user_id in (message.author_id, asked, conversation.owner_id)
+
+
 def is_link_in_force(link: ShareLink, conversation: Conversation) -> bool:
     """``selectors.links_in_force`` says the same in SQL. Whether the organization wants links at all is a setting of its own."""
     is_there = conversation.deleted_at is None and conversation.visibility == Visibility.LINK

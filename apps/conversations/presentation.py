@@ -77,12 +77,13 @@ def message_data(message: Message, *, siblings: Sequence[UUID] | None = None) ->
         "role": message.role,
         "author": person_data(message.author),
         "agent": {"id": str(message.agent.pk), "name": message.agent.name} if message.agent is not None else None,
-        "content": "" if is_deleted else _content(message),
+        "content": "" if is_deleted else message.text,
         "parts": [] if is_deleted else message.parts,
         "parent": _id(message.parent_id),
         "status": message.status,
         "model": message.answered_by or None,
         "is_edit": message.is_edit,
+        "sensitive": message.is_sensitive,
         "client_id": _id(message.client_id),
         "created_at": moment(message.created_at),
         "deleted_at": moment(message.deleted_at),
@@ -91,13 +92,6 @@ def message_data(message: Message, *, siblings: Sequence[UUID] | None = None) ->
     if siblings is not None:
         data["siblings"] = [str(pk) for pk in siblings]
     return data
-
-
-def _content(message: Message) -> str:
-    """While an answer is being written its column is empty, and the checkpointed parts say more."""
-    if message.content:
-        return message.content
-    return "".join(part.get("text", "") for part in message.parts if part.get("type") == "text")
 
 
 #: What a share link shows of a message. How an answer came about (reasoning, tools and what they gave) is not for outside.
@@ -117,8 +111,13 @@ def shared_name(message: Message) -> str:
     return imported or (message.agent.name if message.agent is not None else _("Assistant"))
 
 
+def shared_parts(message: Message) -> list[dict[str, Any]]:
+    """Nothing of what is sensitive: links show that something was said there, and not what."""
+    return [] if message.is_sensitive else [dict(part) for part in message.parts if part["type"] in SHARED_PARTS]
+
+
 def shared_message_data(message: Message, *, file_url: Callable[[str], str]) -> dict[str, Any]:
-    parts = [dict(part) for part in message.parts if part["type"] in SHARED_PARTS]
+    parts = shared_parts(message)
     for part in parts:
         if part["type"] == "file":
             part["url"] = file_url(part["file"]) if part["file"] != GONE else None
@@ -128,8 +127,9 @@ def shared_message_data(message: Message, *, file_url: Callable[[str], str]) -> 
         "author": shared_name(message),
         "model": message.answered_by or None,
         "created_at": moment(message.created_at),
-        "content": _content(message),
+        "content": "" if message.is_sensitive else message.text,
         "parts": parts,
+        "sensitive": message.is_sensitive,
     }
 
 
@@ -163,6 +163,7 @@ def conversation_data(conversation: Conversation, participation: Participation |
         "message_count": conversation.last_number,
         "unread": max(0, conversation.last_number - read_until) if participation else conversation.last_number,
         "is_pinned": bool(participation and participation.pinned_at),
+        "sensitive": conversation.is_sensitive,
         "forked_from": _id(conversation.forked_from_id),
         "usage": {
             "input_tokens": conversation.input_tokens,

@@ -1,4 +1,6 @@
-"""Reactions to the log: when the installation gets its owner, one conversation shows what a conversation is."""
+"""Reactions to the log: when the installation gets its owner, one conversation shows what a conversation is; when an organization
+or a project wants all its words sealed, its conversations are marked.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,10 @@ from uuid import UUID
 
 from apps.accounts.types import SYSTEM
 from apps.conversations import services
+from apps.conversations.types import ALL_SENSITIVE
+from apps.core import preferences
 from apps.core.doors.consumers import LoggedEvent
+from apps.core.doors.settings import Level
 
 
 def welcome(event: LoggedEvent) -> None:
@@ -15,3 +20,13 @@ def welcome(event: LoggedEvent) -> None:
         services.welcome_owner(
             actor=SYSTEM, organization_id=event.organization_id, user_id=UUID(event.payload["user_id"])
         )
+
+
+def follow_rule(event: LoggedEvent) -> None:
+    """Idempotent. Switched off the rule marks nothing more, and opens nothing."""
+    if event.payload["key"] != ALL_SENSITIVE or event.payload["target_id"] is None:
+        return
+    level, target_id = Level(event.payload["level"]), UUID(event.payload["target_id"])
+    of = {"organization": target_id} if level is Level.ORGANIZATION else {"project": target_id}
+    if preferences.get_fresh(ALL_SENSITIVE, **of):
+        services.mark_by_rule(actor=SYSTEM, level=level, target_id=target_id)

@@ -142,7 +142,7 @@ class Runner:
     async def _answer(self, running: Running) -> None:
         held = running.held
         running.stream = stream = streams.TurnStream.open(
-            held.turn_id, fence=held.fence, topic=held.topic, parts=held.start_parts
+            held.turn_id, fence=held.fence, topic=held.topic, parts=held.start_parts, is_sealed=held.is_sensitive
         )
         status = publish_status_async(held.topic, held.turn_id, "running", message=held.message_id)
         telling = self.loop.create_task(status)
@@ -264,7 +264,7 @@ class Runner:
 
     async def _checkpoint(self) -> None:
         due = [
-            Checkpoint(each.held.turn_id, each.held.fence, each.held.message_id, each.stream.parts, each.stream.seq)
+            Checkpoint.of(each.held, each.stream.parts, each.stream.seq)
             for each in self.running.values()
             if each.stream is not None and each.stream.seq > each.checkpointed_seq
         ]

@@ -317,6 +317,7 @@ def _narrow(viewer: Any, query: SearchQuery, words: Sequence[str]) -> _Narrowed:
     visible, parameters = looked_through
     clauses = [
         "m.deleted_at IS NULL",
+        "NOT m.is_sensitive",
         f"m.conversation_id IN ({visible % tuple(found.name(value) for value in parameters)})",
     ]
     if query.author_id is not None:

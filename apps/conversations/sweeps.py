@@ -46,6 +46,10 @@ def find_lost_titles() -> list[dict[str, UUID]]:
     return selectors.list_due_titles(older_than=timedelta(seconds=scaled(TITLE_HINT_AFTER_SECONDS)))
 
 
+def find_words_to_seal() -> list[dict[str, UUID]]:
+    return [{"conversation_id": pk} for pk in selectors.list_seal_due()]
+
+
 def erase_what_nobody_restored() -> None:
     """Conversations and words that were deleted 30 days ago."""
     services.erase_deleted(actor=SYSTEM)

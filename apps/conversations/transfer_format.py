@@ -181,6 +181,8 @@ _MESSAGE: dict[str, Check] = {
     "model": text(200),
     "parts": lambda value: isinstance(value, list) and len(value) <= MAX_PARTS,
 }
+#: Only messages that were marked say so: the others have the digest that they always had.
+_MARKS: dict[str, Check] = {"sensitive": lambda value: value is True}
 _SINCE_2: dict[str, Check] = {"created_at": _moment, "usage": _usage}
 
 
@@ -244,7 +246,7 @@ def _check_messages(messages: list[Any], shape: dict[str, Check]) -> None:
     for entry in messages:
         if not isinstance(entry, dict):
             raise refused("message")
-        _check(entry, shape, "message")
+        _check(entry, shape | {name: check for name, check in _MARKS.items() if name in entry}, "message")
         if entry["position"] <= last:
             raise refused("position")
         if entry["parent"] is not None and entry["parent"] not in seen:

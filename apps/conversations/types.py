@@ -27,6 +27,7 @@ TITLE_CALL_SECONDS = 45.0
 MAX_LINKS = 20
 SHARE_LINKS = "conversations.share_links"  # the setting of an organization
 KEEP_LEFT_DAYS = "conversations.keep_left_days"  # too
+ALL_SENSITIVE = "conversations.all_sensitive"  # of an organization, or of a project
 GONE = "00000000-0000-0000-0000-000000000000"  # the file of an imported message whose content did not come along
 
 
@@ -212,6 +213,13 @@ class MessageIsDeleted(Conflict):
     default_detail = _("This message is deleted. Restore it first.")
 
 
+class SensitiveByRule(Conflict):
+    code = "sensitive_by_rule"
+    default_detail = _(
+        "Everything said here is sensitive, by a rule of the conversation, the project or the organization."
+    )
+
+
 class UnknownCommand(Invalid):
     code = "unknown_command"
     default_detail = _("There is no such command. /help lists them.")
@@ -292,6 +300,7 @@ class HeldTurn:
     parent_id: UUID | None
     number: int
     is_continuation: bool
+    is_sensitive: bool = False
     start_parts: list[dict[str, Any]] = field(default_factory=list)
 
 

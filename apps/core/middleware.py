@@ -7,6 +7,7 @@ from collections.abc import Callable
 from csp.constants import HEADER
 from csp.middleware import CheckableLazyObject, CSPMiddleware
 from csp.utils import build_policy
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -15,6 +16,7 @@ from apps.core.api import as_domain_error, record_refusal
 from apps.core.correlation import correlation_id
 from apps.core.errors import DomainError
 
+SIGN_OUT = "account_logout"
 #: Pages of Django and of Swagger UI, whose own scripts write markup as text: everything else of the policy holds there too.
 WITHOUT_TRUSTED_TYPES = ("/admin/", "/api/docs/")
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
@@ -36,6 +38,32 @@ class ContentPolicyMiddleware(CSPMiddleware):
         response.setdefault(HEADER, self._usual)
         request.csp_nonce = CheckableLazyObject(self._csp_nonce_post_response)  # type: ignore[attr-defined]
         return response
+
+
+class CacheMiddleware:
+    """What somebody was answered as themselves is kept by no cache and no browser (ASVS 14.3.2), unless the answer says itself how it
+    may be kept. Signing out makes the browser forget what it kept of us; what is unsent there is the page's to seal
+    (``static/web/leaving.js``).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if not response.has_header("Cache-Control") and _is_somebodys(request):
+            response["Cache-Control"] = "no-store"
+        if request.method == "POST" and request.resolver_match and request.resolver_match.view_name == SIGN_OUT:
+            response["Clear-Site-Data"] = '"cache"'
+        return response
+
+
+def _is_somebodys(request: HttpRequest) -> bool:
+    return (
+        request.path_info.startswith(("/api/", "/v1/"))
+        or settings.SESSION_COOKIE_NAME in request.COOKIES
+        or "Authorization" in request.headers
+    )
 
 
 class PolicyHeadersMiddleware:

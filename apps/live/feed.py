@@ -25,6 +25,7 @@ from apps.core.errors import DomainError
 from apps.live import frames, selectors, streams
 from apps.live.frames import Flush, Frame
 from apps.live.metrics import counts
+from apps.live.sealed_entries import opened_entry
 from apps.live.types import FINAL_STATES
 
 FRESH_SECONDS = 5.0
@@ -195,7 +196,7 @@ class Feed:
         if (waiting := self._gaps.get(turn)) is not None:
             waiting.append(message)
         elif entries := message.get("entries"):
-            self.deliver(Flush(self.topic, turn, entries))
+            self.deliver(Flush(self.topic, turn, [opened_entry(turn, entry) for entry in entries]))
         else:
             self._gaps[turn] = []
             self.spawn(self._fetch(turn, message["from"] - 1))

@@ -22,6 +22,7 @@ from apps.live import bells
 from apps.live.appender import Append, appender
 from apps.live.parts import PartsBuilder, storable
 from apps.live.scripts import READ
+from apps.live.sealed_entries import opened_entry, sealed_entry
 from apps.live.types import TEXT_TYPES, Entry, LateWriter, Rebuilt
 from apps.llm.types import AppendText, ClosePart, OpenPart, Operation, SetPart
 
@@ -43,8 +44,8 @@ class TurnStream:
     follows when Redis is back.
     """
 
-    def __init__(self, turn_id: UUID, fence: int, topic: str, start_seq: int = 0) -> None:
-        self.turn_id, self.fence, self.topic = turn_id, fence, topic
+    def __init__(self, turn_id: UUID, fence: int, topic: str, start_seq: int = 0, *, is_sealed: bool = False) -> None:
+        self.turn_id, self.fence, self.topic, self.is_sealed = turn_id, fence, topic, is_sealed
         self.seq = start_seq
         self._builder = PartsBuilder()
         self._pending: list[tuple[int, str, list[str] | None]] = []  # part, type, text pieces (None: its data)
@@ -68,12 +69,14 @@ class TurnStream:
         topic: str,
         start_seq: int = 0,
         parts: Iterable[Mapping[str, Any]] = (),
+        is_sealed: bool = False,
     ) -> TurnStream:
-        """``start_seq`` is the last seq written, ``parts`` what the message has already (continued, or run again).
+        """``start_seq`` is the last seq written, ``parts`` what the message has already (continued, or run again). ``is_sealed``:
+        Redis gets no word of it in clear.
 
         With parts the first entry is a reset that carries them too: a stream alone is enough to build the message.
         """
-        stream = cls(turn_id, fence, topic, start_seq)
+        stream = cls(turn_id, fence, topic, start_seq, is_sealed=is_sealed)
         stream._builder.replace(parts)
         stream._needs_reset = not stream._builder.is_empty
         return stream
@@ -138,7 +141,11 @@ class TurnStream:
             self._needs_reset = False
             first = self.seq + 1
             self.seq += len(entries)
-            self._send(first, [encode({"seq": first + n, **entry}) for n, entry in enumerate(entries)], is_reset=reset)
+            self._send(first, [self._encoded(first + n, entry) for n, entry in enumerate(entries)], is_reset=reset)
+
+    def _encoded(self, seq: int, entry: Entry) -> str:
+        encoded = encode({"seq": seq, **entry})
+        return encode(sealed_entry(self.turn_id, seq, encoded)) if self.is_sealed else encoded
 
     def _due(self) -> list[Entry]:
         entries: list[Entry] = []
@@ -231,15 +238,9 @@ class TurnStream:
             return
         self._lossy_at = now
         self.seq += 1
-        entries = self._whole()[:1]
-        message = {
-            "k": "d",
-            "turn": str(self.turn_id),
-            "from": self.seq,
-            "seq": self.seq,
-            "entries": [{"seq": self.seq, **entries[0]}],
-        }
-        bells.publish_soon(self.topic, encode(message))
+        entry = self._encoded(self.seq, self._whole()[0])
+        span = encode({"k": "d", "turn": str(self.turn_id), "from": self.seq, "seq": self.seq})
+        bells.publish_soon(self.topic, f'{span[:-1]},"entries":[{entry}]}}')
 
     async def drain(self, timeout_seconds: float = 2.0) -> bool:
         """Wait until all that was appended is in the stream; False when Redis does not take it in time.
@@ -271,8 +272,8 @@ def _stream_key(turn_id: UUID | str) -> str:
     return redis.key("turn", turn_id)
 
 
-def _read_answer(answer: list[Any]) -> tuple[int, int, list[Entry]]:
-    return int(answer[0]), int(answer[1]), [json.loads(raw) for raw in answer[2:]]
+def _read_answer(turn_id: UUID | str, answer: list[Any]) -> tuple[int, int, list[Entry]]:
+    return int(answer[0]), int(answer[1]), [opened_entry(turn_id, json.loads(raw)) for raw in answer[2:]]
 
 
 async def read_after(turn_id: UUID | str, after_seq: int) -> list[Entry]:
@@ -281,7 +282,7 @@ async def read_after(turn_id: UUID | str, after_seq: int) -> list[Entry]:
     entries: list[Entry] = []
     while True:
         answer = await client.eval(READ, 1, _stream_key(turn_id), after_seq, PAGE_ENTRIES)
-        _fence, last, page = _read_answer(answer)
+        _fence, last, page = _read_answer(turn_id, answer)
         entries.extend(page)
         if not page or page[-1]["seq"] >= last:
             return entries
@@ -298,7 +299,7 @@ def rebuild(turn_id: UUID | str) -> Rebuilt:
         rows = []
     for entry_id, fields in rows:
         fence = int(entry_id.partition(b"-")[0])
-        entry = json.loads(fields[b"d"])
+        entry = opened_entry(turn_id, json.loads(fields[b"d"]))
         builder.apply(entry)
         seq = entry["seq"]
     return Rebuilt(fence=fence, seq=seq, parts=builder.stored())

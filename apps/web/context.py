@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -9,6 +10,7 @@ from uuid import UUID
 from django.contrib.messages import get_messages
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.crypto import salted_hmac
 from django.utils.functional import SimpleLazyObject
 
 from apps.accounts import places, policies
@@ -38,6 +40,11 @@ class ViewerCard:
     time_zone: str
     can_manage_providers: bool
     can_invite: bool
+
+    @property
+    def seal_key(self) -> str:
+        """With which the browser seals what is unsent there when this person signs out."""
+        return base64.b64encode(salted_hmac("parlance.browser", str(self.id), algorithm="sha256").digest()).decode()
 
     @property
     def first_name(self) -> str:

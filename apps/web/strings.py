@@ -78,6 +78,8 @@ def strings() -> dict[str, str | dict[str, str]]:
         "archived": _("Conversation archived."),
         "unarchived": _("Conversation brought back."),
         "message_deleted": _("Message deleted."),
+        "marked_sensitive": _("Sealed. It is in no search and behind no share link."),
+        "unmarked_sensitive": _("No longer sensitive."),
         "conversation_deleted": _("Conversation deleted."),
         "renamed": _("Renamed."),
         "saved": _("Saved."),

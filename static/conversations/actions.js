@@ -39,6 +39,17 @@ export class Actions {
     return Boolean(await this.#change({ archived: isArchived }));
   }
 
+  /** One message, and the answers to it; `url` is its address. */
+  async mark(url, isSensitive) {
+    const message = await this.#try(() => request(`${url}sensitive/`, { method: isSensitive ? "PUT" : "DELETE" }));
+    if (message) toast(t(isSensitive ? "marked_sensitive" : "unmarked_sensitive"));
+    return Boolean(message);
+  }
+
+  async markAll(isSensitive) {
+    return Boolean(await this.#change({ sensitive: isSensitive }));
+  }
+
   async fork(message = null) {
     await this.#try(async () => {
       const fork = await post(`${this.#page.api}fork/`, message ? { message } : {});

@@ -54,6 +54,22 @@ export function fit(input) {
   input.rows = Math.min(Math.max(Math.round(input.scrollHeight / line), 1), 12);
 }
 
+/** What a draft keeps: nothing of what is said to be sensitive, which stays in the page until it is sent. */
+export function keptOf(input, files) {
+  if (input.form.elements.sensitive?.checked) return { text: "", files: [] };
+  return { text: input.value, files: files?.shown ?? [] };
+}
+
+/**
+ * What the box says of the next message: `{sensitive}`, or nothing, which is to say: as the message before it. It stays as it is
+ * for the next one.
+ */
+export function markIn({ elements: { sensitive: box } }) {
+  if (!box || box.disabled || (!box.checked && !box.defaultChecked)) return {};
+  box.defaultChecked = box.checked;
+  return { sensitive: box.checked };
+}
+
 /** `/name the rest` → {name, arguments}; null when it is not a command. */
 export function commandIn(text) {
   const found = /^\/([a-z][a-z-]*)(?:\s+([\s\S]*))?$/.exec(text.trim());

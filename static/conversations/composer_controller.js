@@ -1,7 +1,7 @@
 import { Controller } from "@hotwired/stimulus";
 
 import { Completion } from "conversations/completion";
-import { Draft, commandIn, fit, insertSign, isSendKey, nameOf, showAnswerer } from "conversations/composer";
+import { Draft, commandIn, fit, insertSign, isSendKey, keptOf, markIn, nameOf, showAnswerer } from "conversations/composer";
 import { Typist } from "conversations/people";
 import { clone, fill } from "core/dom";
 import { number, t } from "core/words";
@@ -18,7 +18,7 @@ export default class extends Controller {
     this.typist = new Typist((on) => this.host?.typing?.(on));
     const urls = { "/": this.commandsUrlValue, "@": this.mentionsUrlValue };
     this.completion = new Completion({ input: this.inputTarget, box: this.completionTarget, list: this.optionsTarget, urls });
-    this.draft = new Draft(this.draftKeyValue, () => ({ text: this.inputTarget.value, files: this.files?.shown ?? [] }));
+    this.draft = new Draft(this.draftKeyValue, () => keptOf(this.inputTarget, this.files));
     queueMicrotask(() => this.draft.restore(this.inputTarget, this.files) && this.changed()); // the controller of the files may connect after this one
   }
 
@@ -71,7 +71,7 @@ export default class extends Controller {
     this.completion.close();
     this.complain("");
     const command = this.commandsUrlValue && this.files.isEmpty && commandIn(content);
-    const written = { content, attachments: this.files.ids, ...this.answerer };
+    const written = { content, attachments: this.files.ids, ...this.answerer, ...markIn(this.inputTarget.form) };
     const isTaken = command ? await this.host.command(command) : await this.host.post(written, this.files.shown);
     if (isTaken) this.#empty();
     return null;

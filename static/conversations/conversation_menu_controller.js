@@ -52,13 +52,20 @@ export default class extends Controller {
   }
 
   #chosen = async ({ target, detail }) => {
+    if (target === this.messageMenuTarget && detail.do.endsWith("mark")) return this.#mark(detail.do === "mark");
     if (target === this.messageMenuTarget) return this.conversation.controllerOf(this.#article)?.chosen(detail.do);
     if (target !== this.menuTarget) return null;
     if (detail.do === "fork") return this.actions.fork();
     if (detail.do === "pin") return this.#pin(detail.item);
+    if (detail.do === "sensitive") return (await this.actions.markAll(detail.item.dataset.sensitive !== "true")) && location.reload();
     if (await this.actions.archive(detail.do === "archive")) location.reload();
     return null;
   };
+
+  async #mark(isSensitive) {
+    const { message } = this.#article.dataset;
+    if (await this.actions.mark(`${this.conversation.messagesApiValue}${message}/`, isSensitive)) await this.conversation.session.reload();
+  }
 
   async #pin(item) {
     const isPinned = item.dataset.pinned !== "true";

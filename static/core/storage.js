@@ -1,6 +1,7 @@
 // What this browser keeps for one member. Private windows and full disks refuse writing: then it lasts as long as the page.
 
 const memory = new Map();
+let isOver = false;
 const keyOf = (name) => `parlance:${document.body.dataset.viewerId ?? "nobody"}:${name}`;
 
 export function read(name, fallback = null) {
@@ -13,7 +14,13 @@ export function read(name, fallback = null) {
   }
 }
 
+/** The member signs out: a page that closes writes nothing more down. */
+export function endKeeping() {
+  isOver = true;
+}
+
 export function write(name, value) {
+  if (isOver) return;
   const key = keyOf(name);
   try {
     if (value === null) localStorage.removeItem(key);

@@ -7,6 +7,7 @@ import "htmx.org";
 import ConnectionController from "web/connection_controller";
 import CopyController from "web/copy_controller";
 import KeysController from "web/keys_controller";
+import { openKept, sealOnLeaving } from "web/leaving";
 import MenuController from "web/menu_controller";
 import PaletteController from "web/palette_controller";
 import PasskeyController from "web/passkey_controller";
@@ -31,6 +32,9 @@ const controllers = {
   talks: TalksController,
   toasts: ToastsController,
 };
+
+await openKept();
+sealOnLeaving();
 
 // Forms and lists need none of what a conversation needs.
 if (document.querySelector('[data-controller~="composer"]')) {

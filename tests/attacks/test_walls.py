@@ -13,6 +13,7 @@ from django.test import Client, RequestFactory
 from apps.accounts.addresses import client_address
 from tests import services
 from tests.addresses import all_addresses
+from tests.attacks.world import World
 
 COOKIES = """
 import django, json
@@ -87,3 +88,21 @@ def test_caller_does_not_choose_their_address(is_behind_proxy, forwarded, expect
     request = RequestFactory().get("/", REMOTE_ADDR="198.51.100.7", headers={"X-Forwarded-For": forwarded})
 
     assert client_address(request) == expected
+
+
+@pytest.mark.parametrize("address", ["/", "/settings/", "/api/v1/me/", "/api/v1/conversations/", "/no/such/page/"])
+def test_a65_what_somebody_is_answered_is_kept_nowhere(db, address):
+    world = World()
+    client = Client()
+    client.force_login(world.owner)
+
+    for answer in (client.get(address, follow=True), Client().get(address, headers=world.headers["B"])):
+        assert "no-store" in answer["Cache-Control"]
+
+
+def test_a65_signing_out_makes_the_browser_forget(db):
+    world = World()
+    client = Client()
+    client.force_login(world.owner)
+
+    assert client.post("/accounts/logout/")["Clear-Site-Data"] == '"cache"'

@@ -95,7 +95,7 @@ def test_sweep_erases_the_words_and_keeps_the_place(ines, conversation):
     assert services.erase_deleted(actor=SYSTEM) == 1
     assert services.erase_deleted(actor=SYSTEM) == 0
 
-    assert Message.objects.values_list("content", "parts").get(pk=gone.pk) == ("", [])
+    assert Message.objects.values_list("content", "stored_parts").get(pk=gone.pk) == ("", [])
     assert Message.objects.get(pk=kept.pk).content == "Answer"
     assert list(check_numbers_gapless()) == list(check_content_is_the_text_of_the_parts()) == []
 

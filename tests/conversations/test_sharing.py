@@ -312,7 +312,7 @@ def test_page_shows_words_and_files_and_how_it_came_about_to_nobody(linked, ines
     posted = say(ines, linked, "see the **map**", attachments=[file.pk])
     message = answer(posted, "seen")
     message.parts = [{"type": "reasoning", "text": "hidden thoughts"}, *message.parts]
-    message.save(update_fields=["parts"])
+    message.save(update_fields=["stored_parts", "content"])
     token = services.make_link(actor=ines, conversation_id=linked.pk).token
 
     page = Client().get(f"/s/{token}/")

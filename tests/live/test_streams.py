@@ -238,3 +238,19 @@ async def test_stream_flushes_the_first_delta_at_once_and_then_every_forty_milli
     assert times[0] - begin < 0.03
     assert 4 <= len(times) <= 8
     assert streams.FLUSH_SECONDS == 0.04
+
+
+async def test_sealed_stream_leaves_no_word_in_redis_and_reads_as_any_other():
+    stream = opened(is_sealed=True, parts=[{"type": "text", "text": "zimt "}])
+
+    stream.append([AppendText(0, "kanarie")])
+    assert await stream.drain()
+
+    raw = await redis.async_client().xrange(redis.key("turn", stream.turn_id))
+    assert len(raw) > 0
+    assert not {b"zimt", b"kanarie"} & {word for _id, row in raw for word in (b"zimt", b"kanarie") if word in row[b"d"]}
+    builder = PartsBuilder()
+    for entry in await read_after(stream.turn_id, 0):
+        builder.apply(entry)
+    assert builder.stored() == stream.parts == [{"type": "text", "text": "zimt kanarie"}]
+    assert (await asyncio.to_thread(rebuild, stream.turn_id)).parts == stream.parts

@@ -69,3 +69,29 @@ IMPORT_EXAMPLES = [
         media_type="application/json",
     ),
 ]
+
+SENSITIVE_EXAMPLES = [
+    OpenApiExample(
+        "A sealed message, opened for who may read it",
+        value={
+            "id": "019a9c0e-6a6e-7c3b-8f52-0d4f3a1b2c40",
+            "conversation": "019a9c0e-6a6e-7c3b-8f52-0d4f3a1b2c3e",
+            "position": 1,
+            "role": "user",
+            "author": {"id": "019a9c0e-6a6e-7c3b-8f52-0d4f3a1b2c3f", "name": "Inês Duarte"},
+            "agent": None,
+            "content": "The code of the vault is in the blue folder.",
+            "parts": [{"type": "text", "text": "The code of the vault is in the blue folder."}],
+            "parent": None,
+            "status": "completed",
+            "model": None,
+            "is_edit": False,
+            "sensitive": True,
+            "client_id": None,
+            "created_at": "2026-11-21T09:30:00Z",
+            "deleted_at": None,
+            "turn": None,
+        },
+        response_only=True,
+    ),
+]

@@ -32,6 +32,10 @@ class ConversationIn(Serializer):
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
     system_prompt = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
     tags = serializers.ListField(child=Text(rules.TAG), max_length=20, required=False)
+    sensitive = serializers.BooleanField(
+        required=False,
+        help_text="Every message in it is sealed in the database, in no search and behind no share link.",
+    )
 
 
 class ConversationChangeIn(Serializer):
@@ -43,6 +47,10 @@ class ConversationChangeIn(Serializer):
     tags = serializers.ListField(child=Text(rules.TAG), max_length=20, required=False)
     archived = serializers.BooleanField(required=False)
     pinned = serializers.BooleanField(required=False)
+    sensitive = serializers.BooleanField(
+        required=False,
+        help_text="True seals what was said before, too. False (its owner alone) opens nothing: that is done message by message.",
+    )
 
 
 class ConversationQuery(PageQuery):
@@ -62,12 +70,17 @@ class MessageIn(Serializer):
     model = serializers.CharField(max_length=200, required=False, allow_blank=True)
     agent = serializers.UUIDField(required=False, allow_null=True)
     mode = serializers.ChoiceField(choices=["single"], required=False)
+    sensitive = serializers.BooleanField(
+        required=False,
+        help_text="Seal it, and the answer. Without it: as the message above. Where all is sensitive so is this.",
+    )
 
 
 class EditIn(Serializer):
     content = Content()
     client_id = serializers.UUIDField(required=False)
     attachments = serializers.ListField(child=serializers.UUIDField(), max_length=MAX_ATTACHMENTS, required=False)
+    sensitive = serializers.BooleanField(required=False, help_text="Without it: as the message that is edited.")
 
 
 class RegenerateIn(Serializer):
@@ -184,6 +197,7 @@ class MessageOut(serializers.Serializer):
     status = serializers.ChoiceField(choices=MessageStatus.choices)
     model = serializers.CharField(allow_null=True)
     is_edit = serializers.BooleanField()
+    sensitive = serializers.BooleanField(help_text="Its words are sealed in the database; here they are opened.")
     client_id = serializers.UUIDField(allow_null=True)
     created_at = serializers.DateTimeField()
     deleted_at = serializers.DateTimeField(allow_null=True)
@@ -220,6 +234,7 @@ class ConversationOut(serializers.Serializer):
     message_count = serializers.IntegerField()
     unread = serializers.IntegerField()
     is_pinned = serializers.BooleanField()
+    sensitive = serializers.BooleanField(help_text="Every message in it is.")
     forked_from = serializers.UUIDField(allow_null=True)
     usage = TotalsOut()
     version = serializers.IntegerField()

@@ -155,6 +155,7 @@ SHARED_EXAMPLES = [
                     "created_at": "2026-11-20T09:30:00Z",
                     "content": "Who rewrites the manifests?",
                     "parts": [{"type": "text", "text": "Who rewrites the manifests?"}],
+                    "sensitive": False,
                 }
             ],
             "next": None,

@@ -76,6 +76,7 @@ urlpatterns = [
     path("messages/<uuid:message_id>/", views.MessageView.as_view(), name="messages_detail"),
     path("messages/<uuid:message_id>/restore/", views.MessageRestoreView.as_view(), name="messages_restore"),
     path("messages/<uuid:message_id>/edit/", views.MessageEditView.as_view(), name="messages_edit"),
+    path("messages/<uuid:message_id>/sensitive/", views.MessageSensitiveView.as_view(), name="messages_sensitive"),
     path("messages/<uuid:message_id>/regenerate/", views.MessageRegenerateView.as_view(), name="messages_regenerate"),
     path("messages/<uuid:message_id>/continue/", views.MessageContinueView.as_view(), name="messages_continue"),
     path("turns/<uuid:turn_id>/", views.TurnView.as_view(), name="turns_detail"),

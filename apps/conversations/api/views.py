@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from apps.conversations import presentation, selectors, services, turn_order
 from apps.conversations.api import serializers as shapes
-from apps.conversations.api.examples import EXPORT_EXAMPLES, IMPORT_EXAMPLES
+from apps.conversations.api.examples import EXPORT_EXAMPLES, IMPORT_EXAMPLES, SENSITIVE_EXAMPLES
 from apps.conversations.downloads import download
 from apps.conversations.models import Conversation
 from apps.conversations.transfer_archive import opened
@@ -138,6 +138,7 @@ class MessageListView(APIView):
             attachments=data.get("attachments", []),
             model=data.get("model", ""),
             agent=data.get("agent"),
+            sensitive=data.get("sensitive"),
         )
         return Response(posted_data(posted), status=202)
 
@@ -296,6 +297,18 @@ class MessageEditView(APIView):
         data = shapes.EditIn.parse(request)
         posted = services.edit_message(actor=request.actor, message_id=message_id, **data)
         return Response(posted_data(posted), status=202)
+
+
+class MessageSensitiveView(APIView):
+    @extend_schema(operation_id="messages_mark", request=None, responses=shapes.MessageOut, examples=SENSITIVE_EXAMPLES)
+    def put(self, request: Request, message_id: UUID) -> Response:
+        """Seal it and its answers: in clear nowhere in the database, in no search and behind no share link."""
+        return Response(presentation.message_data(services.mark_message(actor=request.actor, message_id=message_id)))
+
+    @extend_schema(operation_id="messages_unmark", request=None, responses={200: shapes.MessageOut})
+    def delete(self, request: Request, message_id: UUID) -> Response:
+        """Open this one again. For its author, who asked for the answer, and the owner of the conversation; recorded."""
+        return Response(presentation.message_data(services.unmark_message(actor=request.actor, message_id=message_id)))
 
 
 class MessageRegenerateView(APIView):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
@@ -10,7 +12,17 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import TenantModel
-from apps.conversations.types import ACTIVE, POST_IN, MessageStatus, Role, TitleSource, TurnStatus, Visibility
+from apps.conversations.models.words import laid_down, opened
+from apps.conversations.types import (
+    ACTIVE,
+    POST_IN,
+    MessageStatus,
+    Role,
+    TitleSource,
+    TurnStatus,
+    Visibility,
+    text_of_parts,
+)
 from apps.core.models import LeasedModel
 from apps.core.types import Priority
 
@@ -41,6 +53,9 @@ class Conversation(TenantModel):
     deleted_at = models.DateTimeField(null=True, blank=True)
     deleted_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     imported_digest = models.CharField(max_length=64, blank=True, editable=False)
+    # Every message in it is sensitive. ``seal_due``: some were there before, and a sweep has to come by.
+    is_sensitive = models.BooleanField(default=False, db_default=False, editable=False)
+    seal_due = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         verbose_name = _("conversation")
@@ -51,6 +66,7 @@ class Conversation(TenantModel):
             models.Index(fields=["owner", "-last_activity_at"], name="conversations_owner"),
             GinIndex(fields=["tags"], name="conversations_tags"),
             models.Index(fields=["deleted_at"], name="conversations_deleted", condition=~Q(deleted_at=None)),
+            models.Index(fields=["id"], name="conversations_seal_due", condition=Q(seal_due=True)),
         ]
 
     def __str__(self) -> str:
@@ -101,8 +117,11 @@ class Message(TenantModel):
         "self", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
     status = models.CharField(max_length=11, choices=MessageStatus.choices, default=MessageStatus.COMPLETED)
-    parts = models.JSONField(default=list)
+    # What is said, read and written as ``parts``. Of a sensitive message both are empty, and ``sealed`` holds it.
+    stored_parts = models.JSONField(default=list, db_column="parts")
     content = models.TextField(blank=True)
+    is_sensitive = models.BooleanField(default=False, db_default=False, editable=False)
+    sealed = models.TextField(default="", db_default="", blank=True, editable=False)
     client_id = models.UUIDField(null=True, blank=True)
     turn = models.ForeignKey("Turn", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     answered_by = models.CharField(max_length=200, blank=True)
@@ -134,10 +153,31 @@ class Message(TenantModel):
             models.Index(fields=["organization", "-created_at"], name="conversations_message_recent"),
             models.Index(fields=["author", "-created_at"], name="conversations_message_author"),
             models.Index(fields=["deleted_at"], name="conversations_message_deleted", condition=~Q(deleted_at=None)),
+            models.Index(fields=["id"], name="conversations_message_sealed", condition=Q(is_sensitive=True)),
         ]
 
     def __str__(self) -> str:
         return f"{self.conversation_id}#{self.number}"
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """Opened where they are sealed: give them to nobody who may not read the conversation."""
+        if not self.sealed:
+            return self.stored_parts
+        kept = self.__dict__.get("_opened")
+        if kept is None or kept[0] != self.sealed:
+            kept = self.__dict__["_opened"] = (self.sealed, opened(self.pk, self.sealed))
+        return kept[1]
+
+    @parts.setter
+    def parts(self, parts: list[dict[str, Any]]) -> None:
+        words = laid_down(self.pk, parts, is_sensitive=self.is_sensitive)
+        self.stored_parts, self.content, self.sealed = words.parts, words.content, words.sealed
+
+    @property
+    def text(self) -> str:
+        """The words alone. The column is empty while an answer is being written and where it is sealed; the parts say more."""
+        return self.content or text_of_parts(self.parts)
 
 
 class Attachment(TenantModel):

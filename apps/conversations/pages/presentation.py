@@ -100,6 +100,7 @@ class MessageView:
     siblings: SiblingsView | None = None
     has_words: bool = False
     is_open: bool = False
+    is_sensitive: bool = False
     text: str = field(default="")
 
 
@@ -153,7 +154,7 @@ def message_view(
     is_person = message.role == Role.USER
     name = author.display_name if author else _imported_author(message) or _answerer_name(message)
     is_open = message.status in (MessageStatus.PENDING, MessageStatus.STREAMING, MessageStatus.WAITING)
-    content = message.content or "".join(part.get("text", "") for part in message.parts if part["type"] == "text")
+    content = message.text
     return MessageView(
         id=message.pk,
         number=message.number,
@@ -188,6 +189,7 @@ def message_view(
         siblings=_siblings(message.pk, siblings),
         has_words=bool(content),
         is_open=is_open,
+        is_sensitive=message.is_sensitive,
         text=content,
     )
 
@@ -275,6 +277,7 @@ class SharedView:
     model_label: str
     parts: list[PartView]
     files: list[FileView]
+    is_sensitive: bool
 
 
 def shared_view(message: Message, *, file_url: UrlOf, preview_url: UrlOf) -> SharedView:
@@ -284,8 +287,9 @@ def shared_view(message: Message, *, file_url: UrlOf, preview_url: UrlOf) -> Sha
         author_name=shared_name(message),
         created_at=message.created_at,
         model_label=message.answered_by,
-        parts=[part for part in _parts(message) if part.type in SHARED_PARTS],
-        files=_files(message, file_url, preview_url),
+        parts=[] if message.is_sensitive else [part for part in _parts(message) if part.type in SHARED_PARTS],
+        files=[] if message.is_sensitive else _files(message, file_url, preview_url),
+        is_sensitive=message.is_sensitive,
     )
 
 
@@ -338,6 +342,14 @@ def _can(message: Message, viewer: Actor, conversation: Conversation, access: Ac
             can.append("edit")
     if may_delete and not is_open:
         can.append("delete")
+    if not message.is_sensitive:
+        can += ["mark"] if policies.can_mark(viewer, conversation, access=access) else []
+    elif (
+        not is_open
+        and not conversation.is_sensitive
+        and policies.can_unmark(viewer, conversation, message, access=access)
+    ):
+        can.append("unmark")
     return can
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.conversations.pages import links, shared, views
+from apps.conversations.pages import links, secrecy, shared, views
 
 app_name = "conversations"
 urlpatterns = [
@@ -12,6 +12,7 @@ urlpatterns = [
     path("conversations/import/", views.ImportPage.as_view(), name="import"),
     path("conversations/<uuid:conversation_id>/restore/", views.RestorePage.as_view(), name="restore"),
     path("settings/links/", links.LinksSettings.as_view(), name="settings_links"),
+    path("settings/sensitive/", secrecy.SecrecySettings.as_view(), name="settings_sensitive"),
     path("s/<str:token>/", shared.SharedPage.as_view(), name="shared"),
     path("s/<str:token>/files/<uuid:file_id>/", shared.SharedFile.as_view(), name="shared_file"),
     path("s/<str:token>/files/<uuid:file_id>/preview/", shared.SharedPreview.as_view(), name="shared_preview"),

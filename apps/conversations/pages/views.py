@@ -65,6 +65,7 @@ def _page_context(request: HttpRequest, conversation: Conversation) -> dict[str,
     leaf = _leaf(request, conversation)
     window = _window(request, conversation, leaf, before=_wanted(request, conversation))
     project = request.project  # type: ignore[attr-defined]
+    rows = window["messages"]
     answerers = list_answerers(viewer, project) if project else []
     access = request.access  # type: ignore[attr-defined]
     mine = selectors.find_participation(conversation=conversation, user_id=viewer.user_id)
@@ -76,6 +77,11 @@ def _page_context(request: HttpRequest, conversation: Conversation) -> dict[str,
         "zero_id": ZERO,
         "can_write": policies.can_post(viewer, conversation, access=access) and conversation.archived_at is None,
         "can_manage": policies.can_change(viewer, conversation, access=access),
+        "can_mark_all": (policies.can_share if conversation.is_sensitive else policies.can_change)(
+            viewer, conversation, access=access
+        ),
+        "is_all_sensitive": conversation.is_sensitive,
+        "is_sensitive_next": conversation.is_sensitive or bool(rows and rows[-1].is_sensitive),
         "is_pinned": bool(mine and mine.pinned_at),
         "answerers": answerers,
         "answerer": chosen_answerer(answerers, agent_id=conversation.agent_id, model_id=conversation.model_id),

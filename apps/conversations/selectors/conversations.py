@@ -28,11 +28,13 @@ from apps.conversations.selectors.rights import (
     with_access_of,
 )
 from apps.conversations.types import (
+    ALL_SENSITIVE,
     RESTORABLE_DAYS,
     Answerer,
     ConversationNotFound,
     ListFilter,
 )
+from apps.core import preferences
 from apps.core.compiled import Compiled, Value
 from apps.core.doors.topics import TopicEvent
 from apps.core.paging import Window
@@ -141,6 +143,15 @@ def _writable_to(asker: Actor, *, pk: UUID) -> QuerySet[Conversation]:
 
 
 _writable: accounts.ForViewer[Conversation] = accounts.ForViewer(_writable_to)
+
+
+def is_sensitive_by_rule(project: Any) -> bool:
+    """Does its organization, or it, want every message sealed? A project may not undo what its organization wants. As the rows say
+    now: what begins under the rule is under it.
+    """
+    of = project.organization_id
+    of_either = preferences.get_fresh(ALL_SENSITIVE, organization=of, project=project.pk)
+    return bool(of_either or preferences.get(ALL_SENSITIVE, organization=of))
 
 
 def list_conversations(*, viewer: Actor, only: ListFilter = ACTIVE) -> QuerySet[Conversation]:

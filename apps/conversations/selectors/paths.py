@@ -152,7 +152,15 @@ def list_path_for_context(
 
 def _for_context() -> QuerySet[Message]:
     return Message.objects.select_related("author").only(
-        "id", "number", "role", "parts", "deleted_at", "author__name", "author__email", "author__anonymized_at"
+        "id",
+        "number",
+        "role",
+        "stored_parts",
+        "sealed",
+        "deleted_at",
+        "author__name",
+        "author__email",
+        "author__anonymized_at",
     )
 
 

@@ -167,8 +167,9 @@ def list_shown(link: ShareLink, *, after: int = 0) -> tuple[list[Message], bool]
 
 
 def get_shown_file(link: ShareLink, *, file_id: UUID) -> Any:
-    """A file of the messages that the link shows."""
-    is_shown = Attachment.objects.filter(file=file_id, message__in=shown_by(link).values("pk")).exists()
+    """A file of the messages whose words the link shows."""
+    shown = shown_by(link).filter(is_sensitive=False)
+    is_shown = Attachment.objects.filter(file=file_id, message__in=shown.values("pk")).exists()
     file = files.find_file(file_id) if is_shown else None
     if file is None:
         raise LinkNotFound(headers=PUBLIC_HEADERS)

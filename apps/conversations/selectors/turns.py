@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Count, Min
+from django.db.models import Count, F, Min
 from django.db.models.functions import Now
 
 from apps.accounts.types import Actor
@@ -127,14 +127,23 @@ _locked_conversation: Compiled[UUID] = Compiled(
 
 
 def lock_turn(turn_id: UUID) -> Turn:
-    """For who changes it, inside their transaction and after its conversation. Without its key: a message below may name it."""
+    """For who changes it, inside their transaction and after its conversation. Without its key: a message below may name it.
+
+    ``is_sensitive`` is its message's mark as it is now.
+    """
     found = _locked_turn.first(pk=turn_id)
     if found is None:
         raise TurnNotFound
     return found
 
 
-_locked_turn: Compiled[Turn] = Compiled(lambda *, pk: Turn.objects.select_for_update(no_key=True).filter(pk=pk)[:1])
+_locked_turn: Compiled[Turn] = Compiled(
+    lambda *, pk: (
+        Turn.objects.select_for_update(no_key=True, of=("self",))
+        .annotate(is_sensitive=F("message__is_sensitive"))
+        .filter(pk=pk)[:1]
+    )
+)
 
 
 def list_lapsed_turns(*, limit: int = 200) -> list[Turn]:
@@ -152,6 +161,11 @@ def list_due_titles(*, older_than: timedelta, limit: int = 100) -> list[dict[str
         is_free(), attempts__lt=MAX_TITLE_ATTEMPTS, updated_at__lt=Now() - older_than
     ).order_by("created_at")
     return [{"conversation_id": pk} for pk in rows.values_list("conversation_id", flat=True)[:limit]]
+
+
+def list_seal_due(*, limit: int = 20) -> list[UUID]:
+    """Conversations in which words are left that have to be sealed."""
+    return list(Conversation.objects.filter(seal_due=True).order_by("pk").values_list("pk", flat=True)[:limit])
 
 
 def stats_active_turns() -> dict[str, int]:

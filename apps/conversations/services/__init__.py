@@ -34,6 +34,7 @@ from apps.conversations.services.messages import (
     request_turn,
     restore_message,
 )
+from apps.conversations.services.secrecy import mark_by_rule, mark_message, seal_messages, unmark_message
 from apps.conversations.services.sharing import (
     deny_participant,
     invite_participant,
@@ -85,6 +86,8 @@ __all__ = [
     "invite_participant",
     "lift_denial",
     "make_link",
+    "mark_by_rule",
+    "mark_message",
     "mark_read",
     "pin_conversation",
     "post_message",
@@ -100,10 +103,12 @@ __all__ = [
     "restore_conversation",
     "restore_message",
     "run_command",
+    "seal_messages",
     "start_conversation",
     "stop_turn",
     "stop_turn_as_operator",
     "title_conversation",
+    "unmark_message",
     "welcome_owner",
     "withdraw_link",
     "withdraw_link_as_operator",

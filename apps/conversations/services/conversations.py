@@ -19,6 +19,7 @@ from apps.conversations.events import (
     ConversationChanged,
     ConversationDeleted,
     ConversationExported,
+    ConversationMarked,
     ConversationPrivacyChanged,
     ConversationRestored,
     ConversationStarted,
@@ -26,14 +27,17 @@ from apps.conversations.events import (
 from apps.conversations.models import Conversation, Message, Participation
 from apps.conversations.news import tell_list_later, tell_person_later
 from apps.conversations.services.attachments import record_attachments
-from apps.conversations.types import ParentElsewhere, TitleSource, Visibility, without_link
-from apps.core import rules
+from apps.conversations.types import ParentElsewhere, SensitiveByRule, TitleSource, Visibility, without_link
+from apps.core import jobs, rules
 from apps.core.errors import VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
 from apps.core.types import ActorRef, Scope
 from apps.live.bells import rights_changed, ring_after_commit
 from apps.llm import selectors as llm
+
+PUBLIC_NAMES = {"is_sensitive": "sensitive"}
+UNTOLD = ("title_source", "seal_due")
 
 
 def scope_of(conversation: Conversation) -> Scope:
@@ -60,6 +64,7 @@ def start_conversation(
     visibility: str = Visibility.PROJECT,
     system_prompt: str = "",
     tags: Sequence[str] = (),
+    sensitive: bool = False,
 ) -> Conversation:
     """``model`` is an id, ``provider/name`` or a bare name that is unique; unknown names raise ``Invalid``."""
     project = accounts.get_project(project_id, actor)
@@ -80,6 +85,7 @@ def start_conversation(
         agent=chosen_agent,
         system_prompt=system_prompt,
         tags=rules.tags(tags),
+        is_sensitive=sensitive or selectors.is_sensitive_by_rule(project),
         last_activity_at=Now(),
     )
     announce(conversation, ConversationStarted(conversation.pk, visibility), actor)
@@ -95,12 +101,14 @@ def check_version(found: int, expected: int | None) -> None:
 def change_conversation(
     *, actor: Actor, conversation_id: UUID, changes: dict[str, Any], expected_version: int | None = None
 ) -> Conversation:
-    """``changes`` may name title, tags, model, agent, system_prompt, visibility; the form lets nothing else through."""
+    """``changes`` may name title, tags, model, agent, system_prompt, visibility, sensitive; the form lets nothing else through."""
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
     access = selectors.access_to(conversation, actor)
-    allowed = policies.can_share if "visibility" in changes else policies.can_change
+    is_owners = "visibility" in changes or changes.get("sensitive") is False
+    allowed = policies.can_share if is_owners else policies.can_change
     account_policies.require(allowed(actor, conversation, access=access))
     check_version(conversation.version, expected_version)
+    was_sensitive = conversation.is_sensitive
     before, fields = conversation.visibility, list[str]()
     if "title" in changes:
         conversation.title = rules.TITLE(changes["title"], field="title")
@@ -125,10 +133,15 @@ def change_conversation(
         if name in changes:
             setattr(conversation, name, changes[name])
             fields.append(name)
+    if "sensitive" in changes:
+        _mark_all(conversation, is_sensitive=changes["sensitive"])
+        fields += ["is_sensitive", "seal_due"]
     conversation.version += 1
     conversation.save(update_fields=[*fields, "version", "updated_at"])
-    public = tuple(name for name in fields if name != "title_source")
+    public = tuple(PUBLIC_NAMES.get(name, name) for name in fields if name not in UNTOLD)
     announce(conversation, ConversationChanged(conversation.pk, public), actor)
+    if conversation.is_sensitive != was_sensitive:
+        announce(conversation, ConversationMarked(conversation.pk, conversation.is_sensitive), actor)
     if "visibility" in changes and conversation.visibility != before:
         fact = ConversationPrivacyChanged(conversation.pk, before, conversation.visibility)
         announce(conversation, fact, actor)
@@ -136,6 +149,18 @@ def change_conversation(
             _close_links(actor, conversation)
         ask_rights_again(conversation)
     return selectors.get_conversation(conversation_id=conversation.pk, viewer=actor)
+
+
+def _mark_all(conversation: Conversation, *, is_sensitive: bool) -> None:
+    """Of the row that the caller holds and saves. What was said before is sealed by a job; what is sealed stays so until
+    somebody opens it, message by message. Raises ``SensitiveByRule`` where the organization or the project wants all sealed.
+    """
+    if not is_sensitive and selectors.is_sensitive_by_rule(conversation.project):
+        raise SensitiveByRule
+    conversation.is_sensitive = is_sensitive
+    conversation.seal_due = is_sensitive and conversation.last_number > 0
+    if conversation.seal_due:
+        jobs.after_commit("conversations.seal_messages", conversation_id=conversation.pk)
 
 
 def _close_links(actor: Actor, conversation: Conversation) -> None:
@@ -287,6 +312,7 @@ def fork_conversation(*, actor: Actor, conversation_id: UUID, message_id: UUID |
         agent=source.agent,
         system_prompt=source.system_prompt,
         tags=source.tags,
+        is_sensitive=source.is_sensitive,
         forked_from=source,
         last_activity_at=Now(),
     )
@@ -306,8 +332,8 @@ def fork_conversation(*, actor: Actor, conversation_id: UUID, message_id: UUID |
                 agent_id=row.agent_id,
                 parent_id=parent,
                 status=row.status,
+                is_sensitive=row.is_sensitive,
                 parts=row.parts,
-                content=row.content,
                 answered_by=row.answered_by,
                 deleted_at=row.deleted_at,
                 deleted_by_id=row.deleted_by_id,

@@ -15,6 +15,7 @@ from apps.conversations import turn_order
 from apps.conversations.events import ConversationChanged, TurnCompleted, TurnEnded
 from apps.conversations.first_words import first_words
 from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.models.words import laid_down
 from apps.conversations.services.conversations import announce
 from apps.conversations.services.titles import request_title
 from apps.conversations.types import (
@@ -26,7 +27,6 @@ from apps.conversations.types import (
     TitleSource,
     TurnStatus,
     TurnUsage,
-    text_of_parts,
 )
 from apps.core import jobs
 from apps.core.db import prepared
@@ -54,7 +54,7 @@ WITH turn AS (
   RETURNING id, organization_id, conversation_id, message_id, coalesce(extract(epoch FROM finished_at - started_at), 0) AS taken
 ), message AS (
   UPDATE conversations_message AS message SET
-    parts = %(parts)s, content = %(content)s, status = %(shown_as)s, turn_id = turn.id,
+    parts = %(parts)s, content = %(content)s, sealed = %(sealed)s, status = %(shown_as)s, turn_id = turn.id,
     answered_by = CASE WHEN %(model)s::text = '' THEN message.answered_by ELSE %(model)s::text END
   FROM turn WHERE message.id = turn.message_id
 )
@@ -79,13 +79,16 @@ _OF_CONVERSATION = (
 )  # in the model's order
 
 
-def end_turn(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
-    """``turn`` is locked by the caller and brings the fence that it has from now on."""
+def end_turn(actor: Actor, turn: Turn, ending: Ending, *, seq: int, is_sensitive: bool) -> None:
+    """``turn`` is locked by the caller and brings the fence that it has from now on. ``is_sensitive`` is its message's mark, read
+    under the lock of the conversation.
+    """
     if turn.status == TurnStatus.QUEUED and turn.after_turn_id:
         # It never ran: who waited for it waits for what it waited for.
         Turn.objects.filter(after_turn=turn, status=TurnStatus.QUEUED).update(after_turn=turn.after_turn_id)
     ending = _with_ledger(turn, ending)
     usage = ending.usage
+    words = laid_down(turn.message_id, ending.parts, is_sensitive=is_sensitive)
     values: dict[str, Any] = {
         "turn": turn.pk,
         "organization": turn.organization_id,
@@ -105,8 +108,9 @@ def end_turn(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
         "estimated": usage.estimated,
         "seq": seq,
         "shown": ending.shown_seconds,
-        "parts": Jsonb(ending.parts),
-        "content": text_of_parts(ending.parts),
+        "parts": Jsonb(words.parts),
+        "content": words.content,
+        "sealed": words.sealed,
         "shown_as": STATUS_OF_MESSAGE[ending.status].value,
         "more_input": usage.input_tokens - turn.input_tokens,
         "more_output": usage.output_tokens - turn.output_tokens,
@@ -123,7 +127,7 @@ def end_turn(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
     if ending.status == TurnStatus.COMPLETED:
         cost = str(usage.cost) if usage.cost is not None else ""
         fact = TurnCompleted(turn.pk, turn.message_id, usage.input_tokens, usage.output_tokens, cost)
-        if conversation.title_source == TitleSource.NONE:
+        if conversation.title_source == TitleSource.NONE and not is_sensitive:
             request_title(turn=turn)
     else:
         fact = TurnEnded(turn.pk, turn.message_id, ending.status, ending.reason)
@@ -136,8 +140,8 @@ def end_turn(actor: Actor, turn: Turn, ending: Ending, *, seq: int) -> None:
 
 def _name_by_first_words(conversation: Conversation, actor: Actor) -> None:
     """``title_source`` stays ``none``: the next answer that comes whole asks for a title as if there were none."""
-    rows = Message.objects.filter(conversation=conversation, role=Role.USER, deleted_at=None)
-    first = rows.only("content", "parts").order_by("number").first()
+    rows = Message.objects.filter(conversation=conversation, role=Role.USER, deleted_at=None, is_sensitive=False)
+    first = rows.only("content", "stored_parts", "sealed").order_by("number").first()
     if first is None or not (title := first_words(first.content, first.parts)):
         return
     Conversation.objects.filter(pk=conversation.pk).update(

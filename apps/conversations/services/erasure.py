@@ -40,7 +40,9 @@ def _conversations() -> QuerySet[Conversation]:
 
 def _messages() -> QuerySet[Message]:
     """Those that still hold something."""
-    return Message.objects.filter(deleted_at__lte=Now() - timedelta(days=RESTORABLE_DAYS)).exclude(parts=[])
+    return Message.objects.filter(deleted_at__lte=Now() - timedelta(days=RESTORABLE_DAYS)).exclude(
+        stored_parts=[], sealed=""
+    )
 
 
 def erase_deleted(*, actor: Actor, limit: int = 100) -> int:
@@ -89,7 +91,7 @@ def erase_words(*, actor: Actor, message_id: UUID) -> bool:
     files = list(attached.values_list("file_id", flat=True))
     attached.delete()
     file_services.detach_files(file_ids=files)
-    Message.objects.filter(pk=message.pk).update(parts=[], content="")
+    Message.objects.filter(pk=message.pk).update(stored_parts=[], content="", sealed="")
     conversation = Conversation.objects.only("id", "organization_id", "project_id").get(pk=message.conversation_id)
     announce(conversation, MessageChanged(message.pk, "erased"), actor, ("message", message.pk))
     return True

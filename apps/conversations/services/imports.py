@@ -31,7 +31,7 @@ from apps.conversations.transfer_format import (
     refused,
     visibility_of,
 )
-from apps.conversations.types import GONE, MessageStatus, Role, Visibility, text_of_parts, without_link
+from apps.conversations.types import GONE, MessageStatus, Role, Visibility, without_link
 from apps.core.errors import NotFound
 from apps.files import selectors as files
 from apps.files import services as file_services
@@ -93,6 +93,7 @@ def _write(
         tags=body["tags"],
         system_prompt=body["system_prompt"],
         visibility=without_link(visibility),
+        is_sensitive=selectors.is_sensitive_by_rule(project),
         last_activity_at=Now(),
         imported_digest=digest,
     )
@@ -134,8 +135,8 @@ def _message(
         created_at=read_moment(entry["created_at"]) if entry["created_at"] else timezone.now(),
         status=MessageStatus.COMPLETED if is_deleted else entry["status"],
         deleted_at=timezone.now() if is_deleted else None,
+        is_sensitive=conversation.is_sensitive or entry.get("sensitive", False),
         parts=[_part(part, entry, stored) for part in entry["parts"]],
-        content=text_of_parts(entry["parts"]),
         answered_by=entry["model"],
     )
 

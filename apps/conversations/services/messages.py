@@ -67,12 +67,14 @@ def post_message(
     attachments: Sequence[UUID] = (),
     model: str = "",
     agent: UUID | None = None,
+    sensitive: bool | None = None,
 ) -> Posted:
     """Append a message, an empty answer and a queued turn.
 
     The row lock keeps numbers gapless: a client that has seen number n can ask for everything after n and miss
     nothing. The same ``client_id`` with the same content returns the first result; with other content it raises
-    ``ClientIdReused`` (422). Without ``parent_id`` the message goes to the end of the author's active path.
+    ``ClientIdReused`` (422). Without ``parent_id`` the message goes to the end of the author's active path. ``sensitive`` None:
+    as the message above it.
     """
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
     account_policies.require(policies.can_post(actor, conversation, access=selectors.access_to(conversation, actor)))
@@ -89,6 +91,7 @@ def post_message(
         parts=parts,
         client_id=client_id,
         answerer=selectors.get_answerer(conversation, actor, content=content, model=model, agent=agent),
+        is_sensitive=(parent is not None and parent.is_sensitive) if sensitive is None else sensitive,
     )
 
 
@@ -167,8 +170,11 @@ def _append(
     parts: list[dict[str, Any]],
     client_id: UUID | None,
     answerer: Answerer,
+    is_sensitive: bool,
     is_edit: bool = False,
 ) -> Posted:
+    """An answer is as sensitive as what it answers, and where all is sensitive so is this."""
+    is_sensitive = is_sensitive or conversation.is_sensitive
     number = conversation.last_number + 1
     turn = _new_turn(actor, conversation, parent, answerer)
     message = Message(
@@ -179,12 +185,12 @@ def _append(
         role=Role.USER,
         author_id=actor.user_id,
         parent=parent,
+        is_sensitive=is_sensitive,
         parts=parts,
-        content=text_of_parts(parts),
         client_id=client_id,
         is_edit=is_edit,
     )
-    answer = _empty_answer(conversation, number + 1, message.pk, turn)
+    answer = _empty_answer(conversation, number + 1, message, turn)
     turn.message = answer
     append_rows(actor, conversation, [message, answer], turn, is_linear=_continues(conversation, parent, number))
     fact = MessagePosted(message_id=message.pk, number=number, answer_id=answer.pk, turn_id=turn.pk)
@@ -198,7 +204,7 @@ def _continues(conversation: Conversation, parent: Message | None, number: int) 
     return conversation.is_linear and (parent.number if parent else 0) == number - 1
 
 
-def _empty_answer(conversation: Conversation, number: int, parent_id: UUID, turn: Turn) -> Message:
+def _empty_answer(conversation: Conversation, number: int, above: Message, turn: Turn) -> Message:
     return Message(
         id=uuid7(),
         organization_id=conversation.organization_id,
@@ -206,8 +212,9 @@ def _empty_answer(conversation: Conversation, number: int, parent_id: UUID, turn
         number=number,
         role=Role.ASSISTANT,
         agent_id=turn.agent_id,
-        parent_id=parent_id,
+        parent_id=above.pk,
         status=MessageStatus.PENDING,
+        is_sensitive=above.is_sensitive or conversation.is_sensitive,
         turn=turn,
     )
 
@@ -257,8 +264,9 @@ def edit_message(
     content: str,
     client_id: UUID | None = None,
     attachments: Sequence[UUID] | None = None,
+    sensitive: bool | None = None,
 ) -> Posted:
-    """The changed words become a sibling with an answer of its own; the old ones stay. ``attachments`` None keeps the files."""
+    """The changed words become a sibling with an answer of its own; the old ones stay. None keeps the files, and the mark."""
     conversation, message = _lock_message(actor, message_id)
     if message.role != Role.USER:
         raise NotYours
@@ -286,6 +294,7 @@ def edit_message(
         parts=parts,
         client_id=client_id,
         answerer=selectors.get_answerer(conversation, actor, content=content),
+        is_sensitive=message.is_sensitive if sensitive is None else sensitive,
         is_edit=True,
     )
 
@@ -301,14 +310,14 @@ def regenerate_answer(*, actor: Actor, message_id: UUID, model: str = "", agent:
         raise NotAnAnswer
     policies.require_open(conversation)
     policies.require_there(message.parent)
-    answerer = selectors.get_answerer(conversation, actor, content=message.parent.content, model=model, agent=agent)
+    answerer = selectors.get_answerer(conversation, actor, content=message.parent.text, model=model, agent=agent)
     return _answer_below(actor, conversation, message.parent, answerer)
 
 
 def _answer_below(actor: Actor, conversation: Conversation, above: Message, answerer: Answerer) -> Posted:
     turn = _new_turn(actor, conversation, above, answerer)
     number = conversation.last_number + 1
-    answer = _empty_answer(conversation, number, above.pk, turn)
+    answer = _empty_answer(conversation, number, above, turn)
     turn.message = answer
     append_rows(actor, conversation, [answer], turn, is_linear=_continues(conversation, above, number))
     announce(conversation, TurnQueued(turn.pk, answer.pk), actor, ("turn", turn.pk))
@@ -328,7 +337,7 @@ def request_turn(*, actor: Actor, conversation_id: UUID, model: str = "", agent:
     account_policies.require(policies.can_post(actor, conversation, access=selectors.access_to(conversation, actor)))
     policies.require_open(conversation)
     policies.require_there(last)
-    answerer = selectors.get_answerer(conversation, actor, content=last.content, model=model, agent=agent)
+    answerer = selectors.get_answerer(conversation, actor, content=last.text, model=model, agent=agent)
     return _answer_below(actor, conversation, last, answerer)
 
 

@@ -142,9 +142,10 @@ def _messages(conversation: Conversation, shown: dict[str, _Shown]) -> Iterator[
 
 
 def _message(row: Message, usage: dict[UUID, dict[str, Any]], shown: dict[str, _Shown]) -> dict[str, Any]:
+    """Sensitive words are in clear in what somebody takes away who may read them, and the document says of which it is so."""
     is_deleted, is_final = row.deleted_at is not None, row.status in FINAL
     has_words = is_final and not is_deleted
-    return {
+    said = {
         "position": row.number,
         "parent": row.above,  # type: ignore[attr-defined]
         "role": row.role,
@@ -155,6 +156,7 @@ def _message(row: Message, usage: dict[UUID, dict[str, Any]], shown: dict[str, _
         "usage": usage.get(row.pk) if has_words else None,
         "parts": [_part(part, shown) for part in row.parts] if has_words else [],
     }
+    return said | {"sensitive": True} if row.is_sensitive else said
 
 
 def _usage_of(rows: Sequence[Message]) -> dict[UUID, dict[str, Any]]:
@@ -216,6 +218,8 @@ def export_markdown(*, conversation: Conversation, viewer: Actor) -> str:
             continue
         name = row.author.display_name if row.author else row.answered_by or _("Answer")
         lines += [f"## {name}, {row.created_at:%Y-%m-%d %H:%M} UTC", ""]
+        if row.is_sensitive:
+            lines += [f"*{_('Sensitive')}*", ""]
         for part in row.parts:
             if part["type"] == "text":
                 lines += [part["text"], ""]

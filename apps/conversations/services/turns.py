@@ -18,6 +18,7 @@ from apps.accounts.types import SYSTEM, Actor
 from apps.conversations import policies, selectors
 from apps.conversations.events import TurnQueued, TurnStarted, TurnStopRequested
 from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.models.words import laid_down, opened
 from apps.conversations.services.conversations import announce
 from apps.conversations.services.endings import end_turn
 from apps.conversations.types import (
@@ -63,7 +64,7 @@ RETURNING mine.fence, mine.attempts, mine.message_id, mine.conversation_id, mine
   mine.requested_by_id, mine.key_id, mine.is_continuation
 )
 UPDATE conversations_message AS message SET status = 'streaming' FROM claimed WHERE message.id = claimed.message_id
-RETURNING claimed.*, message.parent_id, message.number, message.parts
+RETURNING claimed.*, message.parent_id, message.number, message.parts, message.is_sensitive, message.sealed
 """
 
 
@@ -95,8 +96,9 @@ def _refuse(actor: Actor, turn_id: UUID) -> None:
     selectors.lock_conversation_of_turn(turn_id)
     turn = selectors.lock_turn(turn_id)
     if turn.status == TurnStatus.QUEUED:
-        parts = Message.objects.values_list("parts", flat=True).get(pk=turn.message_id)
-        end_turn(actor, turn, Ending(TurnStatus.FAILED, parts, reason=Forbidden.code), seq=turn.last_seq)
+        message = _message_of(turn)
+        ending = Ending(TurnStatus.FAILED, message.parts, reason=Forbidden.code)
+        end_turn(actor, turn, ending, seq=turn.last_seq, is_sensitive=message.is_sensitive)
 
 
 @transaction.atomic
@@ -130,6 +132,8 @@ def _claim(actor: Actor, turn_id: UUID, worker: str) -> HeldTurn | None:
         parent_id,
         number,
         parts,
+        is_sensitive,
+        sealed,
     ) = row
     asker = actor_of_row(user_id=user_id, key_id=key_id) if user_id or key_id else SYSTEM
     conversation = selectors.find_writable(conversation_id=conversation_id, asker=asker)
@@ -147,13 +151,20 @@ def _claim(actor: Actor, turn_id: UUID, worker: str) -> HeldTurn | None:
         parent_id=parent_id,
         number=number,
         is_continuation=is_continuation,
-        start_parts=_from_json(parts) if is_continuation else [],
+        is_sensitive=is_sensitive,
+        start_parts=_parts_so_far(message_id, parts, sealed) if is_continuation else [],
     )
 
 
-def _from_json(value: Any) -> list[dict[str, Any]]:
+def _parts_so_far(message_id: UUID, parts: Any, sealed: str) -> list[dict[str, Any]]:
     """Django reads JSON columns as text and leaves the rest to its fields."""
-    return json.loads(value) if isinstance(value, str) else value
+    if sealed:
+        return opened(message_id, sealed)
+    return json.loads(parts) if isinstance(parts, str) else parts
+
+
+def _message_of(turn: Turn) -> Message:
+    return Message.objects.only("id", "stored_parts", "sealed", "is_sensitive").get(pk=turn.message_id)
 
 
 def renew_leases(*, actor: Actor, held: Sequence[tuple[UUID, int]]) -> dict[UUID, bool]:
@@ -181,11 +192,18 @@ class Checkpoint:
     message_id: UUID
     parts: list[dict[str, Any]]
     seq: int
+    is_sensitive: bool = False
+
+    @classmethod
+    def of(cls, held: HeldTurn, parts: list[dict[str, Any]], seq: int) -> Checkpoint:
+        return cls(held.turn_id, held.fence, held.message_id, parts, seq, held.is_sensitive)
 
 
 @transaction.atomic
 def checkpoint_turns(*, actor: Actor, checkpoints: Sequence[Checkpoint]) -> None:
-    """Write what is there of several running answers. Those whose fence has moved on are passed over."""
+    """Write what is there of several running answers. Those whose fence has moved on are passed over, and so are the words of one
+    that was marked as sensitive since it was claimed: its stream has them.
+    """
     account_policies.require(policies.is_system(actor))
     with connection.cursor() as cursor:
         cursor.executemany(
@@ -194,13 +212,23 @@ def checkpoint_turns(*, actor: Actor, checkpoints: Sequence[Checkpoint]) -> None
               UPDATE conversations_turn SET last_seq = %(seq)s
               WHERE id = %(turn)s AND fence = %(fence)s AND status = 'running' RETURNING message_id
             )
-            UPDATE conversations_message SET parts = %(parts)s FROM held WHERE conversations_message.id = held.message_id
+            UPDATE conversations_message SET parts = %(parts)s, sealed = %(sealed)s FROM held
+            WHERE conversations_message.id = held.message_id AND is_sensitive = %(sensitive)s
             """,
-            [
-                {"turn": each.turn_id, "fence": each.fence, "seq": each.seq, "parts": Jsonb(each.parts)}  # type: ignore[dict-item]
-                for each in checkpoints
-            ],
+            [_checkpoint_values(each) for each in checkpoints],
         )
+
+
+def _checkpoint_values(checkpoint: Checkpoint) -> dict[str, Any]:
+    words = laid_down(checkpoint.message_id, checkpoint.parts, is_sensitive=checkpoint.is_sensitive)
+    return {
+        "turn": checkpoint.turn_id,
+        "fence": checkpoint.fence,
+        "seq": checkpoint.seq,
+        "parts": Jsonb(words.parts),
+        "sealed": words.sealed,
+        "sensitive": checkpoint.is_sensitive,
+    }
 
 
 @transaction.atomic
@@ -211,7 +239,7 @@ def finish_turn(*, actor: Actor, turn_id: UUID, fence: int, ending: Ending, seq:
     turn = selectors.lock_turn(turn_id)
     if turn.fence != fence or turn.status != TurnStatus.RUNNING:
         raise LateWriter
-    end_turn(actor, turn, ending, seq=seq)
+    end_turn(actor, turn, ending, seq=seq, is_sensitive=turn.is_sensitive)  # type: ignore[attr-defined]  # read with its lock
 
 
 @transaction.atomic
@@ -251,8 +279,9 @@ def _stop(actor: Actor, turn_id: UUID) -> None:
     if turn.status == TurnStatus.RUNNING:
         transaction.on_commit(lambda: _tell_owner(turn_id), robust=True)
         return
-    parts = Message.objects.values_list("parts", flat=True).get(pk=turn.message_id)
-    end_turn(actor, turn, Ending(TurnStatus.STOPPED, parts, reason="stopped_before_start"), seq=0)
+    message = _message_of(turn)
+    ending = Ending(TurnStatus.STOPPED, message.parts, reason="stopped_before_start")
+    end_turn(actor, turn, ending, seq=0, is_sensitive=message.is_sensitive)
 
 
 def _tell_owner(turn_id: UUID) -> None:
@@ -308,19 +337,21 @@ def reap_turn(
     )
     if turn is None or turn.lease_until is None or turn.lease_until > database_now():
         return ""
-    stored = Message.objects.values_list("parts", flat=True).get(pk=turn.message_id)
+    message = _message_of(turn)
+    stored, is_sensitive = message.parts, message.is_sensitive
     parts = streamed_parts if streamed_seq >= turn.last_seq and streamed_parts else stored
     turn.fence += 1  # whoever still believes to hold it is late from now on
     shown = streamed_text or ("" if turn.is_continuation else text_of_parts(parts))
     ledger_services.settle_lost_attempts(actor=SYSTEM, turn_id=turn.pk, text=shown)
     if turn.stop_requested_at is not None:
-        end_turn(actor, turn, Ending(TurnStatus.STOPPED, parts), seq=streamed_seq)
+        end_turn(actor, turn, Ending(TurnStatus.STOPPED, parts), seq=streamed_seq, is_sensitive=is_sensitive)
     elif (
         (parts and not turn.is_continuation)
         or (turn.is_continuation and parts != stored)
         or turn.attempts >= MAX_ATTEMPTS
     ):
-        end_turn(actor, turn, Ending(TurnStatus.INTERRUPTED, parts, reason="worker_lost"), seq=streamed_seq)
+        ending = Ending(TurnStatus.INTERRUPTED, parts, reason="worker_lost")
+        end_turn(actor, turn, ending, seq=streamed_seq, is_sensitive=is_sensitive)
     else:
         _queue_again(turn, actor, attempts=turn.attempts)
     return turn.status
