@@ -1,6 +1,8 @@
 """What the OpenAPI file calls sets of choices that several fields share."""
 
 ENUM_NAMES = {
+    "BulkItemStatusEnum": "apps.bulk.types.ItemStatus",
+    "BulkOperationStatusEnum": "apps.bulk.types.OperationStatus",
     "MessageOutRoleEnum": "apps.conversations.types.Role",
     "OrganizationRoleEnum": "apps.accounts.types.OrganizationRole",
     "ProjectRoleEnum": "apps.accounts.types.ProjectRole",

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "apps.conversations",
     "apps.agents",
     "apps.live",
+    "apps.bulk",
     "apps.llm",
     "apps.files",
     "apps.accounts",

@@ -52,6 +52,8 @@ HEIRS = _REGULAR
 SCOPES: dict[str, frozenset[OrganizationRole]] = {
     "conversations:read": _EVERYONE,
     "conversations:write": _EVERYONE,
+    "bulk:read": _EVERYONE,
+    "bulk:write": _EVERYONE,
     "agents:read": _EVERYONE,
     "agents:write": _REGULAR,
     "models:read": _EVERYONE,
@@ -73,6 +75,8 @@ SCOPE_FAMILIES: dict[str, str] = {
     "files": "conversations",
     "search": "conversations",
     "commands": "conversations",
+    "bulk-operations": "bulk",
+    "jobs": "bulk",
     "agents": "agents",
     "tools": "agents",
     "prompts": "agents",

@@ -19,6 +19,7 @@ from apps.accounts.models import ApiKey, Device, OrganizationMember
 from apps.accounts.services import denials, invitations, service_accounts, sessions
 from apps.accounts.types import ProjectAccess, SessionKind
 from apps.agents.services import create_agent
+from apps.bulk import models as bulk
 from apps.conversations.models import ConversationDenial, ShareLink
 from apps.conversations.types import Visibility
 from tests.accounts.factories import (
@@ -199,6 +200,21 @@ class World:
             up_to_number=2,
             shared_at=timezone.now(),
         )
+        operation = bulk.Operation.objects.create(
+            organization=organization,
+            project=closed,
+            requested_by=owner,
+            kind="secret.kind",
+            params={"words": "Secret parameter"},
+            lane="inside",
+            request_digest=b"",
+            status="planned",
+            total=1,
+            pending=1,
+        )
+        bulk.Item.objects.create(
+            organization=organization, operation=operation, number=1, payload={"of": "Secret item"}
+        )
         self.ids = {
             "link_id": link.pk,
             "token": "secret-token",
@@ -212,6 +228,7 @@ class World:
             "member_id": OrganizationMember.objects.get(user=owner).pk,
             "message_id": message.pk,
             "model_id": self.model.pk,
+            "operation_id": operation.pk,
             "organization_id": organization.pk,
             "project_id": closed.pk,
             "provider_id": self.model.provider_id,

@@ -4,7 +4,7 @@ import datetime as dt
 
 from apps.core import coordinator, preferences
 from apps.core.doors.answers import AskedAnswers, asked_answers
-from apps.core.doors.bulk_kinds import BulkKind, bulk_kinds
+from apps.core.doors.bulk_kinds import bulk_kinds
 from apps.core.doors.commands import Command, CommandResult, commands
 from apps.core.doors.consumers import Consumer, consumers
 from apps.core.doors.erasers import Eraser, erasers
@@ -25,6 +25,7 @@ from apps.core.doors.settings import Setting
 from apps.core.doors.tools import Tool, ToolAnswer, tools
 from apps.core.doors.topics import Snapshot, topics
 from apps.core.doors.workflow_functions import WorkflowFunction, workflow_functions
+from tests.sampleapp.kinds import sample_kinds
 from tests.sampleapp.models import Note
 
 NAME = "sampleapp"
@@ -71,9 +72,18 @@ def keep_note(logged):
         )
 
 
+def write_note(work):
+    Note.objects.create(organization_id=work.scope.organization_id, text=work.effect_key)
+
+
+def remove_note(work):
+    Note.objects.filter(text=work.effect_key).delete()
+
+
 def register():
     asked_answers.register(NAME, AskedAnswers(NAME, lambda user, organization, within: 0))
-    bulk_kinds.register(NAME, BulkKind(NAME, "Notes", lambda actor, options: iter(()), lambda actor, pk, options: None))
+    for kind in sample_kinds(write_note, remove_note, prefix=NAME):
+        bulk_kinds.register(kind.name, kind)
     commands.register(NAME, Command(NAME, "Says hello", lambda call: CommandResult("hello")))
     consumers.register(f"{NAME}.notes", Consumer(f"{NAME}.notes", keep_note))
     erasers.register(NAME, Eraser(NAME, lambda user: 0, lambda organization: Note.objects.count()))

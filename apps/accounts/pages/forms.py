@@ -25,6 +25,8 @@ from apps.core.rule_fields import MailField, TextField
 SCOPE_LABELS = {
     "conversations:read": _("Read conversations, messages and files"),
     "conversations:write": _("Write in conversations"),
+    "bulk:read": _("Read bulk operations"),
+    "bulk:write": _("Run bulk operations"),
     "agents:read": _("Read agents"),
     "agents:write": _("Change agents"),
     "models:read": _("See models, prices and usage"),

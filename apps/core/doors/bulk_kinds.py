@@ -1,26 +1,120 @@
-"""Operations over many items. Nothing runs them yet: ``bulk`` will, and keep rows, pace, retries and counts."""
+"""Operations over many items. ``bulk`` keeps the rows, the pace, the retries and the counts; kinds say what one item is and does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.utils.functional import Promise
 
 from apps.core.doors import Door
-from apps.core.types import ActorRef
+
+
+@dataclass(frozen=True, slots=True)
+class BulkScope:
+    """For whom and where. ``actor`` has the rights of now: workers make it anew from the row before every batch."""
+
+    operation_id: UUID
+    organization_id: UUID
+    project_id: UUID
+    actor: Any
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedItem:
+    """One row of the frozen plan. ``subject_id`` is what it is about, where that exists before."""
+
+    payload: dict[str, Any] = field(default_factory=dict)
+    subject_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One item that a worker holds. ``effect_key`` is the same at every attempt: give it to others that count effects by a key."""
+
+    scope: BulkScope
+    item_id: UUID
+    number: int
+    payload: dict[str, Any]
+    subject_id: UUID | None
+    attempt: int
+    effect_key: str
+    result: dict[str, Any] = field(default_factory=dict)  # only for ``undo``: what ``apply`` gave
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of an item. ``result`` is shown and downloaded, and given to ``undo``. ``skipped`` says why nothing was to be done."""
+
+    result: dict[str, Any] = field(default_factory=dict)
+    skipped: str = ""
+    cost: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """``cost`` None: not known. ``basis`` tells people what the numbers come from."""
+
+    cost: Decimal | None = None
+    currency: str = ""
+    seconds: float | None = None
+    basis: str | Promise = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What operations of all tenants share, such as a provider: so many items at once, so many a second (None: no limit)."""
+
+    name: str
+    at_once: int | None = None
+    per_second: float | None = None
+
+
+class TryLater(Exception):
+    """Raised by ``apply`` or ``call``: not now. It costs one of the attempts."""
+
+    def __init__(self, seconds: float = 1.0, *, code: str = "try_later") -> None:
+        super().__init__(code)
+        self.seconds, self.code = seconds, code
+
+
+def _as_they_are(_scope: BulkScope) -> dict[str, Any]:
+    return _scope.params
 
 
 @dataclass(frozen=True, slots=True)
 class BulkKind:
-    """``items`` yields the ids that the actor may touch, in a stable order; ``apply`` does one, is idempotent, and asks the policy again."""
+    """``plan`` yields the items that the actor may touch, in a stable order, however many. It asks the actor's rights; so does ``apply``.
+
+    ``apply(work, found)`` runs in the transaction that also writes the item's end: its rows are written exactly once. It never waits
+    for another server. What does is ``call`` (a coroutine, no transaction; it may be repeated after a crash, with the same
+    ``effect_key``); its answer is ``found``, None without a ``call``. Both raise ``DomainError`` for an item that fails, ``TryLater``
+    for one that should be tried again.
+
+    ``check`` gives the parameters as they are kept, or raises ``DomainError``. ``preview`` shows an item before the start; it changes
+    nothing. ``undo`` runs like ``apply``. ``is_exclusive``: one operation of the kind at a time in a project.
+    """
 
     name: str
     label: str | Promise
-    items: Callable[[ActorRef, dict[str, Any]], Iterator[UUID]]
-    apply: Callable[[ActorRef, UUID, dict[str, Any]], None]
+    plan: Callable[[BulkScope], Iterator[PlannedItem]]
+    apply: Callable[[Work, Any], Done]
+    check: Callable[[BulkScope], dict[str, Any]] = _as_they_are
+    call: Callable[[Work], Awaitable[Any]] | None = None
+    undo: Callable[[Work], None] | None = None
+    estimate: Callable[[BulkScope, int], Estimate] | None = None
+    preview: Callable[[BulkScope, PlannedItem], dict[str, Any]] | None = None
+    resource: Callable[[BulkScope], Resource | None] | None = None
+    is_exclusive: bool = False
+    description: str | Promise = ""
+
+    @property
+    def is_outside(self) -> bool:
+        return self.call is not None
 
 
 bulk_kinds: Door[BulkKind] = Door("bulk kind")

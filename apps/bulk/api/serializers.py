@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.validators import RegexValidator
+from rest_framework import serializers
+
+from apps.bulk.models import COUNTED, Item, Operation
+from apps.bulk.types import ItemStatus, OperationStatus
+from apps.core.api import PageQuery, Serializer
+from apps.core.types import Priority
+
+PRIORITIES = {priority.name.lower(): priority.value for priority in Priority}
+
+
+class PaceIn(Serializer):
+    """How fast and how far. ``null`` takes a limit away."""
+
+    priority = serializers.ChoiceField(choices=list(PRIORITIES), required=False)
+    concurrency = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=1000)
+    rate_per_second = serializers.FloatField(required=False, allow_null=True, min_value=0.001, max_value=100_000)
+    budget = serializers.DecimalField(
+        required=False, allow_null=True, max_digits=18, decimal_places=8, min_value=0, coerce_to_string=True
+    )
+    deadline = serializers.DateTimeField(required=False, allow_null=True)
+
+    def validate_priority(self, value: str) -> int:
+        return PRIORITIES[value]
+
+
+class OperationIn(PaceIn):
+    """``kind``: one of ``jobs/``. Without ``start`` it is planned and then waits for ``start/``."""
+
+    project = serializers.UUIDField()
+    kind = serializers.CharField(max_length=60)
+    params = serializers.DictField(required=False)
+    currency = serializers.CharField(
+        required=False, max_length=3, validators=[RegexValidator("^[A-Z]{3}$", code="invalid")]
+    )
+    key = serializers.CharField(
+        required=False,
+        max_length=100,
+        help_text="Made up by the caller: the same key with the same request is the same operation, for good.",
+    )
+    start = serializers.BooleanField(required=False, default=False)
+
+
+class CountsOut(serializers.Serializer):
+    total = serializers.IntegerField()
+    pending = serializers.IntegerField()
+    running = serializers.IntegerField()
+    succeeded = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    skipped = serializers.IntegerField()
+    cancelled = serializers.IntegerField()
+    expired = serializers.IntegerField()
+
+
+class SampleOut(serializers.Serializer):
+    subject = serializers.UUIDField(allow_null=True)
+    shown = serializers.DictField()
+
+
+class EstimateOut(serializers.Serializer):
+    cost = serializers.CharField(allow_null=True)
+    currency = serializers.CharField(allow_blank=True)
+    seconds = serializers.FloatField(allow_null=True)
+    basis = serializers.CharField()
+
+
+class DryRunOut(serializers.Serializer):
+    total = serializers.IntegerField()
+    samples = SampleOut(many=True)
+    estimate = EstimateOut()
+
+
+class ProgressOut(serializers.Serializer):
+    per_second = serializers.FloatField(allow_null=True)
+    remaining_seconds = serializers.FloatField(allow_null=True)
+
+
+class OperationOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    project = serializers.UUIDField()
+    kind = serializers.CharField()
+    params = serializers.DictField()
+    status = serializers.ChoiceField(choices=OperationStatus.choices)
+    reason = serializers.CharField(allow_blank=True)
+    detail = serializers.CharField(allow_blank=True)
+    counts = CountsOut()
+    progress = ProgressOut()
+    dry_run = DryRunOut(allow_null=True)
+    priority = serializers.ChoiceField(choices=list(PRIORITIES))
+    concurrency = serializers.IntegerField(allow_null=True)
+    rate_per_second = serializers.FloatField(allow_null=True)
+    budget = serializers.CharField(allow_null=True)
+    cost = serializers.CharField()
+    currency = serializers.CharField(allow_blank=True)
+    deadline = serializers.DateTimeField(allow_null=True)
+    requested_by = serializers.UUIDField(allow_null=True)
+    undoes = serializers.UUIDField(allow_null=True)
+    undone_by = serializers.UUIDField(allow_null=True)
+    created_at = serializers.DateTimeField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class CauseOut(serializers.Serializer):
+    code = serializers.CharField()
+    count = serializers.IntegerField()
+    example = serializers.CharField(allow_blank=True)
+    first_item = serializers.IntegerField(allow_null=True)
+
+
+class OperationDetailOut(OperationOut):
+    causes = CauseOut(many=True)
+
+
+class OperationPageOut(serializers.Serializer):
+    results = OperationOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+class OperationQuery(PageQuery):
+    project = serializers.UUIDField(required=False)
+    kind = serializers.CharField(required=False, max_length=60)
+    status = serializers.ChoiceField(choices=OperationStatus.choices, required=False)
+
+
+class ItemQuery(PageQuery):
+    status = serializers.ChoiceField(choices=ItemStatus.choices, required=False)
+    code = serializers.CharField(required=False, max_length=60, help_text="Only those that failed for this reason.")
+
+
+class ItemOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    number = serializers.IntegerField()
+    subject = serializers.UUIDField(allow_null=True)
+    status = serializers.ChoiceField(choices=ItemStatus.choices)
+    attempts = serializers.IntegerField()
+    payload = serializers.JSONField()
+    result = serializers.JSONField()
+    code = serializers.CharField(allow_blank=True)
+    detail = serializers.CharField(allow_blank=True)
+    seconds = serializers.FloatField()
+    cost = serializers.CharField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class ItemPageOut(serializers.Serializer):
+    results = ItemOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+class KindOut(serializers.Serializer):
+    kind = serializers.CharField()
+    label = serializers.CharField()
+    description = serializers.CharField(allow_blank=True)
+    can_undo = serializers.BooleanField()
+    is_outside = serializers.BooleanField()
+    is_exclusive = serializers.BooleanField()
+
+
+class KindListOut(serializers.Serializer):
+    results = KindOut(many=True)
+
+
+class KindStatsOut(serializers.Serializer):
+    kind = serializers.CharField()
+    operations = serializers.IntegerField()
+    active = serializers.IntegerField()
+    with_failures = serializers.IntegerField()
+    items = CountsOut()
+    seconds = serializers.FloatField()
+    seconds_an_item = serializers.FloatField(allow_null=True)
+    cost = serializers.CharField()
+
+
+class StatsQuery(Serializer):
+    project = serializers.UUIDField(required=False)
+
+
+class StatsOut(serializers.Serializer):
+    results = KindStatsOut(many=True)
+
+
+def priority_name(value: int) -> str:
+    return Priority(value).name.lower()
+
+
+def operation_out(operation: Operation) -> dict[str, Any]:
+    undone_by = getattr(operation, "undone_by", None)
+    return {
+        "id": str(operation.pk),
+        "project": str(operation.project_id),
+        "kind": operation.kind,
+        "params": operation.params,
+        "status": operation.status,
+        "reason": operation.pause_reason or operation.error_code,
+        "detail": operation.error_detail,
+        "counts": {"total": operation.total, **{name: getattr(operation, name) for name in COUNTED}},
+        "progress": {"per_second": operation.items_per_second, "remaining_seconds": operation.remaining_seconds},
+        "dry_run": operation.dry_run or None,
+        "priority": priority_name(operation.priority),
+        "concurrency": operation.concurrency,
+        "rate_per_second": operation.rate_per_second,
+        "budget": str(operation.budget) if operation.budget is not None else None,
+        "cost": str(operation.cost),
+        "currency": operation.currency,
+        "deadline": operation.deadline,
+        "requested_by": operation.requested_by_id,
+        "undoes": operation.undoes_id,
+        "undone_by": undone_by.pk if undone_by else None,
+        "created_at": operation.created_at,
+        "started_at": operation.started_at,
+        "finished_at": operation.finished_at,
+    }
+
+
+def item_out(item: Item) -> dict[str, Any]:
+    return {
+        "id": str(item.pk),
+        "number": item.number,
+        "subject": item.subject_id,
+        "status": item.status,
+        "attempts": item.attempts,
+        "payload": item.payload,
+        "result": item.result,
+        "code": item.error_code,
+        "detail": item.error_detail,
+        "seconds": item.seconds,
+        "cost": str(item.cost),
+        "finished_at": item.finished_at,
+    }
+
+
+def stats_out(row: dict[str, Any]) -> dict[str, Any]:
+    items = {name: row[f"items_{name}"] or 0 for name in COUNTED}
+    done = items["succeeded"] + items["failed"] + items["skipped"]
+    seconds = row["seconds_sum"] or 0.0
+    return {
+        "kind": row["kind"],
+        "operations": row["operations"],
+        "active": row["active"],
+        "with_failures": row["with_failures"],
+        "items": {"total": sum(items.values()), **items},
+        "seconds": seconds,
+        "seconds_an_item": seconds / done if done else None,
+        "cost": str(row["cost_sum"] or 0),
+    }

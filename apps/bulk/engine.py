@@ -1,0 +1,174 @@
+"""Workers: one writes a plan, one takes batches of inside items until its slice of time is over.
+
+It spans transactions and opens none. Outside items have an engine of their own (``runner``), on a loop.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.utils.translation import gettext as _
+from django.utils.translation import override
+from psycopg_pool import PoolTimeout
+
+from apps.accounts.actors import actor_of_row
+from apps.accounts.types import NOBODY, SYSTEM, Actor
+from apps.bulk import seats, selectors, services
+from apps.bulk.services.operations import find_kind
+from apps.bulk.services.planning import Draft
+from apps.bulk.types import MAX_ITEMS, SAMPLES, Batch, Lane, LateWriter, TooManyItems
+from apps.core import jobs
+from apps.core.correlation import caused_by
+from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Estimate, PlannedItem
+from apps.core.errors import DomainError, Forbidden
+from apps.core.leases import RENEW_SECONDS, scaled
+
+logger = logging.getLogger(__name__)
+
+APPENDED_AT_ONCE = 2000
+#: After so long a worker lets other jobs of its queue pass.
+SLICE_SECONDS = 2.0
+#: Effects become true together, and somebody's pause is heard, this often.
+CHUNK_SECONDS = 0.25
+LIMITED_SECONDS = 0.1
+DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+
+
+def plan_operation(*, operation_id: UUID) -> None:
+    """Write the plan of a draft. A second call finds the lease held, or the plan written."""
+    draft = services.claim_planning(actor=SYSTEM, operation_id=operation_id)
+    if draft is None:
+        return
+    asker = _asker(draft)
+    with caused_by(draft.correlation_id), override(asker.language):
+        try:
+            _plan(draft, asker)
+        except LateWriter:
+            logger.info("bulk_plan_lost", extra={"operation": str(operation_id)})
+        except DomainError as error:
+            services.fail_planning(actor=SYSTEM, draft=draft, code=error.code, detail=error.detail)
+        except DATABASE_AWAY:
+            raise  # its lease lapses, and another begins anew
+        except Exception:
+            logger.exception("bulk_plan_failed", extra={"operation": str(operation_id), "kind": draft.kind})
+            services.fail_planning(actor=SYSTEM, draft=draft)
+
+
+def _asker(draft: Draft) -> Actor:
+    if draft.user_id is None and draft.key_id is None:
+        return SYSTEM
+    return actor_of_row(user_id=draft.user_id, key_id=draft.key_id)
+
+
+def _plan(draft: Draft, asker: Actor) -> None:
+    if asker is NOBODY:
+        raise Forbidden
+    kind = find_kind(draft.kind)
+    scope = BulkScope(draft.operation_id, draft.organization_id, draft.project_id, asker, draft.params)
+    total = 0
+    samples: list[dict[str, Any]] = []
+    for piece in _pieces(kind.plan(scope)):
+        if not samples:
+            samples = [_sample(kind, scope, item) for item in piece[:SAMPLES]]
+        if total + len(piece) > MAX_ITEMS:
+            raise TooManyItems
+        total = services.append_items(actor=SYSTEM, draft=draft, items=piece)
+    resource = kind.resource(scope) if kind.resource else None
+    dry_run = {"total": total, "samples": samples, "estimate": _estimate(kind, scope, total)}
+    services.finish_planning(actor=SYSTEM, draft=draft, dry_run=dry_run, resource=resource)
+
+
+def _pieces(planned: Iterator[PlannedItem]) -> Iterator[list[PlannedItem]]:
+    """Not longer than memory likes, and not later than the lease needs."""
+    piece: list[PlannedItem] = []
+    began = time.monotonic()
+    for item in planned:
+        piece.append(item)
+        if len(piece) >= APPENDED_AT_ONCE or time.monotonic() - began > scaled(RENEW_SECONDS):
+            yield piece
+            piece, began = [], time.monotonic()
+    if piece:
+        yield piece
+
+
+def _sample(kind: BulkKind, scope: BulkScope, item: PlannedItem) -> dict[str, Any]:
+    shown = kind.preview(scope, item) if kind.preview else item.payload
+    return {"subject": str(item.subject_id) if item.subject_id else None, "shown": shown}
+
+
+def _estimate(kind: BulkKind, scope: BulkScope, total: int) -> dict[str, Any]:
+    """The kind's own, else what items of the kind took here before; it always says what it is based on."""
+    found = kind.estimate(scope, total) if kind.estimate else Estimate()
+    seconds, basis = found.seconds, str(found.basis)
+    if seconds is None:
+        each, count = selectors.stats_seconds_each(kind=kind.name, organization_id=scope.organization_id)
+        if count:
+            seconds = total * each
+            basis = " ".join(
+                filter(None, [basis, _("Time: as measured on %(count)s items before.") % {"count": count}])
+            )
+    return {
+        "cost": str(found.cost) if found.cost is not None else None,
+        "currency": found.currency,
+        "seconds": round(seconds, 3) if seconds is not None else None,
+        "basis": basis or _("Nothing of this kind has run here before."),
+    }
+
+
+def work(*, slice_seconds: float = SLICE_SECONDS) -> int:
+    """Take batches of inside items until the slice is over or nothing is left; how many items ended.
+
+    Only so many processes of a machine have a seat that one is left for other jobs. Who still finds work at the end asks for another
+    turn, at the end of the queue.
+    """
+    with seats.taken() as seat:
+        if seat is None:
+            return 0
+        until, done = time.monotonic() + slice_seconds, 0
+        while time.monotonic() < until:
+            batch = services.claim_batch(actor=SYSTEM, lane=Lane.INSIDE)
+            if batch is None:
+                if not selectors.has_waiting(Lane.INSIDE):
+                    return done
+                time.sleep(LIMITED_SECONDS)  # a limit that gives way by itself: nobody rings then
+                continue
+            done += run_batch(batch, until=until)
+    jobs.hint("bulk.work")
+    return done
+
+
+def run_batch(batch: Batch, *, until: float | None = None) -> int:
+    """All items of a batch, in chunks; what is left when ``until`` has come, or the operation stops, goes back."""
+    left, renewed = batch.items, time.monotonic()
+    with caused_by(batch.correlation_id):
+        try:
+            while left:
+                applied = services.apply_items(actor=SYSTEM, batch=batch, items=left, seconds=CHUNK_SECONDS)
+                left = applied.left
+                if left and (not applied.goes_on or (until is not None and time.monotonic() >= until)):
+                    services.give_back(actor=SYSTEM, batch=batch, items=left)
+                    break
+                if left and time.monotonic() - renewed > scaled(RENEW_SECONDS):
+                    services.renew_items(actor=SYSTEM, items=[(each.item_id, each.fence) for each in left])
+                    renewed = time.monotonic()
+        except LateWriter:
+            logger.warning("bulk_items_lost", extra={"operation": str(batch.operation_id), "items": len(left)})
+        except DATABASE_AWAY as error:
+            # Nothing of this chunk is true. The leases lapse, and the items come again.
+            logger.warning("bulk_chunk_rolled_back", extra={"reason": type(error).__name__})
+            time.sleep(scaled(1.0))
+        except DatabaseError:
+            logger.exception("bulk_chunk_failed", extra={"operation": str(batch.operation_id)})
+    return len(batch.items) - len(left)
+
+
+def run_all(*, lane: str = Lane.INSIDE) -> int:
+    """Until nothing may be taken any more, in this process: for commands and tests."""
+    batches = iter(lambda: services.claim_batch(actor=SYSTEM, lane=lane), None)
+    return sum(run_batch(batch) for batch in itertools.takewhile(bool, batches))

@@ -1,0 +1,158 @@
+"""Every shared read of operations."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count, F, Q, QuerySet, Sum
+from django.db.models.functions import Now
+
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor, ProjectRole
+from apps.bulk import policies
+from apps.bulk.models import COUNTED, Item, Operation
+from apps.bulk.types import FINAL, ItemStatus, OperationStatus
+from apps.core.errors import NotFound
+from apps.core.leases import is_free, scaled
+
+HINT_SECONDS = 3.0
+STATS_DAYS = 30
+
+
+def visible_to(viewer: Actor) -> QuerySet[Operation]:
+    """One's own in projects one sees, and all of projects one manages."""
+    rows = Operation.objects.all()
+    if policies.is_system(viewer):
+        return rows
+    own = Q(requested_by=viewer.user_id) if viewer.user_id else Q(pk__in=[])
+    return rows.filter(
+        (own & accounts.project_filter(viewer)) | accounts.project_filter(viewer, at_least=ProjectRole.MANAGER)
+    )
+
+
+def list_operations(
+    viewer: Actor, *, project_id: UUID | None = None, kind: str = "", status: str = ""
+) -> QuerySet[Operation]:
+    rows = visible_to(viewer).select_related("requested_by", "project", "undone_by")
+    if project_id:
+        rows = rows.filter(project_id=project_id)
+    if kind:
+        rows = rows.filter(kind=kind)
+    return rows.filter(status=status) if status else rows
+
+
+def get_operation(*, operation_id: UUID, viewer: Actor) -> Operation:
+    found = list_operations(viewer).filter(pk=operation_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def lock_operation(*, operation_id: UUID, viewer: Actor) -> Operation:
+    found = visible_to(viewer).select_for_update(of=("self",)).filter(pk=operation_id).first()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def list_items(operation: Operation, *, status: str = "", error_code: str = "") -> QuerySet[Item]:
+    """Of an operation that came from a selector."""
+    rows = Item.objects.filter(operation=operation)
+    if error_code:
+        rows = rows.filter(error_code=error_code)
+    return rows.filter(status=status) if status else rows
+
+
+def list_causes(operation: Operation) -> list[dict[str, Any]]:
+    """Failures by their cause, the commonest first, each with the number of its first item."""
+    if not operation.failed:
+        return []
+    rows = Item.objects.filter(operation=operation, status=ItemStatus.FAILED).exclude(error_code="")
+    causes = rows.values("error_code").annotate(count=Count("pk")).order_by("-count", "error_code")[:50]
+    found = []
+    for cause in causes:
+        first = rows.filter(error_code=cause["error_code"]).order_by("number").first()
+        found.append(
+            {
+                "code": cause["error_code"],
+                "count": cause["count"],
+                "example": first.error_detail if first else "",
+                "first_item": first.number if first else None,
+            }
+        )
+    return found
+
+
+def iterate_items(operation: Operation, statuses: Sequence[str], *, at_once: int = 2000) -> Iterator[list[Item]]:
+    """All of them by number, in lists, each read when the one before was used up: memory stays flat."""
+    after = 0
+    while True:
+        rows = Item.objects.filter(operation=operation, number__gt=after, status__in=statuses).order_by("number")
+        found = list(rows[:at_once])
+        if not found:
+            return
+        yield found
+        after = found[-1].number
+
+
+def stats_kinds(viewer: Actor, *, project_id: UUID | None = None) -> list[dict[str, Any]]:
+    """For each kind: operations of the last 30 days, their items by state, time and cost. One query."""
+    rows = visible_to(viewer).filter(created_at__gte=Now() - timedelta(days=STATS_DAYS))
+    if project_id:
+        rows = rows.filter(project_id=project_id)
+    sums = {f"items_{name}": Sum(name) for name in COUNTED}
+    found = rows.values("kind").annotate(
+        operations=Count("pk"),
+        active=Count("pk", filter=~Q(status__in=FINAL)),
+        with_failures=Count("pk", filter=Q(failed__gt=0)),
+        seconds_sum=Sum("seconds"),
+        cost_sum=Sum("cost"),
+        **sums,
+    )
+    return [dict(row) for row in found.order_by("kind")]
+
+
+# For workers and sweeps
+
+
+def list_unplanned() -> list[dict[str, UUID]]:
+    """Drafts whose plan nobody writes: the hint was lost, or the writer died."""
+    rows = Operation.objects.filter(is_free(), status=OperationStatus.DRAFT)
+    rows = rows.filter(updated_at__lt=Now() - timedelta(seconds=scaled(HINT_SECONDS))).order_by("created_at")
+    return [{"operation_id": pk} for pk in rows.values_list("pk", flat=True)[:20]]
+
+
+def has_waiting(lane: str) -> bool:
+    """Is there an item that a worker might take now?"""
+    return Operation.objects.filter(status=OperationStatus.RUNNING, lane=lane, cursor__lt=F("total")).exists()
+
+
+def find_stopping(operation_ids: Collection[UUID]) -> dict[UUID, str]:
+    """Those that take no more items, and what their items end as."""
+    rows = Operation.objects.filter(pk__in=operation_ids, status=OperationStatus.STOPPING)
+    return dict(rows.values_list("pk", "stops_as"))
+
+
+def stats_items() -> dict[str, int]:
+    """Items of operations that have not ended, by state. One small query."""
+    sums = {name: Sum(name) for name in ("pending", "running", "failed")}
+    found = Operation.objects.exclude(status__in=FINAL).aggregate(**sums)
+    return {name: int(value or 0) for name, value in found.items()}
+
+
+def stats_operations() -> dict[str, int]:
+    rows = Operation.objects.exclude(status__in=FINAL).values_list("status").annotate(Count("pk"))
+    return {str(status): int(count) for status, count in rows.order_by("status")}
+
+
+def stats_seconds_each(*, kind: str, organization_id: UUID) -> tuple[float, int]:
+    """Seconds that an item of the kind took in the last operations of the organization, and of how many items that is known."""
+    rows = Operation.objects.filter(organization_id=organization_id, kind=kind, succeeded__gt=0).order_by("-created_at")
+    found = [
+        (seconds, total - pending) for seconds, total, pending in rows.values_list("seconds", "total", "pending")[:5]
+    ]
+    count = sum(number for _seconds, number in found)
+    return (sum(seconds for seconds, _number in found) / count, count) if count else (0.0, 0)

@@ -1,0 +1,284 @@
+"""How items end. What an item does to our rows, its own end and the counts of its operation are one transaction, under its fence."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils.translation import override
+
+from apps.accounts import selectors as accounts
+from apps.accounts.actors import actor_of_row
+from apps.accounts.types import SYSTEM, Actor
+from apps.bulk import policies
+from apps.bulk.events import OperationChanged
+from apps.bulk.models import Operation
+from apps.bulk.services.finishing import finish_when_done, tell_progress
+from apps.bulk.services.operations import announce, find_kind
+from apps.bulk.types import (
+    GAVE_UP,
+    MAX_ATTEMPTS,
+    MAX_RESULT_BYTES,
+    UNEXPECTED,
+    Batch,
+    HeldItem,
+    ItemEnd,
+    ItemStatus,
+    LateWriter,
+    OperationStatus,
+    PauseReason,
+)
+from apps.core import failpoints
+from apps.core.doors.bulk_kinds import BulkScope, Done, TryLater, Work
+from apps.core.errors import DomainError, Forbidden
+
+logger = logging.getLogger(__name__)
+
+_HOLD = """
+SELECT item.id FROM bulk_item item JOIN unnest(%(ids)s::uuid[], %(fences)s::int[]) AS held(id, fence) USING (id)
+WHERE item.fence = held.fence AND item.status = 'running' ORDER BY item.id FOR UPDATE OF item
+"""
+
+_END = """
+UPDATE bulk_item AS item SET status = ended.status, error_code = ended.code, error_detail = ended.detail,
+  result = ended.result::jsonb, seconds = item.seconds + ended.seconds, cost = item.cost + ended.cost, lease_until = NULL,
+  attempts = item.attempts - ended.given_back,
+  due_at = CASE WHEN ended.delay > 0 THEN clock_timestamp() + ended.delay * interval '1 second' END,
+  finished_at = CASE WHEN ended.status <> 'pending' THEN clock_timestamp() END
+FROM unnest(%(ids)s::uuid[], %(fences)s::int[], %(statuses)s::text[], %(codes)s::text[], %(details)s::text[], %(results)s::text[],
+  %(seconds)s::float8[], %(costs)s::numeric[], %(delays)s::float8[], %(given_back)s::int[])
+  AS ended(id, fence, status, code, detail, result, seconds, cost, delay, given_back)
+WHERE item.id = ended.id AND item.fence = ended.fence AND item.status = 'running'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """``left`` are held still; with ``goes_on`` false they are to be given back: the operation stops, or pauses."""
+
+    left: tuple[HeldItem, ...]
+    goes_on: bool
+
+
+@transaction.atomic
+def apply_items(
+    *,
+    actor: Actor,
+    batch: Batch,
+    items: Sequence[HeldItem],
+    seconds: float,
+    found: dict[UUID, Any] | None = None,
+    spent: dict[UUID, float] | None = None,
+) -> Applied:
+    """Do as many as fit into ``seconds``, at least one, each in a savepoint; their effects and ends become true together.
+
+    Who asked has the rights of now; may they act here no more, nothing is done and the operation stops. ``found``: what calls
+    gave, ``spent`` the seconds they took. Raises ``LateWriter`` when another holds one of the items by now.
+    """
+    policies.require(policies.is_system(actor))
+    if not _hold(items):
+        raise LateWriter
+    asker = find_asker(actor=actor, batch=batch)
+    if asker is None:
+        return Applied(tuple(items), goes_on=False)
+    do = _doing(batch, asker)
+    until, ends = time.monotonic() + seconds, []
+    with override(asker.language):
+        for item in items:
+            given = found.get(item.item_id) if found else None
+            ends.append(
+                _one(batch, item, lambda item=item, given=given: do(item, given), (spent or {}).get(item.item_id, 0.0))
+            )
+            if time.monotonic() >= until:
+                break
+    status = _write(batch, ends, actor)
+    return Applied(tuple(items[len(ends) :]), goes_on=status == OperationStatus.RUNNING)
+
+
+def _hold(items: Sequence[HeldItem]) -> bool:
+    """Nobody takes them from here until the end of the transaction, however long it lasts."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, {"ids": [each.item_id for each in items], "fences": [each.fence for each in items]})
+        return len(cursor.fetchall()) == len(items)
+
+
+@transaction.atomic
+def find_asker(*, actor: Actor, batch: Batch) -> Actor | None:
+    """Who asked, with the rights of now. None: they may begin nothing here any more, and the operation stops."""
+    policies.require(policies.is_system(actor))
+    if batch.user_id is None and batch.key_id is None:
+        return SYSTEM
+    asker = actor_of_row(user_id=batch.user_id, key_id=batch.key_id)
+    if policies.can_begin(asker, accounts.project_role(asker, batch.project_id)):
+        return asker
+    operation = Operation.objects.select_for_update().get(pk=batch.operation_id)
+    if operation.status in {OperationStatus.RUNNING, OperationStatus.PAUSED}:
+        stop(operation, actor, OperationStatus.CANCELLED, code=Forbidden.code)
+    return None
+
+
+def scope_of(batch: Batch, asker: Actor) -> BulkScope:
+    return BulkScope(batch.operation_id, batch.organization_id, batch.project_id, asker, batch.params)
+
+
+def work_of(scope: BulkScope, batch: Batch, item: HeldItem) -> Work:
+    payload, result = (item.payload["payload"], item.payload["result"]) if batch.is_undo else (item.payload, {})
+    return Work(
+        scope,
+        item.item_id,
+        item.number,
+        payload,
+        item.subject_id,
+        item.attempt,
+        f"{batch.operation_id}:{item.number}",
+        result,
+    )
+
+
+def _doing(batch: Batch, asker: Actor) -> Callable[[HeldItem, Any], Done]:
+    kind, scope = find_kind(batch.kind), scope_of(batch, asker)
+
+    def do(item: HeldItem, given: Any) -> Done:
+        work = work_of(scope, batch, item)
+        if not batch.is_undo:
+            return kind.apply(work, given)
+        assert kind.undo is not None
+        kind.undo(work)
+        return Done()
+
+    return do
+
+
+def _one(batch: Batch, item: HeldItem, do: Callable[[], Done], spent: float) -> ItemEnd:
+    began = time.monotonic()
+    try:
+        with transaction.atomic():
+            done = do()
+        failpoints.hit("mid_flush")
+    except (OperationalError, InterfaceError):
+        raise  # the database, not the item: all of the transaction is tried again
+    except Exception as error:  # noqa: BLE001  (whatever a kind raises is the end of this item, not of its neighbours)
+        return end_of(batch, item, error, spent + time.monotonic() - began)
+    result = done.result
+    if len(json.dumps(result, default=str)) > MAX_RESULT_BYTES:
+        logger.warning("bulk_result_left_out", extra={"kind": batch.kind, "item": str(item.item_id)})
+        result = {}
+    if done.skipped:
+        result = {**result, "skipped": done.skipped}
+    status = ItemStatus.SKIPPED if done.skipped else ItemStatus.SUCCEEDED
+    return ItemEnd(item.item_id, item.fence, status, spent + time.monotonic() - began, result=result, cost=done.cost)
+
+
+def end_of(batch: Batch, item: HeldItem, error: Exception, seconds: float) -> ItemEnd:
+    """What an exception of a kind means for its item."""
+    match error:
+        case TryLater() if item.attempt < MAX_ATTEMPTS:
+            delay = max(0.05, error.seconds)
+            return ItemEnd(item.item_id, item.fence, ItemStatus.PENDING, seconds, error.code, delay_seconds=delay)
+        case TryLater():
+            return ItemEnd(item.item_id, item.fence, ItemStatus.FAILED, seconds, error.code or GAVE_UP)
+        case DomainError():
+            return ItemEnd(item.item_id, item.fence, ItemStatus.FAILED, seconds, error.code, error.detail)
+        case _:
+            logger.error("bulk_item_failed", exc_info=error, extra={"kind": batch.kind, "item": str(item.item_id)})
+            return ItemEnd(item.item_id, item.fence, ItemStatus.FAILED, seconds, UNEXPECTED)
+
+
+@transaction.atomic
+def end_items(*, actor: Actor, batch: Batch, ends: Sequence[ItemEnd]) -> None:
+    """Of items that need no ``apply``: their call failed. Raises ``LateWriter``."""
+    policies.require(policies.is_system(actor))
+    _write(batch, ends, actor)
+
+
+@transaction.atomic
+def give_back(*, actor: Actor, batch: Batch, items: Sequence[HeldItem]) -> None:
+    """Items that were not begun: the process ends, or the operation pauses. They cost no attempt."""
+    policies.require(policies.is_system(actor))
+    _write(batch, [ItemEnd(each.item_id, each.fence, ItemStatus.PENDING) for each in items], actor)
+
+
+def _write(batch: Batch, ends: Sequence[ItemEnd], actor: Actor) -> str:
+    """Items, counters, progress and perhaps the end of the operation; its status. All or, when a fence was lost, nothing."""
+    if not ends:
+        return Operation.objects.values_list("status", flat=True).get(pk=batch.operation_id)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _END,
+            {
+                "ids": [each.item_id for each in ends],
+                "fences": [each.fence for each in ends],
+                "statuses": [each.status.value for each in ends],
+                "codes": [each.error_code[:60] for each in ends],
+                "details": [each.error_detail[:500].replace("\x00", "") for each in ends],
+                "results": [json.dumps(each.result, default=str).replace("\\u0000", "") for each in ends],
+                "seconds": [float(each.seconds) for each in ends],
+                "costs": [Decimal(each.cost) for each in ends],
+                "delays": [float(each.delay_seconds) for each in ends],
+                # Given back without a reason: it was not begun.
+                "given_back": [int(each.status == ItemStatus.PENDING and not each.error_code) for each in ends],
+            },
+        )
+        if cursor.rowcount != len(ends):
+            raise LateWriter
+    counts = Counter(each.status.value for each in ends)
+    held = {item.item_id: item.number for item in batch.items}
+    back = [
+        held[e.item_id] for e in ends if e.status == ItemStatus.PENDING and not e.delay_seconds and e.item_id in held
+    ]
+    operation = Operation.objects.select_for_update().get(pk=batch.operation_id)
+    count(operation, counts, taken_from="running", cursor=min(back) - 1 if back else None)
+    Operation.objects.filter(pk=operation.pk).update(
+        seconds=F("seconds") + sum(each.seconds for each in ends), cost=F("cost") + sum(each.cost for each in ends)
+    )
+    operation.cost += sum(each.cost for each in ends)
+    if not finish_when_done(operation, actor):
+        _pause_without_money(operation, actor)
+        tell_progress(operation, actor)
+    return operation.status
+
+
+def count(
+    operation: Operation, counts: Counter[str] | dict[str, int], *, taken_from: str, cursor: int | None = None
+) -> None:
+    """Move so many of a locked operation's items from one counter to others; the row and the instance both know."""
+    moves = Counter(counts)
+    moves.subtract({taken_from: sum(counts.values())})
+    changes: dict[str, Any] = {name: F(name) + number for name, number in moves.items() if number}
+    for name, number in moves.items():
+        setattr(operation, name, getattr(operation, name) + number)
+    if cursor is not None and cursor < operation.cursor:
+        changes["cursor"] = operation.cursor = cursor
+    if changes:
+        Operation.objects.filter(pk=operation.pk).update(**changes, updated_at=Now())
+
+
+def _pause_without_money(operation: Operation, actor: Actor) -> None:
+    """When the next item, if it costs what those before did, would pass the budget and none is under way any more."""
+    if operation.budget is None or operation.running or operation.status != OperationStatus.RUNNING:
+        return
+    if operation.ended and operation.cost + operation.cost / operation.ended > operation.budget:
+        Operation.objects.filter(pk=operation.pk).update(
+            status=OperationStatus.PAUSED, pause_reason=PauseReason.BUDGET, updated_at=Now()
+        )
+        operation.status = OperationStatus.PAUSED
+        announce(OperationChanged(operation.pk, "paused"), operation, actor)
+
+
+def stop(operation: Operation, actor: Actor, as_what: OperationStatus, *, code: str = "") -> None:
+    """Of a locked operation: no item is taken any more; what waits is closed by a sweep, what runs may end."""
+    operation.status, operation.stops_as, operation.error_code = OperationStatus.STOPPING, as_what, code
+    Operation.objects.filter(pk=operation.pk).update(
+        status=operation.status, stops_as=as_what, error_code=code, pause_reason="", updated_at=Now()
+    )
+    announce(OperationChanged(operation.pk, "stopping"), operation, actor)

@@ -1,0 +1,170 @@
+"""The plan becomes rows, in pieces, under the lease of its writer. Until it is whole nothing of it runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from apps.accounts.types import Actor
+from apps.bulk import policies
+from apps.bulk.events import OperationFailed, OperationPlanned
+from apps.bulk.models import Item, Operation, SharedResource
+from apps.bulk.services.finishing import begin_running
+from apps.bulk.services.operations import announce
+from apps.bulk.types import MAX_ATTEMPTS, UNEXPECTED, WORKER_LOST, LateWriter, OperationStatus
+from apps.core import leases
+from apps.core.doors.bulk_kinds import PlannedItem, Resource
+from apps.core.ids import uuid7
+
+_COPY = """
+COPY bulk_item (id, organization_id, operation_id, number, subject_id, payload, status, attempts, fence,
+  error_code, error_detail, result, seconds, cost, updated_at) FROM STDIN
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A plan that this process writes. ``user_id`` and ``key_id``: who asked for it."""
+
+    operation_id: UUID
+    organization_id: UUID
+    project_id: UUID
+    kind: str
+    params: dict[str, Any]
+    user_id: UUID | None
+    key_id: UUID | None
+    correlation_id: str
+    fence: int
+
+
+def claim_planning(*, actor: Actor, operation_id: UUID) -> Draft | None:
+    """The plan is begun anew: what an earlier writer, who died, left of it is removed. None: held, done, or tried too often."""
+    policies.require(policies.is_system(actor))
+    rows = Operation.objects.filter(status=OperationStatus.DRAFT)
+    fence = leases.claim(rows, operation_id)
+    if fence is None:
+        return None
+    with transaction.atomic():
+        operation = Operation.objects.select_for_update().get(pk=operation_id)
+        if operation.fence != fence:
+            return None
+        if operation.attempts > MAX_ATTEMPTS:
+            _fail(operation, actor, WORKER_LOST, "")
+            return None
+        if operation.total:
+            Item.objects.filter(operation_id=operation_id).delete()
+            Operation.objects.filter(pk=operation_id).update(total=0, pending=0)
+    return Draft(
+        operation.pk,
+        operation.organization_id,
+        operation.project_id,
+        operation.kind,
+        operation.params,
+        operation.requested_by_id,
+        operation.key_id,
+        operation.correlation_id,
+        fence,
+    )
+
+
+@transaction.atomic
+def append_items(*, actor: Actor, draft: Draft, items: Sequence[PlannedItem]) -> int:
+    """The next rows of the plan by ``COPY``; how many there are now. Raises ``LateWriter`` when another writes it by now."""
+    policies.require(policies.is_system(actor))
+    operation = Operation.objects.select_for_update().filter(pk=draft.operation_id, fence=draft.fence).first()
+    if operation is None or operation.status != OperationStatus.DRAFT:
+        raise LateWriter
+    copy_items(operation, items)
+    total = operation.total + len(items)
+    Operation.objects.filter(pk=operation.pk).update(
+        total=total, pending=F("pending") + len(items), lease_until=leases.until(), updated_at=Now()
+    )
+    return total
+
+
+def copy_items(operation: Operation, items: Sequence[PlannedItem]) -> None:
+    now = operation.created_at
+    with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
+        for number, item in enumerate(items, operation.total + 1):
+            copy.write_row(
+                (
+                    uuid7(),
+                    operation.organization_id,
+                    operation.pk,
+                    number,
+                    item.subject_id,
+                    json.dumps(item.payload),
+                    "pending",
+                    0,
+                    0,
+                    "",
+                    "",
+                    "{}",
+                    0,
+                    0,
+                    now,
+                )
+            )
+
+
+@transaction.atomic
+def finish_planning(*, actor: Actor, draft: Draft, dry_run: dict[str, Any], resource: Resource | None = None) -> bool:
+    """The plan is whole: it waits for a person, or starts. False when another writes it by now."""
+    policies.require(policies.is_system(actor))
+    operation = Operation.objects.select_for_update().filter(pk=draft.operation_id, fence=draft.fence).first()
+    if operation is None or operation.status != OperationStatus.DRAFT:
+        return False
+    operation.status = OperationStatus.PLANNED
+    operation.dry_run, operation.lease_until = dry_run, None
+    operation.resource = keep_resource(resource) if resource else ""
+    Operation.objects.filter(pk=operation.pk).update(
+        status=operation.status,
+        dry_run=dry_run,
+        lease_until=None,
+        resource=operation.resource,
+        planned_at=Now(),
+        updated_at=Now(),
+    )
+    announce(OperationPlanned(operation.pk, operation.total), operation, actor)
+    if operation.starts_itself:
+        begin_running(operation, actor)
+    return True
+
+
+def keep_resource(resource: Resource) -> str:
+    """What the kind says of it now is what counts from now on, for all operations that share it."""
+    SharedResource.objects.update_or_create(
+        name=resource.name, defaults={"at_once": resource.at_once, "per_second": resource.per_second}
+    )
+    return resource.name
+
+
+@transaction.atomic
+def fail_planning(*, actor: Actor, draft: Draft, code: str = UNEXPECTED, detail: str = "") -> None:
+    """There is no plan: nothing of the operation will run."""
+    policies.require(policies.is_system(actor))
+    operation = Operation.objects.select_for_update().filter(pk=draft.operation_id, fence=draft.fence).first()
+    if operation is not None and operation.status == OperationStatus.DRAFT:
+        _fail(operation, actor, code, detail)
+
+
+def _fail(operation: Operation, actor: Actor, code: str, detail: str) -> None:
+    Item.objects.filter(operation=operation).delete()
+    Operation.objects.filter(pk=operation.pk).update(
+        status=OperationStatus.FAILED,
+        error_code=code[:60],
+        error_detail=detail[:500],
+        lease_until=None,
+        total=0,
+        pending=0,
+        finished_at=Now(),
+        updated_at=Now(),
+    )
+    announce(OperationFailed(operation.pk, OperationStatus.FAILED, code), operation, actor)

@@ -1,0 +1,204 @@
+"""What people do with an operation: start, pause, resume, cancel, change its pace, retry what failed, undo."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models.functions import Now
+
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor
+from apps.bulk import policies, selectors
+from apps.bulk.events import OperationChanged, OperationCreated
+from apps.bulk.models import Operation
+from apps.bulk.services.ends import count, stop
+from apps.bulk.services.finishing import begin_running, hint_work, join_order
+from apps.bulk.services.operations import announce, find_kind, require_room
+from apps.bulk.services.upkeep import close_pending
+from apps.bulk.types import (
+    FINAL,
+    STARTABLE,
+    NothingToRetry,
+    OperationState,
+    OperationStatus,
+    PauseReason,
+    UndoNotPossible,
+)
+from apps.core.ids import uuid7
+from apps.core.types import Priority
+
+
+def _lock(actor: Actor, operation_id: UUID) -> Operation:
+    """The row, after asking whether the actor may steer it."""
+    operation = selectors.lock_operation(operation_id=operation_id, viewer=actor)
+    role = accounts.project_role(actor, operation.project_id)
+    policies.require(policies.can_steer(actor, operation, role))
+    return operation
+
+
+def _told(operation: Operation, actor: Actor, change: str) -> Operation:
+    announce(OperationChanged(operation.pk, change), operation, actor)
+    return selectors.get_operation(operation_id=operation.pk, viewer=actor)
+
+
+@transaction.atomic
+def start_operation(*, actor: Actor, operation_id: UUID) -> Operation:
+    """Confirm a plan. A draft starts as soon as its plan is whole. Repeating it on a running one changes nothing."""
+    operation = _lock(actor, operation_id)
+    if operation.status == OperationStatus.RUNNING:
+        return selectors.get_operation(operation_id=operation_id, viewer=actor)
+    if operation.status not in STARTABLE:
+        raise OperationState(operation.status)
+    if operation.status == OperationStatus.DRAFT:
+        Operation.objects.filter(pk=operation.pk).update(starts_itself=True, updated_at=Now())
+    else:
+        begin_running(operation, actor)
+    return selectors.get_operation(operation_id=operation_id, viewer=actor)
+
+
+@transaction.atomic
+def pause_operation(*, actor: Actor, operation_id: UUID) -> Operation:
+    """No new items; running ones end."""
+    operation = _lock(actor, operation_id)
+    if operation.status == OperationStatus.PAUSED:
+        return selectors.get_operation(operation_id=operation_id, viewer=actor)
+    if operation.status != OperationStatus.RUNNING:
+        raise OperationState(operation.status)
+    Operation.objects.filter(pk=operation.pk).update(
+        status=OperationStatus.PAUSED, pause_reason=PauseReason.PERSON, updated_at=Now()
+    )
+    return _told(operation, actor, "paused")
+
+
+@transaction.atomic
+def resume_operation(*, actor: Actor, operation_id: UUID) -> Operation:
+    """One that stopped for its budget goes on when ``change_pace`` has raised it; else it pauses again."""
+    operation = _lock(actor, operation_id)
+    if operation.status == OperationStatus.RUNNING:
+        return selectors.get_operation(operation_id=operation_id, viewer=actor)
+    if operation.status != OperationStatus.PAUSED:
+        raise OperationState(operation.status)
+    join_order(operation)
+    Operation.objects.filter(pk=operation.pk).update(
+        status=OperationStatus.RUNNING, pause_reason=PauseReason.NONE, updated_at=Now()
+    )
+    hint_work(operation.lane)
+    return _told(operation, actor, "resumed")
+
+
+@transaction.atomic
+def cancel_operation(*, actor: Actor, operation_id: UUID) -> Operation:
+    """No new items from now on; running ones have five seconds; what succeeded stays. Cancelling what has ended is refused."""
+    operation = _lock(actor, operation_id)
+    if operation.status in FINAL:
+        raise OperationState(operation.status)
+    if operation.status != OperationStatus.STOPPING:
+        stop(operation, actor, OperationStatus.CANCELLED)
+        close_pending(operation, actor)
+    return selectors.get_operation(operation_id=operation_id, viewer=actor)
+
+
+@transaction.atomic
+def change_pace(*, actor: Actor, operation_id: UUID, changes: dict[str, Any]) -> Operation:
+    """``priority, concurrency, rate_per_second, budget, deadline``, also while it runs; None takes a limit away."""
+    operation = _lock(actor, operation_id)
+    if operation.status in FINAL:
+        raise OperationState(operation.status)
+    if changes.get("priority") == Priority.CRITICAL:
+        policies.require(policies.can_be_urgent(actor))
+    known = ("priority", "concurrency", "rate_per_second", "budget", "deadline")
+    wanted = {name: changes[name] for name in known if name in changes}
+    Operation.objects.filter(pk=operation.pk).update(**wanted, updated_at=Now())
+    if operation.status == OperationStatus.RUNNING:
+        hint_work(operation.lane)
+    return _told(operation, actor, "priority" if set(wanted) == {"priority"} else "pace")
+
+
+@transaction.atomic
+def retry_failed(*, actor: Actor, operation_id: UUID) -> Operation:
+    """Failed items, and those that ran out of time, wait anew; what succeeded is left alone. Raises ``NothingToRetry``."""
+    operation = _lock(actor, operation_id)
+    if operation.status not in {OperationStatus.COMPLETED_WITH_FAILURES, OperationStatus.EXPIRED}:
+        if operation.status in {OperationStatus.RUNNING, OperationStatus.PAUSED} and operation.failed:
+            pass  # those that failed so far
+        elif operation.status == OperationStatus.COMPLETED:
+            raise NothingToRetry
+        else:
+            raise OperationState(operation.status)
+    if not (operation.failed or operation.expired):
+        raise NothingToRetry
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute(
+            """
+            WITH again AS (
+              UPDATE bulk_item AS item SET status = 'pending', attempts = 0, error_code = '', error_detail = '',
+                finished_at = NULL, due_at = NULL
+              FROM (SELECT id, status FROM bulk_item WHERE operation_id = %s AND status IN ('failed', 'expired') FOR UPDATE) AS was
+              WHERE item.id = was.id
+              RETURNING item.number, was.status)
+            SELECT status, count(*), min(number) FROM again GROUP BY status
+            """,
+            [operation.pk],
+        )
+        for status, number, first in cursor.fetchall():
+            count(operation, {"pending": number}, taken_from=status, cursor=first - 1)
+    Operation.objects.filter(pk=operation.pk).update(finished_at=None, deadline=None, updated_at=Now())
+    if operation.status in FINAL:
+        join_order(operation)
+        Operation.objects.filter(pk=operation.pk).update(status=OperationStatus.RUNNING)
+    hint_work(operation.lane)
+    return _told(operation, actor, "retried")
+
+
+@transaction.atomic
+def undo_operation(*, actor: Actor, operation_id: UUID) -> Operation:
+    """A new operation that takes back what succeeded, the last first; its items are counted, retried and fenced like all others.
+
+    Raises ``UndoNotPossible`` where the kind knows no way back, nothing succeeded, or it was undone before.
+    """
+    operation = _lock(actor, operation_id)
+    if operation.status not in FINAL:
+        raise OperationState(operation.status)
+    kind = find_kind(operation.kind)
+    was_undone = Operation.objects.filter(undoes=operation).exists()
+    if kind.undo is None or operation.undoes_id or was_undone or not operation.succeeded:
+        raise UndoNotPossible
+    require_room(kind, operation.project_id)
+    undoing = Operation.objects.create(
+        id=uuid7(),
+        organization_id=operation.organization_id,
+        project_id=operation.project_id,
+        requested_by_id=actor.user_id,
+        key_id=actor.key_id,
+        kind=operation.kind,
+        params=operation.params,
+        status=OperationStatus.PLANNED,
+        undoes=operation,
+        priority=operation.priority,
+        lane="inside",
+        request_digest=b"",
+        correlation_id=operation.correlation_id,
+    )
+    announce(OperationCreated(undoing.pk, undoing.kind), undoing, actor)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL statement_timeout = 0")
+        cursor.execute(
+            """
+            INSERT INTO bulk_item (id, organization_id, operation_id, number, subject_id, payload, status, attempts, fence,
+              error_code, error_detail, result, seconds, cost, updated_at)
+            SELECT gen_random_uuid(), organization_id, %(undoing)s, row_number() OVER (ORDER BY number DESC), subject_id,
+              jsonb_build_object('payload', payload, 'result', result), 'pending', 0, 0, '', '', '{}', 0, 0, now()
+            FROM bulk_item WHERE operation_id = %(operation)s AND status = 'succeeded'
+            """,
+            {"undoing": undoing.pk, "operation": operation.pk},
+        )
+        undoing.total = undoing.pending = cursor.rowcount
+    Operation.objects.filter(pk=undoing.pk).update(
+        total=undoing.total, pending=undoing.pending, planned_at=Now(), updated_at=Now()
+    )
+    announce(OperationChanged(operation.pk, "undone"), operation, actor)
+    begin_running(undoing, actor)
+    return selectors.get_operation(operation_id=undoing.pk, viewer=actor)

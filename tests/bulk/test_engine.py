@@ -1,0 +1,240 @@
+"""From a request to the last item: the plan is rows, effects and ends are one transaction, counts add up."""
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from apps.accounts.types import SYSTEM, ProjectRole
+from apps.bulk import engine, services
+from apps.bulk.models import Item, Operation
+from apps.bulk.types import LateWriter
+from apps.core.models import Event
+from tests.accounts.factories import actor_of, add_to_project, member_of
+from tests.bulk.factories import counts, fresh, planned, ran, teams
+
+pytestmark = pytest.mark.django_db
+
+
+def told():
+    rows = Event.objects.exclude(type="bulk.operation_progressed")  # as often as the time it takes allows
+    return list(rows.order_by("topic_position").values_list("type", flat=True))
+
+
+def test_every_item_succeeds_once(actor, project):
+    operation = ran(actor, project, count=57)
+
+    assert (operation.status, counts(operation), teams()) == ("completed", {"succeeded": 57}, 57)
+    assert told() == [
+        "bulk.operation_created",
+        "bulk.operation_planned",
+        "bulk.operation_started",
+        "bulk.operation_completed",
+    ]
+    assert Event.objects.filter(type="bulk.operation_progressed").exists()
+    item = Item.objects.get(operation=operation, number=7)
+    assert (item.attempts, item.fence, item.lease_until, item.result["number"]) == (1, 1, None, 7)
+
+
+def test_plan_waits_for_somebody_to_confirm(actor, project):
+    operation = planned(actor, project, start=False, count=9, cost="0.5")
+
+    assert engine.run_all() == 0
+    assert (operation.status, counts(operation)) == ("planned", {"pending": 9})
+    assert operation.dry_run["samples"][0] == {"subject": None, "shown": {"text": "note 1"}}
+    assert len(operation.dry_run["samples"]) == 5
+    assert operation.dry_run["estimate"] == {
+        "cost": "4.5",
+        "currency": "EUR",
+        "seconds": None,
+        "basis": "The price of a note.",
+    }
+    services.start_operation(actor=actor, operation_id=operation.pk)
+    engine.run_all()
+    assert (fresh(operation).status, teams()) == ("completed", 9)
+
+
+def test_time_is_estimated_from_what_ran_before(actor, project):
+    ran(actor, project, count=10)
+
+    estimate = planned(actor, project, start=False, count=10).dry_run["estimate"]
+
+    assert estimate["seconds"] > 0
+    assert estimate["basis"] == "The price of a note. Time: as measured on 10 items before."
+
+
+def test_failures_are_kept_apart_and_their_rows_are_taken_back(actor, project):
+    operation = ran(actor, project, count=20, fail_every=5, skip_every=3)
+
+    assert operation.status == "completed_with_failures"
+    assert counts(operation) == {"succeeded": 11, "failed": 4, "skipped": 5}
+    assert teams() == 16
+    item = Item.objects.get(operation=operation, number=5)
+    assert (item.status, item.error_code, item.attempts) == ("failed", "not_found", 1)
+    assert item.error_detail == "There is nothing here, or it is not shared with you."
+
+
+def test_fault_of_a_kind_is_the_end_of_its_item_alone(actor, project):
+    operation = ran(actor, project, count=5, bug=2)
+
+    assert counts(operation) == {"succeeded": 4, "failed": 1}
+    assert Item.objects.get(operation=operation, number=2).error_code == "internal_error"
+
+
+@pytest.mark.parametrize(("fault", "code"), [("refuses", "not_found"), ("breaks", "internal_error")])
+def test_plan_that_cannot_be_made_leaves_nothing(actor, project, fault, code):
+    operation = planned(actor, project, count=5, **{fault: True})
+
+    assert (operation.status, operation.error_code, operation.total) == ("failed", code, 0)
+    assert not Item.objects.exists()
+    assert told()[-1] == "bulk.operation_failed"
+
+
+def test_plan_that_is_too_long_is_refused(actor, project, monkeypatch):
+    monkeypatch.setattr(engine, "MAX_ITEMS", 4)
+
+    assert planned(actor, project, count=5).error_code == "too_many_items"
+    assert not Item.objects.exists()
+
+
+def test_empty_plan_is_done_at_once(actor, project):
+    assert ran(actor, project, count=0).status == "completed"
+
+
+def test_plan_of_a_writer_who_died_is_begun_anew(actor, project):
+    operation = planned(actor, project, start=True, count=0)
+    Operation.objects.filter(pk=operation.pk).update(status="draft", params={"count": 3})
+    draft = services.claim_planning(actor=SYSTEM, operation_id=operation.pk)
+    services.append_items(actor=SYSTEM, draft=draft, items=list(engine.find_kind("sample.notes").plan(scope_of(draft))))
+    assert services.claim_planning(actor=SYSTEM, operation_id=operation.pk) is None
+    Operation.objects.filter(pk=operation.pk).update(lease_until=None)
+
+    again = services.claim_planning(actor=SYSTEM, operation_id=operation.pk)
+
+    assert not Item.objects.exists()
+    with pytest.raises(LateWriter):
+        services.append_items(actor=SYSTEM, draft=draft, items=[])
+    assert not services.finish_planning(actor=SYSTEM, draft=draft, dry_run={})
+    assert again.fence == draft.fence + 1
+
+
+def scope_of(draft):
+    from apps.core.doors.bulk_kinds import BulkScope
+
+    return BulkScope(draft.operation_id, draft.organization_id, draft.project_id, None, draft.params)
+
+
+def test_held_items_are_nobody_elses(actor, project):
+    operation = planned(actor, project, count=30)
+
+    first = services.claim_batch(actor=SYSTEM, lane="inside", at_most=20)
+    second = services.claim_batch(actor=SYSTEM, lane="inside", at_most=20)
+
+    assert [item.number for item in first.items] == list(range(1, 21))
+    assert [item.number for item in second.items] == list(range(21, 31))
+    assert services.claim_batch(actor=SYSTEM, lane="inside") is None
+    assert counts(operation) == {"running": 30}
+
+
+def test_late_writer_changes_nothing(actor, project):
+    operation = planned(actor, project, count=3)
+    late = services.claim_batch(actor=SYSTEM, lane="inside")
+    Item.objects.update(lease_until="2020-01-01T00:00:00Z")
+    assert services.reap_lapsed(actor=SYSTEM) == 3
+
+    with pytest.raises(LateWriter), transaction.atomic():
+        services.apply_items(actor=SYSTEM, batch=late, items=late.items, seconds=1)
+
+    assert (teams(), counts(operation)) == (0, {"pending": 3})
+    assert services.renew_items(actor=SYSTEM, items=[(item.item_id, item.fence) for item in late.items]) == set()
+    engine.run_all()
+    assert (teams(), counts(operation)) == (3, {"succeeded": 3})
+    assert set(Item.objects.values_list("attempts", "fence")) == {(2, 3)}
+
+
+def test_item_whose_worker_died_comes_alone_and_is_set_aside_after_three_starts(actor, project):
+    operation = planned(actor, project, count=4)
+    sizes = []
+    for _death in range(3):
+        batch = services.claim_batch(actor=SYSTEM, lane="inside")
+        sizes.append([item.number for item in batch.items])
+        Item.objects.filter(status="running").update(lease_until="2020-01-01T00:00:00Z")
+        services.reap_lapsed(actor=SYSTEM)
+
+    assert sizes == [[1, 2, 3, 4], [1], [1]]
+    engine.run_all()
+    assert (counts(operation), teams()) == ({"failed": 1, "succeeded": 3}, 3)
+    assert Item.objects.get(number=1).error_code == "worker_lost"
+    gave_up = Event.objects.get(type="bulk.item_gave_up")
+    assert gave_up.payload["attempts"] == 3
+
+
+def test_item_that_asks_for_later_comes_again_when_it_is_due(actor, project):
+    operation = ran(actor, project, count=5, later=2)
+    assert counts(operation) == {"succeeded": 4, "pending": 1}
+
+    services.wake_due(actor=SYSTEM)
+    engine.run_all()
+    assert counts(operation) == {"succeeded": 4, "pending": 1}, "it is not due yet"
+    Item.objects.filter(status="pending").update(due_at="2020-01-01T00:00:00Z")
+    services.wake_due(actor=SYSTEM)
+    engine.run_all()
+
+    assert (fresh(operation).status, counts(operation)) == ("completed", {"succeeded": 5})
+    assert Item.objects.get(number=2).attempts == 2
+
+
+def test_item_that_always_asks_for_later_fails_at_the_third_start(actor, project):
+    operation = ran(actor, project, count=1, later=1, later_times=9)
+    for _time in range(2):
+        Item.objects.update(due_at="2020-01-01T00:00:00Z")
+        services.wake_due(actor=SYSTEM)
+        engine.run_all()
+
+    assert (counts(operation), Item.objects.get().error_code) == ({"failed": 1}, "try_later")
+
+
+def test_rights_of_who_asked_are_those_of_now(project):
+    editor = member_of(project)
+    operation = planned(actor_of(editor), project, count=3)
+    add_to_project(editor, project, role=ProjectRole.VIEWER)
+
+    engine.run_all()
+    services.close_stopping(actor=SYSTEM)
+
+    assert (teams(), counts(operation)) == (0, {"cancelled": 3})
+    assert (fresh(operation).status, fresh(operation).error_code) == ("cancelled", "forbidden")
+
+
+def test_items_that_the_cursor_passed_are_found_again(actor, project):
+    operation = planned(actor, project, count=3)
+    Operation.objects.update(cursor=3)
+    assert engine.run_all() == 0
+
+    assert services.find_lost_cursors(actor=SYSTEM) == 1
+    engine.run_all()
+
+    assert counts(operation) == {"succeeded": 3}
+
+
+def test_counts_that_do_not_add_up_are_refused_by_the_database(actor, project):
+    planned(actor, project, count=3)
+
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Operation.objects.update(pending=2)
+
+
+def test_long_batch_lets_others_hear_of_it_between_its_chunks(actor, project):
+    operation = planned(actor, project, count=6)
+    batch = services.claim_batch(actor=SYSTEM, lane="inside")
+    applied = services.apply_items(actor=SYSTEM, batch=batch, items=batch.items, seconds=0)
+    assert (len(applied.left), applied.goes_on) == (5, True)
+
+    services.pause_operation(actor=actor, operation_id=operation.pk)
+    applied = services.apply_items(actor=SYSTEM, batch=batch, items=applied.left, seconds=0)
+    services.give_back(actor=SYSTEM, batch=batch, items=applied.left)
+
+    assert not applied.goes_on
+    assert counts(operation) == {"succeeded": 2, "pending": 4}
+    assert set(Item.objects.filter(status="pending").values_list("attempts", flat=True)) == {0}
+    services.resume_operation(actor=actor, operation_id=operation.pk)
+    engine.run_all()
+    assert (fresh(operation).status, teams()) == ("completed", 6)
