@@ -24,7 +24,7 @@ class AccountsConfig(AppConfig):
         from apps.accounts.refusals import note_refusal
         from apps.accounts.rights import manages_service_accounts
         from apps.accounts.selectors import reads_some_audit
-        from apps.accounts.services import attempts, devices, second_factors, sessions
+        from apps.accounts.services import attempts, devices, personal, second_factors, sessions
         from apps.accounts.setting_rights import may_change
         from apps.core import preferences
         from apps.core.api import on_refusal
@@ -40,6 +40,7 @@ class AccountsConfig(AppConfig):
         on_refusal(note_refusal)
         invariants.register()
         metrics.register()
+        personal.register()
         quotas.register()
         consumers.register(
             "accounts.audit",

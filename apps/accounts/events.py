@@ -345,6 +345,14 @@ class ApiKeyRevoked:
     key_id: UUID
 
 
+@event("accounts.person_exported.v1", label=_("Took along what is kept of them"))
+@dataclass(frozen=True, slots=True)
+class PersonExported:
+    """Somebody saved what is kept of themselves as a file."""
+
+    user_id: UUID
+
+
 @event("accounts.person_erased.v1", public="user.deleted", label=_("Erased a person"))
 @dataclass(frozen=True, slots=True)
 class PersonErased:

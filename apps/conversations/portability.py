@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -27,7 +27,7 @@ from apps.conversations.services import count_shared, export_json, hand_over
 from apps.conversations.services.erasure import GRANTS, OF_A_CONVERSATION
 from apps.conversations.types import RESTORABLE_DAYS, Visibility
 from apps.core.doors.erasers import Eraser, erasers
-from apps.core.doors.exporters import Exporter, ExportScope, exporters
+from apps.core.doors.exporters import Exporter, ExportScope, PersonExporter, exporters, person_exporters
 from apps.core.doors.handovers import Handover, handovers
 
 OF_A_PERSON = (Participation, ConversationGrant, ConversationDenial)
@@ -40,6 +40,24 @@ def _rows(scope: ExportScope) -> Iterator[dict[str, Any]]:
         rows = rows.filter(project_id=scope.project_id)
     for conversation in rows.order_by("created_at", "pk").iterator(chunk_size=50):
         yield export_json(conversation=conversation, viewer=scope.viewer, has_files=False)  # type: ignore[arg-type]
+
+
+def _rows_of(user_id: UUID) -> dict[str, list[Mapping[str, object]]]:
+    """Which conversations they have to do with, and how; what was said in them leaves with the conversation."""
+    own = Conversation.objects.filter(owner=user_id, deleted_at=None).order_by("created_at", "pk")
+    marks = Participation.objects.filter(user=user_id).order_by("pk")
+    grants = ConversationGrant.objects.filter(user=user_id).order_by("pk")
+    denials = ConversationDenial.objects.filter(user=user_id).order_by("pk")
+    links = ShareLink.objects.filter(created_by=user_id).order_by("pk")
+    written = Message.objects.filter(author=user_id).values("conversation_id").annotate(messages=Count("pk"))
+    return {
+        "conversations": list(own.values("id", "title", "visibility", "created_at", "archived_at")),
+        "written": list(written.order_by("conversation_id")),
+        "marks": list(marks.values("conversation_id", "pinned_at", "last_read_number")),
+        "grants": list(grants.values("content_object_id", "permission__codename", "created_at")),
+        "denials": list(denials.values("conversation_id", "permission", "created_at")),
+        "links": list(links.values("conversation_id", "hint", "shared_at", "expires_at", "revoked_at")),
+    }
 
 
 def _erase_person(user_id: UUID) -> int:
@@ -72,6 +90,7 @@ def _erase_organization(organization_id: UUID) -> int:
 
 
 def register() -> None:
+    person_exporters.register("conversations", PersonExporter("conversations", _rows_of))
     exporters.register("conversations", Exporter("conversation", _rows))
     title = _("Conversations that others see")
     handovers.register(

@@ -1,13 +1,15 @@
-"""How files are forgotten: those a person kept to themselves, all of an organization. The disk follows the commit."""
+"""How files are told to their owner, and forgotten: those a person kept to themselves, all of an organization. The disk follows the commit."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from uuid import UUID
 
 from django.db import transaction
 
 from apps.core.doors.erasers import Eraser, erasers
+from apps.core.doors.exporters import PersonExporter, person_exporters
 from apps.files import storage
 from apps.files.models import Blob, File, FileText, StorageUse
 from apps.files.services import erase_unused
@@ -27,5 +29,11 @@ def _erase_organization(organization_id: UUID) -> int:
     return count
 
 
+def _rows_of(user_id: UUID) -> dict[str, list[Mapping[str, object]]]:
+    rows = File.objects.filter(owner=user_id).order_by("created_at", "pk")
+    return {"files": list(rows.values("id", "name", "media_type", "size", "created_at"))}
+
+
 def register() -> None:
+    person_exporters.register("files", PersonExporter("files", _rows_of))
     erasers.register("files", Eraser("files", _erase_person, _erase_organization))

@@ -123,6 +123,7 @@ PLATFORM_TABLES: dict[str, str] = {
 #: Unique within more than one organization (a constraint's name, or model.field).
 UNIQUE_EVERYWHERE: dict[str, str] = {
     "accounts.ApiKey.token_hash": "the token alone finds the key, and with it the organization",
+    "accounts.ApiKey.previous_hash": "the token alone finds the key, and with it the organization",
     "accounts.Invitation.token_hash": "the token alone finds the invitation, and with it the organization",
     "accounts.IdentityProvider.slug": "names the provider in the address it sends people back to, before anybody is known",
     "accounts.AuditEntry.event_id": "an event of the log is entered once",

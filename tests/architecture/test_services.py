@@ -46,6 +46,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/accounts/services/people.py", "require_good_password"): PART,
     ("apps/accounts/services/people.py", "settle_in"): CREDENTIALS,
     ("apps/accounts/services/people.py", "start_first"): PLATFORM,
+    ("apps/accounts/services/personal.py", "register"): PLATFORM,
     ("apps/accounts/services/projects.py", "scope_of_project"): PART,
     ("apps/accounts/services/second_factors.py", "check_code"): CREDENTIALS,
     ("apps/accounts/services/second_factors.py", "check_first_code"): CREDENTIALS,

@@ -8,7 +8,7 @@ from apps.core.doors.bulk_kinds import bulk_kinds
 from apps.core.doors.commands import Command, CommandResult, commands
 from apps.core.doors.consumers import Consumer, consumers
 from apps.core.doors.erasers import Eraser, erasers
-from apps.core.doors.exporters import Exporter, exporters
+from apps.core.doors.exporters import Exporter, PersonExporter, exporters, person_exporters
 from apps.core.doors.file_access import FileAccess, file_access
 from apps.core.doors.first_start import first_start_steps
 from apps.core.doors.handovers import Handover, handovers
@@ -96,6 +96,7 @@ def register():
     menu.register(NAME, MenuEntry("Sample notes", "sampleapp_notes", "file-text"))
     message_cards.register(NAME, MessageCard(NAME, "sampleapp/card.html", lambda data: "a note"))
     metrics.register("sampleapp_notes", Gauge("sampleapp_notes", "Notes.", (), lambda: [((), 7.0)]))
+    person_exporters.register(NAME, PersonExporter(NAME, lambda user: {}))
     places.register(NAME, Places(NAME, lambda: (0, 0)))
     preferences.register(Setting("sampleapp.on", bool, False, "On", owner="tests", remove_by=dt.date(2099, 1, 1)))
     reference_sources.register(NAME, SampleReferences())

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from apps.accounts import policies, selectors
 from apps.accounts.api import serializers as shapes
 from apps.accounts.models import User
-from apps.accounts.services import people, sessions
+from apps.accounts.services import people, personal, sessions
 from apps.accounts.types import Actor
 from apps.core.api import APIView, Order, Page, PageQuery
 
@@ -34,6 +34,25 @@ def _me(user: User, viewer: Actor) -> dict[str, object]:
     organizations = selectors.visible_organizations(viewer).order_by("name", "pk")[:100]
     user.organizations = list(organizations)  # type: ignore[attr-defined]
     return shapes.MeOut(user).data
+
+
+class MeExportView(APIView):
+    @extend_schema(
+        operation_id="me_export",
+        tags=["me"],
+        responses=shapes.MeExportOut,
+        examples=[
+            OpenApiExample(
+                "what accounts keeps",
+                {"accounts": {"devices": [{"id": "019ad3c0-7a3c-7b7e-9a53-3c1f5e0d8f13", "user_agent": "Firefox"}]}},
+                response_only=True,
+            )
+        ],
+    )
+    def get(self, request: Request) -> Response:
+        """What is kept of oneself, by app and kind, without secrets. Conversations leave by their own export. In person, not by a key."""
+        told = personal.export_person(actor=request.actor)
+        return Response(told, headers={"Cache-Control": "no-store"})
 
 
 class MeView(APIView):

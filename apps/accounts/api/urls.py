@@ -25,6 +25,7 @@ urlpatterns = [
     path("auth/password/reset/", passwords.PasswordResetView.as_view(), name="auth_password_reset"),
     path("auth/password/reset/confirm/", passwords.PasswordResetConfirmView.as_view(), name="auth_password_confirm"),
     path("me/", people.MeView.as_view(), name="me"),
+    path("me/export/", people.MeExportView.as_view(), name="me_export"),
     path("me/quotas/", quotas.QuotaListView.as_view(), name="me_quotas"),
     path("me/sessions/", people.SessionListView.as_view(), name="me_sessions"),
     path("me/sessions/<uuid:session_id>/", people.SessionView.as_view(), name="me_session"),

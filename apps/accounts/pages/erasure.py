@@ -1,4 +1,4 @@
-"""Erase one's own account: what that means, and the password once more."""
+"""Erase one's own account: what that means, and the password once more; and what is kept of oneself, to take along."""
 
 from __future__ import annotations
 
@@ -6,17 +6,20 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import logout
+from django.contrib.auth.mixins import LoginRequiredMixin
 from django.forms import BaseForm
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext as _
+from django.views import View
 from django.views.decorators.debug import sensitive_post_parameters
 
 from apps.accounts import knocks, selectors
 from apps.accounts.pages import forms
 from apps.accounts.pages.settings import SettingsView
-from apps.accounts.services import attempts, erasure
+from apps.accounts.services import attempts, erasure, personal
 from apps.accounts.types import Actor, LastOperator, SignInFailed
 
 
@@ -49,6 +52,16 @@ class EraseAccountView(SettingsView):
         logout(self.request)
         messages.success(self.request, _("Your account was erased."))
         return redirect("account_login")
+
+
+class TakeAlongView(LoginRequiredMixin, View):
+    """What is kept of oneself, as a file."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        told = personal.export_person(actor=request.actor)  # type: ignore[attr-defined]
+        name = f"parlance-{timezone.localdate().isoformat()}.json"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        return JsonResponse(told, headers=headers, json_dumps_params={"indent": 1})
 
 
 def _why_held(viewer: Actor) -> str:

@@ -41,6 +41,7 @@ urlpatterns = [
     path("settings/profile/", settings.ProfileView.as_view(), name="settings_profile"),
     path("settings/sign-in-activity/", activity.ActivityView.as_view(), name="settings_activity"),
     path("settings/erase/", erasure.EraseAccountView.as_view(), name="settings_erase"),
+    path("settings/erase/take-along/", erasure.TakeAlongView.as_view(), name="settings_take_along"),
     path("settings/organization/", settings.OrganizationView.as_view(), name="settings_organization"),
     path("settings/people/", settings.PeopleView.as_view(), name="settings_people"),
     path("settings/people/<uuid:member_id>/leave/", leaving.LeavingView.as_view(), name="settings_leaving"),

@@ -1,8 +1,10 @@
-"""What an app adds to an export of a project or an organization. Nothing runs them yet: ``datamgmt`` will."""
+"""What an app adds to an export: of a project or an organization (nothing runs these yet: ``datamgmt`` will), and of a person,
+who may take along what is kept of them (run by ``accounts``).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -27,3 +29,14 @@ class Exporter:
 
 
 exporters: Door[Exporter] = Door("exporter")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonExporter:
+    """``rows(user_id)`` gives what the app keeps of one person, by kind: never a secret, and nothing of others."""
+
+    name: str
+    rows: Callable[[UUID], dict[str, list[Mapping[str, object]]]]
+
+
+person_exporters: Door[PersonExporter] = Door("person exporter")
