@@ -40,7 +40,8 @@ class RelationTo:
 class Field:
     """One property, at any depth. In ``pointer`` a ``*`` stands for every index of a list: ``/children/*/name``.
 
-    ``type`` is that of the value, of each value where ``is_list``: string, integer, number, boolean, object or any. ``required``
+    ``type`` is that of the value, of each value where ``is_list``: string, integer, number, boolean, object or any
+    (also an object whose properties the schema does not name). ``required``
     holds only when everything above is required too, so a record without it never fits.
     """
 
@@ -210,6 +211,8 @@ def _fields_of(schema: Any, document: Mapping[str, Any], *, above: str, is_neede
             item = effective(own.get("items", {}), document)
             kind, is_list, inner = type_of(item), True, item
             kind = "any" if kind == "array" else kind
+        if kind == "object" and not inner.get("properties") and inner.get("additionalProperties", True) is not False:
+            kind = "any"
         place = above + pointer([name])
         required = is_needed and name in whole.get("required", [])
         choices = item.get("enum", [item["const"]] if "const" in item else [])
