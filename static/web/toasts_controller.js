@@ -13,16 +13,24 @@ export default class extends Controller {
   #pressed = null;
   #note = ({ target }) => { this.#pressed = controlOf(target)?.getBoundingClientRect() ?? null; };
   #add = ({ detail }) => this.add(detail);
+  #opened = ({ target, newState }) => {
+    if (newState === "open" && target !== this.element && this.element.children.length) this.#rise();
+  };
 
   connect() {
+    // Drawers, menus and dialogs lie in the browser's top layer: only what entered it later lies above them.
+    this.element.popover = "manual";
+    this.element.showPopover();
     addEventListener("toast", this.#add);
     addEventListener("click", this.#note, true);
+    document.addEventListener("toggle", this.#opened, true);
     for (const toast of this.element.children) this.#watch(toast);
   }
 
   disconnect() {
     removeEventListener("toast", this.#add);
     removeEventListener("click", this.#note, true);
+    document.removeEventListener("toggle", this.#opened, true);
   }
 
   add({ text, action }) {
@@ -37,6 +45,7 @@ export default class extends Controller {
         action.run();
       });
     }
+    if (!this.element.children.length) this.#rise();
     this.element.append(toast);
     this.#stepAside();
     this.#watch(toast);
@@ -44,6 +53,13 @@ export default class extends Controller {
 
   dismiss({ target }) {
     target.closest(".toast").remove();
+  }
+
+  /** Above whatever opened since. Whoever is reading with the keyboard is left where they are. */
+  #rise() {
+    if (this.element.contains(document.activeElement)) return;
+    this.element.hidePopover();
+    this.element.showPopover();
   }
 
   /** To the other end of the page when it would lie over what was pressed, or over what has the focus. */
