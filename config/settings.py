@@ -43,6 +43,7 @@ CSRF_TRUSTED_ORIGINS = [PARLANCE_URL, *env.words("PARLANCE_TRUSTED_ORIGINS")]
 INSTALLED_APPS = [
     "apps.web",
     "apps.gateway",
+    "apps.extraction",
     "apps.conversations",
     "apps.agents",
     "apps.live",

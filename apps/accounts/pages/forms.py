@@ -27,6 +27,8 @@ SCOPE_LABELS = {
     "conversations:write": _("Write in conversations"),
     "bulk:read": _("Read bulk operations"),
     "bulk:write": _("Run bulk operations"),
+    "records:read": _("Read collections and records"),
+    "records:write": _("Write records"),
     "agents:read": _("Read agents"),
     "agents:write": _("Change agents"),
     "models:read": _("See models, prices and usage"),

@@ -1,0 +1,28 @@
+"""Collections and records for operators: read only. What a record says is for its project."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from apps.core.admin import ServiceAdmin
+from apps.extraction.models import Collection, Record
+
+
+@admin.register(Collection)
+class CollectionAdmin(ServiceAdmin):
+    list_display = ("name", "slug", "project", "schema_number", "trust", "version", "updated_at", "deleted_at")
+    list_filter = ("trust", ("deleted_at", admin.EmptyFieldListFilter), "organization")
+    search_fields = ("name", "slug", "id")
+    list_select_related = ("project",)
+
+
+@admin.register(Record)
+class RecordAdmin(ServiceAdmin):
+    """Operators see that a record is there, not what it says."""
+
+    list_display = ("id", "collection", "is_complete", "schema_number", "version", "updated_at", "deleted_at")
+    list_filter = ("is_complete", ("deleted_at", admin.EmptyFieldListFilter), "organization")
+    search_fields = ("id", "collection__slug")
+    list_select_related = ("collection",)
+    exclude = ("data", "title", "text", "words", "missing")
+    date_hierarchy = "created_at"

@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from apps.extraction.api import views
+
+urlpatterns = [
+    path("collections/", views.CollectionListView.as_view(), name="collections_list"),
+    path("collections/<uuid:collection_id>/", views.CollectionView.as_view(), name="collections_detail"),
+    path(
+        "collections/<uuid:collection_id>/restore/", views.CollectionRestoreView.as_view(), name="collections_restore"
+    ),
+    path(
+        "collections/<uuid:collection_id>/schemas/", views.CollectionSchemasView.as_view(), name="collections_schemas"
+    ),
+    path("records/", views.RecordListView.as_view(), name="records_list"),
+    path("records/<uuid:record_id>/", views.RecordView.as_view(), name="records_detail"),
+    path("records/<uuid:record_id>/restore/", views.RecordRestoreView.as_view(), name="records_restore"),
+    path("records/<uuid:record_id>/history/", views.RecordHistoryView.as_view(), name="records_history"),
+    path(
+        "records/<uuid:record_id>/history/<int:number>/set-back/",
+        views.RecordSetBackView.as_view(),
+        name="records_set_back",
+    ),
+]

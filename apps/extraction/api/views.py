@@ -1,0 +1,149 @@
+"""Collections and records over JSON: find, parse, call, render."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.core.api import APIView, Order, Page, PageQuery, etag, expected_version
+from apps.extraction import filters, selectors, services
+from apps.extraction.api import serializers as shapes
+
+ORDERS = {
+    "-created_at": Order("created_at"),
+    "created_at": Order("created_at", descending=False),
+    "title": Order("title", descending=False),
+    "-title": Order("title"),
+    "-updated_at": Order("updated_at"),
+    "updated_at": Order("updated_at", descending=False),
+}
+
+
+class CollectionListView(APIView):
+    @extend_schema(
+        operation_id="collections_list", parameters=[shapes.CollectionQuery], responses=shapes.CollectionPageOut
+    )
+    def get(self, request: Request) -> Response:
+        query = shapes.CollectionQuery.parse_query(request)
+        rows = selectors.list_collections(request.actor, project_id=query.get("project"))
+        page = Page.of(rows, order=Order("name", descending=False), cursor=query.get("cursor"), limit=query["limit"])
+        return Response(page.answer(lambda row: shapes.CollectionOut(row).data))
+
+    @extend_schema(
+        operation_id="collections_create", request=shapes.CollectionIn, responses={201: shapes.CollectionOut}
+    )
+    def post(self, request: Request) -> Response:
+        data = shapes.CollectionIn.parse(request)
+        made = services.create_collection(actor=request.actor, project_id=data.pop("project"), **data)
+        return Response(shapes.CollectionOut(made).data, status=201, headers={"ETag": etag(made.version)})
+
+
+class CollectionView(APIView):
+    @extend_schema(operation_id="collections_read", responses=shapes.CollectionOut)
+    def get(self, request: Request, collection_id: UUID) -> Response:
+        found = selectors.get_collection(collection_id=collection_id, viewer=request.actor)
+        return Response(shapes.CollectionOut(found).data, headers={"ETag": etag(found.version)})
+
+    @extend_schema(operation_id="collections_change", request=shapes.CollectionChangeIn, responses=shapes.CollectionOut)
+    def patch(self, request: Request, collection_id: UUID) -> Response:
+        changed = services.change_collection(
+            actor=request.actor,
+            collection_id=collection_id,
+            changes=shapes.CollectionChangeIn.parse(request),
+            expected_version=expected_version(request),
+        )
+        return Response(shapes.CollectionOut(changed).data, headers={"ETag": etag(changed.version)})
+
+    @extend_schema(operation_id="collections_delete", request=None, responses={204: None})
+    def delete(self, request: Request, collection_id: UUID) -> Response:
+        services.delete_collection(actor=request.actor, collection_id=collection_id)
+        return Response(status=204)
+
+
+class CollectionRestoreView(APIView):
+    @extend_schema(operation_id="collections_restore", request=None, responses=shapes.CollectionOut)
+    def post(self, request: Request, collection_id: UUID) -> Response:
+        back = services.restore_collection(actor=request.actor, collection_id=collection_id)
+        return Response(shapes.CollectionOut(back).data, headers={"ETag": etag(back.version)})
+
+
+class CollectionSchemasView(APIView):
+    @extend_schema(operation_id="collections_schemas", responses=shapes.SchemaListOut)
+    def get(self, request: Request, collection_id: UUID) -> Response:
+        """The newest 100, the newest first."""
+        found = selectors.get_collection(collection_id=collection_id, viewer=request.actor)
+        rows = selectors.list_schemas(found)[:100]
+        return Response({"results": shapes.SchemaOut(rows, many=True).data})
+
+
+class RecordListView(APIView):
+    @extend_schema(operation_id="records_list", parameters=[shapes.RecordQuery], responses=shapes.RecordPageOut)
+    def get(self, request: Request) -> Response:
+        query = shapes.RecordQuery.parse_query(request)
+        collection = selectors.get_collection(collection_id=query["collection"], viewer=request.actor)
+        rows = selectors.list_records(
+            collection=collection,
+            conditions=[filters.read(raw) for raw in request.query_params.getlist("where")],
+            text=query.get("q", ""),
+            is_complete=query["complete"],
+        )
+        page = Page.of(rows, order=ORDERS[query["sort"]], cursor=query.get("cursor"), limit=query["limit"])
+        return Response(page.answer(lambda row: shapes.RecordOut(row).data))
+
+    @extend_schema(operation_id="records_create", request=shapes.RecordIn, responses={201: shapes.RecordOut})
+    def post(self, request: Request) -> Response:
+        data = shapes.RecordIn.parse(request)
+        made = services.create_record(actor=request.actor, collection_id=data["collection"], data=data["data"])
+        return Response(shapes.RecordOut(made).data, status=201, headers={"ETag": etag(made.version)})
+
+
+class RecordView(APIView):
+    @extend_schema(operation_id="records_read", responses=shapes.RecordOut)
+    def get(self, request: Request, record_id: UUID) -> Response:
+        found = selectors.get_record(record_id=record_id, viewer=request.actor)
+        return Response(shapes.RecordOut(found).data, headers={"ETag": etag(found.version)})
+
+    @extend_schema(operation_id="records_change", request=shapes.RecordChangeIn, responses=shapes.RecordOut)
+    def patch(self, request: Request, record_id: UUID) -> Response:
+        changed = services.change_record(
+            actor=request.actor,
+            record_id=record_id,
+            changes=shapes.RecordChangeIn.parse(request)["data"],
+            expected_version=expected_version(request),
+        )
+        return Response(shapes.RecordOut(changed).data, headers={"ETag": etag(changed.version)})
+
+    @extend_schema(operation_id="records_delete", request=None, responses={204: None})
+    def delete(self, request: Request, record_id: UUID) -> Response:
+        services.delete_record(actor=request.actor, record_id=record_id)
+        return Response(status=204)
+
+
+class RecordRestoreView(APIView):
+    @extend_schema(operation_id="records_restore", request=None, responses=shapes.RecordOut)
+    def post(self, request: Request, record_id: UUID) -> Response:
+        back = services.restore_record(actor=request.actor, record_id=record_id)
+        return Response(shapes.RecordOut(back).data, headers={"ETag": etag(back.version)})
+
+
+class RecordHistoryView(APIView):
+    @extend_schema(operation_id="records_history", parameters=[PageQuery], responses=shapes.RevisionPageOut)
+    def get(self, request: Request, record_id: UUID) -> Response:
+        """Also of a record that was deleted: what it was until then."""
+        query = PageQuery.parse_query(request)
+        record = selectors.get_record(record_id=record_id, viewer=request.actor, with_deleted=True)
+        rows = selectors.list_revisions(record)
+        page = Page.of(rows, order=Order("number"), cursor=query.get("cursor"), limit=query["limit"])
+        return Response(page.answer(lambda row: shapes.RevisionOut(row).data))
+
+
+class RecordSetBackView(APIView):
+    @extend_schema(operation_id="records_set_back", request=None, responses=shapes.RecordOut)
+    def post(self, request: Request, record_id: UUID, number: int) -> Response:
+        changed = services.set_back_record(
+            actor=request.actor, record_id=record_id, number=number, expected_version=expected_version(request)
+        )
+        return Response(shapes.RecordOut(changed).data, headers={"ETag": etag(changed.version)})

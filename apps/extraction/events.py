@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.events import event
+
+
+@event("extraction.collection_created.v1", label=_("Made a collection"))
+@dataclass(frozen=True, slots=True)
+class CollectionCreated:
+    collection_id: UUID
+
+
+@event("extraction.collection_changed.v1", label=_("Changed a collection"))
+@dataclass(frozen=True, slots=True)
+class CollectionChanged:
+    """``fields`` are names of what changed; ``schema_number`` is the schema from now on."""
+
+    collection_id: UUID
+    fields: tuple[str, ...]
+    schema_number: int
+
+
+@event("extraction.collection_deleted.v1", label=_("Deleted a collection"))
+@dataclass(frozen=True, slots=True)
+class CollectionDeleted:
+    collection_id: UUID
+
+
+@event("extraction.collection_restored.v1", label=_("Brought a collection back"))
+@dataclass(frozen=True, slots=True)
+class CollectionRestored:
+    collection_id: UUID
+
+
+@event("extraction.record_created.v1", public="record.created")
+@dataclass(frozen=True, slots=True)
+class RecordCreated:
+    record_id: UUID
+    collection_id: UUID
+    version: int
+    is_complete: bool
+
+
+@event("extraction.record_updated.v1", public="record.updated")
+@dataclass(frozen=True, slots=True)
+class RecordUpdated:
+    """``fields`` are names of what changed, without values."""
+
+    record_id: UUID
+    collection_id: UUID
+    version: int
+    fields: tuple[str, ...]
+    is_complete: bool
+
+
+@event("extraction.record_deleted.v1", label=_("Deleted a record"))
+@dataclass(frozen=True, slots=True)
+class RecordDeleted:
+    record_id: UUID
+    collection_id: UUID
+
+
+@event("extraction.record_restored.v1", label=_("Brought a record back"))
+@dataclass(frozen=True, slots=True)
+class RecordRestored:
+    record_id: UUID
+    collection_id: UUID
+    version: int

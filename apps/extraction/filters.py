@@ -1,0 +1,115 @@
+"""Conditions on the fields of records: from text to SQL. Values are bound, names are looked up in the schema."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import F, Func, JSONField, Q, TextField, Value
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, IContains, In, LessThan, LessThanOrEqual
+from django.utils.translation import gettext as _
+
+from apps.core.errors import FieldError, Invalid
+from apps.extraction.schema import Field, Schema
+
+OPERATORS = ("is", "not", "has", "over", "under", "from", "to", "empty", "filled")
+MAX_CONDITIONS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """``field`` ``operator`` ``value``, the value as text: ``age over 30``."""
+
+    field: str
+    operator: str
+    value: str = ""
+
+
+def read(raw: str) -> Condition:
+    """``field:operator:value`` as it stands in an address; the value may hold colons. ``field:value`` is ``is``."""
+    name, _colon, rest = raw.partition(":")
+    operator, colon, value = rest.partition(":")
+    if operator in OPERATORS and (colon or operator in {"empty", "filled"}):
+        return Condition(name, operator, value)
+    return Condition(name, "is", rest)
+
+
+def as_q(schema: Schema, conditions: Sequence[Condition]) -> Q:
+    """All of them hold. Raises ``Invalid`` that names the first field or operator that is none."""
+    if len(conditions) > MAX_CONDITIONS:
+        raise _wrong("filter", _("At most %(number)d conditions.") % {"number": MAX_CONDITIONS})
+    known = {field.name: field for field in schema.top}
+    found = Q()
+    for condition in conditions:
+        field = known.get(condition.field)
+        if field is None:
+            raise _wrong("filter", _("There is no field “%(name)s”.") % {"name": condition.field[:80]})
+        found &= _one(field, condition)
+    return found
+
+
+def _one(field: Field, condition: Condition) -> Q:
+    match condition.operator:
+        case "is":
+            return _contains(field, condition.value)
+        case "not":
+            return ~_contains(field, condition.value)
+        case "has":
+            return Q(IContains(_text_of(field), condition.value))
+        case "empty":
+            return _is_empty(field)
+        case "filled":
+            return ~_is_empty(field)
+        case "over" | "under" | "from" | "to":
+            return Q(
+                _COMPARED[condition.operator](_value_of(field), Value(_typed(field, condition.value), JSONField()))
+            )
+        case _:
+            raise _wrong("filter", _("“%(name)s” is no comparison.") % {"name": condition.operator[:20]})
+
+
+# jsonb compares numbers as numbers and text in the order of its characters, which is the order of ISO dates.
+_COMPARED = {"over": GreaterThan, "under": LessThan, "from": GreaterThanOrEqual, "to": LessThanOrEqual}
+
+
+def _value_of(field: Field) -> Func:
+    """The name is bound: whatever a schema calls its fields, none of it is read as a path."""
+    return Func(F("data"), Value(field.name), function="jsonb_extract_path", output_field=JSONField())
+
+
+def _text_of(field: Field) -> Func:
+    return Func(F("data"), Value(field.name), function="jsonb_extract_path_text", output_field=TextField())
+
+
+def _contains(field: Field, raw: str) -> Q:
+    """``@>``: what the index on data answers."""
+    value = _typed(field, raw)
+    return Q(data__contains={field.name: [value] if field.is_list else value})
+
+
+def _is_empty(field: Field) -> Q:
+    """Not there, null, no text, no items."""
+    return Q(In(Coalesce(_text_of(field), Value("", output_field=TextField())), ["", "[]", "{}"]))
+
+
+def _typed(field: Field, raw: str) -> Any:
+    """The text as the field's kind of value."""
+    try:
+        match field.type:
+            case "integer" | "number":
+                return float(raw) if "." in raw or "e" in raw.lower() else int(raw)
+            case "boolean":
+                return _BOOLEANS[raw.strip().casefold()]
+            case _:
+                return raw
+    except (ValueError, KeyError):
+        raise _wrong(field.name, _("“%(value)s” is no value for this field.") % {"value": raw[:80]}) from None
+
+
+_BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def _wrong(field: str, detail: str) -> Invalid:
+    return Invalid(fields=[FieldError(field, "invalid", detail)])

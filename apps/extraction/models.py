@@ -1,0 +1,182 @@
+"""Collections with their schemas, records with their keys, links and history."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.accounts.models import TenantModel
+from apps.core.types import Scope
+from apps.extraction.types import RevisionKind, Trust
+
+
+class Collection(TenantModel):
+    """What records of one kind look like. Its schema is the row of ``CollectionSchema`` with ``schema_number``."""
+
+    version = models.PositiveIntegerField(default=1, editable=False)
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
+    slug = models.CharField(_("short name"), max_length=60)
+    name = models.CharField(_("name"), max_length=80)
+    description = models.CharField(_("description"), max_length=500, blank=True)
+    schema_number = models.PositiveIntegerField(default=1, editable=False)
+    title_template = models.CharField(_("title template"), max_length=300, blank=True)
+    # Lists of names of fields: each list is one key.
+    unique_keys = models.JSONField(default=list, blank=True)
+    # What a record needs before it is complete, beyond what its schema requires of every record.
+    needed = models.JSONField(default=list, blank=True)
+    # Other words for fields in this project: {"field": ["word", …]}.
+    aliases = models.JSONField(default=dict, blank=True)
+    trust = models.CharField(_("trust"), max_length=13, choices=Trust.choices, default=Trust.REVIEW)
+    trust_above = models.FloatField(default=0.9, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)])
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    deleted_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        verbose_name = _("collection")
+        verbose_name_plural = _("collections")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "project", "slug"],
+                name="extraction_collection_slug",
+                condition=Q(deleted_at=None),
+            ),
+            models.CheckConstraint(
+                condition=Q(trust_above__gte=0.0, trust_above__lte=1.0), name="extraction_collection_trust"
+            ),
+        ]
+        indexes = [models.Index(fields=["project", "name"], name="extraction_collection_project")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(f"collection:{self.pk}", self.organization_id, self.project_id)
+
+
+class CollectionSchema(TenantModel):
+    """One JSON Schema of a collection; never changed, so that an old record can be read by the schema it was made with."""
+
+    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField(editable=False)
+    document = models.JSONField()
+    made_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        verbose_name = _("schema of a collection")
+        verbose_name_plural = _("schemas of collections")
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "collection", "number"], name="extraction_schema_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.collection_id} {self.number}"
+
+
+class Record(TenantModel):
+    """One object of a collection. ``words`` is what is searched: all its text, title first."""
+
+    version = models.PositiveIntegerField(default=1, editable=False)
+    collection = models.ForeignKey(Collection, on_delete=models.PROTECT, related_name="+", db_index=False)
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
+    schema_number = models.PositiveIntegerField(editable=False)
+    title = models.CharField(max_length=300, blank=True)
+    data = models.JSONField(default=dict)
+    is_complete = models.BooleanField(default=False)
+    missing = models.JSONField(default=list)
+    created_by = models.ForeignKey(
+        "accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
+    )
+    deleted_at = models.DateTimeField(null=True, blank=True)
+    deleted_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    text = models.TextField(blank=True, editable=False)
+    words = models.GeneratedField(
+        expression=models.Func(models.F("text"), template="to_tsvector('simple'::regconfig, %(expressions)s)"),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+
+    class Meta:
+        verbose_name = _("record")
+        verbose_name_plural = _("records")
+        indexes = [
+            models.Index(
+                fields=["collection", "-created_at", "-id"], name="extraction_record_list", condition=Q(deleted_at=None)
+            ),
+            models.Index(
+                fields=["collection", "title", "id"], name="extraction_record_title", condition=Q(deleted_at=None)
+            ),
+            models.Index(
+                fields=["collection", "-updated_at", "-id"],
+                name="extraction_record_changed",
+                condition=Q(deleted_at=None),
+            ),
+            models.Index(fields=["created_by"], name="extraction_record_creator"),
+            GinIndex(fields=["data"], opclasses=["jsonb_path_ops"], name="extraction_record_data"),
+            GinIndex(fields=["words"], name="extraction_record_words"),
+            models.Index(fields=["deleted_at"], name="extraction_record_deleted", condition=~Q(deleted_at=None)),
+        ]
+
+    def __str__(self) -> str:
+        return self.title or str(self.pk)
+
+
+class RecordKey(TenantModel):
+    """The values of one unique key of one record, as a digest: the constraint is what keeps two records apart."""
+
+    collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="+")
+    record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="+")
+    fields = models.CharField(max_length=400)
+    digest = models.BinaryField(max_length=32)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "collection", "fields", "digest"], name="extraction_key_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.record_id} {self.fields}"
+
+
+class RecordLink(TenantModel):
+    """``source.field`` points to ``target``. The ids stand in the record's data too: this is the way back, and the integrity."""
+
+    source = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="+")
+    field = models.CharField(max_length=200)
+    position = models.PositiveIntegerField(default=0)
+    target = models.ForeignKey(Record, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "source", "field", "position"], name="extraction_link_place"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.source_id} {self.field} {self.target_id}"
+
+
+class RecordRevision(TenantModel):
+    """A record as it was from one version to the next."""
+
+    record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField(editable=False)
+    kind = models.CharField(max_length=9, choices=RevisionKind.choices)
+    schema_number = models.PositiveIntegerField(editable=False)
+    data = models.JSONField()
+    author = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "record", "number"], name="extraction_revision_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.record_id} {self.number}"

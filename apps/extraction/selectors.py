@@ -1,0 +1,178 @@
+"""Every shared read of collections and records. Strangers get the same ``NotFound`` as for a random id."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from django.contrib.postgres.search import SearchQuery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor
+from apps.core.errors import NotFound
+from apps.extraction import policies, schema
+from apps.extraction.filters import Condition, as_q
+from apps.extraction.models import Collection, CollectionSchema, Record, RecordLink, RecordRevision
+from apps.extraction.types import LinkTo
+
+
+def _readable(viewer: Actor) -> Q:
+    if not policies.has_read_scope(viewer):
+        return Q(pk__in=[])
+    return accounts.project_filter(viewer, field="project")
+
+
+# Collections
+
+
+def visible_collections(viewer: Actor, *, with_deleted: bool = False) -> QuerySet[Collection]:
+    rows = Collection.objects.filter(_readable(viewer))
+    return rows if with_deleted else rows.filter(deleted_at=None)
+
+
+def list_collections(viewer: Actor, *, project_id: UUID | None = None) -> QuerySet[Collection]:
+    """With the schema in force as ``document``."""
+    rows = visible_collections(viewer).annotate(document=_document())
+    return rows.filter(project_id=project_id) if project_id else rows
+
+
+def _document() -> Subquery:
+    now = CollectionSchema.objects.filter(collection=OuterRef("pk"), number=OuterRef("schema_number"))
+    return Subquery(now.values("document")[:1])
+
+
+def get_collection(*, collection_id: UUID, viewer: Actor, with_deleted: bool = False) -> Collection:
+    rows = visible_collections(viewer, with_deleted=with_deleted).annotate(document=_document())
+    if (found := rows.select_related("project").filter(pk=collection_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_collection(*, collection_id: UUID, viewer: Actor, with_deleted: bool = False) -> Collection:
+    rows = visible_collections(viewer, with_deleted=with_deleted).annotate(document=_document())
+    if (found := rows.select_for_update(of=("self",)).filter(pk=collection_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def schema_of(collection: Collection) -> schema.Schema:
+    """Of a collection that came from here: read with it, compiled once a process."""
+    return schema.check(collection.document)  # type: ignore[attr-defined]
+
+
+def list_schemas(collection: Collection) -> QuerySet[CollectionSchema]:
+    """Of a collection the caller may see, the newest first."""
+    return CollectionSchema.objects.filter(collection=collection).order_by("-number")
+
+
+def find_schema(collection: Collection, number: int) -> schema.Schema:
+    row = CollectionSchema.objects.filter(collection=collection, number=number).first()
+    if row is None:
+        raise NotFound
+    return schema.check(row.document)
+
+
+def list_pointing_here(collection: Collection) -> list[Collection]:
+    """Other collections of the project with a field that points to this one."""
+    rows = Collection.objects.filter(project=collection.project_id, deleted_at=None).exclude(pk=collection.pk)
+    return [
+        row
+        for row in rows.annotate(document=_document()).order_by("name")
+        if any(field.relation and field.relation.collection_slug == collection.slug for field in schema_of(row).fields)
+    ]
+
+
+def collections_by_slug(project_id: UUID, slugs: Iterable[str]) -> dict[str, Collection]:
+    """Of a project whose rows the caller may see."""
+    rows = Collection.objects.filter(project=project_id, deleted_at=None, slug__in=set(slugs))
+    return {row.slug: row for row in rows}
+
+
+# Records
+
+
+def visible_to(viewer: Actor, *, with_deleted: bool = False) -> QuerySet[Record]:
+    rows = Record.objects.filter(_readable(viewer), collection__deleted_at=None).defer("text", "words")
+    return rows if with_deleted else rows.filter(deleted_at=None)
+
+
+def list_records(
+    *,
+    collection: Collection,
+    conditions: Sequence[Condition] = (),
+    text: str = "",
+    is_complete: bool | None = None,
+) -> QuerySet[Record]:
+    """Records of a collection the caller got from here. ``text`` finds words; every one has to be there."""
+    rows = Record.objects.filter(collection=collection, deleted_at=None).defer("text", "words")
+    if conditions:
+        rows = rows.filter(as_q(schema_of(collection), conditions))
+    if text.strip():
+        rows = rows.filter(words=SearchQuery(text, search_type="plain", config="simple"))
+    if is_complete is not None:
+        rows = rows.filter(is_complete=is_complete)
+    return rows
+
+
+def get_record(*, record_id: UUID, viewer: Actor, with_deleted: bool = False) -> Record:
+    rows = visible_to(viewer, with_deleted=with_deleted).select_related("collection")
+    if (found := rows.filter(pk=record_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_record(*, record_id: UUID, viewer: Actor, with_deleted: bool = False) -> Record:
+    rows = visible_to(viewer, with_deleted=with_deleted)
+    if (found := rows.select_for_update(of=("self",)).filter(pk=record_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def list_revisions(record: Record) -> QuerySet[RecordRevision]:
+    """Of a record the caller may see, the newest first, with their authors' names."""
+    return RecordRevision.objects.filter(record=record).select_related("author").order_by("-number")
+
+
+def get_revision(record: Record, number: int) -> RecordRevision:
+    if (found := RecordRevision.objects.filter(record=record, number=number).first()) is None:
+        raise NotFound
+    return found
+
+
+def links_of(records: Iterable[Record]) -> dict[UUID, list[LinkTo]]:
+    """What each record points to, in the order of its lists. One query; what was deleted is left out."""
+    rows = RecordLink.objects.filter(source__in=[record.pk for record in records], target__deleted_at=None)
+    found: dict[UUID, list[LinkTo]] = defaultdict(list)
+    for row in (
+        rows.select_related("target")
+        .only("source_id", "field", "position", "target__title")
+        .order_by("field", "position")
+    ):
+        found[row.source_id].append(LinkTo(row.field, row.target_id, row.target.title, row.position))
+    return found
+
+
+def links_to(record: Record) -> QuerySet[RecordLink]:
+    """Who points to this record, with the record that does."""
+    return (
+        RecordLink.objects.filter(target=record, source__deleted_at=None)
+        .select_related("source__collection")
+        .order_by("source__title", "field")
+    )
+
+
+def is_pointed_to(record: Record) -> bool:
+    return links_to(record).exists()
+
+
+def find_targets(collection: Collection, ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the ids that are records of the collection."""
+    return set(
+        Record.objects.filter(collection=collection, pk__in=set(ids), deleted_at=None).values_list("pk", flat=True)
+    )
+
+
+def count_records(collection: Collection) -> int:
+    return Record.objects.filter(collection=collection, deleted_at=None).count()

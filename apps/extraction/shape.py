@@ -1,0 +1,112 @@
+"""What follows from a record's data and its collection: title, text to search, keys, what is missing. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from apps.extraction.schema import Field
+from apps.extraction.types import MAX_SEARCH_TEXT, Change
+
+MAX_TITLE = 300
+_PLACE = re.compile(r"\{([^{}]{1,200})\}")
+
+
+def places_of(template: str) -> list[str]:
+    """Names of fields that a title template speaks of: ``{first} {last}``."""
+    return [name.strip() for name in _PLACE.findall(template)]
+
+
+def title_of(template: str, fields: Sequence[Field], data: Mapping[str, Any]) -> str:
+    """The template with values in it; without one the first text of the record."""
+    if template:
+        made = _PLACE.sub(lambda found: as_text(data.get(found[1].strip())), template)
+    else:
+        made = next((as_text(data[f.name]) for f in fields if f.type == "string" and data.get(f.name)), "")
+    # Separators around a place that stayed empty are not a title.
+    return re.sub(r"\s+", " ", made).strip(" ,;:·-\u2013\u2014/")[:MAX_TITLE]
+
+
+def as_text(value: Any) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case list():
+            return ", ".join(filter(None, map(as_text, value)))
+        case dict():
+            return ", ".join(filter(None, map(as_text, value.values())))
+        case _:
+            return str(value)
+
+
+def text_of(title: str, data: Mapping[str, Any]) -> str:
+    """What search looks through: the title, then every scalar once."""
+    said = dict.fromkeys([title, *(str(value) for value in _scalars(data))])
+    return "\n".join(said)[:MAX_SEARCH_TEXT].replace("\x00", "")
+
+
+def _scalars(value: Any) -> Iterator[Any]:
+    match value:
+        case dict():
+            for inner in value.values():
+                yield from _scalars(inner)
+        case list():
+            for inner in value:
+                yield from _scalars(inner)
+        case None | bool():
+            return
+        case _:
+            yield value
+
+
+def is_empty(value: Any) -> bool:
+    return value is None or value in ("", [], {})
+
+
+def missing(needed: Iterable[str], data: Mapping[str, Any]) -> list[str]:
+    """Fields that a complete record has and this one does not, in the collection's order."""
+    return [name for name in needed if is_empty(data.get(name))]
+
+
+def key_of(names: Sequence[str], data: Mapping[str, Any]) -> bytes | None:
+    """SHA-256 over the normalized values of one unique key; None while a part of it is empty: then nothing is compared."""
+    values = [data.get(name) for name in names]
+    if any(is_empty(value) for value in values):
+        return None
+    plain = json.dumps([_folded(value) for value in values], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(plain.encode()).digest()
+
+
+def _folded(value: Any) -> Any:
+    """Two spellings that differ in case, width or white space are one value."""
+    match value:
+        case str():
+            return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [_folded(inner) for inner in value]
+        case dict():
+            return {name: _folded(inner) for name, inner in value.items()}
+        case _:
+            return value
+
+
+def merged(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON merge patch (RFC 7396) of the fields themselves: null takes a field away, an object or list replaces the old one whole."""
+    return {name: value for name, value in {**data, **changes}.items() if value is not None}
+
+
+def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
+    names = dict.fromkeys([*before, *after])
+    return [
+        Change(name, before.get(name), after.get(name), name in before, name in after)
+        for name in names
+        if before.get(name) != after.get(name) or (name in before) != (name in after)
+    ]
