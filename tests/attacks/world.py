@@ -22,6 +22,7 @@ from apps.agents.services import create_agent
 from apps.bulk import models as bulk
 from apps.conversations.models import ConversationDenial, ShareLink
 from apps.conversations.types import Visibility
+from apps.extraction.services import create_collection, create_record
 from tests.accounts.factories import (
     ProjectFactory,
     UserFactory,
@@ -169,6 +170,7 @@ class World:
         posted = say(actor, conversation, "Secret words", attachments=[attached.pk])
         message = answer(posted, "Secret answer")
         self.conversation, self.said = conversation, posted.message.pk
+        kept = create_collection(actor=actor, project_id=closed.pk, name="Secrets", document={"type": "object"})
         key_of(owner, organization)
         invited = invitations.invite(actor=actor, organization_id=organization.pk, email="secret@example.org")
         team = team_of(organization, name="Support")
@@ -220,6 +222,7 @@ class World:
             "token": "secret-token",
             "agent_id": create_agent(actor=actor, project_id=closed.pk, name="secret-agent").pk,
             "attachment_id": attached.pk,
+            "collection_id": kept.pk,
             "conversation_id": conversation.pk,
             "denial_id": denied.pk,
             "device_id": Device.objects.create(user=owner, token_hash=hash_token("a device")).pk,
@@ -231,6 +234,7 @@ class World:
             "operation_id": operation.pk,
             "organization_id": organization.pk,
             "project_id": closed.pk,
+            "record_id": create_record(actor=actor, collection_id=kept.pk, data={"secret": 1}).pk,
             "provider_id": self.model.provider_id,
             "service_account_id": program.pk,
             "session_id": sessions.begin_session(user=owner, kind=SessionKind.TOKEN).pk,

@@ -159,6 +159,10 @@ class RecordChangeIn(Serializer):
     data = AnyObject(help_text="The fields to change. Null takes a field away.")
 
 
+class SetBackIn(Serializer):
+    number = serializers.IntegerField(min_value=1, max_value=2**31 - 1, help_text="Of the version in the history.")
+
+
 class RecordOut(serializers.ModelSerializer[Record]):
     class Meta:
         model = Record

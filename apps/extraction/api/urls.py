@@ -17,9 +17,5 @@ urlpatterns = [
     path("records/<uuid:record_id>/", views.RecordView.as_view(), name="records_detail"),
     path("records/<uuid:record_id>/restore/", views.RecordRestoreView.as_view(), name="records_restore"),
     path("records/<uuid:record_id>/history/", views.RecordHistoryView.as_view(), name="records_history"),
-    path(
-        "records/<uuid:record_id>/history/<int:number>/set-back/",
-        views.RecordSetBackView.as_view(),
-        name="records_set_back",
-    ),
+    path("records/<uuid:record_id>/set-back/", views.RecordSetBackView.as_view(), name="records_set_back"),
 ]

@@ -141,9 +141,12 @@ class RecordHistoryView(APIView):
 
 
 class RecordSetBackView(APIView):
-    @extend_schema(operation_id="records_set_back", request=None, responses=shapes.RecordOut)
-    def post(self, request: Request, record_id: UUID, number: int) -> Response:
+    @extend_schema(operation_id="records_set_back", request=shapes.SetBackIn, responses=shapes.RecordOut)
+    def post(self, request: Request, record_id: UUID) -> Response:
         changed = services.set_back_record(
-            actor=request.actor, record_id=record_id, number=number, expected_version=expected_version(request)
+            actor=request.actor,
+            record_id=record_id,
+            number=shapes.SetBackIn.parse(request)["number"],
+            expected_version=expected_version(request),
         )
         return Response(shapes.RecordOut(changed).data, headers={"ETag": etag(changed.version)})
