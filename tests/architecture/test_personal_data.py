@@ -16,6 +16,14 @@ AUTHOR = "what they did to others' things: the row stays, and its author is anon
 WORDS = "leaves with the conversation it belongs to"
 UNUSED = "the table of a library that nothing writes"
 LINK = "links them to the audit log, which says so; deleted on erasure"
+#: Collections and records belong to their project.
+RECORDS = (
+    "extraction.Collection.deleted_by",
+    "extraction.CollectionSchema.made_by",
+    "extraction.Record.created_by",
+    "extraction.Record.deleted_by",
+    "extraction.RecordRevision.author",
+)
 
 #: Where the rows of a column are read for the person. In words: why they are not.
 TOLD: dict[str, str] = {
@@ -56,6 +64,7 @@ TOLD: dict[str, str] = {
     ),
     "accounts.Denial.denied_by": AUTHOR,
     "bulk.Operation.requested_by": AUTHOR,
+    **dict.fromkeys(RECORDS, AUTHOR),
     "conversations.Conversation.deleted_by": AUTHOR,
     "conversations.Message.deleted_by": AUTHOR,
     "conversations.ConversationGrant.granted_by": AUTHOR,
@@ -111,6 +120,7 @@ FORGOTTEN: dict[str, str] = {
     "accounts.SignInLink.used_by": "a link that claimed the installation: when, and by a row that is anonymous",
     "accounts.Denial.denied_by": AUTHOR,
     "bulk.Operation.requested_by": AUTHOR,
+    **dict.fromkeys(RECORDS, AUTHOR),
     "conversations.Conversation.deleted_by": AUTHOR,
     "conversations.Message.author": AUTHOR,
     "conversations.Message.deleted_by": AUTHOR,
