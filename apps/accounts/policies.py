@@ -252,12 +252,17 @@ def can_deny(
 
 
 def can_lift_denial(
-    actor: Actor, role: OrganizationRole | None, *, project_role: ProjectRole | None, is_about_actor: bool
+    actor: Actor,
+    role: OrganizationRole | None,
+    *,
+    project_role: ProjectRole | None,
+    targets: Collection[OrganizationRole],
+    is_about_actor: bool,
 ) -> bool:
-    """As those who may deny; but what was denied to oneself only an owner lifts."""
+    """As those who may deny it to them; but what was denied to oneself only an owner lifts."""
     if actor.kind == ActorKind.SYSTEM or _organization("own", role):
         return True
-    return not is_about_actor and (_organization("deny", role) or _project("manage", project_role))
+    return not is_about_actor and can_deny(actor, role, project_role=project_role, targets=targets)
 
 
 # Projects

@@ -77,13 +77,18 @@ class ProjectTeamRemoved:
 @event("accounts.denial_made.v1", label=_("Denied somebody something"))
 @dataclass(frozen=True, slots=True)
 class DenialMade:
-    """About one person or one team; without ``project_id`` in all of the organization. Made anew or changed."""
+    """About one person or one team; without ``project_id`` in all of the organization.
+
+    ``replaced`` is what an earlier one took away there, and ``is_weaker`` says that this one takes less or ends sooner.
+    """
 
     denial_id: UUID
     permission: str
     user_id: UUID | None
     team_id: UUID | None
     project_id: UUID | None
+    replaced: str | None = None
+    is_weaker: bool = False
 
 
 @event("accounts.denial_lifted.v1", label=_("Lifted a denial"))

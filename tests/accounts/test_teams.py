@@ -232,6 +232,71 @@ def test_nobody_leaves_a_denial_behind_with_the_team(owner, project, organizatio
     assert Team.objects.get().deleted_at is not None
 
 
+@pytest.mark.parametrize("weaker", [{"permission": "manage"}, {"permission": "view", "expires_at": "soon"}])
+@pytest.mark.parametrize("is_in_a_team", [False, True])
+def test_nobody_replaces_what_is_denied_to_them_by_less(owner, project, organization, weaker, is_in_a_team):
+    admin = member_of(project, role=OrganizationRole.ADMIN)
+    team = team_of(organization, admin)
+    denial = deny(team if is_in_a_team else admin, project)
+    body = {"organization": str(organization.pk), "project": str(project.pk)} | weaker
+    body |= {"team": str(team.pk)} if is_in_a_team else {"user": str(admin.pk)}
+    if "expires_at" in body:
+        body["expires_at"] = (timezone.now() + timedelta(seconds=2)).isoformat()
+
+    refused = Api(admin)("POST", "denials/", body)
+
+    assert (refused.status_code, role(admin, project)) == (403, None)
+    assert Denial.objects.values_list("permission", "expires_at").get() == ("view", None)
+    assert not Event.objects.filter(type="accounts.denial_made").exists()
+    replaced = Api(owner)("POST", "denials/", body)
+    assert (replaced.status_code, replaced.json()["id"]) == (201, str(denial.pk))
+    payload = Event.objects.get(type="accounts.denial_made").payload
+    assert (payload["replaced"], payload["is_weaker"]) == ("view", True)
+
+
+def test_denial_that_is_over_is_replaced_as_none(project, organization):
+    admin = member_of(project, role=OrganizationRole.ADMIN)
+    denial = deny(admin, project, expires_at=timezone.now() - timedelta(seconds=1))
+    body = {"organization": str(organization.pk), "project": str(project.pk), "user": str(admin.pk)}
+
+    again = Api(admin)("POST", "denials/", body | {"permission": "manage"})
+
+    assert (again.status_code, again.json()["id"]) == (201, str(denial.pk))
+    assert Event.objects.get(type="accounts.denial_made").payload["replaced"] is None
+
+
+def test_manager_of_a_team_takes_nobody_out_of_what_it_is_denied(owner, project, organization):
+    manager, user = member_of(project), member_of(project)
+    team = team_of(organization, manager, user)
+    TeamMember.objects.filter(user=manager).update(is_manager=True)
+    for each in (manager, user):
+        add_to_project(each, project)
+    denial = deny(team, project)
+    path = f"teams/{team.pk}/people/{user.pk}/"
+
+    assert Api(manager)("DELETE", path).status_code == 403
+    assert (role(user, project), TeamMember.objects.count()) == (None, 2)
+    Denial.objects.filter(pk=denial.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert Api(manager)("DELETE", path).status_code == 204
+
+
+def test_admin_lifts_no_denial_that_only_an_owner_may_make(owner, project, organization):
+    admin, other_owner = (member_of(project, role=each) for each in (OrganizationRole.ADMIN, OrganizationRole.OWNER))
+    team = team_of(organization, other_owner)
+    denials = [deny(other_owner, project), deny(team, project)]
+    api = Api(admin)
+
+    refused = [
+        *(api("DELETE", f"denials/{denial.pk}/") for denial in denials),
+        api("DELETE", f"teams/{team.pk}/people/{other_owner.pk}/"),
+        api("DELETE", f"teams/{team.pk}/"),
+    ]
+
+    assert [answer.status_code for answer in refused] == [403] * 4
+    assert (role(other_owner, project), Denial.objects.count(), TeamMember.objects.count()) == (None, 2, 1)
+    assert {Api(owner)("DELETE", f"denials/{denial.pk}/").status_code for denial in denials} == {204}
+
+
 @pytest.mark.parametrize("count", [1, 3, 30])
 @pytest.mark.parametrize("path", ["teams/", "denials/", "service-accounts/"])
 def test_lists_take_the_same_few_queries(owner, project, organization, path, count, django_assert_max_num_queries):

@@ -202,6 +202,22 @@ def test_denial_wins_over_role_grant_and_ownership(ines, project):
         services.lift_denial(actor=manager, conversation_id=conversation.pk, denial_id=row.pk)
 
 
+@pytest.mark.parametrize("permission", list(Permission)[:2])
+def test_owner_does_not_shut_themselves_out_with_their_team(ines, project, permission):
+    conversation = start(ines, project, visibility=Visibility.PRIVATE)
+    team = Team.objects.create(organization=project.organization, name="Harbour")
+    TeamMember.objects.create(organization=project.organization, team=team, user_id=ines.user_id)
+
+    with pytest.raises(OwnConversation):
+        services.deny_participant(actor=ines, conversation_id=conversation.pk, team_id=team.pk, permission=permission)
+
+    assert not ConversationDenial.objects.exists()
+    assert selectors.is_visible(conversation_id=conversation.pk, viewer=ines)
+    TeamMember.objects.all().delete()
+    services.deny_participant(actor=ines, conversation_id=conversation.pk, team_id=team.pk, permission=permission)
+    assert ConversationDenial.objects.count() == 1
+
+
 def test_only_owner_and_managers_keep_people_out(ines, project):
     editor, other = someone(project), someone(project)
     conversation = start(ines, project)

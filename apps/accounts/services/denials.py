@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from apps.accounts import policies, rights, selectors
@@ -31,7 +33,8 @@ def deny(
     reason: str = "",
     expires_at: datetime | None = None,
 ) -> Denial:
-    """About exactly one person or team. One that is there already for the same place is replaced.
+    """About exactly one person or team. One that is there already for the same place is replaced: by one that takes less, or ends
+    sooner, as ``lift_denial`` would end it.
 
     Without ``project_id`` it holds in every project of the organization. ``expires_at`` None: until it is lifted.
     """
@@ -48,11 +51,13 @@ def deny(
     )
     if expires_at is not None and expires_at <= database_now():
         raise Invalid(fields=[FieldError("expires_at", "in_the_past", str(Invalid.default_detail))])
+    place: dict[str, Any] = {"organization": organization, "user_id": user_id, "team_id": team_id, "project": project}
+    earlier = Denial.objects.select_for_update().filter(_in_force(), **place).first()
+    is_weaker = earlier is not None and _is_weaker(earlier, permission, expires_at)
+    if earlier is not None and is_weaker:
+        require_can_lift(actor, earlier)
     denial, _is_new = Denial.objects.update_or_create(
-        organization=organization,
-        user_id=user_id,
-        team_id=team_id,
-        project=project,
+        **place,
         defaults={
             "permission": permission,
             "reason": reason,
@@ -60,8 +65,19 @@ def deny(
             "expires_at": expires_at,
         },
     )
-    _announce(events.DenialMade, denial, actor)
+    replaced = str(earlier.permission) if earlier else None
+    _announce(events.DenialMade, denial, actor, replaced=replaced, is_weaker=is_weaker)
     return denial
+
+
+def _in_force() -> Q:
+    return Q(expires_at=None) | Q(expires_at__gt=database_now())
+
+
+def _is_weaker(earlier: Denial, permission: Permission, expires_at: datetime | None) -> bool:
+    order = list(Permission)
+    is_shorter = expires_at is not None and (earlier.expires_at is None or expires_at < earlier.expires_at)
+    return is_shorter or order.index(permission) > order.index(Permission(earlier.permission))
 
 
 def _project_of(organization_id: UUID, project_id: UUID | None, actor: Actor) -> Project | None:
@@ -91,24 +107,36 @@ def _people_of(organization_id: UUID, user_id: UUID | None, team_id: UUID | None
 def lift_denial(*, actor: Actor, denial_id: UUID) -> None:
     """Roles and grants count again. What was denied to oneself, or to a team one is in, only an owner lifts."""
     denial = rights.lock_denial(denial_id, actor)
-    is_about_actor = (
-        denial.user_id == actor.user_id
-        if denial.team_id is None
-        else TeamMember.objects.filter(team=denial.team_id, user=actor.user_id).exists()
-    )
+    require_can_lift(actor, denial)
+    _announce(events.DenialLifted, denial, actor)
+    denial.delete()
+
+
+def require_can_lift(actor: Actor, denial: Denial, *, user_id: UUID | None = None) -> None:
+    """For services that end what a denial does, for all whom it is about or, of a team's, for ``user_id``."""
+    if denial.team_id is None:
+        people = {denial.user_id}
+    else:
+        people = set(TeamMember.objects.filter(team=denial.team_id).values_list("user", flat=True))
+    concerned = people if user_id is None else {user_id}
     policies.require(
         policies.can_lift_denial(
             actor,
             selectors.organization_role(actor, denial.organization_id),
             project_role=selectors.project_role(actor, denial.project_id) if denial.project_id else None,
-            is_about_actor=is_about_actor,
+            targets=rights.roles_of_people(denial.organization_id, [each for each in concerned if each]),
+            is_about_actor=actor.user_id in people,
         )
     )
-    _announce(events.DenialLifted, denial, actor)
-    denial.delete()
 
 
-def _announce(fact: type[events.DenialMade | events.DenialLifted], denial: Denial, actor: Actor) -> None:
+def require_no_way_out(actor: Actor, team: Team, *, user_id: UUID | None = None) -> None:
+    """For services that take ``user_id``, or everybody, out of a team: what is denied to it stays behind with them."""
+    for denial in Denial.objects.filter(_in_force(), team=team):
+        require_can_lift(actor, denial, user_id=user_id)
+
+
+def _announce(fact: type[events.DenialMade | events.DenialLifted], denial: Denial, actor: Actor, **more: Any) -> None:
     scope = scope_of(denial.organization_id)
     emit(
         fact(
@@ -117,6 +145,7 @@ def _announce(fact: type[events.DenialMade | events.DenialLifted], denial: Denia
             user_id=denial.user_id,
             team_id=denial.team_id,
             project_id=denial.project_id,
+            **more,
         ),
         actor=actor,
         scope=Scope(scope.topic, organization_id=denial.organization_id, project_id=denial.project_id),

@@ -10,9 +10,10 @@ from django.db import IntegrityError, transaction
 from apps.accounts import policies, rights, selectors
 from apps.accounts import right_events as events
 from apps.accounts.models import Denial, OrganizationMember, ProjectTeam, Team, TeamMember
+from apps.accounts.services.denials import require_no_way_out
 from apps.accounts.services.organizations import require_version, scope_of
 from apps.accounts.services.projects import lock_managed, scope_of_project
-from apps.accounts.types import Actor, NotAMember, OrganizationRole, ProjectRole, TeamNameTaken
+from apps.accounts.types import Actor, NotAMember, ProjectRole, TeamNameTaken
 from apps.core.db import database_now
 from apps.core.errors import FieldError, NotFound
 from apps.core.events import emit
@@ -74,12 +75,11 @@ def _lock_changeable(team_id: UUID, actor: Actor) -> Team:
 
 @transaction.atomic
 def delete_team(*, actor: Actor, team_id: UUID) -> None:
-    """What it gave its members ends, and what was denied to it: who is denied something through it does not delete it."""
+    """What it gave its members ends, and what was denied to it: that takes whoever may lift it."""
     team = rights.lock_team(team_id, actor)
     role = selectors.organization_role(actor, team.organization_id)
     policies.require(policies.can_manage_teams(actor, role))
-    if getattr(team, "is_mine", False):
-        _require_no_way_out(team, actor, role)
+    require_no_way_out(actor, team)
     for model in (ProjectTeam, Denial, TeamMember):
         model.objects.filter(team=team).delete()  # type: ignore[attr-defined]
     team.deleted_at = database_now()
@@ -91,12 +91,6 @@ def delete_team(*, actor: Actor, team_id: UUID) -> None:
         scope=scope_of(team.organization_id),
         subject=("team", team.pk),
     )
-
-
-def _require_no_way_out(team: Team, actor: Actor, role: OrganizationRole | None) -> None:
-    """Nobody but an owner leaves a denial behind by leaving the team that it is about."""
-    if Denial.objects.filter(team=team).exists():
-        policies.require(policies.can_lift_denial(actor, role, project_role=None, is_about_actor=True))
 
 
 @transaction.atomic
@@ -133,14 +127,13 @@ def set_team_member(*, actor: Actor, team_id: UUID, user_id: UUID, is_manager: b
 
 @transaction.atomic
 def remove_team_member(*, actor: Actor, team_id: UUID, user_id: UUID) -> None:
-    """By those who may add people, and by oneself: unless the team is denied something."""
+    """By those who may add people, and by oneself. While the team is denied something: by those who may lift that."""
     team = rights.lock_team(team_id, actor)
     role = selectors.organization_role(actor, team.organization_id)
     is_leaving = user_id == actor.user_id and policies.can_change_own_account(actor)
     is_manager = getattr(team, "is_manager", False)
     policies.require(is_leaving or policies.can_change_team(actor, role, is_manager=is_manager))
-    if user_id == actor.user_id:
-        _require_no_way_out(team, actor, role)
+    require_no_way_out(actor, team, user_id=user_id)
     deleted, _by_model = TeamMember.objects.filter(team=team, user=user_id).delete()
     if not deleted:
         raise NotFound

@@ -104,13 +104,13 @@ def deny_participant(
 ) -> ConversationDenial:
     """Keep one person or one team out of the conversation, or from writing in it, whatever roles and grants they have.
 
-    Raises ``OwnConversation`` for oneself: nobody could lift it. A denial that is there is replaced.
+    Raises ``OwnConversation`` for oneself and for one's own teams: nobody could lift it. A denial that is there is replaced.
     """
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
     access = selectors.access_to(conversation, actor)
     account_policies.require(policies.can_deny(actor, conversation, access=access))
     _require_somebody(conversation, actor, user_id=user_id, team_id=team_id)
-    if user_id == actor.user_id and user_id is not None:
+    if actor.user_id is not None and actor.user_id in ({user_id} if team_id is None else selectors.list_team(team_id)):
         raise OwnConversation
     denial, is_new = ConversationDenial.objects.get_or_create(
         organization_id=conversation.organization_id,
