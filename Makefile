@@ -46,7 +46,7 @@ drills: environment-dev ## the faults with their real time-outs, rewrite docs/re
 	PARLANCE_DRILLS=long $(RUN) -m pytest tests/faults $(ARGS)
 
 attacks: environment-dev ## the attacks, rewrite docs/results/attacks.md
-	PARLANCE_ATTACKS=long $(RUN) -m pytest tests/attacks $(ARGS)
+	PARLANCE_ATTACKS=long $(RUN) -m pytest tests/attacks $$($(RUN) -c "from tests.attacks.catalogue import elsewhere; print(*elsewhere())") $(ARGS)
 
 advisories: environment-dev ## ask about known vulnerabilities of all pins (needs the network)
 	@$(PYTHON) scripts/environment.py base documents embedded dev audit

@@ -86,7 +86,7 @@ class ConversationsConfig(AppConfig):
             )
         )
         secrecy_entry = MenuEntry(
-            _("Sensitive messages"), "conversations:settings_sensitive", "lock-keyhole", place="settings", order=47
+            _("Sensitive messages"), "conversations:settings_sensitive", "shield", place="settings", order=47
         )
         menu.register("conversations.sensitive", secrecy_entry)
         preferences.register(

@@ -30,21 +30,35 @@ class Tried:
 
 
 _tried: dict[int, Tried] = defaultdict(Tried)
+_counts: dict[str, int] = {}
 
 
 def pytest_runtest_logreport(report):
-    """Tests are named after what they try: ``test_a59_…``. A note of theirs is the property ``got``."""
+    """Tests are named after what they try: ``test_a59_…``, or named in the catalogue. A note of theirs is the property ``got``;
+    what is counted over the whole run is the property ``count``: (what, how many).
+    """
     place, _colons, name = report.nodeid.partition("::")
-    found = _NUMBER.match(name)
-    if not found or (report.when != "call" and report.passed):
+    if report.when != "call" and report.passed:
         return
-    tried = _tried[int(found[1])]
-    tried.files.add(place)
-    if report.passed:
-        tried.passed += 1
-        tried.notes += [value for key, value in report.user_properties if key == "got"]
-    elif report.failed:
-        tried.failed.append(name)
+    own = _NUMBER.match(name)
+    numbers = (
+        {int(own[1])} if own else {number for number, places in ELSEWHERE.items() if _is_among(report.nodeid, places)}
+    )
+    for number in numbers:
+        tried = _tried[number]
+        if own:
+            tried.files.add(place)
+        if report.passed:
+            tried.passed += 1
+            tried.notes += [value for key, value in report.user_properties if key == "got"]
+        elif report.failed:
+            tried.failed.append(name)
+    if numbers and report.passed:
+        _counts.update(value for key, value in report.user_properties if key == "count")
+
+
+def _is_among(nodeid, places):
+    return any(nodeid == place or nodeid.startswith((f"{place}::", f"{place}[")) for place in places)
 
 
 def rows():
@@ -54,18 +68,29 @@ def rows():
             yield f"A{number}", "", "", f"not yet: comes with {NOT_YET[number][0]}", ""
             continue
         tried = _tried.get(number)
-        where = [*(sorted(tried.files) if tried else ()), *ELSEWHERE.get(number, ())]
+        places = ELSEWHERE.get(number, ())
+        own = sorted(tried.files) if tried else ()
+        where = [*(file for file in own if not _is_among(file, places)), *places]
         got = "not tried in this run" if not where else _got(tried)
         yield f"A{number}", *ATTACKS[number], got, ", ".join(f"`{place}`" for place in where)
 
 
 def _got(tried):
-    if tried is None:
+    if tried is None or not (tried.passed or tried.failed):
         return "tried in the place named"
     if tried.failed:
         return f"**failed**: {', '.join(tried.failed)}"
     cases = f"as expected in {tried.passed} case{'s' if tried.passed > 1 else ''}"
     return f"{cases} ({'; '.join(tried.notes)})" if tried.notes else cases
+
+
+def totals():
+    run = {number: tried for number, tried in _tried.items() if number in ATTACKS}
+    yield "attacks run", len(run)
+    yield "of these as expected in every case", sum(not tried.failed for tried in run.values())
+    yield "cases of them", sum(tried.passed + len(tried.failed) for tried in run.values())
+    yield "attacks of functions that are not there yet", len(NOT_YET)
+    yield from sorted(_counts.items())
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -75,6 +100,8 @@ def pytest_terminal_summary(terminalreporter, config):
     for number, request, expected, got, _where in rows():
         if request:
             terminalreporter.line(f"{number:>4}  {request}\n      expected  {expected}\n      got       {got}")
+    for what, many in totals():
+        terminalreporter.line(f"{many:>8,}  {what}")
     is_whole = _tried.keys() >= ATTACKS.keys() - ELSEWHERE.keys()
     if FORM and is_whole:
         REPORT.parent.mkdir(parents=True, exist_ok=True)
@@ -95,6 +122,10 @@ def _page():
         "same 404, body and headers, as for an id that does not exist.",
         "",
         f"Last run: {today}, {FORM} form, Python {platform.python_version()}, {platform.system()} {platform.machine()}.",
+        "",
+        "| Counted in this run | |",
+        "|---|---|",
+        *(f"| {what} | {many:,} |" for what, many in totals()),
         "",
         "| # | Request | Expected | Got | Where |",
         "|---|---|---|---|---|",

@@ -12,13 +12,14 @@ from django.db import connection
 from django.test import Client
 from django.urls import path, reverse
 
-from apps.accounts.models import AuditEntry, Project
+from apps.accounts.models import AuditEntry, Organization, Project
 from apps.core.api import APIView
 from apps.core.doors.exporters import ExportScope, exporters
 from apps.core.doors.topics import topics
 from apps.core.models import Event
 from config import urls
 from tests.accounts.factories import PASSWORD, actor_of
+from tests.accounts.test_second_factors import with_app
 from tests.attacks.test_api import API, record_audit, send
 from tests.attacks.world import World, call, content_of, operations
 from tests.conversations.factories import say
@@ -75,8 +76,16 @@ def planted(world, django_capture_on_commit_callbacks, caplog, settings):
     assert (made.status_code, pair.status_code, wrong.status_code) == (201, 200, 401)
     assert reset
     assert call(next(each for each in operations() if each.id == "me_read"), {}, bearer_of(pair)).status_code == 200
+    Organization.objects.filter(pk=world.organization.pk).update(is_home=True)
+    browser = Client()
+    browser.force_login(world.owner)
+    issuer = {"form": "add", "kind": "oidc", "name": "Sand", "slug": "sand", "issuer": "https://id.sand.example"}
+    more = {"client_id": "parlance", "client_secret": f"oidc-{CANARY}", "domains": "sand.example"}
+    assert browser.post("/settings/sign-in/", issuer | more).status_code == 302
+    seed = with_app(world.people["A"])
     return {
         "a canary": CANARY,
+        "the seed of a second factor": seed,
         "an API key": made.json()["key"],
         "a token": pair.json()["access"].rpartition(".")[2],
         "a token to refresh": pair.json()["refresh"].rpartition(".")[2],

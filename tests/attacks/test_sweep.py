@@ -117,6 +117,8 @@ def test_a1_strangers_get_nothing_on_any_route(who, record_property):
                 wrong.append(f"{operation.method} {operation.path}: {answer_of(response)} and {answer_of(other)}")
 
     record_property("got", f"{asked} routes as {who}")
+    record_property("count", ("routes of the OpenAPI file in the generated matrix", len(operations())))
+    record_property("count", (f"routes asked as {who}", asked))
     assert wrong == []
     assert rows() == before
 
