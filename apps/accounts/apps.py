@@ -22,7 +22,7 @@ class AccountsConfig(AppConfig):
             second_factor,
         )
         from apps.accounts.refusals import note_refusal
-        from apps.accounts.rights import manages_service_accounts
+        from apps.accounts.rights import manages_service_accounts, may_deny_somewhere
         from apps.accounts.selectors import reads_some_audit
         from apps.accounts.services import attempts, devices, personal, second_factors, sessions
         from apps.accounts.setting_rights import may_change
@@ -78,11 +78,13 @@ class AccountsConfig(AppConfig):
         for order, (name, label, icon) in enumerate(pages, start=1):
             entry = MenuEntry(label, f"accounts:settings_{name}", icon, place="settings", order=order * 10)
             menu.register(f"settings_{name}", entry)
-        for order, (name, label, icon) in enumerate(
-            [("denials", _("Denials"), "square-slash"), ("service_accounts", _("Service accounts"), "server")]
+        for order, (name, label, icon, is_shown) in enumerate(
+            [
+                ("denials", _("Denials"), "square-slash", may_deny_somewhere),
+                ("service_accounts", _("Service accounts"), "server", manages_service_accounts),
+            ]
         ):
             url = f"accounts:settings_{name}"
-            is_shown = manages_service_accounts
             entry = MenuEntry(label, url, icon, place="settings", order=91 + order, is_shown=is_shown)
             menu.register(f"settings_{name}", entry)
         log = MenuEntry(

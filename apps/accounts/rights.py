@@ -75,6 +75,22 @@ def list_denials_in(project: Project, viewer: Actor) -> list[Denial]:
     return list(visible_denials(viewer).filter(in_force, here).order_by("-created_at")[:500])
 
 
+def list_people_of(project: Project, viewer: Actor) -> QuerySet[OrganizationMember]:
+    """Everybody of the organization whom the viewer may know of, by name: also who cannot get at the project."""
+    rows = visible_members(viewer).filter(organization=project.organization_id)
+    return rows.order_by("user__name", "user__email")
+
+
+def may_deny_somewhere(viewer: Actor) -> bool:
+    """Is there an organization, or a project, in which they may deny something?"""
+    allowed = policies.ORGANIZATION_PERMISSIONS["deny"]
+    if viewer.user_id is None:
+        return False
+    is_admin = Exists(OrganizationMember.objects.filter(user=viewer.user_id, role__in=allowed))
+    managed = Project.objects.visible_to(viewer, at_least=ProjectRole.MANAGER)
+    return Project.objects.filter(is_admin | Q(pk__in=managed.values("pk"))).exists()
+
+
 def manages_service_accounts(viewer: Actor) -> bool:
     """Is there an organization whose service accounts are theirs to manage?"""
     allowed = policies.ORGANIZATION_PERMISSIONS["manage_service_accounts"]

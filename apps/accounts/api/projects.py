@@ -9,7 +9,8 @@ from drf_spectacular.utils import OpenApiExample, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.accounts import selectors
+from apps.accounts import explanations, selectors
+from apps.accounts.api import right_shapes
 from apps.accounts.api import serializers as shapes
 from apps.accounts.models import Project
 from apps.accounts.services import projects
@@ -134,3 +135,33 @@ class ProjectPersonView(APIView):
     def delete(self, request: Request, project_id: UUID, user_id: UUID) -> Response:
         projects.remove_project_member(actor=request.actor, project_id=project_id, user_id=user_id)
         return Response(status=204)
+
+
+class ProjectAccessView(APIView):
+    @extend_schema(
+        operation_id="projects_access",
+        tags=["projects"],
+        parameters=[right_shapes.AccessQuery],
+        responses=right_shapes.AccessOut,
+        examples=[
+            OpenApiExample(
+                "a denial wins over a team",
+                {
+                    "user": "019ad3c0-7a3c-7b7e-9a53-3c1f5e0d8f11",
+                    "name": "Inês Duarte",
+                    "role": None,
+                    "layers": [
+                        {"kind": "organization", "name": "Guest", "gives": None, "takes": None, "until": None},
+                        {"kind": "team", "name": "Support", "gives": "editor", "takes": None, "until": None},
+                        {"kind": "denial", "name": "Harbour", "gives": None, "takes": "view", "until": None},
+                    ],
+                },
+                response_only=True,
+            )
+        ],
+    )
+    def get(self, request: Request, project_id: UUID) -> Response:
+        """Why somebody can, or cannot, get at the project: every layer, and what is left. For those who manage it."""
+        user_id = right_shapes.AccessQuery.parse_query(request)["user"]
+        found = explanations.explain(viewer=request.actor, project_id=project_id, user_id=user_id)
+        return Response(right_shapes.AccessOut(found).data)

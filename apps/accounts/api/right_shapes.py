@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
+from apps.accounts.explanations import LayerKind
 from apps.accounts.types import OrganizationRole, Permission, ProjectRole
 from apps.core.api import Serializer
 
@@ -154,3 +155,29 @@ class HandedOut(serializers.Serializer):
     handed = serializers.DictField(
         child=serializers.IntegerField(), help_text="How many of each kind have a new owner."
     )
+
+
+# Why somebody can, or cannot
+
+
+class AccessQuery(Serializer):
+    user = serializers.UUIDField(help_text="About whom: somebody of the organization.")
+
+
+class LayerOut(serializers.Serializer):
+    kind = serializers.ChoiceField(choices=LayerKind.choices)
+    name = serializers.CharField(help_text="Whose it is: a team, a place; or the role's own name.", allow_blank=True)
+    gives = serializers.CharField(allow_null=True, help_text="A role; in a conversation `view` or `post`.")
+    takes = serializers.ChoiceField(
+        choices=Permission.choices, allow_null=True, help_text="The least that a denial takes away."
+    )
+    until = serializers.DateTimeField(allow_null=True)
+
+
+class AccessOut(serializers.Serializer):
+    user = serializers.UUIDField(source="user_id")
+    name = serializers.CharField()
+    role = serializers.ChoiceField(
+        choices=ProjectRole.choices, allow_null=True, help_text="What is left. Null: no access."
+    )
+    layers = LayerOut(many=True)

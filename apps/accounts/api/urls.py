@@ -74,6 +74,7 @@ urlpatterns = [
     path("projects/<uuid:project_id>/", projects.ProjectView.as_view(), name="project"),
     path("projects/<uuid:project_id>/archive/", projects.ProjectArchiveView.as_view(), name="project_archive"),
     path("projects/<uuid:project_id>/restore/", projects.ProjectRestoreView.as_view(), name="project_restore"),
+    path("projects/<uuid:project_id>/access/", projects.ProjectAccessView.as_view(), name="project_access"),
     path("projects/<uuid:project_id>/people/", projects.ProjectPeopleView.as_view(), name="project_people"),
     path(
         "projects/<uuid:project_id>/people/<uuid:user_id>/", projects.ProjectPersonView.as_view(), name="project_person"

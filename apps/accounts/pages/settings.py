@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views import View
 
-from apps.accounts import places, policies, rights, selectors
+from apps.accounts import explanations, places, policies, rights, selectors
 from apps.accounts.models import Organization, Project, UserSession
 from apps.accounts.pages import forms
 from apps.accounts.pages.answers import add_errors, first_sentence
@@ -288,9 +288,17 @@ class ProjectView(SettingsView):
             .exclude(pk__in=[row.team_id for row in given])
             .order_by("name")[:500],
             "denials": rights.list_denials_in(project, self.actor) if can_manage else [],
+            "explained": self._explained(project) if can_manage else None,
+            "explainable": rights.list_people_of(project, self.actor)[:500] if can_manage else [],
             "project_roles": ProjectRole.choices,
             "addable": self._addable(project, {member.user_id for member in added}),
         }
+
+    def _explained(self, project: Project) -> explanations.Explanation | None:
+        """``?user=``: why that person can, or cannot, get at it."""
+        asked = self.request.GET.get("user")
+        user_id = identifier(asked) if asked else None
+        return explanations.explain(viewer=self.actor, project_id=project.pk, user_id=user_id) if user_id else None
 
     def _addable(self, project: Project, added: set[UUID]) -> list[Any]:
         members = selectors.visible_members(self.actor).filter(organization=project.organization_id)

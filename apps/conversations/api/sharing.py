@@ -13,14 +13,36 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.accounts import policies as account_policies
+from apps.accounts.api.right_shapes import AccessQuery
 from apps.accounts.api.tokens import PublicAPIView
 from apps.accounts.types import Permission
-from apps.conversations import policies, presentation, selectors, services
+from apps.conversations import explanations, policies, presentation, selectors, services
 from apps.conversations.api import sharing_serializers as shapes
 from apps.conversations.models import Conversation, ConversationDenial, ShareLink
 from apps.conversations.types import PUBLIC_HEADERS
 from apps.conversations.visitors import limit_readers, shared_file_url
 from apps.core.api import APIView
+
+
+class ConversationAccessView(APIView):
+    @extend_schema(
+        operation_id="conversations_access", parameters=[AccessQuery], responses=shapes.ConversationAccessOut
+    )
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        """Why somebody can, or cannot, read or write in it: the layers of the project and of the conversation, and what is left."""
+        user_id = AccessQuery.parse_query(request)["user"]
+        found, may, layers = explanations.explain(
+            viewer=request.actor, conversation_id=conversation_id, user_id=user_id
+        )
+        told = {
+            "user": user_id,
+            "name": found.name,
+            "may": may,
+            "role": found.role,
+            "project_layers": found.layers,
+            "layers": layers,
+        }
+        return Response(shapes.ConversationAccessOut(told).data)
 
 
 class ParticipantListView(APIView):

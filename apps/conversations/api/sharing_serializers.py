@@ -8,7 +8,8 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample
 from rest_framework import serializers
 
-from apps.accounts.types import Permission
+from apps.accounts.api.right_shapes import LayerOut
+from apps.accounts.types import Permission, ProjectRole
 from apps.conversations.api.serializers import NamedOut, PersonOut
 from apps.conversations.types import VIEW_OR_POST, Role
 from apps.core.api import Serializer
@@ -24,6 +25,15 @@ class _OfOne(Serializer):
         if ("user" in attrs) == ("team" in attrs):
             raise serializers.ValidationError(_("Name a person or a team."), code="one_of")
         return attrs
+
+
+class ConversationAccessOut(serializers.Serializer):
+    user = serializers.UUIDField()
+    name = serializers.CharField()
+    may = serializers.ChoiceField(choices=VIEW_OR_POST, allow_null=True, help_text="What is left. Null: nothing.")
+    role = serializers.ChoiceField(choices=ProjectRole.choices, allow_null=True, help_text="In the project.")
+    project_layers = LayerOut(many=True)
+    layers = LayerOut(many=True, help_text="What the conversation adds.")
 
 
 class ParticipantIn(_OfOne):

@@ -27,6 +27,11 @@ urlpatterns = [
     ),
     path("conversations/<uuid:conversation_id>/read/", views.ConversationReadView.as_view(), name="conversations_read"),
     path(
+        "conversations/<uuid:conversation_id>/access/",
+        sharing.ConversationAccessView.as_view(),
+        name="conversations_access",
+    ),
+    path(
         "conversations/<uuid:conversation_id>/participants/",
         sharing.ParticipantListView.as_view(),
         name="conversations_participants",
