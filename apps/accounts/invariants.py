@@ -56,7 +56,9 @@ def find_strays() -> list[Violation]:
 
 
 def find_without_owner() -> list[Violation]:
-    owners = OrganizationMember.objects.filter(organization=OuterRef("pk"), role=OrganizationRole.OWNER)
+    owners = OrganizationMember.objects.filter(
+        organization=OuterRef("pk"), role=OrganizationRole.OWNER, user__is_service=False
+    )
     members = OrganizationMember.objects.filter(organization=OuterRef("pk"))
     rows = Organization.objects.filter(Exists(members), ~Exists(owners), deleted_at=None)
     return [

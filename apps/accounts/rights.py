@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from apps.accounts import policies
 from apps.accounts.models import (
     Denial,
+    Organization,
     OrganizationMember,
     Project,
     ProjectMember,
@@ -177,3 +178,21 @@ def list_heirs(member: OrganizationMember, viewer: Actor) -> QuerySet[Organizati
 def fit_to_inherit() -> Q:
     """People, not programs or guests, whose account is in use."""
     return Q(role__in=policies.HEIRS, user__is_active=True, user__is_service=False)
+
+
+#: Who answers for an organization: an owner whose account is in use, never a program.
+OWNS = Q(role=OrganizationRole.OWNER, user__is_active=True, user__is_service=False)
+
+
+def other_people(user_id: UUID | None) -> QuerySet[OrganizationMember]:
+    """Members besides this person; programs are nobody."""
+    return OrganizationMember.objects.filter(user__is_service=False).exclude(user=user_id)
+
+
+def list_only_owned(viewer: Actor) -> list[Organization]:
+    """Organizations that would be left to people without an owner: ``LastOwner`` holds the person."""
+    others = other_people(viewer.user_id).filter(organization=OuterRef("pk"))
+    mine = OrganizationMember.objects.filter(user=viewer.user_id, role=OrganizationRole.OWNER).values("organization")
+    alone = ~Exists(others) & Q(is_home=False)  # goes with them
+    found = Organization.objects.filter(~alone, pk__in=mine).exclude(Exists(others.filter(OWNS)))
+    return list(found.order_by("name", "pk"))

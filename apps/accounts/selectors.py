@@ -246,15 +246,6 @@ def is_only_operator(viewer: Actor) -> bool:
     return user is not None and user.is_superuser and not other_operators(user.pk).exists()
 
 
-def list_only_owned(viewer: Actor) -> list[Organization]:
-    """Organizations that would be left to people without an owner: ``LastOwner`` holds the person."""
-    others = OrganizationMember.objects.filter(organization=OuterRef("pk")).exclude(user=viewer.user_id)
-    mine = OrganizationMember.objects.filter(user=viewer.user_id, role=OrganizationRole.OWNER).values("organization")
-    alone = ~Exists(others) & Q(is_home=False)  # goes with them
-    found = Organization.objects.filter(~alone, pk__in=mine).exclude(Exists(others.filter(role=OrganizationRole.OWNER)))
-    return list(found.order_by("name", "pk"))
-
-
 def lock_own_session(*, session_id: UUID, viewer: Actor) -> UserSession:
     rows = UserSession.objects.select_for_update().filter(user=viewer.user_id)
     if (found := rows.filter(pk=session_id).first()) is None:
@@ -313,6 +304,8 @@ def visible_api_keys(viewer: Actor) -> QuerySet[ApiKey]:
     rows = ApiKey.objects.select_related("user", "project").filter(organization__deleted_at=None)
     if viewer.kind == ActorKind.SYSTEM:
         return rows
+    if viewer.project_id is not None:
+        rows = rows.filter(project=viewer.project_id)
     managed = in_my_organizations(viewer, Q(role__in=policies.ORGANIZATION_PERMISSIONS["manage"]))
     return rows.filter(managed | _mine(viewer))
 

@@ -325,6 +325,11 @@ class LastOwner(Conflict):
     default_detail = _("An organization keeps at least one owner. Make somebody else an owner first.")
 
 
+class OwnerNotFit(Conflict):
+    code = "owner_not_fit"
+    default_detail = _("Owners are people whose account is in use.")
+
+
 class LastOperator(Conflict):
     code = "last_operator"
     default_detail = _("This is the only operator of the installation. Make somebody else one first.")

@@ -8,14 +8,15 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from apps.accounts import actors, addresses
+from apps.accounts import actors, addresses, audit
 from apps.accounts.models import ApiKey, OrganizationMember
-from apps.accounts.services import keys, service_accounts
+from apps.accounts.services import keys, organizations, service_accounts
 from apps.accounts.types import NOBODY, KeyEnded, KeyNotGrantable, NetworkNotValid, OrganizationRole, ProjectAccess
 from apps.core import preferences
 from apps.core.errors import Forbidden, Invalid, NotFound, VersionMismatch
 from apps.core.models import Event
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, bearer, join, member_of, reader_of
+from tests.accounts.test_api import Api
 
 pytestmark = pytest.mark.django_db
 
@@ -374,3 +375,36 @@ def test_pages_cost_the_same_for_many(rows, owner, project, monkeypatch):
         costs.append(len(asked))
 
     assert costs == [14, 16]
+
+
+def test_key_of_a_project_knows_and_withdraws_only_its_like(owner, project):
+    wide, beside = (
+        make(owner, project),
+        make(owner, project, project_id=ProjectFactory(organization=project.organization).pk),
+    )
+    for scopes in ((), ("organizations:read", "organizations:write")):
+        mine = make(owner, project, project_id=project.pk, scopes=scopes)
+        like = make(owner, project, project_id=project.pk)
+        api = Api(None, key=mine.token)
+
+        listed = {each["id"] for each in api("GET", "api-keys/").json()["results"]}
+        refused = [api("DELETE", f"api-keys/{each.key.pk}/").status_code for each in (wide, beside, like)]
+
+        assert {str(mine.key.pk), str(like.key.pk)} <= listed
+        assert not {str(wide.key.pk), str(beside.key.pk)} & listed
+        assert refused == [404, 404, 403]
+        assert api("DELETE", f"api-keys/{mine.key.pk}/").status_code < 300
+    assert set(ApiKey.objects.exclude(revoked_at=None).values_list("project", flat=True)) == {project.pk}
+
+
+def test_keys_of_who_is_removed_are_withdrawn_by_name(owner, project):
+    user = member_of(project)
+    made = [make(user, project), make(user, project)]
+    member = OrganizationMember.objects.get(user=user)
+
+    organizations.remove_member(actor=actor_of(owner), member_id=member.pk)
+
+    told = Event.objects.filter(type="accounts.api_key_revoked")
+    assert {each.payload["key_id"] for each in told} == {str(each.key.pk) for each in made}
+    assert not any(opens(each.token) for each in made)
+    assert "accounts.api_key_revoked" in audit.AUDITED or told.first().type.startswith(tuple(audit.AUDITED_PREFIXES))

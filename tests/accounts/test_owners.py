@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
-from apps.accounts.models import OrganizationMember
-from apps.accounts.services import organizations
-from apps.accounts.types import LastOwner, OrganizationRole
-from tests.accounts.factories import OrganizationFactory, UserFactory, actor_of, join
+from apps.accounts.models import OrganizationMember, ProjectMember, TeamMember
+from apps.accounts.services import organizations, projects, teams
+from apps.accounts.types import LastOwner, NotAMember, OrganizationRole, ProjectRole
+from tests.accounts.factories import OrganizationFactory, ProjectFactory, UserFactory, actor_of, join, team_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,3 +55,41 @@ def test_owners_who_leave_at_once_wait_in_a_row_and_the_last_stays(owners):
         assert other.result() == "stays"
 
     assert list(OrganizationMember.objects.values_list("pk", flat=True)) == [second.pk]
+
+
+def add_to_team(owner, project, user):
+    teams.set_team_member(actor=actor_of(owner), team_id=team_of(project.organization).pk, user_id=user.pk)
+
+
+def add_to_project(owner, project, user):
+    projects.set_project_member(actor=actor_of(owner), project_id=project.pk, user_id=user.pk, role=ProjectRole.EDITOR)
+
+
+@pytest.mark.parametrize("add", [add_to_team, add_to_project])
+def test_who_is_removed_at_the_same_moment_is_added_to_nothing(add):
+    owner, user = UserFactory(), UserFactory()
+    project = ProjectFactory(owner=owner)
+    member = join(user, project.organization)
+
+    def adding():
+        try:
+            add(owner, project, user)
+        except NotAMember:
+            return "refused"
+        finally:
+            connection.close()
+        return "added"
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            organizations.remove_member(actor=actor_of(owner), member_id=member.pk)
+            other = pool.submit(adding)
+            patience = time.monotonic() + 5
+            while not other.done() and not is_somebody_waiting():
+                assert time.monotonic() < patience
+                time.sleep(0.01)
+
+        assert other.result() == "refused"
+
+    assert not TeamMember.objects.exists()
+    assert not ProjectMember.objects.filter(user=user).exists()

@@ -4,9 +4,19 @@ import pytest
 
 from apps.accounts import actors, addresses
 from apps.accounts.models import ApiKey, OrganizationMember, ServiceAccount, User, UserSession
-from apps.accounts.services import attempts, sessions
-from apps.accounts.types import NOBODY, ActorKind, OrganizationRole, SessionKind, SignInFailed
+from apps.accounts.services import attempts, erasure, keys, organizations, service_accounts, sessions
+from apps.accounts.types import (
+    NOBODY,
+    SYSTEM,
+    ActorKind,
+    KeyNotGrantable,
+    NotTransferable,
+    OrganizationRole,
+    SessionKind,
+    SignInFailed,
+)
 from apps.conversations.models import Message
+from apps.core.errors import Forbidden
 from apps.core.models import Event, MailMessage
 from tests.accounts.factories import (
     PASSWORD,
@@ -197,6 +207,73 @@ def test_ownership_is_not_handed_to_programs_or_oneself(owner, project, made):
         answer = Api(owner)("POST", path, {"member": member, "password": PASSWORD})
         assert (answer.status_code, answer.json()["code"]) == (409, "not_transferable")
     assert OrganizationMember.objects.filter(role=OrganizationRole.OWNER).count() == 1
+
+
+def test_ownership_is_not_handed_to_an_account_that_is_switched_off(owner, project):
+    heir = member_of(project)
+    User.objects.filter(pk=heir.pk).update(is_active=False)
+    member = OrganizationMember.objects.get(user=heir)
+
+    with pytest.raises(NotTransferable):
+        organizations.transfer_ownership(actor=actor_of(owner), member_id=member.pk)
+    answer = Api(owner)("PATCH", f"members/{member.pk}/", {"role": "owner"})
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "owner_not_fit")
+    assert list(OrganizationMember.objects.filter(role=OrganizationRole.OWNER).values_list("user", flat=True)) == [
+        owner.pk
+    ]
+
+
+def test_program_owns_nothing_and_counts_as_nobody_where_owners_leave(owner, project, made):
+    program = OrganizationMember.objects.get(user=made[0]["user"])
+    mine = OrganizationMember.objects.get(user=owner)
+    api = Api(owner)
+
+    with pytest.raises(Forbidden):
+        service_accounts.create_service_account(
+            actor=actor_of(owner), organization_id=project.organization_id, name="p", role=OrganizationRole.OWNER
+        )
+    answer = api("PATCH", f"members/{program.pk}/", {"role": "owner"})
+    OrganizationMember.objects.filter(pk=program.pk).update(role=OrganizationRole.OWNER)  # as it once could be
+    left = api("DELETE", f"members/{mine.pk}/")
+
+    assert [(each.status_code, each.json()["code"]) for each in (answer, left)] == [
+        (409, "owner_not_fit"),
+        (409, "last_owner"),
+    ]
+    assert User.objects.filter(is_service=True).count() == 1
+
+
+def test_owner_whose_account_is_switched_off_does_not_stand_in(owner, project):
+    other = member_of(project, role=OrganizationRole.OWNER)
+    mine = OrganizationMember.objects.get(user=owner)
+    User.objects.filter(pk=other.pk).update(is_active=False)
+
+    assert Api(owner)("DELETE", f"members/{mine.pk}/").json()["code"] == "last_owner"
+    User.objects.filter(pk=other.pk).update(is_active=True)
+    assert Api(owner)("DELETE", f"members/{mine.pk}/").status_code == 204
+
+
+def test_organization_of_one_person_and_programs_goes_with_the_person(owner, project, made):
+    organization = project.organization_id
+
+    erasure.erase_person(actor=SYSTEM, user_id=owner.pk)
+
+    assert not OrganizationMember.objects.filter(organization=organization).exists()
+
+
+def test_key_of_a_program_is_made_where_the_program_belongs(owner, project, made):
+    other = ProjectFactory(owner=owner)
+
+    with pytest.raises(KeyNotGrantable):
+        keys.make_api_key(
+            actor=actor_of(owner),
+            organization_id=other.organization_id,
+            name="k",
+            service_account_id=made[0]["id"],
+        )
+
+    assert not ApiKey.objects.filter(organization=other.organization).exists()
 
 
 def test_person_without_a_password_needs_a_fresh_session(owner, project):

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views import View
 from django.views.decorators.debug import sensitive_post_parameters
 
-from apps.accounts import knocks, selectors
+from apps.accounts import knocks, rights, selectors
 from apps.accounts.pages import forms
 from apps.accounts.pages.settings import SettingsView
 from apps.accounts.services import attempts, erasure, personal
@@ -68,7 +68,7 @@ def _why_held(viewer: Actor) -> str:
     """Said before they type their password: the same that would refuse them after it."""
     if selectors.is_only_operator(viewer):
         return str(LastOperator.default_detail)
-    if names := [organization.name for organization in selectors.list_only_owned(viewer)]:
+    if names := [organization.name for organization in rights.list_only_owned(viewer)]:
         said = _("%(organizations)s would be left without an owner. Make somebody else an owner first.")
         return said % {"organizations": ", ".join(names)}
     return ""

@@ -55,7 +55,7 @@ def deny(
     earlier = Denial.objects.select_for_update().filter(_in_force(), **place).first()
     is_weaker = earlier is not None and _is_weaker(earlier, permission, expires_at)
     if earlier is not None and is_weaker:
-        require_can_lift(actor, earlier)
+        require_can_lift(actor=actor, denial=earlier)
     denial, _is_new = Denial.objects.update_or_create(
         **place,
         defaults={
@@ -107,12 +107,12 @@ def _people_of(organization_id: UUID, user_id: UUID | None, team_id: UUID | None
 def lift_denial(*, actor: Actor, denial_id: UUID) -> None:
     """Roles and grants count again. What was denied to oneself, or to a team one is in, only an owner lifts."""
     denial = rights.lock_denial(denial_id, actor)
-    require_can_lift(actor, denial)
+    require_can_lift(actor=actor, denial=denial)
     _announce(events.DenialLifted, denial, actor)
     denial.delete()
 
 
-def require_can_lift(actor: Actor, denial: Denial, *, user_id: UUID | None = None) -> None:
+def require_can_lift(*, actor: Actor, denial: Denial, user_id: UUID | None = None) -> None:
     """For services that end what a denial does, for all whom it is about or, of a team's, for ``user_id``."""
     if denial.team_id is None:
         people = {denial.user_id}
@@ -130,10 +130,10 @@ def require_can_lift(actor: Actor, denial: Denial, *, user_id: UUID | None = Non
     )
 
 
-def require_no_way_out(actor: Actor, team: Team, *, user_id: UUID | None = None) -> None:
+def require_no_way_out(*, actor: Actor, team: Team, user_id: UUID | None = None) -> None:
     """For services that take ``user_id``, or everybody, out of a team: what is denied to it stays behind with them."""
     for denial in Denial.objects.filter(_in_force(), team=team):
-        require_can_lift(actor, denial, user_id=user_id)
+        require_can_lift(actor=actor, denial=denial, user_id=user_id)
 
 
 def _announce(fact: type[events.DenialMade | events.DenialLifted], denial: Denial, actor: Actor, **more: Any) -> None:

@@ -19,7 +19,7 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Count, F, Q
 
-from apps.accounts import events, policies, selectors
+from apps.accounts import events, policies, rights, selectors
 from apps.accounts.models import (
     ApiKey,
     CodeGuess,
@@ -42,7 +42,7 @@ from apps.accounts.models import (
     User,
     UserSession,
 )
-from apps.accounts.services import attempts, belongings, sessions
+from apps.accounts.services import attempts, belongings, endings, sessions
 from apps.accounts.services.organizations import scope_of
 from apps.accounts.types import (
     Actor,
@@ -77,7 +77,7 @@ class Receipt:
 def erase_person(*, actor: Actor, user_id: UUID, is_trial: bool = False) -> Receipt:
     """Name, address, sessions, keys and rights go; the row stays, anonymous, as the author of what was written.
 
-    Organizations that nobody else belongs to go with the person. Raises ``LastOwner`` where others would be left without an owner,
+    Organizations that no other person belongs to go with them, and their programs. Raises ``LastOwner`` where others would be left without an owner,
     ``LastOperator`` where the installation would. ``is_trial`` does it all and takes it back, to count.
     """
     policies.require(policies.can_erase_person(actor, user_id))
@@ -117,18 +117,21 @@ def _require_nobody_left_behind(user: User) -> list[Organization]:
     found = Organization.objects.select_for_update().filter(pk__in=owned).order_by("pk")
     alone = []
     for organization in found:
-        members = OrganizationMember.objects.filter(organization=organization).aggregate(
-            all=Count("pk"), owners=Count("pk", filter=Q(role=OrganizationRole.OWNER))
+        people = (
+            rights.other_people(user.pk)
+            .filter(organization=organization)
+            .aggregate(all=Count("pk"), owners=Count("pk", filter=rights.OWNS))
         )
-        if members["all"] == 1 and not organization.is_home:
+        if people["all"] == 0 and not organization.is_home:
             alone.append(organization)
-        elif members["owners"] == 1:
+        elif people["owners"] == 0:
             raise LastOwner
     return alone
 
 
 def _forget_person(user: User, actor: Actor) -> dict[str, int]:
     members = list(OrganizationMember.objects.filter(user=user))
+    endings.withdraw_invitations_by(user_id=user.pk, actor=actor)
     for member in members:
         belongings.give_away(member=member, actor=actor, is_erased=True)
     rows = {name: eraser.erase_person(user.pk) for name, eraser in _in_order()}

@@ -14,11 +14,13 @@ from django.urls import reverse
 
 from apps.accounts import actors, events, letters, policies, selectors
 from apps.accounts.models import Invitation, OrganizationMember, Project, ProjectMember, User
+from apps.accounts.services.endings import withdraw_invitation
 from apps.accounts.services.organizations import add_member, scope_of
 from apps.accounts.services.people import create_user
 from apps.accounts.services.sign_in_rules import require_mail_domain
 from apps.accounts.types import (
     Actor,
+    ActorKind,
     AlreadyMember,
     InvitationNotValid,
     OrganizationRole,
@@ -65,7 +67,7 @@ def invite(
     for earlier in Invitation.objects.filter(
         organization=organization, email__iexact=email, accepted_at=None, revoked_at=None
     ):
-        _revoke(earlier, actor)
+        withdraw_invitation(invitation=earlier, actor=actor)
     token = secrets.token_urlsafe(32)
     invitation = Invitation.objects.create(
         organization=organization,
@@ -106,23 +108,13 @@ def revoke_invitation(*, actor: Actor, invitation_id: UUID) -> None:
     if invitation.accepted_at is not None:
         raise InvitationNotValid
     if invitation.revoked_at is None:
-        _revoke(invitation, actor)
-
-
-def _revoke(invitation: Invitation, actor: Actor) -> None:
-    invitation.revoked_at = database_now()
-    invitation.save(update_fields=["revoked_at", "updated_at"])
-    emit(
-        events.InvitationRevoked(invitation_id=invitation.pk),
-        actor=actor,
-        scope=scope_of(invitation.organization_id),
-        subject=("invitation", invitation.pk),
-    )
+        withdraw_invitation(invitation=invitation, actor=actor)
 
 
 def find_invitation(*, token: str) -> Invitation | None:
     """The open invitation this token belongs to: holding it is the right to see it."""
-    return _open(token).select_related("organization", "invited_by").first()
+    found = _open(token).select_related("organization", "invited_by").first()
+    return found if found is not None and _is_still_given(found) else None
 
 
 @transaction.atomic
@@ -158,8 +150,18 @@ def _open(token: str) -> QuerySet[Invitation]:
     )
 
 
+def _is_still_given(invitation: Invitation) -> bool:
+    """Nobody gives by an invitation what they could not give now. Those of people who lost a right are withdrawn with it."""
+    inviter = Actor(kind=ActorKind.MEMBER, user_id=invitation.invited_by_id)
+    rows = OrganizationMember.objects.filter(organization=invitation.organization_id, user__is_active=True)
+    role = rows.filter(user=inviter.user_id).values_list("role", flat=True).first()
+    given = OrganizationRole(invitation.role)
+    return policies.can_give_role(inviter, OrganizationRole(role) if role else None, given)
+
+
 def _lock_open(token: str) -> Invitation:
-    if (found := _open(token).select_for_update(of=("self",)).first()) is None:
+    found = _open(token).select_for_update(of=("self",)).first()
+    if found is None or not _is_still_given(found):
         raise InvitationNotValid(
             fields=[FieldError("token", "invitation_not_valid", str(InvitationNotValid.default_detail))]
         )

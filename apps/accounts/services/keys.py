@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from apps.accounts import actors, addresses, events, policies, rights, selectors
 from apps.accounts.models import ApiKey, Project, UserSession
 from apps.accounts.rules import rules_in
+from apps.accounts.services.endings import end_key
 from apps.accounts.services.organizations import require_version, scope_of
 from apps.accounts.types import (
     LONGEST_OVERLAP,
@@ -199,7 +200,7 @@ def _added(key: ApiKey, wanted: dict[str, Any]) -> set[str]:
 
 
 def _announce(
-    fact: events.ApiKeyMade | events.ApiKeyChanged | events.ApiKeyRenewed | events.ApiKeyRevoked,
+    fact: events.ApiKeyMade | events.ApiKeyChanged | events.ApiKeyRenewed,
     key: ApiKey,
     actor: Actor,
 ) -> None:
@@ -216,24 +217,14 @@ def _networks(given: tuple[str, ...]) -> list[str]:
 
 @transaction.atomic
 def revoke_api_key(*, actor: Actor, key_id: UUID) -> ApiKey:
-    """One's own, or as an admin anybody's. In force from the next request on; twice changes nothing."""
+    """One's own, or as an admin anybody's; a key that is limited only itself. In force from the next request on; twice changes nothing."""
     key = selectors.lock_api_key(key_id, actor)
-    is_own = key.user_id == actor.user_id and (actor.key_id in {None, key.pk} or not actor.scopes)
+    is_own = key.user_id == actor.user_id and (actor.key_id in {None, key.pk} or not (actor.scopes or actor.project_id))
     policies.require(
         is_own or policies.can_manage_organization(actor, selectors.organization_role(actor, key.organization_id))
     )
-    end_key(key, actor)
+    end_key(key=key, actor=actor)
     return key
-
-
-def end_key(key: ApiKey, actor: Actor) -> bool:
-    """For services: a key that is locked opens nothing from now on. False when it was revoked before."""
-    if key.revoked_at is not None:
-        return False
-    key.revoked_at = database_now()
-    key.save(update_fields=["revoked_at", "updated_at"])
-    _announce(events.ApiKeyRevoked(key_id=key.pk), key, actor)
-    return True
 
 
 def _require_fit_session(actor: Actor, organization_id: UUID) -> None:

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from apps.accounts import events, letters, policies
 from apps.accounts.models import ApiKey, ServiceAccount, User, UserSession
-from apps.accounts.services import keys, sessions
+from apps.accounts.services import endings, sessions
 from apps.accounts.types import Actor, SessionEnd
 from apps.core.db import database_now
 from apps.core.errors import NotFound
@@ -36,7 +36,7 @@ def revoke_key(*, actor: Actor, key_id: UUID) -> bool:
     key = ApiKey.objects.select_for_update().filter(pk=key_id).first()
     if key is None:
         raise NotFound
-    return keys.end_key(key, actor)
+    return endings.end_key(key=key, actor=actor)
 
 
 @transaction.atomic
@@ -58,6 +58,7 @@ def set_active(*, actor: Actor, user_id: UUID, is_active: bool) -> bool:
         subject=("user", user.pk),
     )
     if not is_active:
+        endings.withdraw_invitations_by(user_id=user.pk, actor=actor)
         sessions.end_all_sessions(user_id=user.pk, reason=SessionEnd.OPERATOR, actor=actor)
     return True
 

@@ -11,9 +11,8 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from apps.accounts import events, letters, policies, selectors
+from apps.accounts import events, letters, policies, rights, selectors
 from apps.accounts.models import (
-    ApiKey,
     IdentityProvider,
     Organization,
     OrganizationMember,
@@ -22,10 +21,18 @@ from apps.accounts.models import (
     TeamMember,
     User,
 )
-from apps.accounts.services import belongings, sessions
-from apps.accounts.types import Actor, AlreadyMember, LastOwner, NotTransferable, OrganizationRole, SessionEnd
-from apps.core.db import database_now
-from apps.core.errors import VersionMismatch
+from apps.accounts.services import belongings, endings, sessions
+from apps.accounts.types import (
+    Actor,
+    AlreadyMember,
+    LastOwner,
+    NotAMember,
+    NotTransferable,
+    OrganizationRole,
+    OwnerNotFit,
+    SessionEnd,
+)
+from apps.core.errors import FieldError, VersionMismatch
 from apps.core.events import emit
 from apps.core.types import Scope
 
@@ -134,11 +141,26 @@ def add_member(
     return member
 
 
+def lock_membership(*, organization_id: UUID, user_id: UUID) -> OrganizationMember | None:
+    """For services that add somebody to something of the organization: whoever removes them meanwhile waits, and takes it too.
+
+    Before the team or project is locked: who removes a member locks in that order.
+    """
+    rows = OrganizationMember.objects.select_for_update().filter(organization=organization_id, user=user_id)
+    return rows.first()
+
+
+def not_a_member() -> NotAMember:
+    return NotAMember(fields=[FieldError("user", "not_a_member", str(NotAMember.default_detail))])
+
+
 @transaction.atomic
 def change_member_role(
     *, actor: Actor, member_id: UUID, role: OrganizationRole, expected_version: int | None = None
 ) -> OrganizationMember:
-    """Ends that person's sessions: they sign in again with the rights of now. The last owner stays an owner."""
+    """Ends that person's sessions: they sign in again with the rights of now. Their open invitations that they could not make
+    any more are withdrawn. The last owner stays an owner; raises ``OwnerNotFit`` for programs and accounts that are switched off.
+    """
     member = selectors.lock_member(member_id, actor)
     mine = selectors.organization_role(actor, member.organization_id)
     old = OrganizationRole(member.role)
@@ -146,6 +168,8 @@ def change_member_role(
     require_version(member.version, expected_version)
     if old == role:
         return member
+    if role == OrganizationRole.OWNER and (member.user.is_service or not member.user.is_active):
+        raise OwnerNotFit(fields=[FieldError("role", OwnerNotFit.code, str(OwnerNotFit.default_detail))])
     _require_another_owner(member, still=role)
     member.role = role
     member.version += 1
@@ -155,6 +179,9 @@ def change_member_role(
         actor=actor,
         scope=scope_of(member.organization_id),
         subject=("member", member.pk),
+    )
+    endings.withdraw_invitations_by(
+        user_id=member.user_id, organization_id=member.organization_id, role=role, actor=actor
     )
     sessions.end_all_sessions(user_id=member.user_id, reason=SessionEnd.RIGHTS, actor=actor)
     return member
@@ -175,7 +202,8 @@ def remove_member(*, actor: Actor, member_id: UUID, heir_id: UUID | None = None)
     organization_id, user_id, role = member.organization_id, member.user_id, member.role
     for model in (ProjectMember, TeamMember):
         model.objects.filter(organization=organization_id, user=user_id).delete()  # type: ignore[attr-defined]
-    ApiKey.objects.filter(organization=organization_id, user=user_id, revoked_at=None).update(revoked_at=database_now())
+    endings.end_keys_of(user_id=user_id, organization_id=organization_id, actor=actor)
+    endings.withdraw_invitations_by(user_id=user_id, organization_id=organization_id, actor=actor)
     own = IdentityProvider.objects.filter(organization=organization_id).values("slug")
     SocialAccount.objects.filter(user=user_id, provider__in=own).delete()
     member.delete()
@@ -210,6 +238,9 @@ def transfer_ownership(*, actor: Actor, member_id: UUID) -> OrganizationMember:
         scope=scope_of(organization.pk),
         subject=("member", member.pk),
     )
+    endings.withdraw_invitations_by(
+        user_id=own.user_id, organization_id=organization.pk, role=OrganizationRole.ADMIN, actor=actor
+    )
     for row in (member, own):
         letters.send_ownership(user=row.user, organization=organization, owner=member.user, former=own.user)
         sessions.end_all_sessions(user_id=row.user_id, reason=SessionEnd.RIGHTS, actor=actor)
@@ -217,9 +248,11 @@ def transfer_ownership(*, actor: Actor, member_id: UUID) -> OrganizationMember:
 
 
 def _require_another_owner(member: OrganizationMember, *, still: OrganizationRole | None) -> None:
-    """Owners are locked since ``lock_member``, so two who leave at once do not both see the other staying."""
+    """A person whose account is in use. Owners are locked since ``lock_member``, so two who leave at once do not both see the other
+    staying.
+    """
     if member.role != OrganizationRole.OWNER or still == OrganizationRole.OWNER:
         return
-    owners = OrganizationMember.objects.filter(organization=member.organization_id, role=OrganizationRole.OWNER)
-    if owners.count() < 2:  # noqa: PLR2004
+    others = OrganizationMember.objects.filter(rights.OWNS, organization=member.organization_id).exclude(pk=member.pk)
+    if not others.exists():
         raise LastOwner

@@ -8,11 +8,11 @@ from uuid import UUID
 from django.db import transaction
 
 from apps.accounts import events, policies, selectors
-from apps.accounts.models import OrganizationMember, Project, ProjectMember
-from apps.accounts.services.organizations import make_project, require_version
-from apps.accounts.types import Actor, NotAMember, ProjectAccess, ProjectRole
+from apps.accounts.models import Project, ProjectMember
+from apps.accounts.services.organizations import lock_membership, make_project, not_a_member, require_version
+from apps.accounts.types import Actor, ProjectAccess, ProjectRole
 from apps.core.db import database_now
-from apps.core.errors import FieldError, NotFound
+from apps.core.errors import NotFound
 from apps.core.events import emit
 from apps.core.types import Scope
 
@@ -116,9 +116,11 @@ def _save_archived(project: Project) -> None:
 @transaction.atomic
 def set_project_member(*, actor: Actor, project_id: UUID, user_id: UUID, role: ProjectRole) -> ProjectMember:
     """A role of their own for somebody of the organization; it decides also where it is less than what all have."""
+    organization_id = selectors.get_project(project_id, actor).organization_id
+    belongs = lock_membership(organization_id=organization_id, user_id=user_id)
     project = lock_managed(project_id=project_id, actor=actor)
-    if not OrganizationMember.objects.filter(organization=project.organization_id, user=user_id).exists():
-        raise NotAMember(fields=[FieldError("user", "not_a_member", str(NotAMember.default_detail))])
+    if belongs is None:
+        raise not_a_member()
     member = (
         ProjectMember.objects.select_for_update(of=("self",))
         .select_related("user")

@@ -9,11 +9,11 @@ from django.db import IntegrityError, transaction
 
 from apps.accounts import policies, rights, selectors
 from apps.accounts import right_events as events
-from apps.accounts.models import Denial, OrganizationMember, ProjectTeam, Team, TeamMember
+from apps.accounts.models import Denial, ProjectTeam, Team, TeamMember
 from apps.accounts.services.denials import require_no_way_out
-from apps.accounts.services.organizations import require_version, scope_of
+from apps.accounts.services.organizations import lock_membership, not_a_member, require_version, scope_of
 from apps.accounts.services.projects import lock_managed, scope_of_project
-from apps.accounts.types import Actor, NotAMember, ProjectRole, TeamNameTaken
+from apps.accounts.types import Actor, ProjectRole, TeamNameTaken
 from apps.core.db import database_now
 from apps.core.errors import FieldError, NotFound
 from apps.core.events import emit
@@ -79,7 +79,7 @@ def delete_team(*, actor: Actor, team_id: UUID) -> None:
     team = rights.lock_team(team_id, actor)
     role = selectors.organization_role(actor, team.organization_id)
     policies.require(policies.can_manage_teams(actor, role))
-    require_no_way_out(actor, team)
+    require_no_way_out(actor=actor, team=team)
     for model in (ProjectTeam, Denial, TeamMember):
         model.objects.filter(team=team).delete()  # type: ignore[attr-defined]
     team.deleted_at = database_now()
@@ -99,9 +99,10 @@ def set_team_member(*, actor: Actor, team_id: UUID, user_id: UUID, is_manager: b
 
     The team's managers add people; who manages it is said by those who manage all teams.
     """
+    belongs = lock_membership(organization_id=rights.get_team(team_id, actor).organization_id, user_id=user_id)
     team = _lock_changeable(team_id, actor)
-    if not OrganizationMember.objects.filter(organization=team.organization_id, user=user_id).exists():
-        raise NotAMember(fields=[FieldError("user", "not_a_member", str(NotAMember.default_detail))])
+    if belongs is None:
+        raise not_a_member()
     member = TeamMember.objects.select_for_update().filter(team=team, user=user_id).first()
     was = member.is_manager if member else None
     wanted = bool(was) if is_manager is None else is_manager
@@ -133,7 +134,7 @@ def remove_team_member(*, actor: Actor, team_id: UUID, user_id: UUID) -> None:
     is_leaving = user_id == actor.user_id and policies.can_change_own_account(actor)
     is_manager = getattr(team, "is_manager", False)
     policies.require(is_leaving or policies.can_change_team(actor, role, is_manager=is_manager))
-    require_no_way_out(actor, team, user_id=user_id)
+    require_no_way_out(actor=actor, team=team, user_id=user_id)
     deleted, _by_model = TeamMember.objects.filter(team=team, user=user_id).delete()
     if not deleted:
         raise NotFound
