@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.core.markup import plain_line
+from apps.llm.adapters import demo_rules
 from apps.llm.types import KnowledgeContent, NeutralMessage, Role, ToolResultContent, ToolSpec
 
 _WORDS = {
@@ -127,7 +128,8 @@ def wanted_tool(asked: str, tools: Sequence[ToolSpec], *, must: str | None) -> t
 
 
 def extracted(messages: Sequence[NeutralMessage], schema: Mapping[str, Any]) -> dict[str, object]:
-    return extracted_from(_last_person(messages), schema)
+    text = _last_person(messages)
+    return demo_rules.extract(text, schema) if demo_rules.is_envelope(schema) else extracted_from(text, schema)
 
 
 def extracted_from(text: str, schema: Mapping[str, Any]) -> dict[str, object]:
