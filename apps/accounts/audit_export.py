@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,11 +14,10 @@ from django.utils import timezone
 from apps.accounts.audit import canonical
 from apps.accounts.models import AuditEntry
 from apps.accounts.types import AuditFormat
+from apps.core.csv_lines import as_line
 from apps.core.piecewise import streamed
 
 BATCH = 500
-#: A spreadsheet would calculate what begins so.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def as_file(request: HttpRequest, rows: QuerySet[AuditEntry], file_format: AuditFormat) -> StreamingHttpResponse:
@@ -63,17 +60,3 @@ def _as_csv(rows: QuerySet[AuditEntry]) -> Iterator[bytes]:
     yield as_line(names)
     for page in _pages(rows):
         yield b"".join(as_line([row[name] for name in names]) for row in map(_row, page))
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    text = json.dumps(value, ensure_ascii=False, sort_keys=True) if isinstance(value, dict | list) else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def as_line(cells: Iterable[Any]) -> bytes:
-    """One line of CSV that a spreadsheet takes as words: nothing in it is a formula."""
-    buffer = io.StringIO()
-    csv.writer(buffer).writerow([_cell(value) for value in cells])
-    return buffer.getvalue().encode()

@@ -11,9 +11,14 @@ class BulkConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.bulk import erasers, exporters, invariants, metrics, sweeps, tasks  # noqa: F401  (tasks registers the jobs)
+        from apps.bulk.topics import OperationTopic
+        from apps.core.doors.menu import MenuEntry, menu
+        from apps.core.doors.topics import topics
 
         erasers.register()
         exporters.register()
         invariants.register()
         metrics.register()
         sweeps.register()
+        topics.register("operation", OperationTopic())
+        menu.register("bulk", MenuEntry(_("Operations"), "bulk:list", "layers", order=40))

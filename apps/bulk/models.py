@@ -117,6 +117,19 @@ class Operation(TenantModel, LeasedModel):
         return self.total - self.pending - self.running
 
     @property
+    def bad_from(self) -> int:
+        """Where failures begin in the picture of the counts."""
+        return self.succeeded + self.skipped
+
+    @property
+    def run_from(self) -> int:
+        return self.bad_from + self.failed
+
+    @property
+    def shown_currency(self) -> str:
+        return self.currency or self.dry_run.get("estimate", {}).get("currency") or "USD"
+
+    @property
     def items_per_second(self) -> float | None:
         """Since the start, pauses included; None while there is nothing to tell it from."""
         if self.started_at is None or not self.ended:

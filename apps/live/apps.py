@@ -22,3 +22,6 @@ class LiveConfig(AppConfig):
         consumers.register(
             "live.rights", Consumer("live.rights", receivers.tell_rights, types=receivers.CONCERNED, from_now=True)
         )
+        consumers.register(
+            "live.bells", Consumer("live.bells", receivers.ring_topic, prefixes=("bulk.operation_",), from_now=True)
+        )

@@ -40,3 +40,8 @@ def tell_rights(event: LoggedEvent) -> None:
     else:
         who = UUID(event.payload["user_id" if event.type in OF_A_PERSON else "key_id"])
     transaction.on_commit(lambda: bells.rights_of(who), robust=True)
+
+
+def ring_topic(event: LoggedEvent) -> None:
+    """For apps beside this one, which cannot ring themselves. A bell more than needed only lets followers look."""
+    transaction.on_commit(lambda: bells.ring(event.topic), robust=True)

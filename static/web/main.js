@@ -41,6 +41,10 @@ if (document.querySelector('[data-controller~="composer"]')) {
   Object.assign(controllers, (await import("conversations/controllers")).default);
 }
 
+if (document.querySelector('[data-controller~="operation"]')) {
+  controllers.operation = (await import("bulk/operation_controller")).default;
+}
+
 const application = Application.start();
 for (const [name, controller] of Object.entries(controllers)) application.register(name, controller);
 

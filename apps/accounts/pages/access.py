@@ -9,8 +9,8 @@ from django.utils import timezone
 from django.views import View
 
 from apps.accounts import access_review, places
-from apps.accounts.audit_export import as_line
 from apps.accounts.types import Finding
+from apps.core.csv_lines import as_line
 from apps.core.errors import NotFound
 
 COLUMNS = ["name", "email", "kind", "role", "last_seen_at", "project", "project_role", "ways", "denied", "findings"]

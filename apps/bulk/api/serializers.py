@@ -5,7 +5,7 @@ from typing import Any
 from django.core.validators import RegexValidator
 from rest_framework import serializers
 
-from apps.bulk.models import COUNTED, Item, Operation
+from apps.bulk.models import COUNTED, Item
 from apps.bulk.types import ItemStatus, OperationStatus
 from apps.core.api import PageQuery, Serializer
 from apps.core.types import Priority
@@ -154,6 +154,11 @@ class ItemPageOut(serializers.Serializer):
     previous = serializers.CharField(allow_null=True)
 
 
+class ResultsQuery(Serializer):
+    format = serializers.ChoiceField(choices=["jsonl", "csv"], required=False, default="jsonl")
+    of = serializers.ChoiceField(choices=["all", "results", "errors"], required=False, default="all")
+
+
 class KindOut(serializers.Serializer):
     kind = serializers.CharField()
     label = serializers.CharField()
@@ -184,39 +189,6 @@ class StatsQuery(Serializer):
 
 class StatsOut(serializers.Serializer):
     results = KindStatsOut(many=True)
-
-
-def priority_name(value: int) -> str:
-    return Priority(value).name.lower()
-
-
-def operation_out(operation: Operation) -> dict[str, Any]:
-    undone_by = getattr(operation, "undone_by", None)
-    return {
-        "id": str(operation.pk),
-        "project": str(operation.project_id),
-        "kind": operation.kind,
-        "params": operation.params,
-        "status": operation.status,
-        "reason": operation.pause_reason or operation.error_code,
-        "detail": operation.error_detail,
-        "counts": {"total": operation.total, **{name: getattr(operation, name) for name in COUNTED}},
-        "progress": {"per_second": operation.items_per_second, "remaining_seconds": operation.remaining_seconds},
-        "dry_run": operation.dry_run or None,
-        "priority": priority_name(operation.priority),
-        "concurrency": operation.concurrency,
-        "rate_per_second": operation.rate_per_second,
-        "budget": str(operation.budget) if operation.budget is not None else None,
-        "cost": str(operation.cost),
-        "currency": operation.currency,
-        "deadline": operation.deadline,
-        "requested_by": operation.requested_by_id,
-        "undoes": operation.undoes_id,
-        "undone_by": undone_by.pk if undone_by else None,
-        "created_at": operation.created_at,
-        "started_at": operation.started_at,
-        "finished_at": operation.finished_at,
-    }
 
 
 def item_out(item: Item) -> dict[str, Any]:

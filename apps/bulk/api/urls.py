@@ -10,6 +10,7 @@ urlpatterns = [
     path("bulk-operations/", views.OperationListView.as_view(), name="bulk_operations_list"),
     path(ONE, views.OperationView.as_view(), name="bulk_operations_detail"),
     path(f"{ONE}items/", views.OperationItemsView.as_view(), name="bulk_operations_items"),
+    path(f"{ONE}results/", views.OperationResultsView.as_view(), name="bulk_operations_results"),
     path(f"{ONE}start/", views.OperationStartView.as_view(), name="bulk_operations_start"),
     path(f"{ONE}pause/", views.OperationPauseView.as_view(), name="bulk_operations_pause"),
     path(f"{ONE}resume/", views.OperationResumeView.as_view(), name="bulk_operations_resume"),

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from drf_spectacular.utils import extend_schema
+from django.http import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -17,19 +19,21 @@ from apps.bulk.api.serializers import (
     OperationPageOut,
     OperationQuery,
     PaceIn,
+    ResultsQuery,
     StatsOut,
     StatsQuery,
     item_out,
-    operation_out,
     stats_out,
 )
+from apps.bulk.downloads import as_file
 from apps.bulk.models import Operation
+from apps.bulk.presentation import operation_data
 from apps.core.api import APIView, Order, Page
 from apps.core.doors.bulk_kinds import bulk_kinds
 
 
 def detail(operation: Operation) -> dict[str, object]:
-    return {**operation_out(operation), "causes": selectors.list_causes(operation)}
+    return {**operation_data(operation), "causes": selectors.list_causes(operation)}
 
 
 class OperationListView(APIView):
@@ -43,13 +47,13 @@ class OperationListView(APIView):
             status=query.get("status", ""),
         )
         page = Page.of(rows, order=Order("created_at"), cursor=query.get("cursor"), limit=query["limit"])
-        return Response(page.answer(operation_out))
+        return Response(page.answer(operation_data))
 
     @extend_schema(operation_id="bulk_operations_create", request=OperationIn, responses={202: OperationOut})
     def post(self, request: Request) -> Response:
         data = OperationIn.parse(request)
         operation = services.create_operation(actor=request.actor, project_id=data.pop("project"), **data)
-        return Response(operation_out(operation), status=202)
+        return Response(operation_data(operation), status=202)
 
 
 class OperationView(APIView):
@@ -61,7 +65,7 @@ class OperationView(APIView):
     @extend_schema(operation_id="bulk_operations_change", request=PaceIn, responses=OperationOut)
     def patch(self, request: Request, operation_id: UUID) -> Response:
         operation = services.change_pace(actor=request.actor, operation_id=operation_id, changes=PaceIn.parse(request))
-        return Response(operation_out(operation))
+        return Response(operation_data(operation))
 
 
 class OperationItemsView(APIView):
@@ -75,39 +79,54 @@ class OperationItemsView(APIView):
         return Response(page.answer(item_out))
 
 
+class OperationResultsView(APIView):
+    @extend_schema(
+        operation_id="bulk_operations_results",
+        parameters=[ResultsQuery],
+        responses={
+            (200, "application/x-ndjson"): OpenApiResponse(OpenApiTypes.STR, description="One JSON object a line"),
+            (200, "text/csv"): OpenApiResponse(OpenApiTypes.STR, description="A table; nothing in it is a formula"),
+        },
+    )
+    def get(self, request: Request, operation_id: UUID) -> HttpResponseBase:
+        query = ResultsQuery.parse_query(request)
+        operation = selectors.get_operation(operation_id=operation_id, viewer=request.actor)
+        return as_file(request._request, operation, file_format=query["format"], of=query["of"])  # noqa: SLF001
+
+
 class OperationStartView(APIView):
     @extend_schema(operation_id="bulk_operations_start", request=None, responses={202: OperationOut})
     def post(self, request: Request, operation_id: UUID) -> Response:
         operation = services.start_operation(actor=request.actor, operation_id=operation_id)
-        return Response(operation_out(operation), status=202)
+        return Response(operation_data(operation), status=202)
 
 
 class OperationPauseView(APIView):
     @extend_schema(operation_id="bulk_operations_pause", request=None, responses={202: OperationOut})
     def post(self, request: Request, operation_id: UUID) -> Response:
         operation = services.pause_operation(actor=request.actor, operation_id=operation_id)
-        return Response(operation_out(operation), status=202)
+        return Response(operation_data(operation), status=202)
 
 
 class OperationResumeView(APIView):
     @extend_schema(operation_id="bulk_operations_resume", request=None, responses={202: OperationOut})
     def post(self, request: Request, operation_id: UUID) -> Response:
         operation = services.resume_operation(actor=request.actor, operation_id=operation_id)
-        return Response(operation_out(operation), status=202)
+        return Response(operation_data(operation), status=202)
 
 
 class OperationCancelView(APIView):
     @extend_schema(operation_id="bulk_operations_cancel", request=None, responses={202: OperationOut})
     def post(self, request: Request, operation_id: UUID) -> Response:
         operation = services.cancel_operation(actor=request.actor, operation_id=operation_id)
-        return Response(operation_out(operation), status=202)
+        return Response(operation_data(operation), status=202)
 
 
 class OperationRetryView(APIView):
     @extend_schema(operation_id="bulk_operations_retry", request=None, responses={202: OperationOut})
     def post(self, request: Request, operation_id: UUID) -> Response:
         operation = services.retry_failed(actor=request.actor, operation_id=operation_id)
-        return Response(operation_out(operation), status=202)
+        return Response(operation_data(operation), status=202)
 
 
 class OperationUndoView(APIView):
@@ -119,7 +138,7 @@ class OperationUndoView(APIView):
     )
     def post(self, request: Request, operation_id: UUID) -> Response:
         operation = services.undo_operation(actor=request.actor, operation_id=operation_id)
-        return Response(operation_out(operation), status=202)
+        return Response(operation_data(operation), status=202)
 
 
 class JobListView(APIView):

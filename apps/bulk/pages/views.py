@@ -1,0 +1,133 @@
+"""Pages of operations: the list, one with its counts as they change, and what people do with it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views import View
+
+from apps.accounts import places
+from apps.accounts import selectors as accounts
+from apps.bulk import policies, selectors, services
+from apps.bulk.downloads import CONTENT_TYPES, OF, as_file
+from apps.bulk.models import Operation
+from apps.bulk.types import FINAL, ItemStatus
+from apps.core.api import Order, Page, page_url
+from apps.core.doors.bulk_kinds import bulk_kinds
+from apps.core.errors import NotFound
+from apps.core.types import Priority
+
+WINDOW = 50
+VIEWS = ("all", "active", "ended")
+ACTS: dict[str, Any] = {
+    "start": services.start_operation,
+    "pause": services.pause_operation,
+    "resume": services.resume_operation,
+    "cancel": services.cancel_operation,
+    "retry": services.retry_failed,
+    "undo": services.undo_operation,
+}
+
+
+def label_of(kind: str) -> str:
+    found = bulk_kinds.get(kind)
+    return str(found.label) if found else kind
+
+
+class OperationListPage(LoginRequiredMixin, View):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        viewer = request.actor  # type: ignore[attr-defined]
+        project = places.find_project(request)
+        current = request.GET.get("view", "all")
+        rows = selectors.list_operations(viewer, project_id=project.pk if project else None)
+        if current == "active":
+            rows = rows.exclude(status__in=FINAL)
+        elif current == "ended":
+            rows = rows.filter(status__in=FINAL)
+        page = Page.of(rows, order=Order("created_at"), cursor=request.GET.get("cursor"), limit=WINDOW)
+        labels = {"all": _("All"), "active": _("Under way"), "ended": _("Ended")}
+        context = {
+            "project": project,
+            "operations": [(row, label_of(row.kind)) for row in page.results],
+            "views": [{"name": name, "label": labels[name]} for name in VIEWS],
+            "current_view": current if current in VIEWS else "all",
+            "next_url": page_url(request, page.next),
+            "previous_url": page_url(request, page.previous),
+        }
+        return render(request, "bulk/list.html", context)
+
+
+class OperationView(LoginRequiredMixin, View):
+    """``found`` answers 404 to strangers and tells the shell which project this is."""
+
+    def found(self, request: HttpRequest, operation_id: UUID) -> Operation:
+        operation = selectors.get_operation(operation_id=operation_id, viewer=request.actor)  # type: ignore[attr-defined]
+        request.project = accounts.get_project(operation.project_id, request.actor)  # type: ignore[attr-defined]
+        return operation
+
+    def context(self, request: HttpRequest, operation: Operation) -> dict[str, Any]:
+        actor = request.actor  # type: ignore[attr-defined]
+        wanted = request.GET.get("status", "")
+        status = wanted if wanted in ItemStatus.values else ""
+        rows = selectors.list_items(operation, status=status, error_code=request.GET.get("code", "")[:60])
+        order = Order("number", descending=False)
+        page = Page.of(rows, order=order, cursor=request.GET.get("cursor"), limit=WINDOW)
+        kind = bulk_kinds.get(operation.kind)
+        role = accounts.role_in(actor, request.project)  # type: ignore[attr-defined]
+        is_final = operation.status in FINAL
+        return {
+            "operation": operation,
+            "label": label_of(operation.kind),
+            "can_steer": policies.can_steer(actor, operation, role),
+            "is_final": is_final,
+            "is_moving": operation.status in {"draft", "running", "stopping"},
+            "can_undo": is_final
+            and bool(kind and kind.undo and operation.succeeded)
+            and not operation.undoes_id
+            and not hasattr(operation, "undone_by"),
+            "can_raise": not is_final and operation.priority > Priority.HIGH,
+            "causes": selectors.list_causes(operation),
+            "items": page.results,
+            "item_status": status,
+            "item_statuses": [(name, label) for name, label in ItemStatus.choices if getattr(operation, name)],
+            "next_url": page_url(request, page.next),
+            "previous_url": page_url(request, page.previous),
+        }
+
+
+class OperationPage(OperationView):
+    def get(self, request: HttpRequest, operation_id: UUID) -> HttpResponse:
+        return render(request, "bulk/page.html", self.context(request, self.found(request, operation_id)))
+
+
+class OperationFragment(OperationView):
+    """What changes while it runs."""
+
+    def get(self, request: HttpRequest, operation_id: UUID) -> HttpResponse:
+        return render(request, "bulk/_operation.html", self.context(request, self.found(request, operation_id)))
+
+
+class OperationActPage(OperationView):
+    def post(self, request: HttpRequest, operation_id: UUID, act: str) -> HttpResponse:
+        self.found(request, operation_id)
+        actor = request.actor  # type: ignore[attr-defined]
+        if act == "raise":
+            services.change_pace(actor=actor, operation_id=operation_id, changes={"priority": Priority.HIGH.value})
+        elif act in ACTS:
+            operation_id = ACTS[act](actor=actor, operation_id=operation_id).pk
+        else:
+            raise NotFound
+        return redirect("bulk:page", operation_id)
+
+
+class ResultsPage(OperationView):
+    def get(self, request: HttpRequest, operation_id: UUID) -> HttpResponseBase:
+        file_format, of = request.GET.get("format", "jsonl"), request.GET.get("of", "all")
+        if file_format not in CONTENT_TYPES or of not in OF:
+            raise NotFound
+        return as_file(request, self.found(request, operation_id), file_format=file_format, of=of)

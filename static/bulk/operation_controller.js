@@ -1,0 +1,47 @@
+import { Controller } from "@hotwired/stimulus";
+
+import { debounce } from "core/dom";
+import { fetchElements } from "core/http";
+import { liveSocket } from "live/socket";
+
+const NEWS_MS = 250;
+const LOOK_EVERY_MS = 5000; // a bell may be lost; while it moves somebody looks
+
+/** The page of one operation: whatever is told of it, what is shown is fetched again. */
+export default class extends Controller {
+  static values = { topic: String, url: String };
+
+  connect() {
+    this.soon = debounce(() => this.#load(), NEWS_MS);
+    this.clock = setInterval(() => this.#look(), LOOK_EVERY_MS);
+    let wasHere = false;
+    liveSocket().subscribe(this.topicValue, {
+      position: () => ({ after: null, turns: {} }),
+      onFrame: (frame) => {
+        if (frame.type === "event" || (frame.type === "snapshot" && wasHere)) this.soon();
+        if (frame.type === "snapshot") wasHere = true;
+      },
+    });
+  }
+
+  disconnect() {
+    clearInterval(this.clock);
+    liveSocket().unsubscribe(this.topicValue);
+  }
+
+  #look() {
+    if (document.visibilityState === "visible" && this.element.querySelector("[data-moving]")) this.#load();
+  }
+
+  async #load() {
+    // Nothing is taken away from under a keyboard: who is on a button finds it there.
+    const focused = this.element.contains(document.activeElement) ? document.activeElement.closest("form")?.action : null;
+    try {
+      const found = await fetchElements(this.urlValue);
+      if (found) this.element.replaceChildren(...found);
+    } catch {
+      return; // the next news, or the clock
+    }
+    if (focused) this.element.querySelector(`form[action="${CSS.escape(new URL(focused).pathname)}"] button`)?.focus();
+  }
+}
