@@ -22,6 +22,7 @@ from apps.accounts.models import (
     Pseudonym,
     User,
     UserSession,
+    denies,
     with_roles_in,
 )
 from apps.accounts.types import ACCOUNTS, Actor, ActorKind, OrganizationRole, Permission, ProjectRole
@@ -289,6 +290,11 @@ def get_member(member_id: UUID, viewer: Actor) -> OrganizationMember:
 def belongs(*, user: str, organization: str = "organization") -> Exists:
     """For queries of other apps: is the person of column ``user`` still a member of the organization of that row?"""
     return Exists(OrganizationMember.objects.filter(user=OuterRef(user), organization=OuterRef(organization)))
+
+
+def is_denied(*, user: str, project: str) -> Exists:
+    """For queries of other apps: is the person of column ``user`` denied to see the project of column ``project`` of that row?"""
+    return denies(user=user, project=project, least=ProjectRole.VIEWER)
 
 
 def visible_invitations(viewer: Actor) -> QuerySet[Invitation]:

@@ -138,10 +138,14 @@ def can_unmark(actor: Actor, conversation: Conversation, message: Message, *, ac
 
 
 def is_link_in_force(link: ShareLink, conversation: Conversation) -> bool:
-    """``selectors.links_in_force`` says the same in SQL. Whether the organization wants links at all is a setting of its own."""
+    """``selectors.links_in_force`` says the same in SQL. Whether the organization wants links at all is a setting of its own.
+
+    ``link.is_denied`` comes with ``selectors.list_links``: who made it may not see the conversation just now.
+    """
     is_there = conversation.deleted_at is None and conversation.visibility == Visibility.LINK
     is_over = link.expires_at is not None and link.expires_at <= timezone.now()
-    return is_there and link.revoked_at is None and not is_over
+    is_silent = not link.created_by.is_active or getattr(link, "is_denied", False)
+    return is_there and link.revoked_at is None and not is_over and not is_silent
 
 
 def is_shown_by(link: ShareLink, message: Message) -> bool:

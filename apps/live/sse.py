@@ -173,8 +173,11 @@ async def follow_turn(
 
 
 def _look(viewer: Actor, read: Callable[[], TurnRow]) -> TurnRow:
-    """In a thread. The response outlives the check that let it in: session and key are asked again with the row."""
-    if not actors.renew(viewer).is_somebody:
+    """In a thread. The response outlives the check that let it in: session and key are asked again with the row.
+
+    Who may do something else by now comes again, as sockets do, and is asked what a new request is asked.
+    """
+    if actors.renew(viewer) != viewer:
         raise NotFound
     with translation.override(viewer.language):
         return read()

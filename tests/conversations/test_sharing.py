@@ -6,6 +6,7 @@ import zipfile
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from guardian.shortcuts import assign_perm, get_objects_for_user, get_perms
 
 from apps.accounts.models import Team, TeamMember, User
@@ -27,7 +28,7 @@ from apps.core.doors.search_sources import SearchQuery
 from apps.core.doors.settings import Level
 from apps.core.errors import Forbidden, Invalid, NotFound
 from apps.core.models import Event
-from tests.accounts.factories import UserFactory, actor_of, bearer, join, key_of, member_of
+from tests.accounts.factories import UserFactory, actor_of, bearer, deny, join, key_of, member_of, team_of
 from tests.conversations.factories import answer, say, someone, start
 from tests.files import samples
 from tests.files.factories import upload
@@ -392,6 +393,50 @@ def test_only_the_owner_makes_links_and_managers_see_and_withdraw_them(linked, i
         services.withdraw_link(actor=editor, conversation_id=linked.pk, link_id=made.link.pk)
     services.withdraw_link(actor=manager, conversation_id=linked.pk, link_id=made.link.pk)
     assert ShareLink.objects.get().revoked_by_id == manager.user_id
+
+
+@pytest.mark.parametrize("how", ["person", "team", "organization", "conversation", "switched off"])
+def test_link_opens_nothing_while_its_maker_may_not_see_it(linked, ines, project, how):
+    manager = someone(project, ProjectRole.MANAGER)
+    token = services.make_link(actor=ines, conversation_id=linked.pk).token
+    url = f"/api/v1/conversations/{linked.pk}/share/"
+    key = key_of(User.objects.get(pk=manager.user_id), project.organization)
+    maker = User.objects.get(pk=ines.user_id)
+
+    def seen():
+        listed = Client(headers=bearer(key)).get(url).json()["results"]
+        opened = {Client().get(path).status_code for path in (f"/api/v1/shared/{token}/", f"/s/{token}/")}
+        return opened, [row["is_in_force"] for row in listed]
+
+    assert seen() == ({200}, [True])
+    match how:
+        case "person":
+            row = deny(maker, project)
+        case "team":
+            row = deny(team_of(project.organization, maker), project)
+        case "organization":
+            row = deny(maker, project.organization)
+        case "conversation":
+            row = services.deny_participant(actor=manager, conversation_id=linked.pk, user_id=maker.pk)
+        case _:
+            row = None
+            User.objects.filter(pk=maker.pk).update(is_active=False)
+    assert seen() == ({404}, [False])
+    if row is not None:
+        row.delete()
+    User.objects.filter(pk=maker.pk).update(is_active=True)
+    deny(maker, project, permission=Permission.POST)
+    assert seen() == ({200}, [True])
+
+
+@pytest.mark.parametrize("what", ["project", "organization"])
+def test_link_ends_with_its_project_and_its_organization(linked, ines, project, what):
+    token = services.make_link(actor=ines, conversation_id=linked.pk).token
+    row = project if what == "project" else project.organization
+
+    type(row).objects.filter(pk=row.pk).update(deleted_at=timezone.now())
+
+    assert {Client().get(path).status_code for path in (f"/api/v1/shared/{token}/", f"/s/{token}/")} == {404}
 
 
 def test_links_need_a_conversation_that_is_open_to_them(ines, project):

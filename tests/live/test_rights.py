@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from django.utils.functional import SimpleLazyObject
 
 from apps.accounts import actors
 from apps.accounts.services import denials, keys, organizations, projects, sessions, teams
@@ -10,9 +11,10 @@ from apps.accounts.types import ProjectAccess, ProjectRole, SessionEnd, SessionK
 from apps.core import coordinator
 from apps.core.db import in_thread
 from apps.core.doors.consumers import consumers
+from apps.core.errors import NotFound
 from apps.core.eventlog import consumers as running
 from apps.core.eventlog import sequencer
-from apps.live import bells, lobby
+from apps.live import bells, lobby, sse
 from apps.live.hub import hub
 from tests.accounts.factories import (
     ProjectFactory,
@@ -220,3 +222,19 @@ async def test_bell_during_a_look_is_not_lost(world):
     await asyncio.wait_for(looked.wait(), AT_ONCE)
 
     assert await is_told_to_go(page, world.topic)
+
+
+def test_stream_of_events_ends_once_its_key_may_do_something_else():
+    owner = UserFactory()
+    project = ProjectFactory(owner=owner)
+    made = keys.make_api_key(actor=actor_of(owner), organization_id=project.organization_id, name="Reader")
+    viewer = SimpleLazyObject(lambda: actors.actor_for(authorization=f"Bearer {made.token}"))
+    row = sse.TurnRow("running", {}, {})
+
+    assert sse._look(viewer, lambda: row) is row
+    keys.change_api_key(actor=actor_of(owner), key_id=made.key.pk, name="Another name")
+    assert sse._look(viewer, lambda: row) is row
+    keys.change_api_key(actor=actor_of(owner), key_id=made.key.pk, scopes=["models:read"])
+
+    with pytest.raises(NotFound):
+        sse._look(viewer, lambda: row)

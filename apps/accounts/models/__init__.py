@@ -18,6 +18,7 @@ from apps.accounts.models.projects import (
     ProjectMember,
     ProjectQuerySet,
     ProjectTeam,
+    denies,
     with_roles_in,
 )
 from apps.accounts.models.records import AuditEntry, Erasure
@@ -61,5 +62,6 @@ __all__ = [
     "UserManager",
     "UserSession",
     "UserSessionQuerySet",
+    "denies",
     "with_roles_in",
 ]

@@ -87,6 +87,13 @@ def _denials(about: Q, project: Q) -> QuerySet[Denial]:
     return Denial.objects.filter(about, Q(project=None) | project, in_force, organization=OuterRef("organization"))
 
 
+def denies(*, user: str, project: str, least: ProjectRole) -> Exists:
+    """For rows with an organization: does a denial keep the person of column ``user`` from the role in the project of the other?"""
+    about = Q(user=OuterRef(user)) | Q(team__in=_teams_of(OuterRef(OuterRef(user))))
+    rows = _denials(about, Q(project=OuterRef(project)))
+    return Exists(rows.filter(permission__in=denials_against(least)))
+
+
 def _highest(rows: QuerySet[ProjectTeam]) -> Subquery:
     return Subquery(rows.order_by(_place("role", list(ProjectRole))).values("role")[:1])
 

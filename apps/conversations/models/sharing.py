@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from guardian.managers import UserObjectPermissionManager
 from guardian.models import BaseObjectPermission, UserObjectPermissionBase
@@ -18,7 +18,7 @@ from apps.conversations.models.conversations import Conversation
 from apps.conversations.types import VIEW_OR_POST
 
 
-def teams_of(user_id: UUID | None) -> QuerySet[TeamMember, Any]:
+def teams_of(user_id: UUID | OuterRef | None) -> QuerySet[TeamMember, Any]:
     """Ids of the teams in which that person is."""
     return TeamMember.objects.filter(user=user_id, team__deleted_at=None).values("team")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.accounts import actors
@@ -22,6 +22,7 @@ from apps.conversations.models import (
     ShareLink,
     TeamGrant,
     members_of,
+    teams_of,
 )
 from apps.conversations.selectors.paths import messages, path_ids
 from apps.conversations.selectors.rights import visible_to
@@ -93,7 +94,7 @@ def list_denials(*, conversation: Conversation, viewer: Actor) -> QuerySet[Conve
 
 def list_links(*, conversation: Conversation, viewer: Actor) -> QuerySet[ShareLink]:
     """Those that nobody withdrew, the newest first, with who made them."""
-    rows = ShareLink.objects.filter(conversation=conversation, revoked_at=None)
+    rows = ShareLink.objects.filter(conversation=conversation, revoked_at=None).annotate(is_denied=_is_maker_denied())
     return rows.select_related("created_by").order_by("-created_at", "-pk")
 
 
@@ -109,15 +110,28 @@ def list_links_in(*, viewer: Actor, organization_id: UUID) -> QuerySet[ShareLink
 
 
 def links_in_force() -> QuerySet[ShareLink]:
-    """``policies.is_link_in_force`` says the same in Python."""
+    """``policies.is_link_in_force`` says the same in Python. Nobody shows others what they may not see themselves just now."""
     return ShareLink.objects.filter(
         Q(expires_at=None) | Q(expires_at__gt=Now()),
+        ~_is_maker_denied(),
         revoked_at=None,
+        created_by__is_active=True,
         conversation__visibility=Visibility.LINK,
         conversation__deleted_at=None,
         conversation__project__deleted_at=None,
         conversation__organization__deleted_at=None,
     )
+
+
+def _is_maker_denied() -> Q:
+    """The project, or the conversation itself."""
+    teams = teams_of(OuterRef(OuterRef("created_by")))
+    here = ConversationDenial.objects.filter(
+        Q(user=OuterRef("created_by")) | Q(team__in=teams),
+        conversation=OuterRef("conversation"),
+        permission=Permission.VIEW,
+    )
+    return Q(accounts.is_denied(user="created_by", project="conversation__project")) | Q(Exists(here))
 
 
 def are_links_on(organization_id: UUID) -> bool:
