@@ -2,6 +2,7 @@ import pytest
 
 from apps.extraction import coercion, schema, strict_schema
 from apps.extraction.strict_schema import Dropped
+from apps.llm.adapters.enforceable import is_enforceable
 
 PERSON = {
     "type": "object",
@@ -223,3 +224,44 @@ def test_envelope_without_relations_has_no_links():
     )
 
     assert list(found.schema["properties"]) == ["entities"]
+
+
+def test_what_is_made_for_openai_is_enforced_word_by_word():
+    assert is_enforceable(strict_schema.for_provider(FOUND, "openai").schema)
+    assert is_enforceable(strict_schema.envelope({"people": FOUND}, "openai").schema)
+    for other in (
+        strict_schema.for_provider(FOUND, "plain").schema,
+        strict_schema.for_provider(FOUND, "anthropic").schema,
+    ):
+        assert not is_enforceable(other)
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        {},
+        {"type": "object"},
+        {"type": "object", "properties": [1], "required": 3, "additionalProperties": False},
+        {"type": "object", "properties": {"a": 1}, "required": ["a"], "additionalProperties": False},
+        {"type": "object", "properties": {"a": {"type": {}}}, "required": [[]], "additionalProperties": False},
+        {"type": "array", "items": {"type": "string"}},
+        {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]},
+        {"type": "object", "properties": {"a": {"type": "string"}}, "required": [], "additionalProperties": False},
+        {"type": "object", "properties": {"a": {"type": "array"}}, "required": ["a"], "additionalProperties": False},
+        {"type": "object", "properties": {"a": {}}, "required": ["a"], "additionalProperties": False},
+        {
+            "type": "object",
+            "properties": {"a": {"type": "string", "minLength": 1}},
+            "required": ["a"],
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "properties": {"a": {"type": "string", "format": "uri"}},
+            "required": ["a"],
+            "additionalProperties": False,
+        },
+    ],
+)
+def test_what_openai_would_refuse_is_not_asked_of_it(document):
+    assert not is_enforceable(document)

@@ -406,6 +406,19 @@ async def test_list_models(wire, provider):
     assert [model.name for model in models] == ["stub-small", "stub-large", "stub-vision"]
 
 
+async def test_a_schema_that_can_be_enforced_is(provider):
+    schema = {
+        "type": "object",
+        "properties": {"a": {"type": "string"}},
+        "required": ["a"],
+        "additionalProperties": False,
+    }
+
+    await run("openai", provider.url, call_of(parameters=Parameters(response_schema=schema)))
+
+    assert provider.bodies[0]["response_format"]["json_schema"] == {"name": "answer", "schema": schema, "strict": True}
+
+
 async def test_parameters_reach_the_wire(wire, provider):
     parameters = Parameters(
         temperature=0.5, max_output_tokens=77, stop=("END",), tool_choice="required", response_schema={"type": "object"}

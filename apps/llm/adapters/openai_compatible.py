@@ -14,6 +14,7 @@ from jiter import from_json
 from apps.core.http import AddressRefused as UrlRefused
 from apps.llm import errors
 from apps.llm.adapters import exchange, failures
+from apps.llm.adapters.enforceable import is_enforceable
 from apps.llm.adapters.knowledge import unseen_image, written_document
 from apps.llm.adapters.parts import PartWriter
 from apps.llm.adapters.sse import EventParser
@@ -136,7 +137,9 @@ class OpenAICompatibleAdapter:
             named = {"type": "function", "function": {"name": given.tool_choice}}
             body["tool_choice"] = given.tool_choice if given.tool_choice in {"auto", "none", "required"} else named
         if given.response_schema is not None:
-            schema = {"name": "answer", "schema": dict(given.response_schema)}
+            schema: dict[str, Any] = {"name": "answer", "schema": dict(given.response_schema)}
+            if is_enforceable(given.response_schema):
+                schema["strict"] = True
             body["response_format"] = {"type": "json_schema", "json_schema": schema}
         plain = {
             "temperature": given.temperature,
