@@ -258,6 +258,8 @@ PARLANCE_LIMITS: dict[str, tuple[float, float]] = {
     if env.flag("PARLANCE_LIMITS", default=not TESTING)
 }
 PARLANCE_TOKEN_SESSION_SECONDS = 60 * 60 * 24 * 30
+# A session that nobody used for so long is over; organizations may ask for less. 0: it lives its thirty days.
+PARLANCE_SESSION_IDLE_MINUTES = env.integer("PARLANCE_SESSION_IDLE_MINUTES", 60 * 24 * 14)
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=10),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=30),

@@ -7,26 +7,28 @@ from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.internal.flows.login import get_authentication_records
+from allauth.account.internal.flows.reauthentication import get_reauthentication_flows
 from allauth.account.internal.stagekit import clear_login
 from allauth.account.models import EmailAddress
 from allauth.core import context as allauth_context
+from allauth.core.exceptions import ReauthenticationRequired
 from django.conf import settings
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from apps.accounts import knocks, letters
 from apps.accounts.addresses import client_address
+from apps.accounts.identity.known import list_connected
 from apps.accounts.models import User
 from apps.accounts.proofs import Proofs
 from apps.accounts.rules import rules_of
-from apps.accounts.services import attempts, identity, people
+from apps.accounts.services import attempts, fresh_proofs, identity, people
 from apps.accounts.types import SERVICE_DOMAIN, SignInFailed, SsoNeeded
 from apps.core.letters import letter_of_text, queue_letter
-
-JUST_NOW_SECONDS = 10 * 60
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -83,11 +85,36 @@ class AccountAdapter(DefaultAccountAdapter):
         return is_right
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """Who signed in just now is not asked again."""
-        if not super().is_reauthentication_required(app=app, **kwargs):
+        """Who proved it lately is not asked again. Whom allauth knows no proof of (it means: always fresh) is asked by us."""
+        if not super().is_reauthentication_required(app=app, **kwargs) or self._is_fresh():
             return False
+        if not get_reauthentication_flows(self.request.user):
+            raise ReauthenticationRequired
+        return True
+
+    def _is_fresh(self) -> bool:
+        """By what this browser noted, which is all there is of a session that waits for a second factor; else by its row."""
         records = get_authentication_records(self.request, self.request.user)
-        return not any(time.time() - record["at"] < JUST_NOW_SECONDS for record in records)
+        most = fresh_proofs.FRESH_FOR.total_seconds()
+        return any(time.time() - record["at"] < most for record in records) or fresh_proofs.is_fresh(
+            actor=self.request.actor
+        )
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """allauth's, the person's identity providers, and for who has neither password nor factor of their own a mailed code.
+
+        The first one answers a form, so it is a page of ours: the content security policy lets no form end elsewhere.
+        """
+        methods = super().get_reauthentication_methods(user)
+        if not user.is_authenticated:
+            return methods
+        if not methods:
+            url = reverse("accounts:proof_code")
+            methods.append({"id": "mail_code", "description": _("Mail me a code"), "url": url})
+        for known in list_connected(user):
+            words = _("Continue with %(name)s") % {"name": known.name}
+            methods.append({"id": "sso", "description": words, "url": reverse("accounts:sso_again", args=[known.slug])})
+        return methods
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """A row of ours, sent by a job: no request waits for a mail server. Programs get none."""

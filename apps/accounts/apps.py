@@ -66,7 +66,8 @@ class AccountsConfig(AppConfig):
         pages = [
             ("profile", _("Your profile"), "user-round"),
             ("security", _("Signing in"), "fingerprint"),
-            ("activity", _("Sign-in activity"), "monitor"),
+            ("sessions", _("Sessions and devices"), "monitor"),
+            ("activity", _("Sign-in activity"), "scan-search"),
             ("organization", _("Organization"), "settings-2"),
             ("sign_in", _("Rules for signing in"), "lock-keyhole"),
             ("people", _("People and roles"), "user-plus"),

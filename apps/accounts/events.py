@@ -124,6 +124,15 @@ class IdentityProviderRemoved:
     provider_id: UUID
 
 
+@event("accounts.identity_unlinked.v1", label=_("Unlinked from an identity provider"))
+@dataclass(frozen=True, slots=True)
+class IdentityUnlinked:
+    """The person no longer signs in through ``provider`` (its short name)."""
+
+    user_id: UUID
+    provider: str
+
+
 @event("accounts.identity_linked.v1", label=_("Linked to an identity provider"))
 @dataclass(frozen=True, slots=True)
 class IdentityLinked:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, TypedDict
 from uuid import UUID
 
@@ -9,11 +10,12 @@ from allauth.account.internal.flows.login import get_authentication_records
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from apps.accounts.actors import cookie_session
 from apps.accounts.addresses import client_address
 from apps.accounts.models import Device, SignInAttempt, User
 from apps.accounts.proofs import Proofs
-from apps.accounts.services import attempts, devices
-from apps.accounts.types import RiskVerdict
+from apps.accounts.services import attempts, devices, fresh_proofs, passwords
+from apps.accounts.types import Actor, RiskVerdict
 
 SESSION_KEY = "sign_in_attempt"
 DEVICE_COOKIE_SECONDS = 60 * 60 * 24 * 400  # the longest that browsers keep one
@@ -67,6 +69,21 @@ def judge(request: HttpRequest, user: User) -> RiskVerdict:
         attempt = attempts.open_attempt(email=user.email, method=method, **caller_of(request))
         hold_attempt(request, attempt)
     return attempts.judge(attempt=attempt, user=user)
+
+
+def note_proofs(request: HttpRequest) -> None:
+    """What allauth noted of proofs within the open session goes to its row, which says how fresh they are for every door."""
+    actor: Actor = request.actor  # type: ignore[attr-defined]
+    proved = [each["at"] for each in get_authentication_records(request, request.user) if each.get("reauthenticated")]  # type: ignore[arg-type]
+    session = cookie_session(request)
+    if proved and session is not None and actor.session_id == session.pk:
+        known = session.proved_at or session.created_at
+        if max(proved) > known.timestamp():
+            fresh_proofs.note_proof(actor=actor, at=datetime.fromtimestamp(max(proved), UTC))
+
+
+def limit_proof_codes(request: HttpRequest) -> None:
+    passwords.limit_mail(request=request, name="proof_code", email=request.user.email)  # type: ignore[union-attr]
 
 
 def keep_device(request: HttpRequest, user: User) -> Device:

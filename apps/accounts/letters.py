@@ -96,6 +96,78 @@ def send_code(*, user: User, attempt: SignInAttempt, code: str) -> None:
         queue_letter(recipient=user.email, letter=letter)
 
 
+def send_proof_code(*, user: User, code: str) -> None:
+    with translation.override(user.language):
+        letter = Letter(
+            subject=_("Your code for Parlance"),
+            greeting=_hello(user),
+            lead=_(
+                "you are about to change something that only you may change. Type this code to show that it is you."
+            ),
+            code=code,
+            closing=[
+                _("It is good once, for ten minutes."),
+                _("It is not you? Then tell the code to nobody, and end your other sessions:"),
+                settings.PARLANCE_URL + reverse("accounts:settings_sessions"),
+            ],
+        )
+        queue_letter(recipient=user.email, letter=letter)
+
+
+def send_way_in(*, user: User, what: str, is_added: bool) -> None:
+    """A factor, a passkey or an identity was added or removed: whoever did it, the owner hears of it."""
+    with translation.override(user.language):
+        names = {"what": what}
+        subject = (
+            _("A way into your account was added: %(what)s")
+            if is_added
+            else _("A way into your account was removed: %(what)s")
+        )
+        lead = (
+            _("%(what)s proves from now on that it is you who signs in to Parlance.")
+            if is_added
+            else _("%(what)s no longer proves that it is you who signs in to Parlance.")
+        )
+        letter = Letter(
+            subject=subject % names,
+            greeting=_hello(user),
+            lead=lead % names,
+            label=_("See how you sign in"),
+            link=settings.PARLANCE_URL + reverse("accounts:settings_security"),
+            closing=[
+                _(
+                    "It was you? Then there is nothing to do. It was not? Set a new password and end your other sessions at once."
+                )
+            ],
+        )
+        queue_letter(recipient=user.email, letter=letter)
+
+
+def send_address_changed(*, user: User, recipient: str) -> None:
+    """To the address so far: the new one has confirmed itself already."""
+    with translation.override(user.language):
+        letter = Letter(
+            subject=_("Your e-mail address at Parlance was changed"),
+            greeting=_hello(user),
+            lead=_("this is no longer the address of your account at Parlance. You sign in with the new one."),
+            closing=[_("It was not you? Then tell who runs this installation at once.")],
+        )
+        queue_letter(recipient=recipient, letter=letter)
+
+
+def send_password_changed(*, user: User) -> None:
+    with translation.override(user.language):
+        letter = Letter(
+            subject=_("Your password for Parlance was changed"),
+            greeting=_hello(user),
+            lead=_("your account has a new password. All sessions but the one that changed it have ended."),
+            label=_("Set another password"),
+            link=settings.PARLANCE_URL + reverse("account_reset_password"),
+            closing=[_("It was you? Then there is nothing to do. It was not? Set another one at once.")],
+        )
+        queue_letter(recipient=user.email, letter=letter)
+
+
 def send_alert(*, user: User, attempt: SignInAttempt) -> None:
     with translation.override(user.language):
         letter = Letter(
@@ -104,7 +176,7 @@ def send_alert(*, user: User, attempt: SignInAttempt) -> None:
             lead=_("somebody signed in to your account from a device or network that was not used for it before."),
             facts=_facts(user, attempt),
             label=_("See where you are signed in"),
-            link=settings.PARLANCE_URL + reverse("accounts:settings_activity"),
+            link=settings.PARLANCE_URL + reverse("accounts:settings_sessions"),
             closing=[
                 _("It was you? Then there is nothing to do. It was not? End that session and set a new password.")
             ],

@@ -9,12 +9,15 @@ from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.signals import email_changed, password_changed, password_reset, password_set
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
+from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.signals import social_account_added
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.dispatch import receiver
 from django.http import HttpRequest
 
 from apps.accounts import actors, knocks, rules
 from apps.accounts.addresses import client_address
+from apps.accounts.identity.known import find_known
 from apps.accounts.models import User
 from apps.accounts.pages.code_forms import COUNTER
 from apps.accounts.proofs import Proofs
@@ -68,7 +71,8 @@ password_reset.connect(_note_password, dispatch_uid="accounts.password_reset")
 
 @receiver(email_changed, dispatch_uid="accounts.email_changed")
 def note_email_changed(sender: Any, request: HttpRequest, user: User, **kwargs: Any) -> None:
-    people.note_email_changed(user=user)
+    former = kwargs.get("from_email_address")
+    people.note_email_changed(user=user, former=former.email if former else "")
 
 
 @receiver(authenticator_added, dispatch_uid="accounts.second_factor_added")
@@ -78,7 +82,8 @@ def note_second_factor(
 ) -> None:
     is_app = authenticator.type == Authenticator.Type.TOTP
     counter = getattr(request, COUNTER, None) if is_app else None
-    second_factors.note_added(user=user, kind=authenticator.type, counter=counter)
+    is_told = authenticator.type in FACTORS or kwargs.get("signal") is authenticator_reset
+    second_factors.note_added(user=user, kind=authenticator.type, counter=counter, is_told=is_told)
     if authenticator.type in FACTORS and request.session.session_key is not None:
         second_factors.finish_waiting(session_key=request.session.session_key, user=user)
 
@@ -88,6 +93,13 @@ def note_second_factor_gone(
     sender: Any, request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
 ) -> None:
     second_factors.note_removed(user=user, kind=authenticator.type)
+
+
+@receiver(social_account_added, dispatch_uid="accounts.identity_connected")
+def note_identity(sender: Any, request: HttpRequest, sociallogin: SocialLogin, **kwargs: Any) -> None:
+    slug = sociallogin.account.provider
+    known = find_known(slug)
+    identity.note_connected(actor=actors.member(sociallogin.user), slug=slug, name=known.name if known else slug)
 
 
 def follow_settings(event: LoggedEvent) -> None:

@@ -49,17 +49,30 @@ HOURS = Setting(
     minimum=0,
     maximum=24 * 365,
 )
-SETTINGS = (SECOND_FACTOR, SSO_ONLY, MAIL_DOMAINS, HOURS)
+IDLE_MINUTES = Setting(
+    "accounts.idle_minutes",
+    int,
+    default=0,
+    title=_("Minutes without use after which a session ends"),
+    help=_("0: as the installation has it. At least 5."),
+    levels=(Level.ORGANIZATION,),
+    minimum=0,
+    maximum=60 * 24 * 365,
+)
+SETTINGS = (SECOND_FACTOR, SSO_ONLY, MAIL_DOMAINS, HOURS, IDLE_MINUTES)
+#: When a session was last used is noted once a minute.
+LEAST_IDLE_MINUTES = 5
 KEYS = frozenset(setting.key for setting in SETTINGS)
 
 
 @dataclass(frozen=True, slots=True)
 class SignInRules:
-    """``providers``: only through one of these; None leaves the way open. ``hours`` None: as the installation has it."""
+    """``providers``: only through one of these; None leaves the way open. ``hours``, ``idle_minutes`` None: as the installation has it."""
 
     needs_second_factor: bool = False
     providers: frozenset[UUID] | None = None
     hours: int | None = None
+    idle_minutes: int | None = None
 
     def allows(self, method: str, provider_id: UUID | None) -> bool:
         """A link that an operator had mailed is the way in for who is locked out."""
@@ -74,6 +87,7 @@ def strictest(each: Iterable[SignInRules]) -> SignInRules:
         any(rules.needs_second_factor for rules in listed),
         frozenset().union(*named) if named else None,
         min((rules.hours for rules in listed if rules.hours), default=None),
+        min((rules.idle_minutes for rules in listed if rules.idle_minutes), default=None),
     )
 
 
@@ -97,6 +111,7 @@ def _rules(organizations: list[UUID]) -> dict[UUID, SignInRules]:
             values.get(SECOND_FACTOR.key, False),
             frozenset(providers[organization]) if values.get(SSO_ONLY.key) and providers[organization] else None,
             values.get(HOURS.key) or None,
+            max(values[IDLE_MINUTES.key], LEAST_IDLE_MINUTES) if values.get(IDLE_MINUTES.key) else None,
         )
         for organization, values in said.items()
     }

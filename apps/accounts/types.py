@@ -380,6 +380,11 @@ class FreshSignInNeeded(Forbidden):
     default_detail = _("Sign in again first: this takes a session that began a few minutes ago.")
 
 
+class LastWayIn(Conflict):
+    code = "last_way_in"
+    default_detail = _("Nothing else would let you in. Set a password or add a passkey first.")
+
+
 class NotTransferable(Conflict):
     code = "not_transferable"
     default_detail = _("An organization is handed over to another of its people, whose account is in use.")

@@ -20,6 +20,10 @@ def device_words(user_agent: str) -> str:
     return known or user_agent.partition(" ")[0][:40] or _("Unknown device")
 
 
+def is_handheld(user_agent: str) -> bool:
+    return any(name in user_agent for name in ("Android", "iPhone", "iPad"))
+
+
 def reason_words(signal: str, facts: dict[str, Any] | None = None) -> str:
     """What a signal saw. Without facts, or with facts of an earlier version, its name alone."""
     known = dict(facts or {})

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import factory
+from django.db.models import F
+from django.test import Client
 from factory.django import DjangoModelFactory
 
 from apps.accounts import actors
@@ -21,6 +23,7 @@ from apps.accounts.models import (
     Team,
     TeamMember,
     User,
+    UserSession,
 )
 from apps.accounts.types import Actor, OrganizationRole, Permission, ProjectAccess, ProjectRole
 
@@ -167,3 +170,16 @@ def key_of(
 def bearer(token: str) -> dict[str, str]:
     """Headers for Django's test client."""
     return {"Authorization": f"Bearer {token}"}
+
+
+def make_stale(client: Client, *, minutes: int = 16) -> None:
+    """As if the person at this browser had proved last who they are so long ago."""
+    session = client.session
+    ago = timedelta(minutes=minutes)
+    UserSession.objects.filter(session_key=session.session_key).update(
+        created_at=F("created_at") - ago, proved_at=F("proved_at") - ago
+    )
+    for record in session.get("account_authentication_methods", []):
+        record["at"] -= ago.total_seconds()
+    session["account_authentication_methods"] = session.get("account_authentication_methods", [])
+    session.save()

@@ -13,7 +13,7 @@ from apps.accounts.services import second_factors, sessions
 from apps.accounts.types import NOBODY, SYSTEM, CodeRefused, SignInMethod, TooManyAttempts
 from apps.core import crypto, key_rotation
 from apps.core.models import Event
-from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of
+from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, make_stale
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -208,9 +208,9 @@ def test_link_asks_for_the_second_factor_too(user):
     assert (session.method, session.auth_level) == (SignInMethod.LINK, 2)
 
 
-def test_removing_the_app_asks_again_who_it_is(browser, user, monkeypatch):
+def test_removing_the_app_asks_again_who_it_is(browser, user):
     set_up(browser)
-    monkeypatch.setattr("apps.accounts.adapter.JUST_NOW_SECONDS", 0)
+    make_stale(browser)
 
     answer = browser.post("/accounts/2fa/totp/deactivate/")
 

@@ -277,7 +277,7 @@ def test_forgotten_device_is_signed_out_and_counts_as_new(ann):
     sign_in(there, ann)
     device = UserSession.objects.get(session_key=there.session.session_key).device
 
-    answer = here.post("/settings/sign-in-activity/", {"form": "forget", "device": str(device.pk)})
+    answer = here.post("/settings/sessions/", {"form": "forget", "device": str(device.pk)})
 
     assert answer.status_code == 302
     assert actors.actor_for(session_key=there.session.session_key).user_id is None
@@ -296,7 +296,7 @@ def test_strangers_and_keys_reach_no_device(ann):
     sign_in(stranger, UserFactory())
     stranger.headers = {}
 
-    by_stranger = stranger.post("/settings/sign-in-activity/", {"form": "forget", "device": str(device.pk)})
+    by_stranger = stranger.post("/settings/sessions/", {"form": "forget", "device": str(device.pk)})
     by_key = Client().delete(f"/api/v1/me/devices/{device.pk}/", headers={"X-API-Key": key_of(ann, organization)})
 
     assert (by_stranger.status_code, by_key.status_code) == (404, 403)

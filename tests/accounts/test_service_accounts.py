@@ -287,7 +287,7 @@ def test_person_without_a_password_needs_a_fresh_session(owner, project):
     actor = actors.member(owner, session=session)
 
     attempts.require_fresh_proof(actor=actor, password="", caller={})
-    UserSession.objects.update(created_at=session.created_at - timedelta(minutes=11))
+    UserSession.objects.update(created_at=session.created_at - timedelta(minutes=16))
     with pytest.raises(FreshSignInNeeded):
         attempts.require_fresh_proof(actor=actor, password="", caller={})
     with pytest.raises(FreshSignInNeeded):

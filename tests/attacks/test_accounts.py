@@ -328,7 +328,7 @@ def test_a34_cookie_needs_csrf_json_and_our_origin(a):
     foreign = client.patch(
         "/api/v1/me/", {"name": "x"}, content_type="application/json", headers={"Origin": f"https://{C}"}
     )
-    page = client.post("/settings/profile/", {"form": "end_others"})
+    page = client.post("/settings/sessions/", {"form": "end_others"})
 
     assert [r.status_code for r in (without, as_text, foreign, page)] == [403] * 4
     assert without.json()["code"] == "csrf"

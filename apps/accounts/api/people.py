@@ -30,6 +30,32 @@ EXAMPLE = OpenApiExample(
 )
 
 
+SESSIONS = OpenApiExample(
+    "sessions",
+    {
+        "results": [
+            {
+                "id": "019ad3c0-7a3c-7b7e-9a53-3c1f5e0d8f15",
+                "kind": "cookie",
+                "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0",
+                "label": "Firefox · Linux",
+                "address": "192.0.2.7",
+                "country": "PT",
+                "device_id": "019ad3c0-7a3c-7b7e-9a53-3c1f5e0d8f13",
+                "method": "passkey",
+                "auth_level": 2,
+                "created_at": "2026-11-21T08:01:00Z",
+                "last_seen_at": "2026-11-21T09:30:00Z",
+                "is_current": True,
+            }
+        ],
+        "next": None,
+        "previous": None,
+    },
+    response_only=True,
+)
+
+
 def _me(user: User, viewer: Actor) -> dict[str, object]:
     organizations = selectors.visible_organizations(viewer).order_by("name", "pk")[:100]
     user.organizations = list(organizations)  # type: ignore[attr-defined]
@@ -73,20 +99,30 @@ class MeView(APIView):
 
 class SessionListView(APIView):
     @extend_schema(
-        operation_id="me_sessions_list", tags=["me"], parameters=[PageQuery], responses=shapes.SessionPageOut
+        operation_id="me_sessions_list",
+        tags=["me"],
+        parameters=[PageQuery],
+        responses=shapes.SessionPageOut,
+        examples=[SESSIONS],
     )
     def get(self, request: Request) -> Response:
-        """Where one is signed in, newest first."""
+        """Where one is signed in, newest first, with how it began."""
         policies.require(policies.can_change_own_account(request.actor))
         query = PageQuery.parse_query(request)
         rows = selectors.list_own_sessions(request.actor)
         page = Page.of(rows, order=Order("created_at"), cursor=query.get("cursor"), limit=query["limit"])
         return Response(page.answer(lambda row: shapes.SessionOut(row, context={"viewer": request.actor}).data))
 
+    @extend_schema(operation_id="me_sessions_end_others", tags=["me"], request=None, responses={204: None})
+    def delete(self, request: Request) -> Response:
+        """End all but this one. 403 `fresh_sign_in_needed` when one's last proof is older than fifteen minutes."""
+        sessions.end_other_sessions(actor=request.actor)
+        return Response(status=204)
+
 
 class SessionView(APIView):
     @extend_schema(operation_id="me_sessions_end", tags=["me"], request=None, responses={204: None})
     def delete(self, request: Request, session_id: UUID) -> Response:
-        """End it: its cookie, its tokens and its sockets."""
+        """End it: its cookie, its tokens and its sockets. Another one than this takes a proof of the last fifteen minutes (403 `fresh_sign_in_needed`)."""
         sessions.end_session(actor=request.actor, session_id=session_id)
         return Response(status=204)

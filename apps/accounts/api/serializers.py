@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 from django.conf import settings
 from rest_framework import serializers
 
+from apps.accounts import geography
 from apps.accounts.types import (
     AuditFormat,
     AuditOutcome,
@@ -17,8 +18,10 @@ from apps.accounts.types import (
     ProjectAccess,
     ProjectRole,
     SessionKind,
+    SignInMethod,
     Way,
 )
+from apps.accounts.words import device_words
 from apps.core import rules
 from apps.core.api import PageQuery, Serializer
 from apps.core.rule_fields import Mail, Text
@@ -75,10 +78,21 @@ class SessionOut(serializers.Serializer):
     id = serializers.UUIDField()
     kind = serializers.ChoiceField(choices=SessionKind.choices)
     user_agent = serializers.CharField()
+    label = serializers.SerializerMethodField(help_text="Browser and system in words.")
     address = serializers.CharField(allow_null=True)
+    country = serializers.SerializerMethodField(help_text="ISO 3166 code, or empty.")
+    device_id = serializers.UUIDField(allow_null=True)
+    method = serializers.ChoiceField(choices=SignInMethod.choices)
+    auth_level = serializers.IntegerField(help_text="1: one proof. 2: two, or a passkey.")
     created_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField(allow_null=True)
     is_current = serializers.SerializerMethodField()
+
+    def get_label(self, session: Any) -> str:
+        return device_words(session.user_agent)
+
+    def get_country(self, session: Any) -> str:
+        return geography.find_place(session.address).country
 
     def get_is_current(self, session: Any) -> bool:
         return session.pk == self.context["viewer"].session_id

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from contextvars import ContextVar
 from typing import Any
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
+from allauth.socialaccount.providers.base.constants import AuthProcess
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -19,6 +21,10 @@ from apps.core import http
 
 #: Whose provider is being asked: the operator's own may be on a private network, an organization's only in public.
 asked: ContextVar[Known | None] = ContextVar("parlance_identity_provider", default=None)
+
+
+#: How long ago the provider may have asked for a proof that is to count as fresh; its clock is not ours.
+PROOF_SECONDS = 5 * 60
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):
@@ -46,6 +52,9 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         )
         is_connecting = sociallogin.state.get("process") == "connect" and request.user.is_authenticated
         linked_to = sociallogin.user.pk if sociallogin.is_existing else None
+        if sociallogin.state.get("process") == AuthProcess.REDIRECT:
+            self._prove_again(request, sociallogin, word)
+            return
         if is_connecting:
             identity.require_may_connect(actor=request.actor, word=word)  # type: ignore[attr-defined]
             return
@@ -54,6 +63,17 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
             sociallogin.lookup()
         if getattr(request, "sso_second_factor", False):
             record_authentication(request, user, "mfa", type="identity_provider")
+
+    def _prove_again(self, request: HttpRequest, sociallogin: SocialLogin, word: identity.Word) -> None:
+        """Only the identity that is linked to who is signed in, and where the provider says when it asked: just now."""
+        asked_at = getattr(request, "sso_asked_at", None)
+        is_stale = asked_at is not None and time.time() - asked_at > PROOF_SECONDS
+        if not sociallogin.is_existing or sociallogin.user != request.user or is_stale:
+            raise SsoRefused
+        identity.admit(word=word, linked_to=sociallogin.user.pk)
+        record_authentication(
+            request, sociallogin.user, "socialaccount", provider=word.slug, uid=word.uid, reauthenticated=True
+        )
 
     def get_connect_redirect_url(self, request: HttpRequest, socialaccount: Any) -> str:
         return reverse("accounts:settings_security")

@@ -72,6 +72,8 @@ class OpenIDConnect(OwnAddress, OpenIDConnectOAuth2Adapter):
         kept["email_verified"] = said.get("email_verified") in (True, "true") or (
             self.known.kind == IdentityProviderKind.MICROSOFT and said.get("xms_edov") in (True, 1, "1", "true")
         )
+        when = claims.get("auth_time")
+        request.sso_asked_at = when if isinstance(when, int | float) else None  # type: ignore[attr-defined]
         request.sso_second_factor = bool(STRONG & set(claims.get("amr") or ()))  # type: ignore[attr-defined]
         return self.get_provider().sociallogin_from_response(request, {"userinfo": kept})
 

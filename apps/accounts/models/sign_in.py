@@ -71,6 +71,7 @@ class UserSessionQuerySet(models.QuerySet["UserSession"]):
 
     def not_over(self) -> Self:
         return self.filter(
+            Q(idle_after=None) | Q(last_seen_at__gt=Now() - F("idle_after")),
             ended_at=None,
             expires_at__gt=Now(),
             epoch=F("user__epoch"),
@@ -86,6 +87,8 @@ class UserSession(BaseModel):
     Every request asks this row, so that ending it ends cookies, tokens and sockets without anything kept in Redis.
     ``auth_level``: 1 is one proof, 2 are two, or a passkey that asked its owner. ``is_waiting``: an organization asks for a
     second factor that the person does not have yet; until they have set one up it opens the pages for that and nothing else.
+    ``proved_at``: when the person last proved who they are within it; empty is when it began. ``idle_after``: how long it
+    lives without being used.
     """
 
     user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
@@ -108,6 +111,8 @@ class UserSession(BaseModel):
     user_agent = models.CharField(max_length=300, blank=True)
     address = models.GenericIPAddressField(null=True, blank=True)
     last_seen_at = models.DateTimeField(null=True, blank=True)
+    proved_at = models.DateTimeField(null=True, blank=True, editable=False)
+    idle_after = models.DurationField(null=True, blank=True, editable=False)
     expires_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     end_reason = models.CharField(max_length=16, choices=SessionEnd.choices, blank=True)

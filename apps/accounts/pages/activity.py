@@ -1,20 +1,17 @@
-"""Sign-in activity: who tried to get into one's account, from where, what came of it and why; and one's devices."""
+"""Sign-in activity: who tried to get into one's account, from where, what came of it and why."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from django.contrib import messages
 from django.forms import BaseForm
 from django.utils.translation import gettext as _
 
 from apps.accounts import policies, sign_in_selectors
-from apps.accounts.models import Device, SignInAttempt, UserSession
-from apps.accounts.pages.settings import SettingsView, identifier
-from apps.accounts.services import devices
+from apps.accounts.models import SignInAttempt
+from apps.accounts.pages.settings import SettingsView
 from apps.accounts.types import RiskVerdict
 from apps.accounts.words import device_words, reason_words
 from apps.core.api import Order, Page
@@ -34,38 +31,18 @@ class AttemptLine:
     reasons: list[str]
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceLine:
-    id: UUID
-    label: str
-    last_seen_at: datetime | None
-    is_current: bool
-
-
 class ActivityView(SettingsView):
     template_name = "settings/activity.html"
-    handlers = {"forget": "forget"}
 
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         policies.require(policies.can_change_own_account(self.actor))
         rows = sign_in_selectors.list_own_attempts(self.actor)
         page = Page.of(rows, order=Order("created_at"), cursor=self.request.GET.get("cursor"), limit=SHOWN)
-        here = UserSession.objects.filter(pk=self.actor.session_id).values_list("device", flat=True).first()
-        known = sign_in_selectors.list_own_devices(self.actor).order_by("-last_seen_at")[:50]
         return {
             "attempts": [attempt_line(row) for row in page.results],
-            "devices": [device_line(row, here) for row in known],
             "next_url": f"?cursor={page.next}" if page.next else "",
             "previous_url": f"?cursor={page.previous}" if page.previous else "",
         }
-
-    def forget(self) -> None:
-        devices.forget_device(actor=self.actor, device_id=identifier(self.request.POST.get("device")))
-        messages.success(self.request, _("Forgotten. The next sign-in from there counts as a new device."))
-
-
-def device_line(device: Device, here: UUID | None) -> DeviceLine:
-    return DeviceLine(device.pk, device_words(device.user_agent), device.last_seen_at, device.pk == here)
 
 
 def attempt_line(attempt: SignInAttempt) -> AttemptLine:

@@ -29,21 +29,26 @@ class EraseAccountView(SettingsView):
     handlers = {"erase": "erase"}
 
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
+        if not self.request.user.has_usable_password():  # type: ignore[union-attr]
+            self.require_fresh()  # asked before the page: it has no field for another proof
         return {
-            "form": form or forms.EraseAccountForm(),
+            "form": form or self._form(),
             "held_by": _why_held(self.actor),
         }
 
+    def _form(self, data: Any = None) -> forms.EraseAccountForm:
+        return forms.EraseAccountForm(data, asks_password=self.request.user.has_usable_password())  # type: ignore[union-attr]
+
     def erase(self) -> BaseForm | HttpResponse:
-        form = forms.EraseAccountForm(self.request.POST)
+        form = self._form(self.request.POST)
         if not form.is_valid():
             return form
         user = self.request.user
         try:
-            attempts.check_password(
-                email=user.email,  # type: ignore[union-attr]
-                password=form.cleaned_data["password"],
-                **knocks.caller_of(self.request),
+            attempts.require_fresh_proof(
+                actor=self.actor,
+                password=form.cleaned_data.get("password", ""),
+                caller=knocks.caller_of(self.request),
             )
         except SignInFailed:
             form.add_error("password", _("This is not your password."))

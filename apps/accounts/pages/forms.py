@@ -117,6 +117,12 @@ class ChangePasswordForm(allauth.ChangePasswordForm):
         self.fields["oldpassword"].help_text = ""
 
 
+class SetPasswordForm(allauth.SetPasswordForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        name_new_password(self)
+
+
 def name_new_password(form: forms.Form) -> None:
     """Our words. allauth's labels stand in the fields as well, in its own."""
     for field in form.fields.values():
@@ -255,9 +261,16 @@ class KeyRenewForm(forms.Form):
 
 
 class EraseAccountForm(forms.Form):
+    """``asks_password``: false for who has none; the page asked for another proof."""
+
     password = forms.CharField(
         label=_("Your password"),
         max_length=200,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
+
+    def __init__(self, *args: Any, asks_password: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not asks_password:
+            del self.fields["password"]

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.forms import BaseForm
@@ -17,13 +16,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views import View
 
-from apps.accounts import explanations, places, policies, rights, selectors
-from apps.accounts.models import Organization, Project, UserSession
+from apps.accounts import explanations, knocks, places, policies, rights, selectors
+from apps.accounts.models import Organization, Project
 from apps.accounts.pages import forms
 from apps.accounts.pages.answers import add_errors, first_sentence
-from apps.accounts.services import invitations, organizations, people, projects, sessions, teams
-from apps.accounts.types import Actor, OrganizationRole, ProjectAccess, ProjectRole
-from apps.accounts.words import device_words
+from apps.accounts.services import fresh_proofs, invitations, organizations, people, projects, teams
+from apps.accounts.types import Actor, FreshSignInNeeded, OrganizationRole, ProjectAccess, ProjectRole
 from apps.core import preferences
 from apps.core.doors.settings import Level
 from apps.core.errors import DomainError, Invalid, NotFound
@@ -73,8 +71,11 @@ class SettingsView(LoginRequiredMixin, View, ABC):
         handler = self.handlers.get(sent[-1] if sent else "")  # a button's own name comes after the hidden one
         if handler is None:
             raise Invalid
+        knocks.note_proofs(request)
         try:
             outcome: BaseForm | HttpResponse | None = getattr(self, handler)(**ids)
+        except FreshSignInNeeded as error:
+            raise ReauthenticationRequired from error  # asks for a proof, and does then what was asked for
         except DomainError as error:
             if error.status in {FORBIDDEN, NOT_FOUND}:
                 raise
@@ -86,6 +87,12 @@ class SettingsView(LoginRequiredMixin, View, ABC):
             return render(request, self.template_name, self.context(form=outcome, **ids), status=400)
         return redirect(request.path)
 
+    def require_fresh(self) -> None:
+        """For a page that only makes sense after a fresh proof: asks for one, and comes back."""
+        knocks.note_proofs(self.request)
+        if not fresh_proofs.is_fresh(actor=self.actor):
+            raise ReauthenticationRequired
+
     def once(self, **shown: Any) -> HttpResponse:
         """Answer the form itself with what is shown this one time: it must be kept nowhere, not even in the session."""
         answer = render(self.request, self.template_name, self.context() | shown)
@@ -93,33 +100,15 @@ class SettingsView(LoginRequiredMixin, View, ABC):
         return answer
 
 
-@dataclass(frozen=True, slots=True)
-class SessionLine:
-    id: UUID
-    label: str
-    last_seen_at: datetime | None
-    is_current: bool
-
-
-def session_line(session: UserSession, viewer: Actor) -> SessionLine:
-    what = " · ".join(filter(None, [device_words(session.user_agent), session.address]))
-    kind = "" if session.kind == "cookie" else f"{session.get_kind_display()} · "
-    return SessionLine(session.pk, kind + what, session.last_seen_at, session.pk == viewer.session_id)
-
-
 class ProfileView(SettingsView):
     template_name = "settings/profile.html"
-    handlers = {"profile": "save", "end_session": "end", "end_others": "end_others"}
+    handlers = {"profile": "save"}
 
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         user = selectors.get_user(self.request.user.pk)
         initial = {"name": user.name, "language": user.language, "time_zone": user.time_zone}
         initial |= {name: preferences.get(f"web.{name}", user=user.pk) for name in TASTE}
-        rows = selectors.list_own_sessions(self.actor).order_by("-last_seen_at")[:50]
-        return {
-            "form": form or forms.ProfileForm(initial=initial),
-            "sessions": [session_line(row, self.actor) for row in rows],
-        }
+        return {"form": form or forms.ProfileForm(initial=initial)}
 
     def save(self) -> BaseForm:
         form = forms.ProfileForm(self.request.POST)
@@ -138,14 +127,6 @@ class ProfileView(SettingsView):
                 )
             messages.success(self.request, _("Saved."))
         return form
-
-    def end(self) -> None:
-        sessions.end_session(actor=self.actor, session_id=identifier(self.request.POST.get("session")))
-        messages.success(self.request, _("That session has ended."))
-
-    def end_others(self) -> None:
-        sessions.end_other_sessions(actor=self.actor)
-        messages.success(self.request, _("You are signed out everywhere else."))
 
 
 class OrganizationView(SettingsView):

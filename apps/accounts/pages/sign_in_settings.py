@@ -40,6 +40,9 @@ class RulesForm(forms.Form):
     session_hours = forms.IntegerField(
         label=rules.HOURS.title, help_text=rules.HOURS.help, min_value=0, max_value=24 * 365
     )
+    idle_minutes = forms.IntegerField(
+        label=rules.IDLE_MINUTES.title, help_text=rules.IDLE_MINUTES.help, min_value=0, max_value=60 * 24 * 365
+    )
 
 
 class ProviderForm(forms.Form):

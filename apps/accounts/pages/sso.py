@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from urllib.parse import urlencode
 
+from allauth.account.adapter import get_adapter
 from allauth.account.utils import get_next_redirect_url
 from allauth.socialaccount.providers.base.constants import AuthProcess
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from apps.accounts.identity.adapter import asked
 from apps.accounts.identity.known import Known, find_known
 from apps.accounts.identity.protocols import protocol_of
+from apps.accounts.services import fresh_proofs
+from apps.accounts.types import IdentityProviderKind
 
 View = Callable[[HttpRequest, Known], HttpResponse]
 
@@ -38,10 +44,28 @@ def _of_provider(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
 def start(request: HttpRequest, known: Known) -> HttpResponse:
     """A link and no form: a form's redirect to somewhere else is what the content security policy forbids."""
     is_connecting = request.GET.get("process") == "connect" and request.user.is_authenticated
+    if is_connecting and not fresh_proofs.is_fresh(actor=request.actor):  # type: ignore[attr-defined]
+        # Back to the page with the link, not here: the proof is a form, and its redirect must end on our own origin.
+        way = get_adapter().get_reauthentication_methods(request.user)[0]
+        return redirect(f"{way['url']}?{urlencode({'next': reverse('accounts:settings_security')})}")
     provider = protocol_of(request, known).get_provider()
     provider.get_oauth2_adapter = lambda request: protocol_of(request, known)
     process = AuthProcess.CONNECT if is_connecting else AuthProcess.LOGIN
     return provider.redirect(request, process=process, next_url=get_next_redirect_url(request))
+
+
+@_of_provider
+def again(request: HttpRequest, known: Known) -> HttpResponse:
+    """A fresh proof for who is signed in: the provider is told to ask for one (OpenID Connect Core 1.0, section 3.1.2.1)."""
+    if not request.user.is_authenticated:
+        raise Http404
+    provider = protocol_of(request, known).get_provider()
+    provider.get_oauth2_adapter = lambda request: protocol_of(request, known)
+    after = reverse("accounts:proof_done")
+    if next_url := get_next_redirect_url(request):
+        after = f"{after}?{urlencode({'next': next_url})}"
+    asks = {} if known.kind == IdentityProviderKind.GITHUB else {"prompt": "login", "max_age": "0"}
+    return provider.redirect(request, process=AuthProcess.REDIRECT, next_url=after, auth_params=asks)
 
 
 @_of_provider

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.urls import path, re_path
+from django.views.generic import RedirectView
 
 from apps.accounts.pages import (
     access,
@@ -14,8 +15,10 @@ from apps.accounts.pages import (
     leaving,
     limits,
     passkeys,
+    proofs,
     security,
     service_accounts,
+    sessions,
     settings,
     sign_in_settings,
     sso,
@@ -32,12 +35,18 @@ urlpatterns = [
     path("accounts/login/", doors.SignInView.as_view()),
     path("accounts/sso/<slug:slug>/", sso.start, name="sso"),
     path("accounts/sso/<slug:slug>/callback/", sso.callback, name="sso_callback"),
+    path("accounts/sso/<slug:slug>/again/", sso.again, name="sso_again"),
+    path("accounts/reauthenticate/code/", proofs.ProofCodeView.as_view(), name="proof_code"),
+    path("accounts/reauthenticate/done/", proofs.ProofDoneView.as_view(), name="proof_done"),
+    path("accounts/password/set/", proofs.SetFirstPasswordView.as_view()),
+    path("accounts/linked/", RedirectView.as_view(pattern_name="accounts:settings_security")),
     path("accounts/2fa/", security.SecondFactorsView.as_view(), name="second_factors"),
     path("accounts/2fa/webauthn/add/", passkeys.AddPasskeyView.as_view()),
     path("accounts/2fa/webauthn/keys/<int:pk>/edit/", passkeys.RenamePasskeyView.as_view()),
     path("accounts/2fa/webauthn/keys/<int:pk>/remove/", passkeys.RemovePasskeyView.as_view()),
     path("settings/security/", security.SecurityView.as_view(), name="settings_security"),
     path("settings/sign-in/", sign_in_settings.SignInSettingsView.as_view(), name="settings_sign_in"),
+    path("settings/sessions/", sessions.SessionsView.as_view(), name="settings_sessions"),
     path("settings/profile/", settings.ProfileView.as_view(), name="settings_profile"),
     path("settings/sign-in-activity/", activity.ActivityView.as_view(), name="settings_activity"),
     path("settings/erase/", erasure.EraseAccountView.as_view(), name="settings_erase"),

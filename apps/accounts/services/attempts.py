@@ -20,6 +20,7 @@ from django.db.models import Q, QuerySet
 from apps.accounts import events, geography, letters, policies, risk
 from apps.accounts.actors import hash_token
 from apps.accounts.models import BlockedNetwork, Device, SignInAttempt, SignInCode, SignInSignal, User, UserSession
+from apps.accounts.services import fresh_proofs
 from apps.accounts.types import (
     SYSTEM,
     Actor,
@@ -38,7 +39,6 @@ from apps.core.types import Scope
 
 ATTEMPT_WINDOW = timedelta(minutes=5)
 FAMILIAR_FOR = timedelta(days=30)
-FRESH_FOR = timedelta(minutes=10)
 LOOK_BACK = timedelta(seconds=risk.LOOK_BACK_SECONDS)
 KEEP_OF_PEOPLE = timedelta(days=90)
 KEEP_OF_OTHERS = timedelta(days=1)
@@ -75,7 +75,7 @@ def check_password(
 
 
 def require_fresh_proof(*, actor: Actor, password: str, caller: Mapping[str, Any]) -> None:
-    """Before what cannot be taken back: the password once more; who has none signed in a few minutes ago.
+    """Before what cannot be taken back: the password once more; who has none gave another proof a few minutes ago.
 
     ``caller`` is what ``check_password`` asks of the request. Raises ``SignInFailed``, ``TooManyAttempts`` or ``FreshSignInNeeded``.
     """
@@ -84,8 +84,7 @@ def require_fresh_proof(*, actor: Actor, password: str, caller: Mapping[str, Any
     if user.has_usable_password():
         check_password(email=user.email, password=password, **caller)
         return
-    session = UserSession.objects.in_force().filter(pk=actor.session_id).first() if actor.session_id else None
-    if session is None or database_now() - session.created_at > FRESH_FOR:
+    if not fresh_proofs.is_fresh(actor=actor):
         raise FreshSignInNeeded
 
 

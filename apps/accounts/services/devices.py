@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef
 from apps.accounts import events, policies, sign_in_selectors
 from apps.accounts.actors import hash_token
 from apps.accounts.models import Device, SignInAttempt, User, UserSession
-from apps.accounts.services import sessions
+from apps.accounts.services import fresh_proofs, sessions
 from apps.accounts.services.attempts import printable
 from apps.accounts.types import Actor, SessionEnd
 from apps.core.db import database_now
@@ -50,9 +50,10 @@ def remember_device(
 def forget_device(*, actor: Actor, device_id: UUID) -> None:
     """It counts as new from now on, and is signed out where it was signed in; the session that asks goes on.
 
-    ``NotFound`` for devices of others and for one that is forgotten already.
+    Takes a fresh proof, as ending a session does. ``NotFound`` for devices of others and for one that is forgotten already.
     """
     policies.require(policies.can_change_own_account(actor))
+    fresh_proofs.require_fresh(actor=actor)
     device = sign_in_selectors.lock_own_device(device_id=device_id, viewer=actor)
     device.forgotten_at = database_now()
     device.save(update_fields=["forgotten_at", "updated_at"])

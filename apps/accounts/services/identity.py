@@ -6,22 +6,26 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import get_language
 
-from apps.accounts import actors, events, policies, selectors
+from apps.accounts import actors, events, letters, policies, selectors
 from apps.accounts.models import IdentityProvider, OrganizationMember, User, UserSession
-from apps.accounts.rules import is_in
-from apps.accounts.services import people, sessions
+from apps.accounts.rules import is_in, rules_of
+from apps.accounts.services import fresh_proofs, people, sessions
 from apps.accounts.services.organizations import add_member, require_version, scope_of
 from apps.accounts.services.sign_in_rules import enforce, require_mail_domain
 from apps.accounts.types import (
     Actor,
     EmailTaken,
     IdentityProviderKind,
+    LastWayIn,
     OrganizationRole,
     SessionEnd,
+    SignInMethod,
     SlugTaken,
     SsoNotLinked,
     SsoRefused,
@@ -169,6 +173,61 @@ def require_may_connect(*, actor: Actor, word: Word) -> None:
     user = User.objects.get(pk=actor.user_id)
     if not word.is_verified or not is_in(word.email, row.domains) or not _belongs(user, row):
         raise SsoRefused
+
+
+@transaction.atomic
+def disconnect(*, actor: Actor, account_id: int) -> None:
+    """Take an identity off one's own account; sessions that began with it end, but the one that asks.
+
+    ``LastWayIn`` (409) where nothing else would let the person in. Takes a fresh proof.
+    """
+    policies.require(policies.can_change_own_account(actor))
+    fresh_proofs.require_fresh(actor=actor)
+    user = User.objects.select_for_update().get(pk=actor.user_id)
+    account = SocialAccount.objects.filter(user=user, pk=account_id).first()
+    if account is None:
+        raise NotFound
+    if not _has_another_way_in(user, account):
+        raise LastWayIn
+    provider_id, slug = find_provider_id(slug=account.provider), account.provider
+    account.delete()
+    theirs = UserSession.objects.filter(user=user, method=SignInMethod.SSO, identity_provider=provider_id)
+    sessions.end_listed(theirs.exclude(pk=actor.session_id), SessionEnd.REVOKED, actor)
+    emit(
+        events.IdentityUnlinked(user_id=user.pk, provider=slug),
+        actor=actor,
+        scope=Scope(events.user_topic(user.pk)),
+        subject=("user", user.pk),
+    )
+    letters.send_way_in(user=user, what=slug, is_added=False)
+
+
+def _has_another_way_in(user: User, account: SocialAccount) -> bool:
+    """A password or a passkey, unless an organization takes no such thing; or another identity that is on."""
+    rules = rules_of(user.pk)
+    if rules.providers is None:
+        has_passkey = Authenticator.objects.filter(user=user, type=Authenticator.Type.WEBAUTHN).exists()
+        if user.has_usable_password() or has_passkey:
+            return True
+    others = SocialAccount.objects.filter(user=user).exclude(pk=account.pk).values_list("provider", flat=True)
+    own = IdentityProvider.objects.filter(slug__in=others, is_enabled=True, organization__deleted_at=None)
+    if rules.providers is not None:
+        return own.filter(pk__in=rules.providers).exists()
+    return own.exists() or bool(set(others) & settings.PARLANCE_IDENTITY_PROVIDERS.keys())
+
+
+@transaction.atomic
+def note_connected(*, actor: Actor, slug: str, name: str) -> None:
+    """After allauth has stored the link that ``require_may_connect`` allowed."""
+    policies.require(policies.can_change_own_account(actor))
+    user = User.objects.get(pk=actor.user_id)
+    emit(
+        events.IdentityLinked(user_id=user.pk, provider=slug),
+        actor=actor,
+        scope=Scope(events.user_topic(user.pk)),
+        subject=("user", user.pk),
+    )
+    letters.send_way_in(user=user, what=name, is_added=True)
 
 
 def _belongs(user: User, row: IdentityProvider) -> bool:

@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
-from apps.accounts import actors, events, policies
+from apps.accounts import actors, events, letters, policies
 from apps.accounts.models import Organization, OrganizationMember, Project, SignInLink, User
 from apps.accounts.services import sessions
 from apps.accounts.services.organizations import add_member, make_organization
@@ -180,8 +180,10 @@ def is_sign_up_open() -> bool:
 
 
 @transaction.atomic
-def note_email_changed(*, user: User) -> None:
-    """After allauth has confirmed and saved the new address."""
+def note_email_changed(*, user: User, former: str = "") -> None:
+    """After allauth has confirmed and saved the new address. The ``former`` one is told."""
+    if former and former.lower() != user.email.lower():
+        letters.send_address_changed(user=user, recipient=former)
     emit(
         events.EmailChanged(user_id=user.pk),
         actor=actors.member(user),

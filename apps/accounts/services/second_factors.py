@@ -12,9 +12,10 @@ from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext, gettext_noop
 
-from apps.accounts import actors, events, policies, second_factor
+from apps.accounts import actors, events, letters, policies, second_factor
 from apps.accounts.models import CodeGuess, User, UserSession
 from apps.accounts.services import sessions
 from apps.accounts.types import (
@@ -40,7 +41,7 @@ def check_code(*, user: User, code: str) -> Authenticator:
 
     ``CodeRefused`` (401), and ``TooManyAttempts`` (429) after five wrong ones in five minutes: only who has the password gets here.
     """
-    guess = _count_guess(user)
+    guess = count_guess(user)
     with transaction.atomic():
         rows = Authenticator.objects.select_for_update().filter(user=user, type__in=second_factor.SECRET_OF)
         found = next((row for row in rows.order_by("-type") if _takes(row, code)), None)
@@ -50,26 +51,31 @@ def check_code(*, user: User, code: str) -> Authenticator:
     if found is None:
         _note_refusal(user, CodeRefused.code)
         raise CodeRefused
-    CodeGuess.objects.filter(pk=guess.pk).update(has_succeeded=True)
+    note_good_guess(guess)
     return found
 
 
 def check_first_code(*, user: User, secret: str, code: str) -> int | None:
     """While an app is being set up: the step that the code belongs to."""
-    guess = _count_guess(user)
+    guess = count_guess(user)
     counter = _find_counter(secret, code)
     if counter is not None:
-        CodeGuess.objects.filter(pk=guess.pk).update(has_succeeded=True)
+        note_good_guess(guess)
     return counter
 
 
-def _count_guess(user: User) -> CodeGuess:
+def count_guess(user: User) -> CodeGuess:
+    """Before any code of theirs is looked at. ``TooManyAttempts`` after five wrong ones in five minutes."""
     guess = CodeGuess.objects.create(user=user)
     recent = CodeGuess.objects.filter(user=user, has_succeeded=False, created_at__gt=Now() - GUESS_WINDOW)
     if recent.count() > GUESSES:
         _note_refusal(user, TooManyAttempts.code)
         raise TooManyAttempts(retry_after_seconds=int(GUESS_WINDOW.total_seconds()))
     return guess
+
+
+def note_good_guess(guess: CodeGuess) -> None:
+    CodeGuess.objects.filter(pk=guess.pk).update(has_succeeded=True)
 
 
 def _takes(row: Authenticator, code: str) -> bool:
@@ -111,18 +117,36 @@ def require_for_token(*, user: User, code: str | None) -> int:
 
 
 @transaction.atomic
-def note_added(*, user: User, kind: str, counter: int | None = None) -> None:
-    """After allauth has stored it. ``counter``: the step whose code activated an app; that code does not sign in again."""
+def note_added(*, user: User, kind: str, counter: int | None = None, is_told: bool = True) -> None:
+    """After allauth has stored it. ``counter``: the step whose code activated an app; that code does not sign in again.
+
+    ``is_told``: by mail; not of recovery codes that came with a factor.
+    """
     if counter is not None:
         row = Authenticator.objects.select_for_update().get(user=user, type=Authenticator.Type.TOTP)
         row.data["last_counter"] = counter
         row.save(update_fields=["data"])
     _announce(events.SecondFactorAdded(user_id=user.pk, kind=kind), user.pk, actors.member(user))
+    if is_told:
+        letters.send_way_in(user=user, what=_words_of(user, kind), is_added=True)
 
 
 @transaction.atomic
 def note_removed(*, user: User, kind: str) -> None:
+    """Recovery codes go with the last factor, and nobody is told of them."""
     _announce(events.SecondFactorRemoved(user_id=user.pk, kind=kind), user.pk, actors.member(user))
+    if kind != Authenticator.Type.RECOVERY_CODES:
+        letters.send_way_in(user=user, what=_words_of(user, kind), is_added=False)
+
+
+def _words_of(user: User, kind: str) -> str:
+    names = {
+        Authenticator.Type.TOTP: gettext_noop("Authenticator app"),
+        Authenticator.Type.WEBAUTHN: gettext_noop("Passkey"),
+        Authenticator.Type.RECOVERY_CODES: gettext_noop("Recovery codes"),
+    }
+    with translation.override(user.language):
+        return gettext(names[Authenticator.Type(kind)])
 
 
 @transaction.atomic
@@ -145,6 +169,8 @@ def remove_all(*, actor: Actor, user_id: UUID) -> int:
         _announce(events.SecondFactorRemoved(user_id=user.pk, kind=kind), user.pk, actor)
     if kinds:
         sessions.end_all_sessions(user_id=user.pk, reason=SessionEnd.OPERATOR, actor=actor)
+        for kind in kinds:
+            letters.send_way_in(user=user, what=_words_of(user, kind), is_added=False)
     return len(kinds)
 
 

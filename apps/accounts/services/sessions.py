@@ -12,9 +12,10 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.accounts import actors, events, policies, selectors
+from apps.accounts import actors, events, letters, policies, selectors
 from apps.accounts.models import Device, SignInLink, User, UserSession
-from apps.accounts.rules import rules_of
+from apps.accounts.rules import SignInRules, rules_of
+from apps.accounts.services import fresh_proofs
 from apps.accounts.services.attempts import printable
 from apps.accounts.types import (
     SYSTEM,
@@ -72,6 +73,7 @@ def begin_session(
         )
     session = UserSession.objects.create(
         user=user,
+        idle_after=_idle_after(rules),
         kind=kind,
         session_key=session_key,
         refresh_id=uuid7() if kind == SessionKind.TOKEN else None,
@@ -95,6 +97,12 @@ def begin_session(
     return session
 
 
+def _idle_after(rules: SignInRules) -> timedelta | None:
+    """The stricter of what the installation and the person's organizations ask; 0 of the installation: as long as it lives."""
+    asked = [minutes for minutes in (settings.PARLANCE_SESSION_IDLE_MINUTES, rules.idle_minutes) if minutes]
+    return timedelta(minutes=min(asked)) if asked else None
+
+
 def renew_token_session(*, session_id: UUID, user_id: UUID, epoch: int, refresh_id: str) -> UserSession:
     """Take a refresh token once and give the session its next one. A used one that comes again ends the session."""
     with transaction.atomic():
@@ -108,8 +116,8 @@ def renew_token_session(*, session_id: UUID, user_id: UUID, epoch: int, refresh_
         if session is None:
             raise NotAuthenticated
         if session.refresh_id is not None and session.refresh_id.hex == refresh_id:
-            session.refresh_id = uuid7()
-            session.save(update_fields=["refresh_id", "updated_at"])
+            session.refresh_id, session.last_seen_at = uuid7(), timezone.now()
+            session.save(update_fields=["refresh_id", "last_seen_at", "updated_at"])
             return session
         end_listed(UserSession.objects.filter(pk=session.pk), SessionEnd.REUSED, actor=SYSTEM)
     raise NotAuthenticated
@@ -124,8 +132,13 @@ def revoke_token_session(*, session_id: UUID, user_id: UUID) -> None:
 
 @transaction.atomic
 def end_session(*, actor: Actor, session_id: UUID, reason: SessionEnd = SessionEnd.REVOKED) -> None:
-    """End one of one's own sessions. ``NotFound`` for those of others; ending it twice changes nothing."""
+    """End one of one's own sessions. ``NotFound`` for those of others; ending it twice changes nothing.
+
+    Another one than the actor's own takes a fresh proof (``FreshSignInNeeded``, 403): so does ``end_other_sessions``.
+    """
     policies.require(policies.can_change_own_account(actor))
+    if session_id != actor.session_id:
+        fresh_proofs.require_fresh(actor=actor)
     session = selectors.lock_own_session(session_id=session_id, viewer=actor)
     end_listed(UserSession.objects.filter(pk=session.pk), reason, actor=actor)
 
@@ -133,6 +146,7 @@ def end_session(*, actor: Actor, session_id: UUID, reason: SessionEnd = SessionE
 @transaction.atomic
 def end_other_sessions(*, actor: Actor) -> int:
     policies.require(policies.can_change_own_account(actor))
+    fresh_proofs.require_fresh(actor=actor)
     rows = UserSession.objects.filter(user=actor.user_id).exclude(pk=actor.session_id)
     return end_listed(rows, SessionEnd.REVOKED, actor=actor)
 
@@ -162,6 +176,7 @@ def note_password_changed(*, actor: Actor, user_id: UUID, kept_session_key: str 
         SessionEnd.PASSWORD,
         actor,
     )
+    letters.send_password_changed(user=User.objects.get(pk=user_id))
     emit(
         events.PasswordChanged(user_id=user_id),
         actor=actor,
@@ -193,6 +208,7 @@ def end_unfit(*, user_id: UUID, actor: Actor = SYSTEM) -> int:
     if rules.hours:
         latest = F("created_at") + timedelta(hours=rules.hours)
         rows.filter(expires_at__gt=latest).update(expires_at=latest)
+    rows.update(idle_after=_idle_after(rules))
     unfit = [
         row.pk
         for row in rows
