@@ -6,6 +6,8 @@ ENUM_NAMES = {
     "MessageOutRoleEnum": "apps.conversations.types.Role",
     "OrganizationRoleEnum": "apps.accounts.types.OrganizationRole",
     "ProjectRoleEnum": "apps.accounts.types.ProjectRole",
+    "IdentityProviderKindEnum": "apps.accounts.types.IdentityProviderKind",
+    "ServiceRoleEnum": "apps.accounts.api.right_shapes.SERVICE_ROLES",
     "PermissionEnum": "apps.accounts.types.Permission",
     "ProviderKindEnum": "apps.llm.presets.ProviderKind",
     "ViewOrPostEnum": "apps.conversations.types.VIEW_OR_POST",

@@ -33,7 +33,7 @@ MFA_FORMS = {
     "activate_totp": "apps.accounts.pages.code_forms.ActivateAppForm",
 }
 MFA_TOTP_ISSUER = "Parlance"
-MFA_TOTP_TOLERANCE = 1
+MFA_TOTP_TOLERANCE = 0  # steps before and after that are taken too: none, a code lives half a minute
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # an organization may ask for a second factor before a mail was ever confirmed
 MFA_PASSKEY_LOGIN_ENABLED = True
@@ -46,7 +46,7 @@ SOCIALACCOUNT_QUERY_EMAIL = True
 _tenant = env.text("PARLANCE_MICROSOFT_TENANT", "common")
 _platform = {
     "google": ("Google", "google", "https://accounts.google.com", "PARLANCE_GOOGLE"),
-    "github": ("GitHub", "github", "", "PARLANCE_GITHUB"),
+    "github": ("GitHub", "github", env.text("PARLANCE_GITHUB_URL"), "PARLANCE_GITHUB"),
     "microsoft": ("Microsoft", "microsoft", f"https://login.microsoftonline.com/{_tenant}/v2.0", "PARLANCE_MICROSOFT"),
     "oidc": (
         env.text("PARLANCE_OIDC_NAME", "OpenID Connect"),

@@ -71,6 +71,11 @@ class AccountAdapter(DefaultAccountAdapter):
         knocks.judge(request, user)
         return None
 
+    def login(self, request: HttpRequest, user: Any) -> None:
+        """Django empties a session that an earlier password left behind, with what the sign-in proved in it."""
+        knocks.keep_proofs(request, user)
+        super().login(request, user)
+
     def get_login_stages(self) -> list[str]:
         """Last, so that who has a second factor of their own gave it before and is not asked for a code."""
         return [*super().get_login_stages(), "apps.accounts.stages.CodeStage"]
@@ -105,7 +110,10 @@ class AccountAdapter(DefaultAccountAdapter):
 
         The first one answers a form, so it is a page of ours: the content security policy lets no form end elsewhere.
         """
+        own = {"reauthenticate": _("Use your password"), "mfa_reauthenticate": _("Use a code")}
+        own["mfa_reauthenticate:webauthn"] = _("Use a passkey")
         methods = super().get_reauthentication_methods(user)
+        methods = [method | {"description": own.get(method["id"], method["description"])} for method in methods]
         if not user.is_authenticated:
             return methods
         if not methods:

@@ -71,6 +71,16 @@ def judge(request: HttpRequest, user: User) -> RiskVerdict:
     return attempts.judge(attempt=attempt, user=user)
 
 
+def keep_proofs(request: HttpRequest, user: User) -> None:
+    """From the session to the request, just before the session begins."""
+    request.sign_in_attempt = held_attempt(request)  # type: ignore[attr-defined]
+    request.sign_in_proofs = Proofs.of(get_authentication_records(request, user))  # type: ignore[attr-defined]
+
+
+def kept_proofs(request: HttpRequest, user: User) -> Proofs:
+    return getattr(request, "sign_in_proofs", None) or Proofs.of(get_authentication_records(request, user))
+
+
 def note_proofs(request: HttpRequest) -> None:
     """What allauth noted of proofs within the open session goes to its row, which says how fresh they are for every door."""
     actor: Actor = request.actor  # type: ignore[attr-defined]

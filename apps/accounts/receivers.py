@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from allauth.account.internal.flows.login import get_authentication_records
 from allauth.account.signals import email_changed, password_changed, password_reset, password_set
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added, authenticator_removed, authenticator_reset
@@ -20,7 +19,6 @@ from apps.accounts.addresses import client_address
 from apps.accounts.identity.known import find_known
 from apps.accounts.models import User
 from apps.accounts.pages.code_forms import COUNTER
-from apps.accounts.proofs import Proofs
 from apps.accounts.second_factor import FACTORS
 from apps.accounts.services import attempts, identity, people, second_factors, sessions, sign_in_rules
 from apps.accounts.types import SessionKind
@@ -35,7 +33,7 @@ def begin_session(sender: Any, request: HttpRequest, user: User, **kwargs: Any) 
         request.session.cycle_key()  # also when the same person signs in again: what was fixed before opens nothing
     attempt = knocks.held_attempt(request)
     device = knocks.keep_device(request, user)
-    proofs = Proofs.of(get_authentication_records(request, user))
+    proofs = knocks.kept_proofs(request, user)
     sessions.begin_session(
         user=user,
         kind=SessionKind.COOKIE,

@@ -131,6 +131,12 @@ def _said(organizations: list[UUID]) -> dict[UUID, dict[str, Any]]:
     return said
 
 
+def said_in(organization_id: UUID) -> dict[str, Any]:
+    """What one organization says, by the settings' short names, with the defaults of what it does not say."""
+    said = _said([organization_id]).get(organization_id, {})
+    return {setting.key.partition(".")[2]: said.get(setting.key, setting.default) for setting in SETTINGS}
+
+
 def rules_in(organization_id: UUID) -> SignInRules:
     return _rules([organization_id]).get(organization_id, SignInRules())
 

@@ -11,10 +11,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from apps.accounts.models import BlockedNetwork, Device, SignInAttempt, SignInSignal
-from apps.accounts.services import networks
-from apps.accounts.types import NetworkListRefused
+from apps.accounts.models import BlockedNetwork, Device, IdentityProvider, Organization, SignInAttempt, SignInSignal
+from apps.accounts.services import identity, networks
+from apps.accounts.types import IdentityProviderKind, NetworkListRefused
+from apps.core import addresses
 from apps.core.admin import ServiceAdmin
+from apps.core.errors import DomainError
 
 
 class SignalInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -58,6 +60,107 @@ class DeviceAdmin(ServiceAdmin):
     list_filter = (("forgotten_at", admin.EmptyFieldListFilter),)
     search_fields = ("user__email", "user_agent")
     list_select_related = ("user",)
+
+
+class IdentityProviderForm(forms.ModelForm):  # type: ignore[type-arg]
+    """The secret is written and never read: an empty field keeps the one that is there."""
+
+    of_organization = forms.ModelChoiceField(
+        label=_("Organization"), queryset=Organization.objects.filter(deleted_at=None)
+    )
+    issuer = forms.URLField(label=_("Issuer"), max_length=500, required=False, assume_scheme="https")
+    new_secret = forms.CharField(
+        label=_("Client secret"),
+        max_length=500,
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+
+    class Meta:
+        model = IdentityProvider
+        fields = ("kind", "slug", "name", "client_id", "domains", "joins_as", "is_enabled")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        kind = data.get("kind") or self.instance.kind
+        if not self.instance.pk and not data.get("new_secret"):
+            self.add_error("new_secret", _("Type the secret that the provider gave."))
+        if kind == IdentityProviderKind.OIDC and not data.get("issuer"):
+            self.add_error("issuer", _("Type the issuer's address."))
+        elif data.get("issuer"):
+            try:
+                addresses.check_url(data["issuer"], resolves=False)
+            except DomainError as error:
+                self.add_error("issuer", str(error.detail))
+        return data
+
+
+@admin.register(IdentityProvider)
+class IdentityProviderAdmin(ServiceAdmin):
+    """Of all organizations: operators switch one off that went wrong."""
+
+    list_display = ("name", "organization", "kind", "slug", "domains", "joins_as", "is_enabled")
+    list_filter = ("kind", "is_enabled")
+    search_fields = ("name", "slug", "organization__name")
+    list_select_related = ("organization",)
+    form = IdentityProviderForm
+    actions = ("switch_on", "switch_off", "remove")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_view_permission(request, obj)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        whose = ["organization"] if obj else ["of_organization"]
+        return [
+            *whose,
+            "kind",
+            "slug",
+            "name",
+            "issuer",
+            "client_id",
+            "client_secret",
+            "domains",
+            "joins_as",
+            "is_enabled",
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        return ("organization", "kind", "slug") if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: IdentityProvider, form: Any, change: Any) -> None:
+        actor = request.actor  # type: ignore[attr-defined]
+        data = dict(form.cleaned_data)
+        data["client_secret"] = data.pop("new_secret")
+        if change:
+            identity.change_provider(actor=actor, provider_id=obj.pk, **data)
+            return
+        made = identity.make_provider(actor=actor, organization_id=data.pop("of_organization").pk, **data)
+        obj.pk = made.pk
+
+    def _switch(self, request: HttpRequest, queryset: QuerySet[IdentityProvider], *, is_enabled: bool) -> None:
+        for row in queryset:
+            identity.change_provider(actor=request.actor, provider_id=row.pk, is_enabled=is_enabled)  # type: ignore[attr-defined]
+        text = ngettext("%(count)d provider changed.", "%(count)d providers changed.", len(queryset))
+        self.message_user(request, text % {"count": len(queryset)}, messages.SUCCESS)
+
+    @admin.action(description=_("Switch these providers on"))
+    def switch_on(self, request: HttpRequest, queryset: QuerySet[IdentityProvider]) -> None:
+        self._switch(request, queryset, is_enabled=True)
+
+    @admin.action(description=_("Switch these providers off; their sessions end"))
+    def switch_off(self, request: HttpRequest, queryset: QuerySet[IdentityProvider]) -> None:
+        self._switch(request, queryset, is_enabled=False)
+
+    @admin.action(description=_("Remove these providers, with every link of a person to them"))
+    def remove(self, request: HttpRequest, queryset: QuerySet[IdentityProvider]) -> None:
+        count = len(queryset)
+        for row in queryset:
+            identity.remove_provider(actor=request.actor, provider_id=row.pk)  # type: ignore[attr-defined]
+        text = ngettext("%(count)d provider removed.", "%(count)d providers removed.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS)
 
 
 class BlockedNetworkForm(forms.ModelForm):  # type: ignore[type-arg]

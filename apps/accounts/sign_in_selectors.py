@@ -1,4 +1,4 @@
-"""Reads of attempts to sign in and of devices: each for the person themselves."""
+"""Reads of attempts to sign in, of devices, each for the person themselves, and of identity providers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
-from apps.accounts.models import Device, SignInAttempt
+from apps.accounts import policies
+from apps.accounts.models import Device, IdentityProvider, OrganizationMember, SignInAttempt
 from apps.accounts.types import Actor, RiskVerdict
 from apps.core.errors import NotFound
 
@@ -27,6 +28,27 @@ def lock_own_device(*, device_id: UUID, viewer: Actor) -> Device:
 def list_own_attempts(viewer: Actor) -> QuerySet[SignInAttempt]:
     """Attempts at one's own account with their reasons; those of strangers too, as it is one's account they tried."""
     return SignInAttempt.objects.filter(user=viewer.user_id).prefetch_related("signals")
+
+
+def visible_identity_providers(viewer: Actor) -> QuerySet[IdentityProvider]:
+    """Of the organizations that the viewer manages; all of them for operators."""
+    rows = IdentityProvider.objects.filter(organization__deleted_at=None)
+    if policies.can_operate(viewer):
+        return rows
+    if viewer.project_id is not None:
+        return rows.none()  # a key that is limited to a project manages no organization
+    managed = OrganizationMember.objects.filter(
+        user=viewer.user_id, role__in=policies.ORGANIZATION_PERMISSIONS["manage"]
+    )
+    if viewer.organization_id is not None:
+        managed = managed.filter(organization=viewer.organization_id)
+    return rows.filter(organization__in=managed.values("organization"))
+
+
+def get_identity_provider(provider_id: UUID, viewer: Actor) -> IdentityProvider:
+    if (found := visible_identity_providers(viewer).filter(pk=provider_id).first()) is None:
+        raise NotFound
+    return found
 
 
 def stats_attempts() -> dict[str, int]:

@@ -25,6 +25,7 @@ from apps.accounts.models import (
     User,
     UserSession,
 )
+from apps.accounts.sessions import SessionStore
 from apps.accounts.types import Actor, OrganizationRole, Permission, ProjectAccess, ProjectRole
 
 PASSWORD = "correct horse battery"
@@ -174,9 +175,13 @@ def bearer(token: str) -> dict[str, str]:
 
 def make_stale(client: Client, *, minutes: int = 16) -> None:
     """As if the person at this browser had proved last who they are so long ago."""
-    session = client.session
+    make_session_stale(client.session.session_key, minutes=minutes)
+
+
+def make_session_stale(session_key: str, *, minutes: int = 16) -> None:
+    session = SessionStore(session_key)
     ago = timedelta(minutes=minutes)
-    UserSession.objects.filter(session_key=session.session_key).update(
+    UserSession.objects.filter(session_key=session_key).update(
         created_at=F("created_at") - ago, proved_at=F("proved_at") - ago
     )
     for record in session.get("account_authentication_methods", []):

@@ -12,14 +12,25 @@ from apps.accounts.models import CodeGuess, UserSession
 from apps.accounts.services import second_factors, sessions
 from apps.accounts.types import NOBODY, SYSTEM, CodeRefused, SignInMethod, TooManyAttempts
 from apps.core import crypto, key_rotation
-from apps.core.models import Event
+from apps.core.models import Event, MailMessage
 from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, make_stale
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def code_of(secret, step=0):
+    """Of this moment's half minute; one that ends in a moment is waited out."""
+    left = 30 - time.time() % 30
+    if step == 0 and left < 3:
+        time.sleep(left)
     return format_hotp_value(hotp_value(secret, int(time.time()) // 30 + step))
+
+
+def half_a_minute_later(user):
+    """As if the code that was used last had been the one before this one."""
+    row = Authenticator.objects.get(user=user, type="totp")
+    row.data["last_counter"] -= 1
+    row.save(update_fields=["data"])
 
 
 def sign_in(client, user):
@@ -76,7 +87,8 @@ def test_app_is_set_up_and_asked_for_at_the_next_sign_in(browser, user):
     halfway = sign_in(client, user)
     assert (halfway.status_code, halfway["Location"]) == (302, "/accounts/2fa/authenticate/")
     assert client.get("/api/v1/me/").status_code == 401
-    done = client.post("/accounts/2fa/authenticate/", {"code": code_of(secret, 1)})
+    half_a_minute_later(user)
+    done = client.post("/accounts/2fa/authenticate/", {"code": code_of(secret)})
     assert (done.status_code, done["Location"]) == (302, "/")
     session = UserSession.objects.latest("created_at")
     assert (session.method, session.auth_level, client.get("/api/v1/me/").status_code) == (
@@ -113,10 +125,20 @@ def test_code_is_good_once_and_never_an_earlier_one(user):
 
     second_factors.check_code(user=user, code=code_of(secret))
 
-    for step in (0, -1):
+    with pytest.raises(CodeRefused):
+        second_factors.check_code(user=user, code=code_of(secret))
+    half_a_minute_later(user)
+    assert second_factors.check_code(user=user, code=code_of(secret)).type == "totp"
+
+
+def test_code_is_good_for_its_half_minute_and_no_longer(user):
+    secret = with_app(user)
+
+    for step in (-1, 1):
         with pytest.raises(CodeRefused):
             second_factors.check_code(user=user, code=code_of(secret, step))
-    assert second_factors.check_code(user=user, code=code_of(secret, 1)).type == "totp"
+
+    assert second_factors.check_code(user=user, code=code_of(secret)).type == "totp"
 
 
 def test_recovery_code_is_good_once(user):
@@ -164,7 +186,7 @@ def test_seeds_are_sealed_for_their_person_and_follow_a_new_key(browser, user):
     stranger = UserFactory()
     Authenticator.objects.create(user=stranger, type="totp", data={"secret": row.data["secret"]})
     with pytest.raises(crypto.KeysDoNotFit):
-        second_factors.check_code(user=stranger, code=code_of(secret, 1))
+        second_factors.check_code(user=stranger, code=code_of(secret))
     Authenticator.objects.filter(user=stranger).delete()
 
     key_id, done = key_rotation.rotate()
@@ -173,7 +195,8 @@ def test_seeds_are_sealed_for_their_person_and_follow_a_new_key(browser, user):
     assert key_rotation.count_sealed_with_old_keys() == 0
     row.refresh_from_db()
     assert f"/v1:{key_id}:" in row.data["secret"]
-    assert second_factors.check_code(user=user, code=code_of(secret, 1)).type == "totp"
+    half_a_minute_later(user)
+    assert second_factors.check_code(user=user, code=code_of(secret)).type == "totp"
 
 
 def test_seed_that_waits_for_its_first_code_is_sealed_in_the_session(browser):
@@ -218,6 +241,21 @@ def test_removing_the_app_asks_again_who_it_is(browser, user):
     assert Authenticator.objects.filter(type="totp").exists()
     browser.post(answer["Location"], {"password": PASSWORD})
     assert not Authenticator.objects.exists()
+
+
+def test_mails_tell_what_was_added_and_removed(browser, user):
+    user.language = "de"
+    user.save()
+    set_up(browser)
+    browser.post("/accounts/2fa/totp/deactivate/")
+
+    letters = MailMessage.objects.filter(recipient=user.email).order_by("created_at")
+
+    assert [letter.subject for letter in letters] == [
+        "Ein Weg in Ihr Konto kam hinzu: Authenticator-App",
+        "Ein Weg in Ihr Konto wurde entfernt: Authenticator-App",
+    ]
+    assert all("/settings/security/" in part for letter in letters for part in (letter.text, letter.html))
 
 
 def test_stranger_finds_no_security_page(client):

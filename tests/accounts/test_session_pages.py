@@ -272,6 +272,6 @@ def test_page_costs_the_same_for_any_number_of_rows(count, here, ann, django_ass
         sessions.begin_session(user=ann, kind=SessionKind.COOKIE, device=device)
         SocialAccount.objects.create(user=ann, provider=f"sand{number}", uid="1")
 
-    for path, most in ((PAGE, 16), ("/settings/security/", 16)):
+    for path, most in ((PAGE, 18), ("/settings/security/", 18)):
         with django_assert_max_num_queries(most):
             assert here.get(path).status_code == 200

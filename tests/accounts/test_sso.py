@@ -279,7 +279,10 @@ def test_page_shows_rules_and_adds_a_provider(issuer, project, owner):
     client.post("/settings/sign-in/", {"form": "switch", "provider": row.pk, "on": "0"})
     row.refresh_from_db()
     assert not row.is_enabled
-    client.post("/settings/sign-in/", {"form": "rules", "mail_domains": "sand.example", "session_hours": "8"})
+    client.post(
+        "/settings/sign-in/",
+        {"form": "rules", "mail_domains": "sand.example", "session_hours": "8", "idle_minutes": "0"},
+    )
     assert rules.rules_of(owner.pk).hours == 8
     client.post("/settings/sign-in/", {"form": "remove", "provider": row.pk})
     assert not IdentityProvider.objects.exists()

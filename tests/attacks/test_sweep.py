@@ -25,6 +25,7 @@ PUBLIC = {
 #: Writes that everybody signed in may make, and why that gives nothing away.
 OPEN_WRITES = {
     "me_change": "one's own profile",
+    "me_sessions_end_others": "one's own other sessions",
     "organizations_create": "an organization of one's own",
 }
 #: What members know of their own organization: its name, its people, its models.

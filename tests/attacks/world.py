@@ -15,7 +15,7 @@ from drf_spectacular.generators import SchemaGenerator
 
 from apps.accounts import tokens
 from apps.accounts.actors import hash_token
-from apps.accounts.models import ApiKey, Device, OrganizationMember
+from apps.accounts.models import ApiKey, Device, IdentityProvider, OrganizationMember
 from apps.accounts.services import denials, invitations, service_accounts, sessions
 from apps.accounts.types import ProjectAccess, SessionKind
 from apps.agents.services import create_agent
@@ -226,6 +226,15 @@ class World:
             "conversation_id": conversation.pk,
             "denial_id": denied.pk,
             "device_id": Device.objects.create(user=owner, token_hash=hash_token("a device")).pk,
+            "identity_provider_id": IdentityProvider.objects.create(
+                organization=organization,
+                kind="oidc",
+                slug="secret-provider",
+                name="Secret provider",
+                issuer="https://secret.example.org",
+                client_id="x",
+                client_secret="secret",
+            ).pk,
             "invitation_id": invited.invitation.pk,
             "key_id": ApiKey.objects.get(user=owner).pk,
             "member_id": OrganizationMember.objects.get(user=owner).pk,

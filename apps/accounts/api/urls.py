@@ -13,6 +13,7 @@ from apps.accounts.api import (
     projects,
     quotas,
     service_accounts,
+    sign_in,
     teams,
     tokens,
 )
@@ -38,6 +39,15 @@ urlpatterns = [
         "organizations/<uuid:organization_id>/transfer/",
         organizations.OrganizationTransferView.as_view(),
         name="organization_transfer",
+    ),
+    path(
+        "organizations/<uuid:organization_id>/sign-in-rules/", sign_in.SignInRulesView.as_view(), name="sign_in_rules"
+    ),
+    path("identity-providers/", sign_in.IdentityProviderListView.as_view(), name="identity_providers_list"),
+    path(
+        "identity-providers/<uuid:identity_provider_id>/",
+        sign_in.IdentityProviderView.as_view(),
+        name="identity_provider",
     ),
     path("teams/", teams.TeamListView.as_view(), name="teams_list"),
     path("teams/<uuid:team_id>/", teams.TeamView.as_view(), name="team"),

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from allauth.account.internal.flows.login import record_authentication
+from allauth.account.models import EmailAddress
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.socialaccount.providers.base.constants import AuthProcess
@@ -15,6 +16,7 @@ from django.urls import reverse
 
 from apps.accounts.identity.known import Known, find_known
 from apps.accounts.identity.outbound import Session
+from apps.accounts.rules import is_in
 from apps.accounts.services import identity
 from apps.accounts.types import IdentityProviderKind, SsoRefused
 from apps.core import http
@@ -41,7 +43,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
         known = asked.get()
         if known is None:
             raise SsoRefused
-        address = next(iter(sociallogin.email_addresses), None)
+        address = _address_of(sociallogin, known)
         said = sociallogin.account.extra_data
         word = identity.Word(
             slug=known.slug,
@@ -77,6 +79,16 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
 
     def get_connect_redirect_url(self, request: HttpRequest, socialaccount: Any) -> str:
         return reverse("accounts:settings_security")
+
+
+def _address_of(sociallogin: SocialLogin, known: Known) -> EmailAddress | None:
+    """Of several (GitHub tells all of them): a confirmed one, in the domains that the provider speaks for, the person's first."""
+    domains = known.row.domains if known.row else []
+
+    def rank(address: EmailAddress) -> tuple[bool, ...]:
+        return address.verified is not True, bool(domains) and not is_in(address.email, domains), not address.primary
+
+    return min(sociallogin.email_addresses, key=rank, default=None)
 
 
 def app_of(known: Known) -> SocialApp:

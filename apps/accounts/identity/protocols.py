@@ -110,6 +110,13 @@ class GitHub(OwnAddress, GitHubOAuth2Adapter):
     def __init__(self, request: HttpRequest, known: Known) -> None:
         super().__init__(request)
         self.provider_id = known.slug
+        if known.issuer:  # a GitHub of one's own: its API is below the same address
+            web = known.issuer.rstrip("/")
+            self.authorize_url, self.access_token_url = (
+                f"{web}/login/oauth/authorize",
+                f"{web}/login/oauth/access_token",
+            )
+            self.profile_url, self.emails_url = f"{web}/api/v3/user", f"{web}/api/v3/user/emails"
 
 
 def protocol_of(request: HttpRequest, known: Known) -> OAuth2Adapter:

@@ -58,7 +58,9 @@ class ProviderForm(forms.Form):
         required=False,
         max_length=500,
         assume_scheme="https",
-        help_text=gettext_lazy("For Google and GitHub nothing; for Microsoft that of your tenant."),
+        help_text=gettext_lazy(
+            "For Google nothing; for GitHub only the address of a server of your own; for Microsoft that of your tenant."
+        ),
     )
     client_id = forms.CharField(label=gettext_lazy("Client id"), max_length=300)
     client_secret = forms.CharField(

@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from apps.accounts import knocks
 from apps.accounts.identity.adapter import asked
 from apps.accounts.identity.known import Known, find_known
 from apps.accounts.identity.protocols import protocol_of
@@ -44,6 +45,8 @@ def _of_provider(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
 def start(request: HttpRequest, known: Known) -> HttpResponse:
     """A link and no form: a form's redirect to somewhere else is what the content security policy forbids."""
     is_connecting = request.GET.get("process") == "connect" and request.user.is_authenticated
+    if is_connecting:
+        knocks.note_proofs(request)
     if is_connecting and not fresh_proofs.is_fresh(actor=request.actor):  # type: ignore[attr-defined]
         # Back to the page with the link, not here: the proof is a form, and its redirect must end on our own origin.
         way = get_adapter().get_reauthentication_methods(request.user)[0]

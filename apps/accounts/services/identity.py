@@ -12,8 +12,9 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import get_language
 
-from apps.accounts import actors, events, letters, policies, selectors
-from apps.accounts.models import IdentityProvider, OrganizationMember, User, UserSession
+from apps.accounts import actors, events, letters, policies, selectors, sign_in_selectors
+from apps.accounts.identity.known import find_known
+from apps.accounts.models import IdentityProvider, Organization, OrganizationMember, User, UserSession
 from apps.accounts.rules import is_in, rules_of
 from apps.accounts.services import fresh_proofs, people, sessions
 from apps.accounts.services.organizations import add_member, require_version, scope_of
@@ -49,10 +50,7 @@ def make_provider(
     *, actor: Actor, organization_id: UUID, kind: IdentityProviderKind, slug: str, **values: Any
 ) -> IdentityProvider:
     """``slug`` is in the address that is registered with the provider, so it never changes. Raises ``SlugTaken``."""
-    organization = selectors.lock_organization(organization_id, actor)
-    policies.require(
-        policies.can_manage_identity(actor, selectors.role_of(actor, organization), is_home=organization.is_home)
-    )
+    organization = _lock_organization(actor, organization_id)
     _check(kind, values)
     if slug in RESERVED:
         raise SlugTaken
@@ -105,14 +103,26 @@ def _end_its_sessions(row: IdentityProvider, actor: Actor) -> None:
 
 
 def _lock(actor: Actor, provider_id: UUID) -> IdentityProvider:
-    row = IdentityProvider.objects.select_for_update().filter(pk=provider_id).first()
+    """``NotFound`` also for members who may not see which providers there are."""
+    seen = sign_in_selectors.visible_identity_providers(actor)
+    row = IdentityProvider.objects.select_for_update().filter(pk__in=seen.filter(pk=provider_id).values("pk")).first()
     if row is None:
         raise NotFound
-    organization = selectors.get_organization(row.organization_id, actor)
-    policies.require(
-        policies.can_manage_identity(actor, selectors.role_of(actor, organization), is_home=organization.is_home)
-    )
+    _lock_organization(actor, row.organization_id)
     return row
+
+
+def _lock_organization(actor: Actor, organization_id: UUID) -> Organization:
+    """Operators manage the providers of every organization, so that one that went wrong can be switched off."""
+    if policies.can_operate(actor):
+        found = Organization.objects.select_for_update().filter(pk=organization_id, deleted_at=None).first()
+        if found is None:
+            raise NotFound
+        return found
+    organization = selectors.lock_organization(organization_id, actor)
+    role = selectors.role_of(actor, organization)
+    policies.require(policies.can_manage_identity(actor, role, is_home=organization.is_home))
+    return organization
 
 
 def _check(kind: IdentityProviderKind, values: dict[str, Any]) -> None:
@@ -190,6 +200,7 @@ def disconnect(*, actor: Actor, account_id: int) -> None:
     if not _has_another_way_in(user, account):
         raise LastWayIn
     provider_id, slug = find_provider_id(slug=account.provider), account.provider
+    known = find_known(slug)
     account.delete()
     theirs = UserSession.objects.filter(user=user, method=SignInMethod.SSO, identity_provider=provider_id)
     sessions.end_listed(theirs.exclude(pk=actor.session_id), SessionEnd.REVOKED, actor)
@@ -199,7 +210,7 @@ def disconnect(*, actor: Actor, account_id: int) -> None:
         scope=Scope(events.user_topic(user.pk)),
         subject=("user", user.pk),
     )
-    letters.send_way_in(user=user, what=slug, is_added=False)
+    letters.send_way_in(user=user, what=known.name if known else slug, is_added=False)
 
 
 def _has_another_way_in(user: User, account: SocialAccount) -> bool:

@@ -96,7 +96,7 @@ def _takes(row: Authenticator, code: str) -> bool:
 
 
 def _find_counter(secret: str, code: str, *, after: int = 0) -> int | None:
-    """RFC 6238 with a step to either side. A step that was used, or one before it, is never taken again (section 5.2)."""
+    """RFC 6238, only the step of now: a code lives no longer than half a minute (ASVS 6.5.5). A used one is never taken again."""
     current = int(time.time()) // PERIOD_SECONDS
     steps = range(current - settings.MFA_TOTP_TOLERANCE, current + settings.MFA_TOTP_TOLERANCE + 1)
     for counter in steps:
