@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0007_sign_in_codes'),
+        ('accounts', '0008_keys_are_renewed'),
     ]
 
     operations = [
