@@ -12,7 +12,7 @@ from django.test import Client
 from apps.accounts import actors
 from apps.accounts.models import UserSession
 from apps.accounts.services import fresh_proofs, sign_in_rules
-from apps.accounts.types import SessionEnd
+from apps.accounts.types import LastWayIn, SessionEnd
 from apps.core.models import Event, MailMessage
 from tests.accounts.factories import PASSWORD, UserFactory, actor_of, join, make_stale
 from tests.accounts.test_sso import issuer, owner, project, provider_at
@@ -58,7 +58,7 @@ def prove_again(client, issuer, *, next_url=SECURITY, **person):
 def test_last_way_in_stays_until_there_is_another(ada):
     refused = disconnect(ada)
 
-    assert refused.status_code == 302
+    assert (refused.status_code, LastWayIn.code) == (302, "last_way_in")
     assert "Nothing else would let you in." in ada.get(SECURITY).content.decode()
     assert SocialAccount.objects.count() == 1
     body = {"password1": "another horse battery", "password2": "another horse battery"}

@@ -41,7 +41,8 @@ from tests.llm.factories import ModelFactory, ProviderFactory
 #: Rows that refusals, sign-in attempts and clocks leave behind; everything else must stay as it is.
 NOISE = {
     "core_topic": "false",
-    "core_event": "NOT is_refusal AND type <> 'core.suspicion_noted'",
+    # What looked like an attack is counted; who takes along what is kept of them is noted.
+    "core_event": "NOT is_refusal AND type NOT IN ('core.suspicion_noted', 'accounts.person_exported')",
     "core_suspicioncount": "false",  # counts what looks like an attack, which this is
     "core_idempotencykey": "false",
     "accounts_signinattempt": "false",

@@ -2,3 +2,5 @@
 
 EMAIL = "ines@alfama.example"
 PASSWORD = "correct horse battery"
+#: Has an authenticator app.
+CAREFUL = "marta@alfama.example"

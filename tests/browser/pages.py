@@ -10,7 +10,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page
 
-from tests.browser.cast import EMAIL, PASSWORD
+from tests.browser.cast import CAREFUL, EMAIL, PASSWORD
 from tests.stack import Stack
 
 HERE = Path(__file__).parent
@@ -51,6 +51,7 @@ def views(addresses: dict[str, str]) -> list[View]:
         View("sign-in", "/accounts/login/", is_public=True),
         View("sign-up", "/accounts/signup/", is_public=True),
         View("password-reset", "/accounts/password/reset/", is_public=True),
+        View("second-step", "/accounts/login/", is_public=True, prepare=_second_step),
         View("shared", addresses["shared"], is_public=True),
         View("shared-gone", "/s/withdrawn/", is_public=True, status=404),
         View("welcome", "/"),
@@ -76,10 +77,23 @@ def views(addresses: dict[str, str]) -> list[View]:
         View("email", "/accounts/email/"),
         View("password-change", "/accounts/password/change/"),
         View("erase-account", "/settings/erase/"),
+        View("reauthenticate", "/accounts/reauthenticate/"),
+        View("app-set-up", "/accounts/2fa/totp/activate/"),
+        View("passkey-add", "/accounts/2fa/webauthn/add/"),
         View("keys", "/", prepare=lambda page: page.evaluate("document.getElementById('keys').showModal()")),
         View("not-found", "/c/00000000-0000-7000-8000-000000000000/", status=404),
         *(View(f"settings-{path.strip('/').split('/')[-1]}", path) for path in addresses.get("settings", [])),
     ]
+
+
+def _second_step(page: Page) -> None:
+    """Somebody with an authenticator app has typed the password."""
+    if page.url.endswith("/accounts/login/"):  # nobody is in the middle of a sign-in yet
+        page.get_by_label("E-mail").fill(CAREFUL)
+        page.get_by_label("Password", exact=True).fill(PASSWORD)
+        page.get_by_role("button", name="Sign in", exact=True).click()
+    page.wait_for_url("**/accounts/2fa/authenticate/")
+    page.wait_for_selector("body[data-ready]", state="attached")
 
 
 def _people(page: Page) -> None:

@@ -7,12 +7,15 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.db.models import F
 from django.utils import timezone
 
-from apps.accounts import audit
-from apps.accounts.models import User
-from apps.accounts.types import SYSTEM, Actor, OrganizationRole
+from apps.accounts import audit, second_factor
+from apps.accounts.models import Device, IdentityProvider, Organization, User, UserSession
+from apps.accounts.services import sessions
+from apps.accounts.types import SYSTEM, Actor, OrganizationRole, SessionKind, SignInMethod
 from apps.agents import services as agents
 from apps.conversations import services
 from apps.conversations.models import Conversation, Message, Turn
@@ -25,8 +28,9 @@ from apps.llm.models import AttemptStatus, CallAttempt
 from apps.llm.presets import ProviderKind
 from apps.llm.types import Purpose
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, join
-from tests.browser.cast import EMAIL, PASSWORD
+from tests.browser.cast import CAREFUL, EMAIL, PASSWORD
 
+PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile/15E148 Safari/604.1"
 TABLE = """Three containers were changed more than fifteen minutes after sealing.
 
 | Container | Sealed | Changed | By |
@@ -69,6 +73,38 @@ WIDE = (
 )
 
 
+def _ways_in(organization: Organization, ines: User, careful: User) -> None:
+    """An identity provider, a phone that is signed in too, and somebody with an authenticator app."""
+    Organization.objects.filter(pk=organization.pk).update(is_home=True)
+    provider = IdentityProvider.objects.create(
+        organization=organization,
+        kind="oidc",
+        slug="alfama",
+        name="Alfama Pictures",
+        issuer="https://id.alfama.example",
+        client_id="parlance",
+        client_secret="a-story-needs-no-real-one",
+        domains=["alfama.example"],
+        joins_as="member",
+    )
+    SocialAccount.objects.create(user=ines, provider=provider.slug, uid="ines")
+    phone = Device.objects.create(
+        user=ines, token_hash=b"a phone", user_agent=PHONE, last_seen_at=timezone.now() - timedelta(hours=3)
+    )
+    session = sessions.begin_session(
+        user=ines,
+        kind=SessionKind.COOKIE,
+        method=SignInMethod.SSO,
+        identity_provider_id=provider.pk,
+        device=phone,
+        user_agent=PHONE,
+        address="203.0.113.24",
+    )
+    UserSession.objects.filter(pk=session.pk).update(last_seen_at=timezone.now() - timedelta(hours=3))
+    sealed = second_factor.seal_for(careful.pk, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
+    Authenticator.objects.create(user=careful, type=Authenticator.Type.TOTP, data={"secret": sealed})
+
+
 def tell() -> dict[str, str]:
     """Make it; the addresses that pages are found by. ``cast`` says who signs in."""
     ines = UserFactory(email=EMAIL, name="Inês Duarte", password=PASSWORD)
@@ -95,9 +131,10 @@ def tell() -> dict[str, str]:
     llm.note_check(actor=actor_of(ines), provider_id=openai.pk, code="")
     daniel = UserFactory(name="Daniel Okoye", email="daniel@alfama.example")
     join(daniel, project.organization)
-    marta = UserFactory(name="Marta Kowalska", email="marta@alfama.example")
+    marta = UserFactory(name="Marta Kowalska", email=CAREFUL, password=PASSWORD)
     join(marta, project.organization, role=OrganizationRole.ADMIN)
 
+    _ways_in(project.organization, ines, marta)
     for title in ("Tone: what kind of noir is this?", "Night shift at Alcântara", "Customs glossary for the crew"):
         say(actor_of(daniel), start(actor_of(ines), project, title), "What do we know so far?", "Not much yet.")
     states = _states(ines, daniel, project, editor.pk)

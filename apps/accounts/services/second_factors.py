@@ -41,7 +41,7 @@ def check_code(*, user: User, code: str) -> Authenticator:
 
     ``CodeRefused`` (401), and ``TooManyAttempts`` (429) after five wrong ones in five minutes: only who has the password gets here.
     """
-    guess = count_guess(user)
+    guess = count_guess(user=user)
     with transaction.atomic():
         rows = Authenticator.objects.select_for_update().filter(user=user, type__in=second_factor.SECRET_OF)
         found = next((row for row in rows.order_by("-type") if _takes(row, code)), None)
@@ -51,20 +51,20 @@ def check_code(*, user: User, code: str) -> Authenticator:
     if found is None:
         _note_refusal(user, CodeRefused.code)
         raise CodeRefused
-    note_good_guess(guess)
+    note_good_guess(guess=guess)
     return found
 
 
 def check_first_code(*, user: User, secret: str, code: str) -> int | None:
     """While an app is being set up: the step that the code belongs to."""
-    guess = count_guess(user)
+    guess = count_guess(user=user)
     counter = _find_counter(secret, code)
     if counter is not None:
-        note_good_guess(guess)
+        note_good_guess(guess=guess)
     return counter
 
 
-def count_guess(user: User) -> CodeGuess:
+def count_guess(*, user: User) -> CodeGuess:
     """Before any code of theirs is looked at. ``TooManyAttempts`` after five wrong ones in five minutes."""
     guess = CodeGuess.objects.create(user=user)
     recent = CodeGuess.objects.filter(user=user, has_succeeded=False, created_at__gt=Now() - GUESS_WINDOW)
@@ -74,7 +74,7 @@ def count_guess(user: User) -> CodeGuess:
     return guess
 
 
-def note_good_guess(guess: CodeGuess) -> None:
+def note_good_guess(*, guess: CodeGuess) -> None:
     CodeGuess.objects.filter(pk=guess.pk).update(has_succeeded=True)
 
 
