@@ -80,6 +80,11 @@ class IdentityProviderForm(forms.ModelForm):  # type: ignore[type-arg]
         model = IdentityProvider
         fields = ("kind", "slug", "name", "client_id", "domains", "joins_as", "is_enabled")
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.organization_id:
+            del self.fields["of_organization"]
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
         kind = data.get("kind") or self.instance.kind
@@ -121,7 +126,7 @@ class IdentityProviderAdmin(ServiceAdmin):
             "name",
             "issuer",
             "client_id",
-            "client_secret",
+            "new_secret",
             "domains",
             "joins_as",
             "is_enabled",
