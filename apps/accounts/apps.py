@@ -13,6 +13,7 @@ class AccountsConfig(AppConfig):
         from apps.accounts import (
             audit,
             events,
+            founding,
             invariants,
             metrics,
             quotas,
@@ -38,6 +39,7 @@ class AccountsConfig(AppConfig):
         assert receivers
         preferences.ask_rights_of(may_change)  # type: ignore[arg-type]
         on_refusal(note_refusal)
+        founding.register()
         invariants.register()
         metrics.register()
         personal.register()

@@ -163,6 +163,11 @@ def can_view_organization(actor: Actor, role: OrganizationRole | None) -> bool:
     return actor.kind == ActorKind.SYSTEM or _organization("view", role)
 
 
+def can_create_organization(actor: Actor, *, is_trusted: bool) -> bool:
+    """In person: operators, and who is trusted with it by the way they came (``founding``)."""
+    return can_change_own_account(actor) and (is_trusted or can_operate(actor))
+
+
 def can_create_project(actor: Actor, role: OrganizationRole | None) -> bool:
     return actor.kind == ActorKind.SYSTEM or _organization("create_project", role)
 

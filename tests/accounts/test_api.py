@@ -5,7 +5,17 @@ import json
 import pytest
 from django.test import Client
 
-from apps.accounts.models import ApiKey, Invitation, OrganizationMember, Project, ProjectMember, User, UserSession
+from apps.accounts import founding
+from apps.accounts.models import (
+    ApiKey,
+    Invitation,
+    Organization,
+    OrganizationMember,
+    Project,
+    ProjectMember,
+    User,
+    UserSession,
+)
 from apps.accounts.services import invitations
 from apps.accounts.types import OrganizationRole, ProjectAccess, ProjectRole
 from apps.core.models import Event, MailMessage
@@ -102,6 +112,29 @@ def test_organizations_are_made_read_and_changed(owner):
     assert (changed.status_code, changed.json()["name"], changed["ETag"]) == (200, "Harbour Two", '"2"')
     assert (stale.status_code, stale.json()["code"], stale.json()["current"]) == (412, "version_mismatch", 2)
     assert [row["name"] for row in api("GET", "organizations/").json()["results"]] == ["Harbour Two"]
+
+
+def test_person_makes_a_few_organizations_and_an_operator_any_number(owner, project, monkeypatch):
+    monkeypatch.setenv(founding.MOST.environment, "2")
+    api = Api(owner)
+
+    made, beyond = (api("POST", "organizations/", {"name": name}) for name in ("Second", "Third"))
+
+    assert made.status_code == 201
+    assert (beyond.status_code, beyond.json()["code"]) == (409, "too_many_organizations")
+    assert Organization.objects.filter(name="Third").count() == 0
+    User.objects.filter(pk=owner.pk).update(is_superuser=True, is_staff=True)
+    assert Api(owner)("POST", "organizations/", {"name": "Third"}).status_code == 201
+
+
+@pytest.mark.parametrize(("sign_up", "status"), [("invitation", 403), ("open", 201)])
+def test_guest_makes_organizations_only_where_everybody_may_come(project, settings, sign_up, status):
+    settings.PARLANCE_SIGN_UP = sign_up
+    guest = member_of(project, role=OrganizationRole.GUEST)
+
+    assert Api(guest)("POST", "organizations/", {"name": "Mine"}).status_code == status
+    assert Organization.objects.filter(name="Mine").exists() is (status == 201)
+    assert Api(member_of(project))("POST", "organizations/", {"name": "Ours"}).status_code == 201
 
 
 def test_projects_are_made_changed_archived_and_restored(owner, project):

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from apps.accounts import events, letters, policies, rights, selectors
+from apps.accounts import events, founding, letters, policies, rights, selectors
 from apps.accounts.models import (
     IdentityProvider,
     Organization,
@@ -78,10 +78,12 @@ def _create_organization(name: str, *, is_home: bool) -> Organization:
 
 @transaction.atomic
 def create_organization(*, actor: Actor, name: str) -> Organization:
-    """A further organization, owned by the one who makes it."""
-    policies.require(policies.can_change_own_account(actor))
+    """A further organization, owned by the one who makes it. Raises ``TooManyOrganizations``; operators make any number."""
+    policies.require(policies.can_create_organization(actor, is_trusted=founding.is_trusted(actor.user_id)))
+    user = User.objects.select_for_update().get(pk=actor.user_id)
+    if not policies.can_operate(actor) and not founding.has_room(user.pk):
+        raise founding.TooManyOrganizations
     organization, _project = make_organization(name=name, actor=actor)
-    user = User.objects.get(pk=actor.user_id)
     add_member(organization=organization, user=user, role=OrganizationRole.OWNER, actor=actor)
     return selectors.get_organization(organization.pk, actor)
 
