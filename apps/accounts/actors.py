@@ -28,6 +28,8 @@ MAX_CREDENTIAL_LENGTH = 2000
 SEEN_EVERY = timedelta(minutes=1)
 QUERY_NAMES = frozenset({"api_key", "apikey", "access_token", "token", "key", "bearer"})
 SUBPROTOCOL = "bearer."
+#: Where programs call. Everything else is a page: scopes are not asked there, so no key and no token opens one.
+PROGRAM_PATHS = ("/api/", "/v1/")
 
 
 def hash_token(token: str) -> bytes:
@@ -174,12 +176,12 @@ _sessions_by_id: Compiled[UserSession] = Compiled(
 
 
 def actor_of_request(request: HttpRequest) -> Actor:
-    """For HTTP: header first, then the session cookie."""
+    """For HTTP: header first, then the session cookie. On pages the cookie alone: ``request.user`` and the actor are one person."""
     if is_token_in_query(request.META.get("QUERY_STRING", "")):
         raise TokenInAddress
     authorization = request.headers.get("Authorization", "")
     api_key = request.headers.get("X-API-Key", "")
-    if authorization or api_key:
+    if (authorization or api_key) and request.path_info.startswith(PROGRAM_PATHS):
         return actor_for(authorization=authorization, api_key=api_key, address=client_address(request))
     session = cookie_session(request)
     return member(session.user, session=session) if session else NOBODY

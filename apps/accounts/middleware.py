@@ -32,6 +32,7 @@ class PersonMiddleware(AuthenticationMiddleware):
         request.auser = auser  # type: ignore[method-assign]
 
 
+NOT_FOUND = 404
 #: Where somebody may be whose organization asks for a second factor that they still have to set up.
 SET_UP_PATHS = ("/accounts/2fa/", "/accounts/reauthenticate/", "/accounts/logout/")
 
@@ -60,7 +61,10 @@ class ActorMiddleware:
 
 
 class PageDoorMiddleware:
-    """Before every page: the limiter, and a look at what came in. API and ``/v1`` ask it themselves, once they know who calls; who watches is never limited."""
+    """Before every page: the limiter, and a look at what came in. API and ``/v1`` ask it themselves, once they know who calls; who watches is never limited.
+
+    An address that is none has no view that could ask: its 404 is paid for afterwards, so that whoever looks for doors runs dry.
+    """
 
     OTHER_DOORS = ("/api/", "/v1", "/healthz", "/health", "/readyz", "/metrics")
 
@@ -68,7 +72,13 @@ class PageDoorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        response = self.get_response(request)
+        if response.status_code == NOT_FOUND and request.resolver_match is None:
+            try:
+                limit_call(request, request.actor)  # type: ignore[attr-defined]
+            except LimitReached as error:
+                return error_page(request, error)
+        return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         if request.path.startswith(self.OTHER_DOORS):

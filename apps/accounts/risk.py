@@ -98,9 +98,12 @@ def score_of(points: Iterable[int]) -> int:
     return sum(points)
 
 
-def verdict_of(score: int, *, method: SignInMethod, thresholds: Thresholds) -> RiskVerdict:
-    """A link was handed over by another way already: it is scored and always lets in, as the way out for who is asked or refused."""
-    if method == SignInMethod.LINK or score < thresholds.step_up_at:
+def verdict_of(score: int, *, method: SignInMethod, thresholds: Thresholds, is_guessed_at: bool = False) -> RiskVerdict:
+    """A link was handed over by another way already: it is scored and always lets in, as the way out for who is asked or refused.
+
+    ``is_guessed_at``: more wrong passwords than the limit; a right one may be one more guess, so a second step is asked at any score.
+    """
+    if method == SignInMethod.LINK or (score < thresholds.step_up_at and not is_guessed_at):
         return RiskVerdict.ALLOWED
     return RiskVerdict.REFUSED if score >= thresholds.refuse_at else RiskVerdict.STEP_UP
 

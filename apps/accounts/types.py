@@ -272,7 +272,7 @@ class SlugTaken(Conflict):
 class TooManyAttempts(LimitReached):
     code = "too_many_attempts"
     title = _("Too many attempts")
-    default_detail = _("There were too many attempts. Wait a few minutes, or use a sign-in link or a new password.")
+    default_detail = _("There were too many attempts. Wait a few minutes, then try again.")
 
 
 class SecondFactorNotValid(Invalid):

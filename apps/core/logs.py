@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import re
 from typing import Any
 
 import structlog
@@ -28,12 +29,26 @@ def _on_one_line(_logger: Any, _method: str, entry: dict[str, Any]) -> dict[str,
     return entry
 
 
+# A part of a path as long as the shortest token of ours; ids are no secret and tell where it was.
+_TOKEN = re.compile(r"(?<=/)(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b)[^/?#\s]{20,}")
+
+
+def _without_tokens(_logger: Any, _method: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """Django names the path of a request that it refuses or that failed. In ours are links that sign somebody in, and work on."""
+    request = entry.pop("request", None)
+    if request is not None:
+        entry["method"] = getattr(request, "method", None)
+        entry["event"] = _TOKEN.sub("…", str(entry.get("event", "")))
+    return entry
+
+
 def configure(given: dict[str, Any]) -> None:
     """``given`` is ``{"level", "format": "json" | "text"}``."""
     shared = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
+        _without_tokens,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _with_correlation,
         structlog.processors.format_exc_info,

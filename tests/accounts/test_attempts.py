@@ -22,7 +22,7 @@ from apps.accounts.types import (
     TooManyAttempts,
 )
 from apps.core.models import Event, MailMessage
-from tests.accounts.factories import PASSWORD, UserFactory
+from tests.accounts.factories import PASSWORD, UserFactory, actor_of
 
 pytestmark = pytest.mark.django_db
 
@@ -333,6 +333,31 @@ def test_known_device_is_no_way_to_guess_for_ever(ann):
     tries = [guess(ann.email, device_token=ann.device_token) for _number in range(12)]
 
     assert tries == ["failed"] * 10 + ["too many"] * 2
+
+
+@pytest.mark.parametrize("address", [CAFE, HOME])
+def test_guesses_of_others_only_have_the_right_password_asked_for_more(address, ann):
+    """Also of somebody whose score alone would let them in: nothing of theirs is known yet."""
+    new = UserFactory()
+    for number in range(12):
+        guess(new.email, address=f"203.0.113.{number}")
+        guess(ann.email, address=address)
+    met = attempts.check_password(email=ann.email, password=PASSWORD, address=address, now=NOW)
+    first = attempts.check_password(email=new.email, password=PASSWORD, address=TOKYO, now=NOW)
+
+    assert attempts.judge(attempt=met.attempt, user=ann, now=NOW) == RiskVerdict.STEP_UP
+    assert attempts.judge(attempt=first.attempt, user=new, now=NOW) == RiskVerdict.STEP_UP
+    assert first.attempt.score == risk.POINTS[RiskSignal.VELOCITY]
+
+
+def test_fresh_proof_takes_no_password_that_may_be_one_more_guess(ann):
+    for _number in range(11):
+        guess(ann.email, address=CAFE, now=attempts.database_now())
+
+    with pytest.raises(TooManyAttempts):
+        attempts.require_fresh_proof(
+            actor=actor_of(ann), password=PASSWORD, caller={"address": CAFE, "user_agent": "", "device_token": None}
+        )
 
 
 def test_limits_end_with_their_window(ann):

@@ -7,9 +7,10 @@ import pytest
 from django.db import connection
 from django.urls import resolve
 
-from apps.accounts import actors, call_limits
+from apps.accounts import actors, call_limits, refusals
 from apps.core import limits, redis
 from apps.core.errors import LimitReached, Unavailable
+from apps.core.models import Event
 from apps.core.types import Priority
 from tests.accounts.factories import ProjectFactory, UserFactory, bearer, key_of
 
@@ -193,6 +194,58 @@ def test_ten_reads_cost_as_much_as_a_write(client, settings):
     statuses = [client.get(f"/api/v1/projects/{project.pk}/", headers=headers).status_code for _n in range(21)]
 
     assert statuses == [*[200] * 20, 429]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("sent", "address"), [("a key that is none", "192.0.2.61"), ("nothing", "192.0.2.64")])
+def test_calls_without_a_valid_credential_are_limited_by_address(sent, address, client, settings):
+    settings.PARLANCE_LIMITS = TWENTY | {"address": (0.001, 2)}
+    headers = bearer("pk_none") if sent == "a key that is none" else {}
+
+    answers = [client.post("/api/v1/projects/", headers=headers, REMOTE_ADDR=address) for _n in range(4)]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 429, 429]
+    assert answers[3].json()["limit"] == "address"
+
+
+@pytest.mark.django_db
+def test_refused_calls_are_limited_as_others_are(client, settings):
+    settings.PARLANCE_LIMITS = TWENTY | {"key": (0.001, 2)}
+    user = UserFactory()
+    project = ProjectFactory(owner=user)
+    headers = bearer(key_of(user, project.organization, scopes=("models:read",)))
+
+    answers = [client.post("/api/v1/projects/", headers=headers) for _n in range(4)]
+
+    assert [answer.status_code for answer in answers] == [403, 403, 429, 429]
+    assert Event.objects.filter(is_refusal=True, actor_id=user.pk).count() == 2
+
+
+@pytest.mark.django_db
+def test_refusals_of_one_kind_fill_no_log(client, monkeypatch):
+    monkeypatch.setattr(refusals, "KEPT_A_MINUTE", 3)
+    user = UserFactory()
+    project = ProjectFactory(owner=user)
+    headers = bearer(key_of(user, project.organization, scopes=("models:read",)))
+
+    statuses = {client.post("/api/v1/projects/", headers=headers).status_code for _n in range(5)}
+    client.post("/api/v1/api-keys/", headers=headers)
+
+    assert statuses == {403}
+    assert Event.objects.filter(is_refusal=True, actor_id=user.pk).count() in {
+        4,
+        5,
+    }  # 5 where a minute ended in between
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("path", ["/nowhere/", "/api/v1/nowhere/"])
+def test_looking_for_addresses_that_are_none_is_limited(path, client, settings):
+    settings.PARLANCE_LIMITS = TWENTY | {"address": (0.001, 0.2)}
+
+    answers = [client.get(path, REMOTE_ADDR="192.0.2.62" if "api" in path else "192.0.2.63") for _n in range(4)]
+
+    assert [answer.status_code for answer in answers] == [404, 404, 429, 429]
 
 
 @pytest.mark.django_db

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from apps.accounts import policies
 from apps.accounts.actors import actor_of_request
+from apps.accounts.call_limits import limit_call
 from apps.accounts.types import Actor, ScopeMissing
 from apps.core.errors import Forbidden, NotAuthenticated
 
@@ -25,6 +26,7 @@ class ActorAuthentication(BaseAuthentication):
         http_request.actor = actor  # type: ignore[attr-defined]
         request.actor = actor  # type: ignore[attr-defined]
         has_header = "Authorization" in request.headers or "X-API-Key" in request.headers
+        limit_call(http_request, actor)  # before any refusal: those are written down, and guesses at keys are no gift
         if not actor.is_somebody:
             if has_header:
                 raise NotAuthenticated

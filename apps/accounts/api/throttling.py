@@ -1,4 +1,4 @@
-"""The limiter before every API call."""
+"""The limiter before the API calls that ask nobody who they are; before all others it stands in ``ActorAuthentication``."""
 
 from __future__ import annotations
 
@@ -15,5 +15,7 @@ class ActorThrottle(BaseThrottle):
     """Raises ``LimitReached`` itself: its problem says which limit, and when to come back."""
 
     def allow_request(self, request: Request, view: Any) -> bool:
+        if request.authenticators:
+            return True
         limit_call(request._request, request.user if isinstance(request.user, Actor) else None)  # noqa: SLF001
         return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -62,16 +62,21 @@ def check_password(
     device_token: str | None = None,
     now: datetime | None = None,
 ) -> Proof:
-    """The person, or ``SignInFailed``; ``TooManyAttempts`` (429) beyond the limits. Unknown people cost the same time."""
+    """The person, or ``SignInFailed``; ``TooManyAttempts`` (429) beyond the limits. Unknown people cost the same.
+
+    Where others guessed too often at the account the right password still passes: ``judge`` then asks for a second step.
+    """
+    now = now or database_now()
     attempt = open_attempt(email=email, address=address, user_agent=user_agent, device_token=device_token, now=now)
     user = attempt.user
     if user is None:
         User().set_password(password)  # the hash of nobody takes as long as that of somebody
-        raise SignInFailed
-    if not user.check_password(password) or not user.is_active:
-        _note_refusal(user, SignInFailed.code)
-        raise SignInFailed
-    return Proof(user, attempt)
+    elif user.check_password(password) and user.is_active:
+        _require_steps_left(attempt)
+        return Proof(user, attempt)
+    refused = _too_many() if _is_guessed_at(attempt) else SignInFailed()
+    _note_refusal(attempt, refused.code)
+    raise refused
 
 
 def require_fresh_proof(*, actor: Actor, password: str, caller: Mapping[str, Any]) -> None:
@@ -82,7 +87,9 @@ def require_fresh_proof(*, actor: Actor, password: str, caller: Mapping[str, Any
     policies.require(policies.can_change_own_account(actor))
     user = User.objects.get(pk=actor.user_id)
     if user.has_usable_password():
-        check_password(email=user.email, password=password, **caller)
+        proof = check_password(email=user.email, password=password, **caller)
+        if _is_guessed_at(proof.attempt):  # no second step follows here
+            raise _too_many()
         return
     if not fresh_proofs.is_fresh(actor=actor):
         raise FreshSignInNeeded
@@ -99,8 +106,8 @@ def open_attempt(
 ) -> SignInAttempt:
     """Write the attempt, so that parallel ones count each other, and raise ``TooManyAttempts`` beyond the limits.
 
-    Guesses from elsewhere never lock out a person: a device they know has a count of its own, and so has an address
-    they signed in from lately.
+    Guesses from elsewhere never lock out a person: a device they know has a count of its own, and anywhere else the number
+    of guesses at one account refuses wrong passwords only.
     """
     now = now or database_now()
     user = User.objects.filter(email__iexact=email.strip(), is_service=False).first()
@@ -125,7 +132,7 @@ def open_attempt(
         is_familiar=is_familiar,
     )
     if method == SignInMethod.PASSWORD:  # other proofs are not guessed, and must work while somebody guesses passwords
-        _require_attempts_left(attempt, now)
+        _require_attempts_left(attempt)
     return attempt
 
 
@@ -142,33 +149,77 @@ def _find_device(user_id: UUID, device_token: str | None) -> Device | None:
     return Device.objects.filter(user=user_id, token_hash=token_hash, forgotten_at=None).first()
 
 
-def _require_attempts_left(attempt: SignInAttempt, now: datetime) -> None:
-    limits = settings.PARLANCE_SIGN_IN_LIMITS
-    recent = SignInAttempt.objects.filter(created_at__gt=now - ATTEMPT_WINDOW, has_succeeded=False)
-    own = recent.filter(account_hash=attempt.account_hash)
+def _require_attempts_left(attempt: SignInAttempt) -> None:
+    """What refuses the right password too: guesses on the person's own device, and guesses at anybody from one address."""
+    if attempt.device_id is not None:  # not asked what others do behind the same address
+        is_over = _is_guessed_at(attempt)
+    else:
+        here = _failed_lately(attempt).filter(address=attempt.address)
+        is_over = attempt.address is not None and here.count() > settings.PARLANCE_SIGN_IN_LIMITS["address"]
+    if is_over:
+        _note_refusal(attempt, TooManyAttempts.code)
+        raise _too_many()
+
+
+def _require_steps_left(attempt: SignInAttempt) -> None:
+    """Who has the password and does not finish is after the second step: neither its codes nor its mails come without end."""
+    if _own_failures(attempt).exclude(judged_at=None).count() >= settings.PARLANCE_SIGN_IN_LIMITS["account"]:
+        _note_refusal(attempt, TooManyAttempts.code)
+        raise _too_many()
+
+
+def _is_guessed_at(attempt: SignInAttempt) -> bool:
+    return _own_failures(attempt).count() > settings.PARLANCE_SIGN_IN_LIMITS["account"]
+
+
+def _own_failures(attempt: SignInAttempt) -> QuerySet[SignInAttempt]:
+    """Of this account: on this device, at this address where the person was lately, or anywhere else."""
+    own = _failed_lately(attempt).filter(account_hash=attempt.account_hash)
     if attempt.device_id is not None:
         own = own.filter(device=attempt.device_id)
     elif attempt.is_familiar:
         own = own.filter(is_familiar=True, address=attempt.address, device=None)
     else:
         own = own.filter(is_familiar=False)
-    is_over = own.count() > limits["account"]
-    if attempt.device_id is None and attempt.address is not None:
-        # A known device is not asked what others do behind the same address.
-        is_over = recent.filter(address=attempt.address).count() > limits["address"] or is_over
-    if is_over:
-        if attempt.user is not None:
-            _note_refusal(attempt.user, TooManyAttempts.code)
-        raise TooManyAttempts(retry_after_seconds=int(ATTEMPT_WINDOW.total_seconds()), most=limits["account"])
+    return own
+
+
+def _failed_lately(attempt: SignInAttempt) -> QuerySet[SignInAttempt]:
+    return SignInAttempt.objects.filter(created_at__gt=attempt.created_at - ATTEMPT_WINDOW, has_succeeded=False)
+
+
+def _too_many() -> TooManyAttempts:
+    return TooManyAttempts(
+        retry_after_seconds=int(ATTEMPT_WINDOW.total_seconds()), most=settings.PARLANCE_SIGN_IN_LIMITS["account"]
+    )
 
 
 @transaction.atomic
-def _note_refusal(user: User, reason: str) -> None:
+def _note_refusal(attempt: SignInAttempt, reason: str) -> None:
+    """In the log of the person: the first of an account in each five minutes, and the first beyond the limit. Every attempt
+    is a row already, and strangers do not fill the log of somebody.
+
+    For nobody the same is written and taken back: what is asked of the database must not tell.
+    """
+    seconds = int(ATTEMPT_WINDOW.total_seconds())
+    began = datetime.fromtimestamp(int(attempt.created_at.timestamp()) // seconds * seconds, tz=UTC)
+    earlier = SignInAttempt.objects.filter(
+        account_hash=attempt.account_hash, created_at__gte=began, created_at__lt=attempt.created_at, has_succeeded=False
+    )
+    is_first_beyond = _own_failures(attempt).count() == settings.PARLANCE_SIGN_IN_LIMITS["account"] + 1
+    if earlier.exists() and not is_first_beyond:
+        return
+    _write_refusal(attempt.user_id or uuid7(), reason)
+    if attempt.user_id is None:
+        transaction.set_rollback(True)
+
+
+def _write_refusal(user_id: UUID, reason: str) -> None:
     emit(
-        events.SignInRefused(user_id=user.pk, reason=reason),
+        events.SignInRefused(user_id=user_id, reason=reason),
         actor=SYSTEM,
-        scope=Scope(events.user_topic(user.pk)),
-        subject=("user", user.pk),
+        scope=Scope(events.user_topic(user_id)),
+        subject=("user", user_id),
     )
 
 
@@ -195,14 +246,16 @@ def _judge(attempt: SignInAttempt, user: User, now: datetime) -> None:
     attempt.judged_at = now
     attempt.score = risk.score_of(signal.points for signal in signals)
     thresholds = risk.Thresholds(*settings.PARLANCE_SIGN_IN_RISK)
-    attempt.verdict = risk.verdict_of(attempt.score, method=SignInMethod(attempt.method), thresholds=thresholds)
+    method = SignInMethod(attempt.method)
+    is_guessed_at = method == SignInMethod.PASSWORD and _is_guessed_at(attempt)
+    attempt.verdict = risk.verdict_of(attempt.score, method=method, thresholds=thresholds, is_guessed_at=is_guessed_at)
     attempt.save(update_fields=["user", "judged_at", "score", "verdict", "updated_at"])
     SignInSignal.objects.bulk_create(
         SignInSignal(attempt=attempt, signal=signal.kind, points=signal.points, facts=signal.facts)
         for signal in signals
     )
     if attempt.verdict == RiskVerdict.REFUSED:
-        _note_refusal(user, SignInRefusedByRisk.code)
+        _write_refusal(user.pk, SignInRefusedByRisk.code)
         hour = SignInAttempt.objects.filter(user=user, judged_at__gt=now - LOOK_BACK, verdict=RiskVerdict.REFUSED)
         if not hour.exclude(pk=attempt.pk).exists():  # one letter for a series: nobody floods a mailbox through us
             letters.send_refusal(user=user, attempt=attempt, signals=[signal.kind for signal in signals])
