@@ -83,3 +83,9 @@ def test_promises_are_tested():
 
     assert len(promises) > 20
     assert [line for line in promises if "`tests/" not in line] == []
+
+
+def test_no_page_was_left_in_the_middle_of_a_merge():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "locale").rglob("*.po")]
+
+    assert [page.name for page in pages if re.search(r"^(<{7}|>{7}) ", page.read_text("utf-8"), re.MULTILINE)] == []
