@@ -230,7 +230,7 @@ def _differences(old: Schema, new: Schema, before: Field, after: Field) -> list[
     if before.relation != after.relation:
         note(ChangeKind.RELATION_CHANGED, breaks=before.relation is not None)
     if (before.type, before.is_list) != (after.type, after.is_list):
-        note(ChangeKind.TYPE_CHANGED, breaks=not _converts(before, after))
+        note(ChangeKind.TYPE_CHANGED, breaks=not _converts(old, new, before, after))
         return found
     if before.type == "object":
         return found
@@ -243,17 +243,19 @@ def _differences(old: Schema, new: Schema, before: Field, after: Field) -> list[
     return found
 
 
-def _converts(before: Field, after: Field) -> bool:
-    """Do all values of the old type become ones of the new: numbers become text, one becomes a list of one."""
-    if after.type == "any":
-        return not after.is_list or before.is_list
-    if before.is_list and not after.is_list:
+def _converts(old: Schema, new: Schema, before: Field, after: Field) -> bool:
+    """Do all values of the old type become ones that fit: numbers become text, one becomes a list of one."""
+    own_before = _with_definitions(_property(old, before.pointer), old)
+    own_after = _with_definitions(_property(new, after.pointer), new)
+    if before.is_list and not after.is_list and after.type != "any":
         return False
-    if before.type == after.type:
-        return not after.enum
-    scalars = {"string", "integer", "number", "boolean"}
-    to_text = after.type == "string" and before.type in scalars and not (after.enum or after.format)
-    return to_text or (before.type == "integer" and after.type == "number")
+    became: Any = own_before
+    if after.type == "string" and before.type in {"integer", "number", "boolean"}:
+        became = {"type": "string"}
+        became = {"type": "array", "items": became} if before.is_list else became
+    if after.is_list and not before.is_list:
+        became = {"type": "array", "items": became, "minItems": 1, "maxItems": 1}
+    return _is_covered(became, own_after)
 
 
 def _is_covered(old: Any, new: Any) -> bool:
@@ -266,7 +268,7 @@ def _is_covered(old: Any, new: Any) -> bool:
             jsonschema_rs.canonicalize(_values_only(old), offline=True),
         )
         return wide.covers(narrow) == jsonschema_rs.canonical.Containment.YES
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, jsonschema_rs.ReferencingError):
         return False
 
 
