@@ -81,6 +81,8 @@ SCOPE_FAMILIES: dict[str, str] = {
     "jobs": "bulk",
     "collections": "records",
     "records": "records",
+    "extractions": "records",
+    "proposals": "records",
     "agents": "agents",
     "tools": "agents",
     "prompts": "agents",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from apps.core.admin import ServiceAdmin
-from apps.extraction.models import Collection, Record
+from apps.extraction.models import Collection, ExtractionRun, Proposal, Record
 
 
 @admin.register(Collection)
@@ -26,3 +26,32 @@ class RecordAdmin(ServiceAdmin):
     list_select_related = ("collection",)
     exclude = ("data", "title", "text", "words", "missing")
     date_hierarchy = "created_at"
+
+
+@admin.register(ExtractionRun)
+class ExtractionRunAdmin(ServiceAdmin):
+    list_display = (
+        "id",
+        "project",
+        "status",
+        "error_code",
+        "answered_by",
+        "attempts",
+        "cost",
+        "created_at",
+        "finished_at",
+    )
+    list_filter = ("status", "error_code", "is_demo", "organization")
+    search_fields = ("id", "conversation_id", "message_id", "correlation_id")
+    list_select_related = ("project",)
+    exclude = ("unplaced",)
+    date_hierarchy = "created_at"
+
+
+@admin.register(Proposal)
+class ProposalAdmin(ServiceAdmin):
+    list_display = ("id", "run", "collection", "status", "confidence", "decided_at")
+    list_filter = ("status", "organization")
+    search_fields = ("id", "run__id")
+    list_select_related = ("run", "collection")
+    exclude = ("data", "sources", "links", "problems")

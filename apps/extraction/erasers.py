@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from apps.core.doors.erasers import Eraser, erasers
-from apps.extraction.models import Collection, Record, RecordLink
+from apps.extraction.models import Collection, ExtractionRun, FieldSource, Proposal, Record, RecordLink
 
 
 def _erase_person(_user_id: UUID) -> int:
@@ -13,9 +13,12 @@ def _erase_person(_user_id: UUID) -> int:
 
 
 def _erase_organization(organization_id: UUID) -> int:
+    runs = Proposal.objects.filter(organization_id=organization_id).delete()[0]
+    runs += FieldSource.objects.filter(organization_id=organization_id).delete()[0]
+    runs += ExtractionRun.objects.filter(organization_id=organization_id).delete()[0]
     links = RecordLink.objects.filter(organization_id=organization_id).delete()[0]
     records = Record.objects.filter(organization_id=organization_id).delete()[0]
-    return links + records + Collection.objects.filter(organization_id=organization_id).delete()[0]
+    return runs + links + records + Collection.objects.filter(organization_id=organization_id).delete()[0]
 
 
 def register() -> None:

@@ -70,3 +70,45 @@ class RecordRestored:
     record_id: UUID
     collection_id: UUID
     version: int
+
+
+@event("extraction.extraction_requested.v1")
+@dataclass(frozen=True, slots=True)
+class ExtractionRequested:
+    run_id: UUID
+    collections: tuple[UUID, ...]
+
+
+@event("extraction.extraction_completed.v1")
+@dataclass(frozen=True, slots=True)
+class ExtractionCompleted:
+    """``unplaced`` counts the values that fit no field."""
+
+    run_id: UUID
+    proposals: int
+    unplaced: int
+
+
+@event("extraction.extraction_failed.v1")
+@dataclass(frozen=True, slots=True)
+class ExtractionFailed:
+    run_id: UUID
+    code: str
+
+
+@event("extraction.proposal_accepted.v1", label=_("Accepted a suggested record"))
+@dataclass(frozen=True, slots=True)
+class ProposalAccepted:
+    """``edited`` are names of fields that a person changed before."""
+
+    proposal_id: UUID
+    run_id: UUID
+    record_id: UUID
+    edited: tuple[str, ...]
+
+
+@event("extraction.proposal_rejected.v1", label=_("Rejected a suggested record"))
+@dataclass(frozen=True, slots=True)
+class ProposalRejected:
+    proposal_id: UUID
+    run_id: UUID

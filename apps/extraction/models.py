@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -10,8 +11,9 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import TenantModel
+from apps.core.models import LeasedModel
 from apps.core.types import Scope
-from apps.extraction.types import RevisionKind, Trust
+from apps.extraction.types import ProposalStatus, RevisionKind, RunStatus, Trust
 
 
 class Collection(TenantModel):
@@ -180,3 +182,116 @@ class RecordRevision(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.record_id} {self.number}"
+
+
+class ExtractionRun(TenantModel, LeasedModel):
+    """The wish to read records out of words, and how it went.
+
+    Words are named by plain ids: a conversation is erased without asking what was read in it.
+    """
+
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
+    requested_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
+    key_id = models.UUIDField(null=True, editable=False)
+    conversation_id = models.UUIDField(null=True, editable=False)
+    message_id = models.UUIDField(null=True, editable=False)
+    file_id = models.UUIDField(null=True, editable=False)
+    selection_start = models.PositiveIntegerField(null=True, editable=False)
+    selection_end = models.PositiveIntegerField(null=True, editable=False)
+    collections = ArrayField(models.UUIDField(), editable=False)
+    model = models.ForeignKey("llm.Model", on_delete=models.PROTECT, null=True, related_name="+")
+    language = models.CharField(max_length=12, default="en", editable=False)
+    status = models.CharField(max_length=9, choices=RunStatus.choices, default=RunStatus.QUEUED)
+    error_code = models.CharField(max_length=60, blank=True)
+    answered_by = models.CharField(max_length=200, blank=True)
+    is_demo = models.BooleanField(default=False)
+    is_text_cut = models.BooleanField(default=False)
+    steps = ArrayField(models.CharField(max_length=30), default=list)
+    unplaced = models.JSONField(default=list)
+    input_tokens = models.PositiveIntegerField(default=0)
+    output_tokens = models.PositiveIntegerField(default=0)
+    cost = models.DecimalField(max_digits=18, decimal_places=8, null=True)
+    currency = models.CharField(max_length=3, blank=True)
+    correlation_id = models.CharField(max_length=64, blank=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("extraction")
+        verbose_name_plural = _("extractions")
+        indexes = [
+            models.Index(fields=["project", "-created_at", "-id"], name="extraction_run_list"),
+            models.Index(
+                fields=["created_at"], name="extraction_run_open", condition=Q(status__in=["queued", "running"])
+            ),
+            models.Index(fields=["message_id"], name="extraction_run_message"),
+            models.Index(fields=["conversation_id"], name="extraction_run_talk"),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(f"project:{self.project_id}", self.organization_id, self.project_id)
+
+
+class Proposal(TenantModel):
+    """One record that a run suggests. ``links`` name other proposals of the run by ``entity_id``, or records by ``record``."""
+
+    version = models.PositiveIntegerField(default=1, editable=False)
+    run = models.ForeignKey(ExtractionRun, on_delete=models.CASCADE, related_name="+")
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
+    collection = models.ForeignKey(Collection, on_delete=models.PROTECT, related_name="+")
+    number = models.PositiveIntegerField()
+    entity_id = models.CharField(max_length=200)
+    data = models.JSONField(default=dict)
+    sources = models.JSONField(default=list)
+    links = models.JSONField(default=list)
+    problems = models.JSONField(default=list)
+    confidence = models.FloatField(default=0)
+    status = models.CharField(max_length=8, choices=ProposalStatus.choices, default=ProposalStatus.PENDING)
+    record = models.ForeignKey(Record, on_delete=models.PROTECT, null=True, related_name="+")
+    decided_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("suggested record")
+        verbose_name_plural = _("suggested records")
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "run", "number"], name="extraction_proposal_number"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["project", "-created_at", "-id"],
+                name="extraction_proposal_queue",
+                condition=Q(status="pending"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.number}"
+
+
+class FieldSource(TenantModel):
+    """Where the value of one field was said: places count code points and UTF-16 units of the message or file."""
+
+    record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="+")
+    run = models.ForeignKey(ExtractionRun, on_delete=models.PROTECT, related_name="+")
+    field = models.CharField(max_length=400)
+    value_digest = models.BinaryField(max_length=32)
+    message_id = models.UUIDField(null=True)
+    file_id = models.UUIDField(null=True)
+    method = models.CharField(max_length=12, blank=True)
+    confidence = models.FloatField(default=0)
+    start = models.PositiveIntegerField(default=0)
+    end = models.PositiveIntegerField(default=0)
+    start_utf16 = models.PositiveIntegerField(default=0)
+    end_utf16 = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "record", "field"], name="extraction_source_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.record_id} {self.field}"

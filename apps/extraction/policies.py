@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.accounts.policies import has_scope
-from apps.accounts.types import Actor, ProjectRole
+from apps.accounts.types import Actor, ActorKind, ProjectRole
 
 READ = "records:read"
 WRITE = "records:write"
@@ -22,3 +22,8 @@ def can_write_records(actor: Actor, role: ProjectRole | None) -> bool:
 def can_define_collections(actor: Actor, role: ProjectRole | None) -> bool:
     """Make, change and delete collections: what is asked of every record is for managers to say."""
     return role == ProjectRole.MANAGER and has_scope(actor, WRITE)
+
+
+def is_system(actor: Actor) -> bool:
+    """The engine and the coordinator; no person and no key."""
+    return actor.kind == ActorKind.SYSTEM

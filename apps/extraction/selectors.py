@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from django.contrib.postgres.search import SearchQuery
 from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
+from apps.core import leases
 from apps.core.errors import NotFound
-from apps.extraction import policies, schema
+from apps.extraction import policies, schema, shape
 from apps.extraction.filters import Condition, as_q
-from apps.extraction.models import Collection, CollectionSchema, Record, RecordLink, RecordRevision
-from apps.extraction.types import LinkTo
+from apps.extraction.models import (
+    Collection,
+    CollectionSchema,
+    ExtractionRun,
+    FieldSource,
+    Proposal,
+    Record,
+    RecordLink,
+    RecordRevision,
+)
+from apps.extraction.types import LinkTo, RunStatus
 
 
 def _readable(viewer: Actor) -> Q:
@@ -34,8 +46,13 @@ def visible_collections(viewer: Actor, *, with_deleted: bool = False) -> QuerySe
 
 def list_collections(viewer: Actor, *, project_id: UUID | None = None) -> QuerySet[Collection]:
     """With the schema in force as ``document``."""
-    rows = visible_collections(viewer).annotate(document=_document())
+    rows = with_document(visible_collections(viewer))
     return rows.filter(project_id=project_id) if project_id else rows
+
+
+def with_document(rows: QuerySet[Collection]) -> QuerySet[Collection]:
+    """Each with its schema in force as ``document``: what ``schema_of`` asks for."""
+    return rows.annotate(document=_document())
 
 
 def _document() -> Subquery:
@@ -176,3 +193,76 @@ def find_targets(collection: Collection, ids: Iterable[UUID]) -> set[UUID]:
 
 def count_records(collection: Collection) -> int:
     return Record.objects.filter(collection=collection, deleted_at=None).count()
+
+
+def find_by_title(*, project_id: UUID, slug: str, title: str) -> UUID | None:
+    """The one record of the collection that has this title, whatever its case; None when there are several, or none."""
+    rows = Record.objects.filter(
+        project=project_id, collection__slug=slug, collection__deleted_at=None, deleted_at=None, title__iexact=title
+    )
+    found = list(rows.values_list("pk", flat=True)[:2])
+    return found[0] if len(found) == 1 else None
+
+
+def sources_of(record: Record) -> list[FieldSource]:
+    """Of fields that still say what the words said."""
+    rows = FieldSource.objects.filter(record=record).select_related("run").order_by("field")
+    return [
+        row for row in rows if bytes(row.value_digest) == shape.value_digest(record.data.get(row.field.split("/")[1]))
+    ]
+
+
+# Extraction
+
+
+def visible_runs(viewer: Actor) -> QuerySet[ExtractionRun]:
+    return ExtractionRun.objects.filter(_readable(viewer))
+
+
+def list_runs(viewer: Actor, *, project_id: UUID | None = None) -> QuerySet[ExtractionRun]:
+    rows = visible_runs(viewer)
+    return rows.filter(project_id=project_id) if project_id else rows
+
+
+def get_run(*, run_id: UUID, viewer: Actor) -> ExtractionRun:
+    if (found := visible_runs(viewer).filter(pk=run_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def visible_proposals(viewer: Actor) -> QuerySet[Proposal]:
+    """Of collections that are there, with run and collection."""
+    rows = Proposal.objects.filter(_readable(viewer), collection__deleted_at=None)
+    return rows.select_related("run", "collection")
+
+
+def list_proposals(
+    viewer: Actor, *, project_id: UUID | None = None, run_id: UUID | None = None, status: str = ""
+) -> QuerySet[Proposal]:
+    rows = visible_proposals(viewer)
+    if project_id:
+        rows = rows.filter(project_id=project_id)
+    if run_id:
+        rows = rows.filter(run_id=run_id)
+    return rows.filter(status=status) if status else rows
+
+
+def get_proposal(*, proposal_id: UUID, viewer: Actor) -> Proposal:
+    if (found := visible_proposals(viewer).filter(pk=proposal_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_proposal(*, proposal_id: UUID, viewer: Actor) -> Proposal:
+    rows = visible_proposals(viewer).select_for_update(of=("self",))
+    if (found := rows.filter(pk=proposal_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def list_due_runs(*, older_than: timedelta) -> list[dict[str, UUID]]:
+    """Whose hint was lost, or whose holder was."""
+    rows = ExtractionRun.objects.filter(
+        leases.is_free(), status__in=[RunStatus.QUEUED, RunStatus.RUNNING], updated_at__lt=Now() - older_than
+    )
+    return [{"run_id": pk} for pk in rows.order_by("created_at").values_list("pk", flat=True)[:100]]

@@ -110,3 +110,8 @@ def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list
         for name in names
         if before.get(name) != after.get(name) or (name in before) != (name in after)
     ]
+
+
+def value_digest(value: Any) -> bytes:
+    """Of a field's value: a source counts only while the field still says what it said."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).digest()

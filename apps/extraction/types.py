@@ -9,12 +9,18 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.errors import Conflict, Invalid, LimitReached
+from apps.core.errors import Conflict, Forbidden, Invalid, LimitReached, Unprocessable
 
 MAX_COLLECTIONS_A_PROJECT = 200
 MAX_RECORD_BYTES = 200_000
 MAX_UNIQUE_KEYS = 5
 MAX_SEARCH_TEXT = 50_000
+MAX_COLLECTIONS_A_RUN = 20
+MAX_TEXT = 60_000
+MAX_RUN_ATTEMPTS = 3
+MAX_OPEN_RUNS = 20
+RUN_LEASE_SECONDS = 180.0  # longer than one call may take: nobody renews it
+RUN_CALL_SECONDS = 120.0
 RESTORABLE_DAYS = 30
 
 
@@ -33,6 +39,47 @@ class RevisionKind(models.TextChoices):
     MIGRATED = "migrated", _("Brought to a new schema")
     DELETED = "deleted", _("Deleted")
     UNDELETED = "undeleted", _("Brought back")
+
+
+class RunStatus(models.TextChoices):
+    QUEUED = "queued", _("Waiting")
+    RUNNING = "running", _("Being read")
+    COMPLETED = "completed", _("Read")
+    FAILED = "failed", _("Failed")
+
+
+class ProposalStatus(models.TextChoices):
+    PENDING = "pending", _("To be decided")
+    ACCEPTED = "accepted", _("Accepted")
+    REJECTED = "rejected", _("Rejected")
+
+
+class NothingToRead(Unprocessable):
+    code = "nothing_to_read"
+    title = _("There are no words here")
+    default_detail = _("There are no words here that could be read.")
+
+
+class WordsAreSensitive(Forbidden):
+    """Records are not sealed: what is sealed as a message would lie open in them."""
+
+    code = "words_are_sensitive"
+    default_detail = _("This message is marked as sensitive, and records are not sealed. Take the mark away first.")
+
+
+class TooManyRuns(LimitReached):
+    code = "too_many_extractions"
+    default_detail = _("Twenty extractions of this project are not done yet. Wait for one of them.")
+    limit = "extractions"
+    most = MAX_OPEN_RUNS
+    reason = "places"
+
+
+class ProposalDecided(Conflict):
+    """``status`` is what was decided."""
+
+    code = "proposal_decided"
+    default_detail = _("Somebody decided this already.")
 
 
 class SchemaRejected(Invalid):
@@ -96,3 +143,101 @@ class LinkTo:
     record_id: UUID
     title: str
     position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Words with where they come from. ``start`` is where they begin in the text that is read as one."""
+
+    text: str
+    start: int
+    message_id: UUID | None = None
+    file_id: UUID | None = None
+    offset: int = 0  # of the first character in the message or file: a selection begins later
+    offset_utf16: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A claimed run with all that the engine needs to ask and to understand."""
+
+    run_id: UUID
+    fence: int
+    organization_id: UUID
+    project_id: UUID
+    user_id: UUID | None
+    model_id: UUID | None
+    language: str
+    correlation_id: str
+    pieces: tuple[Piece, ...]
+    documents: dict[str, dict[str, Any]]  # schemas by short name
+    aliases: dict[str, dict[str, str]]
+
+    @property
+    def text(self) -> str:
+        return "".join(piece.text for piece in self.pieces)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the words of one field stand; ``method`` empty: nowhere, the value is inferred."""
+
+    pointer: str
+    method: str = ""
+    confidence: float = 0.0
+    start: int = 0
+    end: int = 0
+    start_utf16: int = 0
+    end_utf16: int = 0
+    message_id: UUID | None = None
+    file_id: UUID | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """As a proposal keeps it."""
+        return {
+            "field": self.pointer,
+            "is_inferred": not self.method,
+            "method": self.method,
+            "confidence": round(self.confidence, 3),
+            "start": self.start,
+            "end": self.end,
+            "start_utf16": self.start_utf16,
+            "end_utf16": self.end_utf16,
+            "message": str(self.message_id) if self.message_id else None,
+            "attachment": str(self.file_id) if self.file_id else None,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Suggested:
+    """One object that an answer speaks of."""
+
+    collection: str
+    entity_id: str
+    data: dict[str, Any]
+    sources: tuple[Source, ...]
+    links: tuple[dict[str, str], ...]
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """All of one answer: every scalar of it is in ``suggested`` or in ``unplaced``."""
+
+    suggested: tuple[Suggested, ...]
+    unplaced: tuple[dict[str, Any], ...]
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model said and who it was."""
+
+    text: str
+    model: str = ""
+    is_demo: bool = False
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: str = ""
+    currency: str = ""
+    is_cut: bool = False

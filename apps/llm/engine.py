@@ -9,7 +9,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 
 from apps.core.db import in_thread
 from apps.core.leases import scaled
@@ -99,17 +99,23 @@ async def warm_up_loop() -> None:
         logger.warning("routes_not_warmed", extra={"reason": type(away).__name__})
 
 
-async def complete(request: CompletionRequest) -> str:
-    """The whole text of a short answer (titles). Works on a loop of its own: connections made for it are closed with it."""
+@asynccontextmanager
+async def own_loop() -> AsyncGenerator[None]:
+    """Around calls on a loop that ends with them (``asyncio.run`` in a job): connections made for it are closed with it."""
     is_guest = not clients.has_any()
     try:
-        async with aclosing(stream(request)) as operations:
-            return "".join([o.text async for o in operations if isinstance(o, AppendText)])
+        yield
     finally:
         if is_guest:
             await attempts.wait_settled()
             await clients.close_all()
             await shared_state.leave_loop()
+
+
+async def complete(request: CompletionRequest) -> str:
+    """The whole text of a short answer (titles), on a loop of its own."""
+    async with own_loop(), aclosing(stream(request)) as operations:
+        return "".join([o.text async for o in operations if isinstance(o, AppendText)])
 
 
 async def _may_call(route: ModelRoute, seen: shared_state.Seen) -> bool:

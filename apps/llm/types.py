@@ -28,6 +28,7 @@ class Purpose(StrEnum):
     CHAT = "chat"
     TITLE = "title"
     API = "api"
+    EXTRACTION = "extract"
 
 
 class FinishReason(StrEnum):

@@ -23,6 +23,8 @@ RECORDS = (
     "extraction.Record.created_by",
     "extraction.Record.deleted_by",
     "extraction.RecordRevision.author",
+    "extraction.ExtractionRun.requested_by",
+    "extraction.Proposal.decided_by",
 )
 
 #: Where the rows of a column are read for the person. In words: why they are not.

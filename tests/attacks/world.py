@@ -22,6 +22,7 @@ from apps.agents.services import create_agent
 from apps.bulk import models as bulk
 from apps.conversations.models import ConversationDenial, ShareLink
 from apps.conversations.types import Visibility
+from apps.extraction.models import ExtractionRun, Proposal
 from apps.extraction.services import create_collection, create_record
 from tests.accounts.factories import (
     ProjectFactory,
@@ -172,6 +173,12 @@ class World:
         message = answer(posted, "Secret answer")
         self.conversation, self.said = conversation, posted.message.pk
         kept = create_collection(actor=actor, project_id=closed.pk, name="Secrets", document={"type": "object"})
+        run = ExtractionRun.objects.create(
+            organization=organization, project=closed, requested_by=owner, collections=[kept.pk], status="completed"
+        )
+        suggested = Proposal.objects.create(
+            organization=organization, run=run, project=closed, collection=kept, number=1, entity_id="#1", data={"a": 1}
+        )
         key_of(owner, organization)
         invited = invitations.invite(actor=actor, organization_id=organization.pk, email="secret@example.org")
         team = team_of(organization, name="Support")
@@ -244,6 +251,8 @@ class World:
             "operation_id": operation.pk,
             "organization_id": organization.pk,
             "project_id": closed.pk,
+            "proposal_id": suggested.pk,
+            "run_id": run.pk,
             "record_id": create_record(actor=actor, collection_id=kept.pk, data={"secret": 1}).pk,
             "provider_id": self.model.provider_id,
             "service_account_id": program.pk,

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiExample, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from apps.core import rules
 from apps.core.api import PageQuery, Serializer
 from apps.core.rule_fields import Text
-from apps.extraction.models import Collection, CollectionSchema, Record, RecordRevision
-from apps.extraction.types import RevisionKind, Trust
+from apps.extraction.models import (
+    Collection,
+    CollectionSchema,
+    ExtractionRun,
+    FieldSource,
+    Proposal,
+    Record,
+    RecordRevision,
+)
+from apps.extraction.types import MAX_COLLECTIONS_A_RUN, ProposalStatus, RevisionKind, Trust
 
 PEOPLE: dict[str, Any] = {
     "type": "object",
@@ -202,6 +211,169 @@ class RecordPageOut(serializers.Serializer):
     results = RecordOut(many=True)
     next = serializers.CharField(allow_null=True)
     previous = serializers.CharField(allow_null=True)
+
+
+class SelectionIn(Serializer):
+    start = serializers.IntegerField(min_value=0, max_value=10_000_000)
+    end = serializers.IntegerField(min_value=1, max_value=10_000_000)
+
+
+@extend_schema_serializer(
+    examples=[
+        OpenApiExample(
+            "A message",
+            {
+                "project": "0198c0de-0000-7000-8000-000000000001",
+                "message": "0198c0de-0000-7000-8000-000000000003",
+                "collections": ["0198c0de-0000-7000-8000-000000000002"],
+            },
+            request_only=True,
+        )
+    ]
+)
+class ExtractionIn(Serializer):
+    project = serializers.UUIDField()
+    collections = serializers.ListField(
+        child=serializers.UUIDField(),
+        max_length=MAX_COLLECTIONS_A_RUN,
+        required=False,
+        help_text="None named: all of the project.",
+    )
+    conversation = serializers.UUIDField(required=False)
+    message = serializers.UUIDField(required=False)
+    attachment = serializers.UUIDField(required=False)
+    selection = SelectionIn(required=False, help_text="Code points of the message or file.")
+    model = serializers.CharField(max_length=200, required=False, allow_blank=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        named = [name for name in ("conversation", "message", "attachment") if name in attrs]
+        if len(named) != 1:
+            raise serializers.ValidationError(_("Name one of conversation, message and attachment."), code="one_source")
+        chosen = attrs.get("selection")
+        if chosen and (named == ["conversation"] or chosen["end"] <= chosen["start"]):
+            raise serializers.ValidationError(
+                {"selection": _("A selection is a part of one message or file, and ends after it begins.")}
+            )
+        return attrs
+
+
+class ProposalOut(serializers.ModelSerializer[Proposal]):
+    data = AnyObject()
+    sources = serializers.ListField(child=AnyObject())
+    links = serializers.ListField(child=AnyObject())
+    problems = serializers.ListField(child=AnyObject())
+
+    class Meta:
+        model = Proposal
+        fields = (
+            "id",
+            "run",
+            "project",
+            "collection",
+            "number",
+            "entity_id",
+            "data",
+            "sources",
+            "links",
+            "problems",
+            "confidence",
+            "status",
+            "record",
+            "decided_by",
+            "decided_at",
+            "created_at",
+        )
+
+
+class ExtractionOut(serializers.ModelSerializer[ExtractionRun]):
+    conversation = serializers.UUIDField(source="conversation_id", allow_null=True)
+    message = serializers.UUIDField(source="message_id", allow_null=True)
+    attachment = serializers.UUIDField(source="file_id", allow_null=True)
+    unplaced = serializers.ListField(child=AnyObject())
+
+    class Meta:
+        model = ExtractionRun
+        fields = (
+            "id",
+            "project",
+            "conversation",
+            "message",
+            "attachment",
+            "collections",
+            "status",
+            "error_code",
+            "answered_by",
+            "is_demo",
+            "is_text_cut",
+            "steps",
+            "unplaced",
+            "input_tokens",
+            "output_tokens",
+            "cost",
+            "currency",
+            "created_at",
+            "finished_at",
+        )
+
+
+class ExtractionQuery(PageQuery):
+    project = serializers.UUIDField(required=False)
+
+
+class ExtractionPageOut(serializers.Serializer):
+    results = ExtractionOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+class ProposalQuery(PageQuery):
+    project = serializers.UUIDField(required=False)
+    run = serializers.UUIDField(required=False)
+    status = serializers.ChoiceField(choices=ProposalStatus.choices, required=False)
+
+
+class ProposalPageOut(serializers.Serializer):
+    results = ProposalOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+class AcceptIn(Serializer):
+    data = AnyObject(required=False, help_text="Fields to change before the record is made. Null takes a field away.")
+    into = serializers.UUIDField(required=False, help_text="A record that gets the fields, instead of a new one.")
+
+
+class SourceOut(serializers.ModelSerializer[FieldSource]):
+    """Where a field was said. Without ``method`` no words say it: the value is inferred."""
+
+    is_inferred = serializers.SerializerMethodField()
+    message = serializers.UUIDField(source="message_id", allow_null=True)
+    attachment = serializers.UUIDField(source="file_id", allow_null=True)
+    model = serializers.CharField(source="run.answered_by")
+
+    class Meta:
+        model = FieldSource
+        fields = (
+            "field",
+            "is_inferred",
+            "method",
+            "confidence",
+            "message",
+            "attachment",
+            "start",
+            "end",
+            "start_utf16",
+            "end_utf16",
+            "run",
+            "model",
+        )
+
+    def get_is_inferred(self, row: FieldSource) -> bool:
+        return not row.method
+
+
+class SourceListOut(serializers.Serializer):
+    results = SourceOut(many=True)
 
 
 class RevisionOut(serializers.ModelSerializer[RecordRevision]):

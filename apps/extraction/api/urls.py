@@ -18,4 +18,11 @@ urlpatterns = [
     path("records/<uuid:record_id>/restore/", views.RecordRestoreView.as_view(), name="records_restore"),
     path("records/<uuid:record_id>/history/", views.RecordHistoryView.as_view(), name="records_history"),
     path("records/<uuid:record_id>/set-back/", views.RecordSetBackView.as_view(), name="records_set_back"),
+    path("records/<uuid:record_id>/sources/", views.RecordSourcesView.as_view(), name="records_sources"),
+    path("extractions/", views.ExtractionListView.as_view(), name="extractions_list"),
+    path("extractions/<uuid:run_id>/", views.ExtractionView.as_view(), name="extractions_detail"),
+    path("proposals/", views.ProposalListView.as_view(), name="proposals_list"),
+    path("proposals/<uuid:proposal_id>/", views.ProposalView.as_view(), name="proposals_detail"),
+    path("proposals/<uuid:proposal_id>/accept/", views.ProposalAcceptView.as_view(), name="proposals_accept"),
+    path("proposals/<uuid:proposal_id>/reject/", views.ProposalRejectView.as_view(), name="proposals_reject"),
 ]

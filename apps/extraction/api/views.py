@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from django.utils.translation import get_language
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -150,3 +151,82 @@ class RecordSetBackView(APIView):
             expected_version=expected_version(request),
         )
         return Response(shapes.RecordOut(changed).data, headers={"ETag": etag(changed.version)})
+
+
+class RecordSourcesView(APIView):
+    @extend_schema(operation_id="records_sources", responses=shapes.SourceListOut)
+    def get(self, request: Request, record_id: UUID) -> Response:
+        """Of the fields that still say what the words said."""
+        record = selectors.get_record(record_id=record_id, viewer=request.actor)
+        return Response({"results": shapes.SourceOut(selectors.sources_of(record), many=True).data})
+
+
+class ExtractionListView(APIView):
+    @extend_schema(
+        operation_id="extractions_list", parameters=[shapes.ExtractionQuery], responses=shapes.ExtractionPageOut
+    )
+    def get(self, request: Request) -> Response:
+        query = shapes.ExtractionQuery.parse_query(request)
+        rows = selectors.list_runs(request.actor, project_id=query.get("project"))
+        page = Page.of(rows, order=Order("created_at"), cursor=query.get("cursor"), limit=query["limit"])
+        return Response(page.answer(lambda row: shapes.ExtractionOut(row).data))
+
+    @extend_schema(
+        operation_id="extractions_create", request=shapes.ExtractionIn, responses={202: shapes.ExtractionOut}
+    )
+    def post(self, request: Request) -> Response:
+        data = shapes.ExtractionIn.parse(request)
+        chosen = data.get("selection")
+        run = services.request_extraction(
+            actor=request.actor,
+            project_id=data["project"],
+            collections=data.get("collections", ()),
+            conversation_id=data.get("conversation"),
+            message_id=data.get("message"),
+            file_id=data.get("attachment"),
+            selection=(chosen["start"], chosen["end"]) if chosen else None,
+            model=data.get("model", ""),
+            language=get_language() or "en",
+        )
+        return Response(shapes.ExtractionOut(run).data, status=202)
+
+
+class ExtractionView(APIView):
+    @extend_schema(operation_id="extractions_read", responses=shapes.ExtractionOut)
+    def get(self, request: Request, run_id: UUID) -> Response:
+        return Response(shapes.ExtractionOut(selectors.get_run(run_id=run_id, viewer=request.actor)).data)
+
+
+class ProposalListView(APIView):
+    @extend_schema(operation_id="proposals_list", parameters=[shapes.ProposalQuery], responses=shapes.ProposalPageOut)
+    def get(self, request: Request) -> Response:
+        query = shapes.ProposalQuery.parse_query(request)
+        rows = selectors.list_proposals(
+            request.actor, project_id=query.get("project"), run_id=query.get("run"), status=query.get("status", "")
+        )
+        page = Page.of(rows, order=Order("created_at"), cursor=query.get("cursor"), limit=query["limit"])
+        return Response(page.answer(lambda row: shapes.ProposalOut(row).data))
+
+
+class ProposalView(APIView):
+    @extend_schema(operation_id="proposals_read", responses=shapes.ProposalOut)
+    def get(self, request: Request, proposal_id: UUID) -> Response:
+        found = selectors.get_proposal(proposal_id=proposal_id, viewer=request.actor)
+        return Response(shapes.ProposalOut(found).data)
+
+
+class ProposalAcceptView(APIView):
+    @extend_schema(operation_id="proposals_accept", request=shapes.AcceptIn, responses={201: shapes.RecordOut})
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        data = shapes.AcceptIn.parse(request)
+        record = services.accept_proposal(
+            actor=request.actor, proposal_id=proposal_id, changes=data.get("data"), into=data.get("into")
+        )
+        return Response(shapes.RecordOut(record).data, status=201, headers={"ETag": etag(record.version)})
+
+
+class ProposalRejectView(APIView):
+    @extend_schema(operation_id="proposals_reject", request=None, responses=shapes.ProposalOut)
+    def post(self, request: Request, proposal_id: UUID) -> Response:
+        rejected = services.reject_proposal(actor=request.actor, proposal_id=proposal_id)
+        return Response(shapes.ProposalOut(rejected).data)

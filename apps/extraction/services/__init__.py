@@ -6,6 +6,14 @@ from apps.extraction.services.collections import (
     delete_collection,
     restore_collection,
 )
+from apps.extraction.services.extractions import (
+    accept_proposal,
+    claim_run,
+    fail_run,
+    finish_run,
+    reject_proposal,
+    request_extraction,
+)
 from apps.extraction.services.records import (
     change_record,
     create_record,
@@ -15,12 +23,18 @@ from apps.extraction.services.records import (
 )
 
 __all__ = [
+    "accept_proposal",
     "change_collection",
     "change_record",
+    "claim_run",
     "create_collection",
     "create_record",
     "delete_collection",
     "delete_record",
+    "fail_run",
+    "finish_run",
+    "reject_proposal",
+    "request_extraction",
     "restore_collection",
     "restore_record",
     "set_back_record",

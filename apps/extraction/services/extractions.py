@@ -1,0 +1,369 @@
+"""Writes of extraction: the wish, its end, and what people decide about what was suggested."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from apps.accounts import policies as account_policies
+from apps.accounts import quotas
+from apps.accounts import selectors as accounts
+from apps.accounts.actors import actor_of_row
+from apps.accounts.policies import require
+from apps.accounts.types import Actor
+from apps.core import jobs, leases
+from apps.core.correlation import correlation_id
+from apps.core.errors import DomainError, FieldError, Invalid
+from apps.core.events import emit
+from apps.core.ids import uuid7
+from apps.extraction import policies, schema, selectors, shape, sources
+from apps.extraction.events import (
+    ExtractionCompleted,
+    ExtractionFailed,
+    ExtractionRequested,
+    ProposalAccepted,
+    ProposalRejected,
+)
+from apps.extraction.models import Collection, ExtractionRun, FieldSource, Proposal, Record
+from apps.extraction.services import records
+from apps.extraction.types import (
+    MAX_COLLECTIONS_A_RUN,
+    MAX_OPEN_RUNS,
+    MAX_RUN_ATTEMPTS,
+    RUN_LEASE_SECONDS,
+    Answer,
+    Found,
+    ProposalDecided,
+    ProposalStatus,
+    RunStatus,
+    Suggested,
+    TooManyRuns,
+    Trust,
+    Work,
+)
+from apps.llm import selectors as llm
+
+OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
+GAVE_UP = "worker_lost"
+
+
+@transaction.atomic
+def request_extraction(
+    *,
+    actor: Actor,
+    project_id: UUID,
+    collections: Sequence[UUID] = (),
+    conversation_id: UUID | None = None,
+    message_id: UUID | None = None,
+    file_id: UUID | None = None,
+    selection: tuple[int, int] | None = None,
+    model: str = "",
+    language: str = "en",
+) -> ExtractionRun:
+    """Read records of these collections (none named: of all that the project has) out of a message, a part of one, a file or a conversation.
+
+    ``selection`` counts code points. The words must be the actor's to read, and there must be some: ``NothingToRead`` otherwise.
+    """
+    project = accounts.lock_project(project_id, actor)
+    require(policies.can_write_records(actor, accounts.role_in(actor, project)))
+    wanted = _collections(actor, project_id, collections)
+    if ExtractionRun.objects.filter(project=project, status__in=OPEN).count() >= MAX_OPEN_RUNS:
+        raise TooManyRuns
+    run = ExtractionRun(
+        id=uuid7(),
+        organization_id=project.organization_id,
+        project=project,
+        requested_by_id=actor.user_id,
+        key_id=actor.key_id,
+        conversation_id=conversation_id,
+        message_id=message_id,
+        file_id=file_id,
+        selection_start=selection[0] if selection else None,
+        selection_end=selection[1] if selection else None,
+        collections=[collection.pk for collection in wanted],
+        model=llm.get_model(organization_id=project.organization_id, reference=model) if model else None,
+        language=language[:12],
+        correlation_id=correlation_id()[:64],
+    )
+    _pieces, run.is_text_cut = sources.pieces_of(run, actor)
+    quotas.take_answer(actor=actor, organization_id=project.organization_id)
+    run.save()
+    fact = ExtractionRequested(run.pk, tuple(run.collections))
+    emit(fact, actor=actor, scope=run.scope, subject=("extraction", run.pk))
+    jobs.after_commit("extraction.extract", run_id=run.pk)
+    return run
+
+
+def _collections(actor: Actor, project_id: UUID, wanted: Sequence[UUID]) -> list[Collection]:
+    rows = selectors.list_collections(actor, project_id=project_id)
+    found = list(rows.filter(pk__in=wanted) if wanted else rows.order_by("name")[:MAX_COLLECTIONS_A_RUN])
+    if len(found) < len(set(wanted)) or not found:
+        raise Invalid(fields=[FieldError("collections", "unknown_collection", str(Invalid.default_detail))])
+    return found
+
+
+@transaction.atomic
+def claim_run(*, actor: Actor, run_id: UUID) -> Work | None:
+    """Take the run, or None: somebody works on it, it is done, or who asked may read these words or write there no more."""
+    account_policies.require(policies.is_system(actor))
+    run = ExtractionRun.objects.select_for_update(skip_locked=True).filter(pk=run_id, status__in=OPEN).first()
+    if run is None:
+        return None
+    if run.attempts >= MAX_RUN_ATTEMPTS:
+        _fail(run, GAVE_UP)
+        return None
+    fence = leases.claim(
+        ExtractionRun.objects.filter(status__in=OPEN), run.pk, seconds=RUN_LEASE_SECONDS, status=RunStatus.RUNNING
+    )
+    if fence is None:
+        return None
+    asker = actor_of_row(user_id=run.requested_by_id, key_id=run.key_id)
+    try:
+        require(policies.can_write_records(asker, accounts.project_role(asker, run.project_id)))
+        pieces, _is_cut = sources.pieces_of(run, asker)
+        collections = _collections(asker, run.project_id, run.collections)
+    except DomainError as refusal:
+        _fail(run, refusal.code)
+        return None
+    return Work(
+        run_id=run.pk,
+        fence=fence,
+        organization_id=run.organization_id,
+        project_id=run.project_id,
+        user_id=run.requested_by_id,
+        model_id=run.model_id,
+        language=run.language,
+        correlation_id=run.correlation_id,
+        pieces=pieces,
+        documents={each.slug: selectors.schema_of(each).document for each in collections},
+        aliases={
+            each.slug: {word: field for field, words in each.aliases.items() for word in words} for each in collections
+        },
+    )
+
+
+@transaction.atomic
+def fail_run(*, actor: Actor, run_id: UUID, fence: int, code: str) -> None:
+    account_policies.require(policies.is_system(actor))
+    run = ExtractionRun.objects.select_for_update().filter(pk=run_id, fence=fence, status=RunStatus.RUNNING).first()
+    if run is not None:
+        _fail(run, code)
+
+
+def _fail(run: ExtractionRun, code: str) -> None:
+    ExtractionRun.objects.filter(pk=run.pk).update(
+        status=RunStatus.FAILED, error_code=code, lease_until=None, finished_at=Now(), updated_at=Now()
+    )
+    asker = actor_of_row(user_id=run.requested_by_id, key_id=run.key_id)
+    emit(ExtractionFailed(run.pk, code), actor=asker, scope=run.scope, subject=("extraction", run.pk))
+
+
+@transaction.atomic
+def finish_run(*, actor: Actor, run_id: UUID, fence: int, answer: Answer, found: Found) -> bool:
+    """Keep what was suggested, and take what the collection trusts. False: somebody else holds the run by now."""
+    account_policies.require(policies.is_system(actor))
+    run = ExtractionRun.objects.select_for_update().filter(pk=run_id, fence=fence, status=RunStatus.RUNNING).first()
+    if run is None:
+        return False
+    asker = actor_of_row(user_id=run.requested_by_id, key_id=run.key_id)
+    rows = selectors.visible_collections(asker).filter(pk__in=run.collections)
+    by_slug = {row.slug: row for row in selectors.with_document(rows)}
+    made = [
+        _propose(run, by_slug[each.collection], number, each)
+        for number, each in enumerate(found.suggested, start=1)
+        if each.collection in by_slug
+    ]
+    Proposal.objects.bulk_create(made)
+    ExtractionRun.objects.filter(pk=run.pk).update(
+        status=RunStatus.COMPLETED,
+        answered_by=answer.model[:200],
+        is_demo=answer.is_demo,
+        steps=list(found.steps),
+        unplaced=list(found.unplaced),
+        input_tokens=answer.input_tokens,
+        output_tokens=answer.output_tokens,
+        cost=Decimal(answer.cost) if answer.cost else None,
+        currency=answer.currency,
+        lease_until=None,
+        finished_at=Now(),
+        updated_at=Now(),
+    )
+    fact = ExtractionCompleted(run.pk, len(made), len(found.unplaced))
+    emit(fact, actor=asker, scope=run.scope, subject=("extraction", run.pk))
+    for proposal in made:
+        _take_if_trusted(asker, run, proposal)
+    return True
+
+
+def _propose(run: ExtractionRun, collection: Collection, number: int, suggested: Suggested) -> Proposal:
+    wrong = selectors.schema_of(collection).validate(suggested.data)
+    return Proposal(
+        id=uuid7(),
+        organization_id=run.organization_id,
+        run=run,
+        project_id=run.project_id,
+        collection=collection,
+        number=number,
+        entity_id=suggested.entity_id[:200],
+        data=suggested.data,
+        sources=[source.as_json() for source in suggested.sources],
+        links=list(suggested.links),
+        problems=[{"field": each.field, "code": each.code, "detail": each.detail} for each in wrong],
+        confidence=suggested.confidence,
+    )
+
+
+def _take_if_trusted(asker: Actor, run: ExtractionRun, proposal: Proposal) -> None:
+    """What cannot be taken (not unique, does not fit) waits for a person."""
+    trust, above = proposal.collection.trust, proposal.collection.trust_above
+    is_trusted = trust == Trust.ACCEPT or (trust == Trust.REVIEW_UNSURE and proposal.confidence >= above)
+    if not is_trusted or proposal.problems:
+        return
+    try:
+        with transaction.atomic():
+            _accept(asker, run, proposal, proposal.data, edited=(), decided_by=None)
+    except DomainError:
+        return
+
+
+@transaction.atomic
+def accept_proposal(
+    *, actor: Actor, proposal_id: UUID, changes: Mapping[str, Any] | None = None, into: UUID | None = None
+) -> Record:
+    """Make the record, with ``changes`` to its fields first; or, with ``into``, put the fields into one that is there.
+
+    Links to other suggestions of the run are made as soon as both are records.
+    """
+    proposal = _lock(actor, proposal_id)
+    data = shape.merged(proposal.data, changes or {})
+    edited = tuple(change.field for change in shape.changes_between(proposal.data, data))
+    return _accept(actor, proposal.run, proposal, data, edited=edited, decided_by=actor.user_id, into=into)
+
+
+@transaction.atomic
+def reject_proposal(*, actor: Actor, proposal_id: UUID) -> Proposal:
+    proposal = _lock(actor, proposal_id)
+    _decide(proposal, ProposalStatus.REJECTED, decided_by=actor.user_id)
+    fact = ProposalRejected(proposal.pk, proposal.run_id)
+    emit(fact, actor=actor, scope=proposal.run.scope, subject=("proposal", proposal.pk))
+    return proposal
+
+
+def _lock(actor: Actor, proposal_id: UUID) -> Proposal:
+    """``ProposalDecided`` for the second of two who decide at once."""
+    proposal = selectors.lock_proposal(proposal_id=proposal_id, viewer=actor)
+    require(policies.can_write_records(actor, accounts.project_role(actor, proposal.project_id)))
+    if proposal.status != ProposalStatus.PENDING:
+        raise ProposalDecided(status=proposal.status)
+    return proposal
+
+
+def _accept(
+    actor: Actor,
+    run: ExtractionRun,
+    proposal: Proposal,
+    data: Mapping[str, Any],
+    *,
+    edited: tuple[str, ...],
+    decided_by: UUID | None,
+    into: UUID | None = None,
+) -> Record:
+    collection = selectors.get_collection(collection_id=proposal.collection_id, viewer=actor)
+    found = selectors.schema_of(collection)
+    whole = dict(data) | _linked(found, proposal, data)
+    if into is not None:
+        target = selectors.get_record(record_id=into, viewer=actor)
+        if target.collection_id != collection.pk:
+            raise Invalid(fields=[FieldError("into", "unknown_record", str(Invalid.default_detail))])
+        record = records.change_record(actor=actor, record_id=into, changes=whole)
+    else:
+        record = records.create_record(actor=actor, collection_id=collection.pk, data=whole)
+    proposal.record = record
+    _decide(proposal, ProposalStatus.ACCEPTED, decided_by=decided_by)
+    _keep_sources(run, proposal, record, edited)
+    _link_back(actor, proposal, record)
+    fact = ProposalAccepted(proposal.pk, run.pk, record.pk, edited)
+    emit(fact, actor=actor, scope=run.scope, subject=("proposal", proposal.pk))
+    return record
+
+
+def _decide(proposal: Proposal, status: ProposalStatus, *, decided_by: UUID | None) -> None:
+    proposal.status, proposal.version = status, proposal.version + 1
+    Proposal.objects.filter(pk=proposal.pk).update(
+        status=status,
+        version=proposal.version,
+        record=proposal.record,
+        decided_by=decided_by,
+        decided_at=Now(),
+        updated_at=Now(),
+    )
+
+
+def _linked(found: schema.Schema, proposal: Proposal, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields that point to records, as far as those are there: of this run, or by the one name that fits."""
+    wanted: dict[str, list[str]] = {}
+    for link in proposal.links:
+        field = found.by_pointer.get(link["field"])
+        target = _target_of(proposal, link)
+        if field is not None and field.is_top and field.relation and target and field.name not in data:
+            wanted.setdefault(field.name, []).append(str(target))
+    return {name: ids if found.by_pointer[f"/{name}"].is_list else ids[0] for name, ids in wanted.items()}
+
+
+def _target_of(proposal: Proposal, link: Mapping[str, str]) -> UUID | None:
+    if link["to"]:
+        other = Proposal.objects.filter(run=proposal.run_id, entity_id=link["to"], status=ProposalStatus.ACCEPTED)
+        return other.values_list("record_id", flat=True).first()
+    return selectors.find_by_title(project_id=proposal.project_id, slug=link["collection"], title=link["mention"])
+
+
+def _link_back(actor: Actor, proposal: Proposal, record: Record) -> None:
+    """Records that were accepted before and meant this one."""
+    earlier = Proposal.objects.filter(run=proposal.run_id, status=ProposalStatus.ACCEPTED).exclude(pk=proposal.pk)
+    for other in earlier.select_related("record"):
+        meant = [link["field"] for link in other.links if link["to"] == proposal.entity_id]
+        if not meant or other.record is None:
+            continue
+        collection = selectors.get_collection(collection_id=other.collection_id, viewer=actor)
+        found = selectors.schema_of(collection)
+        changes: dict[str, Any] = {}
+        for pointer in meant:
+            field = found.by_pointer.get(pointer)
+            if field is None or not field.is_top or field.relation is None:
+                continue
+            there = other.record.data.get(field.name)
+            if field.is_list:
+                changes[field.name] = list(dict.fromkeys([*(there or []), str(record.pk)]))
+            elif not there:
+                changes[field.name] = str(record.pk)
+        if changes:
+            records.change_record(actor=actor, record_id=other.record.pk, changes=changes)
+
+
+def _keep_sources(run: ExtractionRun, proposal: Proposal, record: Record, edited: tuple[str, ...]) -> None:
+    """What a person wrote over has no source in the words any more."""
+    kept = [each for each in proposal.sources if each["field"].split("/")[1] not in edited]
+    FieldSource.objects.filter(record=record, field__in=[each["field"] for each in kept]).delete()
+    FieldSource.objects.bulk_create(
+        FieldSource(
+            organization_id=run.organization_id,
+            record=record,
+            run=run,
+            field=each["field"],
+            value_digest=shape.value_digest(record.data.get(each["field"].split("/")[1])),
+            message_id=each["message"],
+            file_id=each["attachment"],
+            method=each["method"],
+            confidence=each["confidence"],
+            start=each["start"],
+            end=each["end"],
+            start_utf16=each["start_utf16"],
+            end_utf16=each["end_utf16"],
+        )
+        for each in kept
+    )

@@ -1,0 +1,15 @@
+"""Jobs of extraction: ids in, one engine each."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from apps.core.jobs import job
+from apps.core.limits import Limit
+from apps.extraction import engine
+
+
+@job("extraction.extract", limit=Limit(rate=10, burst=20))
+def extract(*, run_id: str) -> None:
+    """Safe to repeat: only the holder of the run's lease calls the provider."""
+    engine.extract(UUID(run_id))
