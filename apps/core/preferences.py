@@ -100,7 +100,7 @@ def get_fresh(
 def read_many(key: str, level: Level, target_ids: Iterable[UUID]) -> dict[UUID, Any]:
     """What is stored at one level for each of them, where something is. One query."""
     rows = StoredSetting.objects.filter(key=key, level=level.value, target_id__in=list(target_ids))
-    return dict(rows.values_list("target_id", "value"))
+    return {target: value for target, value in rows.values_list("target_id", "value") if target is not None}
 
 
 def _deployed(setting: Setting) -> Any:

@@ -150,7 +150,7 @@ ELSEWHERE = {
 #: Number → (the function that it attacks and that is not there yet, the addresses that will show that it is).
 NOT_YET = {
     10: ("tools and MCP servers", r"/tools/|mcp"),
-    11: ("vector search", r"/sources/|/documents/"),
+    11: ("vector search", r"v1/sources/|v1/documents/"),
     37: ("diagrams and formulas in messages", r"diagram|mermaid"),
     40: ("artifact previews", r"artifact"),
     42: ("tools", r"/tools/|mcp"),

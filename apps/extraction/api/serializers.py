@@ -338,7 +338,7 @@ class ProposalPageOut(serializers.Serializer):
     previous = serializers.CharField(allow_null=True)
 
 
-class AcceptIn(Serializer):
+class ProposalAcceptIn(Serializer):
     data = AnyObject(required=False, help_text="Fields to change before the record is made. Null takes a field away.")
     into = serializers.UUIDField(required=False, help_text="A record that gets the fields, instead of a new one.")
 

@@ -216,9 +216,9 @@ class ProposalView(APIView):
 
 
 class ProposalAcceptView(APIView):
-    @extend_schema(operation_id="proposals_accept", request=shapes.AcceptIn, responses={201: shapes.RecordOut})
+    @extend_schema(operation_id="proposals_accept", request=shapes.ProposalAcceptIn, responses={201: shapes.RecordOut})
     def post(self, request: Request, proposal_id: UUID) -> Response:
-        data = shapes.AcceptIn.parse(request)
+        data = shapes.ProposalAcceptIn.parse(request)
         record = services.accept_proposal(
             actor=request.actor, proposal_id=proposal_id, changes=data.get("data"), into=data.get("into")
         )
