@@ -16,6 +16,7 @@ class CoreConfig(AppConfig):
 
         from apps.core import alerts, idempotency, invariant_checks, mail, pressure, vital_signs
         from apps.core.coordinator import register_lost_hints, register_sweep
+        from apps.core.doors.sealed import SealedPlace, sealed_places
         from apps.core.health import DoorCollector
 
         import_module("config.celery")  # hints go through this application, also from processes that are no worker
@@ -28,4 +29,7 @@ class CoreConfig(AppConfig):
         register_sweep("old suspicions", 3600, vital_signs.forget_old_suspicions)
         register_sweep("old mail", 3600, mail.forget_old_mail)
         register_sweep("expired idempotency keys", 600, idempotency.forget_expired)
+        sealed_places.register(
+            "core.kept_answers", SealedPlace(idempotency.count_sealed_with_old_keys, idempotency.reseal)
+        )
         REGISTRY.register(DoorCollector())

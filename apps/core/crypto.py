@@ -8,10 +8,13 @@ copied to another row or column does not open. NIST SP 800-38D: 96-bit random no
 from __future__ import annotations
 
 import base64
+import contextlib
+import fcntl
 import json
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,25 +105,38 @@ def _make_file(path: Path) -> None:
     _write(path, {"current": "k1", "keys": {"k1": _new_key()}}, replace=False)
 
 
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One at a time reads the file and writes it anew: two who rotate at once must not lose the key of one of them."""
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def add_key() -> str:
     """Put a new key in force; older ones stay for opening. Returns its id."""
     path = keys_path()
     key_set()
-    content = json.loads(path.read_text(encoding="ascii"))
-    key_id = f"k{max(int(name[1:]) for name in content['keys']) + 1}"
-    content["keys"][key_id] = _new_key()
-    content["current"] = key_id
-    _write(path, content, replace=True)
+    with _alone(path):
+        content = json.loads(path.read_text(encoding="ascii"))
+        key_id = f"k{max(int(name[1:]) for name in content['keys']) + 1}"
+        content["keys"][key_id] = _new_key()
+        content["current"] = key_id
+        _write(path, content, replace=True)
     return key_id
 
 
 def drop_keys(key_ids: set[str]) -> None:
     """Forget keys for good. The caller has made sure that nothing is sealed with them any more."""
     path = keys_path()
-    content = json.loads(path.read_text(encoding="ascii"))
-    content["keys"] = {name: key for name, key in content["keys"].items() if name not in key_ids}
-    assert content["current"] in content["keys"]
-    _write(path, content, replace=True)
+    with _alone(path):
+        content = json.loads(path.read_text(encoding="ascii"))
+        content["keys"] = {name: key for name, key in content["keys"].items() if name not in key_ids}
+        assert content["current"] in content["keys"]
+        _write(path, content, replace=True)
 
 
 def seal(text: str, *, bound_to: str) -> str:

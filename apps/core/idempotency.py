@@ -18,7 +18,8 @@ from datetime import timedelta
 from typing import cast
 
 from django.core.files.uploadedfile import UploadedFile
-from django.db import DatabaseError, InterfaceError, connection
+from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.utils.translation import gettext as _
@@ -120,6 +121,24 @@ class _Held:
 
 
 _held = _Held()
+
+
+def count_sealed_with_old_keys(key: str) -> int:
+    return _sealed_with_others(key).count()
+
+
+@transaction.atomic
+def reseal(key: str, limit: int) -> int:
+    """For ``manage.py rotate_keys``: what is kept is given again for a day."""
+    rows = list(_sealed_with_others(key).select_for_update(skip_locked=True).order_by("pk")[:limit])
+    for row in rows:
+        row.body = crypto.seal(crypto.unseal(row.body, bound_to=_place(row.pk)), bound_to=_place(row.pk))
+        row.save(update_fields=["body"])
+    return len(rows)
+
+
+def _sealed_with_others(key: str) -> QuerySet[IdempotencyKey]:
+    return IdempotencyKey.objects.filter(body__gt="").exclude(body__startswith=f"{crypto.VERSION}:{key}:")
 
 
 def _place(pk: int) -> str:

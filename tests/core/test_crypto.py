@@ -1,5 +1,6 @@
 import json
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, models
@@ -143,3 +144,13 @@ def test_key_file_of_another_installation_is_noticed(keys_file):
 
     with pytest.raises(KeysDoNotFit):
         key_rotation.check_keys()
+
+
+def test_two_who_rotate_at_once_lose_no_key(keys_file):
+    crypto.key_set()
+
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda _number: crypto.add_key(), range(16)))
+
+    assert len(set(made)) == 16
+    assert set(json.loads(keys_file.read_text())["keys"]) == {"k1", *made}

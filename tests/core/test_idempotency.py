@@ -11,10 +11,10 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 
-from apps.core import errors, idempotency
+from apps.core import errors, idempotency, key_rotation
 from apps.core.api import APIView
 from apps.core.ids import uuid7
-from apps.core.models import IdempotencyKey, Topic
+from apps.core.models import IdempotencyKey, KeyCheck, Topic
 from apps.core.types import SystemActor
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -179,3 +179,16 @@ def test_kept_answer_is_sealed_and_forgotten_after_a_day():
     idempotency.forget_expired()
     assert not IdempotencyKey.objects.exists()
     assert not Topic.objects.exists()
+
+
+def test_kept_answer_is_given_again_after_its_key_is_gone(settings, tmp_path):
+    KeyCheck.objects.all().delete()
+    settings.PARLANCE_KEYS_FILE = str(tmp_path / "keys.json")
+    first = post("k1", {"name": "a"})
+
+    key_rotation.rotate()
+    assert key_rotation.retire() == {"k1"}
+
+    again = post("k1", {"name": "a"})
+    assert (again.status_code, again.content) == (first.status_code, first.content)
+    assert IdempotencyKey.objects.get().body.startswith("v1:k2:")
