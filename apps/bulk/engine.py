@@ -22,7 +22,7 @@ from apps.accounts.types import NOBODY, SYSTEM, Actor
 from apps.bulk import seats, selectors, services
 from apps.bulk.services.operations import find_kind
 from apps.bulk.services.planning import Draft
-from apps.bulk.types import MAX_ITEMS, SAMPLES, Batch, Lane, LateWriter, TooManyItems
+from apps.bulk.types import MAX_ITEMS, SAMPLES, Batch, ItemEnd, ItemStatus, Lane, LateWriter, TooManyItems
 from apps.core import jobs
 from apps.core.correlation import caused_by
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Estimate, PlannedItem
@@ -157,6 +157,10 @@ def run_batch(batch: Batch, *, until: float | None = None) -> int:
                 if left and time.monotonic() - renewed > scaled(RENEW_SECONDS):
                     services.renew_items(actor=SYSTEM, items=[(each.item_id, each.fence) for each in left])
                     renewed = time.monotonic()
+        except DomainError as error:  # not of an item: its kind is not here any more
+            ends = [ItemEnd(each.item_id, each.fence, ItemStatus.FAILED, 0.0, error.code, error.detail) for each in left]
+            services.end_items(actor=SYSTEM, batch=batch, ends=ends)
+            left = ()
         except LateWriter:
             logger.warning("bulk_items_lost", extra={"operation": str(batch.operation_id), "items": len(left)})
         except DATABASE_AWAY as error:

@@ -123,9 +123,9 @@ class Runner:
             self._look()
 
     async def _call(self, batch: Batch, item: HeldItem, asker: Actor, began: float) -> None:
-        kind = find_kind(batch.kind)
-        assert kind.call is not None
         try:
+            kind = find_kind(batch.kind)
+            assert kind.call is not None
             async with asyncio.timeout(scaled(CALL_SECONDS)):
                 found = await kind.call(work_of(scope_of(batch, asker), batch, item))
         except asyncio.CancelledError:

@@ -13,8 +13,9 @@ class FilesConfig(AppConfig):
         from apps.core.coordinator import register_lost_hints, register_sweep
         from apps.core.doors.health import HealthCheck, health_checks
         from apps.core.doors.metrics import Gauge, metrics
-        from apps.files import erasers, services, tasks, vital_signs  # noqa: F401  (services name their jobs: tasks registers them)
+        from apps.files import bulk, erasers, services, tasks, vital_signs  # noqa: F401  (services name their jobs: tasks registers them)
 
+        bulk.register()
         erasers.register()
         health_checks.register("storage", HealthCheck("storage", vital_signs.check_storage, is_critical=False))
         metrics.register(

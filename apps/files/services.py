@@ -18,7 +18,7 @@ from django.utils import timezone
 from apps.accounts import selectors as accounts
 from apps.accounts.models import Project
 from apps.accounts.types import Actor
-from apps.core import rules
+from apps.core import jobs, rules
 from apps.core.db import database_now
 from apps.core.doors.file_access import file_access
 from apps.core.events import emit
@@ -263,6 +263,18 @@ def release_file(*, actor: Actor, file_id: UUID) -> None:
     policies.require(policies.can_release(actor, file))
     File.objects.filter(pk=file.pk, state=FileState.QUARANTINED).update(state=FileState.READY, reason="")
     emit(FileReleased(file_id=file.pk), actor=actor, scope=file.scope, subject=("file", file.pk))
+
+
+@transaction.atomic
+def read_again(*, actor: Actor, file_id: UUID) -> None:
+    """A document that gave no text is read once more: there may be a parser now, or more time. Others are left as they are."""
+    file = selectors.lock_file(file_id, actor)
+    policies.require(policies.can_delete(actor, file))
+    if file.text_state in {TextState.FAILED, TextState.UNAVAILABLE} and file.is_processed:
+        File.objects.filter(pk=file.pk).update(
+            text_state=TextState.PENDING, text_reason="", is_processed=False, attempts=0, lease_until=None
+        )
+        jobs.after_commit("files.process_file", file_id=file.pk)
 
 
 @transaction.atomic

@@ -238,3 +238,15 @@ def test_long_batch_lets_others_hear_of_it_between_its_chunks(actor, project):
     services.resume_operation(actor=actor, operation_id=operation.pk)
     engine.run_all()
     assert (fresh(operation).status, teams()) == ("completed", 6)
+
+
+def test_items_of_a_kind_that_is_gone_fail_and_say_why(actor, project, monkeypatch):
+    from apps.core.doors.bulk_kinds import bulk_kinds
+
+    operation = planned(actor, project, count=3)
+    monkeypatch.delitem(bulk_kinds._items, "sample.notes")
+
+    engine.run_all()
+
+    assert (fresh(operation).status, counts(operation)) == ("completed_with_failures", {"failed": 3})
+    assert set(Item.objects.values_list("error_code", flat=True)) == {"unknown_kind"}
