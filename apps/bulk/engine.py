@@ -158,7 +158,9 @@ def run_batch(batch: Batch, *, until: float | None = None) -> int:
                     services.renew_items(actor=SYSTEM, items=[(each.item_id, each.fence) for each in left])
                     renewed = time.monotonic()
         except DomainError as error:  # not of an item: its kind is not here any more
-            ends = [ItemEnd(each.item_id, each.fence, ItemStatus.FAILED, 0.0, error.code, error.detail) for each in left]
+            ends = [
+                ItemEnd(each.item_id, each.fence, ItemStatus.FAILED, 0.0, error.code, error.detail) for each in left
+            ]
             services.end_items(actor=SYSTEM, batch=batch, ends=ends)
             left = ()
         except LateWriter:
