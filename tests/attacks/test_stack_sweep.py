@@ -1,0 +1,109 @@
+"""A1 once more, over HTTP against running processes: every address of the OpenAPI file, through the server, its middleware and its threads."""
+
+import http.client
+import json
+from contextlib import closing
+from dataclasses import dataclass
+from types import SimpleNamespace
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.attacks.test_sweep import OPEN_WRITES, PUBLIC, WRITTEN_BY_MEMBERS, judge
+from tests.attacks.world import ALIASES, operations, sample
+from tests.stack import Stack
+
+pytestmark = [pytest.mark.attacks, pytest.mark.timeout(300)]
+
+#: What people own.
+OURS = "accounts|agents|bulk|conversations|extraction|llm"
+#: What the processes write by themselves, and what says who came by.
+THEIRS = "accounts_(audit|attempt|code|device|pseudonym|quota|sign|usersession)|files_"
+MAKE = """
+import json
+from tests.attacks.world import World
+world = World()
+print("WORLD " + json.dumps({"ids": {name: str(pk) for name, pk in world.ids.items()}, "headers": world.headers}))
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status_code: int
+    content: bytes
+    streaming: bool = False
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with Stack(env={"PARLANCE_LIMITS": "0"}, interactives=0, jobs=0) as running:
+        told = running.manage("shell", "--no-imports", "-c", MAKE)
+        line = next(line for line in told.splitlines() if line.startswith("WORLD "))
+        running.world = SimpleNamespace(**json.loads(line.removeprefix("WORLD ")))
+        yield running
+
+
+def asked(connection, operation, ids, headers):
+    path = operation.path.format(**ids)
+    query = {
+        name: ids.get(f"{name}_id") or ids[ALIASES[name]]
+        for name in operation.query
+        if f"{name}_id" in ids or name in ALIASES
+    }
+    body, sent = b"", {"Content-Type": "application/json", **headers}
+    if operation.media_type == "multipart/form-data":
+        sent["Content-Type"] = "multipart/form-data; boundary=x"
+        body = (
+            f'--x\r\nContent-Disposition: form-data; name="project"\r\n\r\n{ids["project_id"]}\r\n'
+            '--x\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nwords\r\n--x--\r\n'
+        ).encode()
+    elif operation.body:
+        body = json.dumps(sample(operation.body, ids)).encode()
+    connection.request(operation.method, f"{path}?{urlencode(query)}" if query else path, body, sent)
+    response = connection.getresponse()
+    return Answer(response.status, response.read())
+
+
+def rows(stack):
+    """Of what people own: every table as (rows, digest over them)."""
+    names = stack.sql(
+        f"SELECT tablename FROM pg_tables WHERE tablename ~ '^({OURS})_' AND tablename !~ '^({THEIRS})' ORDER BY 1"
+    )
+    parts = [
+        f"SELECT '{name}', count(*), md5(coalesce(string_agg(t::text, '|' ORDER BY t::text), '')) FROM \"{name}\" t"
+        for (name,) in names
+    ]
+    return {name: (count, digest) for name, count, digest in stack.sql(" UNION ALL ".join(parts))}
+
+
+@pytest.fixture
+def connection(stack):
+    with closing(http.client.HTTPConnection(stack.base_url.removeprefix("http://"), timeout=60)) as line:
+        yield line
+
+
+def test_a1_running_processes_tell_strangers_nothing(stack, connection, record_property):
+    world = stack.world
+    before, wrong, many = rows(stack), [], 0
+
+    for who in ("N", "R", "A", "X", "revoked"):
+        for operation in operations():
+            is_open = who not in {"N", "revoked"} and operation.id in OPEN_WRITES.keys() | PUBLIC
+            if is_open or who in WRITTEN_BY_MEMBERS.get(operation.id, {}) or operation.id in PUBLIC:
+                continue
+            many += 1
+            answer = asked(connection, operation, world.ids, world.headers[who])
+            if problem := judge(operation, answer, who, world):
+                wrong.append(f"{who} {operation.method} {operation.path}: {problem}")
+    read = asked(
+        connection,
+        next(each for each in operations() if each.id == "conversations_read"),
+        world.ids,
+        world.headers["B"],
+    )
+
+    record_property("got", f"{many} requests over HTTP to running processes")
+    record_property("count", ("requests of the matrix over HTTP to running processes", many))
+    assert wrong == []
+    assert {name: (before[name], now) for name, now in rows(stack).items() if before[name] != now} == {}
+    assert (read.status_code, b"Secret talk" in read.content) == (200, True)
