@@ -75,6 +75,18 @@ def test_stranger_joins_where_the_provider_lets_them(issuer, project, owner):
     assert User.objects.filter(email="ada@sand.example").count() == 1
 
 
+def test_link_on_another_site_asks_before_it_begins(issuer, project, owner):
+    provider_at(issuer, project, owner, joins_as="member")
+    client = Client()
+
+    asked = client.get("/accounts/sso/sand/?next=/search/", headers={"Sec-Fetch-Site": "cross-site"})
+    begun = client.get("/accounts/sso/sand/?next=/search/", headers={"Sec-Fetch-Site": "same-origin"})
+
+    assert asked.status_code == 200
+    assert 'href="/accounts/sso/sand/?next=/search/"' in asked.content.decode()
+    assert begun["Location"].startswith(issuer.url)
+
+
 def test_second_factor_at_the_provider_counts(issuer, project, owner):
     provider_at(issuer, project, owner, joins_as="member")
 

@@ -11,7 +11,7 @@ from allauth.account.utils import get_next_redirect_url
 from allauth.socialaccount.providers.base.constants import AuthProcess
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
@@ -43,7 +43,13 @@ def _of_provider(view: View) -> Callable[[HttpRequest, str], HttpResponse]:
 
 @_of_provider
 def start(request: HttpRequest, known: Known) -> HttpResponse:
-    """A link and no form: a form's redirect to somewhere else is what the content security policy forbids."""
+    """A link and no form: a form's redirect to somewhere else is what the content security policy forbids.
+
+    Who comes from another site is asked first: a provider may answer without asking, and nobody is signed in without an act.
+    """
+    if request.headers.get("Sec-Fetch-Site") == "cross-site":
+        context = {"name": known.name, "here": request.get_full_path()}
+        return render(request, "account/sso_begin.html", context)
     is_connecting = request.GET.get("process") == "connect" and request.user.is_authenticated
     if is_connecting:
         knocks.note_proofs(request)
