@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.db.models import Max, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -22,6 +24,7 @@ from apps.accounts.models import (
     ProjectMember,
     ProjectTeam,
     TeamMember,
+    User,
     UserSession,
 )
 from apps.accounts.types import (
@@ -35,6 +38,7 @@ from apps.accounts.types import (
     Way,
     highest,
 )
+from apps.core.doors.given import given
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +67,18 @@ class KeyUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """Of what another app knows: conversations that somebody was let into, links that they share."""
+
+    name: str
+    title: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reviewed:
+    """``identities``: short names of the providers through which they sign in. ``given``: only what there is."""
+
     user_id: UUID
     name: str
     email: str
@@ -73,6 +88,10 @@ class Reviewed:
     projects: list[ProjectRight]
     keys: list[KeyUse]
     findings: list[Finding]
+    is_operator: bool
+    has_second_factor: bool
+    identities: list[str]
+    given: list[Count]
 
     @property
     def all_findings(self) -> list[Finding]:
@@ -80,7 +99,7 @@ class Reviewed:
 
 
 def review(*, viewer: Actor, organization_id: UUID) -> list[Reviewed]:
-    """Everybody who belongs to it, by name: eight statements however many they are.
+    """Everybody who belongs to it, by name: ten statements however many they are, and those of ``core.doors.given``.
 
     ``NotFound`` for strangers, ``Forbidden`` for members who do not manage the organization.
     """
@@ -89,10 +108,40 @@ def review(*, viewer: Actor, organization_id: UUID) -> list[Reviewed]:
     now = timezone.now()
     rights = _rights(organization_id)
     keys = _keys(organization_id)
+    members = list(_members(organization_id))
+    proofs = _proofs([member.user_id for member in members])
+    counted = [(each, each.count(organization_id)) for each in given]
     return [
-        _reviewed(member, rights[member.user_id], keys.get(member.user_id, []), now)
-        for member in _members(organization_id)
+        _reviewed(
+            member,
+            rights[member.user_id],
+            keys.get(member.user_id, []),
+            now,
+            proofs=proofs,
+            has=[
+                Count(each.name, str(each.title), count[member.user_id])
+                for each, count in counted
+                if count.get(member.user_id)
+            ],
+        )
+        for member in members
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Proofs:
+    with_second_factor: set[UUID]
+    identities: dict[UUID, list[str]]
+
+
+def _proofs(user_ids: list[UUID]) -> _Proofs:
+    kinds = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
+    factors = Authenticator.objects.filter(user__in=user_ids, type__in=kinds).values_list("user", flat=True)
+    identities: dict[UUID, list[str]] = defaultdict(list)
+    rows = SocialAccount.objects.filter(user__in=user_ids).order_by("provider").values_list("user", "provider")
+    for user_id, provider in rows:
+        identities[user_id].append(provider)
+    return _Proofs(set(factors), identities)
 
 
 def _members(organization_id: UUID) -> Iterable[Any]:
@@ -153,8 +202,10 @@ def _rights(organization_id: UUID) -> dict[UUID, _Rights]:
 _MOST_FIRST = [Permission.VIEW, Permission.POST, Permission.MANAGE]
 
 
-def _reviewed(member: Any, rights: _Rights, keys: list[KeyUse], now: datetime) -> Reviewed:
-    user = member.user
+def _reviewed(
+    member: Any, rights: _Rights, keys: list[KeyUse], now: datetime, *, proofs: _Proofs, has: list[Count]
+) -> Reviewed:
+    user: User = member.user
     role = OrganizationRole(member.role)
     projects = [_right(role, project, rights) for project in rights.projects]
     projects = [each for each in projects if each.role is not None or each.denied is not None]
@@ -164,10 +215,30 @@ def _reviewed(member: Any, rights: _Rights, keys: list[KeyUse], now: datetime) -
         *([Finding.STALE] if now - (last_seen_at or member.created_at) > UNUSED_AFTER else []),
         *([Finding.NEVER_SEEN] if last_seen_at is None else []),
         *([Finding.GUEST_MANAGES] if role == OrganizationRole.GUEST and _manages(projects) else []),
+        *([Finding.NO_SECOND_FACTOR] if _needs_second_factor(user, role, proofs) else []),
     ]
     return Reviewed(
-        user.pk, user.display_name, user.email, user.is_service, role, last_seen_at, projects, keys, findings
+        user_id=user.pk,
+        name=user.display_name,
+        email=user.email,
+        is_service=user.is_service,
+        role=role,
+        last_seen_at=last_seen_at,
+        projects=projects,
+        keys=keys,
+        findings=findings,
+        is_operator=user.is_superuser,
+        has_second_factor=user.pk in proofs.with_second_factor,
+        identities=proofs.identities.get(user.pk, []),
+        given=has,
     )
+
+
+def _needs_second_factor(user: User, role: OrganizationRole, proofs: _Proofs) -> bool:
+    """Who manages others, or the installation, and signs in by nothing but a password."""
+    is_powerful = user.is_superuser or role in {OrganizationRole.OWNER, OrganizationRole.ADMIN}
+    has_more = user.pk in proofs.with_second_factor or user.pk in proofs.identities
+    return is_powerful and not user.is_service and not has_more
 
 
 def _manages(projects: list[ProjectRight]) -> bool:

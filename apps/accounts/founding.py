@@ -1,4 +1,4 @@
-"""Who may make further organizations, and how many: each has a home page, models and limits of its own."""
+"""Who may make further organizations, and how many, and who may own one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,11 @@ from apps.accounts.types import OrganizationRole
 from apps.core import preferences
 from apps.core.doors.settings import Level, Setting
 from apps.core.errors import Conflict
+
+
+class OwnerNotFit(Conflict):
+    code = "owner_not_fit"
+    default_detail = _("Owners are people whose account is in use.")
 
 
 class TooManyOrganizations(Conflict):

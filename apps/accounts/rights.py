@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 from apps.accounts import policies
 from apps.accounts.models import (
     Denial,
+    Invitation,
     Organization,
     OrganizationMember,
     Project,
@@ -21,7 +22,13 @@ from apps.accounts.models import (
     Team,
     TeamMember,
 )
-from apps.accounts.selectors import get_member, in_my_organizations, organization_role, visible_members
+from apps.accounts.selectors import (
+    get_member,
+    in_my_organizations,
+    organization_role,
+    visible_invitations,
+    visible_members,
+)
 from apps.accounts.types import Actor, ActorKind, OrganizationRole, ProjectRole
 from apps.core.doors.handovers import handovers
 from apps.core.errors import NotFound
@@ -58,6 +65,12 @@ def list_team_members(team: Team) -> QuerySet[TeamMember]:
 def visible_project_teams(project: Project) -> QuerySet[ProjectTeam]:
     """Teams with a role in a project the caller got from ``get_project``."""
     return ProjectTeam.objects.select_related("team").filter(project=project, team__deleted_at=None)
+
+
+def open_invitations(viewer: Actor, organization_id: UUID) -> QuerySet[Invitation]:
+    """By address."""
+    rows = visible_invitations(viewer).filter(organization=organization_id, expires_at__gt=Now())
+    return rows.filter(accepted_at=None, revoked_at=None).order_by("email", "pk")
 
 
 def visible_denials(viewer: Actor) -> QuerySet[Denial]:

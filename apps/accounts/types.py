@@ -191,6 +191,7 @@ class Finding(models.TextChoices):
     STALE = "stale", _("Not seen for 90 days")
     NEVER_SEEN = "never_seen", _("Never signed in")
     GUEST_MANAGES = "guest_manages", _("A guest who manages a project")
+    NO_SECOND_FACTOR = "no_second_factor", _("Manages others with nothing but a password")
     KEY_UNUSED = "key_unused", _("A key that was not used for 90 days")
     KEY_WITHOUT_END = "key_without_end", _("A key that never expires")
     KEY_WITHOUT_LIMITS = "key_without_limits", _("A key that may do all that its owner may")
@@ -323,11 +324,6 @@ class AlreadyMember(Conflict):
 class LastOwner(Conflict):
     code = "last_owner"
     default_detail = _("An organization keeps at least one owner. Make somebody else an owner first.")
-
-
-class OwnerNotFit(Conflict):
-    code = "owner_not_fit"
-    default_detail = _("Owners are people whose account is in use.")
 
 
 class LastOperator(Conflict):

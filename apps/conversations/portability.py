@@ -28,6 +28,7 @@ from apps.conversations.services.erasure import GRANTS, OF_A_CONVERSATION
 from apps.conversations.types import RESTORABLE_DAYS, Visibility
 from apps.core.doors.erasers import Eraser, erasers
 from apps.core.doors.exporters import Exporter, ExportScope, PersonExporter, exporters, person_exporters
+from apps.core.doors.given import Given, given
 from apps.core.doors.handovers import Handover, handovers
 
 OF_A_PERSON = (Participation, ConversationGrant, ConversationDenial)
@@ -97,4 +98,6 @@ def register() -> None:
         "conversations",
         Handover("conversations", title, count_shared, lambda actor, leaving: hand_over(actor=actor, leaving=leaving)),
     )
+    given.register("let_in", Given("let_in", _("Conversations they were let into"), selectors.count_let_in))
+    given.register("links", Given("links", _("Links they share"), selectors.count_links))
     erasers.register("conversations", Eraser("conversations", _erase_person, _erase_organization))

@@ -5,13 +5,29 @@ import io
 from datetime import timedelta
 
 import pytest
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 from django.utils import timezone
 
 from apps.accounts import access_review, selectors
-from apps.accounts.models import ApiKey, Denial, Project, ProjectMember, ProjectTeam, Team, TeamMember, UserSession
+from apps.accounts.models import (
+    ApiKey,
+    Denial,
+    Project,
+    ProjectMember,
+    ProjectTeam,
+    Team,
+    TeamMember,
+    User,
+    UserSession,
+)
+from apps.accounts.services import invitations
 from apps.accounts.types import Finding, OrganizationRole, Permission, ProjectAccess, ProjectRole, SessionKind, Way
-from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, bearer, join, key_of
+from apps.conversations import services as conversations
+from apps.conversations.types import Visibility
+from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, bearer, join, key_of, team_of
+from tests.conversations.factories import start
 
 LONG_AGO = timedelta(days=120)
 
@@ -109,11 +125,70 @@ def test_who_was_not_seen_and_keys_that_nobody_needs_are_found(owner, project):
 
     found = reviewed(owner, project)
 
-    assert found[owner.pk].findings == []
+    assert found[owner.pk].findings == [Finding.NO_SECOND_FACTOR]
     assert found[owner.pk].keys[0].findings == [Finding.KEY_WITHOUT_END, Finding.KEY_WITHOUT_LIMITS]
     assert found[late.pk].findings == [Finding.STALE]
     assert found[late.pk].keys[0].findings == [Finding.KEY_UNUSED]
     assert found[never.pk].findings == [Finding.NEVER_SEEN]
+
+
+def test_review_says_how_people_sign_in_and_what_they_have_beside_roles(owner, project):
+    admin, guest = belongs(project, "Ada", OrganizationRole.ADMIN), belongs(project, "Gil", OrganizationRole.GUEST)
+    User.objects.filter(pk=owner.pk).update(is_superuser=True)
+    Authenticator.objects.create(user=owner, type=Authenticator.Type.TOTP, data={})
+    SocialAccount.objects.create(user=admin, provider="sand", uid="1")
+    plain = belongs(project, "Pia", OrganizationRole.ADMIN)
+    shared, other = (start(actor_of(owner), project, visibility=each) for each in (Visibility.LINK, Visibility.PRIVATE))
+    team = team_of(project.organization, guest, plain)
+    for conversation in (shared, other):
+        conversations.invite_participant(actor=actor_of(owner), conversation_id=conversation.pk, user_id=guest.pk)
+        conversations.invite_participant(actor=actor_of(owner), conversation_id=conversation.pk, team_id=team.pk)
+    conversations.make_link(actor=actor_of(owner), conversation_id=shared.pk)
+    elsewhere = ProjectFactory(owner=guest)
+    conversations.invite_participant(
+        actor=actor_of(guest),
+        conversation_id=start(actor_of(guest), elsewhere).pk,
+        user_id=belongs(elsewhere, "Zoe").pk,
+    )
+
+    found = reviewed(owner, project)
+
+    def told(user):
+        each = found[user.pk]
+        is_weak = Finding.NO_SECOND_FACTOR in each.findings
+        return each.is_operator, each.has_second_factor, each.identities, is_weak, {g.name: g.count for g in each.given}
+
+    assert told(owner) == (True, True, [], False, {"links": 1})
+    assert told(admin) == (False, False, ["sand"], False, {})
+    assert told(plain) == (False, False, [], True, {"let_in": 2})
+    assert told(guest) == (False, False, [], False, {"let_in": 2})
+
+
+def test_page_comes_in_parts_and_names_open_invitations(client, owner, project, monkeypatch):
+    monkeypatch.setattr("apps.accounts.pages.access.SHOWN", 2)
+    for name in ("Ben", "Cleo", "Dora"):
+        belongs(project, name)
+    invitations.invite(actor=actor_of(owner), organization_id=project.organization_id, email="soon@example.org")
+    browser = Client()
+    browser.force_login(owner)
+
+    pages = [browser.get("/settings/access/", {"page": page}).content.decode() for page in (1, 2)]
+    told = client.get(
+        "/api/v1/access-review/",
+        {"organization": project.organization_id},
+        headers=bearer(key_of(owner, project.organization)),
+    ).json()
+
+    lists = [page.partition('<ul class="list boxed">')[2] for page in pages]
+    assert [[name in people for name in ("Ann Owner", "Ben", "Cleo", "Dora")] for people in lists] == [
+        [True, True, False, False],
+        [False, False, True, True],
+    ]
+    assert "page=2" in pages[0]
+    assert "page=1" in pages[1]
+    assert "soon@example.org" in pages[0]
+    assert len(told["people"]) == 4
+    assert [(each["email"], each["role"]) for each in told["invitations"]] == [("soon@example.org", "member")]
 
 
 def test_members_may_not_and_strangers_learn_nothing(client, owner, project):
@@ -157,5 +232,5 @@ def test_review_takes_the_same_statements_for_many(client, owner, project, peopl
     actor = actor_of(owner)
     selectors.visible_organizations(actor).first()
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(15):
         assert len(access_review.review(viewer=actor, organization_id=project.organization_id)) == people + 1

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from allauth.socialaccount.models import SocialAccount
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.accounts import actors, addresses, audit
-from apps.accounts.models import ApiKey, OrganizationMember
+from apps.accounts.models import ApiKey, IdentityProvider, OrganizationMember
 from apps.accounts.services import keys, organizations, service_accounts
 from apps.accounts.types import NOBODY, KeyEnded, KeyNotGrantable, NetworkNotValid, OrganizationRole, ProjectAccess
 from apps.core import preferences
@@ -400,6 +401,9 @@ def test_key_of_a_project_knows_and_withdraws_only_its_like(owner, project):
 def test_keys_of_who_is_removed_are_withdrawn_by_name(owner, project):
     user = member_of(project)
     made = [make(user, project), make(user, project)]
+    provider = {"kind": "oidc", "name": "Sand", "slug": "sand", "issuer": "https://id.sand.example", "client_id": "x"}
+    IdentityProvider.objects.create(organization=project.organization, **provider)
+    SocialAccount.objects.create(user=user, provider="sand", uid="1")
     member = OrganizationMember.objects.get(user=user)
 
     organizations.remove_member(actor=actor_of(owner), member_id=member.pk)
@@ -407,4 +411,5 @@ def test_keys_of_who_is_removed_are_withdrawn_by_name(owner, project):
     told = Event.objects.filter(type="accounts.api_key_revoked")
     assert {each.payload["key_id"] for each in told} == {str(each.key.pk) for each in made}
     assert not any(opens(each.token) for each in made)
+    assert Event.objects.get(type="accounts.identity_unlinked").payload["provider"] == "sand"
     assert "accounts.api_key_revoked" in audit.AUDITED or told.first().type.startswith(tuple(audit.AUDITED_PREFIXES))

@@ -30,6 +30,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/accounts/services/belongings.py", "give_away"): PART,
     ("apps/accounts/services/endings.py", "end_key"): PART,
     ("apps/accounts/services/endings.py", "end_keys_of"): PART,
+    ("apps/accounts/services/endings.py", "unlink_identities"): PART,
     ("apps/accounts/services/endings.py", "withdraw_invitation"): PART,
     ("apps/accounts/services/endings.py", "withdraw_invitations_by"): PART,
     ("apps/accounts/services/organizations.py", "add_member"): PART,

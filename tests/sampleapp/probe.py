@@ -21,6 +21,7 @@ from apps.core.doors import (  # noqa: E402, F401
     exporters,
     file_access,
     first_start,
+    given,
     handovers,
     health,
     invariants,

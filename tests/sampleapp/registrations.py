@@ -11,6 +11,7 @@ from apps.core.doors.erasers import Eraser, erasers
 from apps.core.doors.exporters import Exporter, PersonExporter, exporters, person_exporters
 from apps.core.doors.file_access import FileAccess, file_access
 from apps.core.doors.first_start import first_start_steps
+from apps.core.doors.given import Given, given
 from apps.core.doors.handovers import Handover, handovers
 from apps.core.doors.health import Health, HealthCheck, health_checks
 from apps.core.doors.invariants import Invariant, invariants
@@ -90,6 +91,7 @@ def register():
     exporters.register(NAME, Exporter(NAME, lambda scope: iter(())))
     file_access.register(NAME, FileAccess(lambda viewer, ids: set(), lambda ids: set(), lambda ids: None))
     first_start_steps.register(NAME, lambda start: None)
+    given.register(NAME, Given(NAME, "Sample notes", lambda organization: {}))
     handovers.register(NAME, Handover(NAME, "Sample notes", lambda organization, user: 0, lambda actor, leaving: 0))
     health_checks.register(NAME, HealthCheck(NAME, lambda: Health(is_healthy=True), is_critical=False))
     invariants.register(f"{NAME}.notes", Invariant(f"{NAME}.notes", "I1", "Notes are notes.", list))

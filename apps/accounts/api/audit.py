@@ -10,7 +10,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.accounts import access_review, audit_export, selectors
+from apps.accounts import access_review, audit_export, rights, selectors
 from apps.accounts.api import serializers as shapes
 from apps.accounts.services import audit
 from apps.accounts.types import AuditFormat
@@ -48,7 +48,8 @@ class AccessReviewView(APIView):
         """Everybody who belongs to the organization: which projects, by which right, which keys, and what deserves a look."""
         query = shapes.AccessReviewQuery.parse_query(request)
         people = access_review.review(viewer=request.actor, organization_id=query["organization"])
-        return Response(shapes.AccessReviewOut({"people": people}).data)
+        invitations = rights.open_invitations(request.actor, query["organization"])
+        return Response(shapes.AccessReviewOut({"people": people, "invitations": invitations}).data)
 
 
 class AuditExportView(APIView):

@@ -288,6 +288,12 @@ class KeyUseOut(serializers.Serializer):
     findings = serializers.ListField(child=serializers.ChoiceField(choices=Finding.choices))
 
 
+class GivenOut(serializers.Serializer):
+    name = serializers.CharField(help_text="Stable, for programs.")
+    title = serializers.CharField()
+    count = serializers.IntegerField()
+
+
 class ReviewedOut(serializers.Serializer):
     user = serializers.UUIDField(source="user_id")
     name = serializers.CharField()
@@ -298,10 +304,17 @@ class ReviewedOut(serializers.Serializer):
     projects = ProjectRightOut(many=True)
     keys = KeyUseOut(many=True)
     findings = serializers.ListField(child=serializers.ChoiceField(choices=Finding.choices))
+    is_operator = serializers.BooleanField()
+    has_second_factor = serializers.BooleanField()
+    identities = serializers.ListField(
+        child=serializers.CharField(), help_text="Identity providers through which they sign in."
+    )
+    given = GivenOut(many=True, help_text="What they have beside roles in projects, as far as there is any.")
 
 
 class AccessReviewOut(serializers.Serializer):
     people = ReviewedOut(many=True)
+    invitations = InvitationOut(many=True, help_text="Open ones: who may come, and as what.")
 
 
 class AuditExportQuery(Serializer):

@@ -1,11 +1,13 @@
-"""What ends with a right: keys, and the invitations of those who may no longer give what these promise."""
+"""What ends with a right: keys, identities, and the invitations of those who may no longer give what these promise."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
+from allauth.socialaccount.models import SocialAccount
+
 from apps.accounts import events, policies
-from apps.accounts.models import ApiKey, Invitation
+from apps.accounts.models import ApiKey, IdentityProvider, Invitation
 from apps.accounts.types import Actor, ActorKind, OrganizationRole
 from apps.core.db import database_now
 from apps.core.events import emit
@@ -36,6 +38,21 @@ def end_keys_of(*, user_id: UUID, organization_id: UUID, actor: Actor) -> None:
     rows = ApiKey.objects.filter(organization=organization_id, user=user_id, revoked_at=None)
     for key in rows.select_for_update().order_by("pk"):
         end_key(key=key, actor=actor)
+
+
+def unlink_identities(*, user_id: UUID, organization_id: UUID, actor: Actor) -> None:
+    """For services: the providers of that organization sign the person in no more."""
+    own = IdentityProvider.objects.filter(organization=organization_id).values("slug")
+    rows = SocialAccount.objects.filter(user=user_id, provider__in=own)
+    slugs = sorted(set(rows.values_list("provider", flat=True)))
+    rows.delete()
+    for slug in slugs:
+        emit(
+            events.IdentityUnlinked(user_id=user_id, provider=slug),
+            actor=actor,
+            scope=_scope_of(organization_id),
+            subject=("user", user_id),
+        )
 
 
 def withdraw_invitation(*, invitation: Invitation, actor: Actor) -> None:

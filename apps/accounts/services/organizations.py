@@ -6,14 +6,12 @@ import secrets
 from typing import Any
 from uuid import UUID
 
-from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from apps.accounts import events, founding, letters, policies, rights, selectors
 from apps.accounts.models import (
-    IdentityProvider,
     Organization,
     OrganizationMember,
     Project,
@@ -29,7 +27,6 @@ from apps.accounts.types import (
     NotAMember,
     NotTransferable,
     OrganizationRole,
-    OwnerNotFit,
     SessionEnd,
 )
 from apps.core.errors import FieldError, VersionMismatch
@@ -171,7 +168,9 @@ def change_member_role(
     if old == role:
         return member
     if role == OrganizationRole.OWNER and (member.user.is_service or not member.user.is_active):
-        raise OwnerNotFit(fields=[FieldError("role", OwnerNotFit.code, str(OwnerNotFit.default_detail))])
+        raise founding.OwnerNotFit(
+            fields=[FieldError("role", founding.OwnerNotFit.code, str(founding.OwnerNotFit.default_detail))]
+        )
     _require_another_owner(member, still=role)
     member.role = role
     member.version += 1
@@ -206,8 +205,7 @@ def remove_member(*, actor: Actor, member_id: UUID, heir_id: UUID | None = None)
         model.objects.filter(organization=organization_id, user=user_id).delete()  # type: ignore[attr-defined]
     endings.end_keys_of(user_id=user_id, organization_id=organization_id, actor=actor)
     endings.withdraw_invitations_by(user_id=user_id, organization_id=organization_id, actor=actor)
-    own = IdentityProvider.objects.filter(organization=organization_id).values("slug")
-    SocialAccount.objects.filter(user=user_id, provider__in=own).delete()
+    endings.unlink_identities(user_id=user_id, organization_id=organization_id, actor=actor)
     member.delete()
     emit(
         events.MemberRemoved(user_id=user_id, role=role),

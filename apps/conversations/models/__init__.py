@@ -14,6 +14,7 @@ from apps.conversations.models.sharing import (
     ShareLink,
     TeamGrant,
     members_of,
+    places_in,
     teams_in,
     teams_of,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "TitleRequest",
     "Turn",
     "members_of",
+    "places_in",
     "teams_in",
     "teams_of",
 ]

@@ -34,6 +34,11 @@ def members_of(teams: QuerySet[Any, Any] | Collection[UUID | None]) -> QuerySet[
     return TeamMember.objects.filter(team__in=teams, team__deleted_at=None).values_list("user_id", flat=True)
 
 
+def places_in(teams: QuerySet[Any, Any]) -> QuerySet[Any, tuple[UUID, UUID]]:
+    """(team, person) of these teams."""
+    return TeamMember.objects.filter(team__in=teams, team__deleted_at=None).values_list("team_id", "user_id")
+
+
 class ConversationGrant(TenantModel, UserObjectPermissionBase):
     """What one person may do in one conversation, whatever their role in its project: a row for each permission.
 

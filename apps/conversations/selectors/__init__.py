@@ -44,6 +44,8 @@ from apps.conversations.selectors.rights import (
 from apps.conversations.selectors.sharing import (
     Participant,
     are_links_on,
+    count_let_in,
+    count_links,
     get_link,
     get_shown_file,
     links_in_force,
@@ -82,6 +84,8 @@ __all__ = [
     "access_to",
     "active_leaf",
     "are_links_on",
+    "count_let_in",
+    "count_links",
     "describe_branches",
     "find_answer_to",
     "find_in",

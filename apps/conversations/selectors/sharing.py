@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.accounts import actors
@@ -22,6 +23,7 @@ from apps.conversations.models import (
     ShareLink,
     TeamGrant,
     members_of,
+    places_in,
     teams_of,
 )
 from apps.conversations.selectors.paths import messages, path_ids
@@ -192,3 +194,27 @@ def get_shown_file(link: ShareLink, *, file_id: UUID) -> Any:
 
 def stats_links_in_force() -> int:
     return links_in_force().count()
+
+
+# For reviews of access
+
+
+def count_let_in(organization_id: UUID) -> dict[UUID, int]:
+    """How many conversations each person was let into, by themselves or with a team."""
+    alive = {"content_object__deleted_at": None, "content_object__organization": organization_id}
+    own = ConversationGrant.objects.filter(**alive).values_list("user_id", "content_object_id")
+    teams = TeamGrant.objects.filter(**alive, team__deleted_at=None)
+    people: dict[UUID, set[UUID]] = defaultdict(set)
+    for team_id, user_id in places_in(teams.values("team")):
+        people[team_id].add(user_id)
+    of_teams = teams.values_list("team_id", "content_object_id")
+    let_in = {(user_id, conversation) for team_id, conversation in of_teams for user_id in people[team_id]}
+    return Counter(user_id for user_id, _conversation in {*own, *let_in})
+
+
+def count_links(organization_id: UUID) -> dict[UUID, int]:
+    """How many links in force each person made."""
+    if not are_links_on(organization_id):
+        return {}
+    rows = links_in_force().filter(organization=organization_id).order_by()
+    return dict(rows.values_list("created_by").annotate(Count("pk")))
