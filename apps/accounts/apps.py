@@ -23,7 +23,7 @@ class AccountsConfig(AppConfig):
             second_factor,
         )
         from apps.accounts.refusals import note_refusal
-        from apps.accounts.rights import manages_service_accounts, may_deny_somewhere
+        from apps.accounts.rights import manages_organization, manages_service_accounts, may_deny_somewhere
         from apps.accounts.selectors import reads_some_audit
         from apps.accounts.services import attempts, devices, personal, second_factors, sessions
         from apps.accounts.setting_rights import may_change
@@ -78,8 +78,10 @@ class AccountsConfig(AppConfig):
             ("teams", _("Teams"), "layers"),
             ("limits", _("Limits"), "timer"),
         ]
+        shown = {"sign_in": manages_organization}
         for order, (name, label, icon) in enumerate(pages, start=1):
-            entry = MenuEntry(label, f"accounts:settings_{name}", icon, place="settings", order=order * 10)
+            url, is_shown = f"accounts:settings_{name}", shown.get(name)
+            entry = MenuEntry(label, url, icon, place="settings", order=order * 10, is_shown=is_shown)
             menu.register(f"settings_{name}", entry)
         for order, (name, label, icon, is_shown) in enumerate(
             [

@@ -179,8 +179,8 @@ def can_manage_organization(actor: Actor, role: OrganizationRole | None) -> bool
 
 
 def can_manage_identity(actor: Actor, role: OrganizationRole | None, *, is_home: bool) -> bool:
-    """Whose word counts for which mail domains touches everybody here: the home organization's managers say so, or an operator."""
-    return can_manage_organization(actor, role) and (is_home or can_operate(actor))
+    """Whose word counts for which mail domains opens accounts, owners' too: only owners of the home organization say so, or operators."""
+    return can_operate(actor) or (is_home and _organization("own", role))
 
 
 def can_manage_members(actor: Actor, role: OrganizationRole | None) -> bool:

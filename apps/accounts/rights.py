@@ -111,6 +111,12 @@ def manages_service_accounts(viewer: Actor) -> bool:
     return OrganizationMember.objects.filter(user_id=viewer.user_id, role__in=allowed).exists()
 
 
+def manages_organization(viewer: Actor) -> bool:
+    """Any: its rules are theirs to see."""
+    allowed = policies.ORGANIZATION_PERMISSIONS["manage"]
+    return OrganizationMember.objects.filter(user_id=viewer.user_id, role__in=allowed).exists()
+
+
 def lock_denial(denial_id: UUID, viewer: Actor) -> Denial:
     if (found := visible_denials(viewer).select_for_update(of=("self",)).filter(pk=denial_id).first()) is None:
         raise NotFound

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -14,7 +15,7 @@ from django.utils.translation import ngettext
 from apps.accounts.models import BlockedNetwork, Device, IdentityProvider, Organization, SignInAttempt, SignInSignal
 from apps.accounts.services import identity, networks
 from apps.accounts.types import IdentityProviderKind, NetworkListRefused
-from apps.core import addresses
+from apps.core import addresses, rules
 from apps.core.admin import ServiceAdmin
 from apps.core.errors import DomainError
 
@@ -87,6 +88,9 @@ class IdentityProviderForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
+        for name, rule in identity.WORDS.items():
+            self._keep(name, rule)
+        self._keep("domains", rules.domains)
         kind = data.get("kind") or self.instance.kind
         if not self.instance.pk and not data.get("new_secret"):
             self.add_error("new_secret", _("Type the secret that the provider gave."))
@@ -98,6 +102,15 @@ class IdentityProviderForm(forms.ModelForm):  # type: ignore[type-arg]
             except DomainError as error:
                 self.add_error("issuer", str(error.detail))
         return data
+
+    def _keep(self, name: str, rule: Callable[[Any], Any]) -> None:
+        """What the service would refuse is said at its field."""
+        if not self.cleaned_data.get(name):
+            return
+        try:
+            rule(self.cleaned_data[name])
+        except rules.RuleBroken as broken:
+            self.add_error(name, broken.sentence)
 
 
 @admin.register(IdentityProvider)

@@ -256,7 +256,8 @@ class SsoNotLinked(Forbidden):
     code = "sso_not_linked"
     title = _("Sign-in failed")
     default_detail = _(
-        "Somebody uses this e-mail address already. Sign in as before, or ask an owner for an invitation."
+        "Somebody uses this e-mail address already. Sign in as before and connect the provider in your settings, "
+        "or ask an owner for an invitation."
     )
 
 

@@ -43,8 +43,8 @@ class Mail(Text, serializers.EmailField):
 class Url(Text, serializers.URLField):
     """``rules.URL``; the schema says ``format: uri``."""
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(URL, **kwargs)
+    def __init__(self, rule: Rule = URL, **kwargs: Any) -> None:
+        super().__init__(rule, **kwargs)
 
 
 def _in_a_form(rule: Rule, value: str) -> str:

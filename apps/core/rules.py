@@ -133,6 +133,14 @@ def _tag(value: str) -> str:
     return _line(value).lower()
 
 
+_LABEL: Final = r"[^\W_](?:[\w-]{0,61}[^\W_])?"
+_DOMAIN: Final = rf"{_LABEL}(?:\.{_LABEL})+"
+
+
+def _domain(value: str) -> str:
+    return _matching(_DOMAIN)(value.strip().lower().removesuffix("."))
+
+
 def _header_value(value: str) -> str:
     if value and not (value.isascii() and value.isprintable()):
         raise ValueError
@@ -148,6 +156,7 @@ MAIL: Final = Rule("mail", _("This is no e-mail address."), 254, _mail)
 URL: Final = Rule(
     "url", _("An address begins with http:// or https:// and names a host; it holds no password."), 300, _url
 )
+DOMAIN: Final = Rule("domain", _("The name of a mail domain, such as example.org."), 253, _domain, pattern=_DOMAIN)
 SLUG: Final = Rule(
     "slug",
     _("Small letters, digits and single hyphens between them."),
@@ -177,7 +186,7 @@ TOPIC: Final = Rule(
 RULES: Final = {
     rule.code: rule
     for rule in (
-        NAME, TITLE, TAG, TEXT, MESSAGE, MAIL, URL, SLUG, HANDLE, CURRENCY, HEADER_NAME, HEADER_VALUE, TOPIC,
+        NAME, TITLE, TAG, TEXT, MESSAGE, MAIL, URL, DOMAIN, SLUG, HANDLE, CURRENCY, HEADER_NAME, HEADER_VALUE, TOPIC,
     )
 }  # fmt: skip
 
@@ -185,6 +194,14 @@ RULES: Final = {
 def tags(values: Iterable[str], *, most: int = 20, field: str = "tags") -> list[str]:
     """Each once, in their order; what is empty is left out."""
     kept = list(dict.fromkeys(filter(None, (TAG.or_empty()(value, field=field) for value in values))))
+    if len(kept) > most:
+        raise RuleBroken("too_many", _("These are too many."), field=field)
+    return kept
+
+
+def domains(values: Iterable[str], *, most: int = 100, field: str = "domains") -> list[str]:
+    """Each once, in small letters, in their order."""
+    kept = list(dict.fromkeys(DOMAIN(value, field=field) for value in values))
     if len(kept) > most:
         raise RuleBroken("too_many", _("These are too many."), field=field)
     return kept

@@ -1,5 +1,6 @@
 """One's identities at other providers: connected, disconnected, and as a fresh proof."""
 
+import re
 from contextlib import closing
 from urllib.parse import urlsplit
 
@@ -38,6 +39,12 @@ def ada(issuer, project, owner):
 
 def disconnect(client):
     return client.post(SECURITY, {"form": "disconnect", "account": SocialAccount.objects.get().pk})
+
+
+def connect_query(client):
+    """Of the link on the page of who is signed in."""
+    page = client.get(SECURITY).content.decode()
+    return re.search(r'href="/accounts/sso/sand/(\?process=connect[^"]+)"', page)[1].replace("&amp;", "&")
 
 
 def prove_again(client, issuer, *, next_url=SECURITY, **person):
@@ -108,7 +115,7 @@ def test_who_is_signed_in_connects_an_identity_and_is_told(issuer, project, owne
     assert asked["Location"] == "/accounts/reauthenticate/?next=%2Fsettings%2Fsecurity%2F"
     client.post(asked["Location"], {"password": PASSWORD})
 
-    answer = issuer.sign_in(client, "sand", query="?process=connect", sub="ben", email="ben@sand.example")
+    answer = issuer.sign_in(client, "sand", query=connect_query(client), sub="ben", email="ben@sand.example")
 
     assert (answer.status_code, answer["Location"]) == (302, SECURITY)
     assert SocialAccount.objects.get().user == person
@@ -120,10 +127,56 @@ def test_who_is_signed_in_connects_an_identity_and_is_told(issuer, project, owne
     other = UserFactory()
     stranger = Client()
     stranger.force_login(other)
-    assert (
-        issuer.sign_in(stranger, "sand", query="?process=connect", sub="ben", email="ben@sand.example").status_code
-        == 403
-    )
+    query = connect_query(stranger)
+    assert issuer.sign_in(stranger, "sand", query=query, sub="ben", email="ben@sand.example").status_code == 403
+
+
+def test_link_of_another_site_connects_nothing(issuer, project, owner):
+    """A browser that is mallory's at the provider would give them a way into the account for good."""
+    provider_at(issuer, project, owner)
+    ben = UserFactory(email="ben@sand.example")
+    join(ben, project.organization)
+    client, other = Client(), Client()
+    client.force_login(ben)
+    other.force_login(owner)
+    used = connect_query(client)
+    client.get(f"/accounts/sso/sand/{used}")  # its word is good once
+
+    for query in ("?process=connect", "?process=connect&word=", connect_query(other), used):
+        sent = client.get(f"/accounts/sso/sand/{query}", headers={"Sec-Fetch-Site": "cross-site"})
+        assert (sent.status_code, sent["Location"]) == (302, SECURITY), query
+    again = client.get("/accounts/sso/sand/again/", headers={"Sec-Fetch-Site": "cross-site"})
+    assert (again.status_code, again["Location"]) == (302, SECURITY)
+    assert not SocialAccount.objects.exists()
+
+
+def test_link_of_another_site_signs_nobody_in_without_a_click(issuer, project, owner):
+    provider_at(issuer, project, owner)
+    path = "/accounts/sso/sand/?next=/settings/"
+
+    asked = Client().get(path, headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert asked.status_code == 200
+    assert f'href="{path}"' in asked.content.decode()
+    assert Client().get(path, headers={"Sec-Fetch-Site": "same-origin"})["Location"].startswith(issuer.url)
+
+
+@pytest.mark.parametrize("person", [{"email": "mallory@sand.example"}, {"sub": "ben-too"}])
+def test_identity_of_another_address_or_a_second_one_is_not_connected(issuer, project, owner, person):
+    provider_at(issuer, project, owner)
+    ben = UserFactory(email="ben@sand.example")
+    join(ben, project.organization)
+    client = Client()
+    client.force_login(ben)
+    query = connect_query(client)
+    if "sub" in person:
+        SocialAccount.objects.create(user=ben, provider="sand", uid="ben")
+    before = SocialAccount.objects.count()
+
+    answer = issuer.sign_in(client, "sand", query=query, **({"sub": "m", "email": ben.email} | person))
+
+    assert answer.status_code == 403
+    assert SocialAccount.objects.count() == before
 
 
 def test_fresh_proof_through_the_provider(ada, issuer):

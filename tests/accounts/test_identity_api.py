@@ -109,6 +109,9 @@ def test_owner_makes_changes_and_deletes_one_and_never_reads_its_secret(owner, p
         ({"slug": "Not A Slug"}, "invalid"),
         ({"joins_as": "owner"}, "invalid"),
         ({"domains": ["a b"]}, "invalid"),
+        ({"domains": ["domain!!"]}, "domain"),
+        ({"name": "Go\u202eelgoo"}, "name"),
+        ({"client_id": "a\x07"}, "name"),
         ({"surprise": 1}, "unknown_field"),
     ],
 )

@@ -173,10 +173,26 @@ def test_token_door_asks_for_the_code(user):
         body = {"email": user.email, "password": PASSWORD, **more}
         return client.post("/api/v1/auth/token/", body, content_type="application/json")
 
-    assert (ask().status_code, ask().json()["code"]) == (401, "second_factor_needed")
+    assert (ask().status_code, ask().json()["code"], ask().json()["methods"]) == (401, "second_factor_needed", ["app"])
+    with_recovery_codes(user)
+    assert ask().json()["methods"] == ["app", "recovery_code"]
     assert (ask(code="000000").status_code, ask(code="000000").json()["code"]) == (401, "code_refused")
     assert ask(code=code_of(secret)).status_code == 200
     assert UserSession.objects.get(kind="token").auth_level == 2
+
+
+def test_token_door_asks_nobody_for_a_code_they_cannot_have(user):
+    """A passkey is asked for by a browser."""
+    Authenticator.objects.create(user=user, type="webauthn", data={"name": "Key", "credential": {}})
+    body = {"email": user.email, "password": PASSWORD}
+
+    for sent in (body, body | {"code": "000000"}):
+        answer = Client().post("/api/v1/auth/token/", sent, content_type="application/json")
+
+        assert (answer.status_code, answer.json()["code"]) == (401, "second_factor_needed")
+        assert answer.json()["methods"] == ["passkey"]
+        assert "sign in there, and make an API key" in answer.json()["detail"]
+    assert not CodeGuess.objects.exists()
 
 
 def test_seeds_are_sealed_for_their_person_and_follow_a_new_key(browser, user):

@@ -413,7 +413,7 @@ def test_own_second_factor_stands_for_the_code_at_the_api(ann):
 
     asked_for, answer = post_json(TOKEN, body), post_json(TOKEN, body | {"code": code_of(secret)})
 
-    assert (asked_for.status_code, asked_for.json()["methods"]) == (401, ["app", "recovery_code"])
+    assert (asked_for.status_code, asked_for.json()["methods"]) == (401, ["app"])
     assert "challenge" not in asked_for.json()
     assert answer.status_code == 200
     assert not SignInCode.objects.exists()

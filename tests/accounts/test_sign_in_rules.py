@@ -4,14 +4,16 @@ from datetime import timedelta
 
 import pytest
 from allauth.account.forms import EmailAwarePasswordResetTokenGenerator
+from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str
 from django.test import Client
 from django.utils import timezone
 
 from apps.accounts import receivers, rules
 from apps.accounts.models import ApiKey, IdentityProvider, UserSession
+from apps.accounts.pages.forms import SetPasswordForm
 from apps.accounts.services import invitations, sessions, sign_in_rules
-from apps.accounts.types import SYSTEM, MailDomainNotAllowed, OrganizationRole, SessionEnd
+from apps.accounts.types import SYSTEM, MailDomainNotAllowed, OrganizationRole, SessionEnd, SsoNeeded
 from apps.core.models import Event, MailMessage
 from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, member_of
 from tests.accounts.test_second_factors import code_of, with_app
@@ -155,6 +157,56 @@ def test_single_sign_on_only_refuses_passwords_and_ends_their_sessions(project, 
     body = {"organization": str(project.organization_id), "name": "x"}
     refused = client.post("/api/v1/api-keys/", body, content_type="application/json")
     assert (refused.status_code, refused.json()["code"], ApiKey.objects.count()) == (403, "sso_needed", 0)
+
+
+def test_single_sign_on_only_takes_no_new_password_either(project, owner, user):
+    """It would open the account as soon as the rule is off or the person has left."""
+    provider_of(project)
+    change(project, owner, sso_only=True)
+    client = Client()
+    client.post(f"/accounts/link/{sessions.make_sign_in_link(actor=SYSTEM, user=user)}/")
+    new = {"password1": "another horse battery", "password2": "another horse battery"}
+
+    changed = client.post("/accounts/password/change/", {"oldpassword": PASSWORD} | new)
+    user.refresh_from_db()
+    kept = user.check_password(PASSWORD)
+    user.set_unusable_password()
+    user.save()
+    client.post(f"/accounts/link/{sessions.make_sign_in_link(actor=SYSTEM, user=user)}/")
+    answers = client.get("/accounts/password/set/"), client.post("/accounts/password/set/", new)
+
+    user.refresh_from_db()
+    assert (changed.status_code, kept) == (403, True)
+    assert [answer.status_code for answer in answers] == [403, 403]
+    assert not user.has_usable_password()
+    form = SetPasswordForm(user=user, data=new)
+    with pytest.raises(SsoNeeded):
+        form.is_valid()  # wherever it is shown
+
+
+def test_mail_domains_hold_for_another_address_too(project, owner, user):
+    change(project, owner, mail_domains=["sand.example"])
+    client = Client()
+    client.force_login(user)
+
+    refused = client.post("/accounts/email/", {"email": "new@elsewhere.example", "action_add": ""})
+    taken = client.post("/accounts/email/", {"email": "new@sand.example", "action_add": ""})
+
+    assert "takes only people with an address in its own mail domains" in refused.content.decode()
+    assert taken.status_code == 302
+    assert set(EmailAddress.objects.filter(user=user).values_list("email", flat=True)) - {user.email} == {
+        "new@sand.example"
+    }
+
+
+def test_menu_leads_nobody_to_rules_that_are_not_theirs(owner, user):
+    pages = {}
+    for person in (owner, user):
+        client = Client()
+        client.force_login(person)
+        pages[person] = "/settings/sign-in/" in client.get("/settings/profile/").content.decode()
+
+    assert pages == {owner: True, user: False}
 
 
 def test_single_sign_on_only_needs_a_provider_to_be_in_force(project, owner, user):

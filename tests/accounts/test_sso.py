@@ -13,6 +13,7 @@ from apps.accounts.services import identity, organizations, sign_in_rules
 from apps.accounts.types import OrganizationRole, ProviderUnreachable, SignInMethod, SlugTaken
 from apps.core.errors import Forbidden
 from apps.core.models import Event
+from apps.core.rules import RuleBroken
 from tests.accounts.factories import OrganizationFactory, ProjectFactory, UserFactory, actor_of, join, member_of
 from tests.issuer.fixtures import issuer, second_issuer
 
@@ -143,6 +144,83 @@ def test_a25_word_about_an_address_links_nothing(issuer, project, owner, person,
     assert not UserSession.objects.exists()
 
 
+@pytest.mark.parametrize("role", [OrganizationRole.ADMIN, OrganizationRole.OWNER, "operator", "owner elsewhere"])
+def test_a25_address_alone_opens_nobodys_rights_over_others(issuer, project, owner, role):
+    provider_at(issuer, project, owner, joins_as="member")
+    boss = UserFactory(email="boss@sand.example", is_staff=role == "operator")
+    join(boss, project.organization, role=role if role in OrganizationRole.values else OrganizationRole.MEMBER)
+    if role == "owner elsewhere":
+        member_of(ProjectFactory(owner=boss))
+    client = Client()
+
+    answer = issuer.sign_in(client, "sand", sub="evil", email=boss.email)
+
+    assert (answer.status_code, is_in(client)) == (403, False)
+    assert Event.objects.get(is_refusal=True).payload["code"] == "sso_not_linked"
+    assert not SocialAccount.objects.exists()
+
+
+def test_a25_address_that_was_given_away_again_is_another_person(issuer, project, owner):
+    provider_at(issuer, project, owner)
+    ada = UserFactory(email="ada@sand.example")
+    join(ada, project.organization)
+    issuer.sign_in(Client(), "sand", sub="ada-so-far")
+    client = Client()
+
+    answer = issuer.sign_in(client, "sand", sub="another-ada")
+
+    assert (answer.status_code, is_in(client)) == (403, False)
+    assert Event.objects.get(is_refusal=True).payload["code"] == "sso_not_linked"
+    assert list(SocialAccount.objects.values_list("uid", flat=True)) == ["ada-so-far"]
+
+
+def test_another_issuer_knows_nobody_of_those_the_old_one_named(issuer, project, owner):
+    row = provider_at(issuer, project, owner, joins_as="member")
+    client = Client()
+    issuer.sign_in(client, "sand")
+    identity.change_provider(actor=actor_of(owner), provider_id=row.pk, name="Dunes", issuer=f"{issuer.url}/")
+    assert is_in(client)
+
+    identity.change_provider(actor=actor_of(owner), provider_id=row.pk, issuer="https://id.elsewhere.example")
+
+    assert not is_in(client)
+    assert not SocialAccount.objects.exists()
+
+
+def test_another_client_at_microsoft_names_people_anew(project, owner):
+    row = IdentityProvider.objects.create(
+        organization=project.organization, kind="microsoft", slug="ms", name="M", client_id="a", client_secret="b"
+    )
+    SocialAccount.objects.create(user=owner, provider="ms", uid="x")
+
+    identity.change_provider(actor=actor_of(owner), provider_id=row.pk, client_id="c")
+
+    assert not SocialAccount.objects.exists()
+
+
+def test_only_owners_say_whose_word_counts(issuer, project, owner):
+    """Whose word counts for an owner's address could be an owner."""
+    admin = member_of(project, role=OrganizationRole.ADMIN)
+    with pytest.raises(Forbidden):
+        provider_at(issuer, project, admin)
+    row = provider_at(issuer, project, member_of(project, role=OrganizationRole.OWNER))
+
+    for act in (
+        lambda: identity.change_provider(actor=actor_of(admin), provider_id=row.pk, issuer="https://evil.example"),
+        lambda: identity.remove_provider(actor=actor_of(admin), provider_id=row.pk),
+    ):
+        with pytest.raises(Forbidden):
+            act()
+
+    row.refresh_from_db()
+    assert row.issuer == issuer.url
+    client = Client()
+    client.force_login(admin)
+    page = client.get("/settings/sign-in/").content.decode()
+    assert 'value="add"' not in page
+    assert 'value="remove"' not in page
+
+
 def test_a25_same_address_and_same_name_at_a_second_issuer_open_nothing(issuer, second_issuer, project, owner):
     provider_at(issuer, project, owner, joins_as="member")
     issuer.sign_in(Client(), "sand")
@@ -264,6 +342,33 @@ def test_secret_is_sealed_and_only_those_who_may_make_providers(issuer, project,
     with pytest.raises(SlugTaken) as taken:
         provider_at(issuer, project, owner)
     assert taken.value.code == "slug_taken"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "code"),
+    [
+        ("name", "Go\u202eelgoo", "name"),
+        ("slug", "a slug", "slug"),
+        ("issuer", "https://name:word@id.sand.example", "url"),
+        ("domains", "domain!!", "domain"),
+    ],
+)
+def test_words_are_those_of_the_rules_at_every_door(issuer, project, owner, field, value, code):
+    """The name is on the sign-in page of everybody."""
+    values = {"slug": "sand", "name": "S", "issuer": issuer.url, "client_id": "c", "client_secret": "s", "domains": []}
+    values |= {field: [value] if field == "domains" else value}
+    with pytest.raises(RuleBroken) as broken:
+        identity.make_provider(actor=actor_of(owner), organization_id=project.organization_id, kind="oidc", **values)
+    assert [(each.field, each.code) for each in broken.value.fields] == [(field, code)]
+    client = Client()
+    client.force_login(owner)
+
+    answer = client.post("/settings/sign-in/", {"form": "add", "kind": "oidc", "joins_as": ""} | values)
+    admin = {"kind": "oidc", "of_organization": project.organization_id, "new_secret": "s"} | values
+    added = client.post("/admin/accounts/identityprovider/add/", admin)
+
+    assert (answer.status_code, added.status_code) == (400, 200)
+    assert not IdentityProvider.objects.exists()
 
 
 def test_page_shows_rules_and_adds_a_provider(issuer, project, owner):

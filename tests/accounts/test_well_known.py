@@ -1,9 +1,12 @@
 """Google, Microsoft and GitHub, spoken to over HTTP with the product's own code, at addresses on this machine."""
 
+from contextlib import ExitStack
+
 import pytest
 from allauth.socialaccount.models import SocialAccount, SocialToken
 from django.test import Client
 
+from apps.accounts.identity import outbound
 from apps.accounts.models import Organization, User, UserSession
 from apps.accounts.services import identity
 from apps.accounts.types import SignInMethod
@@ -53,7 +56,7 @@ def says(server, settings):
     settings.PARLANCE_SIGN_UP = "open"
     UserFactory(is_staff=True, is_superuser=True)
 
-    def say(kind, *, emails=EMAILS, **changes):
+    def say(kind, *, emails=EMAILS, profile=None, **changes):
         settings.PARLANCE_IDENTITY_PROVIDERS = {
             kind: {
                 "name": kind.title(),
@@ -63,7 +66,7 @@ def says(server, settings):
                 "secret": SECRET,
             }
         }
-        server.claims, server.emails = SAYS[kind] | changes, emails
+        server.claims, server.emails, server.profile = SAYS[kind] | changes, emails, profile or {}
         server.asked.clear()
         return server
 
@@ -105,6 +108,13 @@ def test_person_signs_in_with_a_confirmed_address(kind, says):
         ("google", {"exp": 1}, "token that is over"),
         ("microsoft", {"xms_edov": None}, "nobody says that the domain's owner was verified"),
         ("microsoft", {"xms_edov": False}, "the domain's owner was not verified"),
+        ("microsoft", {"xms_edov": None, "email_verified": True}, "Microsoft does not say that of an address"),
+        ("microsoft", {"email": None, "profile": {"email": EMAIL}}, "the profile's address is what its person typed"),
+        (
+            "google",
+            {"email": None, "profile": {"email": EMAIL, "email_verified": None}},
+            "confirmed is another address",
+        ),
         ("microsoft", {"tid": "00000000-0000-0000-0000-000000000000"}, "tenant and issuer differ"),
         ("github", {"emails": [EMAILS[0] | {"primary": True}]}, "address not confirmed"),
         ("github", {"emails": [], "email": EMAIL}, "the public address is a claim of the person's own"),
@@ -121,6 +131,27 @@ def test_word_that_proves_nothing_lets_nobody_in(kind, changes, why, says):
     assert not UserSession.objects.filter(method=SignInMethod.SSO).exists()
 
 
+@pytest.mark.parametrize("kind", ["google", "microsoft"])
+def test_word_about_the_tokens_address_is_none_about_the_profiles(kind, says):
+    """Microsoft's profile holds any address that its person typed; elsewhere too the two documents may speak of two."""
+    UserFactory(email="victim@sand.example")
+    other = {"email": "victim@sand.example", "email_verified": None}
+    client = Client()
+
+    answer = says(kind, profile=other).sign_in(client, kind)
+
+    assert (answer.status_code, client.get("/api/v1/me/").json()["email"]) == (302, EMAIL)
+
+
+def test_profile_may_say_by_itself_that_its_address_is_confirmed(says):
+    client = Client()
+    profile = {"email": EMAIL, "email_verified": True}
+
+    says("google", email=None, email_verified=None, profile=profile).sign_in(client, "google")
+
+    assert client.get("/api/v1/me/").json()["email"] == EMAIL
+
+
 @pytest.mark.parametrize("kind", SAYS)
 def test_account_with_the_same_address_is_not_taken_over(kind, says):
     UserFactory(email=EMAIL)
@@ -129,6 +160,52 @@ def test_account_with_the_same_address_is_not_taken_over(kind, says):
 
     assert (answer.status_code, refusals()) == (403, ["sso_not_linked"])
     assert not SocialAccount.objects.exists()
+
+
+def test_what_a_provider_publishes_is_not_asked_for_at_every_click(says):
+    server = says("google")
+    for _ in range(3):
+        Client().get("/accounts/sso/google/")
+        server.sign_in(Client(), "google")
+
+    published = [path for path in server.paths() if path in {WALK["google"][0], WALK["google"][3]}]
+    assert published == [WALK["google"][0], WALK["google"][3]]
+
+
+def test_provider_that_changed_its_keys_is_asked_again(says, server, monkeypatch):
+    server = says("google")
+    server.sign_in(Client(), "google")
+    monkeypatch.setattr("apps.accounts.identity.published.AGAIN_SECONDS", 0)
+    monkeypatch.setattr(server, "key_id", "2")
+    client = Client()
+
+    server.sign_in(client, "google")
+
+    assert client.get("/api/v1/me/").status_code == 200
+    assert server.paths().count(WALK["google"][3]) == 2
+
+
+def test_provider_that_does_not_answer_is_left_alone_for_a_moment(says, settings):
+    server = says("google")
+    settings.PARLANCE_IDENTITY_PROVIDERS["google"]["issuer"] = f"{server.url}/gone"
+
+    answers = [Client().get("/accounts/sso/google/").status_code for _ in range(3)]
+
+    assert answers == [503, 503, 503]
+    assert len(server.paths()) == 1
+
+
+def test_providers_never_hold_all_threads(says, settings):
+    """Anybody may begin the way to one that hangs."""
+    server = says("google")
+    with ExitStack() as others:
+        for _ in range(settings.REQUEST_THREADS * 3 // 4):
+            others.enter_context(outbound.slot())
+
+        refused = Client().get("/accounts/sso/google/")
+
+    assert (refused.status_code, server.paths()) == (503, [])
+    assert Client().get("/accounts/sso/google/").status_code == 302
 
 
 def test_code_is_no_good_without_the_browser_that_began(says):

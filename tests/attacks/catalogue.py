@@ -108,6 +108,7 @@ ELSEWHERE = {
     31: [
         "tests/accounts/test_sso.py::test_single_sign_on_only_lets_the_provider_in_and_key_creation_too",
         "tests/accounts/test_sign_in_rules.py::test_single_sign_on_only_refuses_passwords_and_ends_their_sessions",
+        "tests/accounts/test_sign_in_rules.py::test_single_sign_on_only_takes_no_new_password_either",
     ],
     32: ["tests/live/test_sockets.py::test_foreign_origin_with_a_cookie_is_refused_before_accept"],
     33: [

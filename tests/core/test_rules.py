@@ -29,6 +29,8 @@ RLO = "\u202e"
         (rules.MESSAGE, "  <script>alert(1)</script>\n", "  <script>alert(1)</script>\n"),
         (rules.MAIL, " Ines@Example.org ", "Ines@Example.org"),
         (rules.URL, "https://models.example.org:8443/v1", "https://models.example.org:8443/v1"),
+        (rules.DOMAIN, " Sand.Example. ", "sand.example"),
+        (rules.DOMAIN, "bücher.example", "bücher.example"),
         (rules.SLUG, "harbour-2", "harbour-2"),
         (rules.HANDLE, "new_chat-2", "new_chat-2"),
         (rules.CURRENCY, "EUR", "EUR"),
@@ -73,6 +75,12 @@ def test_what_is_kept(rule, given, kept):
         (rules.HANDLE, "2fast", "handle"),
         (rules.CURRENCY, "EURO", "currency"),
         (rules.HEADER_NAME, "X Team", "header_name"),
+        (rules.DOMAIN, "domain!!", "domain"),
+        (rules.DOMAIN, "sand", "domain"),
+        (rules.DOMAIN, "-a.example", "domain"),
+        (rules.DOMAIN, f"a.{RLO}b.example", "domain"),
+        (rules.DOMAIN, "", "blank"),
+        (rules.DOMAIN, ".".join(["x" * 60] * 5), "max_length"),
         (rules.HEADER_VALUE, "a\r\nSet-Cookie: b", "header_value"),
         (rules.TOPIC, "nothing", "topic"),
     ],
@@ -88,7 +96,7 @@ def test_what_is_refused_with_which_code(rule, given, code):
 
 def test_every_rule_has_one_code_of_its_own_and_a_sentence():
     assert set(rules.RULES) == {
-        "name", "title", "tag", "text", "message", "mail", "url", "slug", "handle", "currency", "header_name", "header_value", "topic",
+        "name", "title", "tag", "text", "message", "mail", "url", "domain", "slug", "handle", "currency", "header_name", "header_value", "topic",
     }  # fmt: skip
     assert all(str(rule.sentence).endswith(".") for rule in rules.RULES.values())
 

@@ -61,6 +61,14 @@ def run(*slugs, base=None, port=0):
             process.stdout.close()
 
 
+@pytest.fixture(autouse=True)
+def nothing_kept_of_providers():
+    """What one test's provider published is not another's. Imported inside: conftest files are read before Django is set up."""
+    from apps.accounts.identity import published
+
+    published.forget()
+
+
 @pytest.fixture(scope="module")
 def issuer():
     yield from run("sand", "oidc")

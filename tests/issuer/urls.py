@@ -4,6 +4,7 @@ from allauth.account.models import EmailAddress
 from allauth.idp.oidc.adapter import DefaultOIDCAdapter
 from django.contrib.auth import login
 from django.contrib.auth.models import User
+from django.db.models import Q
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
 
@@ -31,7 +32,7 @@ def sign_in(request: HttpRequest) -> JsonResponse:
     said = json.loads(request.body)
     user, _made = User.objects.get_or_create(username=said["sub"])
     User.objects.filter(pk=user.pk).update(email=said["email"], first_name=said.get("name", "Ada Sand"))
-    EmailAddress.objects.filter(user=user).delete()
+    EmailAddress.objects.filter(Q(user=user) | Q(email=said["email"])).delete()  # given away again, maybe
     EmailAddress.objects.create(user=user, email=said["email"], verified=said.get("email_verified", True), primary=True)
     AT_THE_BROWSER[said["sub"]] = said
     user.refresh_from_db()

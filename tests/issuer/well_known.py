@@ -24,7 +24,7 @@ TENANT = "9188040d-6c67-4c5b-b112-36a304b66dad"
 
 
 class WellKnown(ThreadingHTTPServer):
-    """``claims`` is what the ID token and the profile say, ``emails`` what GitHub lists, ``asked`` every request."""
+    """``claims`` is what the ID token says and the profile too but for ``profile``, ``emails`` what GitHub lists, ``asked`` every request."""
 
     daemon_threads = True
 
@@ -32,7 +32,8 @@ class WellKnown(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        self.claims, self.emails, self.header = {}, [], {}
+        self.claims, self.emails, self.profile = {}, [], {}
+        self.key_id = "1"
         self.asked, self.granted, self.tokens = [], {}, set()
 
     def issuer(self, kind):
@@ -78,9 +79,10 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(self.discovery(issuer, *places, "/oidc/userinfo"))
             case "/oauth2/v3/certs" | "/common/discovery/v2.0/keys":
                 public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(self.server.key.public_key()))
-                self.answer({"keys": [public | {"kid": "1", "use": "sig", "alg": "RS256"}]})
+                self.answer({"keys": [public | {"kid": self.server.key_id, "use": "sig", "alg": "RS256"}]})
             case "/v1/userinfo" | "/oidc/userinfo" if self.bearer("Bearer"):
-                self.answer({name: self.server.claims.get(name) for name in ("sub", "email", "name", "email_verified")})
+                told = {name: self.server.claims.get(name) for name in ("sub", "email", "name", "email_verified")}
+                self.answer(told | self.server.profile)
             case "/api/v3/user" if self.bearer("token"):
                 self.answer(self.server.claims)
             case "/api/v3/user/emails" if self.bearer("token"):
@@ -112,7 +114,7 @@ class Handler(BaseHTTPRequestHandler):
         now, claims = int(time.time()), self.server.claims
         issuer = f"{self.server.url}/{TENANT}/v2.0" if "tid" in claims else self.server.url
         whole = {"iss": issuer, "aud": CLIENT_ID, "iat": now, "exp": now + 3600} | claims
-        return jwt.encode(whole, self.server.key, algorithm="RS256", headers={"kid": "1"})
+        return jwt.encode(whole, self.server.key, algorithm="RS256", headers={"kid": self.server.key_id})
 
     def discovery(self, issuer, authorize, token, keys, profile):
         base = self.server.url

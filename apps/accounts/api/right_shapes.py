@@ -6,18 +6,20 @@ from rest_framework import serializers
 
 from apps.accounts.explanations import LayerKind
 from apps.accounts.types import OrganizationRole, Permission, ProjectRole
+from apps.core import rules
 from apps.core.api import Serializer
+from apps.core.rule_fields import Text
 
 
 class TeamIn(Serializer):
     organization = serializers.UUIDField()
-    name = serializers.CharField(max_length=120)
-    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    name = Text(rules.NAME)
+    description = Text(rules.TEXT.of(500), required=False)
 
 
 class TeamChangeIn(Serializer):
-    name = serializers.CharField(max_length=120, required=False)
-    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    name = Text(rules.NAME, required=False)
+    description = Text(rules.TEXT.of(500), required=False)
 
 
 class TeamOut(serializers.Serializer):
@@ -68,7 +70,7 @@ class AccessDenialIn(Serializer):
         required=False, allow_null=True, help_text="Without one: in every project of the organization."
     )
     permission = serializers.ChoiceField(choices=Permission.choices, default=Permission.VIEW)
-    reason = serializers.CharField(max_length=300, required=False, allow_blank=True)
+    reason = Text(rules.TEXT.of(300), required=False)
     expires_at = serializers.DateTimeField(required=False, allow_null=True)
 
 
@@ -95,14 +97,14 @@ SERVICE_ROLES = [choice for choice in OrganizationRole.choices if choice[0] != O
 
 class ServiceAccountIn(Serializer):
     organization = serializers.UUIDField()
-    name = serializers.CharField(max_length=120)
-    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    name = Text(rules.NAME)
+    description = Text(rules.TEXT.of(500), required=False)
     role = serializers.ChoiceField(choices=SERVICE_ROLES, default=OrganizationRole.MEMBER)
 
 
 class ServiceAccountChangeIn(Serializer):
-    name = serializers.CharField(max_length=120, required=False)
-    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    name = Text(rules.NAME, required=False)
+    description = Text(rules.TEXT.of(500), required=False)
 
 
 class ServiceAccountOut(serializers.Serializer):

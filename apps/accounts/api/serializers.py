@@ -205,13 +205,13 @@ class AcceptIn(Serializer):
 class ProjectIn(Serializer):
     organization = serializers.UUIDField()
     name = Text(rules.NAME)
-    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    description = Text(rules.TEXT.of(500), required=False)
     access = serializers.ChoiceField(choices=ProjectAccess.choices, required=False)
 
 
 class ProjectChangeIn(Serializer):
     name = Text(rules.NAME, required=False)
-    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    description = Text(rules.TEXT.of(500), required=False)
     access = serializers.ChoiceField(choices=ProjectAccess.choices, required=False)
 
 

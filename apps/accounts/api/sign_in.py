@@ -17,27 +17,26 @@ from apps.accounts.api.right_shapes import SERVICE_ROLES
 from apps.accounts.api.serializers import InOrganizationQuery
 from apps.accounts.services import identity, sign_in_rules
 from apps.accounts.types import IdentityProviderKind
+from apps.core import rules as words
 from apps.core.api import APIView, Order, Page, Serializer, etag, expected_version
+from apps.core.rule_fields import Text, Url
 
 MOST_DOMAINS = 100
-SLUG = r"^[a-z0-9][a-z0-9-]*$"
 
 
 def _domains(**kwargs: Any) -> serializers.ListField:
-    return serializers.ListField(
-        child=serializers.RegexField(r"^[A-Za-z0-9.-]+$", max_length=253), max_length=MOST_DOMAINS, **kwargs
-    )
+    return serializers.ListField(child=Text(words.DOMAIN), max_length=MOST_DOMAINS, **kwargs)
 
 
 class IdentityProviderIn(Serializer):
     organization = serializers.UUIDField()
     kind = serializers.ChoiceField(choices=IdentityProviderKind.choices)
-    slug = serializers.RegexField(SLUG, max_length=60, help_text="Part of the address; it never changes.")
-    name = serializers.CharField(max_length=120)
-    issuer = serializers.URLField(
-        max_length=500, required=False, help_text="For Google none; for GitHub only that of a server of one's own."
+    slug = Text(words.SLUG, help_text="Part of the address; it never changes.")
+    name = Text(words.NAME)
+    issuer = Url(
+        words.URL.of(500), required=False, help_text="For Google none; for GitHub only that of a server of one's own."
     )
-    client_id = serializers.CharField(max_length=300)
+    client_id = Text(words.NAME.of(300))
     client_secret = serializers.CharField(max_length=500, write_only=True, help_text="Kept sealed and never shown.")
     domains = _domains(help_text="Mail domains whose addresses its word counts for.")
     joins_as = serializers.ChoiceField(
@@ -49,9 +48,9 @@ class IdentityProviderIn(Serializer):
 
 
 class IdentityProviderChangeIn(Serializer):
-    name = serializers.CharField(max_length=120, required=False)
-    issuer = serializers.URLField(max_length=500, required=False)
-    client_id = serializers.CharField(max_length=300, required=False)
+    name = Text(words.NAME, required=False)
+    issuer = Url(words.URL.of(500), required=False)
+    client_id = Text(words.NAME.of(300), required=False)
     client_secret = serializers.CharField(max_length=500, required=False, write_only=True)
     domains = _domains(required=False)
     joins_as = serializers.ChoiceField(choices=SERVICE_ROLES, required=False, allow_blank=True)
@@ -149,7 +148,7 @@ class IdentityProviderListView(APIView):
         examples=[EXAMPLE],
     )
     def post(self, request: Request) -> Response:
-        """For managers of the home organization, and operators: whose word counts for which addresses touches everybody."""
+        """For owners of the home organization, and operators: whose word counts for which addresses opens accounts."""
         data = IdentityProviderIn.parse(request)
         made = identity.make_provider(actor=request.actor, organization_id=data.pop("organization"), **data)
         return Response(IdentityProviderOut(made).data, status=201, headers={"ETag": etag(made.version)})

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import BoundedSemaphore
 from types import TracebackType
 from typing import Any, Self
+
+from django.conf import settings
 
 from apps.accounts.types import ProviderUnreachable
 from apps.core import http
@@ -11,6 +16,20 @@ from apps.core.db import give_connections_back
 from apps.core.errors import DomainError
 
 LIMITS = http.Limits(max_bytes=1024 * 1024, total_seconds=10.0)
+
+#: Anybody may begin the way to a provider: one that hangs must leave threads for all the other requests.
+_slots = BoundedSemaphore(max(settings.REQUEST_THREADS * 3 // 4, 1))
+
+
+@contextmanager
+def slot() -> Iterator[None]:
+    """Raises ``ProviderUnreachable`` (``is_busy``) when too many are asking already."""
+    if not _slots.acquire(blocking=False):
+        raise ProviderUnreachable(is_busy=True)
+    try:
+        yield
+    finally:
+        _slots.release()
 
 
 class Answer:
@@ -56,7 +75,10 @@ class Session:
         try:
             http.check_url(url, http.TRUSTED, resolves=False)
             give_connections_back()  # a provider that is slow must not keep others from the database
-            return Answer(self._client.request(method, url, **({"auth": auth} if auth else {}), **options))
+            with slot():
+                return Answer(self._client.request(method, url, **({"auth": auth} if auth else {}), **options))
+        except ProviderUnreachable:
+            raise
         except DomainError as error:
             raise ProviderUnreachable from error
         except http.FAILURES as error:

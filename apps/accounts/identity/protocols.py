@@ -14,13 +14,14 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
+from apps.accounts.identity import published
 from apps.accounts.identity.known import Known
 from apps.accounts.types import IdentityProviderKind, ProviderUnreachable, SsoRefused
 
 #: Signatures that a published key can check; never ``none``, never a shared secret.
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 ENDPOINTS = ("issuer", "authorization_endpoint", "token_endpoint", "jwks_uri")
-KEPT = ("sub", "email", "email_verified", "name", "preferred_username")
+KEPT = ("sub", "name", "preferred_username")
 STRONG = frozenset({"mfa", "otp", "hwk", "swk", "fpt", "face"})  # RFC 8176
 LEEWAY_SECONDS = 30
 
@@ -43,10 +44,8 @@ class OpenIDConnect(OwnAddress, OpenIDConnectOAuth2Adapter):
     def openid_config(self) -> dict[str, Any]:
         """Discovery 1.0, section 4.3: the issuer it names is the one that was asked."""
         if not hasattr(self, "_openid_config"):
-            with get_adapter().get_requests_session() as session:
-                answer = session.get(f"{self.known.issuer.rstrip('/')}/.well-known/openid-configuration")
-                answer.raise_for_status()
-                found = answer.json()
+            issuer = self.known.issuer.rstrip("/")
+            found = published.find(self.known.slug, f"{issuer}/.well-known/openid-configuration")
             is_whole = isinstance(found, dict) and all(isinstance(found.get(name), str) for name in ENDPOINTS)
             if not is_whole or not self._is_issuer(found["issuer"]):
                 raise ProviderUnreachable
@@ -59,7 +58,7 @@ class OpenIDConnect(OwnAddress, OpenIDConnectOAuth2Adapter):
 
     def complete_login(self, request: HttpRequest, app: SocialApp, token: SocialToken, **kwargs: Any) -> SocialLogin:
         claims = self._claims(app, kwargs["response"].get("id_token"))
-        said = dict(claims)
+        documents = [claims]
         if profile := self.openid_config.get("userinfo_endpoint"):
             with get_adapter().get_requests_session() as session:
                 answer = session.get(profile, headers={"Authorization": f"Bearer {token.token}"})
@@ -67,28 +66,40 @@ class OpenIDConnect(OwnAddress, OpenIDConnectOAuth2Adapter):
                 more = answer.json()
             if not isinstance(more, dict) or more.get("sub") != claims["sub"]:  # Core 1.0, section 5.3.2
                 raise SsoRefused
-            said |= more
-        kept = {name: said[name] for name in KEPT if name in said}
-        kept["email_verified"] = said.get("email_verified") in (True, "true") or (
-            self.known.kind == IdentityProviderKind.MICROSOFT and said.get("xms_edov") in (True, 1, "1", "true")
-        )
+            documents.append(more)
+        said = {name: document[name] for document in documents for name in KEPT if name in document}
+        kept = said | self._address_in(documents)
         when = claims.get("auth_time")
         request.sso_asked_at = when if isinstance(when, int | float) else None  # type: ignore[attr-defined]
         request.sso_second_factor = bool(STRONG & set(claims.get("amr") or ()))  # type: ignore[attr-defined]
         return self.get_provider().sociallogin_from_response(request, {"userinfo": kept})
 
+    def _key(self, named: object) -> jwt.PyJWK:
+        """Providers change their keys: one that is not among those that are kept is looked for once more."""
+        for max_age in (published.KEPT_SECONDS, published.AGAIN_SECONDS):
+            found = published.find(self.known.slug, self.openid_config["jwks_uri"], max_age=max_age)
+            for key in jwt.PyJWKSet.from_dict(found).keys:
+                if named is None or key.key_id == named:
+                    return key
+        raise SsoRefused
+
+    def _address_in(self, documents: list[dict[str, Any]]) -> dict[str, Any]:
+        """The address and the word that it is confirmed stand in one document: in the profile anybody may have written another.
+
+        Microsoft's profile holds what its person typed; only the token's address counts, once ``xms_edov`` says whose domain it is.
+        """
+        if self.known.kind == IdentityProviderKind.MICROSOFT:
+            return _address(documents[0], "xms_edov")
+        found = [_address(document, "email_verified") for document in documents if document.get("email")]
+        confirmed = [each for each in found if each["email_verified"]]
+        return next(iter(confirmed or found), {"email": None, "email_verified": False})
+
     def _claims(self, app: SocialApp, id_token: object) -> dict[str, Any]:
         """Core 1.0, section 3.1.3.7, the signature too, although the token came straight from the issuer."""
         if not isinstance(id_token, str):
             raise SsoRefused
-        with get_adapter().get_requests_session() as session:
-            answer = session.get(self.openid_config["jwks_uri"])
-            answer.raise_for_status()
-            published = answer.json()
         try:
-            keys = jwt.PyJWKSet.from_dict(published).keys
-            named = jwt.get_unverified_header(id_token).get("kid")
-            key = next(key for key in keys if named is None or key.key_id == named)
+            key = self._key(jwt.get_unverified_header(id_token).get("kid"))
             issuer = self.openid_config["issuer"]
             if "{tenantid}" in issuer:
                 unverified = jwt.decode(id_token, options={"verify_signature": False})
@@ -102,8 +113,13 @@ class OpenIDConnect(OwnAddress, OpenIDConnectOAuth2Adapter):
                 leeway=LEEWAY_SECONDS,
                 options={"require": ["sub", "iss", "aud", "exp"]},
             )
-        except (jwt.PyJWTError, StopIteration, AttributeError, TypeError):
+        except (jwt.PyJWTError, AttributeError, TypeError):
             raise SsoRefused from None
+
+
+def _address(document: dict[str, Any], claim: str) -> dict[str, Any]:
+    said = document.get(claim)
+    return {"email": document.get("email"), "email_verified": said is True or said in ("true", "1", 1)}
 
 
 class GitHub(OwnAddress, GitHubOAuth2Adapter):

@@ -17,8 +17,8 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
-from apps.accounts.services import passwords, people
-from apps.accounts.types import OrganizationRole, ProjectAccess
+from apps.accounts.services import passwords, people, sign_in_rules
+from apps.accounts.types import MailDomainNotAllowed, OrganizationRole, ProjectAccess
 from apps.core import rules
 from apps.core.rule_fields import MailField, TextField
 
@@ -93,6 +93,14 @@ class ChangeEmailForm(allauth.AddEmailForm):
     Whoever signed up and never opened the link would lose the address they sign in with.
     """
 
+    def clean_email(self) -> str:
+        email: str = super().clean_email()
+        try:
+            sign_in_rules.require_mail_domains_of(user_id=self.user.pk, email=email)
+        except MailDomainNotAllowed as error:
+            raise forms.ValidationError(error.detail, code=error.code) from None
+        return email
+
     def save(self, request: HttpRequest) -> EmailAddress:
         addresses = EmailAddress.objects.filter(user=self.user, verified=False)
         addresses.exclude(email__iexact=self.user.email).delete()
@@ -110,6 +118,10 @@ class NewPasswordForm(allauth.ResetPasswordKeyForm):
 
 
 class ChangePasswordForm(allauth.ChangePasswordForm):
+    def clean(self) -> dict[str, Any]:
+        passwords.require_password_way(user=self.user)
+        return super().clean()
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         name_new_password(self)
@@ -118,6 +130,10 @@ class ChangePasswordForm(allauth.ChangePasswordForm):
 
 
 class SetPasswordForm(allauth.SetPasswordForm):
+    def clean(self) -> dict[str, Any]:
+        passwords.require_password_way(user=self.user)
+        return super().clean()
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         name_new_password(self)
@@ -194,7 +210,7 @@ class InviteForm(forms.Form):
 
 class ProjectForm(forms.Form):
     name = TextField(rules.NAME, label=_("Name"))
-    description = forms.CharField(label=_("What it is about"), max_length=500, required=False)
+    description = TextField(rules.TEXT.of(500), label=_("What it is about"))
     access = forms.ChoiceField(label=_("Who gets in"), choices=ProjectAccess.choices)
 
 

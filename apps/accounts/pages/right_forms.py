@@ -10,16 +10,18 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.types import OrganizationRole, Permission
+from apps.core import rules
+from apps.core.rule_fields import TextField
 
 
 class TeamForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=120)
-    description = forms.CharField(label=_("What it is about"), max_length=500, required=False)
+    name = TextField(rules.NAME, label=_("Name"))
+    description = TextField(rules.TEXT.of(500), label=_("What it is about"))
 
 
 class ServiceAccountDetailsForm(forms.Form):
-    name = forms.CharField(label=_("Name"), max_length=120, help_text=_("What it writes is signed with it."))
-    description = forms.CharField(label=_("What it is about"), max_length=500, required=False)
+    name = TextField(rules.NAME, label=_("Name"), help_text=_("What it writes is signed with it."))
+    description = TextField(rules.TEXT.of(500), label=_("What it is about"))
 
 
 class ServiceAccountForm(ServiceAccountDetailsForm):
@@ -34,10 +36,9 @@ class DenialForm(forms.Form):
     whom = forms.ChoiceField(label=_("Whom"))
     where = forms.ChoiceField(label=_("Where"))
     permission = forms.ChoiceField(label=_("What they may not"), choices=Permission.choices)
-    reason = forms.CharField(
+    reason = TextField(
+        rules.TEXT.of(300),
         label=_("Why"),
-        max_length=300,
-        required=False,
         help_text=_("Read by those who may deny, not by whom it is about."),
     )
     days = forms.TypedChoiceField(

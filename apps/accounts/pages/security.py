@@ -20,6 +20,7 @@ from apps.accounts import knocks
 from apps.accounts.actors import waiting_session
 from apps.accounts.identity.known import find_all, list_offered
 from apps.accounts.pages.settings import SettingsView
+from apps.accounts.pages.sso import connect_word
 from apps.accounts.services import identity
 from apps.core.errors import NotFound
 
@@ -72,6 +73,7 @@ class SecurityView(SettingsView):
             **second_factors_of(self.request.user),
             "connections": connected,
             "connectable": offered,
+            "connect_word": connect_word(self.request) if offered else "",
             "has_password": self.request.user.has_usable_password(),  # type: ignore[union-attr]
         }
 

@@ -19,14 +19,19 @@ from apps.accounts.pages.settings import SettingsView, identifier
 from apps.accounts.services import identity, sign_in_rules
 from apps.accounts.types import IdentityProviderKind, OrganizationRole
 from apps.core import preferences
+from apps.core import rules as words
 from apps.core.errors import DomainError
+from apps.core.rule_fields import TextField
 
 
 class Domains(forms.CharField):
     """Several, apart from each other by spaces or commas."""
 
     def clean(self, value: Any) -> Any:
-        return [part.lower() for part in str(super().clean(value) or "").replace(",", " ").split()]
+        try:
+            return words.domains(str(super().clean(value) or "").replace(",", " ").split())
+        except words.RuleBroken as broken:
+            raise forms.ValidationError(broken.sentence, code=broken.rule_code) from None
 
 
 class RulesForm(forms.Form):
@@ -47,22 +52,20 @@ class RulesForm(forms.Form):
 
 class ProviderForm(forms.Form):
     kind = forms.ChoiceField(label=gettext_lazy("Kind"), choices=IdentityProviderKind.choices)
-    name = forms.CharField(label=gettext_lazy("Name"), max_length=40)
-    slug = forms.SlugField(
+    name = TextField(words.NAME.of(40), label=gettext_lazy("Name"))
+    slug = TextField(
+        words.SLUG,
         label=gettext_lazy("Short name"),
-        max_length=60,
         help_text=gettext_lazy("Part of the address; it never changes."),
     )
-    issuer = forms.URLField(
+    issuer = TextField(
+        words.URL.of(500).or_empty(),
         label=gettext_lazy("Issuer"),
-        required=False,
-        max_length=500,
-        assume_scheme="https",
         help_text=gettext_lazy(
             "For Google nothing; for GitHub only the address of a server of your own; for Microsoft that of your tenant."
         ),
     )
-    client_id = forms.CharField(label=gettext_lazy("Client id"), max_length=300)
+    client_id = TextField(words.NAME.of(300), label=gettext_lazy("Client id"))
     client_secret = forms.CharField(
         label=gettext_lazy("Client secret"), max_length=500, widget=forms.PasswordInput(attrs={"autocomplete": "off"})
     )

@@ -10,10 +10,11 @@ from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import get_language
 
 from apps.accounts import actors, events, letters, policies, selectors, sign_in_selectors
-from apps.accounts.identity.known import find_known
+from apps.accounts.identity.known import find_known, of_row
 from apps.accounts.models import IdentityProvider, Organization, OrganizationMember, User, UserSession
 from apps.accounts.rules import is_in, rules_of
 from apps.accounts.services import fresh_proofs, people, sessions
@@ -31,13 +32,14 @@ from apps.accounts.types import (
     SsoNotLinked,
     SsoRefused,
 )
-from apps.core import addresses
+from apps.core import addresses, rules
 from apps.core.errors import FieldError, Invalid, NotFound
 from apps.core.events import emit
 from apps.core.types import Scope
 
 #: Names in addresses that are taken by the platform's own.
 RESERVED = frozenset({"google", "github", "microsoft", "oidc", "openid_connect"})
+WORDS = {"name": rules.NAME, "issuer": rules.URL.of(500).or_empty(), "client_id": rules.NAME.of(300)}
 CHANGEABLE = ("name", "issuer", "client_id", "client_secret", "domains", "joins_as", "is_enabled")
 
 
@@ -51,7 +53,7 @@ def make_provider(
 ) -> IdentityProvider:
     """``slug`` is in the address that is registered with the provider, so it never changes. Raises ``SlugTaken``."""
     organization = _lock_organization(actor, organization_id)
-    _check(kind, values)
+    slug, values = rules.SLUG(slug, field="slug"), _checked(kind, values)
     if slug in RESERVED:
         raise SlugTaken
     try:
@@ -68,12 +70,17 @@ def make_provider(
 def change_provider(
     *, actor: Actor, provider_id: UUID, expected_version: int | None = None, **values: Any
 ) -> IdentityProvider:
-    """An empty ``client_secret`` keeps the one that is there. Switched off, its sessions end."""
+    """An empty ``client_secret`` keeps the one that is there. Switched off, its sessions end.
+
+    Another issuer is somebody else: whom the old one named is a stranger to it (OpenID Connect Core 1.0, section 2: a person is
+    ``iss`` and ``sub``), so links and sessions end with it. At Microsoft ``sub`` is made for one client, so with that too.
+    """
     row = _lock(actor, provider_id)
+    before = _who_names(row)
     require_version(row.version, expected_version)
     if not values.get("client_secret"):
         values.pop("client_secret", None)
-    _check(IdentityProviderKind(row.kind), {"issuer": row.issuer} | values)
+    values = _checked(IdentityProviderKind(row.kind), {"issuer": row.issuer} | values)
     changed = sorted(name for name, value in values.items() if name in CHANGEABLE and getattr(row, name) != value)
     for name in changed:
         setattr(row, name, values[name])
@@ -81,7 +88,9 @@ def change_provider(
         row.version += 1
         row.save(update_fields=[*changed, "version", "updated_at"])
         _announce(events.IdentityProviderChanged(provider_id=row.pk, fields=changed), row, actor)
-        if not row.is_enabled:
+        if _who_names(row) != before:
+            SocialAccount.objects.filter(provider=row.slug).delete()
+        if not row.is_enabled or _who_names(row) != before:
             _end_its_sessions(row, actor)
         enforce(organization_id=row.organization_id, actor=actor)
     return row
@@ -96,6 +105,12 @@ def remove_provider(*, actor: Actor, provider_id: UUID) -> None:
     SocialAccount.objects.filter(provider=row.slug).delete()
     _announce(events.IdentityProviderRemoved(provider_id=row.pk), row, actor)
     row.delete()
+
+
+def _who_names(row: IdentityProvider) -> tuple[str, str]:
+    """Names of people are good as long as this stays."""
+    is_per_client = row.kind == IdentityProviderKind.MICROSOFT
+    return of_row(row).issuer.rstrip("/"), row.client_id if is_per_client else ""
 
 
 def _end_its_sessions(row: IdentityProvider, actor: Actor) -> None:
@@ -125,11 +140,16 @@ def _lock_organization(actor: Actor, organization_id: UUID) -> Organization:
     return organization
 
 
-def _check(kind: IdentityProviderKind, values: dict[str, Any]) -> None:
+def _checked(kind: IdentityProviderKind, values: dict[str, Any]) -> dict[str, Any]:
+    """The name is on the sign-in page, whoever calls."""
+    values = values | {name: rule(values[name], field=name) for name, rule in WORDS.items() if name in values}
+    if "domains" in values:
+        values["domains"] = rules.domains(values["domains"])
     if kind == IdentityProviderKind.OIDC and not values.get("issuer"):
         raise Invalid(fields=[FieldError("issuer", "required", str(Invalid.default_detail))])
     if values.get("issuer"):
         addresses.check_url(values["issuer"], resolves=False)
+    return values
 
 
 def _announce(fact: object, row: IdentityProvider, actor: Actor) -> None:
@@ -155,8 +175,10 @@ def admit(*, word: Word, linked_to: UUID | None) -> User:
     """The person this is, linked and, where the provider may bring people in, made and a member.
 
     A link that is there counts as long as the person belongs to the provider's organization. Without one only a confirmed
-    address in the provider's domains counts, and only for somebody who belongs already; others join where the provider lets
-    them, with an account of their own. Raises ``SsoRefused``, ``SsoNotLinked``, ``MailDomainNotAllowed``.
+    address in the provider's domains counts, and only for somebody who belongs already, whom it has not named otherwise (an
+    address that was given away again is another person's) and who decides about nobody else; the others connect it while they
+    are signed in. Strangers join where the provider lets them, with an account of their own. Raises ``SsoRefused``,
+    ``SsoNotLinked``, ``MailDomainNotAllowed``.
     """
     row = IdentityProvider.objects.select_related("organization").filter(slug=word.slug, is_enabled=True).first()
     if linked_to is not None:
@@ -166,8 +188,8 @@ def admit(*, word: Word, linked_to: UUID | None) -> User:
         return user
     if not word.is_verified or not word.email or (row is not None and not is_in(word.email, row.domains)):
         raise SsoRefused
-    found = User.objects.filter(email__iexact=word.email).first()
-    if found is not None and (row is None or not _belongs(found, row)):
+    found = User.objects.select_for_update().filter(email__iexact=word.email).first()
+    if found is not None and (row is None or not _may_be_linked(found, row)):
         raise SsoNotLinked
     person = found or _bring_in(word, row)
     _link(person, word)
@@ -177,11 +199,14 @@ def admit(*, word: Word, linked_to: UUID | None) -> User:
 def require_may_connect(*, actor: Actor, word: Word) -> None:
     """For somebody who is signed in and adds this provider to their account."""
     policies.require(policies.can_change_own_account(actor))
+    user = User.objects.get(pk=actor.user_id)
+    if _is_named_otherwise(user, word):
+        raise SsoNotLinked
     row = IdentityProvider.objects.filter(slug=word.slug).first()
     if row is None:
         return
-    user = User.objects.get(pk=actor.user_id)
-    if not word.is_verified or not is_in(word.email, row.domains) or not _belongs(user, row):
+    is_own = word.is_verified and word.email.casefold() == user.email.casefold()
+    if not is_own or not is_in(word.email, row.domains) or not _belongs(user, row):
         raise SsoRefused
 
 
@@ -243,6 +268,25 @@ def note_connected(*, actor: Actor, slug: str, name: str) -> None:
 
 def _belongs(user: User, row: IdentityProvider) -> bool:
     return OrganizationMember.objects.filter(organization=row.organization_id, user=user).exists()
+
+
+def _may_be_linked(user: User, row: IdentityProvider) -> bool:
+    """By an address alone: whoever runs a provider could write any address into it, so nobody's rights over others go that way."""
+    if user.is_staff or user.is_superuser or not _belongs(user, row):
+        return False
+    if SocialAccount.objects.filter(user=user, provider=row.slug).exists():
+        return False
+    decides = OrganizationMember.objects.filter(
+        user=user, role__in=policies.ORGANIZATION_PERMISSIONS["manage"], organization__deleted_at=None
+    )
+    others = OrganizationMember.objects.filter(organization=OuterRef("organization")).exclude(user=user)
+    return not decides.filter(
+        Q(organization=row.organization_id) | Q(organization__is_home=True) | Exists(others)
+    ).exists()
+
+
+def _is_named_otherwise(user: User, word: Word) -> bool:
+    return SocialAccount.objects.filter(user=user, provider=word.slug).exclude(uid=word.uid).exists()
 
 
 def _bring_in(word: Word, row: IdentityProvider | None) -> User:

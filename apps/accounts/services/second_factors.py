@@ -14,6 +14,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import actors, events, letters, policies, second_factor
 from apps.accounts.models import CodeGuess, User, UserSession
@@ -34,6 +35,8 @@ from apps.core.types import Scope
 GUESS_WINDOW = timedelta(minutes=5)
 GUESSES = 5
 PERIOD_SECONDS = 30
+#: What a program can send, as ``methods`` of the problem names it.
+METHODS = {Authenticator.Type.TOTP: "app", Authenticator.Type.RECOVERY_CODES: "recovery_code"}
 
 
 def check_code(*, user: User, code: str) -> Authenticator:
@@ -107,11 +110,21 @@ def _find_counter(secret: str, code: str, *, after: int = 0) -> int | None:
 
 
 def require_for_token(*, user: User, code: str | None) -> int:
-    """The level of a session for a program. Raises ``SecondFactorNeeded`` (401) when the person has one and no code came."""
+    """The level of a session for a program. Raises ``SecondFactorNeeded`` (401) when the person has one and no code came.
+
+    Its ``methods`` are those that the person has. A passkey is none of them: only a browser can ask for it.
+    """
     if not second_factor.has_second_factor(user.pk):
         return 1
+    kinds = set(Authenticator.objects.filter(user=user).values_list("type", flat=True))
+    methods = [name for kind, name in METHODS.items() if kind in kinds]
+    if not methods:
+        raise SecondFactorNeeded(
+            _("Your second factor is a passkey, and only a browser asks for it: sign in there, and make an API key."),
+            methods=["passkey"],
+        )
     if not code:
-        raise SecondFactorNeeded(methods=["app", "recovery_code"])
+        raise SecondFactorNeeded(methods=methods)
     check_code(user=user, code=code)
     return 2
 

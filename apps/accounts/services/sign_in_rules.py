@@ -14,6 +14,7 @@ from apps.accounts.types import SYSTEM, Actor, MailDomainNotAllowed
 from apps.core import preferences
 from apps.core.doors.settings import Level
 from apps.core.errors import FieldError
+from apps.core.rules import domains
 
 
 @transaction.atomic
@@ -21,6 +22,8 @@ def change_rules(*, actor: Actor, organization_id: UUID, **values: Any) -> int:
     """``accounts.`` settings by their short names. Returns how many sessions ended because they no longer satisfy."""
     organization = selectors.lock_organization(organization_id, actor)
     policies.require(policies.can_manage_organization(actor, selectors.role_of(actor, organization)))
+    if "mail_domains" in values:
+        values["mail_domains"] = domains(values["mail_domains"], field="mail_domains")
     for name, value in values.items():
         preferences.change_setting(
             actor=actor,
@@ -37,6 +40,13 @@ def enforce(*, organization_id: UUID, actor: Actor = SYSTEM) -> int:
     members = OrganizationMember.objects.filter(organization=organization_id).values("user")
     people = UserSession.objects.not_over().filter(user__in=members).values_list("user", flat=True).distinct()
     return sum(sessions.end_unfit(user_id=user_id, actor=actor) for user_id in people.order_by())
+
+
+def require_mail_domains_of(*, user_id: UUID, email: str) -> None:
+    """For somebody who changes to this address: who could not have joined with it does not stay with it."""
+    belongs = OrganizationMember.objects.filter(user=user_id, organization__deleted_at=None)
+    for organization_id in belongs.values_list("organization", flat=True):
+        require_mail_domain(organization_id=organization_id, email=email)
 
 
 def require_mail_domain(*, organization_id: UUID, email: str) -> None:

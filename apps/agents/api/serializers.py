@@ -17,18 +17,18 @@ class ParametersIn(Serializer):
 class AgentIn(Serializer):
     project = serializers.UUIDField()
     name = Text(rules.NAME.of(80))
-    description = serializers.CharField(max_length=300, required=False, allow_blank=True)
-    instructions = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
-    model = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    description = Text(rules.TEXT.of(300), required=False)
+    instructions = Text(rules.TEXT.of(20_000), required=False)
+    model = Text(rules.TITLE, required=False)
     parameters = ParametersIn(required=False)
     is_default = serializers.BooleanField(required=False)
 
 
 class AgentChangeIn(Serializer):
     name = Text(rules.NAME.of(80), required=False)
-    description = serializers.CharField(max_length=300, required=False, allow_blank=True)
-    instructions = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
-    model = serializers.CharField(max_length=200, required=False, allow_blank=True, allow_null=True)
+    description = Text(rules.TEXT.of(300), required=False)
+    instructions = Text(rules.TEXT.of(20_000), required=False)
+    model = Text(rules.TITLE, required=False, allow_null=True)
     parameters = ParametersIn(required=False)
     is_default = serializers.BooleanField(required=False)
 

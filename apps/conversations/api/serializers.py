@@ -27,10 +27,10 @@ class Content(serializers.CharField):
 class ConversationIn(Serializer):
     project = serializers.UUIDField()
     title = Text(rules.TITLE, required=False)
-    model = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    model = Text(rules.TITLE, required=False)
     agent = serializers.UUIDField(required=False, allow_null=True)
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
-    system_prompt = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
+    system_prompt = Text(rules.TEXT.of(20_000), required=False)
     tags = serializers.ListField(child=Text(rules.TAG), max_length=20, required=False)
     sensitive = serializers.BooleanField(
         required=False,
@@ -40,10 +40,10 @@ class ConversationIn(Serializer):
 
 class ConversationChangeIn(Serializer):
     title = Text(rules.TITLE, required=False)
-    model = serializers.CharField(max_length=200, required=False, allow_blank=True, allow_null=True)
+    model = Text(rules.TITLE, required=False, allow_null=True)
     agent = serializers.UUIDField(required=False, allow_null=True)
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
-    system_prompt = serializers.CharField(max_length=20_000, required=False, allow_blank=True)
+    system_prompt = Text(rules.TEXT.of(20_000), required=False)
     tags = serializers.ListField(child=Text(rules.TAG), max_length=20, required=False)
     archived = serializers.BooleanField(required=False)
     pinned = serializers.BooleanField(required=False)
@@ -67,7 +67,7 @@ class MessageIn(Serializer):
     content = Content()
     parent = serializers.UUIDField(required=False, allow_null=True)
     attachments = serializers.ListField(child=serializers.UUIDField(), max_length=MAX_ATTACHMENTS, required=False)
-    model = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    model = Text(rules.TITLE, required=False)
     agent = serializers.UUIDField(required=False, allow_null=True)
     mode = serializers.ChoiceField(choices=["single"], required=False)
     sensitive = serializers.BooleanField(
@@ -84,14 +84,14 @@ class EditIn(Serializer):
 
 
 class RegenerateIn(Serializer):
-    model = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    model = Text(rules.TITLE, required=False)
     agent = serializers.UUIDField(required=False, allow_null=True)
 
 
 class TurnIn(Serializer):
     """Ask for another answer without new words: to the last message of the path."""
 
-    model = serializers.CharField(max_length=200, required=False, allow_blank=True)
+    model = Text(rules.TITLE, required=False)
     agent = serializers.UUIDField(required=False, allow_null=True)
 
 
@@ -105,7 +105,7 @@ class ForkIn(Serializer):
 
 class CommandIn(Serializer):
     name = Text(rules.HANDLE)
-    arguments = serializers.CharField(max_length=2000, required=False, allow_blank=True, default="")
+    arguments = Text(rules.TEXT.of(2000), required=False, default="")
 
 
 class ReadIn(Serializer):

@@ -53,11 +53,9 @@ class AnyObject(_Object):
 class _CollectionShape(Serializer):
     name = Text(rules.NAME.of(80))
     slug = Text(rules.SLUG.of(60), required=False)
-    description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    description = Text(rules.TEXT.of(500), required=False)
     document = AnyObject(help_text="A JSON Schema (2020-12) of an object.")
-    title_template = serializers.CharField(
-        max_length=300, required=False, allow_blank=True, help_text="Names of fields in braces: {first} {last}."
-    )
+    title_template = Text(rules.TITLE.of(300), required=False, help_text="Names of fields in braces: {first} {last}.")
     unique_keys = serializers.ListField(
         child=serializers.ListField(child=serializers.CharField(max_length=200), max_length=10),
         max_length=5,
