@@ -18,7 +18,7 @@ SECRETS = {
     "api_key", "challenge", "client_secret", "code", "device", "new_secret", "password", "refresh", "token",
 }  # fmt: skip
 #: Looked for, or named out of what there is; not kept.
-SOUGHT = {"action", "cursor", "kind", "needed", "q", "scopes", "tag", "where"}
+SOUGHT = {"action", "cursor", "kind", "model", "needed", "q", "scopes", "tag", "where"}
 #: Each with its reason. The list only shrinks.
 ELSEWHERE = {
     "AnalyzeIn.text": "looked at once, not kept",
@@ -32,9 +32,7 @@ ELSEWHERE = {
     "ProviderChangeIn.headers": "each judged by its rule in the service",
     "ProviderFields.headers": "each judged by its rule in the service",
     "ProviderIn.headers": "each judged by its rule in the service",
-    "RouteIn.model": "named out of what there is",
     "RouteIn.text": "looked at once, not kept",
-    "SearchIn.model": "named out of what there is",
     "SignUpForm.username": "allauth's, and not in the form",
 }
 
