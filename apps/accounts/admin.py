@@ -9,6 +9,7 @@ import allauth.account.admin
 import allauth.mfa.admin
 import allauth.socialaccount.admin  # noqa: F401
 import django.contrib.auth.admin  # noqa: F401
+import django_celery_beat.admin  # noqa: F401
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -47,7 +48,7 @@ assert sign_in_admin
 # One sign-in for everybody: its limits hold here too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 # Tables of libraries stay out; their admin modules are imported above, since what registers itself later would come back.
-FOREIGN = {"account", "auth", "mfa", "socialaccount"}
+FOREIGN = {"account", "auth", "django_celery_beat", "mfa", "socialaccount"}
 for foreign in [model for model in admin.site._registry if model._meta.app_label in FOREIGN]:  # noqa: SLF001
     admin.site.unregister(foreign)
 

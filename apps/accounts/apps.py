@@ -26,6 +26,7 @@ class AccountsConfig(AppConfig):
         from apps.accounts.rights import manages_organization, manages_service_accounts, may_deny_somewhere
         from apps.accounts.selectors import reads_some_audit
         from apps.accounts.services import attempts, devices, personal, second_factors, sessions
+        from apps.accounts.sessions import clear_expired
         from apps.accounts.setting_rights import may_change
         from apps.core import preferences
         from apps.core.api import on_refusal
@@ -62,6 +63,7 @@ class AccountsConfig(AppConfig):
         register_sweep("codes that were tried", 3600, second_factors.forget_old)
         register_sweep("heads of the audit log", 3600, audit.write_heads)
         register_sweep("old sessions and links", 3600, sessions.forget_old)
+        register_sweep("expired sessions of browsers", 3600, clear_expired)
         register_sweep("old sign-in attempts", 3600, attempts.forget_old_attempts)
         register_sweep("unused devices", 3600, devices.forget_unused_devices)
 

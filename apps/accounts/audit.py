@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -23,7 +24,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
-from apps.accounts.models import AuditEntry, Pseudonym
+from apps.accounts.models import AuditEntry, Pseudonym, User
 from apps.accounts.types import AuditOutcome
 from apps.core import crypto
 from apps.core.doors.consumers import LoggedEvent
@@ -59,6 +60,7 @@ AUDITED = frozenset(
     }
 )
 _PEOPLE = {"user_id", "heir_id"}
+LENGTH_OF_ID = 36
 
 
 def is_audited(event_type: str) -> bool:
@@ -73,6 +75,7 @@ def record(event: LoggedEvent) -> None:
         return
     organization_id = event.organization_id or INSTANCE
     last = AuditEntry.objects.filter(organization_id=organization_id).order_by("-number").first()
+    people = _people_in(event)
     entry = AuditEntry(
         id=uuid7(),
         organization_id=organization_id,
@@ -85,8 +88,8 @@ def record(event: LoggedEvent) -> None:
         actor=_pseudonym(event.actor_id),
         key_id=event.actor_key_id,
         subject_type=event.subject_type,
-        subject_id=_pseudonym(event.subject_id) if event.subject_type == "user" else event.subject_id,
-        details={name: _hide(name, value) for name, value in event.payload.items()},
+        subject_id=_pseudonym(event.subject_id) if event.subject_id in people else event.subject_id,
+        details={name: _hide(value, people) for name, value in event.payload.items()},
         correlation_id=event.correlation_id,
         previous=bytes(last.digest) if last else GENESIS,
     )
@@ -99,8 +102,29 @@ def _lock() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
-def _hide(name: str, value: Any) -> Any:
-    return str(_pseudonym(UUID(value))) if name in _PEOPLE and value else value
+def _people_in(event: LoggedEvent) -> set[UUID]:
+    """Named so by the event, or found to be somebody: a setting's target, or what was refused, may be a person too."""
+    named = {UUID(value) for name, value in event.payload.items() if name in _PEOPLE and value}
+    if event.subject_type == "user" and event.subject_id:
+        named.add(event.subject_id)
+    others = {found for value in event.payload.values() for found in _ids_in(value)} | {event.subject_id}
+    return named | set(User.objects.filter(pk__in=others - named - {None}).values_list("pk", flat=True))
+
+
+def _ids_in(value: Any) -> Iterator[UUID]:
+    if isinstance(value, list):
+        for each in value:
+            yield from _ids_in(each)
+    elif isinstance(value, str) and len(value) == LENGTH_OF_ID:
+        with suppress(ValueError):
+            yield UUID(value)
+
+
+def _hide(value: Any, people: set[UUID]) -> Any:
+    if isinstance(value, list):
+        return [_hide(each, people) for each in value]
+    found = next(_ids_in(value), None)
+    return str(_pseudonym(found)) if found in people else value
 
 
 def _pseudonym(user_id: UUID | None) -> UUID | None:

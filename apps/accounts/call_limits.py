@@ -20,12 +20,17 @@ PEOPLE_AT_AN_ADDRESS = 10
 # What ends something: under load it is the last that may be held back.
 URGENT = frozenset({"turns_stop", "me_session", "api_key", "auth_token_revoke", "account_logout"})
 
+# Reading them is as dear as a write: each keeps a row and makes us ask another service.
+DEAR = frozenset({"sso", "sso_callback", "sso_again"})
+
 
 def limit_call(request: HttpRequest, actor: Actor | None) -> None:
     """Raises ``LimitReached``; what is left goes into the answer's headers (``request.limit_left``)."""
     if not limits.are_on():
         return
-    cost = READ_COST if request.method in SAFE_METHODS else 1
+    match = request.resolver_match
+    is_cheap = request.method in SAFE_METHODS and not (match and match.url_name in DEAR)
+    cost = READ_COST if is_cheap else 1
     buckets = buckets_of(actor, client_address(request))
     request.limit_left = limits.take_from(buckets, cost, priority=priority_of(request, actor))  # type: ignore[attr-defined]
 

@@ -5,13 +5,32 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Count, Q, QuerySet
 from django.db.models.functions import Now
 
 from apps.accounts import policies
-from apps.accounts.models import Device, IdentityProvider, OrganizationMember, SignInAttempt
+from apps.accounts.models import Device, IdentityProvider, Organization, OrganizationMember, SignInAttempt
 from apps.accounts.types import Actor, RiskVerdict
 from apps.core.errors import NotFound
+
+
+def hold_rules(*, user_id: UUID) -> None:
+    """Until this transaction ends nobody enforces a rule of the person's organizations; together with others who sign in."""
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, [user_id])
+
+
+def await_sessions_that_begin(*, organization_id: UUID) -> None:
+    """Whoever began one by the rules of before is done; who begins from now on waits, and then reads those of now."""
+    list(Organization.objects.select_for_update().filter(pk=organization_id).values_list("pk"))
+
+
+# Shared: a whole organization may sign in at once.
+_HOLD = """
+SELECT id FROM accounts_organization
+WHERE id IN (SELECT organization_id FROM accounts_organizationmember WHERE user_id = %s) ORDER BY id FOR SHARE
+"""
 
 
 def list_own_devices(viewer: Actor) -> QuerySet[Device]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db import models
+from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from apps.core import maintenance
 from apps.core.doors.consumers import consumers
 from apps.core.eventlog.consumers import retry_parked
 from apps.core.mail import retry_mail
@@ -72,6 +73,7 @@ class EventDeliveryAdmin(ServiceAdmin):
     def try_again(self, request: HttpRequest, queryset: models.QuerySet[EventDelivery]) -> None:
         handled = failed = 0
         for row in queryset.filter(state=EventDelivery.State.PARKED):
+            maintenance.note("parked_events_retried", on=row.consumer, count=1, actor=request.actor)  # type: ignore[attr-defined]
             consumer = consumers.get(row.consumer)
             done, left = retry_parked(consumer, event_id=row.event_id) if consumer else (0, 1)
             handled, failed = handled + done, failed + left
@@ -97,7 +99,9 @@ class MailMessageAdmin(ServiceAdmin):
 
     @admin.action(description=_("Try these failed mails again"))
     def send_again(self, request: HttpRequest, queryset: models.QuerySet[MailMessage]) -> None:
-        count = retry_mail(mail_ids=list(queryset.values_list("pk", flat=True)))
+        with transaction.atomic():
+            count = retry_mail(mail_ids=list(queryset.values_list("pk", flat=True)))
+            maintenance.note("mail_retried", count=count, actor=request.actor)  # type: ignore[attr-defined]
         self.message_user(request, _("%(count)d mails are on their way again.") % {"count": count})
 
 

@@ -31,6 +31,18 @@ class HealthChanged:
     is_critical: bool
 
 
+@event("core.maintained.v1", label=_("Maintained the installation"))
+@dataclass(frozen=True, slots=True)
+class Maintained:
+    """``act``: ``events_replayed``, ``parked_events_retried``, ``mail_retried``, ``keys_rotated`` or ``keys_retired``; ``on``: the
+    consumer or the key's id; ``count``: how many.
+    """
+
+    act: str
+    on: str
+    count: int
+
+
 @event("core.limits_scaled.v1", label=_("Limits follow the load"))
 @dataclass(frozen=True, slots=True)
 class LimitsScaled:

@@ -71,7 +71,10 @@ async def live_socket(scope: dict[str, Any], receive: Receive, send: Send) -> No
 
 
 def is_our_page(scope: dict[str, Any]) -> bool:
-    """A browser says which page opens the socket; a cookie counts only for our own. Programs send no ``Origin``."""
+    """A browser says which page opens the socket; a cookie counts only for our own. Programs send no ``Origin``.
+
+    Behind an ``https://`` address a page of plain http is not ours, whatever its host: anybody on the way could have written it.
+    """
     headers = dict(scope["headers"])
     origin = headers.get(b"origin")
     if origin is None or b"cookie" not in headers:
@@ -82,7 +85,7 @@ def is_our_page(scope: dict[str, Any]) -> bool:
     parts = urlsplit(text)
     host = headers.get(b"host", b"").decode("latin-1")
     return (
-        parts.scheme in ("http", "https")
+        parts.scheme in (("https",) if settings.IS_HTTPS else ("http", "https"))
         and parts.netloc == host
         and validate_host(parts.hostname or "", settings.ALLOWED_HOSTS)
     )

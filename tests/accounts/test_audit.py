@@ -4,7 +4,7 @@ from io import StringIO
 import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from apps.accounts import audit
@@ -12,9 +12,10 @@ from apps.accounts.models import AuditEntry, Pseudonym
 from apps.accounts.services import projects
 from apps.accounts.types import OrganizationRole
 from apps.conversations import services as conversations
-from apps.core import crypto
+from apps.core import crypto, preferences
+from apps.core.doors.settings import Level
 from apps.core.eventlog.consumers import logged
-from apps.core.events import event_kinds
+from apps.core.events import emit_refusal, event_kinds
 from apps.core.models import Event
 from apps.core.reference import load_everything
 from tests import services
@@ -156,6 +157,22 @@ def test_entries_name_people_by_pseudonym_and_survive_erasure(chain, project):
     Pseudonym.objects.all().delete()
 
     assert audit.verify() == (10, [])
+
+
+def test_no_entry_names_a_person_whatever_the_event_calls_them(project):
+    owner = owner_of(project)
+    preferences.change_setting(
+        actor=actor_of(owner), key="web.theme", level=Level.USER, target_id=owner.pk, value="dark"
+    )
+    with transaction.atomic():
+        emit_refusal(code="forbidden", action="GET x", actor=actor_of(owner), organization_id=None, subject_id=owner.pk)
+    record_all()
+
+    entries = list(AuditEntry.objects.order_by("occurred_at"))
+    assert {entry.action for entry in entries} == {"core.setting_changed", "core.refused"}
+    assert [str(owner.pk) in audit.canonical(entry).decode() for entry in entries] == [False, False]
+    assert {entry.actor for entry in entries} == {entry.subject_id for entry in entries}
+    assert entries[0].details["target_id"] == str(entries[0].actor)
 
 
 def test_application_role_can_only_append(db):

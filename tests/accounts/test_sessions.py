@@ -7,21 +7,26 @@ from datetime import timedelta
 import jwt
 import pytest
 from django.conf import settings as django_settings
+from django.contrib.sessions.models import Session
 from django.test import Client
 from django.utils import timezone
 
 from apps.accounts import actors, tokens
-from apps.accounts.models import ApiKey, Project, SignInAttempt, UserSession
-from apps.accounts.services import organizations, sessions
+from apps.accounts.models import ApiKey, Denial, Invitation, Project, SignInAttempt, UserSession
+from apps.accounts.services import invitations, organizations, sessions
+from apps.accounts.sessions import SessionStore, clear_expired
 from apps.accounts.types import NOBODY, ActorKind, OrganizationRole, SessionEnd, SessionKind
+from apps.core import coordinator
 from tests.accounts.factories import (
     PASSWORD,
     OrganizationFactory,
     ProjectFactory,
     UserFactory,
     actor_of,
+    deny,
     join,
     key_of,
+    member_of,
 )
 
 pytestmark = pytest.mark.django_db
@@ -398,3 +403,45 @@ def test_api_call_costs_one_query_for_who_asks(how, client, django_assert_num_qu
         answer = client.get("/api/v1/projects/", headers=headers)
 
     assert [row["id"] for row in answer.json()["results"]] == [str(project.pk)]
+
+
+def test_session_of_nobody_is_short_and_what_expired_is_cleared(client):
+    store = SessionStore()
+    store["asked"] = "for a page"
+    store.save()
+    user = UserFactory()
+    client.force_login(user)
+    rows = Session.objects.in_bulk()
+    own = client.session.session_key
+
+    assert rows[store.session_key].expire_date <= timezone.now() + timedelta(hours=1)
+    assert rows[own].expire_date > timezone.now() + timedelta(days=20)
+
+    Session.objects.filter(pk=store.session_key).update(expire_date=timezone.now() - timedelta(seconds=1))
+    clear_expired()
+
+    assert set(Session.objects.values_list("pk", flat=True)) == {own}
+
+
+def test_somebody_begins_the_sweep_of_expired_sessions():
+    assert "expired sessions of browsers" in {name for name, _sweep in coordinator.sweeps.items()}
+
+
+def test_what_ended_long_ago_names_nobody_any_more():
+    owner = UserFactory()
+    project = ProjectFactory(owner=owner)
+    organization = project.organization_id
+    long_ago = timezone.now() - timedelta(days=91)
+    asked = [
+        invitations.invite(actor=actor_of(owner), organization_id=organization, email=f"{name}@example.net").invitation
+        for name in ("came", "never", "open")
+    ]
+    Invitation.objects.filter(pk__in=[each.pk for each in asked[:2]]).update(expires_at=long_ago)
+    Invitation.objects.filter(pk=asked[0].pk).update(accepted_at=long_ago, accepted_by=owner)
+    deny(member_of(project), project, expires_at=long_ago)
+    kept = deny(member_of(project), project)
+
+    sessions.forget_old()
+
+    assert set(Invitation.objects.values_list("pk", flat=True)) == {asked[0].pk, asked[2].pk}
+    assert list(Denial.objects.values_list("pk", flat=True)) == [kept.pk]

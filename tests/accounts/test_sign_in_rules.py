@@ -1,11 +1,13 @@
 """What an organization asks of a sign-in: a second factor, its own provider, its mail domains, the length of a session."""
 
+import threading
 from datetime import timedelta
 
 import pytest
 from allauth.account.forms import EmailAwarePasswordResetTokenGenerator
 from allauth.account.models import EmailAddress
 from allauth.account.utils import user_pk_to_url_str
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -13,7 +15,7 @@ from apps.accounts import receivers, rules
 from apps.accounts.models import ApiKey, IdentityProvider, UserSession
 from apps.accounts.pages.forms import SetPasswordForm
 from apps.accounts.services import invitations, sessions, sign_in_rules
-from apps.accounts.types import SYSTEM, MailDomainNotAllowed, OrganizationRole, SessionEnd, SsoNeeded
+from apps.accounts.types import SYSTEM, MailDomainNotAllowed, OrganizationRole, SessionEnd, SessionKind, SsoNeeded
 from apps.core.models import Event, MailMessage
 from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, member_of
 from tests.accounts.test_second_factors import code_of, with_app
@@ -245,3 +247,37 @@ def test_strictest_of_all_organizations_holds():
     assert rules.strictest(each) == rules.SignInRules(True, frozenset({first, second}), 2)
     assert rules.strictest([]) == rules.SignInRules()
     assert OrganizationRole.OWNER
+
+
+@pytest.mark.django_db(transaction=True)
+def test_session_that_begins_while_a_rule_is_made_does_not_outlive_it():
+    owner = UserFactory()
+    project = ProjectFactory(owner=owner)
+    user = member_of(project)
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def begin():
+        try:
+            with transaction.atomic():
+                sessions.begin_session(user=user, kind=SessionKind.COOKIE, session_key="slow")
+                has_begun.set()
+                may_end.wait(20)
+        finally:
+            connection.close()
+
+    def make_rule():
+        try:
+            change(project, owner, require_second_factor=True)
+        finally:
+            connection.close()
+
+    slow, rule = threading.Thread(target=begin), threading.Thread(target=make_rule)
+    slow.start()
+    assert has_begun.wait(20)
+    rule.start()
+    rule.join(1)
+    may_end.set()
+    slow.join()
+    rule.join()
+
+    assert UserSession.objects.get(user=user).end_reason == SessionEnd.RULES

@@ -12,8 +12,8 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from apps.accounts import actors, events, letters, policies, selectors
-from apps.accounts.models import Device, SignInLink, User, UserSession
+from apps.accounts import actors, events, letters, policies, selectors, sign_in_selectors
+from apps.accounts.models import Denial, Device, Invitation, SignInLink, User, UserSession
 from apps.accounts.rules import SignInRules, rules_of
 from apps.accounts.services import fresh_proofs
 from apps.accounts.services.attempts import printable
@@ -58,6 +58,7 @@ def begin_session(
     """
     if user.is_service:
         raise SignInFailed
+    sign_in_selectors.hold_rules(user_id=user.pk)
     rules = rules_of(user.pk)
     if not rules.allows(method, identity_provider_id):
         raise SsoNeeded
@@ -262,6 +263,9 @@ def use_sign_in_link(*, token: str) -> User:
 
 
 def forget_old() -> None:
-    """Ended sessions and used links after 90 days. Safe to repeat."""
-    UserSession.objects.filter(expires_at__lt=Now() - timedelta(days=90)).delete()
-    SignInLink.objects.filter(expires_at__lt=Now() - timedelta(days=90)).delete()
+    """Ended sessions, used links, and after their end invitations of people who never came and denials: after 90 days. Safe to repeat."""
+    over = Now() - timedelta(days=90)
+    UserSession.objects.filter(expires_at__lt=over).delete()
+    SignInLink.objects.filter(expires_at__lt=over).delete()
+    Invitation.objects.filter(expires_at__lt=over, accepted_at=None).delete()
+    Denial.objects.filter(expires_at__lt=over).delete()

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.db import transaction
 
-from apps.accounts import policies, rules, selectors
+from apps.accounts import policies, rules, selectors, sign_in_selectors
 from apps.accounts.models import OrganizationMember, UserSession
 from apps.accounts.services import sessions
 from apps.accounts.types import SYSTEM, Actor, MailDomainNotAllowed
@@ -36,7 +36,10 @@ def change_rules(*, actor: Actor, organization_id: UUID, **values: Any) -> int:
     return enforce(organization_id=organization_id, actor=actor)
 
 
+@transaction.atomic
 def enforce(*, organization_id: UUID, actor: Actor = SYSTEM) -> int:
+    """Sessions that are beginning by the rules of before are waited for, so that they are among those that are looked at."""
+    sign_in_selectors.await_sessions_that_begin(organization_id=organization_id)
     members = OrganizationMember.objects.filter(organization=organization_id).values("user")
     people = UserSession.objects.not_over().filter(user__in=members).values_list("user", flat=True).distinct()
     return sum(sessions.end_unfit(user_id=user_id, actor=actor) for user_id in people.order_by())

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from apps.core import maintenance
 from apps.core.doors.consumers import consumers
 from apps.core.errors import NotFound
 from apps.core.eventlog.consumers import replay, retry_parked
@@ -27,6 +28,7 @@ class Command(BaseCommand):
             raise CommandError(message)
         if options["after"] is not None:
             count = replay(consumer, after=options["after"])
+            maintenance.note("events_replayed", on=consumer.name, count=count)
             self.stdout.write(f"{count} positions lie ahead of {consumer.name}; the coordinator brings them.")
             return
         try:
@@ -34,6 +36,7 @@ class Command(BaseCommand):
         except NotFound:
             message = "This event is not parked for this consumer."
             raise CommandError(message) from None
+        maintenance.note("parked_events_retried", on=consumer.name, count=handled + left)
         self.stdout.write(f"{handled} handled, {left} still parked.")
         if left:
             raise SystemExit(1)

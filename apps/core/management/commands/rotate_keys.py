@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from apps.core import key_rotation
+from apps.core import key_rotation, maintenance
 
 
 class Command(BaseCommand):
@@ -19,9 +19,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["retire"]:
             gone = key_rotation.retire()
+            maintenance.note("keys_retired", on=" ".join(sorted(gone))[:200], count=len(gone))
             self.stdout.write(f"Forgotten: {', '.join(sorted(gone)) or 'none'}.")
         elif options["resume"]:
-            self.stdout.write(f"{key_rotation.resume()} values sealed again.")
+            done = key_rotation.resume()
+            maintenance.note("keys_rotated", count=done)
+            self.stdout.write(f"{done} values sealed again.")
         else:
             key_id, done = key_rotation.rotate()
+            maintenance.note("keys_rotated", on=key_id, count=done)
             self.stdout.write(f"Key {key_id} is in force; {done} values sealed again.")
