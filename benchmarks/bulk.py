@@ -147,17 +147,18 @@ def procrastinate(stack: Stack, python: str, *, enqueued: int, worked: int) -> d
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--procrastinate", default="", help="a Python that has procrastinate")
-    parser.add_argument("--million", action="store_true", help="progress and memory at 1,000,000 items, not 100,000")
+    parser.add_argument("--planned", type=int, default=1_000_000, help="items of the operation whose progress is read")
     parser.add_argument("--worked", type=int, default=20_000)
     given = parser.parse_args()
     env = {"PARLANCE_EXTRA_APPS": "tests.sampleapp", "PARLANCE_LIMITS": "0", "PARLANCE_JOBS_PROCESSES": "2"}
     with Stack(own_services=True, durable=True, webs=1, interactives=0, jobs=1, env=env) as stack:
         who = shell(stack, SEED)
         found: dict[str, Any] = {"work": work(stack, who, given.worked)}
-        count = 1_000_000 if given.million else 100_000
-        found["plan"] = {"items": count} | shell(stack, PLAN.format(**who, count=count, start=False))
+        found["plan"] = {"items": given.planned} | shell(stack, PLAN.format(**who, count=given.planned, start=False))
         if given.procrastinate:
-            found["procrastinate"] = procrastinate(stack, given.procrastinate, enqueued=40_000, worked=5000)
+            found["procrastinate"] = procrastinate(
+                stack, given.procrastinate, enqueued=min(40_000, given.planned), worked=5000
+            )
     RAW.write_text(json.dumps(found, indent=1) + "\n")
     print(json.dumps(found, indent=1))
 
