@@ -5,7 +5,7 @@ from django.test import Client
 
 from apps.accounts.models import ApiKey, Denial, OrganizationMember, ProjectTeam, ServiceAccount, Team, TeamMember
 from apps.accounts.types import OrganizationRole
-from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, member_of, team_of
+from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, deny, member_of, team_of
 
 pytestmark = pytest.mark.django_db
 
@@ -169,3 +169,27 @@ def test_organization_is_handed_over_with_the_password(browser, owner, project):
     assert OrganizationMember.objects.get(user=heir).role == OrganizationRole.OWNER
     assert OrganizationMember.objects.get(user=owner).role == OrganizationRole.ADMIN
     assert browser.get("/settings/profile/").status_code == 302
+
+
+def test_lists_come_in_parts_and_miss_nobody(monkeypatch):
+    monkeypatch.setattr("apps.accounts.pages.settings.SHOWN", 2)
+    owner = UserFactory(name="Zoe")
+    project = ProjectFactory(owner=owner)
+    people = [member_of(project) for _number in range(4)]
+    teams = [team_of(project.organization, *people), *(team_of(project.organization) for _number in range(4))]
+    for user in people:
+        deny(user, project)
+    browser = Client()
+    browser.force_login(owner)
+
+    for path, key, count in (
+        ("/settings/people/", "members", 5),
+        ("/settings/teams/", "teams", 5),
+        (f"/settings/teams/{teams[0].pk}/", "team_members", 4),
+        ("/settings/denials/", "denials", 4),
+    ):
+        parts = [browser.get(path, {"page": number}) for number in range(1, (count + 1) // 2 + 1)]
+        assert sorted(len(part.context[key]) for part in parts) == sorted([2] * (count // 2) + [1] * (count % 2))
+        assert len({row.pk for part in parts for row in part.context[key]}) == count
+        assert "?page=2" in parts[0].content.decode()
+        assert "?page=1" in parts[1].content.decode()

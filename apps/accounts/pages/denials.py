@@ -40,7 +40,7 @@ class DenialsView(SettingsView):
         form = form or self._form()
         return {
             "form": form,
-            "denials": rows.order_by("-created_at")[:500],
+            "denials": self.part_of(rows.order_by("-created_at", "pk")),
             "can_deny": bool(form.fields["where"].choices),  # type: ignore[attr-defined]
         }
 

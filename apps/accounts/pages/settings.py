@@ -9,6 +9,7 @@ from uuid import UUID
 from allauth.core.exceptions import ReauthenticationRequired
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.core.paginator import Page, Paginator
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -29,6 +30,7 @@ from apps.core.mail import is_delivered
 
 TASTE = ("theme", "send_key", "single_keys", "announce")
 FORBIDDEN, NOT_FOUND = 403, 404
+SHOWN = 100
 
 
 def identifier(raw: str | None) -> UUID:
@@ -58,6 +60,10 @@ class SettingsView(LoginRequiredMixin, View, ABC):
 
     def role(self) -> OrganizationRole | None:
         return selectors.role_of(self.actor, self.organization())
+
+    def part_of(self, rows: Any) -> Page[Any]:
+        """Of a list of any length, what ``?page=`` asks for. With ``components/parts.html`` below the list."""
+        return Paginator(rows, SHOWN).get_page(self.request.GET.get("page"))
 
     @abstractmethod
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
@@ -170,7 +176,7 @@ class PeopleView(SettingsView):
         can_manage = policies.can_manage_members(self.actor, role)
         return {
             "form": form or self._form(),
-            "members": members.order_by("user__name", "user__email")[:500],
+            "members": self.part_of(members.order_by("user__name", "user__email", "pk")),
             "invitations": open_ones.order_by("email")[:500],
             "roles": [
                 (value, label)

@@ -28,7 +28,7 @@ class TeamListView(SettingsView):
         rows = rights.visible_teams(self.actor).filter(organization=self.organization())
         return {
             "form": form or right_forms.TeamForm(),
-            "teams": rows.order_by("name", "pk")[:500],
+            "teams": self.part_of(rows.order_by("name", "pk")),
             "can_create": policies.can_manage_teams(self.actor, self.role()),
         }
 
@@ -51,19 +51,19 @@ class TeamView(SettingsView):
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         team = rights.get_team(ids["team_id"], self.actor)
         role = selectors.organization_role(self.actor, team.organization_id)
-        members = list(rights.list_team_members(team)[:500])
+        members = rights.list_team_members(team)
         can_change = policies.can_change_team(self.actor, role, is_manager=team.is_manager)  # type: ignore[attr-defined]
         form = form or right_forms.TeamForm(initial={"name": team.name, "description": team.description})
         if not can_change:
             for field in form.fields.values():
                 field.disabled = True
-        there = {member.user_id for member in members}
         people = selectors.visible_members(self.actor).filter(organization=team.organization_id)
+        addable = people.exclude(user__in=members.order_by().values("user")).order_by("user__name")
         return {
             "team": team,
             "form": form,
-            "team_members": members,
-            "addable": [row.user for row in people.order_by("user__name")[:500] if row.user_id not in there],
+            "team_members": self.part_of(members),
+            "addable": [row.user for row in addable[:500]],
             "can_change": can_change,
             "can_manage": policies.can_manage_teams(self.actor, role),
         }
