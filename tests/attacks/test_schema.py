@@ -1,7 +1,9 @@
 """A60 by schemathesis: what the OpenAPI file promises, asked for as it says and as it does not, through the WSGI stack.
 
 Checks: no server error; status, headers, media type and body of every answer as documented; what the schema forbids is
-refused; methods it does not name are 405. Ids are those of things that the caller owns, so that answers have bodies to check.
+refused. Left out of its own list: authentication (``test_sweep`` asks every address as nobody), and what needs state between
+calls, since every call is rolled back. Methods that the file does not name have a test of their own. Ids are those of things
+that the caller owns, so that answers have bodies to check.
 """
 
 import json
@@ -122,3 +124,20 @@ def test_a60_schemathesis_finds_nothing(mode, record_property):
     assert wrong == []
     assert statuses[200] or mode is GenerationMode.NEGATIVE
     assert rows() == before
+
+
+def test_a60_methods_that_are_not_named_are_405(record_property):
+    world, many, wrong = World(is_shared=True), 0, []
+
+    for path, named in schema()["paths"].items():
+        address = path.format(**{name: str(pk) for name, pk in world.ids.items()})
+        for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - {each.upper() for each in named}:
+            many += 1
+            answer = Client(raise_request_exception=False).generic(
+                method, address, content_type="application/json", headers=world.headers["B"]
+            )
+            if answer.status_code != 405:
+                wrong.append(f"{method} {path}: {answer.status_code}")
+
+    record_property("got", f"{many} methods that are not named")
+    assert wrong == []
