@@ -249,6 +249,15 @@ def test_looking_for_addresses_that_are_none_is_limited(path, client, settings):
 
 
 @pytest.mark.django_db
+def test_way_to_an_identity_provider_costs_as_much_as_a_write(client, settings):
+    settings.PARLANCE_LIMITS = TWENTY | {"address": (0.001, 2)}
+
+    answers = [client.get("/accounts/sso/none/", REMOTE_ADDR="192.0.2.65") for _n in range(3)]
+
+    assert [answer.status_code for answer in answers] == [404, 404, 429]
+
+
+@pytest.mark.django_db
 def test_all_keys_of_a_person_share_the_persons_bucket(client, settings):
     settings.PARLANCE_LIMITS = TWENTY | {"person": (0.001, 3)}
     user = UserFactory()
