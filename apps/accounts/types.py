@@ -192,9 +192,9 @@ class Finding(models.TextChoices):
     NEVER_SEEN = "never_seen", _("Never signed in")
     GUEST_MANAGES = "guest_manages", _("A guest who manages a project")
     NO_SECOND_FACTOR = "no_second_factor", _("Manages others with nothing but a password")
-    KEY_UNUSED = "key_unused", _("A key that was not used for 90 days")
+    KEY_UNUSED = "key_unused", _("A key unused for 90 days")
     KEY_WITHOUT_END = "key_without_end", _("A key that never expires")
-    KEY_WITHOUT_LIMITS = "key_without_limits", _("A key that may do all that its owner may")
+    KEY_WITHOUT_LIMITS = "key_without_limits", _("A key without limits")
 
 
 class ScopeMissing(Forbidden):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import Browser, Page
 
@@ -38,14 +39,14 @@ def click(selector: str) -> Callable[[Page], None]:
     return do
 
 
-def tell(stack: Stack) -> dict[str, str]:
+def tell(stack: Stack) -> dict[str, Any]:
     code = "import json; from tests.browser import story; print('STORY ' + json.dumps(story.tell()))"
     output = stack.manage("shell", "--no-imports", "-c", code)
     line = next(line for line in output.splitlines() if line.startswith("STORY "))
     return json.loads(line.removeprefix("STORY "))
 
 
-def views(addresses: dict[str, str]) -> list[View]:
+def views(addresses: dict[str, Any]) -> list[View]:
     talk, states = addresses["talk"], addresses["states"]
     return [
         View("sign-in", "/accounts/login/", is_public=True),
@@ -82,6 +83,8 @@ def views(addresses: dict[str, str]) -> list[View]:
         View("passkey-add", "/accounts/2fa/webauthn/add/"),
         View("keys", "/", prepare=lambda page: page.evaluate("document.getElementById('keys').showModal()")),
         View("not-found", "/c/00000000-0000-7000-8000-000000000000/", status=404),
+        View("settings-new-key", "/settings/keys/", prepare=_new_key),
+        *(View(f"rights-{name}", path) for name, path in addresses["rights"].items()),
         *(View(f"settings-{path.strip('/').split('/')[-1]}", path) for path in addresses.get("settings", [])),
     ]
 
@@ -138,6 +141,14 @@ def _wrong_provider(page: Page) -> None:
     form.evaluate("form => { form.noValidate = true; form.requestSubmit(); }")
     page.wait_for_selector("body[data-ready]", state="attached")
     page.locator(".wrong, .notice").first.scroll_into_view_if_needed()
+
+
+def _new_key(page: Page) -> None:
+    """Its secret, which is shown once."""
+    page.get_by_label("Name").first.fill("Laptop")
+    page.get_by_role("button", name="Make the key").click()
+    page.locator(".handover code").wait_for()
+    page.wait_for_selector("body[data-ready]", state="attached")
 
 
 def _delete_dialog(page: Page) -> None:

@@ -28,6 +28,7 @@ from apps.llm.models import AttemptStatus, CallAttempt
 from apps.llm.presets import ProviderKind
 from apps.llm.types import Purpose
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, join
+from tests.browser import rights_story
 from tests.browser.cast import CAREFUL, EMAIL, PASSWORD
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile/15E148 Safari/604.1"
@@ -105,7 +106,7 @@ def _ways_in(organization: Organization, ines: User, careful: User) -> None:
     Authenticator.objects.create(user=careful, type=Authenticator.Type.TOTP, data={"secret": sealed})
 
 
-def tell() -> dict[str, str]:
+def tell() -> dict[str, Any]:
     """Make it; the addresses that pages are found by. ``cast`` says who signs in."""
     ines = UserFactory(email=EMAIL, name="Inês Duarte", password=PASSWORD)
     project = ProjectFactory(owner=ines, name="The Port of Lisbon", organization__name="Alfama Pictures")
@@ -152,12 +153,13 @@ def tell() -> dict[str, str]:
     say(actor_of(ines), long, "Everything you have. " + "Alcântara" * 12, WIDE)
     shared = services.make_link(actor=actor_of(ines), conversation_id=long.pk).token
     _ledger(ines, project, models[:2])
+    rights = rights_story.tell(ines, daniel, marta, project)
     for position, row in enumerate(Event.objects.order_by("insertion"), start=1):
         row.position = position
         if audit.is_audited(row.type):
             audit.record(logged(row))  # as its consumer does; no worker runs beside the pictures
     pages = {name: f"/c/{shown.pk}/" for name, shown in (("talk", talk), ("states", states), ("long", long))}
-    return pages | {"shared": f"/s/{shared}/"}
+    return pages | {"shared": f"/s/{shared}/", "rights": rights}
 
 
 def _ledger(ines: User, project: Any, models: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.browser import pages
 from tests.stack import Stack
 
-pytestmark = pytest.mark.timeout(400)  # some thirty pages each
+pytestmark = pytest.mark.timeout(600)  # some sixty pages each
 
 AXE = (Path(__file__).resolve().parents[1] / "vendor" / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]

@@ -273,7 +273,8 @@ class ProjectView(SettingsView):
             "addable_teams": rights.visible_teams(self.actor)
             .filter(organization=project.organization_id)
             .exclude(pk__in=[row.team_id for row in given])
-            .order_by("name")[:500],
+            .order_by("name")
+            .values_list("pk", "name")[:500],
             "denials": rights.list_denials_in(project, self.actor) if can_manage else [],
             "explained": self._explained(project) if can_manage else None,
             "explainable": rights.list_people_of(project, self.actor)[:500] if can_manage else [],
@@ -287,9 +288,10 @@ class ProjectView(SettingsView):
         user_id = identifier(asked) if asked else None
         return explanations.explain(viewer=self.actor, project_id=project.pk, user_id=user_id) if user_id else None
 
-    def _addable(self, project: Project, added: set[UUID]) -> list[Any]:
+    def _addable(self, project: Project, added: set[UUID]) -> list[tuple[UUID, str]]:
         members = selectors.visible_members(self.actor).filter(organization=project.organization_id)
-        return [member.user for member in members.order_by("user__name")[:500] if member.user_id not in added]
+        rows = members.order_by("user__name")[:500]
+        return [(row.user_id, row.user.display_name) for row in rows if row.user_id not in added]
 
     def save(self, project_id: UUID) -> BaseForm:
         form = forms.ProjectForm(self.request.POST)
