@@ -71,7 +71,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/accounts/services/sessions.py", "end_unfit"): PART,
     ("apps/accounts/services/sign_in_rules.py", "enforce"): PLATFORM,
     ("apps/accounts/services/sign_in_rules.py", "require_mail_domain"): PART,
-    ("apps/accounts/services/sign_in_rules.py", "require_mail_domains_of"): PART,
+    ("apps/accounts/services/sign_in_rules.py", "require_mail_domains_of"): READ,
     ("apps/accounts/services/sessions.py", "begin_session"): CREDENTIALS,
     ("apps/accounts/services/sessions.py", "end_all_sessions"): PART,
     ("apps/accounts/services/sessions.py", "end_cookie_session"): CREDENTIALS,
