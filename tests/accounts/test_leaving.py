@@ -232,7 +232,7 @@ def test_page_costs_the_same_for_many(rows, owner, project, leaver, monkeypatch)
     with CaptureQueriesContext(connection) as asked:
         browser.get(path)
 
-    assert len(asked) == 18
+    assert len(asked) == 19
 
 
 # API
