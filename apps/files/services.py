@@ -23,7 +23,6 @@ from apps.core.db import database_now
 from apps.core.doors.file_access import file_access
 from apps.core.events import emit
 from apps.core.ids import uuid7
-from apps.core.jobs import after_commit
 from apps.core.leases import is_free, scaled
 from apps.core.types import SYSTEM, ActorRef
 from apps.files import detection, images, policies, selectors, storage
@@ -128,7 +127,7 @@ def _write(
         subject=("file", file.pk),
     )
     if needs_reader:
-        after_commit("files.process_file", file_id=file.pk)
+        jobs.after_commit("files.process_file", file_id=file.pk)
     return file
 
 

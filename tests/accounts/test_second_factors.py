@@ -278,3 +278,10 @@ def test_stranger_finds_no_security_page(client):
     assert client.get("/settings/security/")["Location"].startswith("/accounts/login/")
     assert client.get("/accounts/2fa/totp/activate/")["Location"].startswith("/accounts/login/")
     assert actor_of(UserFactory()) != NOBODY
+
+
+@pytest.mark.parametrize("address", ["/accounts/2fa/webauthn/", "/accounts/linked/"])
+def test_list_of_one_kind_leads_to_the_page_of_all(browser, address):
+    shown = browser.get(address, follow=True)
+
+    assert (shown.status_code, len(shown.redirect_chain)) == (200, 1)

@@ -41,6 +41,7 @@ urlpatterns = [
     path("accounts/password/set/", proofs.SetFirstPasswordView.as_view()),
     path("accounts/linked/", RedirectView.as_view(pattern_name="accounts:settings_security")),
     path("accounts/2fa/", security.SecondFactorsView.as_view(), name="second_factors"),
+    path("accounts/2fa/webauthn/", RedirectView.as_view(pattern_name="accounts:settings_security")),
     path("accounts/2fa/webauthn/add/", passkeys.AddPasskeyView.as_view()),
     path("accounts/2fa/webauthn/keys/<int:pk>/edit/", passkeys.RenamePasskeyView.as_view()),
     path("accounts/2fa/webauthn/keys/<int:pk>/remove/", passkeys.RemovePasskeyView.as_view()),
