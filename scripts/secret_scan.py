@@ -37,6 +37,7 @@ NOT_TEXT = (".png", ".mo", ".woff2", ".ico", ".pdf", ".zip")
 #: What looks like one and is none.
 HARMLESS = {
     "config/env.py": "puts a password from the environment into an address",
+    "tests/accounts/test_sso.py": "an address with a password, which must be refused",
     "tests/attacks/test_sign_in.py": "forged tokens, which must open nothing",
     "tests/core/test_http.py": "an address with a password, which must be refused",
     "tests/corpus/markup/cases.txt": "an address with a password, which must not become a link",
