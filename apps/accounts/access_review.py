@@ -161,7 +161,7 @@ def _keys(organization_id: UUID) -> dict[UUID, list[KeyUse]]:
         findings = [
             *([Finding.KEY_UNUSED] if key.is_unused else []),
             *([Finding.KEY_WITHOUT_END] if key.expires_at is None else []),
-            *([Finding.KEY_WITHOUT_LIMITS] if not key.scopes and key.project_id is None else []),
+            *([Finding.KEY_WITHOUT_LIMITS] if not key.scopes else []),
         ]
         use = KeyUse(key.pk, key.name, key.created_at, key.last_used_at, key.expires_at, findings)
         found[key.user_id].append(use)

@@ -110,9 +110,11 @@ def _priority(actor: Actor) -> Priority:
 
 
 def _bucket(quota: Quota, user_id: UUID, organization_id: UUID) -> limits.Bucket:
+    """Another number is another bucket, for both quotas: it holds at once, and rows say what was asked for by then."""
     most = quota.most(organization_id)
     limit = limits.Limit(most / quota.window.total_seconds(), most)
-    return limits.Bucket(quota.name, f"{organization_id}:{user_id}", limit, gives_way=False)
+    numbers = ":".join(str(each.most(organization_id)) for each in QUOTAS)
+    return limits.Bucket(quota.name, f"{organization_id}:{user_id}:{numbers}", limit, gives_way=False)
 
 
 def _counted(quota: Quota, user_id: UUID, organization_id: UUID) -> int:

@@ -254,3 +254,13 @@ def test_api_tells_hands_over_and_removes(owner, project, leaver):
     assert (unfit.status_code, unfit.json()["code"]) == (400, "heir_not_fit")
     assert removed.status_code == 204
     assert manager_of(project) == heir
+
+
+def test_whoever_belongs_nowhere_is_told_so_and_led_to_their_account(client):
+    client.force_login(user := UserFactory())
+
+    shown = client.get("/", follow=True).content.decode()
+
+    assert "You belong to no organization" in shown
+    assert client.get("/settings/profile/").status_code == 200
+    assert user.email in client.get("/settings/profile/").content.decode()

@@ -96,6 +96,24 @@ def test_each_person_has_their_own_and_all_their_keys_share_it(owner, project):
     assert left(other, project.organization)["answers_an_hour"] == (1, 2)
 
 
+def test_other_number_holds_at_once_and_what_was_asked_for_counts(owner, project):
+    allow(project.organization, answers_an_hour=1)
+    conversation, viewer = start(actors.member(owner), project), actors.member(owner)
+    services.post_message(actor=viewer, conversation_id=conversation.pk, content="One", client_id=uuid7())
+    with pytest.raises(AnswerQuotaReached):
+        services.post_message(actor=viewer, conversation_id=conversation.pk, content="Two", client_id=uuid7())
+
+    allow(project.organization, answers_an_hour=3)
+    shown = left(owner, project.organization)["answers_an_hour"]
+    services.post_message(actor=viewer, conversation_id=conversation.pk, content="Two", client_id=uuid7())
+    allow(project.organization, answers_an_hour=2)
+
+    assert shown == (2, 3)
+    with pytest.raises(AnswerQuotaReached):
+        services.post_message(actor=viewer, conversation_id=conversation.pk, content="Three", client_id=uuid7())
+    assert Turn.objects.count() == 2
+
+
 def test_refused_question_changes_nothing(owner, project):
     allow(project.organization, answers_an_hour=1)
     conversation = start(actors.member(owner), project)

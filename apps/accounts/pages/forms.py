@@ -255,6 +255,13 @@ class KeyChangeForm(KeyForm):
         self.fields["expires"] = forms.ChoiceField(label=_("Good for"), required=False, choices=choices, initial="keep")
         self.order_fields(["name", "project", "scopes", "expires", "allowed_networks"])
 
+    def clean(self) -> dict[str, Any]:
+        """Taking the last tick away would give the key everything, which nobody means by it."""
+        data = super().clean() or {}
+        if self.initial.get("scopes") and not data.get("scopes") and "scopes" not in self.errors:
+            self.add_error("scopes", _("Leave one ticked: a key that is limited to nothing may do all you may do."))
+        return data
+
     def new_end(self, current: datetime | None) -> datetime | None:
         chosen = self.cleaned_data["expires"]
         if chosen == "keep":
