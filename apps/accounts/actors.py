@@ -181,7 +181,7 @@ def actor_of_request(request: HttpRequest) -> Actor:
         raise TokenInAddress
     authorization = request.headers.get("Authorization", "")
     api_key = request.headers.get("X-API-Key", "")
-    if (authorization or api_key) and request.path_info.startswith(PROGRAM_PATHS):
+    if (authorization or api_key) and f"{request.path_info}/".startswith(PROGRAM_PATHS):  # /v1 itself too
         return actor_for(authorization=authorization, api_key=api_key, address=client_address(request))
     session = cookie_session(request)
     return member(session.user, session=session) if session else NOBODY

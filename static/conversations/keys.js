@@ -30,7 +30,7 @@ export function listen({ root, articles, hasSingleKeys, does }) {
   }
 
   function escape({ target }) {
-    if (document.querySelector("dialog[open], [popover]:popover-open")) return null;
+    if (document.querySelector("dialog[open], [popover]:not([popover=manual]):popover-open")) return null;
     if (isEditable(target) && (target.id !== "draft" || target.value)) return null;
     return does.canStop() ? does.stop : null;
   }

@@ -15,6 +15,7 @@ AXE = (Path(__file__).resolve().parents[1] / "vendor" / "axe.min.js").read_text(
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 #: What else axe judges is the same in every theme.
 COLOURS = ["color-contrast", "link-in-text-block"]
+NARROW = 360
 RUN_AXE = """async (rules) => {
   const { violations } = await axe.run(document, { runOnly: rules });
   return violations.flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html, failureSummary }) =>
@@ -41,9 +42,10 @@ def addresses(stack, browser):
     return found
 
 
-@pytest.mark.parametrize("width", [360, 1440])
+@pytest.mark.parametrize("width", [NARROW, 1440])
 @pytest.mark.parametrize("is_public", [True, False], ids=["public", "member"])
 def test_every_page_is_accessible_and_whole(stack, browser, addresses, width, is_public):
+    """Colours are judged by axe at one width: they are those of the theme."""
     faults = []
     with pages.visitor(browser, stack.base_url, width=width, theme="light", signed_in=not is_public) as (
         page,
@@ -56,13 +58,16 @@ def test_every_page_is_accessible_and_whole(stack, browser, addresses, width, is
             faults += judged(page, view, complaints, RULES)
             page.emulate_media(color_scheme="dark")
             page.evaluate(REPAINTED)
-            faults += [f"dark: {text}" for text in judged(page, view, complaints, COLOURS)]
+            dark = judged(page, view, complaints, COLOURS if width == NARROW else [])
+            faults += [f"dark: {text}" for text in dark]
 
     assert faults == []
 
 
 def judged(page, view, complaints, rules):
     found = pages.faults_of(page, view, complaints)
+    if not rules:
+        return found
     # The policy of the page lets no script in but its own; the test speaks to the engine behind it.
     page.evaluate(AXE)
     return found + [f"{view.name}: {text}" for text in page.evaluate(RUN_AXE, rules)]

@@ -58,7 +58,7 @@ def test_code_page_lets_in_and_the_device_is_known_afterwards(stack, browser, wi
         page.goto(f"{stack.base_url}/accounts/login/")
         fill_in(page)
         page.wait_for_url(f"{stack.base_url}/")
-        page.goto(f"{stack.base_url}/settings/sign-in-activity/")
+        page.goto(f"{stack.base_url}/settings/sessions/")
         assert page.get_by_text("This device").count() == 1
         assert page.get_by_text("Let in after a second step").count() >= 1
 
