@@ -60,6 +60,7 @@ def test_code_page_lets_in_and_the_device_is_known_afterwards(stack, browser, wi
         page.wait_for_url(f"{stack.base_url}/")
         page.goto(f"{stack.base_url}/settings/sessions/")
         assert page.get_by_text("This device").count() == 1
+        page.goto(f"{stack.base_url}/settings/sign-in-activity/")
         assert page.get_by_text("Let in after a second step").count() >= 1
 
 
