@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser import pages
 from tests.browser.cast import EMAIL, PASSWORD
-from tests.browser.test_look import COLOURS, REPAINTED, RULES, judged
+from tests.browser.look import COLOURS, REPAINTED, RULES, judged
 from tests.stack import Stack
 
 pytestmark = pytest.mark.timeout(300)

@@ -1,0 +1,67 @@
+"""What a page must not have, in two themes: nothing for axe to say, nothing sideways, no text on text, a silent console."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.browser import pages
+from tests.stack import Stack
+
+AXE = (Path(__file__).resolve().parents[1] / "vendor" / "axe.min.js").read_text()
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+#: What else axe judges is the same in every theme.
+COLOURS = ["color-contrast", "link-in-text-block"]
+RUN_AXE = """async (rules) => {
+  const { violations } = await axe.run(document, { runOnly: rules });
+  return violations.flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html, failureSummary }) =>
+    `${id}: ${html.slice(0, 160)} — ${failureSummary.split("\\n")[1]?.trim()}`));
+}"""
+#: Colours that change slowly have reached what they change to. What is not painted may never end its change, so nobody waits for ever.
+REPAINTED = """async () => {
+  const painted = async () => {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    await Promise.allSettled(document.getAnimations().filter((each) => each instanceof CSSTransition).map(({ finished }) => finished));
+  };
+  await Promise.race([painted(), new Promise((done) => setTimeout(done, 2000))]);
+}"""
+
+
+@pytest.fixture(scope="module")
+def stack():
+    with Stack(interactives=0, jobs=0) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def addresses(stack, browser):
+    found = pages.tell(stack)
+    with pages.visitor(browser, stack.base_url, width=1440, theme="light", signed_in=True) as (page, _complaints):
+        found["settings"] = pages.settings_paths(page, stack.base_url)
+    return found
+
+
+def faults_at(stack, browser, addresses, *, width, is_public, part=0, parts=1):
+    mine = [each for each in pages.views(addresses) if each.is_public == is_public]
+    faults = []
+    with pages.visitor(browser, stack.base_url, width=width, theme="light", signed_in=not is_public) as (
+        page,
+        complaints,
+    ):
+        for view in mine[part::parts]:
+            complaints.clear()
+            page.emulate_media(color_scheme="light")
+            pages.open_view(page, stack.base_url, view)
+            faults += judged(page, view, complaints, RULES)
+            page.emulate_media(color_scheme="dark")
+            page.evaluate(REPAINTED)
+            faults += [f"dark: {text}" for text in judged(page, view, complaints, COLOURS)]
+    return faults
+
+
+def judged(page, view, complaints, rules):
+    found = pages.faults_of(page, view, complaints)
+    # The policy of the page lets no script in but its own; the test speaks to the engine behind it.
+    page.evaluate(AXE)
+    return found + [f"{view.name}: {text}" for text in page.evaluate(RUN_AXE, rules)]
