@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -27,7 +26,7 @@ from apps.extraction.models import (
     RecordLink,
     RecordRevision,
 )
-from apps.extraction.types import LinkTo, RunStatus
+from apps.extraction.types import RunStatus
 
 
 def _readable(viewer: Actor) -> Q:
@@ -82,13 +81,6 @@ def schema_of(collection: Collection) -> schema.Schema:
 def list_schemas(collection: Collection) -> QuerySet[CollectionSchema]:
     """Of a collection the caller may see, the newest first."""
     return CollectionSchema.objects.filter(collection=collection).order_by("-number")
-
-
-def find_schema(collection: Collection, number: int) -> schema.Schema:
-    row = CollectionSchema.objects.filter(collection=collection, number=number).first()
-    if row is None:
-        raise NotFound
-    return schema.check(row.document)
 
 
 def list_pointing_here(collection: Collection) -> list[Collection]:
@@ -158,19 +150,6 @@ def get_revision(record: Record, number: int) -> RecordRevision:
     return found
 
 
-def links_of(records: Iterable[Record]) -> dict[UUID, list[LinkTo]]:
-    """What each record points to, in the order of its lists. One query; what was deleted is left out."""
-    rows = RecordLink.objects.filter(source__in=[record.pk for record in records], target__deleted_at=None)
-    found: dict[UUID, list[LinkTo]] = defaultdict(list)
-    for row in (
-        rows.select_related("target")
-        .only("source_id", "field", "position", "target__title")
-        .order_by("field", "position")
-    ):
-        found[row.source_id].append(LinkTo(row.field, row.target_id, row.target.title, row.position))
-    return found
-
-
 def links_to(record: Record) -> QuerySet[RecordLink]:
     """Who points to this record, with the record that does."""
     return (
@@ -180,19 +159,11 @@ def links_to(record: Record) -> QuerySet[RecordLink]:
     )
 
 
-def is_pointed_to(record: Record) -> bool:
-    return links_to(record).exists()
-
-
 def find_targets(collection: Collection, ids: Iterable[UUID]) -> set[UUID]:
     """Those of the ids that are records of the collection."""
     return set(
         Record.objects.filter(collection=collection, pk__in=set(ids), deleted_at=None).values_list("pk", flat=True)
     )
-
-
-def count_records(collection: Collection) -> int:
-    return Record.objects.filter(collection=collection, deleted_at=None).count()
 
 
 def find_by_title(*, project_id: UUID, slug: str, title: str) -> UUID | None:

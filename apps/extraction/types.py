@@ -21,7 +21,6 @@ MAX_RUN_ATTEMPTS = 3
 MAX_OPEN_RUNS = 20
 RUN_LEASE_SECONDS = 180.0  # longer than one call may take: nobody renews it
 RUN_CALL_SECONDS = 120.0
-RESTORABLE_DAYS = 30
 
 
 class Trust(models.TextChoices):
@@ -133,16 +132,6 @@ class Change:
     after: Any
     had: bool
     has: bool
-
-
-@dataclass(frozen=True, slots=True)
-class LinkTo:
-    """``field`` of a record points to this record, at this place of its list."""
-
-    field: str
-    record_id: UUID
-    title: str
-    position: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def change_collection(
 
 @transaction.atomic
 def delete_collection(*, actor: Actor, collection_id: UUID) -> None:
-    """With its records; both can be brought back for 30 days. Not while fields of other collections point to it."""
+    """With its records; both can be brought back. Not while fields of other collections point to it."""
     collection = selectors.lock_collection(collection_id=collection_id, viewer=actor)
     require(policies.can_define_collections(actor, accounts.project_role(actor, collection.project_id)))
     _refuse_while_pointed_to(collection)

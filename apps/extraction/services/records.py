@@ -64,7 +64,7 @@ def set_back_record(*, actor: Actor, record_id: UUID, number: int, expected_vers
 
 @transaction.atomic
 def delete_record(*, actor: Actor, record_id: UUID) -> None:
-    """Restorable for 30 days. Its values are free for others meanwhile; who pointed to it sees that it is gone."""
+    """It can be brought back. Its values are free for others meanwhile; who pointed to it sees that it is gone."""
     record, collection = _lock(actor, record_id)
     RecordKey.objects.filter(record=record).delete()
     Record.objects.filter(pk=record.pk).update(
