@@ -66,7 +66,8 @@ class Runner:
         asyncio.set_event_loop(self.loop)
         self._writing = asyncio.Semaphore(WRITES_AT_ONCE)
         self._news = asyncio.Event()
-        self._keepers = [self.loop.create_task(self._fill_on()), self.loop.create_task(self._keep_on())]
+        self._filling = self.loop.create_task(self._fill_on())
+        self._keeping = self.loop.create_task(self._keep_on())
         self.loop.run_forever()
 
     def submit(self) -> None:
@@ -101,7 +102,7 @@ class Runner:
                 # Held back by a limit that gives way by itself, perhaps; nobody rings then.
                 return LIMITED_SECONDS if await in_thread(selectors.has_waiting, Lane.OUTSIDE) else LOOK_SECONDS
             asker = await self._write(services.find_asker, batch=batch)
-            if asker is None:
+            if asker is None or self.is_closing:
                 await self._write(services.give_back, batch=batch, items=batch.items)
                 continue
             for item in batch.items:
@@ -195,19 +196,21 @@ class Runner:
         self.is_closing = True
         self.submit()
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-            asyncio.run_coroutine_threadsafe(self._drain(), self.loop).result(scaled(DRAIN_SECONDS) + 5)
+            asyncio.run_coroutine_threadsafe(self._drain(), self.loop).result(2 * scaled(DRAIN_SECONDS) + 5)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(5)
 
     async def _drain(self) -> None:
+        # What is being claimed right now is ours too: it goes back, or is among those that run.
+        await asyncio.wait([self._filling], timeout=scaled(DRAIN_SECONDS))
         tasks = [calling.task for calling in self.calling.values()]
         if tasks:
             _done, late = await asyncio.wait(tasks, timeout=scaled(DRAIN_SECONDS))
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        for keeper in self._keepers:
-            keeper.cancel()
+        self._filling.cancel()
+        self._keeping.cancel()
 
 
 _runner: Runner | None = None

@@ -58,7 +58,7 @@ def test_cancelled_calls_end_within_five_seconds(actor, project, running):
 
 
 def test_process_that_ends_gives_its_items_back(actor, project, running, settings, monkeypatch):
-    monkeypatch.setattr(runner, "DRAIN_SECONDS", 0.1)
+    monkeypatch.setattr(runner, "DRAIN_SECONDS", 1)
     operation = planned(actor, project, "sample.calls", count=4, seconds=120)
     running.submit()
     until(lambda: fresh(operation).running == 4)
