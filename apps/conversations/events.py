@@ -183,6 +183,14 @@ class MessageChanged:
     change: str
 
 
+@event("conversations.message_annotated.v1")
+@dataclass(frozen=True, slots=True)
+class MessageAnnotated:
+    """Another app shows something new below it, such as records that were read out of it."""
+
+    message_id: UUID
+
+
 @event("conversations.message_marked.v1")
 @dataclass(frozen=True, slots=True)
 class MessageMarked:

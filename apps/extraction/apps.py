@@ -15,8 +15,30 @@ class ExtractionConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.core.coordinator import register_lost_hints
+        from apps.core.doors.below_messages import BelowMessages, below_messages
+        from apps.core.doors.menu import MenuEntry, menu
+        from apps.core.doors.topics import topics
         from apps.extraction import erasers
+        from apps.extraction.pages.cards import below
+        from apps.extraction.policies import can_write_records
         from apps.extraction.selectors import list_due_runs
+        from apps.extraction.services import commands
+        from apps.extraction.topics import ExtractionTopic
 
         erasers.register()
         register_lost_hints("extraction.extract", lambda: list_due_runs(older_than=HINT_AFTER))
+        commands.register()
+        topics.register("extraction", ExtractionTopic())
+        menu.register("extraction.review", MenuEntry(_("To review"), "extraction:review", "circle-check", order=31))
+        below_messages.register(
+            "extraction",
+            BelowMessages(
+                do="extract",
+                icon="table-2",
+                of_message=_("Suggest records"),
+                of_file=_("Suggest records from the file"),
+                of_conversation=_("Suggest records from all of it"),
+                is_offered=can_write_records,
+                read=below,
+            ),
+        )

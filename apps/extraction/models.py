@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.models import TenantModel
 from apps.core.models import LeasedModel
 from apps.core.types import Scope
-from apps.extraction.types import ProposalStatus, RevisionKind, RunStatus, Trust
+from apps.extraction.types import ProposalStatus, RevisionKind, RunCause, RunStatus, Trust
 
 
 class Collection(TenantModel):
@@ -196,6 +196,12 @@ class ExtractionRun(TenantModel, LeasedModel):
     conversation_id = models.UUIDField(null=True, editable=False)
     message_id = models.UUIDField(null=True, editable=False)
     file_id = models.UUIDField(null=True, editable=False)
+    # The conversation and the message below which it is shown; a file or a whole conversation is shown somewhere, too.
+    shown_in = models.UUIDField(null=True, editable=False)
+    shown_under = models.UUIDField(null=True, editable=False)
+    cause = models.CharField(
+        max_length=7, choices=RunCause.choices, default=RunCause.ASKED, db_default=RunCause.ASKED.value, editable=False
+    )
     selection_start = models.PositiveIntegerField(null=True, editable=False)
     selection_end = models.PositiveIntegerField(null=True, editable=False)
     collections = ArrayField(models.UUIDField(), editable=False)
@@ -225,6 +231,13 @@ class ExtractionRun(TenantModel, LeasedModel):
             ),
             models.Index(fields=["message_id"], name="extraction_run_message"),
             models.Index(fields=["conversation_id"], name="extraction_run_talk"),
+            models.Index(fields=["shown_under"], name="extraction_run_shown"),
+        ]
+        constraints = [
+            # What nobody asked for happens once a message, however often the log is read.
+            models.UniqueConstraint(
+                fields=["organization", "message_id"], name="extraction_run_once", condition=~Q(cause="asked")
+            ),
         ]
 
     def __str__(self) -> str:
@@ -232,7 +245,11 @@ class ExtractionRun(TenantModel, LeasedModel):
 
     @property
     def scope(self) -> Scope:
-        return Scope(f"project:{self.project_id}", self.organization_id, self.project_id)
+        return Scope(self.topic, self.organization_id, self.project_id)
+
+    @property
+    def topic(self) -> str:
+        return f"extraction:{self.pk}"
 
 
 class Proposal(TenantModel):

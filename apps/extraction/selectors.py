@@ -7,7 +7,7 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.contrib.postgres.search import SearchQuery
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
@@ -26,7 +26,7 @@ from apps.extraction.models import (
     RecordLink,
     RecordRevision,
 )
-from apps.extraction.types import RunStatus
+from apps.extraction.types import ProposalStatus, RunCause, RunStatus
 
 
 def _readable(viewer: Actor) -> Q:
@@ -195,6 +195,19 @@ def list_runs(viewer: Actor, *, project_id: UUID | None = None) -> QuerySet[Extr
     return rows.filter(project_id=project_id) if project_id else rows
 
 
+def lock_run(*, run_id: UUID, viewer: Actor) -> ExtractionRun:
+    if (found := visible_runs(viewer).select_for_update(of=("self",)).filter(pk=run_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def list_shown_under(viewer: Actor, message_ids: Iterable[UUID]) -> QuerySet[ExtractionRun]:
+    """Runs that are shown below these messages, the oldest first; of those that nobody asked for, only what found something."""
+    found = Exists(Proposal.objects.filter(run=OuterRef("pk")))
+    rows = visible_runs(viewer).filter(shown_under__in=list(message_ids))
+    return rows.filter(Q(cause=RunCause.ASKED) | found).order_by("created_at")
+
+
 def get_run(*, run_id: UUID, viewer: Actor) -> ExtractionRun:
     if (found := visible_runs(viewer).filter(pk=run_id).first()) is None:
         raise NotFound
@@ -216,6 +229,31 @@ def list_proposals(
     if run_id:
         rows = rows.filter(run_id=run_id)
     return rows.filter(status=status) if status else rows
+
+
+def list_proposals_of(viewer: Actor, run_ids: Sequence[UUID], *, up_to: int) -> list[Proposal]:
+    """The first ones of each run, with who decided."""
+    rows = visible_proposals(viewer).filter(run__in=run_ids, number__lte=up_to)
+    return list(rows.select_related("run", "collection", "decided_by").order_by("run", "number"))
+
+
+def count_proposals(run_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
+    """Of runs the caller may see: (all, pending)."""
+    rows = Proposal.objects.filter(run__in=run_ids, collection__deleted_at=None).values("run").order_by()
+    waiting = Count("pk", filter=Q(status=ProposalStatus.PENDING))
+    return {row["run"]: (row["n"], row["waiting"]) for row in rows.annotate(n=Count("pk"), waiting=waiting)}
+
+
+def list_to_review(
+    viewer: Actor, *, project_id: UUID, collection_id: UUID | None = None, above: float = 0.0, below: float = 0.0
+) -> QuerySet[Proposal]:
+    """What waits for a decision in a project; ``below`` 0: however sure."""
+    rows = list_proposals(viewer, project_id=project_id, status=ProposalStatus.PENDING).select_related("decided_by")
+    if collection_id:
+        rows = rows.filter(collection_id=collection_id)
+    if above:
+        rows = rows.filter(confidence__gte=above)
+    return rows.filter(confidence__lt=below) if below else rows
 
 
 def get_proposal(*, proposal_id: UUID, viewer: Actor) -> Proposal:

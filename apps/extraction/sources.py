@@ -31,6 +31,18 @@ def pieces_of(run: ExtractionRun, viewer: Actor) -> tuple[tuple[Piece, ...], boo
     return _as_one(found)
 
 
+def place_of(run: ExtractionRun, viewer: Actor) -> tuple[UUID | None, UUID | None]:
+    """The conversation and the message below which the run is shown; neither for a file that nobody has put into one."""
+    if run.message_id is not None:
+        return conversations.get_message(message_id=run.message_id, viewer=viewer).conversation_id, run.message_id
+    if run.file_id is not None:
+        showing = conversations.find_showing(file_id=run.file_id, viewer=viewer)
+        return (showing.conversation_id, showing.pk) if showing else (None, None)
+    assert run.conversation_id is not None
+    talk = conversations.get_conversation(conversation_id=run.conversation_id, viewer=viewer)
+    return talk.pk, conversations.active_leaf(conversation=talk, user_id=viewer.user_id)
+
+
 def _of_file(file_id: UUID, viewer: Actor) -> Piece:
     file = files.get_usable_file(file_id, viewer)
     words = files.text_of([file.pk]).get(file.pk)

@@ -47,6 +47,14 @@ class RunStatus(models.TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class RunCause(models.TextChoices):
+    """Why words were read."""
+
+    ASKED = "asked", _("Somebody asked")
+    MESSAGE = "message", _("The project reads every message")
+    ANSWER = "answer", _("Something was asked in the conversation")
+
+
 class ProposalStatus(models.TextChoices):
     PENDING = "pending", _("To be decided")
     ACCEPTED = "accepted", _("Accepted")
@@ -57,6 +65,17 @@ class NothingToRead(Unprocessable):
     code = "nothing_to_read"
     title = _("There are no words here")
     default_detail = _("There are no words here that could be read.")
+
+
+class NoCollections(Unprocessable):
+    code = "no_collections"
+    title = _("There is nothing to fill")
+    default_detail = _("This project has no collections yet. Make one first: it says what records look like.")
+
+
+class RunNotFailed(Conflict):
+    code = "extraction_not_failed"
+    default_detail = _("This was read, or is being read. There is nothing to try again.")
 
 
 class WordsAreSensitive(Forbidden):

@@ -97,6 +97,15 @@ def strings() -> dict[str, str | dict[str, str]]:
         "link_copied": _("Link copied."),
         "request_failed": _("The server did not answer. Nothing was changed."),
         "signed_out": _("You are signed out. Sign in again in another tab; what you wrote is kept here."),
+        "being_read": _("Being read. What is found comes below the words."),
+        "selection_not_found": _(
+            "These words are not found in the message. Select fewer of them, or take the whole message."
+        ),
+        "decided_by_other": _("%(name)s decided this meanwhile."),
+        "decided_meanwhile": _("Somebody decided this while you were typing. Your values: %(values)s"),
+        "your_values": _("Yours were: %(values)s"),
+        "some_left": ngettext("%(count)s could not be accepted: %(why)s", "%(count)s could not be accepted: %(why)s"),
+        "not_json": _("This is not JSON. Quotes or a bracket may be missing."),
         "today": _("Today"),
         "stopping": _("Stopping"),
         "new_conversation": _("New conversation"),

@@ -54,7 +54,7 @@ export default class extends Controller {
   #chosen = async ({ target, detail }) => {
     if (target === this.messageMenuTarget && detail.do.endsWith("mark")) return this.#mark(detail.do === "mark");
     if (target === this.messageMenuTarget) return this.conversation.controllerOf(this.#article)?.chosen(detail.do);
-    if (target !== this.menuTarget) return null;
+    if (target !== this.menuTarget || "offer" in detail.item.dataset) return null;
     if (detail.do === "fork") return this.actions.fork();
     if (detail.do === "pin") return this.#pin(detail.item);
     if (detail.do === "sensitive") return (await this.actions.markAll(detail.item.dataset.sensitive !== "true")) && location.reload();

@@ -41,6 +41,10 @@ if (document.querySelector('[data-controller~="composer"]')) {
   Object.assign(controllers, (await import("conversations/controllers")).default);
 }
 
+if (document.querySelector('[data-controller~="extract"], [data-controller~="review"]')) {
+  Object.assign(controllers, (await import("extraction/controllers")).default);
+}
+
 if (document.querySelector('[data-controller~="operation"]')) {
   controllers.operation = (await import("bulk/operation_controller")).default;
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from apps.accounts.types import Actor
-from apps.extraction import services
-from apps.extraction.models import Collection, Record
+from apps.accounts.types import SYSTEM, Actor
+from apps.extraction import engine, schema, services
+from apps.extraction.models import Collection, ExtractionRun, Record
+from apps.extraction.types import Answer
 
 PEOPLE: dict[str, Any] = {
     "type": "object",
@@ -39,3 +41,22 @@ def people(actor: Actor, project: Any, **fields: Any) -> Collection:
 
 def record(actor: Actor, collection: Collection, **data: Any) -> Record:
     return services.create_record(actor=actor, collection_id=collection.pk, data=data)
+
+
+def read_as(
+    actor: Actor, project: Any, *entities: dict[str, Any], links: Any = (), is_demo: bool = False, **what: Any
+) -> ExtractionRun:
+    """A run whose model answered with these entities; ``what`` names the words."""
+    run = services.request_extraction(actor=actor, project_id=project.pk, **what)
+    return answered(run, *entities, links=links, is_demo=is_demo)
+
+
+def answered(run: ExtractionRun, *entities: dict[str, Any], links: Any = (), is_demo: bool = False) -> ExtractionRun:
+    work = services.claim_run(actor=SYSTEM, run_id=run.pk)
+    assert work is not None
+    schemas = {slug: schema.check(document) for slug, document in work.documents.items()}
+    said = json.dumps({"entities": list(entities), "links": list(links)})
+    found = engine.understood(said, schemas, work)
+    answer = Answer(said, model="stub/reader", is_demo=is_demo)
+    assert services.finish_run(actor=SYSTEM, run_id=run.pk, fence=work.fence, answer=answer, found=found)
+    return ExtractionRun.objects.get(pk=run.pk)

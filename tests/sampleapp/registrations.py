@@ -4,6 +4,7 @@ import datetime as dt
 
 from apps.core import coordinator, preferences
 from apps.core.doors.answers import AskedAnswers, asked_answers
+from apps.core.doors.below_messages import BelowMessages, below_messages
 from apps.core.doors.bulk_kinds import bulk_kinds
 from apps.core.doors.commands import Command, CommandResult, commands
 from apps.core.doors.consumers import Consumer, consumers
@@ -83,6 +84,9 @@ def remove_note(work):
 
 def register():
     asked_answers.register(NAME, AskedAnswers(NAME, lambda user, organization, within: 0))
+    below_messages.register(
+        NAME, BelowMessages(NAME, "check", "Note it", "Note it", "Note it all", lambda *_who: False, lambda *_who: {})
+    )
     for kind in sample_kinds(write_note, remove_note, prefix=NAME):
         bulk_kinds.register(kind.name, kind)
     commands.register(NAME, Command(NAME, "Says hello", lambda call: CommandResult("hello")))

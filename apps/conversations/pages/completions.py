@@ -11,6 +11,7 @@ from apps.conversations import services
 
 COMMAND_ICONS = {
     "export": "download",
+    "extract": "table-2",
     "help": "keyboard",
     "model": "cloud",
     "system": "settings-2",

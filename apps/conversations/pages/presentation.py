@@ -20,6 +20,7 @@ from apps.conversations import policies
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.presentation import SHARED_PARTS, shared_name
 from apps.conversations.types import GONE, Access, MessageStatus, Role, TurnStatus
+from apps.core.doors.below_messages import BelowMessages, Shown
 from apps.core.markup import render
 
 UrlOf = Callable[[str], str]
@@ -48,6 +49,7 @@ class PartView:
 @dataclass(frozen=True, slots=True)
 class FileView:
     index: int
+    id: str
     name: str
     size: int
     url: str
@@ -102,6 +104,8 @@ class MessageView:
     is_open: bool = False
     is_sensitive: bool = False
     text: str = field(default="")
+    offers: Sequence[BelowMessages] = ()
+    below: Sequence[Shown] = ()
 
 
 def reason_text(turn: Turn | None) -> str:
@@ -147,6 +151,8 @@ def message_view(
     access: Access,
     siblings: Sequence[UUID] = (),
     place: int = 0,
+    offers: Sequence[BelowMessages] = (),
+    below: Sequence[Shown] = (),
 ) -> MessageView:
     """``message`` comes from ``selectors.messages()``; ``siblings`` are all versions of it, itself among them."""
     turn = message.turn
@@ -155,6 +161,7 @@ def message_view(
     name = author.display_name if author else _imported_author(message) or _answerer_name(message)
     is_open = message.status in (MessageStatus.PENDING, MessageStatus.STREAMING, MessageStatus.WAITING)
     content = message.text
+    mine = offers if message.deleted_at is None and not message.is_sensitive and not is_open else ()
     return MessageView(
         id=message.pk,
         number=message.number,
@@ -167,7 +174,7 @@ def message_view(
         label=f"{name}, {_clock(message.created_at)}",
         parts=_parts(message),
         files=_files(message),
-        can=_can(message, viewer, conversation, access),
+        can=[*_can(message, viewer, conversation, access), *(each.do for each in mine if content)],
         words=len(content.split()),
         edited_at=message.created_at if message.is_edit else None,
         deleted_at=message.deleted_at,
@@ -191,6 +198,8 @@ def message_view(
         is_open=is_open,
         is_sensitive=message.is_sensitive,
         text=content,
+        offers=mine,
+        below=below,
     )
 
 
@@ -312,6 +321,7 @@ def _files(message: Message, file_url: UrlOf = _file_url, preview_url: UrlOf = _
         found.append(
             FileView(
                 index=index,
+                id="" if is_gone else str(part["file"]),
                 name=part["name"],
                 size=part.get("size", 0),
                 url=url,
@@ -361,6 +371,8 @@ def message_views(
     access: Access,
     siblings: Mapping[UUID, Sequence[UUID]],
     places: Mapping[UUID, int] | None = None,
+    offers: Sequence[BelowMessages] = (),
+    below: Mapping[UUID, Sequence[Shown]] | None = None,
 ) -> list[MessageView]:
     ahead: Any = places or {}
     known = {row.pk: row for row in rows}
@@ -375,6 +387,8 @@ def message_views(
             access=access,
             siblings=siblings.get(row.pk, ()),
             place=ahead.get(row.turn_id, 0),
+            offers=offers,
+            below=(below or {}).get(row.pk, ()),
         )
         for row in rows
     ]

@@ -19,6 +19,7 @@ from apps.agents.answerers import chosen_answerer, list_answerers
 from apps.conversations import policies, selectors, services, turn_order
 from apps.conversations.downloads import EXTENSIONS, download
 from apps.conversations.models import Conversation
+from apps.conversations.pages.below import offered, shown_below
 from apps.conversations.pages.completions import list_commands, list_mentions
 from apps.conversations.pages.people import people_context
 from apps.conversations.pages.presentation import message_view, message_views
@@ -44,6 +45,7 @@ class PageView(LoginRequiredMixin, View):
         request.project = shown.filter(pk=found.project_id).first()  # type: ignore[attr-defined]
         role = accounts.role_in(request.actor, request.project) if request.project else None  # type: ignore[attr-defined]
         request.access = selectors.access_of(found, role)  # type: ignore[attr-defined]
+        request.offers = offered(request.actor, role)  # type: ignore[attr-defined]
         return found
 
 
@@ -83,6 +85,7 @@ def _page_context(request: HttpRequest, conversation: Conversation) -> dict[str,
         "is_all_sensitive": conversation.is_sensitive,
         "is_sensitive_next": conversation.is_sensitive or bool(rows and rows[-1].is_sensitive),
         "is_pinned": bool(mine and mine.pinned_at),
+        "offers": request.offers,  # type: ignore[attr-defined]
         "answerers": answerers,
         "answerer": chosen_answerer(answerers, agent_id=conversation.agent_id, model_id=conversation.model_id),
         "current_conversation": conversation.pk,
@@ -140,6 +143,8 @@ def _window(
         access=request.access,  # type: ignore[attr-defined]
         siblings=selectors.sibling_ids(conversation=conversation, rows=rows),
         places=turn_order.places_of([row.turn for row in rows if row.turn is not None]),
+        offers=request.offers,  # type: ignore[attr-defined]
+        below=shown_below(viewer, [row.pk for row in rows]),
     )
     has_older = has_more if before is not None else bool(rows and rows[0].number > 1)
     started = {"name": conversation.owner.display_name, "at": conversation.created_at}
@@ -184,6 +189,8 @@ class MessageFragment(PageView):
             conversation=conversation,
             access=request.access,  # type: ignore[attr-defined]
             siblings=siblings.get(message.pk, ()),
+            offers=request.offers,  # type: ignore[attr-defined]
+            below=shown_below(viewer, [message.pk]).get(message.pk, ()),
         )
         return render(request, "conversations/_message.html", {"message": view, "conversation": conversation})
 

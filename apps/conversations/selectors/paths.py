@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from apps.accounts.types import Actor
-from apps.conversations.models import Conversation, Message, Participation
+from apps.conversations.models import Attachment, Conversation, Message, Participation
 from apps.conversations.selectors.conversations import find_participation
 from apps.conversations.selectors.rights import visible_to
 from apps.conversations.types import (
@@ -27,6 +27,21 @@ def get_message(*, message_id: UUID, viewer: Actor) -> Message:
     if found is None or not visible_to(viewer).filter(pk=found.conversation_id).exists():
         raise MessageNotFound
     return found
+
+
+def list_readable(*, ids: Iterable[UUID], viewer: Actor) -> list[Message]:
+    """Those of the messages, of any conversation, that the viewer may read and that are there."""
+    mine = visible_to(viewer).values("pk")
+    return list(Message.objects.defer("words").filter(pk__in=set(ids), deleted_at=None, conversation__in=mine))
+
+
+def find_showing(*, file_id: UUID, viewer: Actor) -> Message | None:
+    """The newest message the viewer may read that shows the file."""
+    rows = Attachment.objects.filter(
+        file=file_id, message__deleted_at=None, conversation__in=visible_to(viewer).values("pk")
+    )
+    found = rows.select_related("message").order_by("-message__created_at").first()
+    return found.message if found else None
 
 
 def messages() -> QuerySet[Message]:

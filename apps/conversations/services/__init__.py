@@ -1,5 +1,6 @@
 """Every write of conversations, by noun. Each is one function in one transaction."""
 
+from apps.conversations.services.asides import annotate_message
 from apps.conversations.services.commands import describe_commands, run_command
 from apps.conversations.services.conversations import (
     archive_conversation,
@@ -58,6 +59,7 @@ from apps.conversations.services.welcome import welcome_owner
 __all__ = [
     "MadeLink",
     "Posted",
+    "annotate_message",
     "archive_conversation",
     "change_all",
     "change_conversation",

@@ -297,6 +297,7 @@ class ExtractionOut(serializers.ModelSerializer[ExtractionRun]):
             "conversation",
             "message",
             "attachment",
+            "cause",
             "collections",
             "status",
             "error_code",
@@ -312,6 +313,19 @@ class ExtractionOut(serializers.ModelSerializer[ExtractionRun]):
             "created_at",
             "finished_at",
         )
+
+
+class LeftOut(serializers.Serializer):
+    proposal = serializers.UUIDField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class AllAcceptedOut(serializers.Serializer):
+    """``left`` waits on, each with why."""
+
+    records = serializers.ListField(child=serializers.UUIDField())
+    left = LeftOut(many=True)
 
 
 class ExtractionQuery(PageQuery):

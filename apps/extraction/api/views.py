@@ -197,6 +197,23 @@ class ExtractionView(APIView):
         return Response(shapes.ExtractionOut(selectors.get_run(run_id=run_id, viewer=request.actor)).data)
 
 
+class ExtractionRetryView(APIView):
+    @extend_schema(operation_id="extractions_retry", request=None, responses={202: shapes.ExtractionOut})
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """The same words again, after a failure."""
+        run = services.retry_extraction(actor=request.actor, run_id=run_id)
+        return Response(shapes.ExtractionOut(run).data, status=202)
+
+
+class ExtractionAcceptView(APIView):
+    @extend_schema(operation_id="extractions_accept", request=None, responses=shapes.AllAcceptedOut)
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """All suggestions that are pending, as they are. What cannot be taken waits on."""
+        done = services.accept_all(actor=request.actor, run_id=run_id)
+        left = [{"proposal": pk, "code": code, "detail": detail} for pk, code, detail in done.left]
+        return Response(shapes.AllAcceptedOut({"records": done.records, "left": left}).data)
+
+
 class ProposalListView(APIView):
     @extend_schema(operation_id="proposals_list", parameters=[shapes.ProposalQuery], responses=shapes.ProposalPageOut)
     def get(self, request: Request) -> Response:

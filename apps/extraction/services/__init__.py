@@ -21,8 +21,11 @@ from apps.extraction.services.records import (
     restore_record,
     set_back_record,
 )
+from apps.extraction.services.reviews import AllAccepted, accept_all, retry_extraction
 
 __all__ = [
+    "AllAccepted",
+    "accept_all",
     "accept_proposal",
     "change_collection",
     "change_record",
@@ -37,5 +40,6 @@ __all__ = [
     "request_extraction",
     "restore_collection",
     "restore_record",
+    "retry_extraction",
     "set_back_record",
 ]

@@ -19,9 +19,8 @@ from apps.accounts.types import Actor
 from apps.core import jobs, leases
 from apps.core.correlation import correlation_id
 from apps.core.errors import DomainError, FieldError, Invalid
-from apps.core.events import emit
 from apps.core.ids import uuid7
-from apps.extraction import policies, schema, selectors, shape, sources
+from apps.extraction import news, policies, schema, selectors, shape, sources
 from apps.extraction.events import (
     ExtractionCompleted,
     ExtractionFailed,
@@ -38,8 +37,10 @@ from apps.extraction.types import (
     RUN_LEASE_SECONDS,
     Answer,
     Found,
+    NoCollections,
     ProposalDecided,
     ProposalStatus,
+    RunCause,
     RunStatus,
     Suggested,
     TooManyRuns,
@@ -64,10 +65,12 @@ def request_extraction(
     selection: tuple[int, int] | None = None,
     model: str = "",
     language: str = "en",
+    cause: RunCause = RunCause.ASKED,
 ) -> ExtractionRun:
     """Read records of these collections (none named: of all that the project has) out of a message, a part of one, a file or a conversation.
 
-    ``selection`` counts code points. The words must be the actor's to read, and there must be some: ``NothingToRead`` otherwise.
+    ``selection`` counts code points. The words must be the actor's to read, and there must be some: ``NothingToRead`` otherwise. It is
+    shown in the conversation, below the message, the one that has the file, or the last one of the path.
     """
     project = accounts.lock_project(project_id, actor)
     require(policies.can_write_records(actor, accounts.role_in(actor, project)))
@@ -89,18 +92,24 @@ def request_extraction(
         model=llm.get_model(organization_id=project.organization_id, reference=model) if model else None,
         language=language[:12],
         correlation_id=correlation_id()[:64],
+        cause=cause,
     )
     _pieces, run.is_text_cut = sources.pieces_of(run, actor)
+    run.shown_in, run.shown_under = sources.place_of(run, actor)
     quotas.take_answer(actor=actor, organization_id=project.organization_id)
     run.save()
     fact = ExtractionRequested(run.pk, tuple(run.collections))
-    emit(fact, actor=actor, scope=run.scope, subject=("extraction", run.pk))
+    news.tell(run, fact, actor=actor)
+    if cause == RunCause.ASKED:
+        news.show(run, actor=actor)
     jobs.after_commit("extraction.extract", run_id=run.pk)
     return run
 
 
 def _collections(actor: Actor, project_id: UUID, wanted: Sequence[UUID]) -> list[Collection]:
     rows = selectors.list_collections(actor, project_id=project_id)
+    if not wanted and not rows.exists():
+        raise NoCollections
     found = list(rows.filter(pk__in=wanted) if wanted else rows.order_by("name")[:MAX_COLLECTIONS_A_RUN])
     if len(found) < len(set(wanted)) or not found:
         raise Invalid(fields=[FieldError("collections", "unknown_collection", str(Invalid.default_detail))])
@@ -160,7 +169,7 @@ def _fail(run: ExtractionRun, code: str) -> None:
         status=RunStatus.FAILED, error_code=code, lease_until=None, finished_at=Now(), updated_at=Now()
     )
     asker = actor_of_row(user_id=run.requested_by_id, key_id=run.key_id)
-    emit(ExtractionFailed(run.pk, code), actor=asker, scope=run.scope, subject=("extraction", run.pk))
+    news.tell(run, ExtractionFailed(run.pk, code), actor=asker)
 
 
 @transaction.atomic
@@ -194,9 +203,11 @@ def finish_run(*, actor: Actor, run_id: UUID, fence: int, answer: Answer, found:
         updated_at=Now(),
     )
     fact = ExtractionCompleted(run.pk, len(made), len(found.unplaced))
-    emit(fact, actor=asker, scope=run.scope, subject=("extraction", run.pk))
+    news.tell(run, fact, actor=asker)
     for proposal in made:
         _take_if_trusted(asker, run, proposal)
+    if run.cause != RunCause.ASKED and (made or found.unplaced):
+        news.show(run, actor=asker)
     return True
 
 
@@ -250,16 +261,21 @@ def reject_proposal(*, actor: Actor, proposal_id: UUID) -> Proposal:
     proposal = _lock(actor, proposal_id)
     _decide(proposal, ProposalStatus.REJECTED, decided_by=actor.user_id)
     fact = ProposalRejected(proposal.pk, proposal.run_id)
-    emit(fact, actor=actor, scope=proposal.run.scope, subject=("proposal", proposal.pk))
+    news.tell(proposal.run, fact, actor=actor, proposal_id=proposal.pk)
     return proposal
 
 
 def _lock(actor: Actor, proposal_id: UUID) -> Proposal:
-    """``ProposalDecided`` for the second of two who decide at once."""
+    """``ProposalDecided`` for the second of two who decide at once. The run first: its suggestions point to each other, and two people who
+    accept two of them would wait for each other's records.
+    """
+    found = selectors.get_proposal(proposal_id=proposal_id, viewer=actor)
+    ExtractionRun.objects.select_for_update().get(pk=found.run_id)
     proposal = selectors.lock_proposal(proposal_id=proposal_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, proposal.project_id)))
     if proposal.status != ProposalStatus.PENDING:
-        raise ProposalDecided(status=proposal.status)
+        who = proposal.decided_by.display_name if proposal.decided_by else ""
+        raise ProposalDecided(status=proposal.status, decided_by=who)
     return proposal
 
 
@@ -288,7 +304,7 @@ def _accept(
     _keep_sources(run, proposal, record, edited)
     _link_back(actor, proposal, record)
     fact = ProposalAccepted(proposal.pk, run.pk, record.pk, edited)
-    emit(fact, actor=actor, scope=run.scope, subject=("proposal", proposal.pk))
+    news.tell(run, fact, actor=actor, proposal_id=proposal.pk)
     return record
 
 

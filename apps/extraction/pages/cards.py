@@ -1,0 +1,373 @@
+"""Runs and what they suggest as the templates draw them: everything decided, and a handful of queries however many there are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor
+from apps.conversations import selectors as conversations
+from apps.core.doors.below_messages import Shown
+from apps.core.errors import DomainError
+from apps.extraction import policies, selectors, shape
+from apps.extraction.models import ExtractionRun, Proposal
+from apps.extraction.schema import Field, Schema
+from apps.extraction.types import ProposalStatus, RunStatus
+from apps.files import selectors as files
+
+MOST_SHOWN = 20
+_AROUND = 60
+_MOST_QUOTES = 3
+_MOST_UNPLACED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """The words behind a value, with some before and after. ``nth``: how often the same words came before in the message."""
+
+    number: int
+    words: str
+    before: str = ""
+    after: str = ""
+    nth: int = 0
+    message_id: UUID | None = None
+    url: str = ""
+    file_name: str = ""
+    is_exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class FieldCard:
+    """``input`` is how it is edited: text, number, date, choice, lines, json; empty: not here. ``raw`` is what stands in the input."""
+
+    name: str
+    label: str
+    text: str
+    input: str = ""
+    raw: str = ""
+    type: str = ""
+    options: tuple[tuple[str, str], ...] = ()
+    quotes: tuple[Quote, ...] = ()
+    is_inferred: bool = False
+    is_needed: bool = False
+    wrong: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalCard:
+    id: UUID
+    number: int
+    title: str
+    collection: str
+    status: str
+    topic: str
+    url: str
+    api: str
+    fields: tuple[FieldCard, ...]
+    shown: tuple[FieldCard, ...]
+    sourced: int
+    missing: tuple[str, ...]
+    wrong: str
+    percent: int
+    is_demo: bool
+    can_write: bool
+    decided_by: str
+    decided_at: datetime | None
+    conversation_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnplacedCard:
+    text: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunCard:
+    id: UUID
+    status: str
+    topic: str
+    url: str
+    api: str
+    is_moving: bool
+    is_demo: bool
+    is_cut: bool
+    reason: str
+    proposals: tuple[ProposalCard, ...]
+    suggested: int
+    pending: int
+    unplaced: tuple[UnplacedCard, ...]
+    can_write: bool
+    answered_by: str
+    cost: Any
+    currency: str
+    queue_url: str = ""
+    more: int = 0
+    of: str = ""
+    errors: list[str] = field(default_factory=list)
+
+
+def below(viewer: Any, message_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Shown]]:
+    """For the door of the conversations."""
+    if not policies.has_read_scope(viewer):
+        return {}
+    runs = list(selectors.list_shown_under(viewer, message_ids))
+    found: dict[UUID, list[Shown]] = {}
+    for run, card in zip(runs, run_cards(viewer, runs), strict=True):
+        if run.shown_under is not None:
+            found.setdefault(run.shown_under, []).append(Shown("extraction/_run.html", card))
+    return found
+
+
+def run_cards(viewer: Actor, runs: Sequence[ExtractionRun]) -> list[RunCard]:
+    if not runs:
+        return []
+    counts = selectors.count_proposals([run.pk for run in runs])
+    rows = selectors.list_proposals_of(viewer, [run.pk for run in runs], up_to=MOST_SHOWN)
+    cards: dict[UUID, list[ProposalCard]] = {}
+    for row, card in zip(rows, proposal_cards(viewer, rows), strict=True):
+        cards.setdefault(row.run_id, []).append(card)
+    may = _writers(viewer, (run.project_id for run in runs))
+    return [_run_card(run, cards.get(run.pk, []), counts.get(run.pk, (0, 0)), may[run.project_id]) for run in runs]
+
+
+def _writers(viewer: Actor, project_ids: Iterable[UUID]) -> dict[UUID, bool]:
+    return {pk: policies.can_write_records(viewer, accounts.project_role(viewer, pk)) for pk in set(project_ids)}
+
+
+def _run_card(run: ExtractionRun, cards: list[ProposalCard], counts: tuple[int, int], can_write: bool) -> RunCard:  # noqa: FBT001
+    return RunCard(
+        id=run.pk,
+        status=run.status,
+        topic=run.topic,
+        url=reverse("extraction:run", kwargs={"run_id": run.pk}),
+        api=reverse("extractions_detail", kwargs={"run_id": run.pk}),
+        is_moving=run.status in (RunStatus.QUEUED, RunStatus.RUNNING),
+        is_demo=run.is_demo,
+        is_cut=run.is_text_cut,
+        reason=reason_of(run.error_code) if run.status == RunStatus.FAILED else "",
+        proposals=tuple(cards),
+        suggested=counts[0],
+        pending=counts[1],
+        unplaced=tuple(_unplaced(each) for each in run.unplaced[:_MOST_UNPLACED]),
+        can_write=can_write,
+        answered_by=run.answered_by,
+        cost=run.cost,
+        currency=run.currency,
+        queue_url=reverse("extraction:review"),
+        more=max(0, counts[0] - len(cards)),
+    )
+
+
+def _unplaced(each: Mapping[str, Any]) -> UnplacedCard:
+    name = str(each.get("field") or "").strip("/").split("/")[0]
+    whys = {
+        "no_such_field": _("No field fits"),
+        "no_collection": _("No collection fits"),
+        "does_not_fit": _("“%(field)s” takes something else") % {"field": name},
+        "ambiguous": _("Can be read in several ways for “%(field)s”") % {"field": name},
+        "several": _("Several values for one field, “%(field)s”") % {"field": name},
+        "twice": _("There is a value for “%(field)s” already") % {"field": name},
+        "rest": _("Left over from the value of “%(field)s”") % {"field": name},
+        "no_value": _("Says that there is no value"),
+        "unlinked": _("Belongs to nothing that was found"),
+        "not_asked": _("Was not asked for"),
+        "too_large": _("Too large to be read"),
+    }
+    return UnplacedCard(shape.as_text(each.get("value"))[:300], whys.get(str(each.get("reason")), _("Fits nowhere")))
+
+
+def reason_of(code: str) -> str:
+    """What happened, and what to do next."""
+    texts = {
+        "auth": _("The provider refused the key. An admin can enter a new one in the settings."),
+        "rate_limited": _("The provider takes no more requests at the moment. Try again in a while."),
+        "overloaded": _("The provider is overloaded. Try again in a while."),
+        "timeout": _("The model did not answer in time. Try again."),
+        "network": _("The provider could not be reached. Try again."),
+        "budget": _("The budget of the organization is used up for this month. An admin can raise it."),
+        "no_model": _("No model is connected. An admin can connect one in the settings."),
+        "forbidden": _("Whoever asked may no longer write records here, so nothing was read."),
+        "nothing_to_read": _("The words are no longer there."),
+        "words_are_sensitive": _("The message was marked as sensitive, and records are not sealed. Nothing was read."),
+        "worker_lost": _("The workers that read this stopped, three times. Try again."),
+    }
+    return texts.get(code, _("This could not be read. The words are as they were. Try again."))
+
+
+def proposal_cards(viewer: Actor, rows: Sequence[Proposal]) -> list[ProposalCard]:
+    """``rows`` come from ``selectors``, with run, collection and who decided."""
+    if not rows:
+        return []
+    documents = {
+        row.pk: row
+        for row in selectors.with_document(selectors.visible_collections(viewer)).filter(
+            pk__in={row.collection_id for row in rows}
+        )
+    }
+    words = _Words(viewer, rows)
+    may = _writers(viewer, (row.project_id for row in rows))
+    titles: dict[tuple[UUID, str], str] = {}
+    schemas = {pk: selectors.schema_of(row) for pk, row in documents.items()}
+    for row in rows:
+        titles[row.run_id, row.entity_id] = _title(row, documents[row.collection_id], schemas[row.collection_id])
+    return [
+        _proposal_card(
+            row, documents[row.collection_id], schemas[row.collection_id], words, titles, can_write=may[row.project_id]
+        )
+        for row in rows
+    ]
+
+
+def _title(row: Proposal, collection: Any, found: Schema) -> str:
+    return shape.title_of(collection.title_template, found.fields, row.data) or collection.name
+
+
+def _proposal_card(
+    row: Proposal,
+    collection: Any,
+    found: Schema,
+    words: _Words,
+    titles: Mapping[tuple[UUID, str], str],
+    *,
+    can_write: bool,
+) -> ProposalCard:
+    linked: dict[str, list[str]] = {}
+    for link in row.links:
+        name = link["field"].strip("/").split("/")[0]
+        if title := titles.get((row.run_id, link["to"])) if link["to"] else link.get("mention"):
+            linked.setdefault(name, []).append(title)
+    problems = {str(each["field"]).strip("/").split("/")[0]: str(each["detail"]) for each in row.problems}
+    numbers = iter(range(1, 1000))
+    fields = []
+    for each in found.top:
+        value = row.data.get(each.name)
+        sources = [source for source in row.sources if source["field"].split("/")[1:2] == [each.name]]
+        quotes = [
+            quote
+            for source in sources[:_MOST_QUOTES]
+            if (quote := words.quote(source, lambda: next(numbers))) is not None
+        ]
+        is_needed = each.required or each.name in collection.needed
+        fields.append(
+            FieldCard(
+                name=each.name,
+                label=each.title or each.name,
+                text=shape.as_text(value) or ", ".join(linked.get(each.name, [])),
+                quotes=tuple(quotes),
+                is_inferred=bool(sources) and not any(source["method"] for source in sources),
+                is_needed=is_needed,
+                wrong=problems.get(each.name, ""),
+                **_input(each, value),
+            )
+        )
+    shown = tuple(each for each in fields if each.text or each.wrong)
+    filled = [each for each in shown if each.text]
+    first = next((source["message"] for source in row.sources if source["message"]), None)
+    return ProposalCard(
+        id=row.pk,
+        number=row.number,
+        title=titles[row.run_id, row.entity_id],
+        collection=collection.name,
+        status=row.status,
+        topic=row.run.topic,
+        url=reverse("extraction:proposal", kwargs={"proposal_id": row.pk}),
+        api=reverse("proposals_detail", kwargs={"proposal_id": row.pk}),
+        fields=tuple(each for each in fields if each.input),
+        shown=shown,
+        sourced=sum(not each.is_inferred for each in filled),
+        missing=tuple(each.label for each in fields if each.is_needed and not each.text),
+        wrong=problems.get("", ""),
+        percent=round(row.confidence * 100),
+        is_demo=row.run.is_demo,
+        can_write=can_write and row.status == ProposalStatus.PENDING,
+        decided_by=row.decided_by.display_name if row.decided_by else "",
+        decided_at=row.decided_at,
+        conversation_url=words.url_of(UUID(first)) if first else "",
+    )
+
+
+def _input(each: Field, value: Any) -> dict[str, Any]:
+    """How a field is edited on a card. What points to records is linked by accepting, or on the record's page."""
+    if each.relation is not None:
+        return {}
+    if each.type in ("object", "any") or (each.is_list and each.type != "string"):
+        raw = json.dumps(value, ensure_ascii=False, indent=1) if value is not None else ""
+        return {"input": "json", "raw": raw, "type": each.type}
+    if each.is_list:
+        lines = value if isinstance(value, list) else [value] if value is not None else []
+        return {"input": "lines", "raw": "\n".join(map(str, lines)), "type": each.type}
+    raw = "" if value is None else shape.as_text(value)
+    if each.type == "boolean":
+        return {"input": "choice", "raw": raw, "type": "boolean", "options": (("true", _("Yes")), ("false", _("No")))}
+    if each.enum:
+        options = tuple((shape.as_text(choice), shape.as_text(choice)) for choice in each.enum if choice is not None)
+        return {"input": "choice", "raw": raw, "type": each.type, "options": options}
+    if each.type in ("integer", "number"):
+        return {"input": "number", "raw": raw, "type": each.type}
+    return {"input": "date" if each.format == "date" else "text", "raw": raw, "type": each.type}
+
+
+class _Words:
+    """The words behind values, of messages and files that the viewer may read; others stay closed."""
+
+    def __init__(self, viewer: Actor, rows: Sequence[Proposal]) -> None:
+        sources = [source for row in rows for source in row.sources if source["method"]]
+        wanted = {UUID(source["message"]) for source in sources if source["message"]}
+        readable = conversations.list_readable(ids=wanted, viewer=viewer) if wanted else []
+        self._messages = {str(row.pk): row for row in readable}
+        self._texts = {pk: row.text for pk, row in self._messages.items()}
+        self._files: dict[str, tuple[str, str]] = {}
+        for file_id in {source["attachment"] for source in sources if source["attachment"]}:
+            self._read_file(viewer, file_id)
+
+    def _read_file(self, viewer: Actor, file_id: str) -> None:
+        try:
+            file = files.get_usable_file(UUID(file_id), viewer)
+        except DomainError:
+            return
+        found = files.text_of([file.pk]).get(file.pk)
+        self._files[file_id] = (file.name, found.text if found else "")
+
+    def url_of(self, message_id: UUID) -> str:
+        row = self._messages.get(str(message_id))
+        if row is None:
+            return ""
+        page = reverse("conversations:page", kwargs={"conversation_id": row.conversation_id})
+        return f"{page}?message={message_id}"
+
+    def quote(self, source: Mapping[str, Any], number: Any) -> Quote | None:
+        if not source["method"]:
+            return None
+        start, end = source["start"], source["end"]
+        if source["message"] in self._texts:
+            text, message_id, name = self._texts[source["message"]], UUID(source["message"]), ""
+        elif source["attachment"] in self._files:
+            name, text = self._files[source["attachment"]]
+            message_id = None
+        else:
+            return None
+        words = text[start:end]
+        if not words:
+            return None
+        return Quote(
+            number=number(),
+            words=words,
+            before=("…" if start > _AROUND else "") + text[max(0, start - _AROUND) : start],
+            after=text[end : end + _AROUND] + ("…" if len(text) > end + _AROUND else ""),
+            nth=text[:start].count(words),
+            message_id=message_id,
+            url=self.url_of(message_id)
+            if message_id
+            else reverse("files:file", kwargs={"file_id": source["attachment"]}),
+            file_name=name,
+            is_exact=source["method"] == "exact",
+        )

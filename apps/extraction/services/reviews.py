@@ -1,0 +1,68 @@
+"""What people do with a whole run: try it again, and accept all that it suggests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from apps.accounts import quotas
+from apps.accounts import selectors as accounts
+from apps.accounts.policies import require
+from apps.accounts.types import Actor
+from apps.core import jobs
+from apps.core.errors import DomainError
+from apps.extraction import news, policies, selectors
+from apps.extraction.events import ExtractionRequested
+from apps.extraction.models import ExtractionRun
+from apps.extraction.services.extractions import accept_proposal
+from apps.extraction.types import ProposalStatus, RunNotFailed, RunStatus
+
+
+@dataclass(frozen=True, slots=True)
+class AllAccepted:
+    """``left`` are those that wait on, each with why: (proposal, code, detail)."""
+
+    records: tuple[UUID, ...]
+    left: tuple[tuple[UUID, str, str], ...]
+
+
+@transaction.atomic
+def retry_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
+    """Read the same words again after a failure. From now on it is the wish of who tries again, with their rights."""
+    run = selectors.lock_run(run_id=run_id, viewer=actor)
+    require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
+    if run.status != RunStatus.FAILED:
+        raise RunNotFailed
+    quotas.take_answer(actor=actor, organization_id=run.organization_id)
+    ExtractionRun.objects.filter(pk=run.pk).update(
+        status=RunStatus.QUEUED,
+        requested_by_id=actor.user_id,
+        key_id=actor.key_id,
+        attempts=0,
+        error_code="",
+        finished_at=None,
+        updated_at=Now(),
+    )
+    news.tell(run, ExtractionRequested(run.pk, tuple(run.collections)), actor=actor)
+    jobs.after_commit("extraction.extract", run_id=run.pk)
+    return selectors.get_run(run_id=run_id, viewer=actor)
+
+
+@transaction.atomic
+def accept_all(*, actor: Actor, run_id: UUID) -> AllAccepted:
+    """Every suggestion of the run that is pending, as it is. What cannot be taken waits on, and hinders no other."""
+    run = selectors.lock_run(run_id=run_id, viewer=actor)
+    require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
+    waiting = selectors.list_proposals(actor, run_id=run.pk, status=ProposalStatus.PENDING).order_by("number")
+    made: list[UUID] = []
+    left: list[tuple[UUID, str, str]] = []
+    for proposal_id in waiting.values_list("pk", flat=True):
+        try:
+            with transaction.atomic():
+                made.append(accept_proposal(actor=actor, proposal_id=proposal_id).pk)
+        except DomainError as refusal:
+            left.append((proposal_id, refusal.code, refusal.detail))
+    return AllAccepted(tuple(made), tuple(left))

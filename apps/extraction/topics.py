@@ -1,0 +1,53 @@
+"""Runs as live topics: how one goes, and what is decided about its suggestions. Words are fetched by whoever may read them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any
+from uuid import UUID
+
+from apps.core.doors.topics import Snapshot, TopicEvent
+from apps.core.events import topic_position
+from apps.extraction import selectors
+from apps.extraction.models import ExtractionRun
+
+
+class ExtractionTopic:
+    """Registered as ``extraction``."""
+
+    has_presence = False
+
+    def is_allowed(self, viewer: Any, object_id: UUID) -> bool:
+        return selectors.visible_runs(viewer).filter(pk=object_id).exists()
+
+    def may_write(self, viewer: Any, object_id: UUID) -> bool:
+        return False
+
+    def snapshot(self, viewer: Any, object_id: UUID) -> Snapshot:
+        """The position is read first: what happens meanwhile comes again as an event, and is the same."""
+        position = topic_position(f"extraction:{object_id}")
+        return Snapshot(position, {"extraction": _data(selectors.get_run(run_id=object_id, viewer=viewer))})
+
+    def audience(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> Hashable:
+        """Whoever may follow it is told the same."""
+        return "all"
+
+    def render(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> list[dict[str, Any]]:
+        found = selectors.visible_runs(viewer).filter(pk=object_id).first()
+        data = _data(found) if found else None
+        return [{**event.payload, "extraction": data} for event in events]
+
+    def running_turns(self, object_id: UUID) -> Sequence[UUID]:
+        return ()
+
+
+def _data(run: ExtractionRun) -> dict[str, Any]:
+    return {
+        "id": str(run.pk),
+        "project": str(run.project_id),
+        "conversation": str(run.shown_in) if run.shown_in else None,
+        "message": str(run.shown_under) if run.shown_under else None,
+        "status": run.status,
+        "error_code": run.error_code,
+        "is_demo": run.is_demo,
+    }

@@ -1,0 +1,347 @@
+"""What was read out of words as people meet it: cards in the conversation, the queue, and two who decide at once."""
+
+import threading
+
+import pytest
+from django.db import connections
+from django.test import Client
+
+from apps.accounts.models import User
+from apps.accounts.types import ProjectRole
+from apps.conversations import services as conversations
+from apps.core.doors.topics import TopicEvent
+from apps.core.errors import Forbidden, NotFound
+from apps.core.ids import uuid7
+from apps.core.models import Event
+from apps.extraction import services
+from apps.extraction.models import ExtractionRun, Proposal, Record
+from apps.extraction.topics import ExtractionTopic
+from apps.extraction.types import NoCollections, NothingToRead, ProposalDecided, RunNotFailed
+from tests.accounts.factories import UserFactory, actor_of
+from tests.conversations.factories import say, someone, start
+from tests.extraction.factories import people, read_as, record
+from tests.files.factories import upload
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WORDS = "Sarah, a 28-year-old journalist from Lisbon, and her brother Tomás."
+SARAH = {"collection": "people", "id": "e1", "fields": {"name": "Sarah", "age": 28, "is_alive": True}}
+TOMAS = {"collection": "people", "id": "e2", "fields": {"name": "Tomás"}}
+
+
+@pytest.fixture
+def me(owner):
+    return actor_of(owner)
+
+
+@pytest.fixture
+def talk(me, project):
+    return start(me, project)
+
+
+@pytest.fixture
+def message(me, talk):
+    return say(me, talk, WORDS).message
+
+
+@pytest.fixture
+def browser(client, owner):
+    client.force_login(owner)
+    return client
+
+
+def page_of(browser, talk):
+    return browser.get(f"/c/{talk.pk}/").content.decode()
+
+
+def test_card_below_the_message_says_what_was_found_and_where(browser, me, project, talk, message):
+    people(me, project, needed=["born"])
+    odd = {"collection": "people", "id": "e1", "fields": SARAH["fields"] | {"shoe": "blue"}}
+
+    read_as(me, project, odd, TOMAS, message_id=message.pk, is_demo=True)
+    page = page_of(browser, talk)
+
+    assert page.index(f'id="m-{message.pk}"') < page.index('data-controller="extraction"')
+    assert "2 suggested records" in page
+    assert "Read by the demo" in page
+    assert f'data-message="{message.pk}" data-words="28" data-nth="0"' in page
+    assert '<mark class="prov">28</mark>-year-old journalist' in page
+    assert "Inferred, no source" in page
+    assert "1 field missing" in page
+    assert "“blue”" in page
+    assert "Accept all 2" in page
+
+
+def test_card_follows_the_run_from_waiting_to_failed_and_again(browser, me, project, talk, message):
+    people(me, project)
+    run = services.request_extraction(actor=me, project_id=project.pk, message_id=message.pk)
+    waiting = browser.get(f"/review/runs/{run.pk}/").content.decode()
+    ExtractionRun.objects.update(status="failed", error_code="overloaded")
+    failed = browser.get(f"/review/runs/{run.pk}/").content.decode()
+
+    again = services.retry_extraction(actor=me, run_id=run.pk)
+
+    assert "Waiting to be read" in waiting
+    assert "data-moving" in waiting
+    assert "The provider is overloaded." in failed
+    assert "extraction#retry" in failed
+    assert (again.status, again.attempts, again.error_code) == ("queued", 0, "")
+    with pytest.raises(RunNotFailed):
+        services.retry_extraction(actor=me, run_id=run.pk)
+
+
+def test_followers_hear_of_the_run_and_the_conversation_of_its_card(me, project, talk, message):
+    people(me, project)
+
+    run = read_as(me, project, SARAH, message_id=message.pk)
+    services.accept_proposal(actor=me, proposal_id=Proposal.objects.get().pk)
+
+    told = Event.objects.filter(topic=f"extraction:{run.pk}").order_by("topic_position").values_list("type", flat=True)
+    assert list(told) == [
+        "extraction.extraction_requested",
+        "extraction.extraction_completed",
+        "extraction.proposal_accepted",
+    ]
+    shown = Event.objects.get(type="conversations.message_annotated")
+    assert (shown.topic, shown.payload) == (f"conversation:{talk.pk}", {"message_id": str(message.pk)})
+
+
+def test_topic_is_for_whoever_sees_the_project(me, project, message):
+    people(me, project)
+    run = read_as(me, project, SARAH, message_id=message.pk)
+    topic, stranger = ExtractionTopic(), actor_of(UserFactory())
+    event = TopicEvent(uuid7(), 2, "", "extraction.extraction_completed", {"proposals": 1}, run.pk, None)
+
+    assert topic.is_allowed(me, run.pk)
+    assert not topic.is_allowed(stranger, run.pk)
+    assert topic.snapshot(me, run.pk).data["extraction"]["status"] == "completed"
+    assert topic.render(me, run.pk, [event])[0]["extraction"]["message"] == str(message.pk)
+    with pytest.raises(NotFound):
+        topic.snapshot(stranger, run.pk)
+
+
+def test_viewer_sees_the_card_and_decides_nothing(me, project, talk, message):
+    people(me, project)
+    run = read_as(me, project, SARAH, TOMAS, message_id=message.pk)
+    viewer, proposal = someone(project, ProjectRole.VIEWER), Proposal.objects.first()
+    browser = Client()
+    browser.force_login(User.objects.get(pk=viewer.user_id))
+
+    page = page_of(browser, talk)
+
+    assert "2 suggested records" in page
+    assert "proposal#accept" not in page
+    assert "Accept all" not in page
+    assert 'data-do="extract"' not in page
+    for attempt in (
+        lambda: services.accept_all(actor=viewer, run_id=run.pk),
+        lambda: services.accept_proposal(actor=viewer, proposal_id=proposal.pk),
+        lambda: services.reject_proposal(actor=viewer, proposal_id=proposal.pk),
+        lambda: services.retry_extraction(actor=viewer, run_id=run.pk),
+    ):
+        with pytest.raises(Forbidden):
+            attempt()
+    assert set(Proposal.objects.values_list("status", flat=True)) == {"pending"}
+
+
+def test_who_was_let_into_the_conversation_alone_sees_no_records(me, project, talk, message):
+    people(me, project)
+    run = read_as(me, project, SARAH, message_id=message.pk)
+    guest = UserFactory()
+    from tests.accounts.factories import join
+
+    join(guest, project.organization)
+    type(project).objects.filter(pk=project.pk).update(access="restricted")
+    conversations.invite_participant(
+        actor=me, conversation_id=talk.pk, user_id=guest.pk
+    )
+    browser = Client()
+    browser.force_login(guest)
+
+    page = browser.get(f"/c/{talk.pk}/")
+
+    assert page.status_code == 200
+    assert WORDS.split(",", maxsplit=1)[0] in page.content.decode()
+    assert "suggested record" not in page.content.decode()
+    assert browser.get(f"/review/runs/{run.pk}/").status_code == 404
+    assert browser.get(f"/review/proposals/{Proposal.objects.get().pk}/").status_code == 404
+
+
+def test_words_of_a_private_conversation_stay_closed_in_the_queue(me, project):
+    people(me, project)
+    secret = say(me, start(me, project, visibility="private"), "Sarah hides in Porto").message
+    read_as(me, project, SARAH, message_id=secret.pk)
+    colleague = Client()
+    colleague.force_login(User.objects.get(pk=someone(project).user_id))
+    mine = Client()
+    mine.force_login(User.objects.get(pk=me.user_id))
+
+    theirs = colleague.get("/review/").content.decode()
+
+    assert "Sarah" in theirs
+    assert "hides in Porto" not in theirs
+    assert "hides in Porto" in mine.get("/review/").content.decode()
+
+
+def both(*actions):
+    """At once, each on a connection of its own; what they raised or gave."""
+    done = {}
+
+    def do(number, action):
+        try:
+            done[number] = action()
+        except Exception as error:  # noqa: BLE001  (told to the test)
+            done[number] = error
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=do, args=each) for each in enumerate(actions)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    return [done[number] for number in range(len(actions))]
+
+
+def test_two_reviewers_of_one_suggestion_are_told_of_each_other(me, project, message):
+    people(me, project)
+    read_as(me, project, SARAH, message_id=message.pk)
+    other, pk = someone(project), Proposal.objects.get().pk
+
+    found = both(
+        lambda: services.accept_proposal(actor=me, proposal_id=pk, changes={"age": 29}),
+        lambda: services.reject_proposal(actor=other, proposal_id=pk),
+    )
+
+    late = next(each for each in found if isinstance(each, Exception))
+    winner = me if isinstance(found[1], Exception) else other
+    assert isinstance(late, ProposalDecided)
+    assert late.extra["decided_by"] == User.objects.get(pk=winner.user_id).display_name
+    assert Proposal.objects.get().decided_by_id == winner.user_id
+    assert Record.objects.count() == (1 if winner is me else 0)
+
+
+def test_two_reviewers_of_linked_suggestions_do_not_wait_for_each_other_for_ever(me, project, message):
+    people(me, project)
+    links = [{"from": "e1", "field": "siblings", "to": "e2"}, {"from": "e2", "field": "siblings", "to": "e1"}]
+    read_as(me, project, SARAH, TOMAS, links=links, message_id=message.pk)
+    other, (one, two) = someone(project), Proposal.objects.order_by("number")
+
+    found = both(
+        lambda: services.accept_proposal(actor=me, proposal_id=one.pk),
+        lambda: services.accept_proposal(actor=other, proposal_id=two.pk),
+    )
+
+    assert [type(each).__name__ for each in found] == ["Record", "Record"]
+    sarah, tomas = Record.objects.order_by("title")
+    assert (sarah.data["siblings"], tomas.data["siblings"]) == ([str(tomas.pk)], [str(sarah.pk)])
+
+
+def test_all_are_accepted_but_what_cannot_be(api, me, project, message):
+    collection = people(me, project, unique_keys=[["name"]])
+    record(me, collection, name="Tomás")
+    run = read_as(me, project, SARAH, TOMAS, message_id=message.pk)
+
+    done = api.post(f"/api/v1/extractions/{run.pk}/accept/").json()
+    late = api.post(f"/api/v1/proposals/{Proposal.objects.get(number=1).pk}/reject/").json()
+    again = api.post(f"/api/v1/extractions/{run.pk}/retry/")
+
+    assert len(done["records"]) == 1
+    assert [each["code"] for each in done["left"]] == ["record_not_unique"]
+    assert list(Proposal.objects.order_by("number").values_list("status", flat=True)) == ["accepted", "pending"]
+    assert (late["code"], late["decided_by"]) == ("proposal_decided", User.objects.get(pk=me.user_id).display_name)
+    assert (again.status_code, again.json()["code"]) == (409, "extraction_not_failed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "is_all", "slugs"),
+    [
+        ("", False, {"people", "places"}),
+        ("places", False, {"places"}),
+        ("all People, places", True, {"people", "places"}),
+    ],
+)
+def test_command_reads_the_last_words_or_all(me, project, talk, message, arguments, is_all, slugs):
+    people(me, project)
+
+    said = conversations.run_command(actor=me, conversation_id=talk.pk, name="extract", arguments=arguments)
+
+    run = ExtractionRun.objects.get()
+    assert said.notice == ""
+    assert (run.conversation_id == talk.pk, run.message_id == message.pk) == (is_all, not is_all)
+    assert run.shown_in == talk.pk
+    assert run.shown_under is not None
+    assert len(run.collections) == len(slugs)
+
+
+def test_command_says_what_is_not_there(me, project, talk):
+    with pytest.raises(NoCollections):
+        conversations.run_command(actor=me, conversation_id=talk.pk, name="extract")
+    people(me, project)
+
+    said = conversations.run_command(actor=me, conversation_id=talk.pk, name="extract", arguments="ships")
+
+    assert said.notice == "There is no collection “ships”. There are: People, Places."
+    with pytest.raises(NothingToRead):
+        conversations.run_command(actor=me, conversation_id=talk.pk, name="extract")
+    assert not ExtractionRun.objects.exists()
+
+
+def test_file_is_read_below_the_message_that_shows_it(browser, owner, me, project, talk):
+    people(me, project)
+    file = upload(owner, project, name="cast.txt", content=b"Sarah is a journalist.")
+    shown = say(me, talk, "The cast", attachments=[file.pk]).message
+
+    run = services.request_extraction(actor=me, project_id=project.pk, file_id=file.pk)
+
+    assert (run.shown_in, run.shown_under) == (talk.pk, shown.pk)
+    assert f'data-offer="extract" data-file="{file.pk}"' in page_of(browser, talk)
+
+
+def test_queue_is_filtered_by_collection_and_by_how_sure_it_is(browser, me, project, message):
+    collection = people(me, project)
+    read_as(me, project, SARAH, TOMAS, message_id=message.pk)
+    Proposal.objects.filter(number=1).update(confidence=0.95)
+    Proposal.objects.filter(number=2).update(confidence=0.4)
+
+    def shown(**query):
+        page = browser.get("/review/", query).content.decode()
+        return [name for name in ("Sarah", "Tomás") if f'-title">{name}</h3>' in page]
+
+    assert shown() == ["Sarah", "Tomás"]
+    assert shown(sure="sure") == ["Sarah"]
+    assert shown(sure="guess", collection=collection.pk) == ["Tomás"]
+    assert shown(sure="unsure") == ["Tomás"]
+
+
+@pytest.mark.parametrize("count", [1, 3, 30])
+def test_queue_and_cards_take_the_same_queries_for_any_number(
+    browser, me, project, talk, message, count, django_assert_max_num_queries
+):
+    people(me, project)
+    read_as(
+        me,
+        project,
+        *({"collection": "people", "id": f"e{n}", "fields": {"name": "Sarah", "age": 28}} for n in range(count)),
+        message_id=message.pk,
+    )
+    browser.get("/review/")
+
+    with django_assert_max_num_queries(25):
+        queue = browser.get("/review/")
+    with django_assert_max_num_queries(32):
+        page = page_of(browser, talk)
+
+    assert queue.content.decode().count('data-controller="proposal"') == min(count, 25)
+    assert page.count('data-controller="proposal"') == min(count, 20)
+
+
+def test_strangers_find_no_cards(project, me, message):
+    people(me, project)
+    run = read_as(me, project, SARAH, message_id=message.pk)
+    stranger = Client()
+    stranger.force_login(UserFactory())
+
+    assert stranger.get(f"/review/runs/{run.pk}/").status_code == 404
+    assert stranger.get(f"/review/proposals/{Proposal.objects.get().pk}/").status_code == 404
+    assert "Sarah" not in stranger.get("/review/").content.decode()
