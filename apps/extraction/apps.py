@@ -18,11 +18,10 @@ class ExtractionConfig(AppConfig):
         from apps.core.doors.below_messages import BelowMessages, below_messages
         from apps.core.doors.menu import MenuEntry, menu
         from apps.core.doors.topics import topics
-        from apps.extraction import erasers
+        from apps.extraction import commands, erasers
         from apps.extraction.pages.cards import below
         from apps.extraction.policies import can_write_records
         from apps.extraction.selectors import list_due_runs
-        from apps.extraction.services import commands
         from apps.extraction.topics import ExtractionTopic
 
         erasers.register()
