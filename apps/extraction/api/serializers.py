@@ -315,19 +315,6 @@ class ExtractionOut(serializers.ModelSerializer[ExtractionRun]):
         )
 
 
-class LeftOut(serializers.Serializer):
-    proposal = serializers.UUIDField()
-    code = serializers.CharField()
-    detail = serializers.CharField()
-
-
-class AllAcceptedOut(serializers.Serializer):
-    """``left`` waits on, each with why."""
-
-    records = serializers.ListField(child=serializers.UUIDField())
-    left = LeftOut(many=True)
-
-
 class ExtractionQuery(PageQuery):
     project = serializers.UUIDField(required=False)
 

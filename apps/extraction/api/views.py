@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from apps.core.api import APIView, Order, Page, PageQuery, etag, expected_version
 from apps.extraction import filters, selectors, services
 from apps.extraction.api import serializers as shapes
+from apps.extraction.api.review_serializers import AllAcceptedOut
 
 ORDERS = {
     "-created_at": Order("created_at"),
@@ -206,12 +207,12 @@ class ExtractionRetryView(APIView):
 
 
 class ExtractionAcceptView(APIView):
-    @extend_schema(operation_id="extractions_accept", request=None, responses=shapes.AllAcceptedOut)
+    @extend_schema(operation_id="extractions_accept", request=None, responses=AllAcceptedOut)
     def post(self, request: Request, run_id: UUID) -> Response:
         """All suggestions that are pending, as they are. What cannot be taken waits on."""
         done = services.accept_all(actor=request.actor, run_id=run_id)
         left = [{"proposal": pk, "code": code, "detail": detail} for pk, code, detail in done.left]
-        return Response(shapes.AllAcceptedOut({"records": done.records, "left": left}).data)
+        return Response(AllAcceptedOut({"records": done.records, "left": left}).data)
 
 
 class ProposalListView(APIView):
