@@ -5,7 +5,7 @@ import { post, request } from "core/http";
 import { toast } from "core/toast";
 import { t } from "core/words";
 
-const URL = "/api/v1/extractions/";
+const API = "/api/v1/extractions/";
 
 /** Asks for records: of a message or the words selected in it, of a file, of the whole conversation. What it started comes as a card. */
 export default class extends Controller {
@@ -59,7 +59,7 @@ export default class extends Controller {
 
   async #ask(what) {
     try {
-      await post(URL, { project: this.page.projectValue, ...what });
+      await post(API, { project: this.page.projectValue, ...what });
       toast(t("being_read"));
     } catch (error) {
       this.page.failed(error);

@@ -100,7 +100,7 @@ export default class extends Controller {
     if (this.hasFormTarget && error.errors?.length) this.#editing(true);
     const more = unsaid.map(({ detail }) => detail).filter((detail) => detail !== error.message);
     this.#tell([error.message, ...more].join(" "));
-    this.formTarget?.querySelector("[aria-invalid]")?.focus();
+    this.element.querySelector("form [aria-invalid]")?.focus();
   }
 
   #wrongAt(field, detail) {
