@@ -17,6 +17,7 @@ from apps.extraction import services
 from apps.extraction.models import ExtractionRun, Proposal, Record
 from apps.extraction.topics import ExtractionTopic
 from apps.extraction.types import NoCollections, NothingToRead, ProposalDecided, RunNotFailed
+from apps.files import engine as reading
 from tests.accounts.factories import UserFactory, actor_of
 from tests.conversations.factories import say, someone, start
 from tests.extraction.factories import people, read_as, record
@@ -290,6 +291,7 @@ def test_command_says_what_is_not_there(me, project, talk):
 def test_file_is_read_below_the_message_that_shows_it(browser, owner, me, project, talk):
     people(me, project)
     file = upload(owner, project, name="cast.txt", content=b"Sarah is a journalist.")
+    reading.process_file(file_id=file.pk)
     shown = say(me, talk, "The cast", attachments=[file.pk]).message
 
     run = services.request_extraction(actor=me, project_id=project.pk, file_id=file.pk)
