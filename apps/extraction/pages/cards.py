@@ -133,9 +133,9 @@ def run_cards(viewer: Actor, runs: Sequence[ExtractionRun]) -> list[RunCard]:
     counts = selectors.count_proposals([run.pk for run in runs])
     rows = selectors.list_proposals_of(viewer, [run.pk for run in runs], up_to=MOST_SHOWN)
     cards: dict[UUID, list[ProposalCard]] = {}
-    for row, card in zip(rows, proposal_cards(viewer, rows), strict=True):
-        cards.setdefault(row.run_id, []).append(card)
     may = _writers(viewer, (run.project_id for run in runs))
+    for row, card in zip(rows, proposal_cards(viewer, rows, may), strict=True):
+        cards.setdefault(row.run_id, []).append(card)
     return [_run_card(run, cards.get(run.pk, []), counts.get(run.pk, (0, 0)), may[run.project_id]) for run in runs]
 
 
@@ -203,8 +203,10 @@ def reason_of(code: str) -> str:
     return texts.get(code, _("This could not be read. The words are as they were. Try again."))
 
 
-def proposal_cards(viewer: Actor, rows: Sequence[Proposal]) -> list[ProposalCard]:
-    """``rows`` come from ``selectors``, with run, collection and who decided."""
+def proposal_cards(
+    viewer: Actor, rows: Sequence[Proposal], may: Mapping[UUID, bool] | None = None
+) -> list[ProposalCard]:
+    """``rows`` come from ``selectors``, with run, collection and who decided; ``may``: in which projects the viewer writes, where it is known."""
     if not rows:
         return []
     documents = {
@@ -214,7 +216,7 @@ def proposal_cards(viewer: Actor, rows: Sequence[Proposal]) -> list[ProposalCard
         )
     }
     words = _Words(viewer, rows)
-    may = _writers(viewer, (row.project_id for row in rows))
+    may = _writers(viewer, (row.project_id for row in rows)) if may is None else may
     titles: dict[tuple[UUID, str], str] = {}
     schemas = {pk: selectors.schema_of(row) for pk, row in documents.items()}
     for row in rows:
