@@ -28,6 +28,9 @@ class ExtractionConfig(AppConfig):
         register_lost_hints("extraction.extract", lambda: list_due_runs(older_than=HINT_AFTER))
         commands.register()
         topics.register("extraction", ExtractionTopic())
+        menu.register(
+            "extraction", MenuEntry(_("Records"), "extraction:list", icon="table-2", order=30, also=("/record/",))
+        )
         menu.register("extraction.review", MenuEntry(_("To review"), "extraction:review", "circle-check", order=31))
         below_messages.register(
             "extraction",

@@ -72,6 +72,44 @@ class RecordRestored:
     version: int
 
 
+@event("extraction.view_kept.v1")
+@dataclass(frozen=True, slots=True)
+class ViewKept:
+    """Made or changed."""
+
+    view_id: UUID
+    collection_id: UUID
+    is_shared: bool
+
+
+@event("extraction.view_deleted.v1")
+@dataclass(frozen=True, slots=True)
+class ViewDeleted:
+    view_id: UUID
+    collection_id: UUID
+
+
+@event("extraction.comment_added.v1")
+@dataclass(frozen=True, slots=True)
+class CommentAdded:
+    comment_id: UUID
+    record_id: UUID
+
+
+@event("extraction.comment_changed.v1")
+@dataclass(frozen=True, slots=True)
+class CommentChanged:
+    comment_id: UUID
+    record_id: UUID
+
+
+@event("extraction.comment_deleted.v1", label=_("Deleted a comment on a record"))
+@dataclass(frozen=True, slots=True)
+class CommentDeleted:
+    comment_id: UUID
+    record_id: UUID
+
+
 @event("extraction.extraction_requested.v1")
 @dataclass(frozen=True, slots=True)
 class ExtractionRequested:

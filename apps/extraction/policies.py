@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from apps.accounts.policies import has_scope
 from apps.accounts.types import Actor, ActorKind, ProjectRole
 
@@ -22,6 +24,31 @@ def can_write_records(actor: Actor, role: ProjectRole | None) -> bool:
 def can_define_collections(actor: Actor, role: ProjectRole | None) -> bool:
     """Make, change and delete collections: what is asked of every record is for managers to say."""
     return role == ProjectRole.MANAGER and has_scope(actor, WRITE)
+
+
+def can_keep_views(actor: Actor, role: ProjectRole | None) -> bool:
+    """Whoever reads keeps views for themselves."""
+    return role is not None and has_read_scope(actor)
+
+
+def can_share_views(actor: Actor, role: ProjectRole | None) -> bool:
+    return can_write_records(actor, role)
+
+
+def can_change_view(actor: Actor, view: Any, role: ProjectRole | None) -> bool:
+    """Its owner; a shared one also whoever manages the project."""
+    if view.owner_id == actor.user_id:
+        return can_keep_views(actor, role)
+    return view.is_shared and can_define_collections(actor, role)
+
+
+def can_change_comment(actor: Actor, comment: Any, role: ProjectRole | None) -> bool:
+    return comment.author_id == actor.user_id and can_write_records(actor, role)
+
+
+def can_delete_comment(actor: Actor, comment: Any, role: ProjectRole | None) -> bool:
+    """Its author, and whoever manages the project."""
+    return can_change_comment(actor, comment, role) or can_define_collections(actor, role)
 
 
 def is_system(actor: Actor) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from uuid import UUID
@@ -23,8 +24,10 @@ from apps.extraction.models import (
     FieldSource,
     Proposal,
     Record,
+    RecordComment,
     RecordLink,
     RecordRevision,
+    RecordView,
 )
 from apps.extraction.types import ProposalStatus, RunCause, RunStatus
 
@@ -83,6 +86,18 @@ def list_schemas(collection: Collection) -> QuerySet[CollectionSchema]:
     return CollectionSchema.objects.filter(collection=collection).order_by("-number")
 
 
+def list_deleted_collections(viewer: Actor, *, project_id: UUID) -> QuerySet[Collection]:
+    """Those that can be brought back, the last deleted first."""
+    rows = visible_collections(viewer, with_deleted=True).filter(project_id=project_id)
+    return rows.exclude(deleted_at=None).order_by("-deleted_at", "pk")
+
+
+def count_records(collections: Iterable[Collection]) -> dict[UUID, int]:
+    """Of collections the caller may see, without what is deleted; one query for all of them."""
+    rows = Record.objects.filter(collection__in=[row.pk for row in collections], deleted_at=None)
+    return dict(rows.order_by().values_list("collection").annotate(Count("pk")))
+
+
 def list_pointing_here(collection: Collection) -> list[Collection]:
     """Other collections of the project with a field that points to this one."""
     rows = Collection.objects.filter(project=collection.project_id, deleted_at=None).exclude(pk=collection.pk)
@@ -125,6 +140,20 @@ def list_records(
     return rows
 
 
+def list_deleted_records(collection: Collection) -> QuerySet[Record]:
+    """Of a collection the caller got from here: what can be brought back, with who deleted it."""
+    rows = Record.objects.filter(collection=collection).exclude(deleted_at=None)
+    return rows.select_related("deleted_by").defer("text", "words")
+
+
+def titles_of(project_id: UUID, ids: Iterable[UUID]) -> dict[str, str]:
+    """Of records of a project the viewer may see, by their ids as text; those that are gone are not in it."""
+    if not (wanted := set(ids)):
+        return {}
+    rows = Record.objects.filter(project=project_id, pk__in=wanted, deleted_at=None)
+    return {str(pk): title or str(pk) for pk, title in rows.values_list("pk", "title")}
+
+
 def get_record(*, record_id: UUID, viewer: Actor, with_deleted: bool = False) -> Record:
     rows = visible_to(viewer, with_deleted=with_deleted).select_related("collection")
     if (found := rows.filter(pk=record_id).first()) is None:
@@ -159,6 +188,29 @@ def links_to(record: Record) -> QuerySet[RecordLink]:
     )
 
 
+def list_links_of(ids: Iterable[UUID], *, limit: int) -> QuerySet[RecordLink]:
+    """From and to records of a project the viewer may see, with both ends; what is deleted is left out."""
+    wanted = list(ids)
+    rows = RecordLink.objects.filter(
+        Q(source__in=wanted) | Q(target__in=wanted),
+        source__deleted_at=None,
+        source__collection__deleted_at=None,
+        target__deleted_at=None,
+        target__collection__deleted_at=None,
+    )
+    ends = [f"{end}__{field}" for end in ("source", "target") for field in ("title", "collection", "deleted_at")]
+    return rows.select_related("source", "target").only(*ends, "field", "position").order_by("pk")[:limit]
+
+
+def list_titled(*, collection: Collection, text: str) -> QuerySet[Record]:
+    """Records of a collection the caller got from here, by the beginnings of words in them."""
+    rows = Record.objects.filter(collection=collection, deleted_at=None).only("title", "version")
+    if words := re.findall(r"\w+", text):
+        begun = " & ".join(f"{word}:*" for word in words[:10])
+        rows = rows.filter(words=SearchQuery(begun, search_type="raw", config="simple"))
+    return rows.order_by("title", "pk")
+
+
 def find_targets(collection: Collection, ids: Iterable[UUID]) -> set[UUID]:
     """Those of the ids that are records of the collection."""
     return set(
@@ -181,6 +233,55 @@ def sources_of(record: Record) -> list[FieldSource]:
     return [
         row for row in rows if bytes(row.value_digest) == shape.value_digest(record.data.get(row.field.split("/")[1]))
     ]
+
+
+# Views and comments
+
+
+def visible_views(viewer: Actor) -> QuerySet[RecordView]:
+    """One's own and the shared ones, of collections that are there."""
+    rows = RecordView.objects.filter(_readable(viewer), collection__deleted_at=None)
+    return rows.filter(Q(owner=viewer.user_id) | Q(is_shared=True))
+
+
+def list_views(viewer: Actor, *, collection_id: UUID) -> QuerySet[RecordView]:
+    return visible_views(viewer).filter(collection_id=collection_id)
+
+
+def get_view(*, view_id: UUID, viewer: Actor) -> RecordView:
+    if (found := visible_views(viewer).filter(pk=view_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_view(*, view_id: UUID, viewer: Actor) -> RecordView:
+    if (found := visible_views(viewer).select_for_update(of=("self",)).filter(pk=view_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def visible_comments(viewer: Actor) -> QuerySet[RecordComment]:
+    """Of records that are there, without those that were deleted, with their authors."""
+    rows = RecordComment.objects.filter(_readable(viewer), deleted_at=None, record__deleted_at=None)
+    return rows.filter(record__collection__deleted_at=None).select_related("author", "record")
+
+
+def list_comments(record: Record) -> QuerySet[RecordComment]:
+    """Of a record the caller may see."""
+    return RecordComment.objects.filter(record=record, deleted_at=None).select_related("author")
+
+
+def get_comment(*, comment_id: UUID, viewer: Actor) -> RecordComment:
+    if (found := visible_comments(viewer).filter(pk=comment_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_comment(*, comment_id: UUID, viewer: Actor) -> RecordComment:
+    rows = visible_comments(viewer).select_for_update(of=("self",))
+    if (found := rows.filter(pk=comment_id).first()) is None:
+        raise NotFound
+    return found
 
 
 # Extraction

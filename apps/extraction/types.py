@@ -16,6 +16,8 @@ MAX_RECORD_BYTES = 200_000
 MAX_UNIQUE_KEYS = 5
 MAX_SEARCH_TEXT = 50_000
 MAX_COLLECTIONS_A_RUN = 20
+MAX_VIEWS_A_COLLECTION = 50  # of one person
+MAX_COMMENT = 4_000
 MAX_TEXT = 60_000
 MAX_RUN_ATTEMPTS = 3
 MAX_OPEN_RUNS = 20
@@ -133,6 +135,19 @@ class NotUnique(Conflict):
 
     code = "record_not_unique"
     default_detail = _("Another record of this collection has the same values.")
+
+
+class ViewNameTaken(Conflict):
+    code = "view_name_taken"
+    default_detail = _("You have a view with that name here. Choose another.")
+
+
+class TooManyViews(LimitReached):
+    code = "too_many_views"
+    default_detail = _("You keep 50 views of this collection already. Delete one first.")
+    limit = "views"
+    most = MAX_VIEWS_A_COLLECTION
+    reason = "quota"
 
 
 class CollectionInUse(Conflict):

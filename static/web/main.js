@@ -49,6 +49,10 @@ if (document.querySelector('[data-controller~="operation"]')) {
   controllers.operation = (await import("bulk/operation_controller")).default;
 }
 
+if (document.querySelector('[data-controller~="records"], [data-controller~="record"], [data-controller~="builder"], [data-controller~="relation"]')) {
+  Object.assign(controllers, (await import("extraction/record_controllers")).default);
+}
+
 const application = Application.start();
 for (const [name, controller] of Object.entries(controllers)) application.register(name, controller);
 

@@ -53,6 +53,7 @@ TOLD: dict[str, str] = {
         ACCOUNTS[0],
     ),
     "files.File.owner": FILES[0],
+    **dict.fromkeys(["extraction.RecordView.owner", "extraction.RecordComment.author"], "apps/extraction/erasers.py"),
     **dict.fromkeys(
         [
             "conversations.Conversation.owner",
@@ -107,6 +108,8 @@ FORGOTTEN: dict[str, str] = {
         ACCOUNTS[1],
     ),
     "files.File.owner": FILES[1],
+    "extraction.RecordView.owner": "apps/extraction/erasers.py",
+    "extraction.RecordComment.author": AUTHOR,
     **dict.fromkeys(
         [
             "conversations.Conversation.owner",

@@ -33,6 +33,7 @@ ELSEWHERE = {
     "ProviderFields.headers": "each judged by its rule in the service",
     "ProviderIn.headers": "each judged by its rule in the service",
     "RouteIn.text": "looked at once, not kept",
+    "ViewState.columns": "names of fields, which the schema knows or does not",
     "SignUpForm.username": "allauth's, and not in the form",
 }
 

@@ -23,7 +23,7 @@ from apps.bulk import models as bulk
 from apps.conversations.models import ConversationDenial, ShareLink
 from apps.conversations.types import Visibility
 from apps.extraction.models import ExtractionRun, Proposal
-from apps.extraction.services import create_collection, create_record
+from apps.extraction.services import add_comment, create_collection, create_record, keep_view
 from tests.accounts.factories import (
     ProjectFactory,
     UserFactory,
@@ -225,7 +225,10 @@ class World:
         bulk.Item.objects.create(
             organization=organization, operation=operation, number=1, payload={"of": "Secret item"}
         )
+        secret = create_record(actor=actor, collection_id=kept.pk, data={"secret": 1})
         self.ids = {
+            "comment_id": add_comment(actor=actor, record_id=secret.pk, text="Secret comment").pk,
+            "view_id": keep_view(actor=actor, collection_id=kept.pk, name="Secret view", state={}).pk,
             "link_id": link.pk,
             "token": "secret-token",
             "agent_id": create_agent(actor=actor, project_id=closed.pk, name="secret-agent").pk,
@@ -253,7 +256,7 @@ class World:
             "project_id": closed.pk,
             "proposal_id": suggested.pk,
             "run_id": run.pk,
-            "record_id": create_record(actor=actor, collection_id=kept.pk, data={"secret": 1}).pk,
+            "record_id": secret.pk,
             "provider_id": self.model.provider_id,
             "service_account_id": program.pk,
             "session_id": sessions.begin_session(user=owner, kind=SessionKind.TOKEN).pk,

@@ -84,9 +84,19 @@ def views(addresses: dict[str, Any]) -> list[View]:
         View("keys", "/", prepare=lambda page: page.evaluate("document.getElementById('keys').showModal()")),
         View("not-found", "/c/00000000-0000-7000-8000-000000000000/", status=404),
         View("settings-new-key", "/settings/keys/", prepare=_new_key),
+        *(View(f"records-{name}", path) for name, path in addresses["records"].items()),
+        View("records-filter", addresses["records"]["table"], prepare=click("[popovertarget=add-condition]")),
+        View("records-cell", addresses["records"]["record"], prepare=_change_field),
         *(View(f"rights-{name}", path) for name, path in addresses["rights"].items()),
         *(View(f"settings-{path.strip('/').split('/')[-1]}", path) for path in addresses.get("settings", [])),
     ]
+
+
+def _change_field(page: Page) -> None:
+    """A relation, which has the most to show: who it points to, and whom it could."""
+    page.locator('[data-row]:has(dd[data-field="siblings"]) button[data-action="record#edit"]').click()
+    page.locator("#cell-editor [role=option]").first.wait_for()
+    page.wait_for_timeout(300)
 
 
 def _second_step(page: Page) -> None:

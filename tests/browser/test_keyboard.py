@@ -237,3 +237,57 @@ def test_provider_is_added(people, running_provider):
 
     expect(page.locator("#main")).to_contain_text("Second stub")
     assert "sk-by-hand" not in page.content()
+
+
+CREW = """async (project) => {
+    const headers = { "content-type": "application/json", "x-csrftoken": document.querySelector('meta[name="csrf-token"]').content };
+    const post = async (url, body) => (await fetch(url, { method: "POST", headers, body: JSON.stringify(body) })).json();
+    const properties = { name: { type: "string" }, age: { type: "integer" } };
+    const collection = await post("/api/v1/collections/", { project, name: "Crew", document: { type: "object", properties } });
+    const ids = [];
+    for (const name of ["Ana", "Bruno"]) ids.push((await post("/api/v1/records/", { collection: collection.id, data: { name, age: 30 } })).id);
+    return [collection.id, ...ids];
+}"""
+AGE = """async ([id, age]) => {
+    const headers = { "content-type": "application/json", "x-csrftoken": document.querySelector('meta[name="csrf-token"]').content };
+    await fetch(`/api/v1/records/${id}/`, { method: "PATCH", headers, body: JSON.stringify({ data: { age } }) });
+}"""
+AGES = "async (id) => (await (await fetch(`/api/v1/records/?collection=${id}&sort=title`)).json()).results.map(({ data }) => data.age)"
+
+
+def test_cells_of_a_table_are_changed_and_a_conflict_is_decided(people, stack):
+    ines = people("ines").start()
+    page = ines.page
+    crew, _ana, bruno = page.evaluate(CREW, stack.cast["project"])
+    page.goto(f"{stack.base_url}/records/{crew}/?sort=title")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    editor, cells = page.locator("#cell-editor"), page.locator("td[data-field=age]")
+
+    tab_to(page, "^Ana$")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(editor.locator("[name=value]")).to_be_focused()
+    page.keyboard.type("old")
+    page.keyboard.press("Enter")
+    expect(editor.get_by_role("alert")).to_contain_text("integer")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("31")
+    page.keyboard.press("Tab")
+    expect(cells.first).to_have_text("31")
+    expect(editor.locator("[name=value]")).to_have_value("Bruno")
+    page.keyboard.press("Escape")
+    expect(page.locator("td.name").nth(1)).to_be_focused()
+
+    page.evaluate(AGE, [bruno, 50])
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("F2")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("41")
+    page.keyboard.press("Enter")
+    expect(editor).to_contain_text("Somebody changed this meanwhile. Now it says: 50")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(cells.nth(1)).to_have_text("41")
+    expect(cells.nth(1)).to_be_focused()
+    assert page.evaluate(AGES, crew) == [31, 41]
+    ines.complaints.clear()  # the refused and the stale answer, which the console tells of

@@ -32,7 +32,8 @@ def get_message(*, message_id: UUID, viewer: Actor) -> Message:
 def list_readable(*, ids: Iterable[UUID], viewer: Actor) -> list[Message]:
     """Those of the messages, of any conversation, that the viewer may read and that are there."""
     mine = visible_to(viewer).values("pk")
-    return list(Message.objects.defer("words").filter(pk__in=set(ids), deleted_at=None, conversation__in=mine))
+    rows = Message.objects.select_related("author", "conversation").defer("words")
+    return list(rows.filter(pk__in=set(ids), deleted_at=None, conversation__in=mine))
 
 
 def find_showing(*, file_id: UUID, viewer: Actor) -> Message | None:

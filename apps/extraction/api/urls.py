@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.extraction.api import views
+from apps.extraction.api import use, views
 
 urlpatterns = [
     path("collections/", views.CollectionListView.as_view(), name="collections_list"),
@@ -13,6 +13,10 @@ urlpatterns = [
     path(
         "collections/<uuid:collection_id>/schemas/", views.CollectionSchemasView.as_view(), name="collections_schemas"
     ),
+    path("collections/<uuid:collection_id>/views/", use.ViewListView.as_view(), name="collection_views"),
+    path("collections/<uuid:collection_id>/views/<uuid:view_id>/", use.ViewView.as_view(), name="collection_view"),
+    path("records/<uuid:record_id>/comments/", use.CommentListView.as_view(), name="record_comments"),
+    path("records/<uuid:record_id>/comments/<uuid:comment_id>/", use.CommentView.as_view(), name="record_comment"),
     path("records/", views.RecordListView.as_view(), name="records_list"),
     path("records/<uuid:record_id>/", views.RecordView.as_view(), name="records_detail"),
     path("records/<uuid:record_id>/restore/", views.RecordRestoreView.as_view(), name="records_restore"),

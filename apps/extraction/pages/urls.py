@@ -2,10 +2,29 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.extraction.pages import review
+from apps.extraction.pages import cells, collections, forms, kept, records, review, tables
 
 app_name = "extraction"
+ALL = "records/<uuid:collection_id>/"
+ONE = "record/<uuid:record_id>/"
 urlpatterns = [
+    path("records/", collections.CollectionListPage.as_view(), name="list"),
+    path("records/new/", collections.NewCollectionPage.as_view(), name="new"),
+    path(ALL, tables.TablePage.as_view(), name="table"),
+    path(f"{ALL}add/", forms.AddRecordPage.as_view(), name="add"),
+    path(f"{ALL}choices/", tables.ChoicesView.as_view(), name="choices"),
+    path(f"{ALL}deleted/", tables.DeletedPage.as_view(), name="deleted"),
+    path(f"{ALL}fields/", collections.FieldsPage.as_view(), name="fields"),
+    path(f"{ALL}rows/", tables.RowsPage.as_view(), name="rows"),
+    path(f"{ALL}views/", kept.ViewsPage.as_view(), name="views"),
+    path(f"{ALL}views/<uuid:view_id>/", kept.ViewPage.as_view(), name="view"),
+    path(f"{ALL}act/<slug:act>/", collections.CollectionActPage.as_view(), name="collection_act"),
+    path(ONE, records.RecordPage.as_view(), name="record"),
+    path(f"{ONE}cell/", cells.CellView.as_view(), name="cell"),
+    path(f"{ONE}edit/", forms.EditRecordPage.as_view(), name="edit"),
+    path(f"{ONE}history/", records.HistoryPage.as_view(), name="history"),
+    path(f"{ONE}comments/<uuid:comment_id>/", records.CommentPage.as_view(), name="comment"),
+    path(f"{ONE}act/<slug:act>/", records.RecordActPage.as_view(), name="record_act"),
     path("review/", review.ReviewPage.as_view(), name="review"),
     path("review/runs/<uuid:run_id>/", review.RunFragment.as_view(), name="run"),
     path("review/proposals/<uuid:proposal_id>/", review.ProposalFragment.as_view(), name="proposal"),

@@ -6,6 +6,7 @@ from apps.extraction.services.collections import (
     delete_collection,
     restore_collection,
 )
+from apps.extraction.services.comments import add_comment, change_comment, delete_comment
 from apps.extraction.services.extractions import (
     accept_proposal,
     claim_run,
@@ -22,20 +23,27 @@ from apps.extraction.services.records import (
     set_back_record,
 )
 from apps.extraction.services.reviews import AllAccepted, accept_all, retry_extraction
+from apps.extraction.services.views import change_view, delete_view, keep_view
 
 __all__ = [
     "AllAccepted",
     "accept_all",
     "accept_proposal",
+    "add_comment",
     "change_collection",
+    "change_comment",
     "change_record",
+    "change_view",
     "claim_run",
     "create_collection",
     "create_record",
     "delete_collection",
+    "delete_comment",
     "delete_record",
+    "delete_view",
     "fail_run",
     "finish_run",
+    "keep_view",
     "reject_proposal",
     "request_extraction",
     "restore_collection",

@@ -1,0 +1,131 @@
+"""A record as a form: a new one, or all fields of one that is there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy
+
+from apps.core.errors import DomainError
+from apps.extraction import selectors, services
+from apps.extraction.models import Collection, Record
+from apps.extraction.pages.tables import CollectionView
+from apps.extraction.pages.values import cell_of, columns_of, read, relation_ids
+from apps.extraction.schema import Schema
+
+HELP = {
+    "list": gettext_lazy("One a line."),
+    "json": gettext_lazy("As JSON."),
+    "choices": gettext_lazy("Hold Ctrl or ⌘ to choose several."),
+}
+
+
+def defaults_of(found: Schema) -> dict[str, Any]:
+    """What a new record begins with."""
+    properties = found.document.get("properties", {})
+    return {name: own["default"] for name, own in properties.items() if isinstance(own, Mapping) and "default" in own}
+
+
+class RecordForm(CollectionView):
+    """All fields of a record in a form: a new one, or one that is there. What does not fit is told beside its field."""
+
+    record: Record | None = None
+
+    def fields(self, collection: Collection, post: Any, errors: Mapping[str, str]) -> list[dict[str, Any]]:
+        found_schema = selectors.schema_of(collection)
+        columns = columns_of(found_schema)
+        data = self.record.data if self.record else defaults_of(found_schema)
+        titles = selectors.titles_of(collection.project_id, relation_ids(columns, [data]))
+        slugs = {column.relation for column in columns if column.is_relation}
+        targets = selectors.collections_by_slug(collection.project_id, slugs) if slugs else {}
+        found = []
+        for column in columns:
+            cell = cell_of(column, data, titles)
+            found.append(
+                {
+                    "column": column,
+                    "cell": cell,
+                    "raw": "\n".join(post.getlist(f"v-{column.name}")) if post is not None else cell.raw,
+                    "chosen": post.getlist(f"v-{column.name}") if post is not None else cell.raw.splitlines(),
+                    "target": targets.get(column.relation),
+                    "error": errors.get(column.name, ""),
+                    "help": column.help or HELP.get(column.kind, ""),
+                    "note": f"n-{column.name}" if column.help or column.kind in HELP or column.name in errors else "",
+                    "is_needed": column.required or column.name in collection.needed,
+                }
+            )
+        return found
+
+    def show(self, request: HttpRequest, collection: Collection, error: DomainError | None = None) -> HttpResponse:
+        wrong = {each.field.removeprefix("data.").split(".")[0]: each.detail for each in error.fields} if error else {}
+        post = request.POST if request.method == "POST" else None
+        fields = self.fields(collection, post, wrong)
+        known = {each["column"].name for each in fields}
+        context = {
+            "record": self.record,
+            "fields": fields,
+            "version": post.get("version") if post is not None else getattr(self.record, "version", ""),
+            "problem": ""
+            if error is None or (known & wrong.keys() and error.code != "record_not_unique")
+            else error.detail,
+            "other": error.extra.get("record") if error else None,
+            "is_stale": bool(error and error.code == "version_mismatch"),
+        }
+        status = error.status if error else 200
+        return render(request, "extraction/form.html", self.base(collection) | context, status=status)
+
+    def read(self, request: HttpRequest, collection: Collection) -> dict[str, Any]:
+        """What was changed: a field that still says what it said is not read again, so a form loses nothing it cannot show."""
+        data = self.record.data if self.record else {}
+        found = {}
+        for column in columns_of(selectors.schema_of(collection)):
+            if f"v-{column.name}" not in request.POST and column.kind != "choices":
+                continue
+            texts = [text.replace("\r\n", "\n") for text in request.POST.getlist(f"v-{column.name}")]
+            if "\n".join(texts) != cell_of(column, data, {}).raw:
+                found[column.name] = read(column, texts)
+        return found
+
+
+class AddRecordPage(RecordForm):
+    def get(self, request: HttpRequest, collection_id: UUID) -> HttpResponse:
+        return self.show(request, self.found(request, collection_id))
+
+    def post(self, request: HttpRequest, collection_id: UUID) -> HttpResponse:
+        collection = self.found(request, collection_id)
+        actor = request.actor  # type: ignore[attr-defined]
+        try:
+            data = self.read(request, collection)
+            made = services.create_record(actor=actor, collection_id=collection.pk, data=data)
+        except DomainError as error:
+            return self.show(request, collection, error)
+        if "another" in request.POST:
+            return redirect("extraction:add", collection.pk)
+        return redirect("extraction:record", made.pk)
+
+
+class EditRecordPage(RecordForm):
+    def found_record(self, request: HttpRequest, record_id: UUID) -> Collection:
+        self.record = selectors.get_record(record_id=record_id, viewer=request.actor)  # type: ignore[attr-defined]
+        return self.found(request, self.record.collection_id)
+
+    def get(self, request: HttpRequest, record_id: UUID) -> HttpResponse:
+        return self.show(request, self.found_record(request, record_id))
+
+    def post(self, request: HttpRequest, record_id: UUID) -> HttpResponse:
+        collection = self.found_record(request, record_id)
+        version = request.POST.get("version", "")
+        try:
+            changed = services.change_record(
+                actor=request.actor,  # type: ignore[attr-defined]
+                record_id=record_id,
+                changes=self.read(request, collection),
+                expected_version=int(version) if version.isdecimal() else None,
+            )
+        except DomainError as error:
+            return self.show(request, collection, error)
+        return redirect("extraction:record", changed.pk)

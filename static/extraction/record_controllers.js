@@ -1,0 +1,15 @@
+// What pages of records need beside the shell.
+
+import BuilderController from "extraction/builder_controller";
+import ConditionController from "extraction/condition_controller";
+import RecordController from "extraction/record_controller";
+import RecordsController from "extraction/records_controller";
+import RelationController from "extraction/relation_controller";
+
+export default {
+  builder: BuilderController,
+  condition: ConditionController,
+  record: RecordController,
+  records: RecordsController,
+  relation: RelationController,
+};
