@@ -44,7 +44,7 @@ export class CellEditor {
     slot(this.#panel, "conflict").hidden = true;
     slot(this.#panel, "save").textContent = MULTILINE.has(this.kind) ? "Ctrl ↵" : "↵";
     cell.classList.add("editing");
-    this.#panel.showPopover({ source: cell });
+    this.#panel.showPopover();
     const field = this.#field;
     field.setAttribute("aria-label", t("field_of", { field: template.dataset.title, title: this.#options.titleOf(cell) }));
     this.#fill(cell);
@@ -158,7 +158,7 @@ export class CellEditor {
       this.#cell.classList.add("editing");
       // The panel stands at what was drawn anew.
       this.#panel.hidePopover();
-      this.#panel.showPopover({ source: this.#cell });
+      this.#panel.showPopover();
       this.#version = answer.version;
       slot(this.#panel, "theirs").textContent = this.#cell.textContent.trim();
       slot(this.#panel, "conflict").hidden = false;

@@ -27,7 +27,7 @@ export default class extends Controller {
       return; // the next letter asks again
     }
     if (document.activeElement !== this.inputTarget) return;
-    this.listTarget.showPopover?.({ source: this.inputTarget });
+    this.listTarget.showPopover();
     this.inputTarget.setAttribute("aria-expanded", "true");
     this.listbox.first();
   }, TYPED_MS);
