@@ -16,7 +16,6 @@ from django.views import View
 
 from apps.accounts import places
 from apps.accounts import selectors as accounts
-from apps.accounts.models import Project
 from apps.accounts.policies import require
 from apps.core.errors import DomainError, NotFound, TooLarge
 from apps.extraction import policies, schema, selectors, services
@@ -55,7 +54,7 @@ class CollectionListPage(LoginRequiredMixin, View):
 class NewCollectionPage(LoginRequiredMixin, View):
     """Field by field, from a JSON Schema, or from the head of a table: all of them end in the form builder."""
 
-    def project(self, request: HttpRequest) -> Project:
+    def project(self, request: HttpRequest) -> Any:
         if (project := places.find_project(request)) is None:
             raise NotFound
         viewer = request.actor  # type: ignore[attr-defined]
@@ -90,7 +89,7 @@ class NewCollectionPage(LoginRequiredMixin, View):
             return _builder(request, project, None, draft, error)
         return redirect("extraction:table", made.pk)
 
-    def read(self, request: HttpRequest, project: Project, way: str) -> HttpResponse:
+    def read(self, request: HttpRequest, project: Any, way: str) -> HttpResponse:
         try:
             text = _given(request)
             document = builder.document_of_csv(text) if way == "csv" else builder.document_of_text(text)
@@ -174,7 +173,7 @@ def _begin(request: HttpRequest, way: str, error: DomainError | None = None) -> 
 
 def _builder(
     request: HttpRequest,
-    project: Project,
+    project: Any,
     collection: Collection | None,
     draft: Draft,
     error: DomainError | None = None,
