@@ -269,7 +269,7 @@ def test_cells_of_a_table_are_changed_and_a_conflict_is_decided(people, stack):
     expect(editor.locator("[name=value]")).to_be_focused()
     page.keyboard.type("old")
     page.keyboard.press("Enter")
-    expect(editor.get_by_role("alert")).to_contain_text("integer")
+    expect(editor.get_by_role("alert")).to_contain_text("whole number")
     page.keyboard.press("Control+a")
     page.keyboard.type("31")
     page.keyboard.press("Tab")
