@@ -134,6 +134,7 @@ export class CellEditor {
       const { columns, look } = this.#options;
       const body = { field: cell.dataset.field, values, version: Number(this.#version), columns: columns(cell), look };
       const answer = await request(url, { method: "POST", body });
+      this.#isBusy = false; // the hand may go on to the next one
       this.close({ stays: true });
       this.#options.saved(cell, answer, elementsOf(answer.html), step);
     } catch (error) {
