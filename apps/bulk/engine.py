@@ -25,7 +25,7 @@ from apps.bulk.services.planning import Draft
 from apps.bulk.types import MAX_ITEMS, SAMPLES, Batch, ItemEnd, ItemStatus, Lane, LateWriter, TooManyItems
 from apps.core import jobs
 from apps.core.correlation import caused_by
-from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Estimate, PlannedItem
+from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Estimate, PlanFindings, PlannedItem
 from apps.core.errors import DomainError, Forbidden
 from apps.core.leases import RENEW_SECONDS, scaled
 
@@ -73,22 +73,26 @@ def _plan(draft: Draft, asker: Actor) -> None:
     scope = BulkScope(draft.operation_id, draft.organization_id, draft.project_id, asker, draft.params)
     total = 0
     samples: list[dict[str, Any]] = []
-    for piece in _pieces(kind.plan(scope)):
+    findings: dict[str, Any] = {}
+    for piece in _pieces(kind.plan(scope), findings):
         if not samples:
             samples = [_sample(kind, scope, item) for item in piece[:SAMPLES]]
         if total + len(piece) > MAX_ITEMS:
             raise TooManyItems
         total = services.append_items(actor=SYSTEM, draft=draft, items=piece)
     resource = kind.resource(scope) if kind.resource else None
-    dry_run = {"total": total, "samples": samples, "estimate": _estimate(kind, scope, total)}
+    dry_run = {"total": total, "samples": samples, "estimate": _estimate(kind, scope, total), "found": findings}
     services.finish_planning(actor=SYSTEM, draft=draft, dry_run=dry_run, resource=resource)
 
 
-def _pieces(planned: Iterator[PlannedItem]) -> Iterator[list[PlannedItem]]:
+def _pieces(planned: Iterator[PlannedItem | PlanFindings], findings: dict[str, Any]) -> Iterator[list[PlannedItem]]:
     """Not longer than memory likes, and not later than the lease needs."""
     piece: list[PlannedItem] = []
     began = time.monotonic()
     for item in planned:
+        if isinstance(item, PlanFindings):
+            findings |= item.found
+            continue
         piece.append(item)
         if len(piece) >= APPENDED_AT_ONCE or time.monotonic() - began > scaled(RENEW_SECONDS):
             yield piece

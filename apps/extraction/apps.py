@@ -14,17 +14,23 @@ class ExtractionConfig(AppConfig):
     verbose_name = _("Records")
 
     def ready(self) -> None:
-        from apps.core.coordinator import register_lost_hints
+        from apps.accounts.types import SYSTEM
+        from apps.core.coordinator import register_lost_hints, register_sweep
         from apps.core.doors.below_messages import BelowMessages, below_messages
         from apps.core.doors.menu import MenuEntry, menu
         from apps.core.doors.topics import topics
-        from apps.extraction import commands, erasers
+        from apps.extraction import bulk, commands, erasers, exporters, invariants, services
         from apps.extraction.pages.cards import below
         from apps.extraction.policies import can_write_records
         from apps.extraction.selectors import list_due_runs
         from apps.extraction.topics import ExtractionTopic
 
+        bulk.register()
         erasers.register()
+        exporters.register()
+        invariants.register()
+        register_sweep("deleted records", 600, lambda: services.erase_deleted(actor=SYSTEM))
+        register_sweep("blocks of records", 30, lambda: services.make_blocks(actor=SYSTEM))
         register_lost_hints("extraction.extract", lambda: list_due_runs(older_than=HINT_AFTER))
         commands.register()
         topics.register("extraction", ExtractionTopic())

@@ -11,12 +11,15 @@ from apps.core.doors.erasers import Eraser, erasers
 from apps.core.doors.exporters import PersonExporter, person_exporters
 from apps.extraction.models import (
     Collection,
+    Duplicate,
     ExtractionRun,
     FieldSource,
     Proposal,
     Record,
+    RecordBlock,
     RecordComment,
     RecordLink,
+    RecordMerge,
     RecordView,
 )
 
@@ -41,6 +44,11 @@ def _erase_organization(organization_id: UUID) -> int:
     runs += ExtractionRun.objects.filter(organization_id=organization_id).delete()[0]
     runs += RecordView.objects.filter(organization_id=organization_id).delete()[0]
     runs += RecordComment.objects.filter(organization_id=organization_id).delete()[0]
+    runs += sum(
+        model.objects.filter(organization_id=organization_id).delete()[0]
+        for model in (RecordBlock, Duplicate, RecordMerge)
+    )
+    Record.objects.filter(organization_id=organization_id, merged_into__isnull=False).update(merged_into=None)
     links = RecordLink.objects.filter(organization_id=organization_id).delete()[0]
     records = Record.objects.filter(organization_id=organization_id).delete()[0]
     return runs + links + records + Collection.objects.filter(organization_id=organization_id).delete()[0]

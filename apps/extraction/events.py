@@ -36,6 +36,22 @@ class CollectionRestored:
     collection_id: UUID
 
 
+@event("extraction.collection_erased.v1")
+@dataclass(frozen=True, slots=True)
+class CollectionErased:
+    """It was deleted 30 days before; its records went with it."""
+
+    collection_id: UUID
+
+
+@event("extraction.records_erased.v1")
+@dataclass(frozen=True, slots=True)
+class RecordsErased:
+    """So many of a project that were deleted 30 days before, with their history."""
+
+    count: int
+
+
 @event("extraction.record_created.v1", public="record.created")
 @dataclass(frozen=True, slots=True)
 class RecordCreated:
@@ -108,6 +124,38 @@ class CommentChanged:
 class CommentDeleted:
     comment_id: UUID
     record_id: UUID
+
+
+@event("extraction.records_merged.v1", label=_("Joined two records"))
+@dataclass(frozen=True, slots=True)
+class RecordsMerged:
+    """``record_id`` is the one that stays, ``merged_id`` the one that went into it."""
+
+    merge_id: UUID
+    record_id: UUID
+    merged_id: UUID
+    collection_id: UUID
+    version: int
+
+
+@event("extraction.merge_undone.v1", label=_("Separated two records again"))
+@dataclass(frozen=True, slots=True)
+class RecordsSeparated:
+    merge_id: UUID
+    record_id: UUID
+    merged_id: UUID
+    collection_id: UUID
+    version: int
+
+
+@event("extraction.duplicates_kept_apart.v1")
+@dataclass(frozen=True, slots=True)
+class DuplicatesKeptApart:
+    """Somebody said that two records are two things."""
+
+    record_id: UUID
+    other_id: UUID
+    collection_id: UUID
 
 
 @event("extraction.extraction_requested.v1")

@@ -31,6 +31,8 @@ from apps.extraction.models import (
 )
 from apps.extraction.types import ProposalStatus, RunCause, RunStatus
 
+LEFT_LYING = timedelta(minutes=15)
+
 
 def _readable(viewer: Actor) -> Q:
     if not policies.has_read_scope(viewer):
@@ -81,6 +83,12 @@ def schema_of(collection: Collection) -> schema.Schema:
     return schema.check(collection.document)  # type: ignore[attr-defined]
 
 
+def schemas_by_number(collection: Collection) -> dict[int, schema.Schema]:
+    """All that the collection ever had."""
+    rows = CollectionSchema.objects.filter(collection=collection).order_by("number")
+    return {row.number: schema.check(row.document) for row in rows}
+
+
 def list_schemas(collection: Collection) -> QuerySet[CollectionSchema]:
     """Of a collection the caller may see, the newest first."""
     return CollectionSchema.objects.filter(collection=collection).order_by("-number")
@@ -128,8 +136,12 @@ def list_records(
     conditions: Sequence[Condition] = (),
     text: str = "",
     is_complete: bool | None = None,
+    is_behind: bool | None = None,
 ) -> QuerySet[Record]:
-    """Records of a collection the caller got from here. ``text`` finds words; every one has to be there."""
+    """Records of a collection the caller got from here. ``text`` finds words; every one has to be there.
+
+    ``is_behind``: written by an older schema than that of today.
+    """
     rows = Record.objects.filter(collection=collection, deleted_at=None).defer("text", "words")
     if conditions:
         rows = rows.filter(as_q(schema_of(collection), conditions))
@@ -137,6 +149,9 @@ def list_records(
         rows = rows.filter(words=SearchQuery(text, search_type="plain", config="simple"))
     if is_complete is not None:
         rows = rows.filter(is_complete=is_complete)
+    if is_behind is not None:
+        behind = Q(schema_number__lt=collection.schema_number)
+        rows = rows.filter(behind if is_behind else ~behind)
     return rows
 
 
@@ -371,8 +386,11 @@ def lock_proposal(*, proposal_id: UUID, viewer: Actor) -> Proposal:
 
 
 def list_due_runs(*, older_than: timedelta) -> list[dict[str, UUID]]:
-    """Whose hint was lost, or whose holder was."""
+    """Whose hint was lost, or whose holder was. Those of an operation are read by it, unless it left them lying."""
     rows = ExtractionRun.objects.filter(
-        leases.is_free(), status__in=[RunStatus.QUEUED, RunStatus.RUNNING], updated_at__lt=Now() - older_than
+        leases.is_free(),
+        Q(effect_key="") | Q(updated_at__lt=Now() - LEFT_LYING),
+        status__in=[RunStatus.QUEUED, RunStatus.RUNNING],
+        updated_at__lt=Now() - older_than,
     )
     return [{"run_id": pk} for pk in rows.order_by("created_at").values_list("pk", flat=True)[:100]]

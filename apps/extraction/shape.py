@@ -21,6 +21,11 @@ def places_of(template: str) -> list[str]:
     return [name.strip() for name in _PLACE.findall(template)]
 
 
+def with_names(template: str, names: Mapping[str, str]) -> str:
+    """The template after fields got new names."""
+    return _PLACE.sub(lambda found: f"{{{names.get(found[1].strip(), found[1].strip())}}}", template)
+
+
 def title_of(template: str, fields: Sequence[Field], data: Mapping[str, Any]) -> str:
     """The template with values in it; without one the first text of the record."""
     if template:
@@ -101,6 +106,30 @@ def _folded(value: Any) -> Any:
 def merged(data: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """JSON merge patch (RFC 7396) of the fields themselves: null takes a field away, an object or list replaces the old one whole."""
     return {name: value for name, value in {**data, **changes}.items() if value is not None}
+
+
+def joined(there: Mapping[str, Any], more: Mapping[str, Any], *, more_wins: bool = False) -> dict[str, Any]:
+    """Both as one: what one lacks comes from the other, lists hold the items of both; where they differ ``there`` stays, or ``more`` wins."""
+    found = dict(there)
+    for name, value in more.items():
+        kept = found.get(name)
+        if is_empty(kept):
+            found[name] = value
+        elif isinstance(kept, list) and isinstance(value, list):
+            found[name] = [*kept, *(each for each in value if each not in kept)]
+        elif more_wins and not is_empty(value):
+            found[name] = value
+    return found
+
+
+def taken_back(now: Any, before: Any, after: Any) -> Any:
+    """A field that a joining made ``after`` of ``before``, as it is without that: what was done to it since stays."""
+    if now == after:
+        return before
+    if isinstance(now, list) and isinstance(after, list):
+        added = [each for each in after if each not in (before or [])]
+        return [each for each in now if each not in added] or None
+    return now
 
 
 def changes_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:

@@ -15,6 +15,8 @@ MAX_COLLECTIONS_A_PROJECT = 200
 MAX_RECORD_BYTES = 200_000
 MAX_UNIQUE_KEYS = 5
 MAX_SEARCH_TEXT = 50_000
+MAX_DUPLICATES = 10
+RESTORABLE_DAYS = 30
 MAX_COLLECTIONS_A_RUN = 20
 MAX_VIEWS_A_COLLECTION = 50  # of one person
 MAX_COMMENT = 4_000
@@ -40,6 +42,24 @@ class RevisionKind(models.TextChoices):
     MIGRATED = "migrated", _("Brought to a new schema")
     DELETED = "deleted", _("Deleted")
     UNDELETED = "undeleted", _("Brought back")
+    MERGED = "merged", _("Joined with another")
+    UNMERGED = "unmerged", _("Separated again")
+
+
+class OnDuplicate(models.TextChoices):
+    """What a new record does when one that may be the same thing is there."""
+
+    LIST = "list", _("Take it and list both for review")
+    ASK = "ask", _("Take nothing and say which there are")
+    MERGE = "merge", _("Put it into the one that is surely the same")
+    NEW = "new", _("Take it as another one")
+    SKIP = "skip", _("Leave it out when one is surely the same")
+
+
+class DuplicateStatus(models.TextChoices):
+    PENDING = "pending", _("To be decided")
+    APART = "apart", _("Two things")
+    MERGED = "merged", _("Joined")
 
 
 class RunStatus(models.TextChoices):
@@ -93,6 +113,14 @@ class TooManyRuns(LimitReached):
     limit = "extractions"
     most = MAX_OPEN_RUNS
     reason = "places"
+
+
+class ExtractionFailed(Unprocessable):
+    """``reason`` is the code of what went wrong."""
+
+    code = "extraction_failed"
+    title = _("Not read")
+    default_detail = _("This could not be read.")
 
 
 class ProposalDecided(Conflict):
@@ -150,6 +178,37 @@ class TooManyViews(LimitReached):
     reason = "quota"
 
 
+class MaybeDuplicate(Conflict):
+    """``duplicates`` are the records that may be the same thing, with their scores."""
+
+    code = "record_maybe_duplicate"
+    title = _("This may be there already")
+    default_detail = _("Records of this collection may be the same thing. Say what to do with it.")
+
+
+class RecordMerged(Conflict):
+    """``record`` is the one it was joined into."""
+
+    code = "record_merged"
+    default_detail = _("This record was joined into another. Undo that to have it back.")
+
+
+class MergeUndone(Conflict):
+    code = "merge_undone"
+    default_detail = _("These records were separated again already.")
+
+
+class RecordChangedSince(Conflict):
+    code = "record_changed_since"
+    default_detail = _("Somebody changed this record since. It stays as it is.")
+
+
+class FileUnreadable(Invalid):
+    code = "table_unreadable"
+    title = _("No table in this file")
+    default_detail = _("This file could not be read as a table.")
+
+
 class CollectionInUse(Conflict):
     """``collections`` are those whose fields point here."""
 
@@ -166,6 +225,30 @@ class Change:
     after: Any
     had: bool
     has: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A record that may be the same thing. ``score`` from 0 to 1; ``by_field`` is what each field says for it (above 0) or against it."""
+
+    record_id: UUID
+    title: str
+    verdict: str
+    score: float
+    by_field: dict[str, float]
+
+    @property
+    def is_same(self) -> bool:
+        return self.verdict == "same"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "record": str(self.record_id),
+            "title": self.title,
+            "verdict": self.verdict,
+            "score": round(self.score, 3),
+            "by_field": {name: round(value, 2) for name, value in self.by_field.items()},
+        }
 
 
 @dataclass(frozen=True, slots=True)

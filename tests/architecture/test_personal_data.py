@@ -23,6 +23,9 @@ RECORDS = (
     "extraction.Record.created_by",
     "extraction.Record.deleted_by",
     "extraction.RecordRevision.author",
+    "extraction.RecordMerge.merged_by",
+    "extraction.RecordMerge.undone_by",
+    "extraction.Duplicate.decided_by",
     "extraction.ExtractionRun.requested_by",
     "extraction.Proposal.decided_by",
 )

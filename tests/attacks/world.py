@@ -23,7 +23,7 @@ from apps.bulk import models as bulk
 from apps.conversations.models import ConversationDenial, ShareLink
 from apps.conversations.types import Visibility
 from apps.extraction.models import ExtractionRun, Proposal
-from apps.extraction.services import add_comment, create_collection, create_record, keep_view
+from apps.extraction.services import add_comment, create_collection, create_record, keep_view, merge_records
 from tests.accounts.factories import (
     ProjectFactory,
     UserFactory,
@@ -226,6 +226,8 @@ class World:
             organization=organization, operation=operation, number=1, payload={"of": "Secret item"}
         )
         secret = create_record(actor=actor, collection_id=kept.pk, data={"secret": 1})
+        double = create_record(actor=actor, collection_id=kept.pk, data={"secret": 2})
+        joined = merge_records(actor=actor, winner_id=secret.pk, loser_id=double.pk)
         self.ids = {
             "comment_id": add_comment(actor=actor, record_id=secret.pk, text="Secret comment").pk,
             "view_id": keep_view(actor=actor, collection_id=kept.pk, name="Secret view", state={}).pk,
@@ -248,6 +250,7 @@ class World:
             ).pk,
             "invitation_id": invited.invitation.pk,
             "key_id": ApiKey.objects.get(user=owner).pk,
+            "merge_id": joined.pk,
             "member_id": OrganizationMember.objects.get(user=owner).pk,
             "message_id": message.pk,
             "model_id": self.model.pk,

@@ -72,6 +72,10 @@ class DryRunOut(serializers.Serializer):
     total = serializers.IntegerField()
     samples = SampleOut(many=True)
     estimate = EstimateOut()
+    found = serializers.DictField(
+        required=False,
+        help_text="What the plan says of all items, of kinds that do: counts and samples of what is wrong.",
+    )
 
 
 class ProgressOut(serializers.Serializer):

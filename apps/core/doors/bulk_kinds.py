@@ -33,6 +33,13 @@ class PlannedItem:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanFindings:
+    """What a plan says of all of its items, shown before the start: counts and samples of what is wrong with them. Yielded once, last."""
+
+    found: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """One item that a worker holds. ``effect_key`` is the same at every attempt: give it to others that count effects by a key."""
 
@@ -88,7 +95,8 @@ def _as_they_are(_scope: BulkScope) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class BulkKind:
-    """``plan`` yields the items that the actor may touch, in a stable order, however many. It asks the actor's rights; so does ``apply``.
+    """``plan`` yields the items that the actor may touch, in a stable order, however many, and may end with
+    ``PlanFindings``. It asks the actor's rights; so does ``apply``.
 
     ``apply(work, found)`` runs in the transaction that also writes the item's end: its rows are written exactly once. It never waits
     for another server. What does is ``call`` (a coroutine, no transaction; it may be repeated after a crash, with the same
@@ -101,7 +109,7 @@ class BulkKind:
 
     name: str
     label: str | Promise
-    plan: Callable[[BulkScope], Iterator[PlannedItem]]
+    plan: Callable[[BulkScope], Iterator[PlannedItem | PlanFindings]]
     apply: Callable[[Work, Any], Done]
     check: Callable[[BulkScope], dict[str, Any]] = _as_they_are
     call: Callable[[Work], Awaitable[Any]] | None = None

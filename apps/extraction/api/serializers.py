@@ -181,6 +181,7 @@ class RecordOut(serializers.ModelSerializer[Record]):
             "data",
             "is_complete",
             "missing",
+            "merged_into",
             "schema_number",
             "version",
             "created_by",
@@ -193,6 +194,9 @@ class RecordQuery(PageQuery):
     collection = serializers.UUIDField()
     q = serializers.CharField(required=False, max_length=200, allow_blank=True)
     complete = serializers.BooleanField(required=False, allow_null=True, default=None)
+    behind = serializers.BooleanField(
+        required=False, allow_null=True, default=None, help_text="Written by an older schema."
+    )
     sort = serializers.ChoiceField(
         choices=["-created_at", "created_at", "title", "-title", "-updated_at", "updated_at"],
         required=False,
@@ -260,6 +264,7 @@ class ProposalOut(serializers.ModelSerializer[Proposal]):
     sources = serializers.ListField(child=AnyObject())
     links = serializers.ListField(child=AnyObject())
     problems = serializers.ListField(child=AnyObject())
+    duplicates = serializers.ListField(child=AnyObject())
 
     class Meta:
         model = Proposal
@@ -274,6 +279,7 @@ class ProposalOut(serializers.ModelSerializer[Proposal]):
             "sources",
             "links",
             "problems",
+            "duplicates",
             "confidence",
             "status",
             "record",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.extraction.api import use, views
+from apps.extraction.api import duplicates, schema_trials, use, views
 
 urlpatterns = [
     path("collections/", views.CollectionListView.as_view(), name="collections_list"),
@@ -17,12 +17,23 @@ urlpatterns = [
     path("collections/<uuid:collection_id>/views/<uuid:view_id>/", use.ViewView.as_view(), name="collection_view"),
     path("records/<uuid:record_id>/comments/", use.CommentListView.as_view(), name="record_comments"),
     path("records/<uuid:record_id>/comments/<uuid:comment_id>/", use.CommentView.as_view(), name="record_comment"),
+    path(
+        "collections/<uuid:collection_id>/schema-changes/",
+        schema_trials.SchemaChangesView.as_view(),
+        name="collections_schema_changes",
+    ),
     path("records/", views.RecordListView.as_view(), name="records_list"),
     path("records/<uuid:record_id>/", views.RecordView.as_view(), name="records_detail"),
     path("records/<uuid:record_id>/restore/", views.RecordRestoreView.as_view(), name="records_restore"),
     path("records/<uuid:record_id>/history/", views.RecordHistoryView.as_view(), name="records_history"),
     path("records/<uuid:record_id>/set-back/", views.RecordSetBackView.as_view(), name="records_set_back"),
     path("records/<uuid:record_id>/sources/", views.RecordSourcesView.as_view(), name="records_sources"),
+    path("records/<uuid:record_id>/duplicates/", duplicates.RecordDuplicatesView.as_view(), name="records_duplicates"),
+    path("records/<uuid:record_id>/merge/", duplicates.RecordMergeView.as_view(), name="records_merge"),
+    path("records/<uuid:record_id>/merges/", duplicates.RecordMergesView.as_view(), name="records_merges"),
+    path("records/<uuid:record_id>/apart/", duplicates.RecordApartView.as_view(), name="records_apart"),
+    path("record-merges/<uuid:merge_id>/undo/", duplicates.MergeUndoView.as_view(), name="record_merges_undo"),
+    path("duplicates/", duplicates.DuplicateListView.as_view(), name="duplicates_list"),
     path("extractions/", views.ExtractionListView.as_view(), name="extractions_list"),
     path("extractions/<uuid:run_id>/", views.ExtractionView.as_view(), name="extractions_detail"),
     path("extractions/<uuid:run_id>/retry/", views.ExtractionRetryView.as_view(), name="extractions_retry"),

@@ -10,7 +10,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.api import APIView, Order, Page, PageQuery, etag, expected_version
-from apps.extraction import filters, selectors, services
+from apps.extraction import filters, joinings, selectors, services
+from apps.extraction.api import duplicate_shapes
 from apps.extraction.api import serializers as shapes
 from apps.extraction.api.review_serializers import AllAcceptedOut
 
@@ -91,21 +92,38 @@ class RecordListView(APIView):
             conditions=[filters.read(raw) for raw in request.query_params.getlist("where")],
             text=query.get("q", ""),
             is_complete=query["complete"],
+            is_behind=query["behind"],
         )
         page = Page.of(rows, order=ORDERS[query["sort"]], cursor=query.get("cursor"), limit=query["limit"])
         return Response(page.answer(lambda row: shapes.RecordOut(row).data))
 
-    @extend_schema(operation_id="records_create", request=shapes.RecordIn, responses={201: shapes.RecordOut})
+    @extend_schema(
+        operation_id="records_create",
+        parameters=[duplicate_shapes.OnDuplicateQuery],
+        request=shapes.RecordIn,
+        responses={201: duplicate_shapes.TakenOut, 200: duplicate_shapes.TakenOut},
+    )
     def post(self, request: Request) -> Response:
-        data = shapes.RecordIn.parse(request)
-        made = services.create_record(actor=request.actor, collection_id=data["collection"], data=data["data"])
-        return Response(shapes.RecordOut(made).data, status=201, headers={"ETag": etag(made.version)})
+        """200 with the record that was there when the new one went into it."""
+        query, data = duplicate_shapes.OnDuplicateQuery.parse_query(request), shapes.RecordIn.parse(request)
+        taken = services.take_record(
+            actor=request.actor,
+            collection_id=data["collection"],
+            data=data["data"],
+            on_duplicate=query["on_duplicate"],
+        )
+        return Response(
+            duplicate_shapes.TakenOut(taken).data,
+            status=201 if taken.is_new else 200,
+            headers={"ETag": etag(taken.record.version)},
+        )
 
 
 class RecordView(APIView):
     @extend_schema(operation_id="records_read", responses=shapes.RecordOut)
     def get(self, request: Request, record_id: UUID) -> Response:
-        found = selectors.get_record(record_id=record_id, viewer=request.actor)
+        """Also one that was joined into another: ``merged_into`` names that."""
+        found = joinings.get_record_or_merged(record_id=record_id, viewer=request.actor)
         return Response(shapes.RecordOut(found).data, headers={"ETag": etag(found.version)})
 
     @extend_schema(operation_id="records_change", request=shapes.RecordChangeIn, responses=shapes.RecordOut)
@@ -234,11 +252,20 @@ class ProposalView(APIView):
 
 
 class ProposalAcceptView(APIView):
-    @extend_schema(operation_id="proposals_accept", request=shapes.ProposalAcceptIn, responses={201: shapes.RecordOut})
+    @extend_schema(
+        operation_id="proposals_accept",
+        parameters=[duplicate_shapes.OnDuplicateQuery],
+        request=shapes.ProposalAcceptIn,
+        responses={201: shapes.RecordOut},
+    )
     def post(self, request: Request, proposal_id: UUID) -> Response:
-        data = shapes.ProposalAcceptIn.parse(request)
+        query, data = duplicate_shapes.OnDuplicateQuery.parse_query(request), shapes.ProposalAcceptIn.parse(request)
         record = services.accept_proposal(
-            actor=request.actor, proposal_id=proposal_id, changes=data.get("data"), into=data.get("into")
+            actor=request.actor,
+            proposal_id=proposal_id,
+            changes=data.get("data"),
+            into=data.get("into"),
+            on_duplicate=query["on_duplicate"],
         )
         return Response(shapes.RecordOut(record).data, status=201, headers={"ETag": etag(record.version)})
 

@@ -7,6 +7,7 @@ from apps.extraction.services.collections import (
     restore_collection,
 )
 from apps.extraction.services.comments import add_comment, change_comment, delete_comment
+from apps.extraction.services.erasure import erase_deleted
 from apps.extraction.services.extractions import (
     accept_proposal,
     claim_run,
@@ -15,14 +16,19 @@ from apps.extraction.services.extractions import (
     reject_proposal,
     request_extraction,
 )
+from apps.extraction.services.many_files import begin_run
+from apps.extraction.services.merging import keep_apart, merge_records, undo_merge
+from apps.extraction.services.migration import migrate_record, path_of, try_schema
 from apps.extraction.services.records import (
     change_record,
     create_record,
     delete_record,
     restore_record,
     set_back_record,
+    take_record,
 )
 from apps.extraction.services.reviews import AllAccepted, accept_all, retry_extraction
+from apps.extraction.services.upkeep import make_blocks
 from apps.extraction.services.views import change_view, delete_view, keep_view
 
 __all__ = [
@@ -30,6 +36,7 @@ __all__ = [
     "accept_all",
     "accept_proposal",
     "add_comment",
+    "begin_run",
     "change_collection",
     "change_comment",
     "change_record",
@@ -41,13 +48,22 @@ __all__ = [
     "delete_comment",
     "delete_record",
     "delete_view",
+    "erase_deleted",
     "fail_run",
     "finish_run",
+    "keep_apart",
     "keep_view",
+    "make_blocks",
+    "merge_records",
+    "migrate_record",
+    "path_of",
     "reject_proposal",
     "request_extraction",
     "restore_collection",
     "restore_record",
     "retry_extraction",
     "set_back_record",
+    "take_record",
+    "try_schema",
+    "undo_merge",
 ]

@@ -18,7 +18,7 @@ from apps.core import rules
 from apps.core.errors import FieldError, Invalid, VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
-from apps.extraction import policies, schema, selectors, shape
+from apps.extraction import policies, schema, schema_changes, selectors, shape
 from apps.extraction.events import CollectionChanged, CollectionCreated, CollectionDeleted, CollectionRestored
 from apps.extraction.models import Collection, CollectionSchema
 from apps.extraction.types import (
@@ -97,6 +97,7 @@ def change_collection(
             setattr(collection, name, changes[name])
     before = selectors.schema_of(collection)
     found = schema.check(changes["document"]) if "document" in changes else before
+    _rename_fields(collection, before, found, changes)
     _check(collection, found)
     if found != before:
         collection.schema_number += 1
@@ -106,6 +107,28 @@ def change_collection(
     fact = CollectionChanged(collection.pk, tuple(sorted(changes)), collection.schema_number)
     emit(fact, actor=actor, scope=collection.scope, subject=("collection", collection.pk))
     return selectors.get_collection(collection_id=collection.pk, viewer=actor)
+
+
+def _rename_fields(
+    collection: Collection, before: schema.Schema, after: schema.Schema, changes: dict[str, Any]
+) -> None:
+    """Title, keys, what is needed and aliases follow a field to its new name, unless they are said anew."""
+    if before == after:
+        return
+    moved = schema_changes.compare(before, after).renames
+    names = {
+        before.by_pointer[old].name: after.by_pointer[new].name for old, new in moved.items() if old.count("/") == 1
+    }
+    if not names:
+        return
+    if "title_template" not in changes:
+        collection.title_template = shape.with_names(collection.title_template, names)
+    if "unique_keys" not in changes:
+        collection.unique_keys = [[names.get(name, name) for name in key] for key in collection.unique_keys]
+    if "needed" not in changes:
+        collection.needed = [names.get(name, name) for name in collection.needed]
+    if "aliases" not in changes:
+        collection.aliases = {names.get(name, name): words for name, words in collection.aliases.items()}
 
 
 @transaction.atomic

@@ -20,7 +20,7 @@ from apps.core import jobs, leases
 from apps.core.correlation import correlation_id
 from apps.core.errors import DomainError, FieldError, Invalid
 from apps.core.ids import uuid7
-from apps.extraction import news, policies, schema, selectors, shape, sources
+from apps.extraction import duplicates, news, policies, schema, selectors, shape, sources
 from apps.extraction.events import (
     ExtractionCompleted,
     ExtractionFailed,
@@ -28,8 +28,8 @@ from apps.extraction.events import (
     ProposalAccepted,
     ProposalRejected,
 )
-from apps.extraction.models import Collection, ExtractionRun, FieldSource, Proposal, Record
-from apps.extraction.services import records
+from apps.extraction.models import Collection, ExtractionRun, Proposal, Record
+from apps.extraction.services import evidence, records
 from apps.extraction.types import (
     MAX_COLLECTIONS_A_RUN,
     MAX_OPEN_RUNS,
@@ -38,6 +38,7 @@ from apps.extraction.types import (
     Answer,
     Found,
     NoCollections,
+    OnDuplicate,
     ProposalDecided,
     ProposalStatus,
     RunCause,
@@ -75,7 +76,7 @@ def request_extraction(
     project = accounts.lock_project(project_id, actor)
     require(policies.can_write_records(actor, accounts.role_in(actor, project)))
     wanted = _collections(actor, project_id, collections)
-    if ExtractionRun.objects.filter(project=project, status__in=OPEN).count() >= MAX_OPEN_RUNS:
+    if ExtractionRun.objects.filter(project=project, status__in=OPEN, effect_key="").count() >= MAX_OPEN_RUNS:
         raise TooManyRuns
     run = ExtractionRun(
         id=uuid7(),
@@ -212,7 +213,8 @@ def finish_run(*, actor: Actor, run_id: UUID, fence: int, answer: Answer, found:
 
 
 def _propose(run: ExtractionRun, collection: Collection, number: int, suggested: Suggested) -> Proposal:
-    wrong = selectors.schema_of(collection).validate(suggested.data)
+    known = selectors.schema_of(collection)
+    wrong, near = known.validate(suggested.data), duplicates.find(collection, known, suggested.data)
     return Proposal(
         id=uuid7(),
         organization_id=run.organization_id,
@@ -225,35 +227,57 @@ def _propose(run: ExtractionRun, collection: Collection, number: int, suggested:
         sources=[source.as_json() for source in suggested.sources],
         links=list(suggested.links),
         problems=[{"field": each.field, "code": each.code, "detail": each.detail} for each in wrong],
+        duplicates=[each.as_json() for each in near],
         confidence=suggested.confidence,
     )
 
 
 def _take_if_trusted(asker: Actor, run: ExtractionRun, proposal: Proposal) -> None:
-    """What cannot be taken (not unique, does not fit) waits for a person."""
+    """What is surely the same as a record goes into it; what may be, is not unique or does not fit, waits for a person."""
     trust, above = proposal.collection.trust, proposal.collection.trust_above
     is_trusted = trust == Trust.ACCEPT or (trust == Trust.REVIEW_UNSURE and proposal.confidence >= above)
     if not is_trusted or proposal.problems:
         return
+    collection = proposal.collection
+    near = duplicates.find(collection, selectors.schema_of(collection), proposal.data)
+    if near and not near[0].is_same:
+        return
+    into = near[0].record_id if near else None
     try:
         with transaction.atomic():
-            _accept(asker, run, proposal, proposal.data, edited=(), decided_by=None)
+            _accept(asker, run, proposal, proposal.data, edited=(), decided_by=None, into=into)
     except DomainError:
         return
 
 
 @transaction.atomic
 def accept_proposal(
-    *, actor: Actor, proposal_id: UUID, changes: Mapping[str, Any] | None = None, into: UUID | None = None
+    *,
+    actor: Actor,
+    proposal_id: UUID,
+    changes: Mapping[str, Any] | None = None,
+    into: UUID | None = None,
+    on_duplicate: str = OnDuplicate.LIST,
 ) -> Record:
     """Make the record, with ``changes`` to its fields first; or, with ``into``, put the fields into one that is there.
+
+    ``on_duplicate`` as ``take_record`` has it.
 
     Links to other suggestions of the run are made as soon as both are records.
     """
     proposal = _lock(actor, proposal_id)
     data = shape.merged(proposal.data, changes or {})
     edited = tuple(change.field for change in shape.changes_between(proposal.data, data))
-    return _accept(actor, proposal.run, proposal, data, edited=edited, decided_by=actor.user_id, into=into)
+    return _accept(
+        actor,
+        proposal.run,
+        proposal,
+        data,
+        edited=edited,
+        decided_by=actor.user_id,
+        into=into,
+        on_duplicate=on_duplicate,
+    )
 
 
 @transaction.atomic
@@ -288,6 +312,7 @@ def _accept(
     edited: tuple[str, ...],
     decided_by: UUID | None,
     into: UUID | None = None,
+    on_duplicate: str = OnDuplicate.NEW,
 ) -> Record:
     collection = selectors.get_collection(collection_id=proposal.collection_id, viewer=actor)
     found = selectors.schema_of(collection)
@@ -298,10 +323,11 @@ def _accept(
             raise Invalid(fields=[FieldError("into", "unknown_record", str(Invalid.default_detail))])
         record = records.change_record(actor=actor, record_id=into, changes=whole)
     else:
-        record = records.create_record(actor=actor, collection_id=collection.pk, data=whole)
+        taken = records.take_record(actor=actor, collection_id=collection.pk, data=whole, on_duplicate=on_duplicate)
+        record = taken.record
     proposal.record = record
     _decide(proposal, ProposalStatus.ACCEPTED, decided_by=decided_by)
-    _keep_sources(run, proposal, record, edited)
+    evidence.keep_sources(run, proposal, record, edited)
     _link_back(actor, proposal, record)
     fact = ProposalAccepted(proposal.pk, run.pk, record.pk, edited)
     news.tell(run, fact, actor=actor, proposal_id=proposal.pk)
@@ -359,27 +385,3 @@ def _link_back(actor: Actor, proposal: Proposal, record: Record) -> None:
                 changes[field.name] = str(record.pk)
         if changes:
             records.change_record(actor=actor, record_id=other.record.pk, changes=changes)
-
-
-def _keep_sources(run: ExtractionRun, proposal: Proposal, record: Record, edited: tuple[str, ...]) -> None:
-    """What a person wrote over has no source in the words any more."""
-    kept = [each for each in proposal.sources if each["field"].split("/")[1] not in edited]
-    FieldSource.objects.filter(record=record, field__in=[each["field"] for each in kept]).delete()
-    FieldSource.objects.bulk_create(
-        FieldSource(
-            organization_id=run.organization_id,
-            record=record,
-            run=run,
-            field=each["field"],
-            value_digest=shape.value_digest(record.data.get(each["field"].split("/")[1])),
-            message_id=each["message"],
-            file_id=each["attachment"],
-            method=each["method"],
-            confidence=each["confidence"],
-            start=each["start"],
-            end=each["end"],
-            start_utf16=each["start_utf16"],
-            end_utf16=each["end_utf16"],
-        )
-        for each in kept
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,17 +18,76 @@ from apps.accounts.types import Actor
 from apps.core.errors import FieldError, TooLarge, VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
-from apps.extraction import policies, schema, selectors, shape
+from apps.extraction import duplicates, policies, schema, selectors, shape
 from apps.extraction.events import RecordCreated, RecordDeleted, RecordRestored, RecordUpdated
 from apps.extraction.models import Collection, Record, RecordKey, RecordLink, RecordRevision
-from apps.extraction.types import MAX_RECORD_BYTES, NotUnique, RecordInvalid, RevisionKind
+from apps.extraction.types import (
+    MAX_RECORD_BYTES,
+    Candidate,
+    MaybeDuplicate,
+    NotUnique,
+    OnDuplicate,
+    RecordInvalid,
+    RecordMerged,
+    RevisionKind,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """``record`` is the new one, or the one that was there, then of ``version_before``. ``candidates`` may be the same thing as it."""
+
+    record: Record
+    is_new: bool
+    version_before: int = 0
+    candidates: tuple[Candidate, ...] = ()
+
+
+def create_record(*, actor: Actor, collection_id: UUID, data: Mapping[str, Any]) -> Record:
+    """Fields that are null are left out. ``RecordInvalid`` names every field that does not fit, ``NotUnique`` the record that is there."""
+    return take_record(actor=actor, collection_id=collection_id, data=data).record
 
 
 @transaction.atomic
-def create_record(*, actor: Actor, collection_id: UUID, data: Mapping[str, Any]) -> Record:
-    """Fields that are null are left out. ``RecordInvalid`` names every field that does not fit, ``NotUnique`` the record that is there."""
+def take_record(
+    *, actor: Actor, collection_id: UUID, data: Mapping[str, Any], on_duplicate: str = OnDuplicate.LIST
+) -> Taken:
+    """As ``create_record``, and says what happens when records that may be the same thing are there.
+
+    ``list``: it is made, and the pairs wait for review. ``ask``: ``MaybeDuplicate`` names them and nothing is written. ``merge``: its
+    fields go into the one that has its unique values or is surely the same; ``skip`` leaves it out then. ``new``: nobody looks.
+    """
     collection = selectors.get_collection(collection_id=collection_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, collection.project_id)))
+    found, wanted = selectors.schema_of(collection), shape.merged({}, data)
+    _refuse_misfit(found, wanted)
+    near = [] if on_duplicate == OnDuplicate.NEW else duplicates.find(collection, found, wanted)
+    if near and on_duplicate == OnDuplicate.ASK:
+        raise MaybeDuplicate(duplicates=[each.as_json() for each in near])
+    if on_duplicate in {OnDuplicate.MERGE, OnDuplicate.SKIP} and (there := _same(actor, collection, wanted, near)):
+        before = there.version
+        if on_duplicate == OnDuplicate.MERGE:
+            changed = shape.joined(there.data, wanted, more_wins=True)
+            there = _change(collection, there, changed, actor, RevisionKind.CHANGED)
+        return Taken(there, is_new=False, version_before=before)
+    record = _create(actor, collection, wanted)
+    duplicates.keep_pairs(record, near)
+    return Taken(record, is_new=True, candidates=tuple(near))
+
+
+def _same(actor: Actor, collection: Collection, data: dict[str, Any], near: list[Candidate]) -> Record | None:
+    """The record that has one of its unique values, else the likeliest that is surely the same; locked. None: nobody, or gone by now."""
+    same = near[0].record_id if near and near[0].is_same else None
+    for names in collection.unique_keys:
+        digest = shape.key_of(names, data)
+        keys = RecordKey.objects.filter(collection=collection, fields="\x1f".join(names), digest=digest)
+        if digest is not None and (owner := keys.values_list("record_id", flat=True).first()):
+            same = owner
+            break
+    return selectors.visible_to(actor).select_for_update(of=("self",)).filter(pk=same).first() if same else None
+
+
+def _create(actor: Actor, collection: Collection, data: dict[str, Any]) -> Record:
     record = Record(
         id=uuid7(),
         organization_id=collection.organization_id,
@@ -35,7 +95,7 @@ def create_record(*, actor: Actor, collection_id: UUID, data: Mapping[str, Any])
         project_id=collection.project_id,
         created_by_id=actor.user_id,
     )
-    _write(collection, record, shape.merged({}, data), actor, RevisionKind.CREATED)
+    _write(collection, record, data, actor, RevisionKind.CREATED)
     fact = RecordCreated(record.pk, collection.pk, record.version, record.is_complete)
     emit(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
     return record
@@ -66,26 +126,52 @@ def set_back_record(*, actor: Actor, record_id: UUID, number: int, expected_vers
 def delete_record(*, actor: Actor, record_id: UUID) -> None:
     """It can be brought back. Its values are free for others meanwhile; who pointed to it sees that it is gone."""
     record, collection = _lock(actor, record_id)
-    RecordKey.objects.filter(record=record).delete()
-    Record.objects.filter(pk=record.pk).update(
-        deleted_at=Now(), deleted_by=actor.user_id, version=record.version + 1, updated_at=Now()
-    )
-    _remember(record, record.version + 1, record.data, actor, RevisionKind.DELETED)
+    put_away(record, actor, RevisionKind.DELETED)
     emit(RecordDeleted(record.pk, collection.pk), actor=actor, scope=collection.scope, subject=("record", record.pk))
 
 
 @transaction.atomic
 def restore_record(*, actor: Actor, record_id: UUID) -> Record:
-    """``NotUnique`` when another record took its values meanwhile."""
+    """``NotUnique`` when another record took its values meanwhile, ``RecordMerged`` when it was joined into another."""
     record, collection = _lock(actor, record_id, with_deleted=True)
+    if record.merged_into_id is not None:
+        raise RecordMerged(record=str(record.merged_into_id))
     if record.deleted_at is None:
         return record
-    record.deleted_at, record.deleted_by = None, None
-    record.version += 1
-    _write(collection, record, record.data, actor, RevisionKind.UNDELETED)
+    bring_back(collection, record, actor, RevisionKind.UNDELETED)
     fact = RecordRestored(record.pk, collection.pk, record.version)
     emit(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
     return record
+
+
+def put_away(record: Record, actor: Actor, kind: RevisionKind, *, into: UUID | None = None) -> None:
+    """Out of sight: its values and blocks are free for others."""
+    RecordKey.objects.filter(record=record).delete()
+    duplicates.forget_blocks(record)
+    record.version += 1
+    Record.objects.filter(pk=record.pk).update(
+        deleted_at=Now(), deleted_by=actor.user_id, merged_into=into, version=record.version, updated_at=Now()
+    )
+    _remember(record, record.version, record.data, actor, kind)
+
+
+def bring_back(collection: Collection, record: Record, actor: Actor, kind: RevisionKind) -> None:
+    record.deleted_at, record.deleted_by, record.merged_into = None, None, None
+    record.version += 1
+    _write(collection, record, record.data, actor, kind)
+
+
+def rewrite(
+    collection: Collection,
+    record: Record,
+    data: Mapping[str, Any],
+    actor: Actor,
+    kind: RevisionKind,
+    *,
+    is_judged: bool = True,
+) -> Record:
+    """As ``change_record``, of a record that the caller locked and may write."""
+    return _change(collection, record, data, actor, kind, is_judged=is_judged)
 
 
 def _lock(actor: Actor, record_id: UUID, *, with_deleted: bool = False) -> tuple[Record, Collection]:
@@ -96,34 +182,55 @@ def _lock(actor: Actor, record_id: UUID, *, with_deleted: bool = False) -> tuple
 
 
 def _change(
-    collection: Collection, record: Record, data: Mapping[str, Any], actor: Actor, kind: RevisionKind
+    collection: Collection,
+    record: Record,
+    data: Mapping[str, Any],
+    actor: Actor,
+    kind: RevisionKind,
+    *,
+    is_judged: bool = True,
 ) -> Record:
     changed = shape.changes_between(record.data, data)
-    if not changed and record.schema_number == collection.schema_number:
+    if not changed and (record.schema_number == collection.schema_number or not is_judged):
         return record
     record.version += 1
-    _write(collection, record, dict(data), actor, kind)
+    _write(collection, record, dict(data), actor, kind, is_judged=is_judged)
     fields = tuple(change.field for change in changed)
     fact = RecordUpdated(record.pk, collection.pk, record.version, fields, record.is_complete)
     emit(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
     return record
 
 
-def _write(collection: Collection, record: Record, data: dict[str, Any], actor: Actor, kind: RevisionKind) -> None:
-    """The row and all that follows from its data, in the caller's transaction and under its lock."""
-    found = selectors.schema_of(collection)
+def _write(
+    collection: Collection,
+    record: Record,
+    data: dict[str, Any],
+    actor: Actor,
+    kind: RevisionKind,
+    *,
+    is_judged: bool = True,
+) -> None:
+    """The row and all that follows from its data, in the caller's transaction and under its lock.
+
+    Not ``is_judged``: only ids in it changed, so whether it fits the schema of today is not asked, and it keeps the number of its own.
+    """
+    found, is_new = selectors.schema_of(collection), record._state.adding  # noqa: SLF001  (Django's public word for it)
     if len(json.dumps(data, ensure_ascii=False).encode()) > MAX_RECORD_BYTES:
         raise TooLarge
-    _refuse_misfit(found, data)
-    links = _links_in(collection, found, data)
-    record.data, record.schema_number = data, collection.schema_number
+    if is_judged:
+        _refuse_misfit(found, data)
+        record.schema_number = collection.schema_number
+    links = _links_in(collection, found, record, data)
+    record.data, record.blocks_number = data, collection.schema_number
     record.title = shape.title_of(collection.title_template, found.fields, data)
     record.missing = shape.missing(collection.needed, data)
     record.is_complete = not record.missing
     record.text = shape.text_of(record.title, data)
-    record.save()
-    _take_keys(collection, record)
-    RecordLink.objects.filter(source=record).delete()
+    record.save(force_insert=is_new)
+    _take_keys(collection, record, is_new=is_new)
+    duplicates.keep_blocks(record, found, is_new=is_new)
+    if not is_new:
+        RecordLink.objects.filter(source=record).delete()
     RecordLink.objects.bulk_create(
         RecordLink(
             organization_id=record.organization_id, source=record, field=field, position=position, target_id=target
@@ -140,8 +247,13 @@ def _refuse_misfit(found: schema.Schema, data: dict[str, Any]) -> None:
         )
 
 
-def _links_in(collection: Collection, found: schema.Schema, data: dict[str, Any]) -> list[tuple[str, int, UUID]]:
-    """Of the fields that point to records: (field, place, target). ``RecordInvalid`` for what is no record of that collection."""
+def _links_in(
+    collection: Collection, found: schema.Schema, record: Record, data: dict[str, Any]
+) -> list[tuple[str, int, UUID]]:
+    """Of the fields that point to records: (field, place, target). ``RecordInvalid`` for what is no record of that collection.
+
+    What the record pointed to before may be deleted by now: that does not keep its other fields from being changed.
+    """
     pointing = [field for field in found.fields if field.relation and field.is_top and data.get(field.name)]
     if not pointing:
         return []
@@ -154,6 +266,9 @@ def _links_in(collection: Collection, found: schema.Schema, data: dict[str, Any]
         ids = [_as_id(each) for each in (value if isinstance(value, list) else [value])]
         target = there.get(field.relation.collection_slug)
         known = selectors.find_targets(target, [each for each in ids if each]) if target else set()
+        if any(each not in known for each in ids):
+            before = RecordLink.objects.filter(source=record.pk, field=field.name)
+            known |= set(before.values_list("target_id", flat=True))
         if any(each not in known for each in ids):
             wrong.append(
                 FieldError(f"data.{field.name}", "unknown_record", _("This points to a record that is not there."))
@@ -171,9 +286,10 @@ def _as_id(value: Any) -> UUID | None:
         return None
 
 
-def _take_keys(collection: Collection, record: Record) -> None:
+def _take_keys(collection: Collection, record: Record, *, is_new: bool) -> None:
     """The constraint decides: of two who write the same values at once, the second hears of the first."""
-    RecordKey.objects.filter(record=record).delete()
+    if not is_new:
+        RecordKey.objects.filter(record=record).delete()
     for names in collection.unique_keys:
         if (digest := shape.key_of(names, record.data)) is None:
             continue

@@ -95,6 +95,10 @@ class Record(TenantModel):
     )
     deleted_at = models.DateTimeField(null=True, blank=True)
     deleted_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    # Where it went when it was joined with another: then it is deleted too, and comes back by undoing that alone.
+    merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, editable=False, related_name="+")
+    # The schema by which its blocks were made; 0: it has none yet.
+    blocks_number = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     text = models.TextField(blank=True, editable=False)
     words = models.GeneratedField(
         expression=models.Func(models.F("text"), template="to_tsvector('simple'::regconfig, %(expressions)s)"),
@@ -121,6 +125,9 @@ class Record(TenantModel):
             GinIndex(fields=["data"], opclasses=["jsonb_path_ops"], name="extraction_record_data"),
             GinIndex(fields=["words"], name="extraction_record_words"),
             models.Index(fields=["deleted_at"], name="extraction_record_deleted", condition=~Q(deleted_at=None)),
+            models.Index(
+                fields=["collection", "blocks_number"], name="extraction_record_blocks", condition=Q(deleted_at=None)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -266,6 +273,8 @@ class ExtractionRun(TenantModel, LeasedModel):
     cost = models.DecimalField(max_digits=18, decimal_places=8, null=True)
     currency = models.CharField(max_length=3, blank=True)
     correlation_id = models.CharField(max_length=64, blank=True)
+    # Of an operation over many files: the item it is for, which reads it itself.
+    effect_key = models.CharField(max_length=100, blank=True, default="", db_default="", editable=False)
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -284,6 +293,9 @@ class ExtractionRun(TenantModel, LeasedModel):
             # What nobody asked for happens once a message, however often the log is read.
             models.UniqueConstraint(
                 fields=["organization", "message_id"], name="extraction_run_once", condition=~Q(cause="asked")
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "effect_key"], name="extraction_run_of_item", condition=~Q(effect_key="")
             ),
         ]
 
@@ -312,6 +324,8 @@ class Proposal(TenantModel):
     sources = models.JSONField(default=list)
     links = models.JSONField(default=list)
     problems = models.JSONField(default=list)
+    # Records that were there when it was made and may be the same thing, the likeliest first.
+    duplicates = models.JSONField(default=list, db_default=[])
     confidence = models.FloatField(default=0)
     status = models.CharField(max_length=8, choices=ProposalStatus.choices, default=ProposalStatus.PENDING)
     record = models.ForeignKey(Record, on_delete=models.PROTECT, null=True, related_name="+")

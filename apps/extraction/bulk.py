@@ -1,0 +1,130 @@
+"""What can be done with many records at once, as kinds of bulk operations. Each item is one record, row or file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlanFindings, PlannedItem, Work, bulk_kinds
+from apps.core.errors import NotFound
+from apps.extraction import migrating, selectors, services
+from apps.extraction.bulk_readings import FROM_FILES
+from apps.extraction.bulk_scopes import chosen, collection_of, only, selection, set_back, written, wrong
+from apps.extraction.bulk_tables import EXPORT, IMPORT
+
+
+def _plan_chosen(scope: BulkScope) -> Iterator[PlannedItem]:
+    rows = chosen(scope, collection_of(scope))
+    for pk, title in rows.values_list("pk", "title").iterator(chunk_size=2000):
+        yield PlannedItem({"title": title}, subject_id=pk)
+
+
+# Update and delete
+
+
+def _check_update(scope: BulkScope) -> dict[str, Any]:
+    data = scope.params.get("data")
+    kept = selection(scope, "data")
+    known = {each.name for each in selectors.schema_of(collection_of(scope)).top}
+    if not isinstance(data, dict) or not data:
+        raise wrong("data", _("Say which fields become what; null takes a field away."))
+    if unknown := sorted(data.keys() - known):
+        raise wrong("data", _("There is no field “%(name)s”.") % {"name": unknown[0][:80]}, "unknown_field")
+    return kept | {"data": data}
+
+
+def _update(work: Work, _found: Any) -> Done:
+    assert work.subject_id is not None
+    try:
+        before = selectors.lock_record(record_id=work.subject_id, viewer=work.scope.actor)
+    except NotFound:
+        return Done(skipped="gone")
+    was = before.version
+    changed = services.change_record(
+        actor=work.scope.actor, record_id=work.subject_id, changes=work.scope.params["data"]
+    )
+    return Done(written(changed, was=was), skipped="" if changed.version != was else "unchanged")
+
+
+def _delete(work: Work, _found: Any) -> Done:
+    assert work.subject_id is not None
+    try:
+        services.delete_record(actor=work.scope.actor, record_id=work.subject_id)
+    except NotFound:
+        return Done(skipped="gone")
+    return Done({"record": str(work.subject_id)})
+
+
+def _undelete(work: Work) -> None:
+    if work.result:
+        services.restore_record(actor=work.scope.actor, record_id=UUID(work.result["record"]))
+
+
+# Migration
+
+
+def _check_migrate(scope: BulkScope) -> dict[str, Any]:
+    only(scope, "collection")
+    return {"collection": str(collection_of(scope).pk)}
+
+
+def _plan_migrate(scope: BulkScope) -> Iterator[PlannedItem | PlanFindings]:
+    """Also those that cannot follow: their items fail, and say why."""
+    collection = collection_of(scope)
+    path, tally = services.path_of(collection), migrating.Tally()
+    rows = selectors.list_records(collection=collection, is_behind=True).order_by("created_at", "pk")
+    for row in rows.iterator(chunk_size=1000):
+        found = path.bring(row.data, row.schema_number, language=scope.actor.language)
+        tally.note(row.pk, row.title, found.problems)
+        yield PlannedItem({"title": row.title, "from": row.schema_number}, subject_id=row.pk)
+    yield PlanFindings(tally.as_json())
+
+
+def _migrate(work: Work, _found: Any) -> Done:
+    assert work.subject_id is not None
+    try:
+        was = selectors.lock_record(record_id=work.subject_id, viewer=work.scope.actor).version
+    except NotFound:
+        return Done(skipped="gone")
+    changed = services.migrate_record(actor=work.scope.actor, record_id=work.subject_id)
+    return Done(written(changed, was=was), skipped="" if changed.version != was else "unchanged")
+
+
+def register() -> None:
+    for kind in (
+        IMPORT,
+        EXPORT,
+        FROM_FILES,
+        BulkKind(
+            "records.update",
+            gettext_lazy("Change records"),
+            _plan_chosen,
+            _update,
+            check=_check_update,
+            undo=set_back,
+            description=gettext_lazy("The same change to all records that conditions find, or that are named."),
+        ),
+        BulkKind(
+            "records.delete",
+            gettext_lazy("Delete records"),
+            _plan_chosen,
+            _delete,
+            check=selection,
+            undo=_undelete,
+            description=gettext_lazy("All records that conditions find, or that are named; they can be brought back."),
+        ),
+        BulkKind(
+            "records.migrate",
+            gettext_lazy("Bring records to the schema of today"),
+            _plan_migrate,
+            _migrate,
+            check=_check_migrate,
+            is_exclusive=True,
+            description=gettext_lazy("Renames, converts and fills in; what cannot follow stays, and says why."),
+        ),
+    ):
+        bulk_kinds.register(kind.name, kind)

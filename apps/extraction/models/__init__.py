@@ -1,0 +1,33 @@
+"""Tables of collections, records and extraction; each module's docstring says which."""
+
+from apps.extraction.models.duplicates import Duplicate, RecordBlock, RecordMerge
+from apps.extraction.models.records import (
+    Collection,
+    CollectionSchema,
+    ExtractionRun,
+    FieldSource,
+    Proposal,
+    Record,
+    RecordComment,
+    RecordKey,
+    RecordLink,
+    RecordRevision,
+    RecordView,
+)
+
+__all__ = [
+    "Collection",
+    "CollectionSchema",
+    "Duplicate",
+    "ExtractionRun",
+    "FieldSource",
+    "Proposal",
+    "Record",
+    "RecordBlock",
+    "RecordComment",
+    "RecordKey",
+    "RecordLink",
+    "RecordMerge",
+    "RecordRevision",
+    "RecordView",
+]

@@ -1,0 +1,301 @@
+"""Joining two records into one, and separating them again: nothing of either is lost.
+
+The winner keeps what it says and gets what only the loser said. What belongs to the loser goes along: who points to it, the words behind
+its fields, suggestions that became it. The loser keeps its history and points to the winner.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from apps.accounts import selectors as accounts
+from apps.accounts.policies import require
+from apps.accounts.types import Actor
+from apps.core.errors import FieldError, Invalid, NotFound, VersionMismatch
+from apps.core.events import emit
+from apps.core.ids import uuid7
+from apps.extraction import joinings, policies, selectors, shape
+from apps.extraction.events import DuplicatesKeptApart, RecordsMerged, RecordsSeparated
+from apps.extraction.models import (
+    Collection,
+    Duplicate,
+    FieldSource,
+    Proposal,
+    Record,
+    RecordComment,
+    RecordLink,
+    RecordMerge,
+)
+from apps.extraction.services import records
+from apps.extraction.types import DuplicateStatus, MergeUndone, RevisionKind
+
+
+@transaction.atomic
+def merge_records(
+    *,
+    actor: Actor,
+    winner_id: UUID,
+    loser_id: UUID,
+    changes: Mapping[str, Any] | None = None,
+    expected_version: int | None = None,
+) -> RecordMerge:
+    """``changes`` are fields of the result that a person chose; without them what the winner says stays where the two differ.
+
+    ``RecordInvalid`` when the result does not fit the collection. ``undo_merge`` brings both back.
+    """
+    pointing = set(_links_to(loser_id).values_list("source_id", flat=True))
+    locked = _lock(actor, {winner_id, loser_id}, pointing)
+    if winner_id == loser_id or locked[winner_id].collection_id != locked[loser_id].collection_id:
+        raise Invalid(fields=[FieldError("record", "unknown_record", _("Name another record of the same collection."))])
+    winner, loser = locked.pop(winner_id), locked.pop(loser_id)
+    if expected_version is not None and expected_version != winner.version:
+        raise VersionMismatch(current=winner.version)
+    collection = selectors.get_collection(collection_id=winner.collection_id, viewer=actor)
+    merge = RecordMerge(
+        id=uuid7(),
+        organization_id=winner.organization_id,
+        collection_id=winner.collection_id,
+        project_id=winner.project_id,
+        winner=winner,
+        loser=loser,
+        merged_by_id=actor.user_id,
+    )
+    before, of_loser = dict(winner.data), dict(loser.data)
+    records.put_away(loser, actor, RevisionKind.MERGED, into=winner.pk)
+    both = shape.merged(shape.joined(before, of_loser), changes or {})
+    after = _without(both, collection, {str(winner.pk), str(loser.pk)})
+    records.rewrite(collection, winner, after, actor, RevisionKind.MERGED)
+    changed = shape.changes_between(before, winner.data)
+    merge.before = {change.field: change.before for change in changed}
+    merge.after = {change.field: change.after for change in changed}
+    merge.moved = {
+        "links": _point_elsewhere(actor, locked, loser.pk, winner.pk),
+        "sources": _move_sources(winner, loser, before),
+        "proposals": _move(Proposal.objects.filter(record=loser), winner),
+        "comments": _move(RecordComment.objects.filter(record=loser), winner),
+        "pair": _settle_pair(actor, winner, loser),
+    }
+    merge.save(force_insert=True)
+    fact = RecordsMerged(merge.pk, winner.pk, loser.pk, collection.pk, winner.version)
+    emit(fact, actor=actor, scope=collection.scope, subject=("record", winner.pk))
+    return merge
+
+
+@transaction.atomic
+def undo_merge(*, actor: Actor, merge_id: UUID) -> RecordMerge:
+    """Both as they were, but for what was changed since in fields that the joining did not touch: that stays with the winner.
+
+    ``MergeUndone`` the second time; ``NotUnique`` when another record took the loser's values meanwhile.
+    """
+    seen = joinings.get_merge(merge_id=merge_id, viewer=actor)
+    pointing = {UUID(each["record"]) for each in seen.moved["links"]}
+    locked = _lock(actor, {seen.winner_id}, pointing, merged=seen.loser_id)
+    merge = RecordMerge.objects.select_for_update().get(pk=merge_id)
+    if merge.undone_at is not None:
+        raise MergeUndone
+    winner, loser = locked.pop(merge.winner_id), locked.pop(merge.loser_id)
+    collection = selectors.get_collection(collection_id=merge.collection_id, viewer=actor)
+    moved = merge.moved
+    data = dict(winner.data)
+    for name, after in merge.after.items():
+        data[name] = shape.taken_back(data.get(name), merge.before.get(name), after)
+    # There again before the winner is written, which may have pointed to it; its values are free only after that.
+    Record.objects.filter(pk=loser.pk).update(deleted_at=None, deleted_by=None, merged_into=None)
+    records.rewrite(collection, winner, shape.merged({}, data), actor, RevisionKind.UNMERGED)
+    records.bring_back(collection, loser, actor, RevisionKind.UNMERGED)
+    _point_back(actor, locked, moved["links"], winner.pk, loser.pk)
+    _bring_sources_back(moved["sources"], winner, loser)
+    Proposal.objects.filter(pk__in=moved["proposals"], record=winner).update(record=loser)
+    RecordComment.objects.filter(pk__in=moved["comments"], record=winner).update(record=loser)
+    if moved["pair"]:
+        Duplicate.objects.filter(pk=moved["pair"]["id"]).update(
+            status=moved["pair"]["status"], decided_by=None, decided_at=None
+        )
+    merge.undone_by_id = actor.user_id
+    RecordMerge.objects.filter(pk=merge.pk).update(undone_at=Now(), undone_by=actor.user_id, updated_at=Now())
+    fact = RecordsSeparated(merge.pk, winner.pk, loser.pk, collection.pk, winner.version)
+    emit(fact, actor=actor, scope=collection.scope, subject=("record", winner.pk))
+    return joinings.get_merge(merge_id=merge_id, viewer=actor)
+
+
+@transaction.atomic
+def keep_apart(*, actor: Actor, record_id: UUID, other_id: UUID) -> None:
+    """They are two things: nobody is asked about them again."""
+    locked = _lock(actor, {record_id, other_id}, set())
+    if len(locked) != 2 or len({row.collection_id for row in locked.values()}) != 1:  # noqa: PLR2004
+        raise Invalid(fields=[FieldError("record", "unknown_record", _("Name another record of the same collection."))])
+    one, other = (locked[pk] for pk in sorted(locked))
+    decided = {"status": DuplicateStatus.APART, "decided_by_id": actor.user_id, "decided_at": Now()}
+    Duplicate.objects.update_or_create(
+        organization_id=one.organization_id,
+        one=one,
+        other=other,
+        defaults=decided,
+        create_defaults={**decided, "collection_id": one.collection_id, "project_id": one.project_id, "score": 0.0},
+    )
+    fact = DuplicatesKeptApart(record_id, other_id, one.collection_id)
+    scope = selectors.get_collection(collection_id=one.collection_id, viewer=actor).scope
+    emit(fact, actor=actor, scope=scope, subject=("record", record_id))
+
+
+def _lock(actor: Actor, ids: set[UUID], pointing: set[UUID], *, merged: UUID | None = None) -> dict[UUID, Record]:
+    """All rows that change, in one order, so that two who join at once do not wait for each other. ``NotFound`` for one that is not there."""
+    wanted = ids | pointing | ({merged} if merged else set())
+    rows = selectors.visible_to(actor, with_deleted=True).filter(pk__in=wanted)
+    found = {row.pk: row for row in rows.select_for_update(of=("self",)).order_by("pk")}
+    there = {pk for pk, row in found.items() if row.deleted_at is None or pk == merged}
+    if (ids | ({merged} if merged else set())) - there:
+        raise NotFound
+    for project_id in {row.project_id for row in found.values()}:
+        require(policies.can_write_records(actor, accounts.project_role(actor, project_id)))
+    return {pk: found[pk] for pk in there}
+
+
+def _links_to(record_id: UUID) -> Any:
+    return RecordLink.objects.filter(target=record_id, source__deleted_at=None)
+
+
+def _without(data: dict[str, Any], collection: Collection, ids: set[str]) -> dict[str, Any]:
+    """One that pointed to the other would point to itself."""
+    found = dict(data)
+    for field in selectors.schema_of(collection).top:
+        if field.relation is None:
+            continue
+        value = found.get(field.name)
+        if isinstance(value, list):
+            found[field.name] = [each for each in value if each not in ids] or None
+        elif value in ids:
+            found[field.name] = None
+    return shape.merged({}, found)
+
+
+def _point_elsewhere(actor: Actor, locked: dict[UUID, Record], old: UUID, new: UUID) -> list[dict[str, Any]]:
+    """Who pointed to the loser points to the winner."""
+    changed: list[dict[str, Any]] = []
+    fields: dict[UUID, set[str]] = {}
+    for source_id, field in _links_to(old).filter(source__in=locked).values_list("source_id", "field"):
+        fields.setdefault(source_id, set()).add(field)
+    for source_id, names in sorted(fields.items()):
+        source, data = locked[source_id], dict(locked[source_id].data)
+        for name in sorted(names):
+            data[name] = _replaced(data.get(name), str(old), str(new))
+            changed.append(
+                {"record": str(source_id), "field": name, "before": source.data.get(name), "after": data[name]}
+            )
+        _repoint(actor, source, data)
+    return changed
+
+
+def _point_back(
+    actor: Actor, locked: dict[UUID, Record], links: list[dict[str, Any]], winner: UUID, loser: UUID
+) -> None:
+    of_record: dict[UUID, list[dict[str, Any]]] = {}
+    for each in links:
+        of_record.setdefault(UUID(each["record"]), []).append(each)
+    for source_id, changes in sorted(of_record.items()):
+        source = locked.get(source_id)
+        if source is None:  # deleted since
+            continue
+        data = dict(source.data)
+        for each in changes:
+            now = data.get(each["field"])
+            if now == each["after"]:
+                data[each["field"]] = each["before"]
+            elif isinstance(now, list) and str(winner) in now and str(winner) not in each["before"]:
+                data[each["field"]] = _replaced(now, str(winner), str(loser))
+        if data != source.data:
+            _repoint(actor, source, data)
+
+
+def _repoint(actor: Actor, source: Record, data: dict[str, Any]) -> None:
+    """The words behind a field still say whom it means: only the id of that one changed."""
+    before = dict(source.data)
+    collection = selectors.get_collection(collection_id=source.collection_id, viewer=actor)
+    records.rewrite(collection, source, data, actor, RevisionKind.CHANGED, is_judged=False)
+    for name in [name for name in data if data[name] != before.get(name)]:
+        rows = FieldSource.objects.filter(record=source, value_digest=shape.value_digest(before.get(name)))
+        rows.filter(field__regex=rf"^/{_quoted(name)}(/|$)").update(value_digest=shape.value_digest(data[name]))
+
+
+def _quoted(name: str) -> str:
+    """A name as it stands in a pointer, for a pattern of PostgreSQL."""
+    escaped = name.replace("~", "~0").replace("/", "~1")
+    return "".join(each if each.isalnum() or each == "_" else f"\\{each}" for each in escaped)
+
+
+def _replaced(value: Any, old: str, new: str) -> Any:
+    if isinstance(value, list):
+        return list(dict.fromkeys(new if each == old else each for each in value))
+    return new if value == old else value
+
+
+def _move_sources(winner: Record, loser: Record, before: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The words behind what came from the loser. A row of the winner that they replace says what nobody reads any more; it is kept here."""
+    moved = []
+    for row in FieldSource.objects.filter(record=loser).order_by("field"):
+        name = row.field.split("/")[1].replace("~1", "/").replace("~0", "~")
+        if (
+            name not in winner.data
+            or winner.data[name] != loser.data.get(name)
+            or before.get(name) == winner.data[name]
+        ):
+            continue
+        replaced = FieldSource.objects.filter(record=winner, field=row.field).values().first()
+        FieldSource.objects.filter(record=winner, field=row.field).delete()
+        FieldSource.objects.filter(pk=row.pk).update(record=winner)
+        moved.append({"id": str(row.pk), "replaced": _as_json(replaced)})
+    for name, value in before.items():
+        if winner.data.get(name) == value:
+            continue
+        # A list that grew still has the items that those words said, in their places.
+        if isinstance(value, list) and (winner.data.get(name) or [])[: len(value)] == value:
+            rows = FieldSource.objects.filter(record=winner, value_digest=shape.value_digest(value))
+            for row in rows.filter(field__regex=rf"^/{_quoted(name)}(/|$)"):
+                FieldSource.objects.filter(pk=row.pk).update(value_digest=shape.value_digest(winner.data[name]))
+                moved.append({"id": str(row.pk), "digest": bytes(row.value_digest).hex()})
+    return moved
+
+
+def _bring_sources_back(moved: list[dict[str, Any]], winner: Record, loser: Record) -> None:
+    for each in moved:
+        rows = FieldSource.objects.filter(pk=each["id"], record=winner)
+        if "digest" in each:
+            rows.update(value_digest=bytes.fromhex(each["digest"]))
+            continue
+        rows.update(record=loser)
+        old = each["replaced"]
+        if old and not FieldSource.objects.filter(record=winner, field=old["field"]).exists():
+            FieldSource.objects.create(**{**old, "value_digest": bytes.fromhex(old["value_digest"])})
+
+
+def _as_json(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    plain = {name: str(value) if isinstance(value, UUID) else value for name, value in row.items()}
+    del plain["created_at"], plain["updated_at"]
+    return plain | {"value_digest": bytes(row["value_digest"]).hex()}
+
+
+def _move(rows: QuerySet[Any], winner: Record) -> list[str]:
+    """Comments and suggestions that became the loser, by their ids."""
+    ids = list(rows.values_list("pk", flat=True))
+    rows.filter(pk__in=ids).update(record=winner)
+    return [str(pk) for pk in ids]
+
+
+def _settle_pair(actor: Actor, winner: Record, loser: Record) -> dict[str, str] | None:
+    one, other = sorted((winner.pk, loser.pk))
+    pair = Duplicate.objects.filter(one=one, other=other).first()
+    if pair is None:
+        return None
+    Duplicate.objects.filter(pk=pair.pk).update(
+        status=DuplicateStatus.MERGED, decided_by=actor.user_id, decided_at=Now()
+    )
+    return {"id": str(pair.pk), "status": pair.status}

@@ -1,0 +1,85 @@
+"""Another schema for a collection: what it would break before it is there, and how records follow it afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from apps.accounts import selectors as accounts
+from apps.accounts.policies import require
+from apps.accounts.types import Actor
+from apps.core.errors import FieldError
+from apps.extraction import migrating, policies, schema, schema_changes, selectors, shape
+from apps.extraction.models import Collection, FieldSource, Record
+from apps.extraction.services import records
+from apps.extraction.types import RecordInvalid, RevisionKind
+
+#: A trial reads so many records, the newest first; the operation that brings them along counts them all.
+MOST_TRIED = 10_000
+
+
+def try_schema(*, actor: Actor, collection_id: UUID, document: dict[str, Any]) -> dict[str, Any]:
+    """What this document would change, which of that breaks, and what it would mean for the records there are. Writes nothing."""
+    collection = selectors.get_collection(collection_id=collection_id, viewer=actor)
+    require(policies.can_define_collections(actor, accounts.project_role(actor, collection.project_id)))
+    new, now = schema.check(document), selectors.schema_of(collection)
+    number = collection.schema_number
+    schemas = selectors.schemas_by_number(collection)
+    path = migrating.Path(schemas if new == now else schemas | {number + 1: new})
+    changes = schema_changes.compare(now, new)
+    tally = migrating.Tally()
+    rows = selectors.list_records(collection=collection).order_by("-created_at", "-pk")
+    for row in rows[:MOST_TRIED].iterator(chunk_size=1000):
+        found = path.bring(row.data, row.schema_number, language=actor.language)
+        tally.note(row.pk, row.title, found.problems)
+    return {
+        "changes": migrating.told(changes.items),
+        "breaks": changes.breaks,
+        "total": selectors.list_records(collection=collection).count(),
+        **tally.as_json(),
+    }
+
+
+@transaction.atomic
+def migrate_record(*, actor: Actor, record_id: UUID) -> Record:
+    """By the schema of today, as a new version. ``RecordInvalid`` names what keeps it from that; it stays as it is then."""
+    record = selectors.lock_record(record_id=record_id, viewer=actor)
+    collection = selectors.get_collection(collection_id=record.collection_id, viewer=actor)
+    require(policies.can_write_records(actor, accounts.project_role(actor, collection.project_id)))
+    if record.schema_number == collection.schema_number:
+        return record
+    path = path_of(collection)
+    found = path.bring(record.data, record.schema_number, language=actor.language)
+    if found.problems:
+        raise RecordInvalid(
+            " ".join(f"{each.pointer}: {each.detail}" for each in found.problems[:5]),
+            fields=[
+                FieldError(f"data{each.pointer.replace('/', '.')}", each.code, each.detail)
+                for each in found.problems[:50]
+            ],
+        )
+    before, number = dict(record.data), record.schema_number
+    changed = records.rewrite(collection, record, found.value, actor, RevisionKind.MIGRATED)
+    _follow(changed, before, {name: path.renamed(name, number) for name in before})
+    return changed
+
+
+def path_of(collection: Collection) -> migrating.Path:
+    """Of a collection that the caller may see."""
+    return migrating.Path(selectors.schemas_by_number(collection))
+
+
+def _follow(record: Record, before: dict[str, Any], names: dict[str, str]) -> None:
+    """The words behind a field still stand for it under its new name, and for its value as another type."""
+    for row in list(FieldSource.objects.filter(record=record)):
+        step, _slash, rest = row.field[1:].partition("/")
+        old = step.replace("~1", "/").replace("~0", "~")
+        new = names.get(old, old)
+        if old not in before or new not in record.data or bytes(row.value_digest) != shape.value_digest(before[old]):
+            continue
+        place = f"/{new.replace('~', '~0').replace('/', '~1')}" + (f"/{rest}" if rest else "")
+        if place != row.field:
+            FieldSource.objects.filter(record=record, field=place).delete()
+        FieldSource.objects.filter(pk=row.pk).update(field=place, value_digest=shape.value_digest(record.data[new]))

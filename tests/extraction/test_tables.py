@@ -1,0 +1,203 @@
+"""Tables of all kinds: what is exported comes back the same, nothing in it is a formula, and broken ones are told."""
+
+import io
+import json
+import zipfile
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apps.extraction import exporting, importing, schema, tables
+from apps.extraction.types import FileUnreadable
+
+DOCUMENT = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "title": "Full name"},
+        "age": {"type": "integer", "minimum": 0},
+        "height": {"type": "number"},
+        "born": {"type": "string", "format": "date"},
+        "is_alive": {"type": "boolean"},
+        "tags": {"type": "array", "items": {"type": "string"}, "x-aliases": ["labels"]},
+        "role": {"enum": ["lead", "extra"]},
+        "seen_at": {"type": "string", "format": "date-time"},
+        "more": {"type": "object", "properties": {"a": {"type": "integer"}}},
+    },
+    "required": ["name"],
+    "additionalProperties": False,
+}
+SCHEMA = schema.check(DOCUMENT)
+ID = "0198c0de-0000-7000-8000-000000000001"
+WORDS = st.text(st.characters(blacklist_categories=["Cs"], blacklist_characters="\x00"), min_size=1, max_size=30)
+FORMULAS = st.builds(
+    lambda sign, rest: sign + rest, st.sampled_from(["=", "+", "-", "@", "\t", "\r", "'", "'="]), WORDS
+)
+TEXT = st.one_of(
+    WORDS, FORMULAS, st.sampled_from(["_x0041_", "_x0041_x0042_", "=1+1", "007", "true", "[1", "n/a", " a "])
+)
+RECORDS = st.fixed_dictionaries(
+    {"name": TEXT},
+    optional={
+        "age": st.integers(0, 2**62),
+        "height": st.floats(-1e12, 1e12),
+        "born": st.dates().map(lambda day: day.isoformat()),
+        "is_alive": st.booleans(),
+        "tags": st.lists(WORDS.filter(str.strip), min_size=1, max_size=3),
+        "role": st.sampled_from(["lead", "extra"]),
+        "more": st.fixed_dictionaries({"a": st.integers(-9, 9)}),
+    },
+)
+
+
+def opened(tmp_path, content, name="people.csv"):
+    path = tmp_path / "content"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return tables.opened(path, tables.format_of(name, path))
+
+
+def read(sheet, **mapping):
+    reader = importing.Reader(SCHEMA, mapping or importing.suggested(sheet.columns, SCHEMA, {}))
+    return [reader.read(row) for row in sheet.rows()]
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl", "xlsx"])
+@settings(max_examples=30, deadline=None)
+@given(records=st.lists(RECORDS, min_size=1, max_size=4))
+def test_what_is_exported_is_imported_the_same(tmp_path_factory, kind, records):
+    folder = tmp_path_factory.mktemp("table")
+
+    content = b"".join(exporting.pieces(kind, SCHEMA, [(ID, each) for each in records]))
+
+    found = read(opened(folder, content, f"people.{kind}"))
+    assert [(each.record_id, each.data, each.misfits) for each in found] == [(ID, each, ()) for each in records]
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_is_a_formula(tmp_path, sign):
+    import openpyxl
+
+    rows = [(ID, {"name": f"{sign}cmd|' /C calc'!A0", "tags": [f"{sign}1"]})]
+
+    line = b"".join(exporting.pieces("csv", SCHEMA, rows)).decode("utf-8-sig")
+    book = openpyxl.load_workbook(io.BytesIO(b"".join(exporting.pieces("xlsx", SCHEMA, rows))))
+
+    assert f"'{sign}cmd" in line
+    assert [cell.data_type for row in book.worksheets[0] for cell in row if cell.value is not None] == ["s"] * 13
+
+
+def test_long_file_is_made_and_read_piece_by_piece(tmp_path):
+    rows = ((ID, {"name": f"Sarah {number}", "age": number}) for number in range(4_000))
+
+    pieces = list(exporting.pieces("xlsx", SCHEMA, rows))
+
+    assert max(map(len, pieces)) < 100_000
+    assert (
+        sum(1 for row in opened(tmp_path, b"".join(pieces), "a.xlsx").rows() if row.values["age"] is not None) == 4_000
+    )
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_spreadsheets_of_all_places_are_read(tmp_path, encoding, mark):
+    lines = [["Full  name", "Age", "Labels", "Nonsense"], ["Zoë, “Z”", "28 years", "a; b", "x"], ["", "", "", ""]]
+    content = "\r\n".join(mark.join(f'"{cell}"' for cell in line) for line in lines).encode(encoding)
+
+    sheet = opened(tmp_path, content)
+    found = read(sheet)
+
+    assert sheet.columns == ["Full name", "Age", "Labels", "Nonsense"]
+    assert importing.suggested(sheet.columns, SCHEMA, {}) == {"Full name": "name", "Age": "age", "Labels": "tags"}
+    assert found[0].data == {"name": "Zoë, “Z”", "age": 28, "tags": ["a", "b"]}
+    assert found[1].is_blank
+
+
+def test_what_is_wrong_is_told_by_row_and_column(tmp_path):
+    content = 'name,age,born,role,extra\nSarah,28,01.02.1998,lead,x\n,3,,,\nTom,old,2001-02-30,boss,\n"a",1,,,,,7\nAna,-1,,,\n'
+
+    sheet = opened(tmp_path, content)
+    mapping = importing.suggested(sheet.columns, SCHEMA, {})
+    reader, findings = importing.Reader(SCHEMA, mapping), importing.Findings(sheet, mapping)
+    found = [(row, reader.read(row)) for row in sheet.rows()]
+    for row, fitted in found:
+        findings.note(row, fitted)
+
+    assert found[0][1].data == {"name": "Sarah", "age": 28, "born": "1998-02-01", "role": "lead"}
+    assert [(row.number, [each.column for each in fitted.misfits]) for row, fitted in found[1:]] == [
+        (3, ["name"]),
+        (4, ["age", "born", "role"]),
+        (5, [""]),
+        (6, ["age"]),
+    ]
+    said = findings.as_json()
+    assert {name: said[name] for name in ("rows", "good", "bad", "blank", "left_out")} == {
+        "rows": 5, "good": 1, "bad": 4, "blank": 0, "left_out": ["extra"],
+    }  # fmt: skip
+    assert {(each["column"], each["count"], each["samples"][0]["row"]) for each in said["errors"]} == {
+        ("name", 1, 3), ("age", 1, 4), ("born", 1, 4), ("role", 1, 4), ("", 1, 5), ("age", 1, 6),
+    }  # fmt: skip
+
+
+def test_json_is_read_one_object_at_a_time_and_goes_on_after_a_broken_line(tmp_path):
+    many = [{"name": f"Sarah {number}", "tags": ["x" * 90]} for number in range(2_000)]
+
+    assert [each.data for each in read(opened(tmp_path, json.dumps(many, indent=1), "a.json"))] == many
+    assert [bool(each.misfits) for each in read(opened(tmp_path, '{"name": "A"}\n{"name": \n[1]\n{"name":"B"}', "a.jsonl"))] == [
+        False, True, True, False,
+    ]  # fmt: skip
+    assert [bool(each.misfits) for each in read(opened(tmp_path, '[{"name": "A"}, {"name": ', "a.json"))] == [
+        False,
+        True,
+    ]
+    assert read(opened(tmp_path, '{"name": "A", "age": 3}', "a.json"))[0].data == {"name": "A", "age": 3}
+
+
+def test_cells_of_a_spreadsheet_keep_their_kind(tmp_path):
+    import datetime as dt
+
+    import openpyxl
+
+    book, content = openpyxl.Workbook(), io.BytesIO()
+    book.active.append([])
+    book.active.append(["name", "age", "height", "born", "is_alive", "seen_at"])
+    moment = dt.datetime(2026, 11, 21, 9, 30)  # noqa: DTZ001  (a spreadsheet knows no time zone)
+    book.active.append([4711, 28.0, 1.5, dt.date(1998, 2, 1), True, moment])
+    book.save(content)
+
+    found = read(opened(tmp_path, content.getvalue(), "people.xlsx"))
+
+    assert found[0].misfits == ()
+    assert found[0].data == {
+        "name": "4711", "age": 28, "height": 1.5, "born": "1998-02-01", "is_alive": True, "seen_at": "2026-11-21T09:30:00Z",
+    }  # fmt: skip
+
+
+def bomb():
+    content = io.BytesIO()
+    with (
+        zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("xl/sharedStrings.xml", "w") as part,
+    ):
+        for _each in range(201):
+            part.write(b"\0" * (1 << 20))
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.csv", b"\n\n"),
+        ("a.csv", b",".join([b"a"] * 401)),
+        ("a.json", b'"words"'),
+        ("a.json", b"[]"),
+        ("a.json", b"[" * 100_000),
+        ("a.xlsx", b"PK no archive"),
+        ("a.xlsx", bomb),
+    ],
+    ids=["empty", "wide", "words", "nothing", "deep", "broken", "bomb"],
+)
+def test_what_is_no_table_is_refused(tmp_path, name, content):
+    with pytest.raises(FileUnreadable) as refused:
+        opened(tmp_path, content() if callable(content) else content, name)
+
+    assert refused.value.code == "table_unreadable"
