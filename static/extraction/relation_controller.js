@@ -29,7 +29,8 @@ export default class extends Controller {
     if (document.activeElement !== this.inputTarget) return;
     this.listTarget.showPopover();
     this.inputTarget.setAttribute("aria-expanded", "true");
-    this.listbox.first();
+    // Nothing was sought yet: Enter saves what is there and chooses nobody.
+    if (this.inputTarget.value) this.listbox.first();
   }, TYPED_MS);
 
   key(event) {
