@@ -6,6 +6,7 @@ import { Listbox } from "core/listbox";
 import { t } from "core/words";
 
 const TYPED_MS = 150;
+let made = 0;
 
 /** Which records a field points to: found by their words, shown as chips. The ids stand in a hidden field, one a line. */
 export default class extends Controller {
@@ -14,6 +15,8 @@ export default class extends Controller {
 
   connect() {
     this.listbox = new Listbox(this.inputTarget, this.listTarget);
+    this.listTarget.id ||= `found-${(made += 1)}`;
+    this.inputTarget.setAttribute("aria-controls", this.listTarget.id);
     this.inputTarget.hidden = !this.urlValue;
     if (document.activeElement === this.inputTarget) this.find(); // it got the focus before anybody listened
   }
