@@ -10,11 +10,12 @@ export default class extends Controller {
     this.change();
   }
 
-  change() {
+  change(event) {
     const { operators, kind } = this.fieldTarget.selectedOptions[0].dataset;
     const fitting = operators.split(" ");
     for (const option of this.operatorTarget.options) option.hidden = option.disabled = !fitting.includes(option.value);
-    if (!fitting.includes(this.operatorTarget.value)) this.operatorTarget.value = fitting[0];
+    const isOther = event?.target !== this.operatorTarget;
+    if (isOther || !fitting.includes(this.operatorTarget.value)) this.operatorTarget.value = fitting[0];
     this.valueFieldTarget.hidden = ["empty", "filled"].includes(this.operatorTarget.value);
     this.valueTarget.required = !this.valueFieldTarget.hidden;
     const type = TYPES[kind] ?? "text";
