@@ -10,6 +10,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import pytest
+from django.db import connection
+
+from tests.attacks import caller
 from tests.attacks.catalogue import ATTACKS, ELSEWHERE, NOT_YET
 from tests.provider.fixtures import running_provider
 from tests.services import CHECKOUT
@@ -24,6 +28,8 @@ _NUMBER = re.compile(r"^test_a(\d+)_")
 @dataclass
 class Tried:
     passed: int = 0
+    over_http: int = 0
+    sent: int = 0
     failed: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     files: set[str] = field(default_factory=set)
@@ -31,6 +37,45 @@ class Tried:
 
 _tried: dict[int, Tried] = defaultdict(Tried)
 _counts: dict[str, int] = {}
+
+
+def _goes_over_http(item):
+    """In the long form every attack through ``caller.Client``, but for those that say why they cannot."""
+    of_ours = getattr(item, "module", None) and getattr(item.module, "Client", None) is caller.Client
+    return FORM == "long" and of_ours and item.get_closest_marker("in_process") is None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Another process sees only what is committed."""
+    for item in items:
+        if _goes_over_http(item):
+            item.add_marker(pytest.mark.django_db(transaction=True), append=False)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    """Counted is what went over the wire, not what was meant to."""
+    if call.when == "call" and (sent := caller.count_sent()):
+        item.user_properties.append(("over http", sent))
+
+
+@pytest.fixture(scope="session")
+def processes(django_db_setup):
+    with caller.Processes(connection.settings_dict["NAME"]) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def _way(request):
+    """Before anything else of a test: its fixtures make clients, too."""
+    if not _goes_over_http(request.node):
+        yield
+        return
+    request.getfixturevalue("transactional_db")
+    caller.send_to(request.getfixturevalue("processes"))
+    yield
+    caller.send_to(None)
 
 
 def pytest_runtest_logreport(report):
@@ -50,6 +95,9 @@ def pytest_runtest_logreport(report):
             tried.files.add(place)
         if report.passed:
             tried.passed += 1
+            sent = [value for key, value in report.user_properties if key == "over http"]
+            tried.over_http += bool(sent)
+            tried.sent += sum(sent)
             tried.notes += [value for key, value in report.user_properties if key == "got"]
         elif report.failed:
             tried.failed.append(name)
@@ -81,6 +129,8 @@ def _got(tried):
     if tried.failed:
         return f"**failed**: {', '.join(tried.failed)}"
     cases = f"as expected in {tried.passed} case{'s' if tried.passed > 1 else ''}"
+    if tried.over_http:
+        cases += f", {tried.over_http} over HTTP to a running process in {tried.sent} requests"
     return f"{cases} ({'; '.join(tried.notes)})" if tried.notes else cases
 
 
@@ -89,6 +139,8 @@ def totals():
     yield "attacks run", len(run)
     yield "of these as expected in every case", sum(not tried.failed for tried in run.values())
     yield "cases of them", sum(tried.passed + len(tried.failed) for tried in run.values())
+    yield "of these over HTTP to a running process", sum(tried.over_http for tried in run.values())
+    yield "requests of these", sum(tried.sent for tried in run.values())
     yield "attacks of functions that are not there yet", len(NOT_YET)
     yield from sorted(_counts.items())
 
@@ -114,9 +166,11 @@ def _page():
     lines = [
         "# Attacks",
         "",
-        "What was tried against the real addresses, what had to come and what came. `make attacks` runs them all in their long form and",
-        "rewrites this page; `make test` runs their short form: the same cases, with fewer generated bodies and queries. Everywhere: no answer",
-        "of 500 or more, no row changed, no provider called.",
+        "What was tried against the real addresses, what had to come and what came. `make attacks` runs them all in their long form, prints",
+        "this table and rewrites this page: what tests send through `tests/attacks/caller.py` goes over HTTP to a running process then, of the",
+        "application's role and behind a proxy's headers, on the database in which the test made what it attacks. `make test` runs their short",
+        "form: the same cases in one process, with fewer generated bodies and queries. Tests that need their own process in both forms say why",
+        "(`in_process`). Everywhere: no answer of 500 or more, no row changed, no provider called.",
         "",
         "**A** and **B** are members of one organization, **R** may only read in it, **X** belongs to another, **N** is nobody. *Hidden* is the",
         "same 404, body and headers, as for an id that does not exist.",

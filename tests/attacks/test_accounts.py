@@ -5,7 +5,6 @@ import uuid
 
 import pytest
 from django.conf import settings as django_settings
-from django.test import Client
 
 from apps.accounts import actors
 from apps.accounts.models import ApiKey, Invitation, OrganizationMember, Project, User
@@ -22,6 +21,7 @@ from tests.accounts.factories import (
     member_of,
     reader_of,
 )
+from tests.attacks.caller import Client
 
 pytestmark = pytest.mark.django_db
 

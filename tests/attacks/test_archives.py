@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
@@ -22,9 +21,9 @@ from apps.conversations.models import Conversation
 from apps.conversations.transfer_format import digest
 from apps.files.services import store_upload
 from tests.accounts.factories import ProjectFactory, bearer, key_of
+from tests.attacks.caller import Client, own_folder
 from tests.attacks.world import rows
 from tests.conversations.factories import answer, say, someone, start
-from tests.files.fixtures import own_folder
 
 __all__ = ["own_folder"]
 
@@ -243,6 +242,7 @@ def test_a53_archive_that_is_not_an_export_is_refused(a, project, honest, settin
     refused(a, project, HOSTILE[kind](honest, project), settings)
 
 
+@pytest.mark.in_process("what follows a commit is run by the test")
 def test_a53_content_that_is_not_its_hash_is_refused_and_erased(
     a, project, honest, settings, django_capture_on_commit_callbacks
 ):
@@ -275,6 +275,7 @@ def test_a53_bombs_are_refused_before_they_go_off(a, project, honest, settings, 
     assert peak < 16 * MEGABYTE
 
 
+@pytest.mark.in_process("another quota")
 def test_a53_what_unpacks_to_more_than_there_is_room_for_is_refused(a, project, honest, settings):
     settings.PARLANCE_FILE_QUOTA_BYTES = len(CONTENT) + 5
     before = rows()

@@ -9,16 +9,15 @@ from uuid import uuid4
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.test import Client
 
 from apps.conversations.models import Message
 from apps.core.models import Event
 from apps.files import engine
 from apps.files.models import Blob, File
 from tests.accounts.factories import ProjectFactory, UserFactory, bearer, key_of, member_of
+from tests.attacks.caller import Client, own_folder
 from tests.files import samples
 from tests.files.factories import upload
-from tests.files.fixtures import own_folder
 
 __all__ = ["own_folder"]
 

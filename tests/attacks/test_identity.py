@@ -8,7 +8,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings as django_settings
-from django.test import Client, RequestFactory
+from django.test import RequestFactory
 
 from apps.accounts.identity.adapter import app_of, asked
 from apps.accounts.identity.known import find_known
@@ -18,6 +18,7 @@ from apps.accounts.types import SsoRefused
 from apps.core.models import Event
 from tests.accounts.factories import ProjectFactory, UserFactory
 from tests.accounts.test_sso import provider_at
+from tests.attacks.caller import Client
 from tests.attacks.test_accounts import C
 from tests.issuer.fixtures import issuer
 
@@ -38,6 +39,7 @@ def project(owner):
     return project
 
 
+@pytest.mark.in_process("an issuer on this machine, which settings allow")
 def test_a26_sign_in_elsewhere_comes_back_to_the_configured_address(issuer, project, owner, settings):
     settings.PARLANCE_ALLOW_PRIVATE_ADDRESSES = ["127.0.0.1"]
     provider_at(issuer, project, owner)
@@ -85,6 +87,7 @@ def project_owner(project):
 @pytest.mark.parametrize(
     "claims", [{"aud": "another"}, {"iss": "https://evil.example"}, {"exp": 1}, {"aud": ["x", "y"]}]
 )
+@pytest.mark.in_process("an issuer on this machine, which settings allow")
 def test_a25_token_for_others_from_others_or_of_yesterday_signs_nobody_in(issuer, project, owner, settings, claims):
     settings.PARLANCE_ALLOW_PRIVATE_ADDRESSES = ["127.0.0.1"]
     provider_at(issuer, project, owner, joins_as="member")
@@ -97,6 +100,7 @@ def test_a25_token_for_others_from_others_or_of_yesterday_signs_nobody_in(issuer
 
 
 @pytest.mark.parametrize("how", ["another key", "none", "shared secret"])
+@pytest.mark.in_process("an issuer on this machine, which settings allow")
 def test_a25_token_that_the_issuer_did_not_sign_is_refused(issuer, project, owner, settings, how):
     settings.PARLANCE_ALLOW_PRIVATE_ADDRESSES = ["127.0.0.1"]
     provider_at(issuer, project, owner)

@@ -15,6 +15,7 @@ from apps.accounts.tokens import pair_for
 from apps.accounts.types import SessionKind
 from apps.core.models import Event
 from tests.accounts.factories import ProjectFactory, UserFactory, bearer, key_of
+from tests.attacks.caller import Client
 from tests.attacks.world import World, content_of
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
@@ -49,11 +50,11 @@ def pages(ids):
 
 
 @pytest.fixture
-def stranger(client):
+def stranger(db):
+    client = Client(raise_request_exception=False)
     user = UserFactory(name="Xaver")
     ProjectFactory(owner=user)
     client.force_login(user)
-    client.raise_request_exception = False
     return client
 
 

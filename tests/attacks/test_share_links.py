@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -21,16 +20,14 @@ from apps.conversations.types import TurnStatus
 from apps.core import limits, preferences
 from apps.core.doors.settings import Level
 from tests.accounts.factories import ProjectFactory
+from tests.attacks.caller import Client, own_folder
 from tests.conversations.factories import answer, say, someone, start
 from tests.files import samples
 from tests.files.factories import upload
 
+__all__ = ["own_folder"]
+
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def _own_folder(settings, tmp_path):
-    settings.MEDIA_ROOT = tmp_path / "files"
 
 
 class Shared:
@@ -106,7 +103,8 @@ def delete_project(_shared):
     Project.objects.update(deleted_at=timezone.now())
 
 
-ENDS = [revoke, expire, delete, close, switch_off, delete_project]
+KEPT = pytest.mark.in_process("a process keeps settings for some seconds")
+ENDS = [revoke, expire, delete, close, pytest.param(switch_off, marks=KEPT), delete_project]
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -124,6 +122,7 @@ def test_a13_link_that_has_ended_is_like_a_random_one(shared, end):
         assert answered[2]["Cache-Control"] == "no-store", ended
 
 
+@pytest.mark.in_process("queries are counted")
 def test_a13_ended_and_random_links_take_the_same_work_and_time(shared):
     revoke(shared)
     tokens = {"ended": shared.token, "random": secrets.token_urlsafe(32)}
@@ -195,6 +194,7 @@ def test_a13_token_opens_nothing_else(shared):
     assert Conversation.objects.get(pk=shared.conversation.pk).version == shared.conversation.version
 
 
+@pytest.mark.in_process("another limit")
 def test_a13_readers_are_limited_by_address(shared, settings, monkeypatch):
     settings.PARLANCE_LIMITS = {"address": (50, 200)}
     monkeypatch.setattr(visitors, "READERS", limits.Limit(0.01, 3))

@@ -11,6 +11,7 @@ import pytest
 
 from tests.attacks.test_sweep import OPEN_WRITES, PUBLIC, WRITTEN_BY_MEMBERS, judge
 from tests.attacks.world import ALIASES, operations, sample
+from tests.live.client import Client
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.attacks, pytest.mark.timeout(300)]
@@ -107,3 +108,35 @@ def test_a1_running_processes_tell_strangers_nothing(stack, connection, record_p
     assert wrong == []
     assert {name: (before[name], now) for name, now in rows(stack).items() if before[name] != now} == {}
     assert (read.status_code, b"Secret talk" in read.content) == (200, True)
+
+
+TOPICS = ("conversation", "project", "operation", "organization", "user")
+
+
+async def test_a3_sockets_of_running_processes_tell_strangers_nothing(stack, record_property):
+    """Every topic of what is somebody else's, by every way in."""
+    world, wrong, many = stack.world, [], 0
+
+    for who in ("R", "A", "X"):
+        for topic in TOPICS:
+            if who != "X" and topic == "organization":
+                continue  # their own
+            many += 1
+            async with Client(stack.ws_url, world.headers[who]) as page:
+                await page.follow(f"{topic}:{world.ids[f'{topic}_id']}")
+                heard = "".join(page.raw)
+            if '"error"' not in heard or '"snapshot"' in heard or "ecret" in heard:
+                wrong.append((who, topic, heard[:300]))
+    for who, headers in {"N": {}, "revoked": world.headers["revoked"]}.items():
+        many += 1
+        async with Client(stack.ws_url, headers) as page:
+            await page.until(lambda page=page: page.close_code is not None)
+            if page.close_code != 4401 or page.raw:
+                wrong.append((who, page.close_code, page.raw))
+    async with Client(stack.ws_url, world.headers["B"]) as page:
+        own = await page.follow(f"conversation:{world.ids['conversation_id']}")
+
+    record_property("got", f"{many} sockets to running processes")
+    record_property("count", ("sockets of strangers to running processes", many))
+    assert wrong == []
+    assert (own.snapshots, own.errors) == (1, [])

@@ -8,11 +8,12 @@ import sys
 
 import pytest
 from django.db import connection
-from django.test import Client, RequestFactory
+from django.test import RequestFactory
 
 from apps.accounts.addresses import client_address
 from tests import services
 from tests.addresses import all_addresses
+from tests.attacks.caller import Client
 from tests.attacks.world import World
 
 COOKIES = """

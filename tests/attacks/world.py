@@ -42,6 +42,7 @@ from tests.llm.factories import ModelFactory, ProviderFactory
 #: Rows that refusals, sign-in attempts and clocks leave behind; everything else must stay as it is.
 NOISE = {
     "core_topic": "false",
+    "core_processheartbeat": "false",  # of the process that answers in the long form
     # What looked like an attack is counted; who takes along what is kept of them is noted.
     "core_event": "NOT is_refusal AND type NOT IN ('core.suspicion_noted', 'accounts.person_exported')",
     "core_suspicioncount": "false",  # counts what looks like an attack, which this is
