@@ -17,7 +17,7 @@ from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import translation
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from apps.accounts import knocks, letters
@@ -32,6 +32,12 @@ from apps.core.letters import letter_of_text, queue_letter
 
 
 class AccountAdapter(DefaultAccountAdapter):
+    # In our words, and the same as the API's.
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "email_password_mismatch": SignInFailed.default_detail,
+        "incorrect_password": gettext_lazy("This is not your password."),
+    }
+
     def populate_username(self, request: HttpRequest, user: Any) -> None:
         """People have no user name."""
 

@@ -21,6 +21,7 @@ class AccountsConfig(AppConfig):
             right_events,
             rules,
             second_factor,
+            subject_finders,
         )
         from apps.accounts.refusals import note_refusal
         from apps.accounts.rights import manages_organization, manages_service_accounts, may_deny_somewhere
@@ -32,8 +33,9 @@ class AccountsConfig(AppConfig):
         from apps.core.api import on_refusal
         from apps.core.coordinator import register_sweep
         from apps.core.doors.consumers import Consumer, consumers
-        from apps.core.doors.menu import MenuEntry, menu
+        from apps.core.doors.menu import Group, MenuEntry, menu
         from apps.core.doors.sealed import SealedPlace, sealed_places
+        from apps.core.doors.subject_names import SubjectName, subject_names
 
         assert events
         assert right_events
@@ -54,6 +56,8 @@ class AccountsConfig(AppConfig):
         sealed_places.register(
             "accounts.second_factors", SealedPlace(second_factor.count_sealed_with_old_keys, second_factor.reseal)
         )
+        for subject_type, find_name in subject_finders.NAMES.items():
+            subject_names.register(subject_type, SubjectName(subject_type, find_name))
         for setting in rules.SETTINGS:
             preferences.register(setting)
         consumers.register(
@@ -81,9 +85,12 @@ class AccountsConfig(AppConfig):
             ("limits", _("Limits"), "timer"),
         ]
         shown = {"sign_in": manages_organization}
+        own = {"profile", "security", "sessions", "activity", "keys"}
+        elsewhere: dict[str, Group] = {"projects": "projects", "limits": "operations"}
         for order, (name, label, icon) in enumerate(pages, start=1):
             url, is_shown = f"accounts:settings_{name}", shown.get(name)
-            entry = MenuEntry(label, url, icon, place="settings", order=order * 10, is_shown=is_shown)
+            group = "you" if name in own else elsewhere.get(name, "organization")
+            entry = MenuEntry(label, url, icon, place="settings", order=order * 10, is_shown=is_shown, group=group)
             menu.register(f"settings_{name}", entry)
         for order, (name, label, icon, is_shown) in enumerate(
             [
@@ -92,7 +99,9 @@ class AccountsConfig(AppConfig):
             ]
         ):
             url = f"accounts:settings_{name}"
-            entry = MenuEntry(label, url, icon, place="settings", order=91 + order, is_shown=is_shown)
+            entry = MenuEntry(
+                label, url, icon, place="settings", order=91 + order, is_shown=is_shown, group="organization"
+            )
             menu.register(f"settings_{name}", entry)
         log = MenuEntry(
             _("Audit log"),
@@ -101,6 +110,7 @@ class AccountsConfig(AppConfig):
             place="settings",
             order=95,
             is_shown=reads_some_audit,
+            group="organization",
         )
         menu.register("settings_audit", log)
         access = MenuEntry(
@@ -110,5 +120,6 @@ class AccountsConfig(AppConfig):
             place="settings",
             order=94,
             is_shown=reads_some_audit,
+            group="organization",
         )
         menu.register("settings_access", access)

@@ -28,6 +28,7 @@ from apps.accounts.models import AuditEntry, Pseudonym, User
 from apps.accounts.types import AuditOutcome
 from apps.core import crypto
 from apps.core.doors.consumers import LoggedEvent
+from apps.core.doors.subject_names import subject_names
 from apps.core.ids import uuid7
 
 GENESIS = bytes(32)
@@ -61,6 +62,8 @@ AUDITED = frozenset(
 )
 _PEOPLE = {"user_id", "heir_id"}
 LENGTH_OF_ID = 36
+MOST_OF_A_NAME = 200
+MOST_HEADS = 20_000  # a year of two busy organizations
 
 
 def is_audited(event_type: str) -> bool:
@@ -89,12 +92,19 @@ def record(event: LoggedEvent) -> None:
         key_id=event.actor_key_id,
         subject_type=event.subject_type,
         subject_id=_pseudonym(event.subject_id) if event.subject_id in people else event.subject_id,
-        details={name: _hide(value, people) for name, value in event.payload.items()},
+        details=_name_of(event) | {name: _hide(value, people) for name, value in event.payload.items()},
         correlation_id=event.correlation_id,
         previous=bytes(last.digest) if last else GENESIS,
     )
     entry.digest = digest_of(entry)
     entry.save(force_insert=True)
+
+
+def _name_of(event: LoggedEvent) -> dict[str, str]:
+    """What it was called when it happened, or a moment later: an id tells a reader of the log nothing once the thing is gone."""
+    known = subject_names.get(event.subject_type)
+    found = known.find(event.subject_id) if known is not None and event.subject_id else None
+    return {"name": found[:MOST_OF_A_NAME]} if found else {}
 
 
 def _lock() -> None:
@@ -250,11 +260,23 @@ def write_heads() -> None:
                 "digest": bytes(row.digest).hex(),
             }
             lines.append(json.dumps(head | {"signature": _sign(head)}))
+    _shorten(list(known.values()))
     if lines:
         path = heads_path()
         path.touch(mode=0o600)
         with path.open("a", encoding="ascii") as file:
             file.write("\n".join(lines) + "\n")
+
+
+def _shorten(newest: list[dict[str, Any]]) -> None:
+    """Beyond ``MOST_HEADS`` lines only the newest of each chain stay: verification asks no others. Whole, or not at all."""
+    path = heads_path()
+    if not path.exists() or len(path.read_bytes().splitlines()) <= max(MOST_HEADS, 2 * len(newest)):
+        return
+    beside = path.with_suffix(".new")
+    beside.touch(mode=0o600)
+    beside.write_text("".join(f"{json.dumps(head)}\n" for head in newest), encoding="ascii")
+    beside.replace(path)
 
 
 def read_heads() -> list[dict[str, Any]]:

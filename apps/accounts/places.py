@@ -39,12 +39,15 @@ def list_places(request: HttpRequest) -> list[Place]:
 
 
 def find_project(request: HttpRequest) -> Project | None:
-    """The project of what is shown (a view says so with ``request.project``), else the one chosen last, else the first."""
+    """The project of what is shown (a view says so with ``request.project``), else the one chosen last, else the oldest: who is
+    added to another one stays where they are.
+    """
     if shown := getattr(request, "project", None):
         return shown
     chosen = request.session.get(SESSION_KEY)
     projects = list_projects(request)
-    return next((project for project in projects if str(project.pk) == chosen), projects[0] if projects else None)
+    oldest = min(projects, key=lambda project: project.pk, default=None)
+    return next((project for project in projects if str(project.pk) == chosen), oldest)
 
 
 def find_organization(request: HttpRequest) -> Organization | None:

@@ -10,12 +10,14 @@ class AgentsConfig(AppConfig):
     verbose_name = _("Agents")
 
     def ready(self) -> None:
-        from apps.agents import erasers
+        from apps.agents import erasers, subject_finders
         from apps.agents.receivers import on_first_start, on_project_created
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.first_start import first_start_steps
+        from apps.core.doors.subject_names import SubjectName, subject_names
 
         erasers.register()
+        subject_names.register("agent", SubjectName("agent", subject_finders.find_name))
         first_start_steps.register("agents", on_first_start)
         consumers.register(
             "agents.assistant",

@@ -21,6 +21,7 @@ class ConversationsConfig(AppConfig):
             erase_what_nobody_restored,
             find_lost_titles,
             find_words_to_seal,
+            forget_links_that_ended,
             hint_queued_turns,
             reap_lost_turns,
         )
@@ -44,6 +45,7 @@ class ConversationsConfig(AppConfig):
         register_sweep("waiting turns", 3, hint_queued_turns)
         register_sweep("deleted conversations", 600, erase_what_nobody_restored)
         register_lost_hints("conversations.write_title", find_lost_titles)
+        register_sweep("share links that ended", 3600, forget_links_that_ended)
         register_sweep("conversations of people who left", 3600, delete_what_nobody_came_back_for)
         register_lost_hints("conversations.seal_messages", find_words_to_seal)
         sealed_places.register("conversations.messages", SealedPlace(resealing.count_old, resealing.reseal))
@@ -61,7 +63,9 @@ class ConversationsConfig(AppConfig):
             "conversations.sensitive",
             Consumer("conversations.sensitive", follow_rule, types=frozenset({"core.setting_changed"})),
         )
-        links = MenuEntry(_("Share links"), "conversations:settings_links", "link", place="settings", order=46)
+        links = MenuEntry(
+            _("Share links"), "conversations:settings_links", "link", place="settings", order=46, group="projects"
+        )
         menu.register("conversations.links", links)
         preferences.register(
             Setting(
@@ -86,7 +90,12 @@ class ConversationsConfig(AppConfig):
             )
         )
         secrecy_entry = MenuEntry(
-            _("Sensitive messages"), "conversations:settings_sensitive", "shield", place="settings", order=47
+            _("Sensitive messages"),
+            "conversations:settings_sensitive",
+            "shield",
+            place="settings",
+            order=47,
+            group="projects",
         )
         menu.register("conversations.sensitive", secrecy_entry)
         preferences.register(

@@ -100,4 +100,6 @@ def register() -> None:
     )
     given.register("let_in", Given("let_in", _("Conversations they were let into"), selectors.count_let_in))
     given.register("links", Given("links", _("Links they share"), selectors.count_links))
+    silent = _("Links that are silent while they may not see what these show")
+    given.register("silent_links", Given("silent_links", silent, selectors.count_silent_links))
     erasers.register("conversations", Eraser("conversations", _erase_person, _erase_organization))

@@ -55,6 +55,11 @@ def erase_what_nobody_restored() -> None:
     services.erase_deleted(actor=SYSTEM)
 
 
+def forget_links_that_ended() -> None:
+    """Ninety days after their end; the audit log keeps that they were. Safe to repeat."""
+    services.forget_ended_links(actor=SYSTEM)
+
+
 def delete_what_nobody_came_back_for() -> None:
     """Private conversations of people who left long ago."""
     services.delete_left(actor=SYSTEM)

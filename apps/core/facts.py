@@ -13,12 +13,14 @@ from apps.core.events import event
 @event("core.setting_changed.v1", label=_("Changed a setting"))
 @dataclass(frozen=True, slots=True)
 class SettingChanged:
-    """Which setting, at which level; never the value, which may be a text that somebody wrote."""
+    """Which setting, at which level, from what to what (as JSON; None: the level said nothing). Texts that somebody wrote are left out."""
 
     key: str
     level: str
     target_id: UUID | None
     is_reset: bool
+    old: str | None = None
+    new: str | None = None
 
 
 @event("core.health_changed.v1", public="system.health_changed", label=_("Health of the installation changed"))
@@ -34,13 +36,24 @@ class HealthChanged:
 @event("core.maintained.v1", label=_("Maintained the installation"))
 @dataclass(frozen=True, slots=True)
 class Maintained:
-    """``act``: ``events_replayed``, ``parked_events_retried``, ``mail_retried``, ``keys_rotated`` or ``keys_retired``; ``on``: the
-    consumer or the key's id; ``count``: how many.
+    """``act``: ``events_replayed``, ``parked_events_retried``, ``mail_retried``, ``keys_rotated``, ``keys_retired`` or
+    ``leftovers_removed``; ``on``: the consumer or the key's id; ``count``: how many.
     """
 
     act: str
     on: str
     count: int
+
+
+@event("core.operator_acted.v1", label=_("Acted in the admin site"))
+@dataclass(frozen=True, slots=True)
+class OperatorActed:
+    """Somebody chose ``action`` for rows of ``table`` (``accounts.user``); ``add`` and ``change`` are its forms. The first fifty ``ids``."""
+
+    table: str
+    action: str
+    count: int
+    ids: list[UUID]
 
 
 @event("core.limits_scaled.v1", label=_("Limits follow the load"))

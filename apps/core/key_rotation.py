@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
 from django.apps import apps
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models.functions import Cast
 
 from apps.core import crypto
 from apps.core.doors.sealed import sealed_places
+from apps.core.leases import scaled
 from apps.core.models import KeyCheck
 
 BATCH = 200
+PATIENCE_SECONDS = 60.0
+POLL_SECONDS = 0.1
+_UNDER_WAY = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend' AND xact_start <= %s
+"""
 
 
 def encrypted_fields() -> Iterator[tuple[type[models.Model], crypto.EncryptedTextField]]:
@@ -78,9 +86,30 @@ def resume() -> int:
     return done
 
 
+def _await_those_under_way() -> bool:
+    """Until every other transaction that runs now has ended; False when one outlasts our patience."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (begun,) = cursor.fetchone() or (None,)
+        give_up = time.monotonic() + scaled(PATIENCE_SECONDS)
+        while time.monotonic() < give_up:
+            cursor.execute(
+                "SELECT pg_stat_clear_snapshot()"
+            )  # else a transaction sees the same activity for as long as it lasts
+            cursor.execute(_UNDER_WAY, [begun])
+            if cursor.fetchone() == (0,):
+                return True
+            time.sleep(POLL_SECONDS)
+    return False
+
+
 def retire() -> set[str]:
-    """Forget keys that seal nothing any more. Backups made before need them: the operator decides when."""
-    if count_sealed_with_old_keys():
+    """Forget keys that seal nothing any more. Backups made before need them: the operator decides when.
+
+    Counted twice: what a transaction sealed before the first count and committed after it is there by the second. When one of
+    these takes longer than a minute nothing is forgotten.
+    """
+    if count_sealed_with_old_keys() or not _await_those_under_way() or count_sealed_with_old_keys():
         return set()
     keys = crypto.key_set()
     old = set(keys.keys) - {keys.current}

@@ -6,6 +6,7 @@ change reaches all processes within that).
 
 from __future__ import annotations
 
+import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -29,6 +30,7 @@ from apps.core.types import ActorRef, Scope
 
 KEEP_SECONDS = 2.0
 MAX_KEPT = 5000
+MOST_TOLD = 2000
 
 Target = tuple[Level, UUID | None]
 
@@ -162,13 +164,14 @@ def change_setting(
         value = setting.checked(value)
     except WrongValue as error:
         raise Invalid(fields=[FieldError("value", "invalid", str(error))]) from None
+    before = _kept_at(setting, level, target_id)
     StoredSetting.objects.update_or_create(
         key=key,
         level=level.value,
         target_id=target_id,
         defaults={"value": value, "changed_at": Now(), "changed_by_id": actor.user_id},
     )
-    _announce(actor, setting, level, target_id, organization_id, is_reset=False)
+    _announce(actor, setting, level, target_id, organization_id, old=before, new=_told(setting, value))
 
 
 @transaction.atomic
@@ -178,9 +181,23 @@ def reset_setting(
     """Take the level's value away: the level below decides again."""
     setting = find_setting(key)
     _require(actor, setting, level, target_id)
+    before = _kept_at(setting, level, target_id)
     gone, _by_model = StoredSetting.objects.filter(key=key, level=level.value, target_id=target_id).delete()
     if gone:
-        _announce(actor, setting, level, target_id, organization_id, is_reset=True)
+        _announce(actor, setting, level, target_id, organization_id, is_reset=True, old=before)
+
+
+def _kept_at(setting: Setting, level: Level, target_id: UUID | None) -> str | None:
+    rows = StoredSetting.objects.filter(key=setting.key, level=level.value, target_id=target_id)
+    found = rows.values_list("value", flat=True).first()
+    return None if found is None else _told(setting, found)
+
+
+def _told(setting: Setting, value: Any) -> str | None:
+    """For the log, which keeps everything for ever: numbers, switches and choices, and no free text."""
+    if setting.kind is str and not setting.choices:
+        return None
+    return json.dumps(value, ensure_ascii=False)[:MOST_TOLD]
 
 
 def _announce(
@@ -190,10 +207,13 @@ def _announce(
     target_id: UUID | None,
     organization_id: UUID | None,
     *,
-    is_reset: bool,
+    is_reset: bool = False,
+    old: str | None = None,
+    new: str | None = None,
 ) -> None:
+    fact = SettingChanged(key=setting.key, level=level.value, target_id=target_id, is_reset=is_reset, old=old, new=new)
     emit(
-        SettingChanged(key=setting.key, level=level.value, target_id=target_id, is_reset=is_reset),
+        fact,
         actor=actor,
         scope=Scope(topic=f"settings:{target_id or 'platform'}", organization_id=organization_id),
         subject=("setting", target_id),

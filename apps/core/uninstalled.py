@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.management import call_command
 from django.db import transaction
 
+from apps.core import maintenance
 from apps.core.doors.consumers import consumers
 from apps.core.doors.settings import settings_door
 from apps.core.models import ConsumerCursor, EventDelivery, StoredSetting
@@ -25,5 +26,6 @@ def forget_leftovers() -> dict[str, list[str]]:
         ConsumerCursor.objects.filter(consumer__in=found["consumers"]).delete()
         EventDelivery.objects.exclude(consumer__in=consumers.names()).delete()
         StoredSetting.objects.filter(key__in=found["settings"]).delete()
+        maintenance.note("leftovers_removed", count=sum(map(len, found.values())))
     call_command("remove_stale_contenttypes", include_stale_apps=True, interactive=False, verbosity=0)
     return found

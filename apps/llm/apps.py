@@ -15,7 +15,8 @@ class LlmConfig(AppConfig):
         from apps.core.doors.answers import AskedAnswers, asked_answers
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.menu import MenuEntry, menu
-        from apps.llm import erasers, invariants, metrics, receivers, selectors, services
+        from apps.core.doors.subject_names import SubjectName, subject_names
+        from apps.llm import erasers, invariants, metrics, receivers, selectors, services, subject_finders
         from apps.llm import tasks as _tasks  # noqa: F401  (a service may name its jobs only when they are registered)
 
         consumers.register(
@@ -29,6 +30,7 @@ class LlmConfig(AppConfig):
         register_sweep("lost calls", 60, lambda: services.sweep_lost_attempts(actor=SYSTEM))
         register_lost_hints("llm.bring_up_organization", selectors.list_unread_organizations, every_seconds=60)
         asked_answers.register("llm", AskedAnswers("llm", selectors.count_asked))
+        subject_names.register("llm.provider", SubjectName("llm.provider", subject_finders.find_name))
         erasers.register()
         metrics.register()
         invariants.register()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +12,13 @@ from django.contrib.messages import get_messages
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.crypto import salted_hmac
-from django.utils.functional import SimpleLazyObject
+from django.utils.functional import Promise, SimpleLazyObject
+from django.utils.translation import gettext_lazy
 
 from apps.accounts import places, policies
 from apps.accounts import selectors as accounts
 from apps.accounts.services import people
-from apps.core.doors.menu import MenuEntry, menu
+from apps.core.doors.menu import Group, MenuEntry, menu
 from apps.core.mail import is_delivered
 from apps.web.strings import strings
 from apps.web.talks import group_talks
@@ -57,6 +59,16 @@ class MenuLine:
     url: str
     icon: str
     is_current: bool
+    group: str = ""
+
+
+#: Headings of the settings, in their order.
+GROUPS: dict[Group, str | Promise] = {
+    "you": gettext_lazy("You"),
+    "organization": gettext_lazy("Organization"),
+    "projects": gettext_lazy("Projects"),
+    "operations": gettext_lazy("Models and limits"),
+}
 
 
 def shell(request: HttpRequest) -> dict[str, Any]:
@@ -83,7 +95,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "organization": SimpleLazyObject(lambda: places.find_organization(request)),
         "places": SimpleLazyObject(lambda: places.list_places(request)),
         "menu": SimpleLazyObject(lambda: menu_lines(request, "main")),
-        "settings_menu": SimpleLazyObject(lambda: menu_lines(request, "settings")),
+        "settings_menu": SimpleLazyObject(lambda: settings_groups(request)),
         "talks": SimpleLazyObject(lambda: group_talks(request.actor, places.find_project(request))),  # type: ignore[attr-defined]
         "talks_url": reverse("web:sidebar"),
         "strings": strings,
@@ -112,13 +124,23 @@ def viewer_card(request: HttpRequest) -> ViewerCard:
     return request._viewer_card  # type: ignore[attr-defined]  # noqa: SLF001
 
 
+def settings_groups(request: HttpRequest) -> list[tuple[str, list[MenuLine]]]:
+    """(heading, entries), those without entries left out."""
+    return [(group, list(lines)) for group, lines in groupby(menu_lines(request, "settings"), lambda line: line.group)]
+
+
 def menu_lines(request: HttpRequest, place: str) -> list[MenuLine]:
+    groups = list(GROUPS)
     shown = [
         entry
         for entry in menu
         if entry.place == place and (entry.is_shown is None or entry.is_shown(request.actor))  # type: ignore[attr-defined]
     ]
-    return [_line(request, entry) for entry in sorted(shown, key=lambda entry: (entry.order, str(entry.label)))]
+    if place == "settings":
+        shown.sort(key=lambda entry: (groups.index(entry.group), entry.order, str(entry.label)))
+    else:
+        shown.sort(key=lambda entry: (entry.order, str(entry.label)))
+    return [_line(request, entry) for entry in shown]
 
 
 def _line(request: HttpRequest, entry: MenuEntry) -> MenuLine:
@@ -126,7 +148,8 @@ def _line(request: HttpRequest, entry: MenuEntry) -> MenuLine:
     is_current = request.path == url or request.path.startswith(
         tuple(path for path in (url, *entry.also) if path != "/")
     )
-    return MenuLine(label=str(entry.label), url=url, icon=entry.icon, is_current=is_current)
+    group = str(GROUPS[entry.group]) if entry.place == "settings" else ""
+    return MenuLine(label=str(entry.label), url=url, icon=entry.icon, is_current=is_current, group=group)
 
 
 def _explicit(theme: str) -> str:

@@ -18,6 +18,8 @@ def strings() -> dict[str, str | dict[str, str]]:
     return {
         "sending": _("Sending"),
         "unsent": _("Not sent: you are offline. It is kept here and goes out when you are back."),
+        # Why comes from the server as a sentence of its own.
+        "goes_at": _("%(why)s It is kept here and goes out at %(time)s."),
         "waiting_worker": _("Waiting for a worker"),
         "waiting_place": ngettext("Waiting, %(count)s before it", "Waiting, %(count)s before it"),
         "waiting_you": _("Waiting for you"),

@@ -42,6 +42,10 @@ export default class extends Controller {
     this.actions.delete();
   }
 
+  async seal() {
+    if (await this.actions.markAll(true)) location.reload();
+  }
+
   async unarchive() {
     if (await this.actions.archive(false)) location.reload();
   }
@@ -57,7 +61,7 @@ export default class extends Controller {
     if (target !== this.menuTarget || "offer" in detail.item.dataset) return null;
     if (detail.do === "fork") return this.actions.fork();
     if (detail.do === "pin") return this.#pin(detail.item);
-    if (detail.do === "sensitive") return (await this.actions.markAll(detail.item.dataset.sensitive !== "true")) && location.reload();
+    if (detail.do === "unseal") return (await this.actions.markAll(false)) && location.reload();
     if (await this.actions.archive(detail.do === "archive")) location.reload();
     return null;
   };

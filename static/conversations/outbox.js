@@ -1,6 +1,7 @@
 // Messages on their way. Each is written down before it is sent and struck out when the server has it; it names itself with
 // a `client_id`, so sending it twice (a lost answer, two tabs, a reload) makes one message. Order within a conversation is kept;
-// one that cannot take messages for the moment holds up no other.
+// one that cannot take messages for the moment holds up no other. When the server says when it will, that is written down as
+// well: no other page, and no reload, asks before.
 
 import { Problem, Unreachable, post } from "core/http";
 import { read, watch, write } from "core/storage";
@@ -9,6 +10,8 @@ import { liveSocket } from "live/socket";
 const NAME = "outbox";
 const FIRST_WAIT_MS = 1000;
 const LONGEST_WAIT_MS = 30_000;
+const LONG_S = 30; // a quota, not a busy moment: worth saying until when
+const LONGEST_TIMER_MS = 2 ** 31 - 1; // browsers take longer ones for none
 
 class Outbox extends EventTarget {
   #isSending = false;
@@ -24,7 +27,7 @@ class Outbox extends EventTarget {
     watch(NAME, () => this.dispatchEvent(new Event("change")));
   }
 
-  /** All that waits, oldest first: {url, conversation, body: {client_id, content, …}, writtenAt, refusal?}. */
+  /** All that waits, oldest first: {url, conversation, body: {client_id, content, …}, writtenAt, refusal?, later?: {until, why}}. */
   items(conversation = null) {
     return read(NAME, []).filter((item) => conversation === null || item.conversation === conversation);
   }
@@ -43,9 +46,11 @@ class Outbox extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Try a refused one again, for instance after the limit has passed. */
+  /** Try a refused one again, or before the time that the server named. */
   retry(clientId) {
-    write(NAME, this.items().map((item) => (item.body.client_id === clientId ? { ...item, refusal: undefined } : item)));
+    const { conversation } = this.items().find((item) => item.body.client_id === clientId) ?? {};
+    this.#change(clientId, { refusal: undefined, later: undefined });
+    this.#resting.delete(conversation);
     return this.#sendNow();
   }
 
@@ -69,9 +74,20 @@ class Outbox extends EventTarget {
     return this.send();
   }
 
+  /** The first of each conversation: those behind one that waits for its time wait, too. */
+  #heads() {
+    const heads = new Map();
+    for (const item of this.items()) if (!item.refusal && !heads.has(item.conversation)) heads.set(item.conversation, item);
+    return [...heads.values()];
+  }
+
+  /** When it may go at the earliest. */
+  #time({ conversation, later }) {
+    return Math.max(this.#resting.get(conversation)?.until ?? 0, later?.until ?? 0);
+  }
+
   #next() {
-    const now = Date.now();
-    return this.items().find(({ refusal, conversation }) => !refusal && !(this.#resting.get(conversation)?.until > now));
+    return this.#heads().find((item) => this.#time(item) <= Date.now());
   }
 
   async #sendAll() {
@@ -94,15 +110,17 @@ class Outbox extends EventTarget {
         }
         if (error instanceof Problem && error.isPassing) {
           this.#rest(item.conversation, error);
-          this.#tell("unsent", { item, error });
+          const later = error.retryAfter >= LONG_S ? { until: Date.now() + error.retryAfter * 1000, why: error.message } : undefined;
+          this.#change(clientId, { later });
+          this.#tell("unsent", { item: { ...item, later }, error });
           continue;
         }
         this.#refuse(clientId, error);
         this.#tell("refused", { item, error });
       }
     }
-    const waiting = this.items().filter(({ refusal }) => !refusal).map(({ conversation }) => this.#resting.get(conversation)?.until ?? 0);
-    if (waiting.length) this.#sendIn(Math.max(0, Math.min(...waiting) - Date.now()));
+    const times = this.#heads().map((item) => this.#time(item));
+    if (times.length) this.#sendIn(Math.min(Math.max(0, Math.min(...times) - Date.now()), LONGEST_TIMER_MS));
   }
 
   #rest(conversation, { retryAfter }) {
@@ -119,7 +137,11 @@ class Outbox extends EventTarget {
   }
 
   #refuse(clientId, error) {
-    write(NAME, this.items().map((item) => (item.body.client_id === clientId ? { ...item, refusal: error.message } : item)));
+    this.#change(clientId, { refusal: error.message });
+  }
+
+  #change(clientId, values) {
+    write(NAME, this.items().map((item) => (item.body.client_id === clientId ? { ...item, ...values } : item)));
   }
 
   #tell(name, detail) {

@@ -11,7 +11,7 @@ import { clone, debounce, fill, slot } from "core/dom";
 import { post } from "core/http";
 import { render } from "core/markup";
 import { read, write } from "core/storage";
-import { clock, t } from "core/words";
+import { clock, dayClock, t } from "core/words";
 import { liveSocket } from "live/socket";
 
 const RELOAD_MS = 150;
@@ -71,7 +71,7 @@ export class Session {
   }
 
   /** A message of this member that the server does not have yet. */
-  showUnsent({ body, files = [], refusal }) {
+  showUnsent({ body, files = [], refusal, later }) {
     if (this.thread.findByClient(body.client_id)) return;
     const article = fill(clone("t-person"), { time: clock() });
     article.dataset.client = body.client_id;
@@ -81,6 +81,7 @@ export class Session {
     slot(article, "files").hidden = !files.length;
     this.thread.append(article);
     if (refusal) this.#mark(article, "t-refused", refusal);
+    else if (later?.until > Date.now()) this.#mark(article, "t-later", t("goes_at", { why: later.why, time: dayClock(later.until) }));
     else if (navigator.onLine === false) this.#mark(article, "t-unsent");
     this.follow.toEnd();
   }
@@ -262,6 +263,7 @@ export class Session {
     if (item.conversation !== this.id) return;
     const article = this.thread.findByClient(item.body.client_id);
     if (type === "sent") this.accepted(answer, item.body.client_id);
+    else if (article && item.later) this.#mark(article, "t-later", t("goes_at", { why: item.later.why, time: dayClock(item.later.until) }));
     else if (article) this.#mark(article, type === "unsent" ? "t-unsent" : "t-refused", type === "refused" || error.status ? error.message : null);
   };
 

@@ -17,7 +17,7 @@ export async function copyText(text, word = "copied") {
  * old way; false when that is refused too: it stays selected for the reader's own copy. */
 export async function copyElement(element) {
   try {
-    await navigator.clipboard.writeText(element.textContent.trim());
+    await navigator.clipboard.writeText(element.innerText.trim());
     return true;
   } catch {
     getSelection().selectAllChildren(element);

@@ -34,4 +34,12 @@ export function clock(date = new Date()) {
   return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZone }).format(date);
 }
 
+/** A moment to come: with its day unless that is today. */
+export function dayClock(moment) {
+  const date = new Date(moment);
+  const timeZone = document.documentElement.dataset.timeZone || undefined;
+  const day = (each) => new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeZone }).format(each);
+  return day(date) === day(new Date()) ? clock(date) : `${day(date)}, ${clock(date)}`;
+}
+
 export const list = (names) => new Intl.ListFormat(locale).format(names);

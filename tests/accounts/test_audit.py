@@ -9,7 +9,7 @@ from django.test import Client
 
 from apps.accounts import audit
 from apps.accounts.models import AuditEntry, Pseudonym
-from apps.accounts.services import projects
+from apps.accounts.services import projects, sign_in_rules
 from apps.accounts.types import OrganizationRole
 from apps.conversations import services as conversations
 from apps.core import crypto, preferences
@@ -110,6 +110,46 @@ def test_cut_tail_is_missed_by_the_signed_head(chain):
 
     assert len(audit.heads_path().read_text().splitlines()) == 1
     assert verify_output() == f"organization {chain}: row 8 is missing: the tail was cut"
+
+
+def test_file_of_heads_keeps_the_newest_when_it_grows_long(chain, project, monkeypatch):
+    monkeypatch.setattr(audit, "MOST_HEADS", 3)
+    for number in range(4):
+        projects.change_project(actor=actor_of(owner_of(project)), project_id=project.pk, name=f"Later {number}")
+        record_all()
+        audit.write_heads()
+    long = len(audit.read_heads())
+
+    audit.write_heads()
+
+    assert (long, [head["number"] for head in audit.read_heads()]) == (4, [14])
+    call_command("audit", "verify", stdout=StringIO())
+    AuditEntry.objects.filter(number=14).delete()
+    assert verify_output() == f"organization {chain}: row 14 is missing: the tail was cut"
+
+
+def test_entry_says_what_things_were_called_and_what_a_setting_was(chain, project):
+    rules = {
+        "session_hours": 8,
+        "idle_minutes": 0,
+        "mail_domains": [],
+        "sso_only": False,
+        "require_second_factor": False,
+    }
+    for hours in (8, 9):
+        sign_in_rules.change_rules(
+            actor=actor_of(owner_of(project)), organization_id=chain, **rules | {"session_hours": hours}
+        )
+    record_all()
+
+    entries = AuditEntry.objects.order_by("number")
+    renamed = entries.filter(action__startswith="accounts.project")
+    changed = entries.filter(action="core.setting_changed")
+    assert renamed[0].details["name"] == "Name 9"
+    assert [(row.details["key"], row.details["old"], row.details["new"]) for row in changed] == [
+        ("accounts.session_hours", None, "8"),
+        ("accounts.session_hours", "8", "9"),
+    ]
 
 
 def test_heads_hold_when_the_secret_key_changes_and_when_keys_are_retired(chain, settings, tmp_path):

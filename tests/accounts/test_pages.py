@@ -1,15 +1,20 @@
+import re
+from datetime import timedelta
+
 import pytest
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts import audit, policies
-from apps.accounts.models import ApiKey, Invitation, OrganizationMember, Project, ProjectMember
-from apps.accounts.pages import forms
+from apps.accounts.models import ApiKey, Invitation, OrganizationMember, Project, ProjectMember, UserSession
+from apps.accounts.pages import forms, settings
 from apps.accounts.services import invitations
 from apps.accounts.types import OrganizationRole
 from apps.core import preferences
 from apps.core.events import event_kinds
-from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, join, member_of, reader_of
+from apps.core.models import StoredSetting
+from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, join, key_of, member_of, reader_of
 
 pytestmark = pytest.mark.django_db
 
@@ -126,6 +131,35 @@ def test_profile_shows_what_is_wrong(browser, owner):
     owner.refresh_from_db()
     assert answer.status_code == 400
     assert owner.name == "Ann"
+
+
+def test_new_key_begins_with_reading_and_says_what_opens(browser):
+    page = browser.get("/settings/keys/").content.decode()
+
+    ticked = re.findall(r'name="scopes" value="([^"]+)"[^>]*checked', page)
+    assert "conversations:read" in ticked
+    assert [scope for scope in ticked if not scope.endswith(":read")] == []
+    assert "conversations:read · GET /api/v1/ " in page
+    nothing = browser.post("/settings/keys/", {"form": "create", "name": "Report"})
+    assert (nothing.status_code, ApiKey.objects.count()) == (400, 0)
+    browser.post("/settings/keys/", {"form": "create", "name": "Report", "reach": "all", "scopes": ["models:read"]})
+    assert ApiKey.objects.get().scopes == []
+
+
+@pytest.mark.parametrize("path", ["/settings/keys/", "/settings/sign-in/"])
+def test_what_outlasts_a_session_takes_a_fresh_proof(path, browser, owner):
+    UserSession.objects.update(created_at=timezone.now() - timedelta(minutes=16))
+    asked = {
+        "/settings/keys/": {"form": "create", "name": "Report", "reach": "all"},
+        "/settings/sign-in/": {"form": "rules", "session_hours": "8", "idle_minutes": "0"},
+    }[path]
+
+    answer = browser.post(path, asked)
+
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/accounts/reauthenticate/")
+    assert not ApiKey.objects.exists()
+    assert not StoredSetting.objects.exists()
 
 
 def test_key_is_shown_once_and_withdrawn(browser, owner):
@@ -350,3 +384,40 @@ def test_audit_page_takes_the_same_few_queries(count, django_assert_max_num_quer
 
     with django_assert_max_num_queries(22):  # the shell with its sidebar, and four of the page's own
         client.get("/settings/audit/")
+
+
+def test_long_lists_of_keys_and_invitations_come_in_parts(browser, owner, project, monkeypatch):
+    monkeypatch.setattr(settings, "SHOWN", 2)
+    for number in range(3):
+        invitations.invite(
+            actor=actor_of(owner), organization_id=project.organization_id, email=f"i{number}@example.org"
+        )
+        key_of(owner, project.organization)
+    hints = list(ApiKey.objects.order_by("-created_at", "pk").values_list("hint", flat=True))
+
+    keys = [browser.get(f"/settings/keys/?page={part}").content.decode() for part in (1, 2)]
+    people = [browser.get(f"/settings/people/?invitations={part}").content.decode() for part in (1, 2)]
+
+    assert [[hint in page for hint in hints] for page in keys] == [[True, True, False], [False, False, True]]
+    assert [[f"i{number}@example.org" in page for number in range(3)] for page in people] == [
+        [True, True, False],
+        [False, False, True],
+    ]
+    assert "?invitations=2" in people[0]
+
+
+def test_who_is_added_to_another_project_stays_where_they_are(browser, owner, project):
+    here = browser.get("/settings/projects/").context["project"]
+
+    ProjectFactory(owner=owner, name="0 comes first by name")
+
+    assert browser.get("/settings/projects/").context["project"] == here == project
+
+
+def test_settings_stand_under_headings(browser):
+    page = browser.get("/settings/profile/").content.decode()
+
+    headings = re.findall(r'class="nav-heading"[^>]*>([^<]+)<', page)
+    assert headings == ["You", "Organization", "Projects", "Models and limits"]
+    found = browser.get("/search/palette/?q=organization").content.decode()
+    assert "/settings/teams/" in found

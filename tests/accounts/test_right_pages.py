@@ -123,7 +123,9 @@ def test_service_account_gets_a_key_that_is_shown_once(browser, project):
     path = f"/settings/service-accounts/{account.pk}/"
     assert made["Location"] == path
 
-    answer = browser.post(path, {"form": "create", "name": "night", "allowed_networks": "192.0.2.0/24 2001:db8::/32"})
+    answer = browser.post(
+        path, {"form": "create", "name": "night", "reach": "all", "allowed_networks": "192.0.2.0/24 2001:db8::/32"}
+    )
     key = ApiKey.objects.get()
 
     assert (key.user_id, key.allowed_networks) == (account.user_id, ["192.0.2.0/24", "2001:db8::/32"])

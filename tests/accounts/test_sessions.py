@@ -12,8 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts import actors, tokens
-from apps.accounts.models import ApiKey, Denial, Invitation, Project, SignInAttempt, UserSession
-from apps.accounts.services import invitations, organizations, sessions
+from apps.accounts.models import ApiKey, Denial, Device, Invitation, Project, SignInAttempt, UserSession
+from apps.accounts.services import devices, invitations, organizations, sessions
 from apps.accounts.sessions import SessionStore, clear_expired
 from apps.accounts.types import NOBODY, ActorKind, OrganizationRole, SessionEnd, SessionKind
 from apps.core import coordinator
@@ -440,8 +440,27 @@ def test_what_ended_long_ago_names_nobody_any_more():
     Invitation.objects.filter(pk=asked[0].pk).update(accepted_at=long_ago, accepted_by=owner)
     deny(member_of(project), project, expires_at=long_ago)
     kept = deny(member_of(project), project)
+    for _number in range(3):
+        key_of(owner, project.organization)
+    withdrawn, over, in_force = ApiKey.objects.order_by("pk")
+    ApiKey.objects.filter(pk=withdrawn.pk).update(revoked_at=long_ago)
+    ApiKey.objects.filter(pk=over.pk).update(expires_at=long_ago)
 
     sessions.forget_old()
 
     assert set(Invitation.objects.values_list("pk", flat=True)) == {asked[0].pk, asked[2].pk}
     assert list(Denial.objects.values_list("pk", flat=True)) == [kept.pk]
+    assert list(ApiKey.objects.values_list("pk", flat=True)) == [in_force.pk]
+
+
+def test_device_that_was_seen_only_once_is_forgotten_before_one_that_came_back():
+    ann = UserFactory()
+    once, again = (devices.remember_device(user=ann, device_token=None)[0] for _each in range(2))
+    begun = timezone.now() - timedelta(days=100)
+    Device.objects.update(created_at=begun, last_seen_at=begun)
+    Device.objects.filter(pk=again.pk).update(last_seen_at=begun + timedelta(days=2))
+
+    devices.forget_unused_devices()
+
+    assert list(Device.objects.values_list("pk", flat=True)) == [again.pk]
+    assert once.pk != again.pk

@@ -66,7 +66,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/accounts/services/second_factors.py", "require_for_token"): CREDENTIALS,
     ("apps/accounts/services/identity.py", "admit"): CREDENTIALS,
     ("apps/accounts/services/identity.py", "find_provider_id"): READ,
-    ("apps/accounts/services/passwords.py", "has_password_way"): CREDENTIALS,
+    ("apps/accounts/services/passwords.py", "mail_link"): CREDENTIALS,
     ("apps/accounts/services/passwords.py", "require_password_way"): CREDENTIALS,
     ("apps/accounts/services/sessions.py", "end_unfit"): PART,
     ("apps/accounts/services/sign_in_rules.py", "enforce"): PLATFORM,

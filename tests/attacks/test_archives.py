@@ -128,6 +128,7 @@ def test_a52_names_of_entries_are_those_of_an_export_or_refused(a, project, hone
     refused(a, project, raw.replace(placeholder.encode(), wanted), settings)
 
 
+@pytest.mark.in_process("looks at all of a folder of its own")
 def test_a52_name_of_a_file_in_the_document_is_only_a_name(a, project, honest, settings):
     for part in honest["conversation"]["messages"][0]["parts"]:
         if part["type"] == "file":

@@ -177,6 +177,7 @@ def test_a60_without_a_boundary_is_refused(a):
         "\u202egnp.exe",
     ],
 )
+@pytest.mark.in_process("looks at all of a folder of its own")
 def test_a52_names_are_never_paths_nor_headers(a, project, settings, name):
     client = signed_in(a)
     boundary = "frontier"

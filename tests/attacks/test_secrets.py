@@ -13,6 +13,10 @@ from django.test import Client
 from django.urls import path, reverse
 
 from apps.accounts.models import AuditEntry, Organization, Project
+from apps.accounts.services import operators
+from apps.accounts.types import SYSTEM
+from apps.conversations.models import Conversation
+from apps.conversations.types import Visibility
 from apps.core.api import APIView
 from apps.core.doors.exporters import ExportScope, exporters
 from apps.core.doors.topics import topics
@@ -83,7 +87,24 @@ def planted(world, django_capture_on_commit_callbacks, caplog, settings):
     more = {"client_id": "parlance", "client_secret": f"oidc-{CANARY}", "domains": "sand.example"}
     assert browser.post("/settings/sign-in/", issuer | more).status_code == 302
     seed = with_app(world.people["A"])
-    return {
+    invited = send(
+        "POST", "/invitations/", world.headers["B"], {"organization": organization, "email": "i@example.org"}
+    )
+    Conversation.objects.filter(pk=world.conversation.pk).update(visibility=Visibility.LINK)
+    shared = send("POST", f"/conversations/{world.conversation.pk}/share/", world.headers["B"], {})
+    with django_capture_on_commit_callbacks(execute=True):
+        operators.send_sign_in_link(actor=SYSTEM, user_id=world.people["A"].pk)
+    signing_in = re.search(r"/accounts/link/([^/\s]+)/", queued_mail())
+    assert (invited.status_code, shared.status_code, bool(signing_in)) == (201, 201, True), (
+        invited.content + shared.content
+    )
+    links = {
+        "a link of an invitation": token_of(invited.json()["link"]),
+        "a share link": token_of(shared.json()["url"]),
+        "a sign-in link": signing_in[1],
+        "a device": pair.json()["device"],
+    }
+    return links | {
         "a canary": CANARY,
         "the seed of a second factor": seed,
         "an API key": made.json()["key"],
@@ -94,6 +115,10 @@ def planted(world, django_capture_on_commit_callbacks, caplog, settings):
         "the secret of the installation": django_settings.SECRET_KEY,
         "the database's password": connection.settings_dict["PASSWORD"],
     }
+
+
+def token_of(link):
+    return link.rstrip("/").rpartition("/")[2]
 
 
 def bearer_of(pair):

@@ -54,10 +54,29 @@ def test_one_conversation_that_takes_nothing_holds_up_no_other(page):
     assert server.tried.count("f1") == 1
 
     server.answers = {}
-    page.evaluate("dispatchEvent(new Event('online'))")
+    page.evaluate("async () => (await import('conversations/outbox')).outbox().retry('f1')")
     page.wait_for_function("told.filter(([name]) => name === 'sent').length === 6")
     assert server.taken == ["a1", "a2", "b1", "b2", "f1", "f2"]
     assert page.evaluate(WAITING) == []
+
+
+def test_time_that_the_server_names_is_kept_with_the_message(page):
+    server = Server(page)
+    server.answers = {"full": (429, {"Retry-After": "3600"})}
+    page.evaluate(ADD, [["full", "f1"], ["full", "f2"]])
+    page.wait_for_function("told.length === 1")
+
+    later = page.evaluate("async () => (await import('conversations/outbox')).outbox().items()[0].later")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.evaluate("async () => (await import('conversations/outbox')).outbox().send()")
+    assert later["why"] == "Later."
+    assert 3_500_000 < later["until"] - page.evaluate("Date.now()") <= 3_600_000
+    assert server.tried == ["f1"]
+
+    server.answers = {}
+    page.evaluate("async () => (await import('conversations/outbox')).outbox().retry('f1')")
+    page.wait_for_function("told.filter(([name]) => name === 'sent').length === 2")
+    assert server.taken == ["f1", "f2"]
 
 
 def test_no_network_stops_all_and_all_go_when_it_is_back(page):

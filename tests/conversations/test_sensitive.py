@@ -433,6 +433,16 @@ def test_page_of_rules_is_for_who_manages(ines, project):
     assert start(ines, project).is_sensitive
 
 
+def test_page_asks_before_it_seals_everything(project):
+    browser = browser_of(someone(project, ProjectRole.MANAGER))
+
+    page = browser.get(f"/settings/sensitive/?seal={project.pk}").content.decode()
+
+    assert f'<input type="hidden" name="project" value="{project.pk}">' in page.partition('id="sure"')[2]
+    assert 'id="sure"' not in browser.get("/settings/sensitive/?seal=organization").content.decode()
+    assert 'value="yes"' not in browser.get("/settings/sensitive/").content.decode()
+
+
 @pytest.mark.parametrize("count", [1, 3, 30])
 def test_page_of_rules_takes_the_same_few_queries(project, count, django_assert_max_num_queries):
     manager = someone(project, ProjectRole.MANAGER)

@@ -3,6 +3,7 @@
 import io
 import json
 import zipfile
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -543,3 +544,20 @@ def test_managers_see_all_links_and_switch_them_off_on_a_page(linked, ines, proj
     assert editor.post("/settings/links/", {"form": "withdraw", "link": str(made.link.pk)}).status_code == 404
     assert admin.post("/settings/links/", {"form": "withdraw", "link": str(made.link.pk)}).status_code == 302
     assert Client().get(f"/s/{made.token}/").status_code == 404
+
+
+def test_links_are_forgotten_long_after_their_end(ines, project):
+    conversation = start(ines, project, visibility=Visibility.LINK)
+    answer(say(ines, conversation, "words"), "answer")
+    made = [services.make_link(actor=ines, conversation_id=conversation.pk).link for _each in range(3)]
+    long_ago = timezone.now() - timedelta(days=91)
+    ShareLink.objects.filter(pk=made[0].pk).update(revoked_at=long_ago)
+    ShareLink.objects.filter(pk=made[1].pk).update(expires_at=long_ago)
+
+    assert services.forget_ended_links(actor=SYSTEM) == 2
+
+    assert list(ShareLink.objects.values_list("pk", flat=True)) == [made[2].pk]
+    assert selectors.count_silent_links(project.organization_id) == {}
+    deny(User.objects.get(pk=ines.user_id), project)
+    assert selectors.count_links(project.organization_id) == {}
+    assert selectors.count_silent_links(project.organization_id) == {ines.user_id: 1}

@@ -2,6 +2,7 @@ import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 from django.db import connection, models
 from django.test.utils import isolate_apps
@@ -9,6 +10,7 @@ from django.test.utils import isolate_apps
 from apps.core import crypto, key_rotation
 from apps.core.crypto import EncryptedTextField, KeysDoNotFit, Sealed
 from apps.core.models import KeyCheck
+from tests import services
 
 pytestmark = pytest.mark.django_db
 
@@ -136,6 +138,19 @@ def test_rotation_command_adds_a_key_and_retires_the_old_one(keys_file):
     assert list(json.loads(keys_file.read_text())["keys"]) == ["k2"]
     assert list(KeyCheck.objects.values_list("key_id", flat=True)) == ["k2"]
     key_rotation.check_keys()
+
+
+def test_no_key_is_retired_while_somebody_may_still_commit_what_it_sealed(keys_file, monkeypatch):
+    key_rotation.check_keys()
+    key_rotation.rotate()
+    monkeypatch.setattr(key_rotation, "PATIENCE_SECONDS", 0.3)
+
+    with psycopg.connect(services.owner_url(connection.settings_dict["NAME"])) as other:
+        other.execute("SELECT 1")  # its transaction goes on
+        assert key_rotation.retire() == set()
+
+    monkeypatch.setattr(key_rotation, "PATIENCE_SECONDS", 30)
+    assert key_rotation.retire() == {"k1"}
 
 
 def test_key_file_of_another_installation_is_noticed(keys_file):

@@ -14,9 +14,12 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
+from apps.accounts.policies import SCOPE_FAMILIES
 from apps.accounts.services import passwords, people, sign_in_rules
 from apps.accounts.types import MailDomainNotAllowed, OrganizationRole, ProjectAccess
 from apps.core import rules
@@ -41,6 +44,9 @@ SCOPE_LABELS = {
     "audit:read": _("Read the audit log"),
 }
 
+
+#: What a scope's last word opens of its paths.
+SCOPE_METHODS = {"read": "GET", "write": "POST PATCH PUT DELETE", "use": "POST"}
 
 PASSWORD_HINT = _("At least ten characters, no common word, and not your name or address.")
 
@@ -82,9 +88,8 @@ class SignUpForm(allauth.SignupForm):
 class ResetForm(allauth.ResetPasswordForm):
     def save(self, request: HttpRequest, **kwargs: Any) -> str:
         passwords.limit_mail(request=request, name="reset", email=self.cleaned_data["email"])
-        if not passwords.has_password_way(email=self.cleaned_data["email"]):
-            return self.cleaned_data["email"]
-        return super().save(request, **kwargs)
+        passwords.mail_link(email=self.cleaned_data["email"], users=self.users)
+        return str(self.cleaned_data["email"])
 
 
 class ChangeEmailForm(allauth.AddEmailForm):
@@ -214,12 +219,25 @@ class ProjectForm(forms.Form):
     access = forms.ChoiceField(label=_("Who gets in"), choices=ProjectAccess.choices)
 
 
+def _explained(scope: str) -> SafeString:
+    """In words, and what it opens of the API."""
+    family, _colon, verb = scope.partition(":")
+    paths = sorted(path for path, its in SCOPE_FAMILIES.items() if its == family)
+    opened = "/v1/" if verb == "use" else "/api/v1/ " + ", ".join(paths)
+    return format_html("{} <small>{} · {} {}</small>", SCOPE_LABELS[scope], scope, SCOPE_METHODS[verb], opened)
+
+
 class KeyForm(forms.Form):
     name = TextField(rules.NAME, label=_("Name"), help_text=_("What will use it?"))
     project = forms.ChoiceField(label=_("Project"), required=False)
-    scopes = forms.MultipleChoiceField(
-        label=_("Limited to"), required=False, widget=forms.CheckboxSelectMultiple, help_text=_("None: all you may do.")
+    reach = forms.ChoiceField(
+        label=_("What it may do"),
+        required=False,
+        initial="ticked",
+        choices=[("ticked", _("Only what is ticked")), ("all", _("All you may do"))],
+        widget=forms.RadioSelect,
     )
+    scopes = forms.MultipleChoiceField(label=_("Limited to"), required=False, widget=forms.CheckboxSelectMultiple)
     expires_in_days = forms.TypedChoiceField(
         label=_("Good for"),
         coerce=int,
@@ -240,7 +258,17 @@ class KeyForm(forms.Form):
             ("", _("All projects")),
             *((str(project.pk), project.name) for project in projects),
         ]
-        self.fields["scopes"].choices = [(scope, SCOPE_LABELS[scope]) for scope in scopes or []]  # type: ignore[attr-defined]
+        self.fields["scopes"].choices = [(scope, _explained(scope)) for scope in scopes or []]  # type: ignore[attr-defined]
+        self.fields["scopes"].initial = [scope for scope in scopes or [] if scope.endswith(":read")]
+
+    def clean(self) -> dict[str, Any]:
+        """A key that is limited to nothing may do everything, which nobody means by taking the last tick away."""
+        data = super().clean() or {}
+        if data.get("reach") == "all":
+            data["scopes"] = []
+        elif not data.get("scopes") and "scopes" not in self.errors:
+            self.add_error("scopes", _("Tick what it may do, or say that it may do all you may do."))
+        return data
 
 
 class KeyChangeForm(KeyForm):
@@ -253,14 +281,7 @@ class KeyChangeForm(KeyForm):
         ends = [("30", _("30 days from now")), ("90", _("90 days from now")), ("365", _("A year from now"))]
         choices = [("keep", now or _("No end, as now")), *([("", _("No end"))] if expires_at else []), *ends]
         self.fields["expires"] = forms.ChoiceField(label=_("Good for"), required=False, choices=choices, initial="keep")
-        self.order_fields(["name", "project", "scopes", "expires", "allowed_networks"])
-
-    def clean(self) -> dict[str, Any]:
-        """Taking the last tick away would give the key everything, which nobody means by it."""
-        data = super().clean() or {}
-        if self.initial.get("scopes") and not data.get("scopes") and "scopes" not in self.errors:
-            self.add_error("scopes", _("Leave one ticked: a key that is limited to nothing may do all you may do."))
-        return data
+        self.order_fields(["name", "project", "reach", "scopes", "expires", "allowed_networks"])
 
     def new_end(self, current: datetime | None) -> datetime | None:
         chosen = self.cleaned_data["expires"]

@@ -37,7 +37,7 @@ class KeysView(SettingsView):
         )
         return {
             "form": form or self.key_form(),
-            "keys": own.order_by("-created_at")[:200],
+            "keys": self.part_of(own.order_by("-created_at", "pk")),
         }
 
     def service_account_id(self) -> UUID | None:
@@ -87,6 +87,7 @@ class KeyView(SettingsView):
         initial = {
             "name": key.name,
             "project": str(key.project_id or ""),
+            "reach": "ticked" if key.scopes else "all",
             "scopes": key.scopes,
             "allowed_networks": " ".join(key.allowed_networks),
             "expires": "keep",
@@ -111,6 +112,8 @@ class KeyView(SettingsView):
 
     def change(self, key_id: UUID) -> BaseForm:
         key = self._key()
+        role = selectors.organization_role(self.actor, key.organization_id)
+        policies.require(policies.can_change_key(self.actor, role, user_id=key.user_id, is_service=key.user.is_service))
         form = self._form(key, self.request.POST)
         if form.is_valid():
             data = form.cleaned_data

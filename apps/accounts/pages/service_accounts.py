@@ -27,11 +27,13 @@ class ServiceAccountListView(SettingsView):
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         policies.require(policies.can_manage_service_accounts(self.actor, self.role()))
         rows = rights.visible_service_accounts(self.actor).filter(organization=self.organization())
+        shown = self.part_of(rows.order_by("user__name", "pk"))
         return {
             "form": form or right_forms.ServiceAccountForm(),
+            "part": shown,
             "accounts": [
                 (row, OrganizationRole(row.role).label)  # type: ignore[attr-defined]
-                for row in rows.order_by("user__name", "pk")[:500]
+                for row in shown
             ],
         }
 
@@ -67,7 +69,7 @@ class ServiceAccountView(KeysView):
             "role_label": OrganizationRole(account.role).label,  # type: ignore[attr-defined]
             "details_form": form if is_details else right_forms.ServiceAccountDetailsForm(initial=details),
             "form": form if form and not is_details else self.key_form(),
-            "keys": keys.order_by("-created_at")[:200],
+            "keys": self.part_of(keys.order_by("-created_at", "pk")),
         }
 
     def save(self, **ids: Any) -> BaseForm:

@@ -61,9 +61,11 @@ class SettingsView(LoginRequiredMixin, View, ABC):
     def role(self) -> OrganizationRole | None:
         return selectors.role_of(self.actor, self.organization())
 
-    def part_of(self, rows: Any) -> Page[Any]:
-        """Of a list of any length, what ``?page=`` asks for. With ``components/parts.html`` below the list."""
-        return Paginator(rows, SHOWN).get_page(self.request.GET.get("page"))
+    def part_of(self, rows: Any, name: str = "page") -> Page[Any]:
+        """Of a list of any length, what ``?page=`` asks for. With ``components/parts.html`` below the list; a second list of the
+        same page takes another name.
+        """
+        return Paginator(rows, SHOWN).get_page(self.request.GET.get(name))
 
     @abstractmethod
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
@@ -177,7 +179,7 @@ class PeopleView(SettingsView):
         return {
             "form": form or self._form(),
             "members": self.part_of(members.order_by("user__name", "user__email", "pk")),
-            "invitations": open_ones.order_by("email")[:500],
+            "invitations": self.part_of(open_ones.order_by("email", "pk"), "invitations"),
             "roles": [
                 (value, label)
                 for value, label in OrganizationRole.choices
@@ -229,7 +231,7 @@ class ProjectListView(SettingsView):
         rows = selectors.visible_projects(self.actor).filter(organization=self.organization())
         return {
             "form": form or forms.ProjectForm(initial={"access": ProjectAccess.ORGANIZATION}),
-            "projects": rows.order_by("archived_at", "name")[:500],
+            "projects": self.part_of(rows.order_by("archived_at", "name", "pk")),
             "can_create": policies.can_create_project(self.actor, self.role()),
         }
 

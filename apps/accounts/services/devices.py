@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 
 from apps.accounts import events, policies, sign_in_selectors
 from apps.accounts.actors import hash_token
@@ -22,6 +22,8 @@ from apps.core.types import Scope
 
 TOKEN = re.compile(r"[A-Za-z0-9_-]{43}\Z")
 KEPT_UNUSED = timedelta(days=400)  # as long as the cookie
+#: What was made for one sign-in and never came back, as every program that does not send its device again makes one.
+KEPT_ONCE = timedelta(days=90)
 
 
 def is_token(text: str | None) -> bool:
@@ -68,8 +70,10 @@ def forget_device(*, actor: Actor, device_id: UUID) -> None:
 
 
 def forget_unused_devices() -> None:
-    """Those whose cookie is over, once no attempt or session names them. Safe to repeat."""
-    old = Device.objects.filter(last_seen_at__lt=database_now() - KEPT_UNUSED)
+    """Those whose cookie is over, and those that were seen only once, once no attempt or session names them. Safe to repeat."""
+    now = database_now()
+    seen_once = Q(last_seen_at__lt=now - KEPT_ONCE) & Q(last_seen_at__lt=F("created_at") + timedelta(hours=1))
+    old = Device.objects.filter(Q(last_seen_at__lt=now - KEPT_UNUSED) | seen_once)
     old.exclude(Exists(SignInAttempt.objects.filter(device=OuterRef("pk")))).exclude(
         Exists(UserSession.objects.filter(device=OuterRef("pk")))
     ).delete()

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from apps.accounts import actors, addresses, events, policies, rights, selectors
 from apps.accounts.models import ApiKey, Project, UserSession
 from apps.accounts.rules import rules_in
+from apps.accounts.services import fresh_proofs
 from apps.accounts.services.endings import end_key
 from apps.accounts.services.organizations import require_version, scope_of
 from apps.accounts.types import (
@@ -55,7 +56,8 @@ def make_api_key(
     """One's own, or one of a service account by those who manage these.
 
     Raises ``KeyNotGrantable`` (403) for scopes or a project beyond the maker's own role, and for keys that make keys;
-    ``NetworkNotValid``. With ``allowed_networks`` it opens nothing from elsewhere.
+    ``NetworkNotValid``. With ``allowed_networks`` it opens nothing from elsewhere. In a session it takes a fresh proof: a key
+    outlasts it.
     """
     organization = selectors.lock_organization(organization_id, actor)
     if not policies.can_change_own_account(actor):
@@ -72,6 +74,7 @@ def make_api_key(
     project = _project_of(organization.pk, project_id, actor)
     _require_grantable(actor, role, project, scopes)
     _require_to_come(expires_at)
+    fresh_proofs.require_fresh(actor=actor)
     networks = _networks(allowed_networks)
     token = _new_token()
     key = ApiKey.objects.create(
@@ -94,7 +97,7 @@ def change_api_key(*, actor: Actor, key_id: UUID, expected_version: int | None =
     """``name``, ``project_id``, ``scopes``, ``expires_at``, ``allowed_networks``; in force from the next request on.
 
     By who holds it, in person, or for a service account by those who manage these. What makes it wider asks for the same right as
-    making such a key, and raises as ``make_api_key`` does; ``KeyEnded`` (409) for one that opens nothing any more.
+    making such a key and for a fresh proof, and raises as ``make_api_key`` does; ``KeyEnded`` (409) for one that opens nothing any more.
     """
     key = _lock_to_change(key_id, actor)
     require_version(key.version, expected_version)
@@ -114,6 +117,7 @@ def change_api_key(*, actor: Actor, key_id: UUID, expected_version: int | None =
     if is_wider:
         _require_fit_session(actor, key.organization_id)
         _require_grantable(actor, role, project, tuple(_added(key, wanted)))
+        fresh_proofs.require_fresh(actor=actor)
     for name in changed:
         setattr(key, name, wanted[name])
     key.version += 1
@@ -127,10 +131,11 @@ def change_api_key(*, actor: Actor, key_id: UUID, expected_version: int | None =
 def renew_api_key(*, actor: Actor, key_id: UUID, previous_until: datetime | None = None) -> NewKey:
     """A new secret, shown this once. The one before opens until ``previous_until``, at most seven days; None: from now on nothing.
 
-    By the same people as ``change_api_key``. A third secret ends the first at once.
+    By the same people as ``change_api_key``, with a fresh proof. A third secret ends the first at once.
     """
     key = _lock_to_change(key_id, actor)
     _require_fit_session(actor, key.organization_id)
+    fresh_proofs.require_fresh(actor=actor)
     _require_to_come(previous_until, field="previous_until")
     if previous_until is not None and previous_until > database_now() + LONGEST_OVERLAP:
         detail = _("The old secret goes on working for seven days at most.")

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from allauth.account.forms import ResetPasswordForm, UserTokenForm
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import ResetPasswordForm, UserTokenForm, default_token_generator
+from allauth.account.models import EmailAddress
+from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
-from apps.accounts import actors
+from apps.accounts import actors, letters
 from apps.accounts.addresses import client_address
 from apps.accounts.models import User
-from apps.accounts.rules import rules_of
+from apps.accounts.rules import rules_in, rules_of
 from apps.accounts.services import sessions
 from apps.accounts.services.people import require_good_password
 from apps.accounts.types import ResetNotValid, SsoNeeded
 from apps.core import limits
 from apps.core.errors import FieldError
+from apps.core.ids import uuid7
 
 BY_ADDRESS = limits.Limit(20 / 60, 20)
 BY_ACCOUNT = limits.Limit(5 / 300, 5)
@@ -36,8 +43,29 @@ def request_reset(*, request: HttpRequest, email: str) -> None:
     """Mail a link if somebody has this address. The caller cannot tell."""
     limit_mail(request=request, name="reset", email=email)
     form = ResetPasswordForm(data={"email": email})
-    if has_password_way(email=email) and form.is_valid():
-        form.save(request)
+    if form.is_valid():
+        mail_link(email=form.cleaned_data["email"], users=form.users)
+
+
+def mail_link(*, email: str, users: list[User]) -> None:
+    """To the one of ``users`` if there is one who may have a password. For nobody the same is done and taken back, so that neither
+    what the database is asked nor the time it takes tells who is known.
+    """
+    user = users[0] if users else User(name=_("Somebody"), password=make_password(None), language=_language())
+    with transaction.atomic():
+        may = rules_of(user.pk).providers is None
+        if not users:
+            rules_in(uuid7())  # as of the organizations of somebody
+            EmailAddress.objects.filter(user_id=user.pk, email=email).exists()  # as allauth does for its token
+        key = f"{user_pk_to_url_str(user)}-{default_token_generator.make_token(user)}"
+        letters.send_reset(user=user, recipient=email, link=get_adapter().get_reset_password_from_key_url(key))
+        if not users or not may:
+            transaction.set_rollback(True)
+
+
+def _language() -> str:
+    current = (get_language() or "en").split("-")[0]
+    return current if current in dict(settings.LANGUAGES) else "en"
 
 
 @transaction.atomic
@@ -58,12 +86,6 @@ def reset_password(*, token: str, password: str) -> None:
     user.set_password(password)
     user.save(update_fields=["password", "epoch", "updated_at"])
     sessions.note_password_changed(actor=actors.member(user), user_id=user.pk)
-
-
-def has_password_way(*, email: str) -> bool:
-    """False for somebody whose organization lets nobody in by a password. The caller cannot tell either way."""
-    user = User.objects.filter(email__iexact=email.strip()).first()
-    return user is None or rules_of(user.pk).providers is None
 
 
 def require_password_way(*, user: User) -> None:

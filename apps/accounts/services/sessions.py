@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.accounts import actors, events, letters, policies, selectors, sign_in_selectors
-from apps.accounts.models import Denial, Device, Invitation, SignInLink, User, UserSession
+from apps.accounts.models import ApiKey, Denial, Device, Invitation, SignInLink, User, UserSession
 from apps.accounts.rules import SignInRules, rules_of
 from apps.accounts.services import fresh_proofs
 from apps.accounts.services.attempts import printable
@@ -263,9 +263,12 @@ def use_sign_in_link(*, token: str) -> User:
 
 
 def forget_old() -> None:
-    """Ended sessions, used links, and after their end invitations of people who never came and denials: after 90 days. Safe to repeat."""
+    """Ended sessions, used links, and after their end invitations of people who never came, denials and keys: after 90 days. Safe to
+    repeat.
+    """
     over = Now() - timedelta(days=90)
     UserSession.objects.filter(expires_at__lt=over).delete()
     SignInLink.objects.filter(expires_at__lt=over).delete()
     Invitation.objects.filter(expires_at__lt=over, accepted_at=None).delete()
     Denial.objects.filter(expires_at__lt=over).delete()
+    ApiKey.objects.filter(Q(revoked_at__lt=over) | Q(expires_at__lt=over)).delete()

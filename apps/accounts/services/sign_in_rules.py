@@ -9,7 +9,7 @@ from django.db import transaction
 
 from apps.accounts import policies, rules, selectors, sign_in_selectors
 from apps.accounts.models import OrganizationMember, UserSession
-from apps.accounts.services import sessions
+from apps.accounts.services import fresh_proofs, sessions
 from apps.accounts.types import SYSTEM, Actor, MailDomainNotAllowed
 from apps.core import preferences
 from apps.core.doors.settings import Level
@@ -19,12 +19,16 @@ from apps.core.rules import domains
 
 @transaction.atomic
 def change_rules(*, actor: Actor, organization_id: UUID, **values: Any) -> int:
-    """``accounts.`` settings by their short names. Returns how many sessions ended because they no longer satisfy."""
+    """``accounts.`` settings by their short names, with a fresh proof. Returns how many sessions ended because they no longer satisfy."""
     organization = selectors.lock_organization(organization_id, actor)
     policies.require(policies.can_manage_organization(actor, selectors.role_of(actor, organization)))
+    fresh_proofs.require_fresh(actor=actor)
     if "mail_domains" in values:
         values["mail_domains"] = domains(values["mail_domains"], field="mail_domains")
+    said = rules.said_in(organization_id)
     for name, value in values.items():
+        if said.get(name) == value:
+            continue  # one rule that changes is one entry in the log
         preferences.change_setting(
             actor=actor,
             key=f"accounts.{name}",

@@ -24,7 +24,7 @@ class LinksSettings(SettingsView):
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         organization = self.organization()
         return {
-            "links": selectors.list_links_in(viewer=self.actor, organization_id=organization.pk)[:200],
+            "links": self.part_of(selectors.list_links_in(viewer=self.actor, organization_id=organization.pk)),
             "are_on": selectors.are_links_on(organization.pk),
             "can_manage": account_policies.can_manage_organization(self.actor, self.role()),
         }

@@ -24,10 +24,15 @@ class SecrecySettings(SettingsView):
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         organization = self.organization()
         managed = accounts.visible_projects(self.actor, at_least=ProjectRole.MANAGER).filter(organization=organization)
-        projects = list(managed.filter(archived_at=None).order_by("name")[:200])
+        projects = self.part_of(managed.filter(archived_at=None).order_by("name", "pk"))
         marked = preferences.read_many(ALL_SENSITIVE, Level.PROJECT, [project.pk for project in projects])
+        wanted = self.request.GET.get("seal", "")
         return {
+            # What cannot be taken back at once is asked first, on the page itself.
+            "asked": wanted == "organization",
+            "asked_project": next((project for project in projects if str(project.pk) == wanted), None),
             "is_on": preferences.get(ALL_SENSITIVE, organization=organization.pk),
+            "part": projects,
             "projects": [{"row": project, "is_on": bool(marked.get(project.pk))} for project in projects],
             "can_manage": account_policies.can_manage_organization(self.actor, self.role()),
         }

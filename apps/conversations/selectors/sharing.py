@@ -218,3 +218,15 @@ def count_links(organization_id: UUID) -> dict[UUID, int]:
         return {}
     rows = links_in_force().filter(organization=organization_id).order_by()
     return dict(rows.values_list("created_by").annotate(Count("pk")))
+
+
+def count_silent_links(organization_id: UUID) -> dict[UUID, int]:
+    """How many of their links open nothing only because they may not see it themselves just now: these would open again."""
+    rows = ShareLink.objects.filter(
+        Q(expires_at=None) | Q(expires_at__gt=Now()),
+        organization=organization_id,
+        revoked_at=None,
+        conversation__visibility=Visibility.LINK,
+        conversation__deleted_at=None,
+    ).exclude(pk__in=links_in_force().values("pk"))
+    return dict(rows.order_by().values_list("created_by").annotate(Count("pk")))

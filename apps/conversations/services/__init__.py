@@ -20,6 +20,7 @@ from apps.conversations.services.handover import count_shared, delete_left, hand
 from apps.conversations.services.imports import import_conversation
 from apps.conversations.services.links import (
     MadeLink,
+    forget_ended_links,
     make_link,
     renew_link,
     withdraw_link,
@@ -82,6 +83,7 @@ __all__ = [
     "export_json",
     "export_markdown",
     "finish_turn",
+    "forget_ended_links",
     "fork_conversation",
     "hand_over",
     "import_conversation",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -25,6 +26,7 @@ from apps.core.errors import FieldError, Invalid
 from apps.core.types import ActorRef
 
 TOKEN_BYTES = 32
+KEPT_AFTER_END = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +103,13 @@ def withdraw_links_of(actor: ActorRef, *, user_id: UUID, organization_id: UUID) 
     made = ShareLink.objects.filter(created_by_id=user_id, organization_id=organization_id, revoked_at=None)
     for link in made.select_related("conversation"):
         _withdraw(actor, link.conversation, link)
+
+
+def forget_ended_links(*, actor: Actor) -> int:
+    """Those that have opened nothing for ninety days. Safe to repeat."""
+    account_policies.require(policies.is_system(actor))
+    over = Now() - KEPT_AFTER_END
+    return ShareLink.objects.filter(Q(revoked_at__lt=over) | Q(expires_at__lt=over)).delete()[0]
 
 
 def _withdraw(actor: ActorRef, conversation: Conversation, link: ShareLink) -> None:

@@ -100,7 +100,7 @@ def palette(request: HttpRequest) -> HttpResponse:
         "web/_palette.html",
         {
             "hits": hits,
-            "places": [line for line in lines if wanted in line.label.casefold()],
+            "places": [line for line in lines if wanted in f"{line.group} {line.label}".casefold()],
             "deeds": [deed for deed in _deeds() if wanted in deed["label"].casefold()],
         },
     )
