@@ -14,8 +14,6 @@ from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import User
@@ -219,12 +217,12 @@ class ProjectForm(forms.Form):
     access = forms.ChoiceField(label=_("Who gets in"), choices=ProjectAccess.choices)
 
 
-def _explained(scope: str) -> SafeString:
+def _explained(scope: str) -> str:
     """In words, and what it opens of the API."""
     family, _colon, verb = scope.partition(":")
     paths = sorted(path for path, its in SCOPE_FAMILIES.items() if its == family)
     opened = "/v1/" if verb == "use" else "/api/v1/ " + ", ".join(paths)
-    return format_html("{} <small>{} · {} {}</small>", SCOPE_LABELS[scope], scope, SCOPE_METHODS[verb], opened)
+    return f"{SCOPE_LABELS[scope]} · {scope} · {SCOPE_METHODS[verb]} {opened}"
 
 
 class KeyForm(forms.Form):
