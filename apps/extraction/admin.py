@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from apps.core.admin import ServiceAdmin
-from apps.extraction.models import Collection, ExtractionRun, Proposal, Record
+from apps.extraction.models import Collection, ExtractionRun, FollowUp, Proposal, Record
 
 
 @admin.register(Collection)
@@ -44,7 +44,7 @@ class ExtractionRunAdmin(ServiceAdmin):
     list_filter = ("status", "error_code", "is_demo", "organization")
     search_fields = ("id", "conversation_id", "message_id", "correlation_id")
     list_select_related = ("project",)
-    exclude = ("unplaced",)
+    exclude = ("unplaced", "answered")
     date_hierarchy = "created_at"
 
 
@@ -55,3 +55,14 @@ class ProposalAdmin(ServiceAdmin):
     search_fields = ("id", "run__id")
     list_select_related = ("run", "collection")
     exclude = ("data", "sources", "links", "problems")
+
+
+@admin.register(FollowUp)
+class FollowUpAdmin(ServiceAdmin):
+    """Operators see that something is asked, not about whom."""
+
+    list_display = ("id", "project", "collection", "status", "version", "created_at", "updated_at")
+    list_filter = ("status", "organization")
+    search_fields = ("id", "proposal__id", "conversation_id")
+    list_select_related = ("project", "collection")
+    exclude = ("title", "subject")

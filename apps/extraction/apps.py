@@ -15,15 +15,20 @@ class ExtractionConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.accounts.types import SYSTEM
+        from apps.core import preferences
         from apps.core.coordinator import register_lost_hints, register_sweep
         from apps.core.doors.below_messages import BelowMessages, below_messages
+        from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.menu import MenuEntry, menu
+        from apps.core.doors.settings import Level, Setting
         from apps.core.doors.topics import topics
         from apps.extraction import bulk, commands, erasers, exporters, invariants, services
         from apps.extraction.pages.cards import below
         from apps.extraction.policies import can_write_records
+        from apps.extraction.receivers import read_posted
         from apps.extraction.selectors import list_due_runs
         from apps.extraction.topics import ExtractionTopic
+        from apps.extraction.types import ASK_MISSING, EVERY_MESSAGE
 
         bulk.register()
         erasers.register()
@@ -38,6 +43,10 @@ class ExtractionConfig(AppConfig):
             "extraction", MenuEntry(_("Records"), "extraction:list", icon="table-2", order=30, also=("/record/",))
         )
         menu.register("extraction.review", MenuEntry(_("To review"), "extraction:review", "circle-check", order=31))
+        reading = MenuEntry(
+            _("Reading for records"), "extraction:settings_reading", "table-2", place="settings", order=48
+        )
+        menu.register("extraction.reading", reading)
         below_messages.register(
             "extraction",
             BelowMessages(
@@ -49,4 +58,28 @@ class ExtractionConfig(AppConfig):
                 is_offered=can_write_records,
                 read=below,
             ),
+        )
+        posted = frozenset({"conversations.message_posted"})
+        consumers.register("extraction.posted", Consumer("extraction.posted", read_posted, types=posted, from_now=True))
+        preferences.register(
+            Setting(
+                EVERY_MESSAGE,
+                bool,
+                default=False,
+                title=_("Suggest records from every message"),
+                help=_(
+                    "Each message that a person posts is read by the default model, which costs. Sensitive ones are not."
+                ),
+                levels=(Level.PROJECT,),
+            )
+        )
+        preferences.register(
+            Setting(
+                ASK_MISSING,
+                bool,
+                default=True,
+                title=_("Ask in the conversation for what a suggested record lacks"),
+                help=_("What people answer is read by the default model. Switched off, the cards say what is missing."),
+                levels=(Level.ORGANIZATION, Level.PROJECT),
+            )
         )

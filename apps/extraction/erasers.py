@@ -14,6 +14,7 @@ from apps.extraction.models import (
     Duplicate,
     ExtractionRun,
     FieldSource,
+    FollowUp,
     Proposal,
     Record,
     RecordBlock,
@@ -39,7 +40,8 @@ def _rows_of(user_id: UUID) -> dict[str, list[Mapping[str, object]]]:
 
 
 def _erase_organization(organization_id: UUID) -> int:
-    runs = Proposal.objects.filter(organization_id=organization_id).delete()[0]
+    runs = FollowUp.objects.filter(organization_id=organization_id).delete()[0]
+    runs += Proposal.objects.filter(organization_id=organization_id).delete()[0]
     runs += FieldSource.objects.filter(organization_id=organization_id).delete()[0]
     runs += ExtractionRun.objects.filter(organization_id=organization_id).delete()[0]
     runs += RecordView.objects.filter(organization_id=organization_id).delete()[0]

@@ -198,3 +198,25 @@ class ProposalAccepted:
 class ProposalRejected:
     proposal_id: UUID
     run_id: UUID
+
+
+@event("extraction.questions_asked.v1")
+@dataclass(frozen=True, slots=True)
+class QuestionsAsked:
+    """In a message of the conversation. ``fields`` are names of what the suggestion lacks."""
+
+    follow_up_id: UUID
+    proposal_id: UUID
+    message_id: UUID
+    fields: tuple[str, ...]
+
+
+@event("extraction.questions_settled.v1")
+@dataclass(frozen=True, slots=True)
+class QuestionsSettled:
+    """``state``: answered, skipped or abandoned."""
+
+    follow_up_id: UUID
+    proposal_id: UUID
+    fields: tuple[str, ...]
+    state: str

@@ -321,7 +321,7 @@ def list_shown_under(viewer: Actor, message_ids: Iterable[UUID]) -> QuerySet[Ext
     """Runs that are shown below these messages, the oldest first; of those that nobody asked for, only what found something."""
     found = Exists(Proposal.objects.filter(run=OuterRef("pk")))
     rows = visible_runs(viewer).filter(shown_under__in=list(message_ids))
-    return rows.filter(Q(cause=RunCause.ASKED) | found).order_by("created_at")
+    return rows.filter(Q(cause=RunCause.ASKED) | found | ~Q(answered=[])).order_by("created_at")
 
 
 def get_run(*, run_id: UUID, viewer: Actor) -> ExtractionRun:

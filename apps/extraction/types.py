@@ -23,6 +23,10 @@ MAX_COMMENT = 4_000
 MAX_TEXT = 60_000
 MAX_RUN_ATTEMPTS = 3
 MAX_OPEN_RUNS = 20
+MAX_ASKED_AT_ONCE = 8
+MAX_READ_AN_HOUR = 200  # messages of a project that reads every one of them
+EVERY_MESSAGE = "extraction.every_message"  # the setting of a project
+ASK_MISSING = "extraction.ask_missing"  # of an organization or a project
 RUN_LEASE_SECONDS = 180.0  # longer than one call may take: nobody renews it
 RUN_CALL_SECONDS = 120.0
 
@@ -81,6 +85,34 @@ class ProposalStatus(models.TextChoices):
     PENDING = "pending", _("To be decided")
     ACCEPTED = "accepted", _("Accepted")
     REJECTED = "rejected", _("Rejected")
+
+
+class FollowUpStatus(models.TextChoices):
+    """Of what one suggestion lacks."""
+
+    OPEN = "open", _("Open")
+    DONE = "done", _("Known, or skipped")
+    ABANDONED = "abandoned", _("Given up")
+
+
+class QuestionState(models.TextChoices):
+    """Of one field that is missing. ``waiting``: not asked yet, because others are."""
+
+    WAITING = "waiting", _("Not asked yet")
+    ASKED = "asked", _("Asked")
+    ANSWERED = "answered", _("Answered")
+    SKIPPED = "skipped", _("Skipped")
+    ABANDONED = "abandoned", _("Given up")
+
+
+OPEN_QUESTIONS = (QuestionState.WAITING, QuestionState.ASKED)
+
+
+class QuestionDecided(Conflict):
+    """``state`` is what became of it."""
+
+    code = "question_decided"
+    default_detail = _("This is not asked any more.")
 
 
 class NothingToRead(Unprocessable):
@@ -264,6 +296,15 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a conversation was asked about one thing: ``fields`` by their titles."""
+
+    collection: str
+    title: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
     """A claimed run with all that the engine needs to ask and to understand."""
 
@@ -278,6 +319,7 @@ class Work:
     pieces: tuple[Piece, ...]
     documents: dict[str, dict[str, Any]]  # schemas by short name
     aliases: dict[str, dict[str, str]]
+    asked: tuple[Asked, ...] = ()
 
     @property
     def text(self) -> str:

@@ -59,6 +59,36 @@ export default class extends Controller {
     return this.#decide("accept/", { data });
   }
 
+  /** An answer to what is missing, given here instead of in the conversation. */
+  answer(event) {
+    event.preventDefault();
+    const form = event.currentTarget;
+    const value = valueOf(form.querySelector("[data-type]"));
+    if (value === null) return form.querySelector("[data-type]").focus();
+    return this.#settle(`${form.dataset.api}answer/`, { field: form.dataset.field, value });
+  }
+
+  skip({ currentTarget }) {
+    const { api, field } = currentTarget.closest("form").dataset;
+    return this.#settle(`${api}skip/`, { field });
+  }
+
+  abandon({ currentTarget }) {
+    return this.#settle(`${currentTarget.dataset.api}abandon/`, {});
+  }
+
+  async #settle(url, body) {
+    if (this.isBusy) return;
+    this.isBusy = true;
+    try {
+      await post(url, body);
+      await this.#redraw();
+    } catch (error) {
+      this.#tell(error.errors?.[0]?.detail ?? error.message);
+    }
+    this.isBusy = false;
+  }
+
   /** The words in the message, when it is on the page; beside the value they stand anyway. */
   show({ currentTarget: details }) {
     if (details.open) markWords(details.dataset);

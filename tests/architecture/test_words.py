@@ -18,7 +18,7 @@ SECRETS = {
     "api_key", "challenge", "client_secret", "code", "device", "new_secret", "password", "refresh", "token",
 }  # fmt: skip
 #: Looked for, or named out of what there is; not kept.
-SOUGHT = {"action", "cursor", "kind", "model", "needed", "q", "scopes", "tag", "where"}
+SOUGHT = {"action", "cursor", "field", "kind", "model", "needed", "q", "scopes", "tag", "where"}
 #: Each with its reason. The list only shrinks.
 ELSEWHERE = {
     "AnalyzeIn.text": "looked at once, not kept",

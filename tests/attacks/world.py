@@ -22,7 +22,7 @@ from apps.agents.services import create_agent
 from apps.bulk import models as bulk
 from apps.conversations.models import ConversationDenial, ShareLink
 from apps.conversations.types import Visibility
-from apps.extraction.models import ExtractionRun, Proposal
+from apps.extraction.models import ExtractionRun, FollowUp, Proposal
 from apps.extraction.services import add_comment, create_collection, create_record, keep_view, merge_records
 from tests.accounts.factories import (
     ProjectFactory,
@@ -180,6 +180,16 @@ class World:
         suggested = Proposal.objects.create(
             organization=organization, run=run, project=closed, collection=kept, number=1, entity_id="#1", data={"a": 1}
         )
+        asked = FollowUp.objects.create(
+            organization=organization,
+            project=closed,
+            collection=kept,
+            proposal=suggested,
+            conversation_id=conversation.pk,
+            subject=b"secret",
+            title="Secret thing",
+            questions=[{"field": "a", "cause": "missing", "state": "asked", "message": None}],
+        )
         key_of(owner, organization)
         invited = invitations.invite(actor=actor, organization_id=organization.pk, email="secret@example.org")
         team = team_of(organization, name="Support")
@@ -240,6 +250,7 @@ class World:
             "conversation_id": conversation.pk,
             "denial_id": denied.pk,
             "device_id": Device.objects.create(user=owner, token_hash=hash_token("a device")).pk,
+            "follow_up_id": asked.pk,
             "identity_provider_id": IdentityProvider.objects.create(
                 organization=organization,
                 kind="oidc",

@@ -345,7 +345,8 @@ def _can(message: Message, viewer: Actor, conversation: Conversation, access: Ac
         if policies.can_fork(viewer, access=access):
             can.append("fork")
         if message.role == Role.ASSISTANT:
-            can += ["stop"] if is_open else ["retry"]
+            is_aside = message.turn is None and message.parent is not None and message.parent.role == Role.ASSISTANT
+            can += ["stop"] if is_open else [] if is_aside else ["retry"]
             if message.status in (MessageStatus.STOPPED, MessageStatus.INTERRUPTED, MessageStatus.FAILED):
                 can.append("continue")
         elif policies.can_edit_message(viewer, conversation, message, access=access):

@@ -1,6 +1,6 @@
 """Every write of conversations, by noun. Each is one function in one transaction."""
 
-from apps.conversations.services.asides import annotate_message
+from apps.conversations.services.asides import annotate_message, say_aside
 from apps.conversations.services.commands import describe_commands, run_command
 from apps.conversations.services.conversations import (
     archive_conversation,
@@ -107,6 +107,7 @@ __all__ = [
     "restore_conversation",
     "restore_message",
     "run_command",
+    "say_aside",
     "seal_messages",
     "start_conversation",
     "stop_turn",

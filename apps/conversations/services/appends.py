@@ -25,11 +25,17 @@ WHERE conversation_id = %(conversation)s AND (user_id = %(user)s::uuid OR head_i
 """
 
 
-def append_rows(actor: Actor, conversation: Conversation, rows: list[Message], turn: Turn, *, is_linear: bool) -> None:
-    """Foreign keys are checked at commit, so the answer may name its turn before the turn's row is there."""
+def append_rows(
+    actor: Actor | None, conversation: Conversation, rows: list[Message], turn: Turn | None, *, is_linear: bool
+) -> None:
+    """Foreign keys are checked at commit, so the answer may name its turn before the turn's row is there.
+
+    ``actor`` None: nobody wrote these words, so nobody has read them yet, and nobody leaves the branch they look at.
+    """
     insert(rows)
     record_attachments(rows)
-    insert([turn])
+    if turn is not None:
+        insert([turn])
     last = rows[-1]
     values: dict[str, Any] = {
         "conversation": conversation.pk,
@@ -37,7 +43,7 @@ def append_rows(actor: Actor, conversation: Conversation, rows: list[Message], t
         "head": last.pk,
         "parent": rows[0].parent_id,
         "linear": is_linear,
-        "user": actor.user_id,
+        "user": actor.user_id if actor else None,
     }
     with prepared() as cursor:
         cursor.execute(_MOVE_ON, values)

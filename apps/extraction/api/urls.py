@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.extraction.api import duplicates, schema_trials, use, views
+from apps.extraction.api import duplicates, follow_ups, schema_trials, use, views
 
 urlpatterns = [
     path("collections/", views.CollectionListView.as_view(), name="collections_list"),
@@ -42,4 +42,11 @@ urlpatterns = [
     path("proposals/<uuid:proposal_id>/", views.ProposalView.as_view(), name="proposals_detail"),
     path("proposals/<uuid:proposal_id>/accept/", views.ProposalAcceptView.as_view(), name="proposals_accept"),
     path("proposals/<uuid:proposal_id>/reject/", views.ProposalRejectView.as_view(), name="proposals_reject"),
+    path("follow-ups/", follow_ups.FollowUpListView.as_view(), name="follow_ups_list"),
+    path("follow-ups/<uuid:follow_up_id>/", follow_ups.FollowUpView.as_view(), name="follow_ups_detail"),
+    path("follow-ups/<uuid:follow_up_id>/answer/", follow_ups.FollowUpAnswerView.as_view(), name="follow_ups_answer"),
+    path("follow-ups/<uuid:follow_up_id>/skip/", follow_ups.FollowUpSkipView.as_view(), name="follow_ups_skip"),
+    path(
+        "follow-ups/<uuid:follow_up_id>/abandon/", follow_ups.FollowUpAbandonView.as_view(), name="follow_ups_abandon"
+    ),
 ]

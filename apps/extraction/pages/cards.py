@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,10 +17,11 @@ from apps.accounts.types import Actor
 from apps.conversations import selectors as conversations
 from apps.core.doors.below_messages import Shown
 from apps.core.errors import DomainError
-from apps.extraction import policies, selectors, shape
-from apps.extraction.models import ExtractionRun, Proposal
+from apps.extraction import policies, question_selectors, selectors, shape
+from apps.extraction.models import ExtractionRun, FollowUp, Proposal
+from apps.extraction.pages.reasons import reason_of, why_unplaced
 from apps.extraction.schema import Field, Schema
-from apps.extraction.types import ProposalStatus, RunStatus
+from apps.extraction.types import OPEN_QUESTIONS, ProposalStatus, RunCause, RunStatus
 from apps.files import selectors as files
 
 MOST_SHOWN = 20
@@ -62,6 +63,15 @@ class FieldCard:
 
 
 @dataclass(frozen=True, slots=True)
+class QuestionCard:
+    """A field that is missing and may be answered here. ``api`` is the address of what it is part of."""
+
+    field: FieldCard
+    api: str
+    is_unclear: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ProposalCard:
     id: UUID
     number: int
@@ -82,6 +92,7 @@ class ProposalCard:
     decided_by: str
     decided_at: datetime | None
     conversation_url: str = ""
+    questions: tuple[QuestionCard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,14 +116,13 @@ class RunCard:
     suggested: int
     pending: int
     unplaced: tuple[UnplacedCard, ...]
+    answered: tuple[Mapping[str, str], ...]
     can_write: bool
     answered_by: str
     cost: Any
     currency: str
     queue_url: str = ""
     more: int = 0
-    of: str = ""
-    errors: list[str] = field(default_factory=list)
 
 
 def below(viewer: Any, message_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Shown]]:
@@ -157,7 +167,12 @@ def _run_card(run: ExtractionRun, cards: list[ProposalCard], counts: tuple[int, 
         proposals=tuple(cards),
         suggested=counts[0],
         pending=counts[1],
-        unplaced=tuple(_unplaced(each) for each in run.unplaced[:_MOST_UNPLACED]),
+        unplaced=tuple(
+            UnplacedCard(shape.as_text(each.get("value"))[:300], why_unplaced(each))
+            for each in run.unplaced[:_MOST_UNPLACED]
+            if run.cause != RunCause.ANSWER
+        ),
+        answered=tuple(run.answered),
         can_write=can_write,
         answered_by=run.answered_by,
         cost=run.cost,
@@ -165,42 +180,6 @@ def _run_card(run: ExtractionRun, cards: list[ProposalCard], counts: tuple[int, 
         queue_url=reverse("extraction:review"),
         more=max(0, counts[0] - len(cards)),
     )
-
-
-def _unplaced(each: Mapping[str, Any]) -> UnplacedCard:
-    name = str(each.get("field") or "").strip("/").split("/")[0]
-    whys = {
-        "no_such_field": _("No field fits"),
-        "no_collection": _("No collection fits"),
-        "does_not_fit": _("“%(field)s” takes something else") % {"field": name},
-        "ambiguous": _("Can be read in several ways for “%(field)s”") % {"field": name},
-        "several": _("Several values for one field, “%(field)s”") % {"field": name},
-        "twice": _("There is a value for “%(field)s” already") % {"field": name},
-        "rest": _("Left over from the value of “%(field)s”") % {"field": name},
-        "no_value": _("Says that there is no value"),
-        "unlinked": _("Belongs to nothing that was found"),
-        "not_asked": _("Was not asked for"),
-        "too_large": _("Too large to be read"),
-    }
-    return UnplacedCard(shape.as_text(each.get("value"))[:300], whys.get(str(each.get("reason")), _("Fits nowhere")))
-
-
-def reason_of(code: str) -> str:
-    """What happened, and what to do next."""
-    texts = {
-        "auth": _("The provider refused the key. An admin can enter a new one in the settings."),
-        "rate_limited": _("The provider takes no more requests at the moment. Try again in a while."),
-        "overloaded": _("The provider is overloaded. Try again in a while."),
-        "timeout": _("The model did not answer in time. Try again."),
-        "network": _("The provider could not be reached. Try again."),
-        "budget": _("The budget of the organization is used up for this month. An admin can raise it."),
-        "no_model": _("No model is connected. An admin can connect one in the settings."),
-        "forbidden": _("Whoever asked may no longer write records here, so nothing was read."),
-        "nothing_to_read": _("The words are no longer there."),
-        "words_are_sensitive": _("The message was marked as sensitive, and records are not sealed. Nothing was read."),
-        "worker_lost": _("The workers that read this stopped, three times. Try again."),
-    }
-    return texts.get(code, _("This could not be read. The words are as they were. Try again."))
 
 
 def proposal_cards(
@@ -216,6 +195,7 @@ def proposal_cards(
         )
     }
     words = _Words(viewer, rows)
+    asked = question_selectors.follow_ups_of(row.pk for row in rows)
     may = _writers(viewer, (row.project_id for row in rows)) if may is None else may
     titles: dict[tuple[UUID, str], str] = {}
     schemas = {pk: selectors.schema_of(row) for pk, row in documents.items()}
@@ -223,7 +203,13 @@ def proposal_cards(
         titles[row.run_id, row.entity_id] = _title(row, documents[row.collection_id], schemas[row.collection_id])
     return [
         _proposal_card(
-            row, documents[row.collection_id], schemas[row.collection_id], words, titles, can_write=may[row.project_id]
+            row,
+            documents[row.collection_id],
+            schemas[row.collection_id],
+            words,
+            titles,
+            can_write=may[row.project_id],
+            follow_up=asked.get(row.pk),
         )
         for row in rows
     ]
@@ -241,6 +227,7 @@ def _proposal_card(
     titles: Mapping[tuple[UUID, str], str],
     *,
     can_write: bool,
+    follow_up: FollowUp | None,
 ) -> ProposalCard:
     linked: dict[str, list[str]] = {}
     for link in row.links:
@@ -294,6 +281,17 @@ def _proposal_card(
         decided_by=row.decided_by.display_name if row.decided_by else "",
         decided_at=row.decided_at,
         conversation_url=words.url_of(UUID(first)) if first else "",
+        questions=_questions(follow_up, fields) if follow_up and can_write else (),
+    )
+
+
+def _questions(follow_up: FollowUp, fields: Sequence[FieldCard]) -> tuple[QuestionCard, ...]:
+    api = reverse("follow_ups_detail", kwargs={"follow_up_id": follow_up.pk})
+    asked = {each["field"]: each for each in follow_up.questions if each["state"] in OPEN_QUESTIONS}
+    return tuple(
+        QuestionCard(each, api, is_unclear=asked[each.name]["cause"] == "ambiguous")
+        for each in fields
+        if each.name in asked and each.input not in ("", "json")
     )
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.extraction.pages import cells, collections, forms, kept, records, review, tables
+from apps.extraction.pages import cells, collections, forms, kept, reading_settings, records, review, tables
 
 app_name = "extraction"
 ALL = "records/<uuid:collection_id>/"
@@ -28,4 +28,5 @@ urlpatterns = [
     path("review/", review.ReviewPage.as_view(), name="review"),
     path("review/runs/<uuid:run_id>/", review.RunFragment.as_view(), name="run"),
     path("review/proposals/<uuid:proposal_id>/", review.ProposalFragment.as_view(), name="proposal"),
+    path("settings/reading/", reading_settings.ReadingSettings.as_view(), name="settings_reading"),
 ]

@@ -1,5 +1,6 @@
 """Every write of collections and records."""
 
+from apps.extraction.services.automatic import read_message
 from apps.extraction.services.collections import (
     change_collection,
     create_collection,
@@ -16,6 +17,7 @@ from apps.extraction.services.extractions import (
     reject_proposal,
     request_extraction,
 )
+from apps.extraction.services.follow_ups import abandon_follow_up, answer_question, skip_question
 from apps.extraction.services.many_files import begin_run
 from apps.extraction.services.merging import keep_apart, merge_records, undo_merge
 from apps.extraction.services.migration import migrate_record, path_of, try_schema
@@ -33,9 +35,11 @@ from apps.extraction.services.views import change_view, delete_view, keep_view
 
 __all__ = [
     "AllAccepted",
+    "abandon_follow_up",
     "accept_all",
     "accept_proposal",
     "add_comment",
+    "answer_question",
     "begin_run",
     "change_collection",
     "change_comment",
@@ -57,12 +61,14 @@ __all__ = [
     "merge_records",
     "migrate_record",
     "path_of",
+    "read_message",
     "reject_proposal",
     "request_extraction",
     "restore_collection",
     "restore_record",
     "retry_extraction",
     "set_back_record",
+    "skip_question",
     "take_record",
     "try_schema",
     "undo_merge",

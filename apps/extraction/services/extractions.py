@@ -20,7 +20,7 @@ from apps.core import jobs, leases
 from apps.core.correlation import correlation_id
 from apps.core.errors import DomainError, FieldError, Invalid
 from apps.core.ids import uuid7
-from apps.extraction import duplicates, news, policies, schema, selectors, shape, sources
+from apps.extraction import duplicates, news, policies, question_selectors, schema, selectors, shape, sources
 from apps.extraction.events import (
     ExtractionCompleted,
     ExtractionFailed,
@@ -29,7 +29,7 @@ from apps.extraction.events import (
     ProposalRejected,
 )
 from apps.extraction.models import Collection, ExtractionRun, Proposal, Record
-from apps.extraction.services import evidence, records
+from apps.extraction.services import evidence, follow_ups, records
 from apps.extraction.types import (
     MAX_COLLECTIONS_A_RUN,
     MAX_OPEN_RUNS,
@@ -154,6 +154,7 @@ def claim_run(*, actor: Actor, run_id: UUID) -> Work | None:
         aliases={
             each.slug: {word: field for field, words in each.aliases.items() for word in words} for each in collections
         },
+        asked=question_selectors.asked_in(run.shown_in, asker) if run.shown_in else (),
     )
 
 
@@ -181,6 +182,7 @@ def finish_run(*, actor: Actor, run_id: UUID, fence: int, answer: Answer, found:
     if run is None:
         return False
     asker = actor_of_row(user_id=run.requested_by_id, key_id=run.key_id)
+    found, answered = follow_ups.answers_in(actor=asker, run=run, found=found)
     rows = selectors.visible_collections(asker).filter(pk__in=run.collections)
     by_slug = {row.slug: row for row in selectors.with_document(rows)}
     made = [
@@ -189,9 +191,11 @@ def finish_run(*, actor: Actor, run_id: UUID, fence: int, answer: Answer, found:
         if each.collection in by_slug
     ]
     Proposal.objects.bulk_create(made)
+    run.answered_by = answer.model[:200]
     ExtractionRun.objects.filter(pk=run.pk).update(
         status=RunStatus.COMPLETED,
-        answered_by=answer.model[:200],
+        answered_by=run.answered_by,
+        answered=answered,
         is_demo=answer.is_demo,
         steps=list(found.steps),
         unplaced=list(found.unplaced),
@@ -207,7 +211,9 @@ def finish_run(*, actor: Actor, run_id: UUID, fence: int, answer: Answer, found:
     news.tell(run, fact, actor=asker)
     for proposal in made:
         _take_if_trusted(asker, run, proposal)
-    if run.cause != RunCause.ASKED and (made or found.unplaced):
+    if made:
+        follow_ups.ask_if_they_may(actor=asker, run=run, unplaced=found.unplaced)
+    if run.cause != RunCause.ASKED and (made or answered):
         news.show(run, actor=asker)
     return True
 
@@ -284,17 +290,16 @@ def accept_proposal(
 def reject_proposal(*, actor: Actor, proposal_id: UUID) -> Proposal:
     proposal = _lock(actor, proposal_id)
     _decide(proposal, ProposalStatus.REJECTED, decided_by=actor.user_id)
+    follow_ups.settle_follow_up(actor=actor, proposal=proposal)
     fact = ProposalRejected(proposal.pk, proposal.run_id)
     news.tell(proposal.run, fact, actor=actor, proposal_id=proposal.pk)
     return proposal
 
 
 def _lock(actor: Actor, proposal_id: UUID) -> Proposal:
-    """``ProposalDecided`` for the second of two who decide at once. The run first: its suggestions point to each other, and two people who
-    accept two of them would wait for each other's records.
-    """
+    """``ProposalDecided`` for the second of two who decide at once."""
     found = selectors.get_proposal(proposal_id=proposal_id, viewer=actor)
-    ExtractionRun.objects.select_for_update().get(pk=found.run_id)
+    question_selectors.lock_decisions(run_id=found.run_id, viewer=actor)
     proposal = selectors.lock_proposal(proposal_id=proposal_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, proposal.project_id)))
     if proposal.status != ProposalStatus.PENDING:
@@ -327,6 +332,7 @@ def _accept(
         record = taken.record
     proposal.record = record
     _decide(proposal, ProposalStatus.ACCEPTED, decided_by=decided_by)
+    follow_ups.settle_follow_up(actor=actor, proposal=proposal)
     evidence.keep_sources(run, proposal, record, edited)
     _link_back(actor, proposal, record)
     fact = ProposalAccepted(proposal.pk, run.pk, record.pk, edited)

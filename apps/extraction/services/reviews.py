@@ -14,7 +14,7 @@ from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core import jobs
 from apps.core.errors import DomainError
-from apps.extraction import news, policies, selectors
+from apps.extraction import news, policies, question_selectors, selectors
 from apps.extraction.events import ExtractionRequested
 from apps.extraction.models import ExtractionRun
 from apps.extraction.services.extractions import accept_proposal
@@ -54,7 +54,7 @@ def retry_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
 @transaction.atomic
 def accept_all(*, actor: Actor, run_id: UUID) -> AllAccepted:
     """Every suggestion of the run that is pending, as it is. What cannot be taken waits on, and hinders no other."""
-    run = selectors.lock_run(run_id=run_id, viewer=actor)
+    run = question_selectors.lock_decisions(run_id=run_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
     waiting = selectors.list_proposals(actor, run_id=run.pk, status=ProposalStatus.PENDING).order_by("number")
     made: list[UUID] = []

@@ -1,0 +1,103 @@
+"""Reads of questions about what is missing, and of what was read without being asked for. Rights are those of records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor
+from apps.core.errors import NotFound
+from apps.extraction import policies
+from apps.extraction.models import ExtractionRun, FollowUp
+from apps.extraction.selectors import get_run, lock_run, schema_of, visible_collections, with_document
+from apps.extraction.types import OPEN_QUESTIONS, Asked, FollowUpStatus, RunCause
+
+
+def visible_follow_ups(viewer: Actor) -> QuerySet[FollowUp]:
+    rows = FollowUp.objects.filter(accounts.project_filter(viewer), collection__deleted_at=None)
+    rows = rows if policies.has_read_scope(viewer) else rows.none()
+    return rows.select_related("collection", "proposal__run")
+
+
+def list_follow_ups(
+    viewer: Actor, *, project_id: UUID | None = None, conversation_id: UUID | None = None, status: str = ""
+) -> QuerySet[FollowUp]:
+    rows = visible_follow_ups(viewer)
+    if project_id:
+        rows = rows.filter(project_id=project_id)
+    if conversation_id:
+        rows = rows.filter(conversation_id=conversation_id)
+    return rows.filter(status=status) if status else rows
+
+
+def get_follow_up(*, follow_up_id: UUID, viewer: Actor) -> FollowUp:
+    if (found := visible_follow_ups(viewer).filter(pk=follow_up_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_follow_ups(conversation_id: UUID) -> QuerySet[FollowUp]:
+    """What is open in a conversation, in one order for everybody who locks it; for callers that know what its reader may do."""
+    rows = FollowUp.objects.filter(
+        conversation_id=conversation_id, status=FollowUpStatus.OPEN, collection__deleted_at=None
+    )
+    return (
+        rows.select_for_update(of=("self",)).select_related("collection", "proposal__run").order_by("created_at", "pk")
+    )
+
+
+def lock_decisions(*, run_id: UUID, viewer: Actor) -> ExtractionRun:
+    """The questions of the conversation, then the run: its suggestions point to each other, and two people who accept two of them
+    would wait for each other's records. Whoever decides takes the locks in this order.
+    """
+    run = get_run(run_id=run_id, viewer=viewer)
+    if run.shown_in is not None:
+        list(lock_follow_ups(run.shown_in))
+    return lock_run(run_id=run_id, viewer=viewer)
+
+
+def asked_in(conversation_id: UUID, viewer: Actor) -> tuple[Asked, ...]:
+    """What the model is told of the questions that are open in a conversation."""
+    rows = list(
+        list_follow_ups(viewer, conversation_id=conversation_id, status=FollowUpStatus.OPEN).order_by("created_at")[:50]
+    )
+    documents = with_document(visible_collections(viewer).filter(pk__in={row.collection_id for row in rows}))
+    schemas = {row.pk: schema_of(row) for row in documents}
+    return tuple(
+        Asked(
+            row.collection.slug,
+            row.title,
+            tuple(
+                schemas[row.collection_id].by_pointer[f"/{each['field']}"].title or each["field"]
+                for each in row.questions
+                if each["state"] in OPEN_QUESTIONS
+            ),
+        )
+        for row in rows
+        if row.collection_id in schemas
+    )
+
+
+def count_automatic(project_id: UUID, *, within: timedelta) -> int:
+    """Messages of the project that were read without being asked for."""
+    rows = ExtractionRun.objects.filter(project=project_id, created_at__gt=Now() - within)
+    return rows.exclude(cause=RunCause.ASKED).count()
+
+
+def has_automatic(message_id: UUID) -> bool:
+    return ExtractionRun.objects.filter(message_id=message_id).exclude(cause=RunCause.ASKED).exists()
+
+
+def has_open_questions(conversation_id: UUID) -> bool:
+    return FollowUp.objects.filter(conversation_id=conversation_id, status=FollowUpStatus.OPEN).exists()
+
+
+def follow_ups_of(proposal_ids: Iterable[UUID]) -> dict[UUID, FollowUp]:
+    """Of proposals the caller may see, what is open about them."""
+    rows = FollowUp.objects.filter(proposal__in=list(proposal_ids), status=FollowUpStatus.OPEN)
+    return {row.proposal_id: row for row in rows}
