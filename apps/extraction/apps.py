@@ -44,7 +44,12 @@ class ExtractionConfig(AppConfig):
         )
         menu.register("extraction.review", MenuEntry(_("To review"), "extraction:review", "circle-check", order=31))
         reading = MenuEntry(
-            _("Reading for records"), "extraction:settings_reading", "table-2", place="settings", order=48
+            _("Reading for records"),
+            "extraction:settings_reading",
+            "table-2",
+            place="settings",
+            order=48,
+            group="projects",
         )
         menu.register("extraction.reading", reading)
         below_messages.register(

@@ -1,6 +1,7 @@
 """Tables of collections, records and extraction; each module's docstring says which."""
 
 from apps.extraction.models.duplicates import Duplicate, RecordBlock, RecordMerge
+from apps.extraction.models.follow_ups import FollowUp
 from apps.extraction.models.records import (
     Collection,
     CollectionSchema,
@@ -21,6 +22,7 @@ __all__ = [
     "Duplicate",
     "ExtractionRun",
     "FieldSource",
+    "FollowUp",
     "Proposal",
     "Record",
     "RecordBlock",
