@@ -66,11 +66,6 @@ def views(addresses: dict[str, Any]) -> list[View]:
         View("conversation-private", states, prepare=_private),
         View("states", states),
         View("long", addresses["long"]),
-        View("suggested", addresses["suggested"]),
-        View("suggested-words", addresses["suggested"], prepare=_open_words),
-        View("review", "/review/"),
-        View("review-edit", "/review/", prepare=click(".proposal footer button:nth-child(2)")),
-        View("review-nothing", "/review/?sure=guess"),
         View("conversations", "/conversations/"),
         View("conversations-archived", "/conversations/?view=archived"),
         View("conversations-deleted", "/conversations/?view=deleted"),
@@ -101,12 +96,6 @@ def _change_field(page: Page) -> None:
     """A relation, which has the most to show: who it points to, and whom it could."""
     page.locator('[data-row]:has(dd[data-field="siblings"]) button[data-action="record#edit"]').click()
     page.locator("#cell-editor [role=option]").first.wait_for()
-    page.wait_for_timeout(300)
-
-
-def _open_words(page: Page) -> None:
-    for details in page.locator(".extraction details").all():
-        details.locator("summary").click()
     page.wait_for_timeout(300)
 
 
