@@ -116,7 +116,9 @@ export default class extends Controller {
   }
 
   editLast() {
-    const mine = this.thread.articles.filter(({ dataset }) => "mine" in dataset && dataset.can?.includes("edit")).at(-1);
+    // What was just sent does not say yet what may be done with it: one's own words may be edited.
+    const isEditable = ({ can, message }) => can?.split(" ").includes("edit") ?? Boolean(message);
+    const mine = this.thread.articles.filter(({ dataset }) => "mine" in dataset && isEditable(dataset)).at(-1);
     if (mine) this.controllerOf(mine)?.edit();
   }
 

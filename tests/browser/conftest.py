@@ -3,6 +3,14 @@ import os
 import pytest
 
 from tests.browser import chromium
+from tests.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def shared_stack():
+    """For modules that differ in people only: three processes take as long to start as several tests to run."""
+    with Stack(env={"PARLANCE_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1"}) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

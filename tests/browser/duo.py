@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from typing import Any
 
 from playwright.sync_api import Page
@@ -10,7 +11,6 @@ from playwright.sync_api import Page
 from tests.stack import Stack
 
 PASSWORD = "correct horse battery"  # as the factories give it
-INES, DANIEL = "ines@alfama.example", "daniel@alfama.example"
 
 
 def hire(stack: Stack, provider_url: str) -> dict[str, Any]:
@@ -24,9 +24,10 @@ def make(provider_url: str) -> dict[str, str]:
     from apps.llm.models import Model, ModelDefaults, Provider
     from tests.accounts.factories import ProjectFactory, UserFactory, join
 
-    ines = UserFactory(email=INES, name="Inês Duarte")
+    house = uuid.uuid4().hex[:8]  # a stack may have several such pairs
+    ines = UserFactory(email=f"ines@{house}.example", name="Inês Duarte")
     project = ProjectFactory(owner=ines, name="The Port of Lisbon", organization__name="Alfama Pictures")
-    daniel = UserFactory(email=DANIEL, name="Daniel Okoye")
+    daniel = UserFactory(email=f"daniel@{house}.example", name="Daniel Okoye")
     join(daniel, project.organization)
     provider = Provider.objects.create(
         organization=project.organization,
@@ -37,7 +38,8 @@ def make(provider_url: str) -> dict[str, str]:
     )
     model = Model.objects.create(organization=project.organization, provider=provider, name="stub-small")
     ModelDefaults.objects.update_or_create(organization=project.organization, defaults={"default": model})
-    return {"project": str(project.pk), "ines": str(ines.pk), "daniel": str(daniel.pk), "model": str(model.pk)}
+    ids = {"project": project.pk, "ines": ines.pk, "daniel": daniel.pk, "model": model.pk}
+    return {name: str(pk) for name, pk in ids.items()} | {"ines_email": ines.email, "daniel_email": daniel.email}
 
 
 def sign_in(page: Page, base_url: str, email: str) -> None:

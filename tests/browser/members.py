@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import duo
-from tests.stack import Stack
 
 START = """async (body) => {
     const headers = { "content-type": "application/json", "x-csrftoken": document.querySelector('meta[name="csrf-token"]').content };
@@ -17,10 +16,10 @@ READ = "async (url) => (await fetch(url)).json()"
 
 
 @pytest.fixture(scope="module")
-def stack(running_provider):
-    with Stack(env={"PARLANCE_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1"}) as running:
-        running.cast = duo.hire(running, running_provider.openai_url)
-        yield running
+def stack(shared_stack, running_provider):
+    """The worker's, with two people of this module's own."""
+    shared_stack.cast = duo.hire(shared_stack, running_provider.openai_url)
+    return shared_stack
 
 
 class Member:
@@ -72,9 +71,9 @@ class Member:
 @pytest.fixture(scope="module")
 def states(browser, stack):
     found = {}
-    for name, email in (("ines", duo.INES), ("daniel", duo.DANIEL)):
+    for name in ("ines", "daniel"):
         context = browser.new_context(locale="en-GB")
-        duo.sign_in(context.new_page(), stack.base_url, email)
+        duo.sign_in(context.new_page(), stack.base_url, stack.cast[f"{name}_email"])
         found[name] = context.storage_state()
         context.close()
     return found

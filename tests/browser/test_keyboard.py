@@ -44,7 +44,7 @@ def test_sign_in(browser, stack, people):
     page.wait_for_selector("body[data-ready]", state="attached")
     if page.evaluate("document.activeElement.name") != "login":
         tab_to(page, "E-mail")
-    page.keyboard.type(duo.DANIEL)
+    page.keyboard.type(stack.cast["daniel_email"])
     tab_to(page, "Password")
     page.keyboard.type(duo.PASSWORD)
     page.keyboard.press("Enter")

@@ -29,7 +29,7 @@ def test_pages_messages_and_reconnects_cost_little(browser, running_provider, pr
     with Stack(env=env) as stack:
         stack.cast = duo.hire(stack, running_provider.openai_url)
         context = browser.new_context(locale="en-GB")
-        duo.sign_in(context.new_page(), stack.base_url, duo.INES)
+        duo.sign_in(context.new_page(), stack.base_url, stack.cast["ines_email"])
         ines = Member(browser, stack, context.storage_state())
         context.close()
         costs, before = {}, taken(stack)

@@ -52,7 +52,7 @@ def test_draft_is_sealed_at_sign_out_and_back_with_its_writer(people, browser, s
     ines = people("ines")
     duo_page = ines.page
     ines.context.clear_cookies()  # a session of its own: signing out ends it
-    duo.sign_in(duo_page, stack.base_url, duo.INES)
+    duo.sign_in(duo_page, stack.base_url, stack.cast["ines_email"])
     ines.start()
     duo_page.locator("#draft").fill("Half a thought")
     duo_page.wait_for_timeout(500)
@@ -63,11 +63,11 @@ def test_draft_is_sealed_at_sign_out_and_back_with_its_writer(people, browser, s
 
     kept = duo_page.evaluate(STORED)
     assert ("Half a thought" in kept, ":sealed" in kept) == (False, True)
-    duo.sign_in(duo_page, stack.base_url, duo.DANIEL)
+    duo.sign_in(duo_page, stack.base_url, stack.cast["daniel_email"])
     duo_page.wait_for_selector("body[data-ready]", state="attached")
     assert "Half a thought" not in duo_page.evaluate(STORED)
     ines.context.clear_cookies()
-    duo.sign_in(duo_page, stack.base_url, duo.INES)
+    duo.sign_in(duo_page, stack.base_url, stack.cast["ines_email"])
     ines.open(ines.conversation)
     expect(duo_page.locator("#draft")).to_have_value("Half a thought")
     assert ":sealed" not in duo_page.evaluate(STORED)

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from apps.extraction import containers, repair, tolerant
 from apps.extraction.repair import Step
+from tests.clock import processor_seconds
 
 ANSWER = {"name": "Sarah Keller", "age": 28, "tags": ["calm", "quick"], "home": {"city": "Lisbon", "since": 2019.5}}
 ROWS = [{"name": "Ana"}, {"name": "Rui", "old": True}]
@@ -228,11 +229,11 @@ def test_bombs_cost_what_they_are_long(piece):
 
 
 def test_ten_megabytes_are_refused_at_once():
-    spent = time.process_time()
-    found = repair.read('{"a": "' + "x" * 10_000_000 + '"}')
+    raw = '{"a": "' + "x" * 10_000_000 + '"}'
+    found = repair.read(raw)
 
     assert (found.value, found.steps) == (None, (Step.TOO_LARGE,))
-    assert time.process_time() - spent < 0.5
+    assert processor_seconds(lambda: repair.read(raw), limit=0.5) <= 0.5
 
 
 def test_our_own_reader_gives_spares_for_what_has_no_place():
