@@ -26,7 +26,12 @@ def make(provider_url: str) -> dict[str, str]:
 
     house = uuid.uuid4().hex[:8]  # a stack may have several such pairs
     ines = UserFactory(email=f"ines@{house}.example", name="Inês Duarte")
-    project = ProjectFactory(owner=ines, name="The Port of Lisbon", organization__name="Alfama Pictures")
+    project = ProjectFactory(
+        owner=ines,
+        name="The Port of Lisbon",
+        organization__name="Alfama Pictures",
+        organization__slug=f"alfama-{house}",
+    )
     daniel = UserFactory(email=f"daniel@{house}.example", name="Daniel Okoye")
     join(daniel, project.organization)
     provider = Provider.objects.create(

@@ -87,6 +87,8 @@ def running_provider() -> Iterator[Provider]:
         ready.set()
         await found["stop"].wait()
         server.close()
+        state.hang_up()
+        await asyncio.sleep(0.05)
 
     thread = threading.Thread(target=lambda: uvloop.run(run()), name="stub-provider", daemon=True)
     thread.start()

@@ -27,7 +27,13 @@ class State:
         self.first_default = default
         self.models = models
         self.open_streams = 0
+        self.here: set[Connection] = set()
         self.reset()
+
+    def hang_up(self) -> None:
+        """On whoever is connected still: the loop cannot be closed before."""
+        for connection in list(self.here):
+            connection.transport.abort()
 
     def reset(self) -> None:
         self.default = self.first_default
@@ -74,8 +80,10 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport = transport  # type: ignore[assignment]
         self.loop = asyncio.get_running_loop()
         self.state.connections += 1
+        self.state.here.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.state.here.discard(self)
         if self.stream:
             self.stream.client_closed()
 
