@@ -155,6 +155,8 @@ DATABASES["default"]["OPTIONS"] |= {
             f"-c lock_timeout={int(2000 * max(PARLANCE_TIME_SCALE, 0.25))}",
             "-c statement_timeout=0" if _as_owner else "-c statement_timeout=15000",
             "-c idle_in_transaction_session_timeout=30000",
+            # What is prepared is planned once a connection, not five times first: rights take longer to plan than to answer.
+            "-c plan_cache_mode=force_generic_plan",
         ]
     ),
     "connect_timeout": 5,
