@@ -125,6 +125,10 @@ def list_unplanned() -> list[dict[str, UUID]]:
     return [{"operation_id": pk} for pk in rows.values_list("pk", flat=True)[:20]]
 
 
+def has_unfinished() -> bool:
+    return Operation.objects.exclude(status__in=FINAL).exists()
+
+
 def has_waiting(lane: str) -> bool:
     """Is there an item that a worker might take now?"""
     return Operation.objects.filter(status=OperationStatus.RUNNING, lane=lane, cursor__lt=F("total")).exists()

@@ -22,13 +22,14 @@ def reap() -> None:
     services.reap_lapsed(actor=SYSTEM)
 
 
-def wake() -> None:
+def tend() -> None:
+    """What must happen within a second; most of the time there is no operation, and one question says so."""
+    if not selectors.has_unfinished():
+        return
     services.wake_due(actor=SYSTEM)
-
-
-def close() -> None:
     services.expire_late(actor=SYSTEM)
     services.close_stopping(actor=SYSTEM)
+    hint_waiting()
 
 
 def find_lost() -> None:
@@ -41,9 +42,7 @@ def forget() -> None:
 
 def register() -> None:
     register_lost_hints("bulk.plan_operation", selectors.list_unplanned, every_seconds=3)
-    register_sweep("bulk work that waits", 2, hint_waiting)
+    register_sweep("bulk operations", 1, tend)
     register_sweep("bulk items of lost workers", 5, reap, settle_seconds=3 * RENEW_SECONDS)
-    register_sweep("bulk items to try again", 1, wake)
-    register_sweep("bulk operations that stop", 1, close)
     register_sweep("bulk items that were passed by", 30, find_lost)
     register_sweep("old bulk operations", 3600, forget)
