@@ -16,6 +16,11 @@ def is_system(actor: Actor) -> bool:
     return actor.kind == ActorKind.SYSTEM
 
 
+def has_read_scope(actor: Actor) -> bool:
+    """A key that may write may read what it writes."""
+    return accounts.has_scope(actor, READ) or accounts.has_scope(actor, WRITE)
+
+
 def can_begin(actor: Actor, role: ProjectRole | None) -> bool:
     return accounts.can_post_in_project(actor, role) and accounts.has_scope(actor, WRITE)
 
@@ -24,7 +29,7 @@ def can_view(actor: Actor, operation: Operation, role: ProjectRole | None) -> bo
     """One's own, in projects one still sees; managers of the project see all of it. ``selectors.visible_to`` says the same in SQL."""
     if is_system(actor):
         return True
-    if role is None:
+    if role is None or not has_read_scope(actor):
         return False
     return role == ProjectRole.MANAGER or (operation.requested_by_id == actor.user_id and actor.user_id is not None)
 

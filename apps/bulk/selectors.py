@@ -27,6 +27,8 @@ def visible_to(viewer: Actor) -> QuerySet[Operation]:
     rows = Operation.objects.all()
     if policies.is_system(viewer):
         return rows
+    if not policies.has_read_scope(viewer):
+        return rows.none()
     own = Q(requested_by=viewer.user_id) if viewer.user_id else Q(pk__in=[])
     return rows.filter(
         (own & accounts.project_filter(viewer)) | accounts.project_filter(viewer, at_least=ProjectRole.MANAGER)

@@ -112,7 +112,10 @@ def bare_answer(
     if not said or len(said) > _BARE or "?" in said or len(said.split()) > _BARE_WORDS:
         return None
     asked = [
-        (each, schemas[each.collection_id].by_pointer[f"/{name}"]) for each in follow_ups for name in open_fields(each)
+        (each, field)
+        for each in follow_ups
+        for name in open_fields(each)
+        if (field := schemas[each.collection_id].named(name))
     ]
     fitting: list[tuple[FollowUp, str, Any]] = []
     for follow_up, field in asked:

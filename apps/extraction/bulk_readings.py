@@ -67,8 +67,10 @@ def _plan(scope: BulkScope) -> Iterator[PlannedItem]:
 
 
 async def _call(work: Work) -> str:
-    """The same run whenever it is called: one that was read before is not read again."""
+    """The same run whenever it is called: one that was read before is not read again, one that failed is."""
     run = await in_thread(_begin, work)
+    if run.status == RunStatus.FAILED:
+        run = await in_thread(services.retry_extraction, actor=work.scope.actor, run_id=run.pk)
     while run.status in {RunStatus.QUEUED, RunStatus.RUNNING}:
         await in_thread(engine.extract, run.pk)
         run = await in_thread(_begin, work)

@@ -73,9 +73,9 @@ def asked_in(conversation_id: UUID, viewer: Actor) -> tuple[Asked, ...]:
             row.collection.slug,
             row.title,
             tuple(
-                schemas[row.collection_id].by_pointer[f"/{each['field']}"].title or each["field"]
+                field.title or field.name
                 for each in row.questions
-                if each["state"] in OPEN_QUESTIONS
+                if each["state"] in OPEN_QUESTIONS and (field := schemas[row.collection_id].named(each["field"]))
             ),
         )
         for row in rows

@@ -87,6 +87,10 @@ class Schema:
     def top(self) -> tuple[Field, ...]:
         return tuple(each for each in self.fields if each.is_top)
 
+    def named(self, name: str) -> Field | None:
+        """The field at the top of that name; None when the schema knows it no more."""
+        return self.by_pointer.get(pointer([name]))
+
     def field_at(self, place: str) -> Field | None:
         """Of a place (a JSON pointer) in a value: ``/children/0/name`` finds ``/children/*/name``; an item of a list finds the list's field."""
         if found := self.by_pointer.get(place):

@@ -31,6 +31,16 @@ def pieces_of(run: ExtractionRun, viewer: Actor) -> tuple[tuple[Piece, ...], boo
     return _as_one(found)
 
 
+def project_of(run: ExtractionRun, viewer: Actor) -> UUID:
+    """Where the words are at home: they are read for no other project, whose people and models are others."""
+    if run.file_id is not None:
+        return files.get_file(run.file_id, viewer).project_id
+    if run.message_id is not None:
+        return conversations.get_message(message_id=run.message_id, viewer=viewer).conversation.project_id
+    assert run.conversation_id is not None
+    return conversations.get_conversation(conversation_id=run.conversation_id, viewer=viewer).project_id
+
+
 def place_of(run: ExtractionRun, viewer: Actor) -> tuple[UUID | None, UUID | None]:
     """The conversation and the message below which the run is shown; neither for a file that nobody has put into one."""
     if run.message_id is not None:

@@ -1,10 +1,14 @@
 """Operations over JSON: who may begin and steer them, who sees them, what they say."""
 
+from dataclasses import replace
+
 import pytest
 from django.test import Client
 
-from apps.bulk import engine, services
+from apps.accounts.types import ProjectRole
+from apps.bulk import engine, policies, services
 from apps.bulk.models import Item, Operation
+from apps.bulk.topics import OperationTopic
 from apps.core.models import Event
 from tests.accounts.factories import (
     OrganizationFactory,
@@ -237,6 +241,16 @@ def test_readers_and_limited_keys_begin_nothing(project, owner):
     assert create(limited, project).status_code == 403
     assert limited.get(URL).status_code == 200
     assert not Operation.objects.exists()
+
+
+def test_key_without_the_scope_follows_nothing_either(project, owner, actor):
+    operation = planned(actor, project, start=False, count=3)
+    topic = OperationTopic()
+
+    assert topic.is_allowed(actor, operation.pk)
+    assert topic.is_allowed(replace(actor, scopes=frozenset({"bulk:read"})), operation.pk)
+    assert not topic.is_allowed(replace(actor, scopes=frozenset({"models:read"})), operation.pk)
+    assert not policies.can_view(replace(actor, scopes=frozenset({"models:read"})), operation, ProjectRole.MANAGER)
 
 
 def test_stranger_finds_nothing(api, project, actor):

@@ -14,7 +14,7 @@ from apps.extraction.models import ExtractionRun, FieldSource, Proposal, Record
 from apps.extraction.types import NothingToRead, NotUnique, ProposalDecided, TooManyRuns, WordsAreSensitive
 from apps.llm import routing
 from apps.llm.models import CallAttempt
-from tests.accounts.factories import UserFactory, actor_of
+from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
 from tests.conversations.factories import answer as answered
 from tests.conversations.factories import say, someone, start
 from tests.extraction.factories import people, record
@@ -310,6 +310,17 @@ def test_words_one_may_not_read_are_not_read(me, project, message, provider):
         services.request_extraction(
             actor=someone(project, ProjectRole.VIEWER), project_id=project.pk, message_id=message.pk
         )
+    assert not ExtractionRun.objects.exists()
+
+
+def test_words_of_another_project_are_read_for_their_own_alone(me, owner, project, message, provider):
+    elsewhere = ProjectFactory(owner=owner)
+    people(me, elsewhere)
+
+    for words in ({"message_id": message.pk}, {"conversation_id": message.conversation_id}):
+        with pytest.raises(NotFound):
+            services.request_extraction(actor=me, project_id=elsewhere.pk, **words)
+
     assert not ExtractionRun.objects.exists()
 
 

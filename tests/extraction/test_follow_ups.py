@@ -14,7 +14,7 @@ from apps.extraction.types import ASK_MISSING, EVERY_MESSAGE, QuestionDecided
 from tests.accounts.factories import UserFactory, actor_of
 from tests.conversations.factories import answer as model_answers
 from tests.conversations.factories import say, someone, start
-from tests.extraction.factories import answered, people, read_as
+from tests.extraction.factories import PEOPLE, answered, people, read_as
 from tests.extraction.test_review import both
 
 pytestmark = pytest.mark.django_db
@@ -281,6 +281,30 @@ def test_reading_every_message_has_a_limit_and_needs_the_right(me, project, talk
     assert services.read_message(actor=SYSTEM, message_id=theirs.pk) is None
     assert services.read_message(actor=SYSTEM, message_id=first.pk) is not None
     assert services.read_message(actor=SYSTEM, message_id=second.pk) is None
+
+
+def test_what_is_said_in_private_is_read_for_whoever_asks_alone(me, project, talk):
+    every(me, project)
+    secret = say(me, start(me, project, visibility="private"), "My salary is 91,000").message
+
+    assert services.read_message(actor=SYSTEM, message_id=secret.pk) is None
+    assert services.request_extraction(actor=me, project_id=project.pk, message_id=secret.pk).status == "queued"
+
+
+def test_field_that_is_gone_is_asked_about_no_more(me, project, talk):
+    _run, (tomas,) = began(me, project, talk, TOMAS)
+    without = {name: each for name, each in PEOPLE["properties"].items() if name != "born"}
+    services.change_collection(
+        actor=me,
+        collection_id=tomas.collection_id,
+        changes={"document": PEOPLE | {"properties": without}, "needed": ["age", "is_alive"]},
+    )
+
+    told(me, talk, "He is 31", TOMAS | {"fields": {"name": "Tomás", "age": 31}})
+    (asked,) = question_selectors.asked_in(talk.pk, me)
+
+    assert states(tomas)["age"] == "answered"
+    assert asked.fields == ("Is alive",)
 
 
 def test_message_in_which_nothing_was_found_has_no_card(client, me, project, talk):

@@ -75,7 +75,7 @@ def test_file_that_was_read_is_not_read_again(me, owner, project, provider):
 def test_what_the_model_refuses_fails_with_its_reason(me, owner, project, provider):
     collection = people(me, project)
     file = upload(owner, project, b"Sarah, a journalist.")
-    provider.script({"status": 401})
+    provider.script({"status": 401}, {"text": ANSWER})
     params = {"attachments": [str(file.pk)], "collections": [str(collection.pk)]}
     work = Work(BulkScope(file.pk, project.organization_id, project.pk, me, params), file.pk, 1, {}, file.pk, 1, "o:1")
     kind = bulk_kinds.get("extraction.from_files")
@@ -85,6 +85,7 @@ def test_what_the_model_refuses_fails_with_its_reason(me, owner, project, provid
 
     assert refused.value.code == "extraction_failed"
     assert "auth" in refused.value.detail
+    assert kind.apply(work, asyncio.run(kind.call(work))).result["suggestions"] == 1, "whoever tries again is answered"
 
 
 def test_it_is_asked_for_with_files_that_are_there(me, owner, project):

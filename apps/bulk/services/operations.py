@@ -52,19 +52,21 @@ def create_operation(
 
     The same ``key`` with the same request is the same operation; with another ``OperationKeyReused``. The kind's ``check`` may refuse.
     """
-    project = accounts.lock_project(project_id, actor)
-    role = accounts.role_in(actor, project)
-    policies.require(policies.can_begin(actor, role))
+    project = accounts.get_project(project_id, actor)
+    policies.require(policies.can_begin(actor, accounts.role_in(actor, project)))
     if priority == Priority.CRITICAL:
         policies.require(policies.can_be_urgent(actor))
     found_kind = find_kind(kind)
     digest = _digest(project_id, kind, params, priority, concurrency, rate_per_second, budget, currency, deadline)
-    if key and (earlier := _find_by_key(actor, project.organization_id, key)):
-        if bytes(earlier.request_digest) != digest:
-            raise OperationKeyReused
-        return selectors.get_operation(operation_id=earlier.pk, viewer=actor)
+    if earlier := _find_by_key(actor, project.organization_id, key, digest):
+        return earlier
     operation_id = uuid7()
+    # A kind may read a file here: nobody else who writes in the project waits for that.
     kept = found_kind.check(BulkScope(operation_id, project.organization_id, project.pk, actor, params or {}))
+    project = accounts.lock_project(project_id, actor)
+    policies.require(policies.can_begin(actor, accounts.role_in(actor, project)))
+    if earlier := _find_by_key(actor, project.organization_id, key, digest):
+        return earlier
     require_room(found_kind, project.pk)
     operation = Operation.objects.create(
         id=operation_id,
@@ -108,7 +110,13 @@ def _digest(*asked: Any) -> bytes:
     return hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).digest()
 
 
-def _find_by_key(actor: Actor, organization_id: UUID, key: str) -> Operation | None:
-    return Operation.objects.filter(
-        organization_id=organization_id, requested_by_id=actor.user_id, idempotency_key=key
-    ).first()
+def _find_by_key(actor: Actor, organization_id: UUID, key: str, digest: bytes) -> Operation | None:
+    """What the same person asked for under this key before. ``OperationKeyReused`` where it was something else."""
+    if not key:
+        return None
+    rows = Operation.objects.filter(organization_id=organization_id, requested_by_id=actor.user_id, idempotency_key=key)
+    if (earlier := rows.first()) is None:
+        return None
+    if bytes(earlier.request_digest) != digest:
+        raise OperationKeyReused
+    return selectors.get_operation(operation_id=earlier.pk, viewer=actor)

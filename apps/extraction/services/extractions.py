@@ -18,7 +18,7 @@ from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core import jobs, leases
 from apps.core.correlation import correlation_id
-from apps.core.errors import DomainError, FieldError, Invalid
+from apps.core.errors import DomainError, FieldError, Invalid, NotFound
 from apps.core.ids import uuid7
 from apps.extraction import duplicates, news, policies, question_selectors, schema, selectors, shape, sources
 from apps.extraction.events import (
@@ -96,6 +96,8 @@ def request_extraction(
         cause=cause,
     )
     _pieces, run.is_text_cut = sources.pieces_of(run, actor)
+    if sources.project_of(run, actor) != project.pk:
+        raise NotFound
     run.shown_in, run.shown_under = sources.place_of(run, actor)
     quotas.take_answer(actor=actor, organization_id=project.organization_id)
     run.save()
@@ -360,7 +362,7 @@ def _linked(found: schema.Schema, proposal: Proposal, data: Mapping[str, Any]) -
         target = _target_of(proposal, link)
         if field is not None and field.is_top and field.relation and target and field.name not in data:
             wanted.setdefault(field.name, []).append(str(target))
-    return {name: ids if found.by_pointer[f"/{name}"].is_list else ids[0] for name, ids in wanted.items()}
+    return {name: ids if (field := found.named(name)) and field.is_list else ids[0] for name, ids in wanted.items()}
 
 
 def _target_of(proposal: Proposal, link: Mapping[str, str]) -> UUID | None:

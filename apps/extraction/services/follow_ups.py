@@ -22,6 +22,7 @@ from apps.core.ids import uuid7
 from apps.extraction import asking, grounding, news, policies, question_selectors, selectors, shape, sources
 from apps.extraction.events import QuestionsAsked, QuestionsSettled
 from apps.extraction.models import Collection, ExtractionRun, FieldSource, FollowUp, Proposal
+from apps.extraction.pointers import pointer
 from apps.extraction.schema import Schema
 from apps.extraction.services import records
 from apps.extraction.types import (
@@ -117,7 +118,8 @@ def _ask_next(
 
 
 def _label(schema: Schema, name: str) -> str:
-    return schema.by_pointer[f"/{name}"].title or name
+    field = schema.named(name)
+    return field.title or name if field else name
 
 
 def _words_of(asked: Sequence[tuple[FollowUp, Sequence[str]]]) -> str:
@@ -215,12 +217,12 @@ def _take_bare(
     if bare is None:
         return []
     row, name, value = bare
-    field = schemas[row.collection_id].by_pointer[f"/{name}"]
+    field = schemas[row.collection_id].named(name)
     place = grounding.ground(value, grounding.Text(text, language=run.language), field=field)
-    source = Source(f"/{name}", message_id=run.message_id)
+    source = Source(pointer([name]), message_id=run.message_id)
     if place is not None:
         source = Source(
-            f"/{name}",
+            pointer([name]),
             str(place.method),
             place.confidence,
             place.start + pieces[0].offset,
