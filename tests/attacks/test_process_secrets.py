@@ -46,7 +46,7 @@ def knock(stack, path):
 
 
 async def test_a64_no_frame_and_no_log_of_a_process_holds_a_secret(stack, record_property):
-    person = {"email": duo.INES, "password": duo.PASSWORD}
+    person = {"email": stack.cast["ines_email"], "password": duo.PASSWORD}
     _status, pair = send(stack, "POST", "/auth/token/", person)
     token = pair["access"]
     organization = str(
@@ -62,9 +62,9 @@ async def test_a64_no_frame_and_no_log_of_a_process_holds_a_secret(stack, record
     }
     made, planted = send(stack, "POST", "/providers/", provider, token)
     _status, key = send(stack, "POST", "/api-keys/", {"organization": organization, "name": "planted"}, token)
-    send(stack, "POST", "/auth/password/reset/", {"email": duo.INES})
-    send(stack, "POST", "/auth/token/", {"email": duo.INES, "password": f"word-{CANARY}"})
-    signing_in = stack.manage("create_sign_in_link", duo.INES).split("/accounts/link/")[1].split("/")[0]
+    send(stack, "POST", "/auth/password/reset/", {"email": stack.cast["ines_email"]})
+    send(stack, "POST", "/auth/token/", {"email": stack.cast["ines_email"], "password": f"word-{CANARY}"})
+    signing_in = stack.manage("create_sign_in_link", stack.cast["ines_email"]).split("/accounts/link/")[1].split("/")[0]
     for path in (
         "accounts/link",
         "accounts/invitation",

@@ -62,7 +62,7 @@ def dumped(stack):
 
 async def test_a64_sensitive_words_are_in_no_dump_no_redis_and_no_log(stack, provider, record_property):
     provider.script({"text": f"You said {TOLD}, and {TOLD} again."})
-    _status, pair = send(stack, "POST", "/auth/token/", {"email": duo.INES, "password": duo.PASSWORD})
+    _status, pair = send(stack, "POST", "/auth/token/", {"email": stack.cast["ines_email"], "password": duo.PASSWORD})
     token = pair["access"]
     _status, talk = send(stack, "POST", "/conversations/", {"project": stack.cast["project"]}, token)
     path = f"/conversations/{talk['id']}/messages/"

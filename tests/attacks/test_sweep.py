@@ -47,6 +47,7 @@ WRITTEN_BY_MEMBERS = {
 }
 #: Writes that a reader may make in what everybody in the project sees: they change only the reader's own view.
 WRITTEN_BY_READERS = {
+    "collection_views_create": "a view of one's own",
     "branches_choose": "which branch one looks at",
     "conversations_mark_read": "how far one has read",
 }

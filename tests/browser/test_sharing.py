@@ -136,7 +136,7 @@ def test_people_who_come_are_marked_in_the_list(people):
 
     expect(theirs).to_have_attribute("data-here", "yes")
     ines.page.get_by_role("tab", name="Details").click()
-    expect(panel.get_by_text("Cost so far")).to_be_visible()
+    expect(panel.get_by_text("This conversation")).to_be_visible()
     open_people(ines)
     expect(theirs).to_have_attribute("data-here", "yes")
 

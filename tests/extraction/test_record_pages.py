@@ -463,8 +463,8 @@ def test_history_shows_what_changed_and_sets_back(browser, me, project):
     page = page_of(browser, f"/record/{made.pk}/history/")
     browser.post(f"/record/{made.pk}/act/set-back/", {"number": "1"})
 
-    assert "</span>28</del>" in page
-    assert "</span>30</ins>" in page
+    assert "</span> 28</del>" in page
+    assert "</span> 30</ins>" in page
     assert Record.objects.get().data["age"] == 28
     assert "Not set back" not in page_of(browser, f"/record/{made.pk}/")
 

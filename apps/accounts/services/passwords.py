@@ -51,6 +51,7 @@ def mail_link(*, email: str, users: list[User]) -> None:
     """To the one of ``users`` if there is one who may have a password. For nobody the same is done and taken back, so that neither
     what the database is asked nor the time it takes tells who is known.
     """
+    users = [each for each in users if not each.is_service]  # a program has no mail
     user = users[0] if users else User(name=_("Somebody"), password=make_password(None), language=_language())
     with transaction.atomic():
         may = rules_of(user.pk).providers is None

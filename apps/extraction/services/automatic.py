@@ -11,7 +11,7 @@ from apps.accounts import policies as account_policies
 from apps.accounts.actors import actor_of_row
 from apps.accounts.types import Actor
 from apps.conversations import selectors as conversations
-from apps.conversations.types import Role, Visibility
+from apps.conversations.types import Role
 from apps.core import preferences
 from apps.core.errors import DomainError
 from apps.extraction import policies, question_selectors
@@ -26,7 +26,7 @@ HOUR = timedelta(hours=1)
 def read_message(*, actor: Actor, message_id: UUID, key_id: UUID | None = None) -> ExtractionRun | None:
     """A message that somebody just posted, read with their rights and out of their quota; None where there is no reason to, or no right.
 
-    Once a message, however often this is called. Never what is sensitive or said in private. At most 200 messages of a project in an hour.
+    Once a message, however often this is called. Never what is sensitive; what is said in private is ``NotFound`` for the platform. At most 200 messages of a project in an hour.
     """
     account_policies.require(policies.is_system(actor))
     message = conversations.get_message(message_id=message_id, viewer=actor)
@@ -34,8 +34,6 @@ def read_message(*, actor: Actor, message_id: UUID, key_id: UUID | None = None) 
         return None
     talk = message.conversation
     cause = _cause(talk.organization_id, talk.project_id, talk.pk)
-    if cause == RunCause.MESSAGE and talk.visibility == Visibility.PRIVATE:
-        return None  # what is found is everybody's in the project; of private words only somebody who asks for it
     if cause is None or question_selectors.has_automatic(message_id):
         return None
     if question_selectors.count_automatic(talk.project_id, within=HOUR) >= MAX_READ_AN_HOUR:
