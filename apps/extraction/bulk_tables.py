@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlanFindings, PlannedItem, Work
 from apps.core.errors import NotFound
-from apps.extraction import exporting, importing, selectors, services, tables
+from apps.extraction import exporting, importing, selectors, services, tables, targets
 from apps.extraction.bulk_scopes import chosen, collection_of, only, selection, set_back, written, wrong
 from apps.extraction.models import Collection, Record
 from apps.extraction.types import OnDuplicate, RecordInvalid
@@ -144,7 +144,7 @@ def _target(collection: Collection, slug: str, value: Any) -> Any:
     try:
         return str(UUID(str(value)))
     except ValueError:
-        pk = selectors.find_by_title(project_id=collection.project_id, slug=slug, title=str(value))
+        pk = targets.find_by_title(project_id=collection.project_id, slug=slug, title=str(value))
         return str(pk) if pk else value
 
 

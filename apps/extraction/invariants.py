@@ -33,6 +33,11 @@ JOIN extraction_record source ON source.id = link.source_id JOIN extraction_reco
 WHERE source.project_id <> target.project_id OR source.data -> link.field IS NULL
   OR NOT (source.data -> link.field @> to_jsonb(link.target_id::text)) LIMIT %s
 """
+_GONE = """
+SELECT link.source_id FROM extraction_recordlink link JOIN extraction_record source ON source.id = link.source_id
+JOIN extraction_record target ON target.id = link.target_id
+WHERE target.merged_into_id IS NOT NULL AND source.deleted_at IS NULL LIMIT %s
+"""
 
 
 def _check(statement: str, says: str) -> Callable[[], Sequence[Violation]]:
@@ -53,6 +58,12 @@ def register() -> None:
             "Who was joined into another is deleted and says so.",
             _JOINED,
             "no joining explains where it went.",
+        ),
+        (
+            "links_are_followed",
+            "Nobody points to a record that was joined into another.",
+            _GONE,
+            "it points to a record that was joined into another.",
         ),
         ("links_are_in_the_data", "Links are those of the data.", _LINKS, "a link of it is not in its data."),
     ):

@@ -11,3 +11,8 @@ def pointer(path: Iterable[str | int]) -> str:
 
 def steps(text: str) -> list[str]:
     return [step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:]]
+
+
+def top(text: str) -> str:
+    """The name of the field of a record that a pointer goes through; empty for the record itself."""
+    return (steps(text) or [""])[0]

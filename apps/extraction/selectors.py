@@ -29,6 +29,7 @@ from apps.extraction.models import (
     RecordRevision,
     RecordView,
 )
+from apps.extraction.pointers import top
 from apps.extraction.types import ProposalStatus, RunCause, RunStatus
 
 LEFT_LYING = timedelta(minutes=15)
@@ -176,9 +177,10 @@ def get_record(*, record_id: UUID, viewer: Actor, with_deleted: bool = False) ->
     return found
 
 
-def lock_record(*, record_id: UUID, viewer: Actor, with_deleted: bool = False) -> Record:
-    rows = visible_to(viewer, with_deleted=with_deleted)
-    if (found := rows.select_for_update(of=("self",)).filter(pk=record_id).first()) is None:
+def lock_record(*, record_id: UUID, viewer: Actor, with_deleted: bool = False, stays: bool = True) -> Record:
+    """Others may point to it meanwhile, unless it is not to stay."""
+    rows = visible_to(viewer, with_deleted=with_deleted).select_for_update(of=("self",), no_key=stays)
+    if (found := rows.filter(pk=record_id).first()) is None:
         raise NotFound
     return found
 
@@ -226,28 +228,10 @@ def list_titled(*, collection: Collection, text: str) -> QuerySet[Record]:
     return rows.order_by("title", "pk")
 
 
-def find_targets(collection: Collection, ids: Iterable[UUID]) -> set[UUID]:
-    """Those of the ids that are records of the collection."""
-    return set(
-        Record.objects.filter(collection=collection, pk__in=set(ids), deleted_at=None).values_list("pk", flat=True)
-    )
-
-
-def find_by_title(*, project_id: UUID, slug: str, title: str) -> UUID | None:
-    """The one record of the collection that has this title, whatever its case; None when there are several, or none."""
-    rows = Record.objects.filter(
-        project=project_id, collection__slug=slug, collection__deleted_at=None, deleted_at=None, title__iexact=title
-    )
-    found = list(rows.values_list("pk", flat=True)[:2])
-    return found[0] if len(found) == 1 else None
-
-
 def sources_of(record: Record) -> list[FieldSource]:
     """Of fields that still say what the words said."""
     rows = FieldSource.objects.filter(record=record).select_related("run").order_by("field")
-    return [
-        row for row in rows if bytes(row.value_digest) == shape.value_digest(record.data.get(row.field.split("/")[1]))
-    ]
+    return [row for row in rows if bytes(row.value_digest) == shape.value_digest(record.data.get(top(row.field)))]
 
 
 # Views and comments

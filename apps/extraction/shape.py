@@ -122,6 +122,17 @@ def joined(there: Mapping[str, Any], more: Mapping[str, Any], *, more_wins: bool
     return found
 
 
+def differs(there: Mapping[str, Any], more: Mapping[str, Any]) -> bool:
+    """Whether a field says one thing in the one and another in the other: not only in case or width, and lists may hold both."""
+    return any(
+        not is_empty(value)
+        and not is_empty(there.get(name))
+        and not (isinstance(value, list) and isinstance(there[name], list))
+        and _folded(there[name]) != _folded(value)
+        for name, value in more.items()
+    )
+
+
 def taken_back(now: Any, before: Any, after: Any) -> Any:
     """A field that a joining made ``after`` of ``before``, as it is without that: what was done to it since stays."""
     if now == after:

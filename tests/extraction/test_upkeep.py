@@ -123,6 +123,8 @@ BREAK = {
     "extraction.history_is_whole": "UPDATE extraction_record SET version = 9 WHERE title = 'Sarah'",
     "extraction.deleted_hold_nothing": "UPDATE extraction_record SET deleted_at = now() WHERE title = 'Sarah'",
     "extraction.joined_are_told": "UPDATE extraction_record SET merged_into_id = id WHERE title = 'Sarah'",
+    "extraction.links_are_followed": """UPDATE extraction_recordlink SET target_id = (
+        SELECT id FROM extraction_record WHERE merged_into_id IS NOT NULL)""",
     "extraction.links_are_in_the_data": "UPDATE extraction_recordlink SET field = 'parents'",
 }
 

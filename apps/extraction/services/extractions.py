@@ -20,7 +20,7 @@ from apps.core import jobs, leases
 from apps.core.correlation import correlation_id
 from apps.core.errors import DomainError, FieldError, Invalid, NotFound
 from apps.core.ids import uuid7
-from apps.extraction import duplicates, news, policies, question_selectors, schema, selectors, shape, sources
+from apps.extraction import duplicates, news, policies, question_selectors, schema, selectors, shape, sources, targets
 from apps.extraction.events import (
     ExtractionCompleted,
     ExtractionFailed,
@@ -29,7 +29,7 @@ from apps.extraction.events import (
     ProposalRejected,
 )
 from apps.extraction.models import Collection, ExtractionRun, Proposal, Record
-from apps.extraction.services import evidence, follow_ups, records
+from apps.extraction.services import evidence, follow_ups, merging, records
 from apps.extraction.types import (
     MAX_COLLECTIONS_A_RUN,
     MAX_OPEN_RUNS,
@@ -241,7 +241,7 @@ def _propose(run: ExtractionRun, collection: Collection, number: int, suggested:
 
 
 def _take_if_trusted(asker: Actor, run: ExtractionRun, proposal: Proposal) -> None:
-    """What is surely the same as a record goes into it; what may be, is not unique or does not fit, waits for a person."""
+    """What is surely the same as a record goes into it, where it says nothing else; all the rest, and what does not fit, waits for a person."""
     trust, above = proposal.collection.trust, proposal.collection.trust_above
     is_trusted = trust == Trust.ACCEPT or (trust == Trust.REVIEW_UNSURE and proposal.confidence >= above)
     if not is_trusted or proposal.problems:
@@ -250,9 +250,11 @@ def _take_if_trusted(asker: Actor, run: ExtractionRun, proposal: Proposal) -> No
     near = duplicates.find(collection, selectors.schema_of(collection), proposal.data)
     if near and not near[0].is_same:
         return
-    into = near[0].record_id if near else None
     try:
         with transaction.atomic():
+            into = near[0].record_id if near else None
+            if into and shape.differs(selectors.get_record(record_id=into, viewer=asker).data, proposal.data):
+                return
             _accept(asker, run, proposal, proposal.data, edited=(), decided_by=None, into=into)
     except DomainError:
         return
@@ -325,17 +327,19 @@ def _accept(
     found = selectors.schema_of(collection)
     whole = dict(data) | _linked(found, proposal, data)
     if into is not None:
-        target = selectors.get_record(record_id=into, viewer=actor)
-        if target.collection_id != collection.pk:
+        if selectors.get_record(record_id=into, viewer=actor).collection_id != collection.pk:
             raise Invalid(fields=[FieldError("into", "unknown_record", str(Invalid.default_detail))])
-        record = records.change_record(actor=actor, record_id=into, changes=whole)
+        record = merging.join_proposed(
+            actor=actor, record_id=into, proposal=proposal, data=whole, edited=edited, wins=decided_by is not None
+        )
     else:
-        taken = records.take_record(actor=actor, collection_id=collection.pk, data=whole, on_duplicate=on_duplicate)
-        record = taken.record
+        record = records.take_record(
+            actor=actor, collection_id=collection.pk, data=whole, on_duplicate=on_duplicate
+        ).record
+        evidence.keep_sources(run, proposal, record, edited, whole)
     proposal.record = record
     _decide(proposal, ProposalStatus.ACCEPTED, decided_by=decided_by)
     follow_ups.settle_follow_up(actor=actor, proposal=proposal)
-    evidence.keep_sources(run, proposal, record, edited)
     _link_back(actor, proposal, record)
     fact = ProposalAccepted(proposal.pk, run.pk, record.pk, edited)
     news.tell(run, fact, actor=actor, proposal_id=proposal.pk)
@@ -369,7 +373,7 @@ def _target_of(proposal: Proposal, link: Mapping[str, str]) -> UUID | None:
     if link["to"]:
         other = Proposal.objects.filter(run=proposal.run_id, entity_id=link["to"], status=ProposalStatus.ACCEPTED)
         return other.values_list("record_id", flat=True).first()
-    return selectors.find_by_title(project_id=proposal.project_id, slug=link["collection"], title=link["mention"])
+    return targets.find_by_title(project_id=proposal.project_id, slug=link["collection"], title=link["mention"])
 
 
 def _link_back(actor: Actor, proposal: Proposal, record: Record) -> None:

@@ -22,7 +22,7 @@ from apps.core.ids import uuid7
 from apps.extraction import asking, grounding, news, policies, question_selectors, selectors, shape, sources
 from apps.extraction.events import QuestionsAsked, QuestionsSettled
 from apps.extraction.models import Collection, ExtractionRun, FieldSource, FollowUp, Proposal
-from apps.extraction.pointers import pointer
+from apps.extraction.pointers import pointer, top
 from apps.extraction.schema import Schema
 from apps.extraction.services import records
 from apps.extraction.types import (
@@ -169,7 +169,7 @@ def take_answers(*, actor: Actor, run: ExtractionRun, found: Found) -> tuple[Fou
         if row is None or not values:
             left.append(each)
             continue
-        at = [source for source in each.sources if source.pointer.split("/")[1] in values]
+        at = [source for source in each.sources if top(source.pointer) in values]
         taken += _take(actor, row, known[row.collection_id][1], values, at, run=run)
         unplaced += beside
     if not taken and not left and run.message_id is not None:
@@ -253,7 +253,7 @@ def _take(
                 record = records.change_record(actor=actor, record_id=proposal.record.pk, changes=values)
         except DomainError:
             return []
-        FieldSource.objects.filter(record=record, field__in=[f"/{name}" for name in values]).delete()
+        FieldSource.objects.filter(record=record, field__in=[pointer([name]) for name in values]).delete()
         if run is not None:
             FieldSource.objects.bulk_create(_field_source(record, each, run) for each in at)
     _write(proposal, schema, values, at)
@@ -270,7 +270,7 @@ def _take(
 
 def _write(proposal: Proposal, schema: Schema, values: dict[str, Any], at: Sequence[Source]) -> None:
     proposal.data = {**proposal.data, **values}
-    kept = [each for each in proposal.sources if each["field"].split("/")[1] not in values]
+    kept = [each for each in proposal.sources if top(each["field"]) not in values]
     proposal.sources = [*kept, *(source.as_json() for source in at)]
     wrong = schema.validate(proposal.data)
     proposal.problems = [{"field": each.field, "code": each.code, "detail": each.detail} for each in wrong]
@@ -284,7 +284,7 @@ def _field_source(record: Any, source: Source, run: ExtractionRun) -> FieldSourc
         record=record,
         run=run,
         field=source.pointer,
-        value_digest=shape.value_digest(record.data.get(source.pointer.split("/")[1])),
+        value_digest=shape.value_digest(record.data.get(top(source.pointer))),
         message_id=source.message_id,
         method=source.method,
         confidence=source.confidence,
@@ -299,9 +299,7 @@ def _field_source(record: Any, source: Source, run: ExtractionRun) -> FieldSourc
 def answer_question(*, actor: Actor, follow_up_id: UUID, field: str, value: Any) -> FollowUp:
     """On the card. A person's value, without words behind it; one that does not fit the field is ``Invalid``."""
     row, schema = _open_question(actor, follow_up_id, field)
-    wrong = [
-        each for each in schema.validate({**row.proposal.data, field: value}) if each.field.split("/")[1:2] == [field]
-    ]
+    wrong = [each for each in schema.validate({**row.proposal.data, field: value}) if top(each.field) == field]
     if wrong or shape.is_empty(value):
         detail = wrong[0].detail if wrong else str(Invalid.default_detail)
         raise Invalid(fields=[FieldError("value", wrong[0].code if wrong else "required", detail)])

@@ -7,6 +7,7 @@ its fields, suggestions that became it. The loser keeps its history and points t
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from django.utils.translation import gettext as _
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
-from apps.core.errors import FieldError, Invalid, NotFound, VersionMismatch
+from apps.core.errors import FieldError, Invalid, NotFound, Unavailable, VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
 from apps.extraction import joinings, policies, selectors, shape
@@ -33,11 +34,16 @@ from apps.extraction.models import (
     RecordLink,
     RecordMerge,
 )
-from apps.extraction.services import records
+from apps.extraction.services import evidence, records
 from apps.extraction.types import DuplicateStatus, MergeUndone, RevisionKind
 
+_MOST_LOOKS = 5
 
-@transaction.atomic
+
+class _PointedToSince(Exception):
+    """Somebody made a link to the loser between the look and the lock: all is given up and begun anew."""
+
+
 def merge_records(
     *,
     actor: Actor,
@@ -50,14 +56,75 @@ def merge_records(
 
     ``RecordInvalid`` when the result does not fit the collection. ``undo_merge`` brings both back.
     """
+    for _attempt in range(_MOST_LOOKS):
+        with suppress(_PointedToSince):
+            return _merge(actor, winner_id, loser_id, changes or {}, expected_version)
+    raise Unavailable
+
+
+@transaction.atomic
+def _merge(
+    actor: Actor, winner_id: UUID, loser_id: UUID, changes: Mapping[str, Any], expected_version: int | None
+) -> RecordMerge:
     pointing = set(_links_to(loser_id).values_list("source_id", flat=True))
     locked = _lock(actor, {winner_id, loser_id}, pointing)
+    # Whoever wants to point to the loser waits from here on; who was faster is seen now.
+    if set(_links_to(loser_id).values_list("source_id", flat=True)) - pointing - {winner_id, loser_id}:
+        raise _PointedToSince
     if winner_id == loser_id or locked[winner_id].collection_id != locked[loser_id].collection_id:
         raise Invalid(fields=[FieldError("record", "unknown_record", _("Name another record of the same collection."))])
     winner, loser = locked.pop(winner_id), locked.pop(loser_id)
     if expected_version is not None and expected_version != winner.version:
         raise VersionMismatch(current=winner.version)
     collection = selectors.get_collection(collection_id=winner.collection_id, viewer=actor)
+    records.put_away(loser, actor, RevisionKind.MERGED, into=winner.pk)
+    both = shape.merged(shape.joined(winner.data, loser.data), changes)
+    return _join(actor, collection, winner, loser, both, locked=locked)
+
+
+@transaction.atomic
+def join_proposed(
+    *, actor: Actor, record_id: UUID, proposal: Proposal, data: Mapping[str, Any], edited: tuple[str, ...], wins: bool
+) -> Record:
+    """What a suggestion says goes into a record that is there: what is empty is filled, lists grow, and where the two differ the record
+    stays as it is unless the suggestion ``wins``.
+
+    The suggestion becomes a record of its own that is joined into the other, so that ``undo_merge`` separates them. What could be no
+    record of its own (its unique values are the other's, or it does not fit) is a change of the other instead.
+    """
+    winner = _lock(actor, {record_id}, set())[record_id]
+    collection = selectors.get_collection(collection_id=winner.collection_id, viewer=actor)
+    before, more = dict(winner.data), _without(shape.merged({}, data), collection, {str(winner.pk)})
+    both = shape.merged(shape.joined(before, more, more_wins=wins), {})
+    if not shape.changes_between(before, both):
+        evidence.keep_sources(proposal.run, proposal, winner, edited, data)
+        return winner
+    shares_key = any(
+        (digest := shape.key_of(names, more)) and digest == shape.key_of(names, before)
+        for names in collection.unique_keys
+    )
+    if shares_key or selectors.schema_of(collection).validate(more):
+        records.rewrite(collection, winner, both, actor, RevisionKind.CHANGED)
+        evidence.follow_growth(winner, before)
+        evidence.keep_sources(proposal.run, proposal, winner, edited, data)
+        return winner
+    loser = records.create_joined(collection, more, actor, into=winner.pk)
+    evidence.keep_sources(proposal.run, proposal, loser, edited, data)
+    Proposal.objects.filter(pk=proposal.pk).update(record=loser)
+    _join(actor, collection, winner, loser, both, locked={})
+    return winner
+
+
+def _join(
+    actor: Actor,
+    collection: Collection,
+    winner: Record,
+    loser: Record,
+    both: Mapping[str, Any],
+    *,
+    locked: dict[UUID, Record],
+) -> RecordMerge:
+    """Of two locked records, the loser put away already."""
     merge = RecordMerge(
         id=uuid7(),
         organization_id=winner.organization_id,
@@ -67,9 +134,7 @@ def merge_records(
         loser=loser,
         merged_by_id=actor.user_id,
     )
-    before, of_loser = dict(winner.data), dict(loser.data)
-    records.put_away(loser, actor, RevisionKind.MERGED, into=winner.pk)
-    both = shape.merged(shape.joined(before, of_loser), changes or {})
+    before = dict(winner.data)
     after = _without(both, collection, {str(winner.pk), str(loser.pk)})
     records.rewrite(collection, winner, after, actor, RevisionKind.MERGED)
     changed = shape.changes_between(before, winner.data)
@@ -77,7 +142,7 @@ def merge_records(
     merge.after = {change.field: change.after for change in changed}
     merge.moved = {
         "links": _point_elsewhere(actor, locked, loser.pk, winner.pk),
-        "sources": _move_sources(winner, loser, before),
+        "sources": evidence.move_sources(winner, loser, before),
         "proposals": _move(Proposal.objects.filter(record=loser), winner),
         "comments": _move(RecordComment.objects.filter(record=loser), winner),
         "pair": _settle_pair(actor, winner, loser),
@@ -111,7 +176,7 @@ def undo_merge(*, actor: Actor, merge_id: UUID) -> RecordMerge:
     records.rewrite(collection, winner, shape.merged({}, data), actor, RevisionKind.UNMERGED)
     records.bring_back(collection, loser, actor, RevisionKind.UNMERGED)
     _point_back(actor, locked, moved["links"], winner.pk, loser.pk)
-    _bring_sources_back(moved["sources"], winner, loser)
+    evidence.bring_sources_back(moved["sources"], winner, loser)
     Proposal.objects.filter(pk__in=moved["proposals"], record=winner).update(record=loser)
     RecordComment.objects.filter(pk__in=moved["comments"], record=winner).update(record=loser)
     if moved["pair"]:
@@ -185,7 +250,7 @@ def _point_elsewhere(actor: Actor, locked: dict[UUID, Record], old: UUID, new: U
     for source_id, names in sorted(fields.items()):
         source, data = locked[source_id], dict(locked[source_id].data)
         for name in sorted(names):
-            data[name] = _replaced(data.get(name), str(old), str(new))
+            data[name] = records.replaced(data.get(name), str(old), str(new))
             changed.append(
                 {"record": str(source_id), "field": name, "before": source.data.get(name), "after": data[name]}
             )
@@ -209,7 +274,7 @@ def _point_back(
             if now == each["after"]:
                 data[each["field"]] = each["before"]
             elif isinstance(now, list) and str(winner) in now and str(winner) not in each["before"]:
-                data[each["field"]] = _replaced(now, str(winner), str(loser))
+                data[each["field"]] = records.replaced(now, str(winner), str(loser))
         if data != source.data:
             _repoint(actor, source, data)
 
@@ -228,59 +293,6 @@ def _quoted(name: str) -> str:
     """A name as it stands in a pointer, for a pattern of PostgreSQL."""
     escaped = name.replace("~", "~0").replace("/", "~1")
     return "".join(each if each.isalnum() or each == "_" else f"\\{each}" for each in escaped)
-
-
-def _replaced(value: Any, old: str, new: str) -> Any:
-    if isinstance(value, list):
-        return list(dict.fromkeys(new if each == old else each for each in value))
-    return new if value == old else value
-
-
-def _move_sources(winner: Record, loser: Record, before: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The words behind what came from the loser. A row of the winner that they replace says what nobody reads any more; it is kept here."""
-    moved = []
-    for row in FieldSource.objects.filter(record=loser).order_by("field"):
-        name = row.field.split("/")[1].replace("~1", "/").replace("~0", "~")
-        if (
-            name not in winner.data
-            or winner.data[name] != loser.data.get(name)
-            or before.get(name) == winner.data[name]
-        ):
-            continue
-        replaced = FieldSource.objects.filter(record=winner, field=row.field).values().first()
-        FieldSource.objects.filter(record=winner, field=row.field).delete()
-        FieldSource.objects.filter(pk=row.pk).update(record=winner)
-        moved.append({"id": str(row.pk), "replaced": _as_json(replaced)})
-    for name, value in before.items():
-        if winner.data.get(name) == value:
-            continue
-        # A list that grew still has the items that those words said, in their places.
-        if isinstance(value, list) and (winner.data.get(name) or [])[: len(value)] == value:
-            rows = FieldSource.objects.filter(record=winner, value_digest=shape.value_digest(value))
-            for row in rows.filter(field__regex=rf"^/{_quoted(name)}(/|$)"):
-                FieldSource.objects.filter(pk=row.pk).update(value_digest=shape.value_digest(winner.data[name]))
-                moved.append({"id": str(row.pk), "digest": bytes(row.value_digest).hex()})
-    return moved
-
-
-def _bring_sources_back(moved: list[dict[str, Any]], winner: Record, loser: Record) -> None:
-    for each in moved:
-        rows = FieldSource.objects.filter(pk=each["id"], record=winner)
-        if "digest" in each:
-            rows.update(value_digest=bytes.fromhex(each["digest"]))
-            continue
-        rows.update(record=loser)
-        old = each["replaced"]
-        if old and not FieldSource.objects.filter(record=winner, field=old["field"]).exists():
-            FieldSource.objects.create(**{**old, "value_digest": bytes.fromhex(old["value_digest"])})
-
-
-def _as_json(row: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    if row is None:
-        return None
-    plain = {name: str(value) if isinstance(value, UUID) else value for name, value in row.items()}
-    del plain["created_at"], plain["updated_at"]
-    return plain | {"value_digest": bytes(row["value_digest"]).hex()}
 
 
 def _move(rows: QuerySet[Any], winner: Record) -> list[str]:

@@ -18,9 +18,10 @@ from apps.accounts.types import Actor
 from apps.core.errors import FieldError, TooLarge, VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
-from apps.extraction import duplicates, policies, schema, selectors, shape
+from apps.extraction import duplicates, policies, schema, selectors, shape, targets
 from apps.extraction.events import RecordCreated, RecordDeleted, RecordRestored, RecordUpdated
 from apps.extraction.models import Collection, Record, RecordKey, RecordLink, RecordRevision
+from apps.extraction.services import evidence
 from apps.extraction.types import (
     MAX_RECORD_BYTES,
     Candidate,
@@ -67,8 +68,10 @@ def take_record(
     if on_duplicate in {OnDuplicate.MERGE, OnDuplicate.SKIP} and (there := _same(actor, collection, wanted, near)):
         before = there.version
         if on_duplicate == OnDuplicate.MERGE:
-            changed = shape.joined(there.data, wanted, more_wins=True)
+            said = dict(there.data)
+            changed = shape.joined(said, wanted, more_wins=True)
             there = _change(collection, there, changed, actor, RevisionKind.CHANGED)
+            evidence.follow_growth(there, said)
         return Taken(there, is_new=False, version_before=before)
     record = _create(actor, collection, wanted)
     duplicates.keep_pairs(record, near)
@@ -84,21 +87,29 @@ def _same(actor: Actor, collection: Collection, data: dict[str, Any], near: list
         if digest is not None and (owner := keys.values_list("record_id", flat=True).first()):
             same = owner
             break
-    return selectors.visible_to(actor).select_for_update(of=("self",)).filter(pk=same).first() if same else None
+    return (
+        selectors.visible_to(actor).select_for_update(of=("self",), no_key=True).filter(pk=same).first()
+        if same
+        else None
+    )
 
 
 def _create(actor: Actor, collection: Collection, data: dict[str, Any]) -> Record:
-    record = Record(
+    record = _new(collection, actor)
+    _write(collection, record, data, actor, RevisionKind.CREATED)
+    fact = RecordCreated(record.pk, collection.pk, record.version, record.is_complete)
+    emit(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
+    return record
+
+
+def _new(collection: Collection, actor: Actor) -> Record:
+    return Record(
         id=uuid7(),
         organization_id=collection.organization_id,
         collection=collection,
         project_id=collection.project_id,
         created_by_id=actor.user_id,
     )
-    _write(collection, record, data, actor, RevisionKind.CREATED)
-    fact = RecordCreated(record.pk, collection.pk, record.version, record.is_complete)
-    emit(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
-    return record
 
 
 @transaction.atomic
@@ -125,7 +136,7 @@ def set_back_record(*, actor: Actor, record_id: UUID, number: int, expected_vers
 @transaction.atomic
 def delete_record(*, actor: Actor, record_id: UUID) -> None:
     """It can be brought back. Its values are free for others meanwhile; who pointed to it sees that it is gone."""
-    record, collection = _lock(actor, record_id)
+    record, collection = _lock(actor, record_id, stays=False)
     put_away(record, actor, RevisionKind.DELETED)
     emit(RecordDeleted(record.pk, collection.pk), actor=actor, scope=collection.scope, subject=("record", record.pk))
 
@@ -141,6 +152,21 @@ def restore_record(*, actor: Actor, record_id: UUID) -> Record:
     bring_back(collection, record, actor, RevisionKind.UNDELETED)
     fact = RecordRestored(record.pk, collection.pk, record.version)
     emit(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
+    return record
+
+
+def create_joined(collection: Collection, data: Mapping[str, Any], actor: Actor, *, into: UUID) -> Record:
+    """A record that is joined into another from its beginning: it has its history, and holds no values. The caller keeps the joining."""
+    record = _new(collection, actor)
+    record.schema_number, record.data = collection.schema_number, dict(data)
+    found = selectors.schema_of(collection)
+    record.title = shape.title_of(collection.title_template, found.fields, data)
+    record.missing = shape.missing(collection.needed, data)
+    record.is_complete = not record.missing
+    record.text = shape.text_of(record.title, data)
+    record.save(force_insert=True)
+    _remember(record, record.version, record.data, actor, RevisionKind.CREATED)
+    put_away(record, actor, RevisionKind.MERGED, into=into)
     return record
 
 
@@ -174,8 +200,10 @@ def rewrite(
     return _change(collection, record, data, actor, kind, is_judged=is_judged)
 
 
-def _lock(actor: Actor, record_id: UUID, *, with_deleted: bool = False) -> tuple[Record, Collection]:
-    record = selectors.lock_record(record_id=record_id, viewer=actor, with_deleted=with_deleted)
+def _lock(
+    actor: Actor, record_id: UUID, *, with_deleted: bool = False, stays: bool = True
+) -> tuple[Record, Collection]:
+    record = selectors.lock_record(record_id=record_id, viewer=actor, with_deleted=with_deleted, stays=stays)
     collection = selectors.get_collection(collection_id=record.collection_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, collection.project_id)))
     return record, collection
@@ -252,7 +280,8 @@ def _links_in(
 ) -> list[tuple[str, int, UUID]]:
     """Of the fields that point to records: (field, place, target). ``RecordInvalid`` for what is no record of that collection.
 
-    What the record pointed to before may be deleted by now: that does not keep its other fields from being changed.
+    Who points to one that was joined into another points to that one from here on: ``data`` says so. What the record pointed to before
+    may be deleted by now: that does not keep its other fields from being changed.
     """
     pointing = [field for field in found.fields if field.relation and field.is_top and data.get(field.name)]
     if not pointing:
@@ -262,10 +291,16 @@ def _links_in(
     links, wrong = [], []
     for field in pointing:
         assert field.relation is not None
-        value = data[field.name]
-        ids = [_as_id(each) for each in (value if isinstance(value, list) else [value])]
         target = there.get(field.relation.collection_slug)
-        known = selectors.find_targets(target, [each for each in ids if each]) if target else set()
+        ids = _ids_in(data[field.name])
+        known = targets.lock_targets(target, [each for each in ids if each]) if target else set()
+        if target and (gone := {each for each in ids if each and each not in known}):
+            joined = targets.find_joined(target, gone)
+            known |= targets.lock_targets(target, joined.values())
+            for old, new in joined.items():
+                if new in known and new != record.pk:
+                    data[field.name] = replaced(data[field.name], str(old), str(new))
+            ids = _ids_in(data[field.name])
         if any(each not in known for each in ids):
             before = RecordLink.objects.filter(source=record.pk, field=field.name)
             known |= set(before.values_list("target_id", flat=True))
@@ -277,6 +312,17 @@ def _links_in(
     if wrong:
         raise RecordInvalid(fields=wrong)
     return links  # type: ignore[return-value]
+
+
+def replaced(value: Any, old: str, new: str) -> Any:
+    """A field that points to records, pointing to another one."""
+    if isinstance(value, list):
+        return list(dict.fromkeys(new if each == old else each for each in value))
+    return new if value == old else value
+
+
+def _ids_in(value: Any) -> list[UUID | None]:
+    return [_as_id(each) for each in (value if isinstance(value, list) else [value])]
 
 
 def _as_id(value: Any) -> UUID | None:
