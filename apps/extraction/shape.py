@@ -133,6 +133,13 @@ def differs(there: Mapping[str, Any], more: Mapping[str, Any]) -> bool:
     )
 
 
+def repointed(value: Any, old: str, new: str) -> Any:
+    """A field that points to records, pointing to ``new`` where it pointed to ``old``."""
+    if isinstance(value, list):
+        return list(dict.fromkeys(new if each == old else each for each in value))
+    return new if value == old else value
+
+
 def taken_back(now: Any, before: Any, after: Any) -> Any:
     """A field that a joining made ``after`` of ``before``, as it is without that: what was done to it since stays."""
     if now == after:

@@ -25,7 +25,7 @@ def keep_sources(
             wanted[place] = each
     there = FieldSource.objects.filter(record=record, field__in=wanted)
     for row in there:
-        if is_current(row, record.data):
+        if _is_current(row, record.data):
             del wanted[row.field]
     there.filter(field__in=wanted).delete()
     FieldSource.objects.bulk_create(
@@ -48,7 +48,7 @@ def keep_sources(
     )
 
 
-def is_current(row: FieldSource, data: Mapping[str, Any]) -> bool:
+def _is_current(row: FieldSource, data: Mapping[str, Any]) -> bool:
     """The field still says what the words said."""
     return bytes(row.value_digest) == shape.value_digest(data.get(top(row.field)))
 
@@ -74,7 +74,7 @@ def follow_growth(record: Record, before: Mapping[str, Any]) -> list[dict[str, A
     for row in FieldSource.objects.filter(record=record):
         name = top(row.field)
         was, now = before.get(name), record.data.get(name)
-        if was == now or not isinstance(was, list) or not is_current(row, before):
+        if was == now or not isinstance(was, list) or not _is_current(row, before):
             continue
         if isinstance(now, list) and now[: len(was)] == was and steps(row.field)[1:]:
             moved.append({"id": str(row.pk), "digest": bytes(row.value_digest).hex()})
@@ -87,12 +87,12 @@ def move_sources(winner: Record, loser: Record, before: Mapping[str, Any]) -> li
     moved = follow_growth(winner, before)
     for row in FieldSource.objects.filter(record=loser).order_by("field"):
         name = top(row.field)
-        place = _place_of(row.field, loser.data, winner.data) if is_current(row, loser.data) else None
+        place = _place_of(row.field, loser.data, winner.data) if _is_current(row, loser.data) else None
         if place is None or before.get(name) == winner.data[name]:
             continue
         there = FieldSource.objects.filter(record=winner, field=place)
         replaced = there.values().first()
-        if (found := there.first()) is not None and is_current(found, winner.data):
+        if (found := there.first()) is not None and _is_current(found, winner.data):
             continue
         there.delete()
         digest = shape.value_digest(winner.data[name])

@@ -135,7 +135,7 @@ def _join(
         merged_by_id=actor.user_id,
     )
     before = dict(winner.data)
-    after = _without(both, collection, {str(winner.pk), str(loser.pk)})
+    after = _without(dict(both), collection, {str(winner.pk), str(loser.pk)})
     records.rewrite(collection, winner, after, actor, RevisionKind.MERGED)
     changed = shape.changes_between(before, winner.data)
     merge.before = {change.field: change.before for change in changed}
@@ -250,7 +250,7 @@ def _point_elsewhere(actor: Actor, locked: dict[UUID, Record], old: UUID, new: U
     for source_id, names in sorted(fields.items()):
         source, data = locked[source_id], dict(locked[source_id].data)
         for name in sorted(names):
-            data[name] = records.replaced(data.get(name), str(old), str(new))
+            data[name] = shape.repointed(data.get(name), str(old), str(new))
             changed.append(
                 {"record": str(source_id), "field": name, "before": source.data.get(name), "after": data[name]}
             )
@@ -274,7 +274,7 @@ def _point_back(
             if now == each["after"]:
                 data[each["field"]] = each["before"]
             elif isinstance(now, list) and str(winner) in now and str(winner) not in each["before"]:
-                data[each["field"]] = records.replaced(now, str(winner), str(loser))
+                data[each["field"]] = shape.repointed(now, str(winner), str(loser))
         if data != source.data:
             _repoint(actor, source, data)
 

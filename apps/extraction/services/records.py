@@ -299,7 +299,7 @@ def _links_in(
             known |= targets.lock_targets(target, joined.values())
             for old, new in joined.items():
                 if new in known and new != record.pk:
-                    data[field.name] = replaced(data[field.name], str(old), str(new))
+                    data[field.name] = shape.repointed(data[field.name], str(old), str(new))
             ids = _ids_in(data[field.name])
         if any(each not in known for each in ids):
             before = RecordLink.objects.filter(source=record.pk, field=field.name)
@@ -312,13 +312,6 @@ def _links_in(
     if wrong:
         raise RecordInvalid(fields=wrong)
     return links  # type: ignore[return-value]
-
-
-def replaced(value: Any, old: str, new: str) -> Any:
-    """A field that points to records, pointing to another one."""
-    if isinstance(value, list):
-        return list(dict.fromkeys(new if each == old else each for each in value))
-    return new if value == old else value
 
 
 def _ids_in(value: Any) -> list[UUID | None]:
