@@ -13,7 +13,7 @@ from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlanFindings, 
 from apps.core.errors import NotFound
 from apps.extraction import migrating, selectors, services
 from apps.extraction.bulk_readings import FROM_FILES
-from apps.extraction.bulk_scopes import chosen, collection_of, only, selection, set_back, written, wrong
+from apps.extraction.bulk_scopes import chosen, collection_of, only, place_of, selection, set_back, written, wrong
 from apps.extraction.bulk_tables import EXPORT, IMPORT
 
 
@@ -105,6 +105,7 @@ def register() -> None:
             _plan_chosen,
             _update,
             check=_check_update,
+            place=place_of,
             undo=set_back,
             description=gettext_lazy("The same change to all records that conditions find, or that are named."),
         ),
@@ -114,6 +115,7 @@ def register() -> None:
             _plan_chosen,
             _delete,
             check=selection,
+            place=place_of,
             undo=_undelete,
             description=gettext_lazy("All records that conditions find, or that are named; they can be brought back."),
         ),
@@ -123,6 +125,7 @@ def register() -> None:
             _plan_migrate,
             _migrate,
             check=_check_migrate,
+            place=place_of,
             is_exclusive=True,
             description=gettext_lazy("Renames, converts and fills in; what cannot follow stays, and says why."),
         ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
@@ -81,6 +82,11 @@ def chosen(scope: BulkScope, collection: Collection) -> Any:
     if "ids" in scope.params:
         rows = rows.filter(pk__in=scope.params["ids"])
     return rows.order_by("created_at", "pk")
+
+
+def place_of(params: dict[str, Any]) -> str:
+    """Its collection's page."""
+    return reverse("extraction:table", kwargs={"collection_id": params["collection"]})
 
 
 def written(record: Record, *, was: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlanFindings, PlannedItem, Work
 from apps.core.errors import NotFound
 from apps.extraction import exporting, importing, selectors, services, tables, targets
-from apps.extraction.bulk_scopes import chosen, collection_of, only, selection, set_back, written, wrong
+from apps.extraction.bulk_scopes import chosen, collection_of, only, place_of, selection, set_back, written, wrong
 from apps.extraction.models import Collection, Record
 from apps.extraction.types import OnDuplicate, RecordInvalid
 from apps.files import selectors as files
@@ -211,6 +211,7 @@ IMPORT = BulkKind(
     check=_check_import,
     undo=set_back,
     preview=_preview_import,
+    place=place_of,
     description=gettext_lazy("Rows of a CSV, JSON, JSON Lines or XLSX file, each checked before anything is written."),
 )
 EXPORT = BulkKind(
@@ -219,5 +220,6 @@ EXPORT = BulkKind(
     _plan_export,
     _export,
     check=_check_export,
+    place=place_of,
     description=gettext_lazy("Files to download, of 50,000 records each; they are there for a week."),
 )

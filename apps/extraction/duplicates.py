@@ -17,7 +17,7 @@ from django.db.models import Q
 
 from apps.extraction.models import Collection, Duplicate, Record, RecordBlock
 from apps.extraction.schema import Schema
-from apps.extraction.similarity import MOST_CANDIDATES, Comparer, Verdict, decide
+from apps.extraction.similarity import MOST_CANDIDATES, Comparer, Score, Verdict, decide
 from apps.extraction.types import MAX_DUPLICATES, Candidate, DuplicateStatus
 
 #: A block that more records share says too little to read them all; who shares a rarer one too is found by that.
@@ -70,6 +70,12 @@ def find(
         if (verdict := decide(score)) is not Verdict.NEW:
             found.append(Candidate(row.pk, row.title, verdict.value, score.total, dict(score.by_field)))
     return sorted(found, key=lambda each: (-each.score, each.record_id))[:most]
+
+
+def likeness(schema: Schema, one: Mapping[str, Any], other: Mapping[str, Any]) -> Score:
+    """Of two records, as they are."""
+    comparer = comparer_of(schema)
+    return comparer.score_of(comparer.prepared(one), comparer.prepared(other))
 
 
 def _near(collection: Collection, blocks: list[int], without: Ids[UUID | None]) -> list[UUID]:

@@ -1,4 +1,4 @@
-"""Records as a file: CSV, JSON Lines, XLSX, made piece by piece. What is imported from it again is what was exported.
+"""Records as a file: CSV, JSON, JSON Lines, XLSX, made piece by piece. What is imported from it again is what was exported.
 
 No cell is a formula, whatever it says: in CSV an apostrophe stands before it, in XLSX every text is one by its type.
 """
@@ -20,6 +20,7 @@ from apps.extraction.tables import guarded
 
 CONTENT_TYPES = {
     "csv": "text/csv; charset=utf-8",
+    "json": "application/json",
     "jsonl": "application/x-ndjson",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
@@ -43,8 +44,22 @@ def pieces(kind: str, schema: Schema, rows: Iterable[Row]) -> Iterator[bytes]:
             return _csv(columns, rows)
         case "xlsx":
             return _xlsx(columns, rows)
+        case "json":
+            return _json(rows)
         case _:
             return _jsonl(rows)
+
+
+def _json(rows: Iterable[Row]) -> Iterator[bytes]:
+    """One array, a record a line."""
+    held = bytearray(b"[")
+    for number, (record_id, data) in enumerate(rows):
+        line = json.dumps({ID_COLUMN: record_id, **data}, ensure_ascii=False).encode("utf-8", "replace")
+        held += (b",\n" if number else b"\n") + line
+        if len(held) >= _PIECE:
+            yield bytes(held)
+            held.clear()
+    yield bytes(held) + b"\n]\n"
 
 
 def _jsonl(rows: Iterable[Row]) -> Iterator[bytes]:

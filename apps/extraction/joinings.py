@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from apps.accounts.types import Actor
 from apps.core.errors import NotFound
 from apps.extraction import selectors
-from apps.extraction.models import Duplicate, Record, RecordMerge
+from apps.extraction.models import Collection, Duplicate, Record, RecordMerge
 from apps.extraction.types import DuplicateStatus
 
 
@@ -35,6 +35,17 @@ def visible_merges(viewer: Actor) -> QuerySet[RecordMerge]:
 def list_merges(record: Record, viewer: Actor) -> QuerySet[RecordMerge]:
     """What was joined into the record, and the record into what, the newest first."""
     return visible_merges(viewer).filter(Q(winner=record) | Q(loser=record))
+
+
+def list_collection_merges(collection: Collection, viewer: Actor) -> QuerySet[RecordMerge]:
+    """All that was joined in a collection, with both records and who did it."""
+    return visible_merges(viewer).filter(collection=collection).select_related("winner", "loser", "merged_by")
+
+
+def list_pairs_of(record: Record, viewer: Actor) -> QuerySet[Duplicate]:
+    """Pairs of the record that wait for somebody to decide, the likeliest first."""
+    rows = list_duplicates(viewer, collection_id=record.collection_id)
+    return rows.filter(Q(one=record) | Q(other=record)).order_by("-score", "-pk")
 
 
 def get_merge(*, merge_id: UUID, viewer: Actor) -> RecordMerge:

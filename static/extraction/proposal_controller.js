@@ -24,6 +24,16 @@ export default class extends Controller {
     return this.#decide("accept/", {});
   }
 
+  /** Into a record that is there, which it may be. */
+  join({ params: { into } }) {
+    return this.#decide("accept/", { into });
+  }
+
+  /** It is another thing than those it is like: nobody is asked about it again. */
+  keepBoth() {
+    return this.#decide("accept/?on_duplicate=new", {});
+  }
+
   reject() {
     return this.#decide("reject/", {});
   }
@@ -177,7 +187,7 @@ export default class extends Controller {
     if (!does || event.target !== this.element) return;
     event.preventDefault();
     event.stopPropagation();
-    this[does]();
+    this[does === "accept" && this.element.querySelector(".near") ? "keepBoth" : does]();
   };
 }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from apps.accounts import places
 from apps.accounts import selectors as accounts
 from apps.bulk import policies, selectors, services
 from apps.bulk.downloads import CONTENT_TYPES, OF, as_file
-from apps.bulk.models import Operation
+from apps.bulk.models import Item, Operation
 from apps.bulk.types import FINAL, ItemStatus
 from apps.core.api import Order, Page, page_url
 from apps.core.doors.bulk_kinds import bulk_kinds
@@ -37,6 +38,11 @@ ACTS: dict[str, Any] = {
 def label_of(kind: str) -> str:
     found = bulk_kinds.get(kind)
     return str(found.label) if found else kind
+
+
+def _files(items: Iterable[Item]) -> list[dict[str, Any]]:
+    """What items made to be downloaded; it belongs to who asked for the operation."""
+    return [each.result for each in items if each.result.get("attachment") and each.result.get("name")]
 
 
 class OperationListPage(LoginRequiredMixin, View):
@@ -83,6 +89,7 @@ class OperationView(LoginRequiredMixin, View):
         return {
             "operation": operation,
             "label": label_of(operation.kind),
+            "place": kind.place(operation.params) if kind and kind.place else "",
             "can_steer": policies.can_steer(actor, operation, role),
             "is_final": is_final,
             "is_moving": operation.status in {"draft", "running", "stopping"},
@@ -93,6 +100,7 @@ class OperationView(LoginRequiredMixin, View):
             "can_raise": not is_final and operation.priority > Priority.HIGH,
             "causes": selectors.list_causes(operation),
             "items": page.results,
+            "made_files": _files(page.results) if operation.requested_by_id == actor.user_id else [],
             "item_status": status,
             "item_statuses": [(name, label) for name, label in ItemStatus.choices if getattr(operation, name)],
             "next_url": page_url(request, page.next),

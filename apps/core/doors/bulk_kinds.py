@@ -105,6 +105,7 @@ class BulkKind:
 
     ``check`` gives the parameters as they are kept, or raises ``DomainError``. ``preview`` shows an item before the start; it changes
     nothing. ``undo`` runs like ``apply``. ``is_exclusive``: one operation of the kind at a time in a project.
+    ``place`` is the address of the page that shows what parameters are about.
     """
 
     name: str
@@ -118,6 +119,7 @@ class BulkKind:
     preview: Callable[[BulkScope, PlannedItem], dict[str, Any]] | None = None
     resource: Callable[[BulkScope], Resource | None] | None = None
     is_exclusive: bool = False
+    place: Callable[[dict[str, Any]], str] | None = None
     description: str | Promise = ""
 
     @property

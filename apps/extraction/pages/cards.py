@@ -19,6 +19,7 @@ from apps.core.doors.below_messages import Shown
 from apps.core.errors import DomainError
 from apps.extraction import policies, question_selectors, selectors, shape
 from apps.extraction.models import ExtractionRun, FollowUp, Proposal
+from apps.extraction.pages.nearby import NearCard, near_cards
 from apps.extraction.pages.reasons import reason_of, why_unplaced
 from apps.extraction.schema import Field, Schema
 from apps.extraction.types import OPEN_QUESTIONS, ProposalStatus, RunCause, RunStatus
@@ -93,6 +94,7 @@ class ProposalCard:
     decided_at: datetime | None
     conversation_url: str = ""
     questions: tuple[QuestionCard, ...] = ()
+    near: tuple[NearCard, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,7 @@ def proposal_cards(
         )
     }
     words = _Words(viewer, rows)
+    near = near_cards(viewer, rows)
     asked = question_selectors.follow_ups_of(row.pk for row in rows)
     may = _writers(viewer, (row.project_id for row in rows)) if may is None else may
     titles: dict[tuple[UUID, str], str] = {}
@@ -210,6 +213,7 @@ def proposal_cards(
             titles,
             can_write=may[row.project_id],
             follow_up=asked.get(row.pk),
+            near=near.get(row.pk, ()),
         )
         for row in rows
     ]
@@ -228,6 +232,7 @@ def _proposal_card(
     *,
     can_write: bool,
     follow_up: FollowUp | None,
+    near: tuple[NearCard, ...],
 ) -> ProposalCard:
     linked: dict[str, list[str]] = {}
     for link in row.links:
@@ -282,6 +287,7 @@ def _proposal_card(
         decided_at=row.decided_at,
         conversation_url=words.url_of(UUID(first)) if first else "",
         questions=_questions(follow_up, fields) if follow_up and can_write else (),
+        near=near,
     )
 
 

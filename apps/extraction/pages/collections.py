@@ -133,7 +133,8 @@ class FieldsPage(CollectionView):
         except DomainError as error:
             return _builder(request, collection.project, collection, draft, error)
         messages.success(request, _("Saved."))
-        return redirect("extraction:table", collection.pk)
+        is_behind = bool(effects) and selectors.list_records(collection=collection).exists()
+        return redirect("extraction:bring_along" if is_behind else "extraction:table", collection.pk)
 
 
 class CollectionActPage(LoginRequiredMixin, View):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from apps.core.api import Order, Page, page_url
 from apps.core.errors import DomainError, NotFound
-from apps.extraction import schema, selectors, services, shape
+from apps.extraction import joinings, schema, selectors, services, shape
 from apps.extraction.models import Collection, Record, RecordComment, RecordRevision
 from apps.extraction.pages import graphs
 from apps.extraction.pages.tables import CollectionView, remember_gone
@@ -24,6 +24,7 @@ from apps.extraction.pages.words import Words, words_of
 SHOWN_VERSIONS = 5
 SHOWN_LINKS = 50
 SHOWN_COMMENTS = 100
+SHOWN_PAIRS = 3
 VERSIONS = 20
 
 
@@ -102,6 +103,10 @@ class RecordPage(OneRecordView):
             "graph": graphs.around(record) if has_links else None,
             "versions": versions_of(revisions, columns, titles, record, SHOWN_VERSIONS),
             "has_more_versions": len(revisions) > SHOWN_VERSIONS,
+            "pairs": [
+                (pair, (pair.other if pair.one_id == record.pk else pair.one).title, int(pair.score * 100))
+                for pair in joinings.list_pairs_of(record, viewer)[:SHOWN_PAIRS]
+            ],
             "comments": [self.comment(request, each) for each in reversed(comments)],
         }
 

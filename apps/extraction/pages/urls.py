@@ -2,7 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.extraction.pages import cells, collections, forms, kept, reading_settings, records, review, tables
+from apps.extraction.pages import (
+    cells,
+    collections,
+    duplicates,
+    forms,
+    kept,
+    reading_settings,
+    records,
+    review,
+    tables,
+    transfers,
+)
 
 app_name = "extraction"
 ALL = "records/<uuid:collection_id>/"
@@ -14,6 +25,13 @@ urlpatterns = [
     path(f"{ALL}add/", forms.AddRecordPage.as_view(), name="add"),
     path(f"{ALL}choices/", tables.ChoicesView.as_view(), name="choices"),
     path(f"{ALL}deleted/", tables.DeletedPage.as_view(), name="deleted"),
+    path(f"{ALL}duplicates/", duplicates.DuplicatesPage.as_view(), name="duplicates"),
+    path(f"{ALL}duplicates/<uuid:one_id>/<uuid:other_id>/", duplicates.ComparePage.as_view(), name="compare"),
+    path(f"{ALL}joined/<uuid:merge_id>/undo/", duplicates.UndoMergePage.as_view(), name="separate"),
+    path(f"{ALL}import/", transfers.ImportPage.as_view(), name="import"),
+    path(f"{ALL}import/<uuid:file_id>/", transfers.ImportColumnsPage.as_view(), name="import_columns"),
+    path(f"{ALL}export/", transfers.ExportPage.as_view(), name="export"),
+    path(f"{ALL}bring-along/", transfers.BringAlongPage.as_view(), name="bring_along"),
     path(f"{ALL}fields/", collections.FieldsPage.as_view(), name="fields"),
     path(f"{ALL}rows/", tables.RowsPage.as_view(), name="rows"),
     path(f"{ALL}views/", kept.ViewsPage.as_view(), name="views"),
