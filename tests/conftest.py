@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.utils import translation
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -49,6 +50,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         folder.cleanup()
     if running := config.stash.get(_services, None):
         running.remove()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """The test database begins as a copy of one that was migrated for all workers."""
+    connection.settings_dict["TEST"]["TEMPLATE"] = services.migrated_template()
 
 
 @pytest.fixture

@@ -25,17 +25,15 @@ import redis
 from psycopg import sql
 
 from apps.core.embedded import processes
-from apps.core.embedded.postgres_server import ADMIN, OWNER
+from apps.core.embedded.postgres_server import ADMIN
 from apps.core.embedded.services import Services
 from apps.core.supervisor import children
 from apps.core.supervisor.nursery import ROOT, Role
 from tests import services
+from tests.nursery import Fork, Nursery
 
 READY_SECONDS = 60.0
 STOP_SECONDS = 40.0
-TEMPLATE = "stack_template"
-#: Any number: whoever holds it makes the template database.
-TEMPLATE_LOCK = 7401
 
 
 class Stack:
@@ -66,7 +64,8 @@ class Stack:
         self._given = dict(env or {})
         self._counts = {"web": webs, "interactive": interactives, "jobs": jobs}
         self._own_services, self._durable, self._asgi, self._pin = own_services, durable, asgi, pin_to_cpu
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._nurseries: list[Nursery] = []
+        self._running: dict[str, Fork] = {}
         self._roles: dict[str, Role] = {}
         self.name = f"stack_{uuid.uuid4().hex[:10]}"
         self.folder = Path(tempfile.mkdtemp(prefix="parlance-stack-"))
@@ -132,7 +131,7 @@ class Stack:
         return [process.pid, *(child.pid for child in process.children(recursive=True))]
 
     def is_running(self, role: str) -> bool:
-        return role in self._running and self._running[role].poll() is None
+        return role in self._running and self._running[role].runs
 
     def send(self, role: str, number: int) -> None:
         """To the main process, without waiting for what it does."""
@@ -175,27 +174,28 @@ class Stack:
 
     def manage(self, *arguments: str, env: Mapping[str, str] | None = None, check: bool = True) -> str:
         """The output of a management command run beside the processes."""
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments],
-            cwd=ROOT,
-            env={**self.env, **(env or {})},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if check and done.returncode:
-            raise AssertionError(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
-        return done.stdout
+        if env is None:
+            code, output, errors = self._nurse().run(Role("command", "django", arguments))
+        else:
+            command = [sys.executable, "manage.py", *arguments]
+            done = subprocess.run(
+                command, cwd=ROOT, env={**self.env, **env}, capture_output=True, text=True, check=False
+            )
+            code, output, errors = done.returncode, done.stdout, done.stderr
+        if check and code:
+            raise AssertionError(f"manage.py {' '.join(arguments)} failed:\n{output}{errors}")
+        return output
 
     def stop(self, *, print_logs: bool = False) -> None:
         for process in self._running.values():
-            if process.poll() is None:
-                process.terminate()
+            process.send_signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         for process in self._running.values():
-            with contextlib.suppress(subprocess.TimeoutExpired):
+            with contextlib.suppress(TimeoutError):
                 process.wait(max(0.1, deadline - time.monotonic()))
             self._kill_session(process)
+        while self._nurseries:
+            self._nurseries.pop().end()
         if print_logs:
             for role in self._roles:
                 print(f"--- {role} ---\n{self.log(role)[-8000:]}")
@@ -224,7 +224,7 @@ class Stack:
         else:
             if services.ADMIN_URL_VARIABLE not in os.environ:
                 raise RuntimeError("No test servers: start them with tests.services.start_services() and export().")
-            self._create_database()
+            services.copy_migrated(self.name)
             urls = {
                 "DATABASE_URL": services.app_url(self.name),
                 "DATABASE_OWNER_URL": services.owner_url(self.name),
@@ -246,8 +246,11 @@ class Stack:
         (self.folder / "data" / "static").mkdir(parents=True, exist_ok=True)
         self._name_roles()
         self.env = {"PARLANCE_URL": self.base_url if self.ports else "http://localhost", **self.env, **self._given}
-        if self._own_services:
-            self.manage("migrate", "--no-input", env={"PARLANCE_AS_OWNER": "1"})
+        if self.services is not None:
+            if copied := services.ADMIN_URL_VARIABLE in os.environ:
+                services.load_migrated(self.services)
+            if not copied or "PARLANCE_EXTRA_APPS" in self.env:
+                self.manage("migrate", "--no-input", env={"PARLANCE_AS_OWNER": "1"})
 
     def _name_roles(self) -> None:
         for kind, count in self._counts.items():
@@ -265,20 +268,14 @@ class Stack:
 
     def _spawn(self, role: str) -> None:
         self._ready_file(role).unlink(missing_ok=True)
-        command = self._roles[role].command
-        if self._pin is not None:
-            command = ["taskset", "-c", str(self._pin), *command]
-        with self._log_path(role).open("ab") as log:
-            self._running[role] = subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env={**self.env, **self._roles[role].environment, "PARLANCE_READY_FILE": str(self._ready_file(role))},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=processes.die_with_parent(signal.SIGKILL),
-            )
+        ready = {"PARLANCE_READY_FILE": str(self._ready_file(role))}
+        self._running[role] = self._nurse().begin(self._roles[role], ready, log=self._log_path(role))
+
+    def _nurse(self) -> Nursery:
+        """Settings are read when it starts, so another environment needs another one; what the first one forked needs the first."""
+        if not self._nurseries or self._nurseries[-1].environment != self.env:
+            self._nurseries.append(Nursery(self.env, server=self._asgi, folder=self.folder, cpu=self._pin))
+        return self._nurseries[-1]
 
     def _answers(self, role: str) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.ports[role], timeout=1)
@@ -290,35 +287,18 @@ class Stack:
         finally:
             connection.close()
 
-    def _kill_session(self, process: subprocess.Popen[bytes]) -> None:
+    def _kill_session(self, process: Fork) -> None:
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
             return
-        process.wait()
+        process.wait(STOP_SECONDS)
 
     def _ready_file(self, role: str) -> Path:
         return self.folder / f"{role}.ready"
 
     def _log_path(self, role: str) -> Path:
         return self.folder / f"{role}.log"
-
-    def _create_database(self) -> None:
-        """A copy of a database that was migrated once in this run: 0.1 s in place of several."""
-        with psycopg.connect(services.role_url(ADMIN, "postgres"), autocommit=True) as connection:
-            connection.execute("SELECT pg_advisory_lock(%s)", [TEMPLATE_LOCK])
-            ready = connection.execute("SELECT datistemplate FROM pg_database WHERE datname = %s", [TEMPLATE])
-            if ready.fetchone() != (True,):
-                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(TEMPLATE)))
-                _create(connection, TEMPLATE, copy_of="template1")
-                self._migrate_template()
-                connection.execute(sql.SQL("ALTER DATABASE {} IS_TEMPLATE true").format(sql.Identifier(TEMPLATE)))
-            _create(connection, self.name, copy_of=TEMPLATE)
-
-    def _migrate_template(self) -> None:
-        url = services.owner_url(TEMPLATE)
-        self.env = {**os.environ, "DATABASE_URL": url, "DATABASE_OWNER_URL": url, "PARLANCE_AS_OWNER": "1"}
-        self.manage("migrate", "--no-input")
 
     def _drop_database(self) -> None:
         with psycopg.connect(services.role_url(ADMIN, "postgres"), autocommit=True) as connection:
@@ -327,14 +307,6 @@ class Stack:
 
 #: What belongs to the test process, not to the product.
 NOT_INHERITED = {"PARLANCE_TESTING", "PARLANCE_REDIS_PREFIX", "PARLANCE_DATA_DIR", "PYTEST_CURRENT_TEST"}
-
-
-def _create(connection: psycopg.Connection[Any], name: str, *, copy_of: str) -> None:
-    connection.execute(
-        sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(
-            sql.Identifier(name), sql.Identifier(OWNER), sql.Identifier(copy_of)
-        )
-    )
 
 
 def _free_port() -> int:

@@ -14,7 +14,7 @@ RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"
 #: What else axe judges is the same in every theme.
 COLOURS = ["color-contrast", "link-in-text-block"]
 RUN_AXE = """async (rules) => {
-  const { violations } = await axe.run(document, { runOnly: rules });
+  const { violations } = await axe.run(document, { runOnly: rules, resultTypes: ["violations"], selectors: false });
   return violations.flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html, failureSummary }) =>
     `${id}: ${html.slice(0, 160)} — ${failureSummary.split("\\n")[1]?.trim()}`));
 }"""
@@ -63,5 +63,6 @@ def faults_at(stack, browser, addresses, *, width, is_public, part=0, parts=1):
 def judged(page, view, complaints, rules):
     found = pages.faults_of(page, view, complaints)
     # The policy of the page lets no script in but its own; the test speaks to the engine behind it.
-    page.evaluate(AXE)
+    if not page.evaluate("Boolean(window.axe)"):
+        page.evaluate(AXE)
     return found + [f"{view.name}: {text}" for text in page.evaluate(RUN_AXE, rules)]

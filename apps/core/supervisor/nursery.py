@@ -111,21 +111,28 @@ def spawn(role: Role, environment: Mapping[str, str]) -> Process:
     return Process(pid, reader)
 
 
-def fork(role: Role, environment: Mapping[str, str]) -> Process:  # noqa: RET503 - the child never returns
+def fork(role: Role, environment: Mapping[str, str]) -> Process:
+    reader, writer = os.pipe()
+    try:
+        return Process(fork_onto(role, environment, output=writer, errors=writer), reader)
+    finally:
+        os.close(writer)
+
+
+def fork_onto(role: Role, environment: Mapping[str, str], *, output: int, errors: int) -> int:  # noqa: RET503 - the child never returns
+    """The number of a process that runs ``role`` and writes to these two descriptors."""
     if threading.active_count() > 1:
         raise RuntimeError(f"A fork would lose the threads {threading.enumerate()}: no import may start one.")
     sys.stdout.flush()
     sys.stderr.flush()
-    reader, writer = os.pipe()
     set_death_signal = processes.die_with_parent(signal.SIGTERM)
     if pid := os.fork():
-        os.close(writer)
-        return Process(pid, reader)
+        return pid
     code = 1
     try:
         if set_death_signal is not None:
             set_death_signal()
-        _leave_the_parent_behind(writer)
+        _leave_the_parent_behind(output, errors)
         code = _run(role, environment)
     except BaseException:  # noqa: BLE001 - nothing may reach the supervisor's own frames below
         traceback.print_exc()
@@ -158,12 +165,12 @@ def preload(server: str) -> None:
     gc.enable()
 
 
-def _leave_the_parent_behind(writer: int) -> None:
+def _leave_the_parent_behind(output: int, errors: int) -> None:
     os.setsid()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     silence = os.open(os.devnull, os.O_RDONLY)
-    for source, target in ((silence, 0), (writer, 1), (writer, 2)):
+    for source, target in ((silence, 0), (output, 1), (errors, 2)):
         os.dup2(source, target)
     # Among them the lock of the data folder: held by a child it would outlive the supervisor.
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
