@@ -27,7 +27,7 @@ from apps.accounts import selectors as accounts
 from apps.conversations import selectors
 from apps.conversations.excerpts import MARKS, excerpt
 from apps.conversations.models import Conversation
-from apps.core.compiled import Compiled, Value
+from apps.core.compiled import Value
 from apps.core.doors.search_sources import SearchHit, SearchQuery
 
 CANDIDATES = 400
@@ -177,14 +177,20 @@ _RANKED = """
 WITH candidates AS MATERIALIZED (
   SELECT * FROM ({branches}) AS every ORDER BY created_at DESC LIMIT %(candidates)s
 )
-SELECT id, conversation_id, number, created_at, author_id, role, ts_rank(words, %(query)s::tsquery) AS rank,
-  left(content, 20000)
-FROM candidates ORDER BY rank DESC, created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
+SELECT found.*, c.title FROM (
+  SELECT id, conversation_id, number, created_at, author_id, role, ts_rank(words, %(query)s::tsquery) AS rank,
+    left(content, 20000)
+  FROM candidates ORDER BY rank DESC, created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
+) AS found JOIN conversations_conversation c ON c.id = found.conversation_id
+ORDER BY found.rank DESC, found.created_at DESC, found.id
 """
 
 _NEWEST = """
-SELECT id, conversation_id, number, created_at, author_id, role, 0, left(content, 1000)
-FROM ({branches}) AS every ORDER BY created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
+SELECT found.*, c.title FROM (
+  SELECT id, conversation_id, number, created_at, author_id, role, 0, left(content, 1000)
+  FROM ({branches}) AS every ORDER BY created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
+) AS found JOIN conversations_conversation c ON c.id = found.conversation_id
+ORDER BY found.created_at DESC, found.id
 """
 
 
@@ -204,14 +210,8 @@ class MessageSearch:
         with connection.cursor() as cursor:
             cursor.execute(statement, narrowed.values)
             rows = cursor.fetchall()
-        titles = dict(_titles.fetch_each({row[1] for row in rows}))
         address = _addresses()
-        return [_message_hit(row, words, titles, address(row[1])) for row in rows]
-
-
-_titles: Compiled[Any] = Compiled(
-    lambda _many, **ids: Conversation.objects.filter(pk__in=list(ids.values())).values_list("pk", "title")
-)
+        return [_message_hit(row, words, address(row[1])) for row in rows]
 
 
 class TitleSearch:
@@ -363,12 +363,12 @@ def _addresses() -> Callable[[UUID], str]:
     return lambda conversation_id: pattern.replace(str(UUID(int=0)), str(conversation_id))
 
 
-def _message_hit(row: Sequence[Any], words: Sequence[str], titles: dict[UUID, str], address: str) -> SearchHit:
-    pk, conversation_id, number, created_at, author_id, role, rank, content = row
+def _message_hit(row: Sequence[Any], words: Sequence[str], address: str) -> SearchHit:
+    pk, conversation_id, number, created_at, author_id, role, rank, content, title = row
     return SearchHit(
         kind="message",
         id=pk,
-        title=titles.get(conversation_id, ""),
+        title=title,
         snippet=excerpt(content, words),
         url=f"{address}?message={pk}#m-{pk}",
         at=created_at,

@@ -20,12 +20,14 @@ class ExtractionConfig(AppConfig):
         from apps.core.doors.below_messages import BelowMessages, below_messages
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.menu import MenuEntry, menu
+        from apps.core.doors.search_sources import search_sources
         from apps.core.doors.settings import Level, Setting
         from apps.core.doors.topics import topics
         from apps.extraction import bulk, commands, erasers, exporters, invariants, services
         from apps.extraction.pages.cards import below
         from apps.extraction.policies import can_write_records
         from apps.extraction.receivers import read_posted
+        from apps.extraction.search import RecordSearch
         from apps.extraction.selectors import list_due_runs
         from apps.extraction.topics import ExtractionTopic
         from apps.extraction.types import ASK_MISSING, EVERY_MESSAGE
@@ -34,6 +36,7 @@ class ExtractionConfig(AppConfig):
         erasers.register()
         exporters.register()
         invariants.register()
+        search_sources.register("records", RecordSearch())
         register_sweep("deleted records", 600, lambda: services.erase_deleted(actor=SYSTEM))
         register_sweep("blocks of records", 30, lambda: services.make_blocks(actor=SYSTEM))
         register_lost_hints("extraction.extract", lambda: list_due_runs(older_than=HINT_AFTER))

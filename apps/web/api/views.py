@@ -25,7 +25,7 @@ class SearchView(APIView):
         tags=["search"],
         parameters=[SearchIn],
         responses=HitsOut,
-        description="Words in messages and titles, filters, or both. With words what fits best comes first (terms are "
+        description="Words in messages, titles and records, filters, or both. With words what fits best comes first (terms are "
         "joined by OR); with filters alone the newest.",
     )
     def get(self, request: Request) -> Response:

@@ -1,0 +1,61 @@
+"""Records for the one search box: the newest that have one of the words, ranked by all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.postgres.search import SearchQuery as Words
+from django.contrib.postgres.search import SearchRank
+from django.db.models import F
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from apps.conversations.excerpts import excerpt
+from apps.conversations.search import CANDIDATES, terms, tsquery
+from apps.core.doors.search_sources import SearchHit, SearchQuery
+from apps.extraction import selectors
+from apps.extraction.models import Record
+
+
+class RecordSearch:
+    """Registered as ``records``. What is asked about messages (author, model, tag, cost) finds none."""
+
+    label = _("Records")
+
+    def search(self, viewer: Any, query: SearchQuery) -> list[SearchHit]:
+        words = terms(query.text)
+        is_about_messages = (
+            query.conversation_id or query.author_id or query.model or query.tag or query.min_cost is not None
+        )
+        if not words or is_about_messages:
+            return []
+        wanted = Words(tsquery(words), search_type="raw", config="simple")
+        rows = selectors.visible_to(viewer).filter(words=wanted)
+        if query.project_id:
+            rows = rows.filter(project_id=query.project_id)
+        if query.since:
+            rows = rows.filter(updated_at__gte=query.since)
+        if query.until:
+            rows = rows.filter(updated_at__lte=query.until)
+        newest = rows.order_by("-updated_at").values("pk")[:CANDIDATES]
+        ranked = Record.objects.filter(pk__in=newest).select_related("collection").defer("words")
+        vector: Any = F("words")
+        ordered = ranked.annotate(rank=SearchRank(vector, wanted)).order_by("-rank", "-updated_at", "pk")
+        return [_hit(row, words) for row in ordered[query.offset : query.offset + query.limit]]
+
+
+def _hit(row: Any, words: list[str]) -> SearchHit:
+    return SearchHit(
+        kind="record",
+        id=row.pk,
+        title=row.title or row.collection.name,
+        snippet=excerpt(row.text.replace("\n", " · "), words),
+        url=_address(row),
+        at=row.updated_at,
+        rank=float(row.rank),
+        extra={"collection": str(row.collection_id), "collection_name": row.collection.name},
+    )
+
+
+def _address(row: Any) -> str:
+    return reverse("extraction:record", kwargs={"record_id": row.pk})
