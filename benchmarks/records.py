@@ -43,7 +43,7 @@ for start in range(0, len(many), 2000):
     for each in many[start:start + 2000]:
         title = shape.title_of(made.title_template, found.fields, each.record)
         row = Record(id=uuid7(), organization_id=made.organization_id, collection=made, project_id=project.pk, schema_number=1,
-            title=title, data=each.record, is_complete=True, text=shape.text_of(title, each.record), blocks_number=1)
+            title=title, data=each.record, is_complete=True, text=shape.text_of(title, each.record), shape_number=1)
         rows.append(row)
         blocks += [RecordBlock(organization_id=made.organization_id, collection=made, record=row, block=block)
             for block in duplicates.digests_of(found, each.record)]

@@ -38,7 +38,7 @@ class ExtractionConfig(AppConfig):
         invariants.register()
         search_sources.register("records", RecordSearch())
         register_sweep("deleted records", 600, lambda: services.erase_deleted(actor=SYSTEM))
-        register_sweep("blocks of records", 30, lambda: services.make_blocks(actor=SYSTEM))
+        register_sweep("shapes of records", 30, lambda: services.reshape_records(actor=SYSTEM))
         register_lost_hints("extraction.extract", lambda: list_due_runs(older_than=HINT_AFTER))
         commands.register()
         topics.register("extraction", ExtractionTopic())

@@ -22,6 +22,8 @@ from apps.extraction.types import MAX_DUPLICATES, Candidate, DuplicateStatus
 
 #: A block that more records share says too little to read them all; who shares a rarer one too is found by that.
 MOST_OF_A_BLOCK = 400
+#: What the fields of a unique key say for it where two records have the same values.
+SAME_KEY = 20.0
 
 _NEAR = """
 SELECT near.record_id FROM unnest(%(blocks)s::bigint[]) AS wanted(block)

@@ -81,6 +81,30 @@ class Tally:
         }
 
 
+class KeyTally:
+    """Of records that share the values of a unique key, how many come after the first of them, with samples."""
+
+    def __init__(self, keys: Sequence[Sequence[str]]) -> None:
+        self._keys = [tuple(key) for key in keys]
+        self._seen: list[set[bytes]] = [set() for _key in self._keys]
+        self._found: list[dict[str, Any]] = [{"fields": [*key], "count": 0, "samples": []} for key in self._keys]
+
+    def note(self, record_id: UUID, title: str, data: Mapping[str, Any]) -> None:
+        for key, seen, found in zip(self._keys, self._seen, self._found, strict=True):
+            if (digest := shape.key_of(key, data)) is None:
+                continue
+            if digest not in seen:
+                seen.add(digest)
+                continue
+            found["count"] += 1
+            if len(found["samples"]) < _SAMPLES:
+                value = ", ".join(shape.as_text(data.get(name)) for name in key)[:_SHOWN]
+                found["samples"].append({"record": str(record_id), "title": title, "value": value})
+
+    def as_json(self) -> list[dict[str, Any]]:
+        return [each for each in self._found if each["count"]]
+
+
 def told(changes: Iterable[schema_changes.Change]) -> list[dict[str, Any]]:
     return [
         {"kind": each.kind.value, "before": each.before, "after": each.after, "breaks": each.breaks} for each in changes

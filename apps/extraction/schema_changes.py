@@ -59,6 +59,15 @@ class Changes:
     def breaks(self) -> bool:
         return any(each.breaks for each in self.items)
 
+    @property
+    def names(self) -> dict[str, str]:
+        """Of the fields of the record itself: what they were called, and are."""
+        return {
+            self.old.by_pointer[old].name: self.new.by_pointer[new].name
+            for old, new in self.renames.items()
+            if old.count("/") == 1
+        }
+
     def of(self, kind: ChangeKind) -> tuple[Change, ...]:
         return tuple(each for each in self.items if each.kind is kind)
 

@@ -50,8 +50,8 @@ def visible_collections(viewer: Actor, *, with_deleted: bool = False) -> QuerySe
 
 
 def list_collections(viewer: Actor, *, project_id: UUID | None = None) -> QuerySet[Collection]:
-    """With the schema in force as ``document``."""
-    rows = with_document(visible_collections(viewer))
+    """With the schema in force as ``document``, and ``is_reshaping``."""
+    rows = with_document(visible_collections(viewer)).annotate(is_reshaping=_is_reshaping())
     return rows.filter(project_id=project_id) if project_id else rows
 
 
@@ -65,8 +65,17 @@ def _document() -> Subquery:
     return Subquery(now.values("document")[:1])
 
 
+def _is_reshaping() -> Exists:
+    """Whether some records do not yet have title, keys and the like as the collection says: a new key does not hold for these."""
+    behind = Record.objects.filter(
+        collection=OuterRef("pk"), deleted_at=None, shape_number__lt=OuterRef("shape_number")
+    )
+    return Exists(behind)
+
+
 def get_collection(*, collection_id: UUID, viewer: Actor, with_deleted: bool = False) -> Collection:
-    rows = visible_collections(viewer, with_deleted=with_deleted).annotate(document=_document())
+    rows = visible_collections(viewer, with_deleted=with_deleted)
+    rows = rows.annotate(document=_document(), is_reshaping=_is_reshaping())
     if (found := rows.select_related("project").filter(pk=collection_id).first()) is None:
         raise NotFound
     return found

@@ -37,8 +37,10 @@ def find_joined(collection: Collection, ids: Iterable[UUID]) -> dict[UUID, UUID]
 
 def find_by_title(*, project_id: UUID, slug: str, title: str) -> UUID | None:
     """The one record of the collection that has this title, whatever its case; None when there are several, or none."""
-    rows = Record.objects.filter(
-        project=project_id, collection__slug=slug, collection__deleted_at=None, deleted_at=None, title__iexact=title
-    )
+    wanted = Collection.objects.filter(project=project_id, slug=slug, deleted_at=None)
+    collection_id = wanted.values_list("pk", flat=True).first()
+    if collection_id is None:
+        return None
+    rows = Record.objects.filter(collection_id=collection_id, deleted_at=None, title__iexact=title)
     found = list(rows.values_list("pk", flat=True)[:2])
     return found[0] if len(found) == 1 else None

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from apps.accounts.types import SYSTEM
 from apps.core.jobs import job
 from apps.core.limits import Limit
-from apps.extraction import engine
+from apps.extraction import engine, services
 
 
 @job("extraction.extract", limit=Limit(rate=10, burst=20))
 def extract(*, run_id: str) -> None:
     """Safe to repeat: only the holder of the run's lease calls the provider."""
     engine.extract(UUID(run_id))
+
+
+@job("extraction.reshape")
+def reshape() -> None:
+    """Safe to repeat: records that follow their collection already are not found."""
+    services.reshape_records(actor=SYSTEM)

@@ -126,11 +126,11 @@ def test_common_block_does_not_hide_who_shares_a_rarer_one(me, collection, monke
 def test_records_from_before_get_their_blocks(me, collection):
     first = record(me, collection, **SARAH)
     RecordBlock.objects.all().delete()
-    Record.objects.update(blocks_number=0)
+    Record.objects.update(shape_number=0)
 
     assert take(me, collection, **SARAH).candidates == ()
-    assert services.make_blocks(actor=SYSTEM) == 1
-    assert services.make_blocks(actor=SYSTEM) == 0
+    assert services.reshape_records(actor=SYSTEM) == 1
+    assert services.reshape_records(actor=SYSTEM) == 0
     assert first.pk in {each.record_id for each in take(me, collection, **SARAH).candidates}
 
 

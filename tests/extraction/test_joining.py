@@ -5,9 +5,10 @@ import time
 
 import pytest
 from django.db import connection, connections, transaction
+from django.test.utils import CaptureQueriesContext
 
 from apps.core.doors.invariants import invariants
-from apps.extraction import selectors, services
+from apps.extraction import selectors, services, targets
 from apps.extraction.models import FieldSource, Proposal, Record, RecordLink, RecordMerge
 from apps.extraction.types import RecordMerged
 from tests.accounts.factories import actor_of
@@ -115,6 +116,22 @@ def test_names_with_slashes_keep_the_words_of_their_own_values_only(me, project)
     assert before == ["/height~1cm", "/name"]
     assert [row.field for row in selectors.sources_of(changed)] == ["/name"]
     assert FieldSource.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_record_of_a_title_is_looked_up_by_an_index(me, project):
+    sarah = record(me, people(me, project), name="Sarah")
+    of = {"organization": project.organization, "project": project, "collection_id": sarah.collection_id}
+    Record.objects.bulk_create(Record(**of, schema_number=1, title=f"N{number}") for number in range(500))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE extraction_record")
+        with CaptureQueriesContext(connection) as asked:
+            found = targets.find_by_title(project_id=project.pk, slug="people", title="SARAH")
+        cursor.execute(f"EXPLAIN {asked[-1]['sql']}")
+        plan = " ".join(row[0] for row in cursor.fetchall())
+
+    assert found == sarah.pk
+    assert "extraction_record_named" in plan
 
 
 # Two at once

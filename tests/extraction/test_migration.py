@@ -4,11 +4,11 @@ import copy
 
 import pytest
 
-from apps.accounts.types import ProjectRole
+from apps.accounts.types import SYSTEM, ProjectRole
 from apps.core.errors import Forbidden
 from apps.extraction import migrating, schema, selectors, services, shape
-from apps.extraction.models import Collection, ExtractionRun, FieldSource, Record, RecordRevision
-from apps.extraction.types import RecordInvalid
+from apps.extraction.models import Collection, Duplicate, ExtractionRun, FieldSource, Record, RecordRevision
+from apps.extraction.types import NotUnique, RecordInvalid
 from tests.accounts.factories import actor_of
 from tests.bulk.factories import counts, planned, ran
 from tests.conversations.factories import someone
@@ -110,6 +110,44 @@ def test_records_follow_and_what_cannot_is_listed(me, project, collection, three
         services.migrate_record(actor=me, record_id=three[1].pk)
     assert [(each.field, each.code) for each in refused.value.fields] == [("data.tags", "lost")]
     assert Record.objects.get(pk=three[1].pk).version == 1
+
+
+def test_records_that_are_there_get_title_keys_and_what_is_missing(api, me, collection, three):
+    second = record(me, collection, name="Bob", age=28)
+    address = f"/api/v1/collections/{collection.pk}/"
+    changes = {"title_template": "{name}, {age}", "unique_keys": [["age"]], "needed": ["age"]}
+    trial = {"unique_keys": changes["unique_keys"], "needed": changes["needed"]}
+
+    told = api.post(f"{address}schema-changes/", trial, content_type="application/json").json()
+    services.change_collection(actor=me, collection_id=collection.pk, changes=changes)
+    between = api.get(address).json()["is_reshaping"]
+    services.reshape_records(actor=SYSTEM)
+
+    assert [(each["fields"], each["count"], each["samples"][0]["value"]) for each in told["duplicate_keys"]] == [
+        (["age"], 1, "28")
+    ]
+    assert (told["incomplete"], told["changes"], between) == (2, [], True)
+    assert api.get(address).json()["is_reshaping"] is False
+    rows = {row.title: row for row in Record.objects.all()}
+    assert {title: row.missing for title, row in rows.items()} == {
+        "Sarah, 28": [], "Bob, 28": [], "Tom": ["age"], "Zoe": ["age"],
+    }  # fmt: skip
+    assert {row.version for row in rows.values()} == {1}
+    pair = Duplicate.objects.get()
+    assert {pair.one_id, pair.other_id} == {three[0].pk, second.pk}
+    with pytest.raises(NotUnique):
+        record(me, collection, name="Ann", age=28)
+    found = selectors.get_collection(collection_id=collection.pk, viewer=me)
+    assert {row.title for row in selectors.list_records(collection=found, text="28")} == {"Sarah, 28", "Bob, 28"}
+
+
+def test_key_holds_under_the_new_name_before_records_are_brought_along(me, collection, three):
+    services.change_collection(actor=me, collection_id=collection.pk, changes={"document": changed_document()})
+    services.reshape_records(actor=SYSTEM)
+
+    with pytest.raises(NotUnique):
+        record(me, collection, full_name="Zoe", born="2001-01-01")
+    assert Record.objects.get(pk=three[2].pk).title == "Zoe"
 
 
 def test_renames_of_several_steps_are_followed():

@@ -16,7 +16,15 @@ from apps.extraction.schema_changes import ChangeKind
 
 
 class SchemaTrialIn(Serializer):
-    document = AnyObject(help_text="The JSON Schema as it would be; x-was names what a field was called before.")
+    document = AnyObject(
+        required=False, help_text="The JSON Schema as it would be; x-was names what a field was called before."
+    )
+    unique_keys = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField(max_length=200), allow_empty=False),
+        required=False,
+        max_length=5,
+    )
+    needed = serializers.ListField(child=serializers.CharField(max_length=200), required=False)
 
 
 class SchemaChangeOut(serializers.Serializer):
@@ -40,8 +48,16 @@ class TrialProblemOut(serializers.Serializer):
     samples = TrialSampleOut(many=True)
 
 
+class DuplicateKeyOut(serializers.Serializer):
+    fields = serializers.ListField(child=serializers.CharField())  # type: ignore[assignment]
+    count = serializers.IntegerField()
+    samples = TrialSampleOut(many=True)
+
+
 class SchemaTrialOut(serializers.Serializer):
-    """``records`` were tried, the newest of ``total``; ``fitting`` of them would follow by themselves."""
+    """``records`` were tried, the newest of ``total``; ``fitting`` of them would follow by themselves. Of those that share the values of a
+    key ``duplicate_keys`` counts the ones after the first; ``incomplete`` lack something that is needed.
+    """
 
     changes = SchemaChangeOut(many=True)
     breaks = serializers.BooleanField()
@@ -49,12 +65,13 @@ class SchemaTrialOut(serializers.Serializer):
     records = serializers.IntegerField()
     fitting = serializers.IntegerField()
     problems = TrialProblemOut(many=True)
+    duplicate_keys = DuplicateKeyOut(many=True)
+    incomplete = serializers.IntegerField()
 
 
 class SchemaChangesView(APIView):
     @extend_schema(operation_id="collections_schema_changes", request=SchemaTrialIn, responses=SchemaTrialOut)
     def post(self, request: Request, collection_id: UUID) -> Response:
         """Writes nothing. Change the collection with the same document afterwards, then run ``records.migrate``."""
-        document = SchemaTrialIn.parse(request)["document"]
-        tried = services.try_schema(actor=request.actor, collection_id=collection_id, document=document)
+        tried = services.try_schema(actor=request.actor, collection_id=collection_id, **SchemaTrialIn.parse(request))
         return Response(tried)

@@ -102,6 +102,10 @@ class CollectionChangeIn(_CollectionShape):
 
 class CollectionOut(serializers.ModelSerializer[Collection]):
     document = AnyObject(read_only=True)
+    is_reshaping = serializers.BooleanField(
+        read_only=True,
+        help_text="Records that are there still get title, keys and what is missing as it was changed; a new key does not hold for them yet.",
+    )
 
     class Meta:
         model = Collection
@@ -113,6 +117,7 @@ class CollectionOut(serializers.ModelSerializer[Collection]):
             "description",
             "document",
             "schema_number",
+            "is_reshaping",
             "title_template",
             "unique_keys",
             "needed",

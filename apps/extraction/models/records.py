@@ -7,7 +7,8 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+from django.db.models.functions import Upper
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import TenantModel
@@ -25,6 +26,8 @@ class Collection(TenantModel):
     name = models.CharField(_("name"), max_length=80)
     description = models.CharField(_("description"), max_length=500, blank=True)
     schema_number = models.PositiveIntegerField(default=1, editable=False)
+    # Counts changes of schema, title, keys and what is needed: records are written anew for each (``services.reshape_records``).
+    shape_number = models.PositiveIntegerField(default=1, db_default=1, editable=False)
     title_template = models.CharField(_("title template"), max_length=300, blank=True)
     # Lists of names of fields: each list is one key.
     unique_keys = models.JSONField(default=list, blank=True)
@@ -97,8 +100,8 @@ class Record(TenantModel):
     deleted_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     # Where it went when it was joined with another: then it is deleted too, and comes back by undoing that alone.
     merged_into = models.ForeignKey("self", on_delete=models.PROTECT, null=True, editable=False, related_name="+")
-    # The schema by which its blocks were made; 0: it has none yet.
-    blocks_number = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    # The shape of its collection by which title, keys, text and blocks were made; 0: it has none yet.
+    shape_number = models.PositiveIntegerField(default=0, db_default=0, editable=False, db_column="blocks_number")
     text = models.TextField(blank=True, editable=False)
     words = models.GeneratedField(
         expression=models.Func(models.F("text"), template="to_tsvector('simple'::regconfig, %(expressions)s)"),
@@ -116,6 +119,7 @@ class Record(TenantModel):
             models.Index(
                 fields=["collection", "title", "id"], name="extraction_record_title", condition=Q(deleted_at=None)
             ),
+            models.Index(F("collection"), Upper("title"), name="extraction_record_named", condition=Q(deleted_at=None)),
             models.Index(
                 fields=["collection", "-updated_at", "-id"],
                 name="extraction_record_changed",
@@ -126,7 +130,7 @@ class Record(TenantModel):
             GinIndex(fields=["words"], name="extraction_record_words"),
             models.Index(fields=["deleted_at"], name="extraction_record_deleted", condition=~Q(deleted_at=None)),
             models.Index(
-                fields=["collection", "blocks_number"], name="extraction_record_blocks", condition=Q(deleted_at=None)
+                fields=["collection", "shape_number"], name="extraction_record_blocks", condition=Q(deleted_at=None)
             ),
         ]
 

@@ -30,7 +30,7 @@ from apps.extraction.services.records import (
     take_record,
 )
 from apps.extraction.services.reviews import AllAccepted, accept_all, retry_extraction
-from apps.extraction.services.upkeep import make_blocks
+from apps.extraction.services.upkeep import reshape_records
 from apps.extraction.services.views import change_view, delete_view, keep_view
 
 __all__ = [
@@ -57,13 +57,13 @@ __all__ = [
     "finish_run",
     "keep_apart",
     "keep_view",
-    "make_blocks",
     "merge_records",
     "migrate_record",
     "path_of",
     "read_message",
     "reject_proposal",
     "request_extraction",
+    "reshape_records",
     "restore_collection",
     "restore_record",
     "retry_extraction",

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
-from apps.core import rules
+from apps.core import jobs, rules
 from apps.core.errors import FieldError, Invalid, VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
@@ -84,6 +84,8 @@ def change_collection(
     """``changes`` may name everything that ``create_collection`` takes but the project.
 
     Another ``document`` is a new schema; records keep the number of the schema they were written by until they are written again.
+    Title, keys and what is missing of the records that are there follow within seconds (``reshape_records``); of two that have the
+    same values of a new key the second is listed as a possible duplicate.
     """
     collection = selectors.lock_collection(collection_id=collection_id, viewer=actor)
     require(policies.can_define_collections(actor, accounts.project_role(actor, collection.project_id)))
@@ -92,6 +94,7 @@ def change_collection(
     if "slug" in changes and changes["slug"] != collection.slug:
         _refuse_while_pointed_to(collection)
         collection.slug = rules.SLUG.of(60)(changes["slug"], field="slug")
+    shape_before = _shape_of(collection)
     for name in ("name", "description", "trust", "trust_above", *SHAPE):
         if name in changes:
             setattr(collection, name, changes[name])
@@ -102,11 +105,19 @@ def change_collection(
     if found != before:
         collection.schema_number += 1
         _keep_schema(collection, found, actor)
+    if found != before or _shape_of(collection) != shape_before:
+        collection.shape_number += 1
+        jobs.after_commit("extraction.reshape")
     collection.version += 1
     _save(collection)
     fact = CollectionChanged(collection.pk, tuple(sorted(changes)), collection.schema_number)
     emit(fact, actor=actor, scope=collection.scope, subject=("collection", collection.pk))
     return selectors.get_collection(collection_id=collection.pk, viewer=actor)
+
+
+def _shape_of(collection: Collection) -> tuple[Any, ...]:
+    """What records are written by, besides the schema."""
+    return collection.title_template, [*collection.unique_keys], [*collection.needed]
 
 
 def _rename_fields(
@@ -115,10 +126,7 @@ def _rename_fields(
     """Title, keys, what is needed and aliases follow a field to its new name, unless they are said anew."""
     if before == after:
         return
-    moved = schema_changes.compare(before, after).renames
-    names = {
-        before.by_pointer[old].name: after.by_pointer[new].name for old, new in moved.items() if old.count("/") == 1
-    }
+    names = schema_changes.compare(before, after).names
     if not names:
         return
     if "title_template" not in changes:

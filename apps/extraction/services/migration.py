@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,25 +21,42 @@ from apps.extraction.types import RecordInvalid, RevisionKind
 MOST_TRIED = 10_000
 
 
-def try_schema(*, actor: Actor, collection_id: UUID, document: dict[str, Any]) -> dict[str, Any]:
-    """What this document would change, which of that breaks, and what it would mean for the records there are. Writes nothing."""
+def try_schema(
+    *,
+    actor: Actor,
+    collection_id: UUID,
+    document: dict[str, Any] | None = None,
+    unique_keys: Sequence[Sequence[str]] | None = None,
+    needed: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """What this document, these keys and needs (without: those of today) would change, which of that breaks, and what it would mean for
+    the records there are. Writes nothing.
+    """
     collection = selectors.get_collection(collection_id=collection_id, viewer=actor)
     require(policies.can_define_collections(actor, accounts.project_role(actor, collection.project_id)))
-    new, now = schema.check(document), selectors.schema_of(collection)
+    now = selectors.schema_of(collection)
+    new = now if document is None else schema.check(document)
     number = collection.schema_number
     schemas = selectors.schemas_by_number(collection)
     path = migrating.Path(schemas if new == now else schemas | {number + 1: new})
     changes = schema_changes.compare(now, new)
-    tally = migrating.Tally()
+    names = changes.names
+    keys = [[names.get(name, name) for name in key] for key in collection.unique_keys]
+    wanted = [names.get(name, name) for name in collection.needed]
+    tally, doubles, incomplete = migrating.Tally(), migrating.KeyTally(keys if unique_keys is None else unique_keys), 0
     rows = selectors.list_records(collection=collection).order_by("-created_at", "-pk")
     for row in rows[:MOST_TRIED].iterator(chunk_size=1000):
         found = path.bring(row.data, row.schema_number, language=actor.language)
         tally.note(row.pk, row.title, found.problems)
+        doubles.note(row.pk, row.title, found.value)
+        incomplete += bool(shape.missing(wanted if needed is None else needed, found.value))
     return {
         "changes": migrating.told(changes.items),
         "breaks": changes.breaks,
         "total": selectors.list_records(collection=collection).count(),
         **tally.as_json(),
+        "duplicate_keys": doubles.as_json(),
+        "incomplete": incomplete,
     }
 
 

@@ -249,7 +249,7 @@ def _write(
         _refuse_misfit(found, data)
         record.schema_number = collection.schema_number
     links = _links_in(collection, found, record, data)
-    record.data, record.blocks_number = data, collection.schema_number
+    record.data, record.shape_number = data, collection.shape_number
     record.title = shape.title_of(collection.title_template, found.fields, data)
     record.missing = shape.missing(collection.needed, data)
     record.is_complete = not record.missing

@@ -3,52 +3,108 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from uuid import UUID
 
 from django.db import connection, transaction
 
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
-from apps.extraction import duplicates, policies, schema
-from apps.extraction.models import CollectionSchema, Record
+from apps.core import jobs
+from apps.extraction import duplicates, migrating, policies, schema, selectors, shape
+from apps.extraction.models import Collection, Record, RecordKey
+from apps.extraction.types import Candidate
 
-BLOCKS_AT_ONCE = 200
-BLOCKS_SECONDS = 5.0
+SHAPED_AT_ONCE = 200
+SHAPE_SECONDS = 5.0
 
-_WITHOUT_BLOCKS = """
+_BEHIND = """
 SELECT behind.id FROM extraction_collection collection
 CROSS JOIN LATERAL (
-  SELECT id FROM extraction_record WHERE collection_id = collection.id AND blocks_number < collection.schema_number
+  SELECT id FROM extraction_record WHERE collection_id = collection.id AND blocks_number < collection.shape_number
     AND deleted_at IS NULL LIMIT %(most)s
 ) AS behind
 WHERE collection.deleted_at IS NULL LIMIT %(most)s
 """
 
 
-def make_blocks(*, actor: Actor, seconds: float = BLOCKS_SECONDS) -> int:
-    """Blocks of records whose collection has another schema since, or that are older than blocks; how many. What is left comes next time."""
+def reshape_records(*, actor: Actor, seconds: float = SHAPE_SECONDS) -> int:
+    """Title, keys, what is missing, text and blocks of records whose collection says since what they are made of; how many.
+
+    Their data and versions stay as they are. What is left asks for another turn.
+    """
     require(policies.is_system(actor))
     until, done = time.monotonic() + seconds, 0
-    while time.monotonic() < until:
+    while True:
         with connection.cursor() as cursor:
-            cursor.execute(_WITHOUT_BLOCKS, {"most": BLOCKS_AT_ONCE})
+            cursor.execute(_BEHIND, {"most": SHAPED_AT_ONCE})
             behind = [row[0] for row in cursor.fetchall()]
         if not behind:
-            break
-        done += _make(behind)
-    return done
+            return done
+        if time.monotonic() >= until:
+            jobs.hint("extraction.reshape")
+            return done
+        made = _reshape(behind)
+        done += made
+        if not made:
+            return done  # somebody else is at them
 
 
 @transaction.atomic
-def _make(ids: list[object]) -> int:
-    rows = Record.objects.filter(pk__in=ids, deleted_at=None).select_related("collection").defer("text", "words")
-    found = list(rows.select_for_update(of=("self",), skip_locked=True).order_by("pk"))
-    documents: dict[tuple[object, int], schema.Schema] = {}
+def _reshape(ids: list[UUID]) -> int:
+    rows = Record.objects.filter(pk__in=ids, deleted_at=None).defer("words")
+    found = list(rows.select_for_update(of=("self",), no_key=True, skip_locked=True).order_by("pk"))
+    wanted = Collection.objects.filter(pk__in={record.collection_id for record in found})
+    collections = {row.pk: row for row in selectors.with_document(wanted)}
+    paths: dict[UUID, migrating.Path] = {}
     for record in found:
-        collection = record.collection
-        key = (collection.pk, collection.schema_number)
-        if key not in documents:
-            row = CollectionSchema.objects.get(collection=collection, number=collection.schema_number)
-            documents[key] = schema.check(row.document)
-        duplicates.keep_blocks(record, documents[key], is_new=False)
-        Record.objects.filter(pk=record.pk).update(blocks_number=collection.schema_number)
+        collection = collections[record.collection_id]
+        known, data = selectors.schema_of(collection), record.data
+        if record.schema_number < collection.schema_number:
+            if collection.pk not in paths:
+                paths[collection.pk] = migrating.Path(selectors.schemas_by_number(collection))
+            data = paths[collection.pk].bring(data, record.schema_number).value
+        _shape(collection, known, record, data)
     return len(found)
+
+
+def _shape(collection: Collection, known: schema.Schema, record: Record, data: dict[str, object]) -> None:
+    """By ``data``, which is the record's as the schema of today would have it: a field has its new name in it."""
+    title = shape.title_of(collection.title_template, known.fields, data)
+    missing = shape.missing(collection.needed, data)
+    Record.objects.filter(pk=record.pk).update(
+        title=title,
+        missing=missing,
+        is_complete=not missing,
+        text=shape.text_of(title, record.data),
+        shape_number=collection.shape_number,
+    )
+    _take_keys(collection, record, data)
+    duplicates.keep_blocks(record, known, is_new=False)
+
+
+def _take_keys(collection: Collection, record: Record, data: dict[str, object]) -> None:
+    """What another record has already is left to it, and the two are listed as one thing perhaps."""
+    wanted = {
+        "\x1f".join(names): digest
+        for names in collection.unique_keys
+        if (digest := shape.key_of(names, data)) is not None
+    }
+    there = {row.fields: bytes(row.digest) for row in RecordKey.objects.filter(record=record)}
+    if there == wanted:
+        return
+    gone = [fields for fields, digest in there.items() if wanted.get(fields) != digest]
+    RecordKey.objects.filter(record=record, fields__in=gone).delete()
+    for fields, digest in wanted.items():
+        if there.get(fields) == digest:
+            continue
+        key = RecordKey(organization_id=record.organization_id, collection=collection, record=record)
+        key.fields, key.digest = fields, digest
+        RecordKey.objects.bulk_create([key], ignore_conflicts=True)
+        holder = RecordKey.objects.filter(collection=collection, fields=fields, digest=digest).first()
+        if holder is not None and holder.record_id != record.pk:
+            _list_pair(record, holder.record_id, fields.split("\x1f"))
+
+
+def _list_pair(record: Record, other_id: UUID, names: Sequence[str]) -> None:
+    duplicates.keep_pairs(record, [Candidate(other_id, "", "same", 1.0, dict.fromkeys(names, duplicates.SAME_KEY))])
