@@ -82,7 +82,8 @@ class Operation:
 
 @functools.cache
 def schema():
-    return SchemaGenerator().get_schema(request=None, public=True)
+    # Whatever addresses a test has put in place of ours meanwhile: the answer is kept.
+    return SchemaGenerator(urlconf="config.urls").get_schema(request=None, public=True)
 
 
 @functools.cache
