@@ -101,6 +101,7 @@ class Reviewed:
 def review(*, viewer: Actor, organization_id: UUID) -> list[Reviewed]:
     """Everybody who belongs to it, by name: ten statements however many they are, and those of ``core.doors.given``.
 
+    An account that is switched off has the rights that it would have again: whoever switches it on gives them back.
     ``NotFound`` for strangers, ``Forbidden`` for members who do not manage the organization.
     """
     organization = selectors.get_organization(organization_id, viewer)
@@ -147,7 +148,7 @@ def _proofs(user_ids: list[UUID]) -> _Proofs:
 def _members(organization_id: UUID) -> Iterable[Any]:
     seen = UserSession.objects.filter(user=OuterRef("user")).values("user").annotate(last=Max("last_seen_at"))
     return (
-        OrganizationMember.objects.filter(organization=organization_id, user__is_active=True)
+        OrganizationMember.objects.filter(organization=organization_id)
         .select_related("user")
         .annotate(last_seen_at=Subquery(seen.values("last")))
         .order_by("user__name", "user__email")
@@ -211,12 +212,16 @@ def _reviewed(
     projects = [each for each in projects if each.role is not None or each.denied is not None]
     seen = [member.last_seen_at, *(key.last_used_at for key in keys)]
     last_seen_at = max((at for at in seen if at is not None), default=None)
-    findings = [
-        *([Finding.STALE] if now - (last_seen_at or member.created_at) > UNUSED_AFTER else []),
-        *([Finding.NEVER_SEEN] if last_seen_at is None else []),
-        *([Finding.GUEST_MANAGES] if role == OrganizationRole.GUEST and _manages(projects) else []),
-        *([Finding.NO_SECOND_FACTOR] if _needs_second_factor(user, role, proofs) else []),
-    ]
+    findings = (
+        [Finding.SWITCHED_OFF]
+        if not user.is_active
+        else [
+            *([Finding.STALE] if now - (last_seen_at or member.created_at) > UNUSED_AFTER else []),
+            *([Finding.NEVER_SEEN] if last_seen_at is None else []),
+            *([Finding.GUEST_MANAGES] if role == OrganizationRole.GUEST and _manages(projects) else []),
+            *([Finding.NO_SECOND_FACTOR] if _needs_second_factor(user, role, proofs) else []),
+        ]
+    )
     return Reviewed(
         user_id=user.pk,
         name=user.display_name,

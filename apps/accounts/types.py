@@ -188,6 +188,7 @@ class Way(models.TextChoices):
 class Finding(models.TextChoices):
     """What deserves a second look in a review of access."""
 
+    SWITCHED_OFF = "switched_off", _("Switched off, and still a member")
     STALE = "stale", _("Not seen for 90 days")
     NEVER_SEEN = "never_seen", _("Never signed in")
     GUEST_MANAGES = "guest_manages", _("A guest who manages a project")

@@ -132,6 +132,28 @@ def test_who_was_not_seen_and_keys_that_nobody_needs_are_found(owner, project):
     assert found[never.pk].findings == [Finding.NEVER_SEEN]
 
 
+def test_account_that_is_switched_off_stays_in_the_review_with_what_it_would_have_again(owner, project):
+    gone = belongs(project, "Gone", OrganizationRole.ADMIN)
+    User.objects.filter(pk=gone.pk).update(is_active=False)
+
+    found = reviewed(owner, project)[gone.pk]
+
+    assert found.findings == [Finding.SWITCHED_OFF]
+    assert [right.role for right in found.projects] == [ProjectRole.MANAGER]
+
+
+def test_page_says_when_there_are_more_to_choose_from_than_it_lists(owner, project, monkeypatch):
+    browser = Client()
+    browser.force_login(owner)
+    belongs(project, "Ben")
+    sentence = "There is more to choose from than a list holds"
+    assert sentence not in browser.get("/settings/denials/").content.decode()
+
+    monkeypatch.setattr("apps.accounts.pages.settings.OFFERED", 1)
+
+    assert sentence in browser.get("/settings/denials/").content.decode()
+
+
 def test_review_says_how_people_sign_in_and_what_they_have_beside_roles(owner, project):
     admin, guest = belongs(project, "Ada", OrganizationRole.ADMIN), belongs(project, "Gil", OrganizationRole.GUEST)
     User.objects.filter(pk=owner.pk).update(is_superuser=True)

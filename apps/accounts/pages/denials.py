@@ -28,9 +28,9 @@ class DenialsView(SettingsView):
         managed = selectors.visible_projects(self.actor, at_least=ProjectRole.MANAGER)
         return right_forms.DenialForm(
             data,
-            people=[member.user for member in members.order_by("user__name")[:500]],
-            teams=teams.order_by("name")[:500],
-            projects=managed.filter(organization=organization).order_by("name")[:500],
+            people=[member.user for member in self.offered(members.order_by("user__name"))],
+            teams=self.offered(teams.order_by("name")),
+            projects=self.offered(managed.filter(organization=organization).order_by("name")),
             is_everywhere=policies.can_manage_members(self.actor, self.role()),
         )
 

@@ -23,7 +23,7 @@ class LeavingView(SettingsView):
     handlers = {"remove": "remove", "hand_over": "hand_over"}
 
     def _form(self, left: rights.Belongings, data: Any = None) -> right_forms.HeirForm:
-        heirs = rights.list_heirs(left.member, self.actor)[:500]
+        heirs = self.offered(rights.list_heirs(left.member, self.actor))
         return right_forms.HeirForm(data, heirs=heirs, first=self.actor.user_id)
 
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:

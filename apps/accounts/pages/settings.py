@@ -31,6 +31,7 @@ from apps.core.mail import is_delivered
 TASTE = ("theme", "send_key", "single_keys", "announce")
 FORBIDDEN, NOT_FOUND = 403, 404
 SHOWN = 100
+OFFERED = 500
 
 
 def identifier(raw: str | None) -> UUID:
@@ -47,6 +48,7 @@ class SettingsView(LoginRequiredMixin, View, ABC):
     request: HttpRequest
     template_name: str
     handlers: dict[str, str] = {}
+    is_cut = False
 
     @property
     def actor(self) -> Actor:
@@ -67,12 +69,18 @@ class SettingsView(LoginRequiredMixin, View, ABC):
         """
         return Paginator(rows, SHOWN).get_page(self.request.GET.get(name))
 
+    def offered(self, rows: Any) -> list[Any]:
+        """The first of those that somebody can be chosen from; the page says that there are more (``settings/base.html``)."""
+        found = list(rows[: OFFERED + 1])
+        self.is_cut = self.is_cut or len(found) > OFFERED
+        return found[:OFFERED]
+
     @abstractmethod
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         """What the template gets; ``form`` is one that was sent and has errors."""
 
     def get(self, request: HttpRequest, **ids: Any) -> HttpResponse:
-        return render(request, self.template_name, self.context(**ids))
+        return self._shown(self.context(**ids))
 
     def post(self, request: HttpRequest, **ids: Any) -> HttpResponse:
         sent = request.POST.getlist("form")
@@ -92,8 +100,11 @@ class SettingsView(LoginRequiredMixin, View, ABC):
         if isinstance(outcome, HttpResponse):
             return outcome
         if outcome is not None and outcome.errors:
-            return render(request, self.template_name, self.context(form=outcome, **ids), status=400)
+            return self._shown(self.context(form=outcome, **ids), status=400)
         return redirect(request.path)
+
+    def _shown(self, context: dict[str, Any], status: int = 200) -> HttpResponse:
+        return render(self.request, self.template_name, context | {"is_cut": self.is_cut}, status=status)
 
     def require_fresh(self) -> None:
         """For a page that only makes sense after a fresh proof: asks for one, and comes back."""
@@ -103,7 +114,7 @@ class SettingsView(LoginRequiredMixin, View, ABC):
 
     def once(self, **shown: Any) -> HttpResponse:
         """Answer the form itself with what is shown this one time: it must be kept nowhere, not even in the session."""
-        answer = render(self.request, self.template_name, self.context() | shown)
+        answer = self._shown(self.context() | shown)
         answer["Cache-Control"] = "no-store"
         return answer
 
@@ -167,7 +178,7 @@ class PeopleView(SettingsView):
 
     def _form(self, data: Any = None) -> forms.InviteForm:
         rows = selectors.visible_projects(self.actor).filter(organization=self.organization(), archived_at=None)
-        return forms.InviteForm(data, projects=rows.order_by("name")[:500])
+        return forms.InviteForm(data, projects=self.offered(rows.order_by("name")))
 
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         organization, role = self.organization(), self.role()
@@ -272,14 +283,16 @@ class ProjectView(SettingsView):
             "can_manage": can_manage,
             "project_members": added,
             "project_teams": (given := list(rights.visible_project_teams(project).order_by("team__name"))),
-            "addable_teams": rights.visible_teams(self.actor)
-            .filter(organization=project.organization_id)
-            .exclude(pk__in=[row.team_id for row in given])
-            .order_by("name")
-            .values_list("pk", "name")[:500],
+            "addable_teams": self.offered(
+                rights.visible_teams(self.actor)
+                .filter(organization=project.organization_id)
+                .exclude(pk__in=[row.team_id for row in given])
+                .order_by("name")
+                .values_list("pk", "name")
+            ),
             "denials": rights.list_denials_in(project, self.actor) if can_manage else [],
             "explained": self._explained(project) if can_manage else None,
-            "explainable": rights.list_people_of(project, self.actor)[:500] if can_manage else [],
+            "explainable": self.offered(rights.list_people_of(project, self.actor)) if can_manage else [],
             "project_roles": ProjectRole.choices,
             "addable": self._addable(project, {member.user_id for member in added}),
         }
@@ -292,8 +305,8 @@ class ProjectView(SettingsView):
 
     def _addable(self, project: Project, added: set[UUID]) -> list[tuple[UUID, str]]:
         members = selectors.visible_members(self.actor).filter(organization=project.organization_id)
-        rows = members.order_by("user__name")[:500]
-        return [(row.user_id, row.user.display_name) for row in rows if row.user_id not in added]
+        rows = self.offered(members.exclude(user__in=added).order_by("user__name"))
+        return [(row.user_id, row.user.display_name) for row in rows]
 
     def save(self, project_id: UUID) -> BaseForm:
         form = forms.ProjectForm(self.request.POST)

@@ -63,7 +63,7 @@ class TeamView(SettingsView):
             "team": team,
             "form": form,
             "team_members": self.part_of(members),
-            "addable": [row.user for row in addable[:500]],
+            "addable": [row.user for row in self.offered(addable)],
             "can_change": can_change,
             "can_manage": policies.can_manage_teams(self.actor, role),
         }

@@ -29,7 +29,7 @@ class TransferView(SettingsView):
             organization=self.organization(), user__is_service=False, user__is_active=True
         )
         return right_forms.TransferForm(
-            data, members=rows.exclude(user=self.actor.user_id).order_by("user__name")[:500]
+            data, members=self.offered(rows.exclude(user=self.actor.user_id).order_by("user__name"))
         )
 
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
