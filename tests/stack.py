@@ -224,7 +224,7 @@ class Stack:
         else:
             if services.ADMIN_URL_VARIABLE not in os.environ:
                 raise RuntimeError("No test servers: start them with tests.services.start_services() and export().")
-            services.copy_migrated(self.name)
+            self._create_database()
             urls = {
                 "DATABASE_URL": services.app_url(self.name),
                 "DATABASE_OWNER_URL": services.owner_url(self.name),
@@ -299,6 +299,9 @@ class Stack:
 
     def _log_path(self, role: str) -> Path:
         return self.folder / f"{role}.log"
+
+    def _create_database(self) -> None:
+        services.copy_migrated(self.name)
 
     def _drop_database(self) -> None:
         with psycopg.connect(services.role_url(ADMIN, "postgres"), autocommit=True) as connection:
