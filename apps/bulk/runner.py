@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ from apps.bulk.types import Batch, HeldItem, ItemEnd, ItemStatus, Lane, LateWrit
 from apps.core.correlation import caused_by
 from apps.core.db import in_thread
 from apps.core.leases import RENEW_SECONDS, scaled
+from apps.llm import engine as llm
 
 logger = logging.getLogger(__name__)
 
@@ -124,16 +126,17 @@ class Runner:
             self._look()
 
     async def _call(self, batch: Batch, item: HeldItem, asker: Actor, began: float) -> None:
+        work = work_of(scope_of(batch, asker), batch, item)
         try:
             kind = find_kind(batch.kind)
             assert kind.call is not None
             async with asyncio.timeout(scaled(CALL_SECONDS)):
-                found = await kind.call(work_of(scope_of(batch, asker), batch, item))
+                found = await kind.call(work)
         except asyncio.CancelledError:
-            await self._end_cancelled(batch, item, time.monotonic() - began)
+            await self._end_cancelled(batch, item, time.monotonic() - began, work.meter.cost)
             raise
         except Exception as error:  # noqa: BLE001  (whatever a kind raises is the end of its item)
-            ends = [end_of(batch, item, error, time.monotonic() - began)]
+            ends = [end_of(batch, item, error, time.monotonic() - began, work.meter.cost)]
             await self._write(services.end_items, batch=batch, ends=ends)
             return
         await self._write(
@@ -143,13 +146,14 @@ class Runner:
             seconds=0.0,
             found={item.item_id: found},
             spent={item.item_id: time.monotonic() - began},
+            costs={item.item_id: work.meter.cost},
         )
 
-    async def _end_cancelled(self, batch: Batch, item: HeldItem, seconds: float) -> None:
+    async def _end_cancelled(self, batch: Batch, item: HeldItem, seconds: float, cost: Decimal) -> None:
         """Cut short: its operation was cancelled, or this process ends, and another will call."""
         calling = self.calling.get(item.item_id)
         status = calling.ends_as if calling and calling.ends_as else ItemStatus.PENDING
-        ends = [ItemEnd(item.item_id, item.fence, status, seconds)]
+        ends = [ItemEnd(item.item_id, item.fence, status, seconds, cost=cost)]
         with contextlib.suppress(LateWriter, *DATABASE_AWAY):
             await self._write(services.end_items, batch=batch, ends=ends)
 
@@ -211,6 +215,7 @@ class Runner:
             await asyncio.gather(*late, return_exceptions=True)
         self._filling.cancel()
         self._keeping.cancel()
+        await llm.leave_loop()
 
 
 _runner: Runner | None = None

@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlanFindings, PlannedItem, Work, bulk_kinds
 from apps.core.errors import NotFound
 from apps.extraction import migrating, selectors, services
+from apps.extraction.bulk_making import CREATE
+from apps.extraction.bulk_prompts import PROMPT
 from apps.extraction.bulk_readings import FROM_FILES
 from apps.extraction.bulk_scopes import chosen, collection_of, only, place_of, selection, set_back, written, wrong
 from apps.extraction.bulk_tables import EXPORT, IMPORT
@@ -99,6 +101,8 @@ def register() -> None:
         IMPORT,
         EXPORT,
         FROM_FILES,
+        CREATE,
+        PROMPT,
         BulkKind(
             "records.update",
             gettext_lazy("Change records"),

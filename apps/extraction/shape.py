@@ -88,11 +88,15 @@ def key_of(names: Sequence[str], data: Mapping[str, Any]) -> bytes | None:
     return hashlib.sha256(plain.encode()).digest()
 
 
+def folded(text: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
 def _folded(value: Any) -> Any:
     """Two spellings that differ in case, width or white space are one value."""
     match value:
         case str():
-            return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
+            return folded(value)
         case float() if value.is_integer():
             return int(value)
         case list():

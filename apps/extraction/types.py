@@ -29,6 +29,7 @@ EVERY_MESSAGE = "extraction.every_message"  # the setting of a project
 ASK_MISSING = "extraction.ask_missing"  # of an organization or a project
 RUN_LEASE_SECONDS = 180.0  # longer than one call may take: nobody renews it
 RUN_CALL_SECONDS = 120.0
+GENERATED = "generated"  # how a value came that a model made up, in an operation
 
 
 class Trust(models.TextChoices):

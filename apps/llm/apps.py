@@ -16,7 +16,7 @@ class LlmConfig(AppConfig):
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.menu import MenuEntry, menu
         from apps.core.doors.subject_names import SubjectName, subject_names
-        from apps.llm import erasers, invariants, metrics, receivers, selectors, services, subject_finders
+        from apps.llm import erasers, forecast, invariants, metrics, receivers, selectors, services, subject_finders
         from apps.llm import tasks as _tasks  # noqa: F401  (a service may name its jobs only when they are registered)
 
         consumers.register(
@@ -32,6 +32,7 @@ class LlmConfig(AppConfig):
         asked_answers.register("llm", AskedAnswers("llm", selectors.count_asked))
         subject_names.register("llm.provider", SubjectName("llm.provider", subject_finders.find_name))
         erasers.register()
+        forecast.register()
         metrics.register()
         invariants.register()
         for order, (name, label, icon) in enumerate(

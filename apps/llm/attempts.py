@@ -124,6 +124,7 @@ class Attempt:
         except ModelError as failure:
             status, error = "failed", failure
             failure.said = self.route.provider.without_secrets(failure.said)
+            failure.cost = self._cost_of_failure(failure)
             raise
         except Exception:
             status = "failed"
@@ -202,6 +203,9 @@ class Attempt:
             return Usage()
         return Usage(input_tokens=self._expected, output_tokens=tokens.of_text("".join(self._pieces)), estimated=True)
 
+    def _cost_of_failure(self, failure: ModelError) -> Decimal:
+        return Decimal(0) if isinstance(failure, EmptyAnswer) else self._cost(self._final_usage("failed", failure))
+
     def _cost(self, usage: Usage) -> Decimal:
         return self.route.prices.cost_of(usage)
 
@@ -230,7 +234,7 @@ class Attempt:
 
     async def _settle(self, status: str, usage: Usage, error: ModelError | None, opening: asyncio.Task[int]) -> None:
         """Wait a moment for the outcome to be written; with the database away it is written when that is back."""
-        cost = Decimal(0) if isinstance(error, EmptyAnswer) else self._cost(usage)
+        cost = self._cost_of_failure(error) if error else self._cost(usage)
         closing = Closing(
             id=self.id,
             organization_id=self.request.organization_id,

@@ -107,9 +107,14 @@ async def own_loop() -> AsyncGenerator[None]:
         yield
     finally:
         if is_guest:
-            await attempts.wait_settled()
-            await clients.close_all()
-            await shared_state.leave_loop()
+            await leave_loop()
+
+
+async def leave_loop() -> None:
+    """Before a loop ends that called: what is being settled is waited for, connections are closed."""
+    await attempts.wait_settled()
+    await clients.close_all()
+    await shared_state.leave_loop()
 
 
 async def complete(request: CompletionRequest) -> str:

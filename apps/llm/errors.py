@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from decimal import Decimal
 from typing import ClassVar
 
 from django.utils import timezone
@@ -28,6 +29,8 @@ class ModelError(DomainError):
     allows_fallback: ClassVar[bool] = False
     trips_breaker: ClassVar[bool] = False
     limit_reason: ClassVar[str] = "rate"
+    #: What the call cost before it failed, in the model's currency.
+    cost: Decimal = Decimal(0)
 
     def __init__(
         self, said: str = "", *, retry_after_seconds: float | None = None, provider_status: int | None = None

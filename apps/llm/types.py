@@ -29,6 +29,7 @@ class Purpose(StrEnum):
     TITLE = "title"
     API = "api"
     EXTRACTION = "extract"
+    GENERATION = "generate"
 
 
 class FinishReason(StrEnum):

@@ -7,7 +7,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -79,11 +79,12 @@ def apply_items(
     seconds: float,
     found: dict[UUID, Any] | None = None,
     spent: dict[UUID, float] | None = None,
+    costs: dict[UUID, Decimal] | None = None,
 ) -> Applied:
     """Do as many as fit into ``seconds``, at least one, each in a savepoint; their effects and ends become true together.
 
     Who asked has the rights of now; may they act here no more, nothing is done and the operation stops. ``found``: what calls
-    gave, ``spent`` the seconds they took. Raises ``LateWriter`` when another holds one of the items by now.
+    gave, ``spent`` the seconds they took, ``costs`` what they cost. Raises ``LateWriter`` when another holds one of the items by now.
     """
     policies.require(policies.is_system(actor))
     if not _hold(items):
@@ -97,7 +98,13 @@ def apply_items(
         for item in items:
             given = found.get(item.item_id) if found else None
             ends.append(
-                _one(batch, item, lambda item=item, given=given: do(item, given), (spent or {}).get(item.item_id, 0.0))
+                _one(
+                    batch,
+                    item,
+                    lambda item=item, given=given: do(item, given),
+                    (spent or {}).get(item.item_id, 0.0),
+                    (costs or {}).get(item.item_id, Decimal(0)),
+                )
             )
             if time.monotonic() >= until:
                 break
@@ -159,7 +166,7 @@ def _doing(batch: Batch, asker: Actor) -> Callable[[HeldItem, Any], Done]:
     return do
 
 
-def _one(batch: Batch, item: HeldItem, do: Callable[[], Done], spent: float) -> ItemEnd:
+def _one(batch: Batch, item: HeldItem, do: Callable[[], Done], spent: float, cost: Decimal) -> ItemEnd:
     began = time.monotonic()
     try:
         with transaction.atomic():
@@ -168,7 +175,7 @@ def _one(batch: Batch, item: HeldItem, do: Callable[[], Done], spent: float) -> 
     except (OperationalError, InterfaceError):
         raise  # the database, not the item: all of the transaction is tried again
     except Exception as error:  # noqa: BLE001  (whatever a kind raises is the end of this item, not of its neighbours)
-        return end_of(batch, item, error, spent + time.monotonic() - began)
+        return end_of(batch, item, error, spent + time.monotonic() - began, cost)
     result = done.result
     if len(json.dumps(result, default=str)) > MAX_RESULT_BYTES:
         logger.warning("bulk_result_left_out", extra={"kind": batch.kind, "item": str(item.item_id)})
@@ -176,12 +183,21 @@ def _one(batch: Batch, item: HeldItem, do: Callable[[], Done], spent: float) -> 
     if done.skipped:
         result = {**result, "skipped": done.skipped}
     status = ItemStatus.SKIPPED if done.skipped else ItemStatus.SUCCEEDED
-    return ItemEnd(item.item_id, item.fence, status, spent + time.monotonic() - began, result=result, cost=done.cost)
+    seconds = spent + time.monotonic() - began
+    return ItemEnd(item.item_id, item.fence, status, seconds, result=result, cost=done.cost + cost)
 
 
-def end_of(batch: Batch, item: HeldItem, error: Exception, seconds: float) -> ItemEnd:
-    """What an exception of a kind means for its item."""
+def end_of(batch: Batch, item: HeldItem, error: Exception, seconds: float, cost: Decimal = Decimal(0)) -> ItemEnd:
+    """What an exception of a kind means for its item. What was spent on it is spent."""
+    return replace(_end_of(batch, item, error, seconds), cost=cost)
+
+
+def _end_of(batch: Batch, item: HeldItem, error: Exception, seconds: float) -> ItemEnd:
     match error:
+        case TryLater() if error.is_free:
+            return ItemEnd(
+                item.item_id, item.fence, ItemStatus.PENDING, seconds, delay_seconds=max(0.05, error.seconds)
+            )
         case TryLater() if item.attempt < MAX_ATTEMPTS:
             delay = max(0.05, error.seconds)
             return ItemEnd(item.item_id, item.fence, ItemStatus.PENDING, seconds, error.code, delay_seconds=delay)

@@ -39,9 +39,22 @@ class PlanFindings:
     found: dict[str, Any]
 
 
+@dataclass(slots=True)
+class Meter:
+    """What the calls of an item cost so far. It counts however the item ends: done, failed, cancelled, or put off."""
+
+    cost: Decimal = Decimal(0)
+
+    def add(self, cost: Decimal | str) -> None:
+        self.cost += Decimal(cost or 0)
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One item that a worker holds. ``effect_key`` is the same at every attempt: give it to others that count effects by a key."""
+    """One item that a worker holds. ``effect_key`` is the same at every attempt: give it to others that count effects by a key.
+
+    A ``call`` tells the ``meter`` what it spends; what ``apply`` spends is in ``Done.cost``.
+    """
 
     scope: BulkScope
     item_id: UUID
@@ -51,6 +64,7 @@ class Work:
     attempt: int
     effect_key: str
     result: dict[str, Any] = field(default_factory=dict)  # only for ``undo``: what ``apply`` gave
+    meter: Meter = field(default_factory=Meter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +96,11 @@ class Resource:
 
 
 class TryLater(Exception):
-    """Raised by ``apply`` or ``call``: not now. It costs one of the attempts."""
+    """Raised by ``apply`` or ``call``: not now. It costs one of the attempts, unless ``is_free``: then nothing was begun yet."""
 
-    def __init__(self, seconds: float = 1.0, *, code: str = "try_later") -> None:
+    def __init__(self, seconds: float = 1.0, *, code: str = "try_later", is_free: bool = False) -> None:
         super().__init__(code)
-        self.seconds, self.code = seconds, code
+        self.seconds, self.code, self.is_free = seconds, code, is_free
 
 
 def _as_they_are(_scope: BulkScope) -> dict[str, Any]:

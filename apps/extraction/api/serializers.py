@@ -354,12 +354,14 @@ class ProposalAcceptIn(Serializer):
 
 
 class SourceOut(serializers.ModelSerializer[FieldSource]):
-    """Where a field was said. Without ``method`` no words say it: the value is inferred."""
+    """Where a field was said. Without ``method`` no words say it: the value is inferred. ``generated``: a model made it up, in ``operation``."""
 
     is_inferred = serializers.SerializerMethodField()
     message = serializers.UUIDField(source="message_id", allow_null=True)
     attachment = serializers.UUIDField(source="file_id", allow_null=True)
-    model = serializers.CharField(source="run.answered_by")
+    model = serializers.CharField(source="read_by")
+    operation = serializers.UUIDField(source="operation_id", allow_null=True)
+    is_demo = serializers.BooleanField(source="is_by_demo")
 
     class Meta:
         model = FieldSource
@@ -375,7 +377,9 @@ class SourceOut(serializers.ModelSerializer[FieldSource]):
             "start_utf16",
             "end_utf16",
             "run",
+            "operation",
             "model",
+            "is_demo",
         )
 
     def get_is_inferred(self, row: FieldSource) -> bool:

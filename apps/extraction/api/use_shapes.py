@@ -76,7 +76,7 @@ class CommentIn(Serializer):
 class CommentOut(serializers.ModelSerializer[RecordComment]):
     class Meta:
         model = RecordComment
-        fields = ("id", "record", "author", "text", "version", "created_at", "edited_at")
+        fields = ("id", "record", "author", "answered_by", "text", "version", "created_at", "edited_at")
 
 
 class CommentPageOut(serializers.Serializer):

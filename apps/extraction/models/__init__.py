@@ -6,7 +6,6 @@ from apps.extraction.models.records import (
     Collection,
     CollectionSchema,
     ExtractionRun,
-    FieldSource,
     Proposal,
     Record,
     RecordComment,
@@ -15,6 +14,7 @@ from apps.extraction.models.records import (
     RecordRevision,
     RecordView,
 )
+from apps.extraction.models.sources import FieldSource
 
 __all__ = [
     "Collection",

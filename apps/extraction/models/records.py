@@ -230,6 +230,8 @@ class RecordComment(TenantModel):
     project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
     author = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
     text = models.TextField(max_length=4000, blank=True)
+    # The model that wrote it, asked by the author; empty: the author's own words.
+    answered_by = models.CharField(max_length=200, blank=True, default="", db_default="", editable=False)
     edited_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
 
@@ -354,28 +356,3 @@ class Proposal(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.run_id} {self.number}"
-
-
-class FieldSource(TenantModel):
-    """Where the value of one field was said: places count code points and UTF-16 units of the message or file."""
-
-    record = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="+")
-    run = models.ForeignKey(ExtractionRun, on_delete=models.PROTECT, related_name="+")
-    field = models.CharField(max_length=400)
-    value_digest = models.BinaryField(max_length=32)
-    message_id = models.UUIDField(null=True)
-    file_id = models.UUIDField(null=True)
-    method = models.CharField(max_length=12, blank=True)
-    confidence = models.FloatField(default=0)
-    start = models.PositiveIntegerField(default=0)
-    end = models.PositiveIntegerField(default=0)
-    start_utf16 = models.PositiveIntegerField(default=0)
-    end_utf16 = models.PositiveIntegerField(default=0)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["organization", "record", "field"], name="extraction_source_once"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.record_id} {self.field}"

@@ -14,6 +14,7 @@ from apps.conversations import selectors as conversations
 from apps.extraction import selectors
 from apps.extraction.models import FieldSource, Record
 from apps.extraction.pointers import steps
+from apps.extraction.types import GENERATED
 from apps.files import selectors as files
 
 _AROUND = 160
@@ -24,6 +25,7 @@ METHODS = {
     "number_word": gettext_lazy("A number in words"),
     "date": gettext_lazy("A date written otherwise"),
     "fuzzy": gettext_lazy("Nearly the same"),
+    GENERATED: gettext_lazy("Made by a model"),
 }
 
 
@@ -56,6 +58,11 @@ class Words:
     before: str = ""
     said: str = ""
     after: str = ""
+    operation_id: UUID | None = None
+
+    @property
+    def is_generated(self) -> bool:
+        return self.method == GENERATED
 
     @property
     def is_inferred(self) -> bool:
@@ -97,8 +104,9 @@ def _words(number: int, source: FieldSource, place: Place | None) -> Words:
         method=source.method,
         method_words=str(METHODS.get(source.method, source.method)),
         confidence=source.confidence,
-        read_by=source.run.answered_by,
-        is_demo=source.run.is_demo,
+        read_by=source.read_by,
+        is_demo=source.is_by_demo,
+        operation_id=source.operation_id,
         start=source.start,
         end=source.end,
         # An edited message no longer says it there: then nothing is marked rather than something else.

@@ -18,6 +18,7 @@ from apps.extraction.services.extractions import (
     request_extraction,
 )
 from apps.extraction.services.follow_ups import abandon_follow_up, answer_question, skip_question
+from apps.extraction.services.making import make_record, write_answer
 from apps.extraction.services.many_files import begin_run
 from apps.extraction.services.merging import keep_apart, merge_records, undo_merge
 from apps.extraction.services.migration import migrate_record, path_of, try_schema
@@ -57,6 +58,7 @@ __all__ = [
     "finish_run",
     "keep_apart",
     "keep_view",
+    "make_record",
     "merge_records",
     "migrate_record",
     "path_of",
@@ -72,4 +74,5 @@ __all__ = [
     "take_record",
     "try_schema",
     "undo_merge",
+    "write_answer",
 ]

@@ -23,7 +23,8 @@ from apps.extraction.types import MAX_COMMENT
 
 
 @transaction.atomic
-def add_comment(*, actor: Actor, record_id: UUID, text: str) -> RecordComment:
+def add_comment(*, actor: Actor, record_id: UUID, text: str, answered_by: str = "") -> RecordComment:
+    """``answered_by``: the model whose words they are; the author asked for them."""
     record = selectors.get_record(record_id=record_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, record.project_id)))
     comment = RecordComment.objects.create(
@@ -33,6 +34,7 @@ def add_comment(*, actor: Actor, record_id: UUID, text: str) -> RecordComment:
         project_id=record.project_id,
         author_id=actor.user_id,
         text=_clean(text),
+        answered_by=answered_by[:200],
     )
     fact = CommentAdded(comment.pk, record.pk)
     emit(fact, actor=actor, scope=record.collection.scope, subject=("record", record.pk))

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 from apps.llm import tokens
-from apps.llm.adapters import demo_answers
+from apps.llm.adapters import demo_answers, demo_making, demo_rules
 from apps.llm.adapters.parts import PartWriter
 from apps.llm.types import (
     Finished,
@@ -67,8 +67,16 @@ class DemoAdapter:
         if call.purpose is Purpose.TITLE:
             return demo_answers.title(call.messages)
         if call.parameters.response_schema is not None:
-            found = demo_answers.extracted(call.messages, call.parameters.response_schema)
+            schema = call.parameters.response_schema
+            if call.purpose is Purpose.GENERATION and demo_rules.is_envelope(schema):
+                found = demo_making.make(demo_answers.last_person(call.messages), schema)
+            elif call.purpose is Purpose.GENERATION:
+                found = demo_making.fill(demo_answers.last_person(call.messages), schema)
+            else:
+                found = demo_answers.extracted(call.messages, schema)
             return json.dumps(found, ensure_ascii=False)
+        if call.purpose is Purpose.GENERATION:
+            return demo_making.say(demo_answers.last_person(call.messages))
         return demo_answers.answer(call.messages, language=call.language, tool=self._wanted_tool(call))
 
     def _wanted_tool(self, call: WireCall) -> tuple[str, dict[str, object]] | None:

@@ -84,7 +84,7 @@ def answer(messages: Sequence[NeutralMessage], *, language: str, tool: tuple[str
     words = _WORDS["de" if language.lower().startswith("de") else "en"]
     if tool:
         return f"{words['who']}\n\n{str(words['calls']).format(name=tool[0])}\n"
-    asked = _last_person(messages)
+    asked = last_person(messages)
     blocks = [str(words["who"])]
     if results := _results(messages):
         blocks += [str(words["result"]), *(_fenced(result) for result in results)]
@@ -128,7 +128,7 @@ def wanted_tool(asked: str, tools: Sequence[ToolSpec], *, must: str | None) -> t
 
 
 def extracted(messages: Sequence[NeutralMessage], schema: Mapping[str, Any]) -> dict[str, object]:
-    text = _last_person(messages)
+    text = last_person(messages)
     return demo_rules.extract(text, schema) if demo_rules.is_envelope(schema) else extracted_from(text, schema)
 
 
@@ -198,7 +198,7 @@ def _all_names(text: str) -> list[str]:
     return list(dict.fromkeys(_NAME.findall(text)))
 
 
-def _last_person(messages: Sequence[NeutralMessage]) -> str:
+def last_person(messages: Sequence[NeutralMessage]) -> str:
     return next((m.text for m in reversed(messages) if m.role is Role.USER and m.text.strip()), "")
 
 

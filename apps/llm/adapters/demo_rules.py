@@ -34,7 +34,7 @@ _LONGEST_TEXT = 1_000
 
 
 def is_envelope(schema: Mapping[str, Any]) -> bool:
-    return bool(_groups(schema))
+    return bool(groups(schema))
 
 
 def extract(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -43,9 +43,9 @@ def extract(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     entities: dict[str, list[dict[str, Any]]] = {}
     people: dict[int, tuple[str, str]] = {}
     places: dict[str, tuple[str, str]] = {}
-    for slug, fields in _groups(schema).items():
+    for slug, fields in groups(schema).items():
         properties = fields.get("properties", {})
-        kind = _kind_of(slug, properties)
+        kind = kind_of(slug, properties)
         rows: list[dict[str, Any]] = []
         if kind == "people":
             for number, person in enumerate(reading.people):
@@ -67,10 +67,9 @@ def extract(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _groups(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+def groups(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     found = {}
-    groups = _inside(schema, "properties", "entities", "properties")
-    for slug, group in groups.items():
+    for slug, group in _inside(schema, "properties", "entities", "properties").items():
         fields = _inside(group, "items", "properties", "fields")
         if fields:
             found[str(slug)] = fields
@@ -89,13 +88,13 @@ def _inside(schema: Any, *path: str) -> Mapping[str, Any]:
     return schema if isinstance(schema, Mapping) else {}
 
 
-def _kind_of(slug: str, properties: Mapping[str, Any]) -> str:
+def kind_of(slug: str, properties: Mapping[str, Any]) -> str:
     spoken = _spoken(slug)
     if spoken in PEOPLE_SLUGS or any(word in PEOPLE_SLUGS for word in spoken.split()):
         return "people"
     if spoken in PLACE_SLUGS or any(word in PLACE_SLUGS for word in spoken.split()):
         return "places"
-    return "people" if _PERSONAL & {_meaning(name) for name in properties} else "things"
+    return "people" if _PERSONAL & {meaning_of(name) for name in properties} else "things"
 
 
 def _filled(properties: Mapping[str, Any], person: Person, text: str) -> dict[str, Any]:
@@ -143,7 +142,7 @@ def _things(text: str, properties: Mapping[str, Any]) -> list[dict[str, Any]]:
             "about": said,
         }
         row = _by_meaning(properties, known, said)
-        if any(value not in (None, [], {}) for name, value in row.items() if _meaning(name) != "about"):
+        if any(value not in (None, [], {}) for name, value in row.items() if meaning_of(name) != "about"):
             rows.append(row)
     return rows
 
@@ -151,12 +150,12 @@ def _things(text: str, properties: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _by_meaning(properties: Mapping[str, Any], known: Mapping[str, str], said: str) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, rule in properties.items():
-        own = _plain(rule)
+        own = plain(rule)
         if choices := own.get("enum"):
             found[name] = next((each for each in choices if isinstance(each, str) and _says(said, each)), None)
             continue
         kinds = own.get("type", "string")
-        value: Any = known.get(_meaning(name), "")[:_LONGEST_TEXT]
+        value: Any = known.get(meaning_of(name), "")[:_LONGEST_TEXT]
         if kinds == "object":
             value = _by_meaning(own.get("properties", {}), known, said)
         elif kinds == "array":
@@ -171,7 +170,7 @@ def _by_meaning(properties: Mapping[str, Any], known: Mapping[str, str], said: s
     return found
 
 
-def _plain(rule: Any) -> Mapping[str, Any]:
+def plain(rule: Any) -> Mapping[str, Any]:
     """Without the null beside it."""
     if not isinstance(rule, Mapping):
         return {}
@@ -198,7 +197,7 @@ def _says(said: str, choice: str) -> bool:
     return bool(re.search(rf"\b{re.escape(choice)}\b", said, re.IGNORECASE))
 
 
-def _meaning(name: str) -> str:
+def meaning_of(name: str) -> str:
     spoken = _spoken(name)
     for meaning, words in MEANINGS:
         if spoken in words:

@@ -1,0 +1,217 @@
+"""Records out of a brief, as an operation: each item is one record, which a model makes up unlike those that the others made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.accounts import quotas
+from apps.accounts.types import AnswerQuotaReached
+from apps.bulk import selectors as operations
+from apps.core.correlation import correlation_id
+from apps.core.db import in_thread
+from apps.core.doors.bulk_kinds import (
+    BulkKind,
+    BulkScope,
+    Done,
+    Estimate,
+    PlanFindings,
+    PlannedItem,
+    Resource,
+    TryLater,
+    Work,
+)
+from apps.core.errors import DomainError
+from apps.extraction import coercion, made_selectors, repair, selectors, services, strict_schema, structured
+from apps.extraction.bulk_scopes import collection_of, only, set_back, written, wrong
+from apps.extraction.made_types import MAX_BRIEF, MAX_MADE, MadeBefore, NothingMade
+from apps.extraction.models import Collection
+from apps.extraction.types import Answer, NotUnique, RecordInvalid
+from apps.llm import forecast, tokens
+from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
+
+KIND = "records.create"
+#: Starts of one item; ``bulk`` gives no more.
+LAST_ATTEMPT = 3
+#: What a model reads of the records that are there; older ones are still compared when the record is written.
+MOST_NAMED = 80
+NAMED_OF_COLLECTION = 20
+LONGEST_WAIT_SECONDS = 600.0
+_TOKENS_A_FIELD = {"string": 14, "object": 40, "any": 20}
+
+INSTRUCTIONS = (
+    "You make up records of a collection for somebody who describes what they want. Make exactly one object, with a value for every "
+    "field that makes sense, of the right type, as concrete and varied as a good author would; text in the language of the brief. "
+    "It must not be one that is there already, nor a variant of it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    request: CompletionRequest
+    wanted: dict[str, Any]
+
+
+def _check(scope: BulkScope) -> dict[str, Any]:
+    only(scope, "collection", "brief", "count", "model")
+    collection = collection_of(scope)
+    brief, count = scope.params.get("brief"), scope.params.get("count")
+    if not isinstance(brief, str) or not brief.strip() or len(brief) > MAX_BRIEF:
+        raise wrong(
+            "brief", _("Say in at most %(number)d characters what the records are to be.") % {"number": MAX_BRIEF}
+        )
+    if type(count) is not int or not 1 <= count <= MAX_MADE:
+        raise wrong("count", _("A number from 1 to %(number)d.") % {"number": MAX_MADE})
+    model = forecast.find_model(organization_id=scope.organization_id, reference=str(scope.params.get("model") or ""))
+    return {
+        "collection": str(collection.pk),
+        "brief": brief.replace("\x00", "").strip(),
+        "count": count,
+        "model": str(model.pk),
+    }
+
+
+def _plan(scope: BulkScope) -> Iterator[PlannedItem | PlanFindings]:
+    collection, model = collection_of(scope), _model(scope)
+    for number in range(1, scope.params["count"] + 1):
+        yield PlannedItem({"number": number})
+    fields = [each.title for each in selectors.schema_of(collection).top if each.relation is None]
+    yield PlanFindings(
+        {
+            "collection": collection.name,
+            "brief": scope.params["brief"],
+            "fields": fields,
+            "model": forecast.label_of(model),
+            "is_demo": forecast.is_demo(model),
+        }
+    )
+
+
+def _preview(scope: BulkScope, item: PlannedItem) -> dict[str, Any]:
+    return {"record": f"{item.payload['number']} / {scope.params['count']}"}
+
+
+def _model(scope: BulkScope) -> Any:
+    return forecast.find_model(organization_id=scope.organization_id, reference=scope.params["model"])
+
+
+def _estimate(scope: BulkScope, total: int) -> Estimate:
+    collection, model = collection_of(scope), _model(scope)
+    known = selectors.schema_of(collection)
+    asked = _messages(collection, scope.params, 1, [])
+    read = tokens.of_messages(asked) + tokens.of_text(
+        json.dumps(strict_schema.envelope({collection.slug: known}).schema)
+    )
+    read += 6 * min(total, MOST_NAMED) // 2
+    write = 20 + sum(_TOKENS_A_FIELD.get(each.type, 6) for each in known.top if each.relation is None)
+    _each, seen = operations.stats_seconds_each(kind=KIND, organization_id=scope.organization_id)
+    return forecast.estimate(model, calls=total, input_tokens=read, output_tokens=write, is_timed=bool(seen))
+
+
+def _resource(scope: BulkScope) -> Resource:
+    return forecast.resource_of(_model(scope))
+
+
+# One record
+
+
+async def _call(work: Work) -> Answer:
+    prepared = await in_thread(_prepare, work)
+    return await structured.ask(prepared.request, prepared.wanted, work.meter)
+
+
+def _prepare(work: Work) -> Prepared:
+    scope = work.scope
+    collection, model = collection_of(scope), _model(scope)
+    take_answer(scope, is_demo=forecast.is_demo(model))
+    made = made_selectors.list_made_titles(scope.operation_id)
+    there = made_selectors.list_newest_titles(collection, NAMED_OF_COLLECTION)
+    named = list(dict.fromkeys(filter(None, [*made[-(MOST_NAMED - len(there)) :], *there])))
+    wanted = strict_schema.envelope({collection.slug: selectors.schema_of(collection)}).schema
+    request = CompletionRequest(
+        organization_id=scope.organization_id,
+        project_id=scope.project_id,
+        user_id=scope.actor.user_id,
+        model_id=model.pk,
+        messages=_messages(collection, scope.params, work.payload["number"], named),
+        parameters=Parameters(),
+        purpose=Purpose.GENERATION,
+        language=scope.actor.language,
+        correlation_id=correlation_id()[:64],
+    )
+    return Prepared(request, wanted)
+
+
+@transaction.atomic
+def take_answer(scope: BulkScope, *, is_demo: bool) -> None:
+    """Out of the quota of who asked; when it is used up the item waits, which costs no attempt. The demo is no model."""
+    if is_demo:
+        return
+    try:
+        quotas.take_answer(actor=scope.actor, organization_id=scope.organization_id)
+    except AnswerQuotaReached as full:
+        raise TryLater(min(full.retry_after_seconds, LONGEST_WAIT_SECONDS), is_free=True) from full
+
+
+def _messages(
+    collection: Collection, params: dict[str, Any], number: int, named: list[str]
+) -> tuple[NeutralMessage, NeutralMessage]:
+    said = [
+        f"Collection: {collection.name}",
+        *([f"What it is for: {collection.description}"] if collection.description else []),
+        f"Brief: {params['brief']}",
+        f"This is number {number} of {params['count']}.",
+    ]
+    if named:
+        said += ["There already:", *(f"- {title[:100]}" for title in named)]
+    return (
+        NeutralMessage.of_text(Role.SYSTEM, INSTRUCTIONS),
+        NeutralMessage.of_text(Role.USER, "\n".join(said)),
+    )
+
+
+def _apply(work: Work, answer: Answer) -> Done:
+    collection = collection_of(work.scope)
+    known = {collection.slug: selectors.schema_of(collection)}
+    read = repair.read(answer.text)
+    fitted = coercion.fit(read.value, known, {}, lost=read.lost, language=work.scope.actor.language)
+    data = next((each.fields for each in fitted.entities if each.fields), None)
+    if data is None:
+        raise again(work, NothingMade())
+    try:
+        record = services.make_record(
+            actor=work.scope.actor,
+            collection_id=collection.pk,
+            data=data,
+            operation_id=work.scope.operation_id,
+            answer=answer,
+        )
+    except (RecordInvalid, NotUnique, MadeBefore) as error:
+        raise again(work, error) from error
+    return Done(written(record, was=0) | {"title": record.title, "model": answer.model, "demo": answer.is_demo})
+
+
+def again(work: Work, error: DomainError) -> Exception:
+    """A model may do better the next time; the last time it is a failure with its reason."""
+    return error if work.attempt >= LAST_ATTEMPT else TryLater(0.05, code=error.code)
+
+
+CREATE = BulkKind(
+    KIND,
+    gettext_lazy("Make records from a brief"),
+    _plan,
+    _apply,
+    check=_check,
+    call=_call,
+    undo=set_back,
+    estimate=_estimate,
+    preview=_preview,
+    resource=_resource,
+    description=gettext_lazy("A model makes up so many records as you describe them, each unlike the others."),
+)
