@@ -15,7 +15,6 @@ from apps.extraction.models import (
     Collection,
     CollectionSchema,
     ExtractionRun,
-    FieldSource,
     Proposal,
     Record,
     RecordRevision,
@@ -351,43 +350,6 @@ class ProposalPageOut(serializers.Serializer):
 class ProposalAcceptIn(Serializer):
     data = AnyObject(required=False, help_text="Fields to change before the record is made. Null takes a field away.")
     into = serializers.UUIDField(required=False, help_text="A record that gets the fields, instead of a new one.")
-
-
-class SourceOut(serializers.ModelSerializer[FieldSource]):
-    """Where a field was said. Without ``method`` no words say it: the value is inferred. ``generated``: a model made it up, in ``operation``."""
-
-    is_inferred = serializers.SerializerMethodField()
-    message = serializers.UUIDField(source="message_id", allow_null=True)
-    attachment = serializers.UUIDField(source="file_id", allow_null=True)
-    model = serializers.CharField(source="read_by")
-    operation = serializers.UUIDField(source="operation_id", allow_null=True)
-    is_demo = serializers.BooleanField(source="is_by_demo")
-
-    class Meta:
-        model = FieldSource
-        fields = (
-            "field",
-            "is_inferred",
-            "method",
-            "confidence",
-            "message",
-            "attachment",
-            "start",
-            "end",
-            "start_utf16",
-            "end_utf16",
-            "run",
-            "operation",
-            "model",
-            "is_demo",
-        )
-
-    def get_is_inferred(self, row: FieldSource) -> bool:
-        return not row.method
-
-
-class SourceListOut(serializers.Serializer):
-    results = SourceOut(many=True)
 
 
 class RevisionOut(serializers.ModelSerializer[RecordRevision]):

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 
 from apps.core.api import APIView, Order, Page, PageQuery, etag, expected_version
 from apps.extraction import filters, joinings, selectors, services
-from apps.extraction.api import duplicate_shapes
+from apps.extraction.api import duplicate_shapes, source_shapes
 from apps.extraction.api import serializers as shapes
 from apps.extraction.api.review_serializers import AllAcceptedOut
 
@@ -173,11 +173,11 @@ class RecordSetBackView(APIView):
 
 
 class RecordSourcesView(APIView):
-    @extend_schema(operation_id="records_sources", responses=shapes.SourceListOut)
+    @extend_schema(operation_id="records_sources", responses=source_shapes.SourceListOut)
     def get(self, request: Request, record_id: UUID) -> Response:
         """Of the fields that still say what the words said."""
         record = selectors.get_record(record_id=record_id, viewer=request.actor)
-        return Response({"results": shapes.SourceOut(selectors.sources_of(record), many=True).data})
+        return Response({"results": source_shapes.SourceOut(selectors.sources_of(record), many=True).data})
 
 
 class ExtractionListView(APIView):
