@@ -37,6 +37,7 @@ def find_lost() -> None:
 
 
 def forget() -> None:
+    services.expire_unstarted(actor=SYSTEM)
     services.forget_old(actor=SYSTEM)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.errors import Conflict, Invalid, Unprocessable
+from apps.core.errors import Conflict, Invalid, LimitReached, Unprocessable
 
 
 class OperationStatus(models.TextChoices):
@@ -66,6 +66,8 @@ class Lane(models.TextChoices):
 
 
 MAX_ITEMS = 1_000_000
+#: Of a project, that are not done yet.
+MAX_OPERATIONS = 50
 #: Starts of one item: the first, and two after its worker died or asked for later.
 MAX_ATTEMPTS = 3
 #: More than enough for a page of results; what is larger belongs into rows of the kind's own.
@@ -151,6 +153,19 @@ class KindIsExclusive(Conflict):
 class UndoNotPossible(Conflict):
     code = "undo_not_possible"
     default_detail = _("This operation cannot be undone: its kind knows no way back, or nothing of it is left to undo.")
+
+
+class OperationUndone(Conflict):
+    code = "operation_undone"
+    default_detail = _("This operation was undone. What would be tried again now could not be taken back.")
+
+
+class TooManyOperations(LimitReached):
+    code = "too_many_operations"
+    default_detail = _("Fifty operations of this project are not done yet. Wait for one of them, or cancel one.")
+    limit = "operations"
+    most = MAX_OPERATIONS
+    reason = "places"
 
 
 class NothingToRetry(Conflict):

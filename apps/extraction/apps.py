@@ -26,7 +26,7 @@ class ExtractionConfig(AppConfig):
         from apps.extraction import bulk, commands, erasers, exporters, invariants, services
         from apps.extraction.pages.cards import below
         from apps.extraction.policies import can_write_records
-        from apps.extraction.receivers import read_posted
+        from apps.extraction.receivers import FORGOTTEN, forget_words, read_posted
         from apps.extraction.search import RecordSearch
         from apps.extraction.selectors import list_due_runs
         from apps.extraction.topics import ExtractionTopic
@@ -38,6 +38,8 @@ class ExtractionConfig(AppConfig):
         invariants.register()
         search_sources.register("records", RecordSearch())
         register_sweep("deleted records", 600, lambda: services.erase_deleted(actor=SYSTEM))
+        register_sweep("decided suggestions", 3600, lambda: services.forget_decided(actor=SYSTEM))
+        register_sweep("readings of operations", 60, lambda: services.fail_left_lying(actor=SYSTEM))
         register_sweep("shapes of records", 30, lambda: services.reshape_records(actor=SYSTEM))
         register_lost_hints("extraction.extract", lambda: list_due_runs(older_than=HINT_AFTER))
         commands.register()
@@ -69,6 +71,7 @@ class ExtractionConfig(AppConfig):
         )
         posted = frozenset({"conversations.message_posted"})
         consumers.register("extraction.posted", Consumer("extraction.posted", read_posted, types=posted, from_now=True))
+        consumers.register("extraction.forgotten", Consumer("extraction.forgotten", forget_words, types=FORGOTTEN))
         preferences.register(
             Setting(
                 EVERY_MESSAGE,

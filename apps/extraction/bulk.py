@@ -15,14 +15,24 @@ from apps.extraction import migrating, selectors, services
 from apps.extraction.bulk_making import CREATE
 from apps.extraction.bulk_prompts import PROMPT
 from apps.extraction.bulk_readings import FROM_FILES
-from apps.extraction.bulk_scopes import chosen, collection_of, only, place_of, selection, set_back, written, wrong
+from apps.extraction.bulk_scopes import (
+    chosen,
+    collection_of,
+    is_meant_still,
+    only,
+    place_of,
+    selection,
+    set_back,
+    written,
+    wrong,
+)
 from apps.extraction.bulk_tables import EXPORT, IMPORT
 
 
 def _plan_chosen(scope: BulkScope) -> Iterator[PlannedItem]:
     rows = chosen(scope, collection_of(scope))
-    for pk, title in rows.values_list("pk", "title").iterator(chunk_size=2000):
-        yield PlannedItem({"title": title}, subject_id=pk)
+    for pk, title, version in rows.values_list("pk", "title", "version").iterator(chunk_size=2000):
+        yield PlannedItem({"title": title, "version": version}, subject_id=pk)
 
 
 # Update and delete
@@ -45,6 +55,8 @@ def _update(work: Work, _found: Any) -> Done:
         before = selectors.lock_record(record_id=work.subject_id, viewer=work.scope.actor)
     except NotFound:
         return Done(skipped="gone")
+    if not is_meant_still(work, before, named=True):
+        return Done(skipped="changed_since_planned")
     was = before.version
     changed = services.change_record(
         actor=work.scope.actor, record_id=work.subject_id, changes=work.scope.params["data"]
@@ -55,9 +67,12 @@ def _update(work: Work, _found: Any) -> Done:
 def _delete(work: Work, _found: Any) -> Done:
     assert work.subject_id is not None
     try:
-        services.delete_record(actor=work.scope.actor, record_id=work.subject_id)
+        found = selectors.lock_record(record_id=work.subject_id, viewer=work.scope.actor, stays=False)
     except NotFound:
         return Done(skipped="gone")
+    if not is_meant_still(work, found, named=False):
+        return Done(skipped="changed_since_planned")
+    services.delete_record(actor=work.scope.actor, record_id=work.subject_id)
     return Done({"record": str(work.subject_id)})
 
 

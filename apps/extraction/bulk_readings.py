@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from decimal import Decimal
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -13,20 +13,27 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
+from apps.accounts.types import SYSTEM
+from apps.bulk import selectors as operations
 from apps.core.db import in_thread
-from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlannedItem, Resource, Work
-from apps.core.errors import NotFound
-from apps.extraction import engine, policies, selectors, services
+from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, Estimate, PlannedItem, TryLater, Work
+from apps.core.errors import DomainError, NotFound
+from apps.extraction import engine, policies, selectors, services, structured
 from apps.extraction.bulk_scopes import only, wrong
 from apps.extraction.models import ExtractionRun
-from apps.extraction.types import MAX_COLLECTIONS_A_RUN, ExtractionFailed, RunStatus
+from apps.extraction.types import CUT_SHORT, MAX_COLLECTIONS_A_RUN, Answer, ExtractionFailed, Found, RunStatus
 from apps.files import selectors as files
+from apps.llm import forecast
+from apps.llm.errors import ModelError
 
+KIND = "extraction.from_files"
 MAX_FILES = 1_000
-#: Each holds one of the threads that all calls of the process share.
-AT_ONCE = 4
 #: Somebody else may hold the run for a while: who died with it.
 ASK_AGAIN_SECONDS = 3.0
+CHARACTERS_A_TOKEN = 4
+#: Instructions and schemas, with each file.
+TOKENS_BESIDE = 1_000
+ANSWERED = 0.25
 
 
 def _check(scope: BulkScope) -> dict[str, Any]:
@@ -66,17 +73,55 @@ def _plan(scope: BulkScope) -> Iterator[PlannedItem]:
         yield PlannedItem({"name": file.name}, subject_id=file.pk)
 
 
-async def _call(work: Work) -> str:
-    """The same run whenever it is called: one that was read before is not read again, one that failed is."""
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a call found; its effect is for ``apply``, in the item's transaction. ``found`` None: the run was kept before."""
+
+    run_id: UUID
+    fence: int = 0
+    answer: Answer | None = None
+    found: Found | None = None
+
+
+async def _call(work: Work) -> Reading:
+    """The same run whenever it is called: one that was read before is not read again, one that failed is. Cut short it writes nothing."""
     run = await in_thread(_begin, work)
-    if run.status == RunStatus.FAILED:
-        run = await in_thread(services.retry_extraction, actor=work.scope.actor, run_id=run.pk)
-    while run.status in {RunStatus.QUEUED, RunStatus.RUNNING}:
-        await in_thread(engine.extract, run.pk)
-        run = await in_thread(_begin, work)
-        if run.status in {RunStatus.QUEUED, RunStatus.RUNNING}:
+    claimed = None
+    while claimed is None:
+        if run.status == RunStatus.COMPLETED:
+            return Reading(run.pk)
+        claimed = await in_thread(services.claim_run, actor=SYSTEM, run_id=run.pk)
+        if claimed is None:
+            run = await in_thread(selectors.get_run, run_id=run.pk, viewer=work.scope.actor)
+            if run.status == RunStatus.FAILED:
+                raise _failed(run.error_code)
             await asyncio.sleep(ASK_AGAIN_SECONDS)
-    return str(run.pk)
+
+    async def fail(code: str) -> None:
+        await in_thread(services.fail_run, actor=SYSTEM, run_id=run.pk, fence=claimed.fence, code=code)
+
+    try:
+        answer = await engine.ask(claimed)
+        work.meter.add(answer.cost)
+        found = await in_thread(engine.read, answer, claimed)
+    except (DomainError, TimeoutError) as error:
+        code = engine.code_of(error)
+        await fail(code)
+        later = None
+        if isinstance(error, ModelError):
+            work.meter.add(error.cost)
+            later = structured.later_of(error)
+        elif isinstance(error, TimeoutError):
+            later = TryLater(structured.PAUSE_SECONDS, code=code)
+        raise (later or _failed(code)) from error
+    except asyncio.CancelledError:
+        await fail(CUT_SHORT)
+        raise
+    return Reading(run.pk, claimed.fence, answer, found)
+
+
+def _failed(code: str) -> ExtractionFailed:
+    return ExtractionFailed(_("This could not be read: %(reason)s.") % {"reason": code})
 
 
 def _begin(work: Work) -> ExtractionRun:
@@ -90,23 +135,46 @@ def _begin(work: Work) -> ExtractionRun:
     )
 
 
-def _apply(work: Work, run_id: str) -> Done:
-    run = selectors.get_run(run_id=UUID(run_id), viewer=work.scope.actor)
-    if run.status == RunStatus.FAILED:
-        raise ExtractionFailed(_("This could not be read: %(reason)s.") % {"reason": run.error_code})
+def _apply(work: Work, reading: Reading) -> Done:
+    if reading.found is not None:
+        assert reading.answer is not None
+        is_ours = services.finish_run(
+            actor=SYSTEM, run_id=reading.run_id, fence=reading.fence, answer=reading.answer, found=reading.found
+        )
+        if not is_ours:
+            raise TryLater(ASK_AGAIN_SECONDS)
+    run = selectors.get_run(run_id=reading.run_id, viewer=work.scope.actor)
     suggested = selectors.list_proposals(work.scope.actor, run_id=run.pk).count()
-    return Done(
-        {"extraction": run_id, "suggestions": suggested, "unplaced": len(run.unplaced)}, cost=run.cost or Decimal(0)
+    told = {"extraction": str(run.pk), "suggestions": suggested, "unplaced": len(run.unplaced)}
+    return Done(told | ({"is_text_cut": True} if run.is_text_cut else {}))
+
+
+def _estimate(scope: BulkScope, total: int) -> Estimate:
+    """By the length of the files."""
+    characters = files.count_characters([UUID(raw) for raw in scope.params["attachments"]])
+    words = characters // CHARACTERS_A_TOKEN // max(1, total)
+    _each, seen = operations.stats_seconds_each(kind=KIND, organization_id=scope.organization_id)
+    return forecast.estimate(
+        _model(scope),
+        calls=total,
+        input_tokens=words + TOKENS_BESIDE,
+        output_tokens=int(words * ANSWERED),
+        is_timed=bool(seen),
     )
 
 
+def _model(scope: BulkScope) -> Any:
+    return forecast.find_model(organization_id=scope.organization_id)
+
+
 FROM_FILES = BulkKind(
-    "extraction.from_files",
+    KIND,
     gettext_lazy("Read records out of files"),
     _plan,
     _apply,
     check=_check,
     call=_call,
-    resource=lambda _scope: Resource("extraction.from_files", at_once=AT_ONCE),
+    estimate=_estimate,
+    resource=lambda scope: forecast.resource_of(_model(scope)),
     description=gettext_lazy("Each file is read by the model; what it finds waits for review."),
 )

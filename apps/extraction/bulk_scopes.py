@@ -84,6 +84,16 @@ def chosen(scope: BulkScope, collection: Collection) -> Any:
     return rows.order_by("created_at", "pk")
 
 
+def is_meant_still(work: Work, record: Record, *, named: bool) -> bool:
+    """It is as it was planned, or still meets the conditions; of records that were chosen one by one: ``named``."""
+    if work.payload.get("version") in (None, record.version):
+        return True
+    if "ids" in work.scope.params:
+        return named
+    collection = collection_of(work.scope)
+    return bool(chosen(work.scope, collection).filter(pk=record.pk).exists())
+
+
 def place_of(params: dict[str, Any]) -> str:
     """Its collection's page."""
     return reverse("extraction:table", kwargs={"collection_id": params["collection"]})
@@ -100,7 +110,8 @@ def set_back(work: Work) -> None:
         return
     record_id = UUID(found["record"])
     record = selectors.lock_record(record_id=record_id, viewer=work.scope.actor)
-    if record.version != found["is"]:
+    # Another row of the same file may have gone into it later, and be taken back by now: then it is again as this one left it.
+    if record.version != found["is"] and selectors.get_revision(record, found["is"]).data != record.data:
         raise RecordChangedSince
     if found["was"]:
         services.set_back_record(actor=work.scope.actor, record_id=record_id, number=found["was"])

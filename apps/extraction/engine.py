@@ -14,7 +14,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.accounts.types import SYSTEM
-from apps.core.db import give_connections_back
+from apps.core.db import give_connections_back, in_thread
 from apps.core.errors import DomainError
 from apps.core.leases import scaled
 from apps.extraction import coercion, grounding, repair, schema, services, strict_schema
@@ -55,28 +55,49 @@ def extract(run_id: UUID) -> None:
     work = services.claim_run(actor=SYSTEM, run_id=run_id)
     if work is None:
         return
-    schemas = {slug: schema.check(document) for slug, document in work.documents.items()}
     give_connections_back()  # up to two minutes pass
     try:
-        answer = asyncio.run(_ask(work, strict_schema.envelope(schemas).schema))
+        answer = asyncio.run(_ask_alone(work))
     except (DomainError, TimeoutError) as error:
-        code = error.code if isinstance(error, DomainError) else "timeout"
-        logger.warning("extraction_failed", extra={"run": str(run_id), "code": code})
-        services.fail_run(actor=SYSTEM, run_id=run_id, fence=work.fence, code=code)
+        services.fail_run(actor=SYSTEM, run_id=run_id, fence=work.fence, code=code_of(error))
         return
-    found = understood(answer.text, schemas, work)
-    services.finish_run(actor=SYSTEM, run_id=run_id, fence=work.fence, answer=answer, found=found)
+    services.finish_run(actor=SYSTEM, run_id=run_id, fence=work.fence, answer=answer, found=read(answer, work))
 
 
-async def _ask(work: Work, wanted: Mapping[str, Any]) -> Answer:
-    """With the schema as the provider takes it; one that refuses it is asked in words."""
-    instructions = _instructions(work)
-    async with asyncio.timeout(scaled(RUN_CALL_SECONDS)), llm.own_loop():
-        try:
-            return await _answer(_request(work, instructions, Parameters(temperature=0, response_schema=wanted)))
-        except ProviderRefused:
-            told = f"{instructions}\n\n{IN_WORDS}{json.dumps(wanted, ensure_ascii=False)}"
-            return await _answer(_request(work, told, Parameters()))
+async def _ask_alone(work: Work) -> Answer:
+    async with llm.own_loop():
+        return await ask(work)
+
+
+def code_of(error: DomainError | TimeoutError) -> str:
+    return error.code if isinstance(error, DomainError) else "timeout"
+
+
+def read(answer: Answer, work: Work) -> Found:
+    return understood(answer.text, _schemas(work), work)
+
+
+def _schemas(work: Work) -> dict[str, Schema]:
+    return {slug: schema.check(document) for slug, document in work.documents.items()}
+
+
+def _wanted(work: Work) -> Mapping[str, Any]:
+    return strict_schema.envelope(_schemas(work)).schema
+
+
+async def ask(work: Work) -> Answer:
+    """With the schema as the provider takes it; one that refuses it is asked in words. Cut short it costs and writes nothing more. On the caller's loop."""
+    instructions, wanted = _instructions(work), await in_thread(_wanted, work)
+    try:
+        async with asyncio.timeout(scaled(RUN_CALL_SECONDS)):
+            try:
+                return await _answer(_request(work, instructions, Parameters(temperature=0, response_schema=wanted)))
+            except ProviderRefused:
+                told = f"{instructions}\n\n{IN_WORDS}{json.dumps(wanted, ensure_ascii=False)}"
+                return await _answer(_request(work, told, Parameters()))
+    except (DomainError, TimeoutError) as error:
+        logger.warning("extraction_failed", extra={"run": str(work.run_id), "code": code_of(error)})
+        raise
 
 
 def _instructions(work: Work) -> str:

@@ -1,4 +1,4 @@
-"""Reactions to the log: what was posted may be read for records, or answer what was asked."""
+"""Reactions to the log: what was posted may be read for records, or answer what was asked; what is gone or sealed is forgotten."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ from apps.core.doors.consumers import LoggedEvent
 from apps.core.errors import NotFound
 from apps.extraction import services
 
+FORGOTTEN = frozenset(
+    {
+        "conversations.message_changed",
+        "conversations.message_marked",
+        "conversations.conversation_erased",
+        "conversations.conversation_marked",
+        "files.file_deleted",
+    }
+)
+
 
 def read_posted(event: LoggedEvent) -> None:
     """Idempotent: one run a message."""
@@ -16,3 +26,25 @@ def read_posted(event: LoggedEvent) -> None:
         services.read_message(actor=SYSTEM, message_id=UUID(event.payload["message_id"]), key_id=event.actor_key_id)
     except NotFound:
         return  # gone by now
+
+
+def forget_words(event: LoggedEvent) -> None:
+    """Idempotent: what was forgotten is not there the second time."""
+    payload = event.payload
+    if event.type == "files.file_deleted":
+        if payload["is_erased"]:
+            services.forget_words(actor=SYSTEM, conversation_id=None, file_id=UUID(payload["file_id"]))
+        return
+    kind, _colon, raw = event.topic.partition(":")
+    if kind != "conversation":
+        return
+    conversation_id = UUID(raw)
+    match event.type:
+        case "conversations.message_changed" if payload["change"] == "erased":
+            services.forget_words(actor=SYSTEM, conversation_id=conversation_id, message_id=UUID(payload["message_id"]))
+        case "conversations.message_marked":
+            services.forget_words(actor=SYSTEM, conversation_id=conversation_id, message_id=UUID(payload["message_id"]))
+        case "conversations.conversation_erased":
+            services.forget_words(actor=SYSTEM, conversation_id=conversation_id)
+        case "conversations.conversation_marked" if payload["is_sensitive"]:
+            services.forget_words(actor=SYSTEM, conversation_id=conversation_id)

@@ -19,6 +19,7 @@ from typing import Any
 
 import json_repair
 
+from apps.core.storable import storable
 from apps.extraction import tolerant
 
 MAX_CHARACTERS = 300_000
@@ -201,11 +202,9 @@ class _Reader:
     def _storable(self, value: Any) -> Any:
         """Strings without what the escapes of JSON can say and no text column keeps; numbers that JSON has no form for as text."""
         if isinstance(value, str):
-            if "\0" in value or _SURROGATE.search(value):
+            if (kept := storable(value)) != value:
                 self.note(Step.CHARACTERS)
-                whole = _PAIR.sub(lambda pair: pair.group().encode("utf-16", "surrogatepass").decode("utf-16"), value)
-                return _SURROGATE.sub("\ufffd", whole.replace("\0", ""))
-            return value
+            return kept
         if isinstance(value, float) and not math.isfinite(value):
             return str(value)
         if isinstance(value, int) and not -(2**63) <= value < 2**63:

@@ -32,8 +32,6 @@ from apps.extraction.models import (
 from apps.extraction.pointers import top
 from apps.extraction.types import ProposalStatus, RunCause, RunStatus
 
-LEFT_LYING = timedelta(minutes=15)
-
 
 def _readable(viewer: Actor) -> Q:
     if not policies.has_read_scope(viewer):
@@ -379,10 +377,10 @@ def lock_proposal(*, proposal_id: UUID, viewer: Actor) -> Proposal:
 
 
 def list_due_runs(*, older_than: timedelta) -> list[dict[str, UUID]]:
-    """Whose hint was lost, or whose holder was. Those of an operation are read by it, unless it left them lying."""
+    """Whose hint was lost, or whose holder was. Those of an operation are read by it alone."""
     rows = ExtractionRun.objects.filter(
         leases.is_free(),
-        Q(effect_key="") | Q(updated_at__lt=Now() - LEFT_LYING),
+        effect_key="",
         status__in=[RunStatus.QUEUED, RunStatus.RUNNING],
         updated_at__lt=Now() - older_than,
     )

@@ -58,10 +58,17 @@ async def ask(request: CompletionRequest, wanted: Mapping[str, Any] | None, mete
         raise TryLater(PAUSE_SECONDS, code="timeout") from error
     except ModelError as error:
         meter.add(error.cost)
-        if not (error.is_transient or isinstance(error, _PASSING)):
+        if (later := later_of(error)) is None:
             raise
-        pause = error.retry_after_seconds if error.retry_after_seconds is not None else PAUSE_SECONDS
-        raise TryLater(scaled(min(pause, LONGEST_PAUSE_SECONDS)), code=error.code) from error
+        raise later from error
+
+
+def later_of(error: ModelError) -> TryLater | None:
+    """When to ask again after what passes by itself; None for what does not."""
+    if not (error.is_transient or isinstance(error, _PASSING)):
+        return None
+    pause = error.retry_after_seconds if error.retry_after_seconds is not None else PAUSE_SECONDS
+    return TryLater(scaled(min(pause, LONGEST_PAUSE_SECONDS)), code=error.code)
 
 
 def _in_words(request: CompletionRequest, wanted: Mapping[str, Any]) -> CompletionRequest:

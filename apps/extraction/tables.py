@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from django.utils.translation import gettext as _
 
+from apps.core.storable import storable
 from apps.extraction.types import FileUnreadable
 
 FORMATS = ("csv", "json", "jsonl", "xlsx")
@@ -159,7 +160,7 @@ def _named(cells: list[Any]) -> list[str]:
         raise FileUnreadable(_("A table has at most %(number)d columns.") % {"number": MAX_COLUMNS})
     found: list[str] = []
     for place, cell in enumerate(cells, start=1):
-        name = " ".join(str(cell or "").split())[:200] or f"#{place}"
+        name = " ".join(storable(str(cell or "")).split())[:200] or f"#{place}"
         found.append(name if name not in found else f"{name} ({place})")
     return found
 
@@ -167,7 +168,7 @@ def _named(cells: list[Any]) -> list[str]:
 def _row(number: int, columns: list[str], cells: list[Any]) -> RawRow:
     if any(cell not in (None, "") for cell in cells[len(columns) :]):
         return RawRow(number, problem=_("This row has more cells than the header has names."))
-    return RawRow(number, dict(zip(columns, cells, strict=False)))
+    return RawRow(number, dict(zip(columns, storable(cells), strict=False)))
 
 
 # JSON
@@ -202,7 +203,7 @@ def _object(number: int, text: str) -> RawRow:
 def _of_object(number: int, value: Any) -> RawRow:
     if not isinstance(value, dict):
         return RawRow(number, problem=_("This is no JSON object."))
-    return RawRow(number, value)
+    return RawRow(number, storable(value))
 
 
 def _json_rows(path: Path) -> Iterator[RawRow]:

@@ -30,6 +30,7 @@ ASK_MISSING = "extraction.ask_missing"  # of an organization or a project
 RUN_LEASE_SECONDS = 180.0  # longer than one call may take: nobody renews it
 RUN_CALL_SECONDS = 120.0
 GENERATED = "generated"  # how a value came that a model made up, in an operation
+CUT_SHORT = "cancelled"  # a run of an operation whose item was ended while it was read
 
 
 class Trust(models.TextChoices):

@@ -7,8 +7,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Q, QuerySet, Sum
+from django.db.models.functions import Length, Now
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor, ActorKind, ScopeMissing
@@ -154,6 +154,12 @@ def text_of(file_ids: Collection[UUID]) -> dict[UUID, FileWords]:
             is_truncated=bool(text and text.is_truncated),
         )
     return words
+
+
+def count_characters(file_ids: Collection[UUID]) -> int:
+    """Of all the words of these files together; for callers that already decided who sees them."""
+    rows = FileText.objects.filter(file__in=file_ids, file__deleted_at=None)
+    return rows.aggregate(total=Sum(Length("content")))["total"] or 0
 
 
 def list_being_read(file_ids: Collection[UUID]) -> list[UUID]:

@@ -122,6 +122,8 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/extraction/services/evidence.py", "follow_growth"): PART,
     ("apps/extraction/services/evidence.py", "keep_sources"): PART,
     ("apps/extraction/services/evidence.py", "move_sources"): PART,
+    ("apps/extraction/services/forgetting.py", "empty_proposals"): PART,
+    ("apps/extraction/services/forgetting.py", "forget_records"): PART,
     ("apps/extraction/services/migration.py", "path_of"): READ,
     ("apps/extraction/services/records.py", "bring_back"): PART,
     ("apps/extraction/services/records.py", "create_joined"): PART,

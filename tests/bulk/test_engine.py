@@ -1,12 +1,18 @@
 """From a request to the last item: the plan is rows, effects and ends are one transaction, counts add up."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from apps.accounts.types import SYSTEM, ProjectRole
 from apps.bulk import engine, services
 from apps.bulk.models import Item, Operation
-from apps.bulk.types import LateWriter
+from apps.bulk.services import operations
+from apps.bulk.types import LateWriter, OperationUndone, TooManyOperations
+from apps.core.doors.bulk_kinds import PlanFindings, PlannedItem, bulk_kinds
 from apps.core.models import Event
 from tests.accounts.factories import actor_of, add_to_project, member_of
 from tests.bulk.factories import counts, fresh, planned, ran, teams
@@ -250,3 +256,51 @@ def test_items_of_a_kind_that_is_gone_fail_and_say_why(actor, project, monkeypat
 
     assert (fresh(operation).status, counts(operation)) == ("completed_with_failures", {"failed": 3})
     assert set(Item.objects.values_list("error_code", flat=True)) == {"unknown_kind"}
+
+
+def test_undoing_that_was_cancelled_is_taken_up_again_and_the_original_is_not(actor, project):
+    operation = ran(actor, project, count=6, fail_every=3)
+    undoing = services.undo_operation(actor=actor, operation_id=operation.pk)
+    services.cancel_operation(actor=actor, operation_id=undoing.pk)
+    assert (fresh(undoing).status, counts(undoing), teams()) == ("cancelled", {"cancelled": 4}, 4)
+
+    with pytest.raises(OperationUndone):
+        services.retry_failed(actor=actor, operation_id=operation.pk)
+    services.retry_failed(actor=actor, operation_id=undoing.pk)
+    engine.run_all()
+
+    assert (fresh(undoing).status, counts(undoing), teams()) == ("completed", {"succeeded": 4}, 0)
+
+
+def test_plan_that_nobody_starts_ends_after_a_week(actor, project):
+    old, new = (planned(actor, project, start=False, count=3) for _each in range(2))
+    Operation.objects.filter(pk=old.pk).update(planned_at=timezone.now() - timedelta(days=8))
+
+    assert services.expire_unstarted(actor=SYSTEM) == 1
+
+    assert [(fresh(each).status, counts(each)) for each in (old, new)] == [
+        ("expired", {"expired": 3}),
+        ("planned", {"pending": 3}),
+    ]
+
+
+def test_project_has_so_many_operations_that_are_not_done(actor, project, monkeypatch):
+    monkeypatch.setattr(operations, "MAX_OPERATIONS", 2)
+    for _each in range(2):
+        planned(actor, project, start=False, count=1)
+
+    with pytest.raises(TooManyOperations):
+        planned(actor, project, count=1)
+
+
+def test_what_no_text_column_keeps_hinders_no_plan(actor, project, kinds):
+    def plan(scope):
+        yield PlannedItem({"na\0me": "a\0b\ud800", "rows": ["\ud83d\ude00"]})
+        yield PlanFindings({"left_out": ["\0x"]})
+
+    bulk_kinds._items["sample.notes"] = replace(kinds["sample.notes"], plan=plan, preview=None)
+    operation = planned(actor, project, start=False, count=1)
+
+    assert operation.status == "planned"
+    assert Item.objects.get(operation=operation).payload == {"name": "ab\ufffd", "rows": ["\U0001f600"]}
+    assert operation.dry_run["found"] == {"left_out": ["x"]}

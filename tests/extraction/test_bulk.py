@@ -6,6 +6,7 @@ import io
 import pytest
 
 from apps.accounts.types import ProjectRole
+from apps.bulk import engine
 from apps.bulk import services as operations
 from apps.bulk.models import Item
 from apps.core.errors import Forbidden, Invalid
@@ -47,8 +48,6 @@ def table(owner, project, content, name="people.csv"):
 
 
 def undone(me, operation):
-    from apps.bulk import engine
-
     back = operations.undo_operation(actor=me, operation_id=operation.pk)
     engine.plan_operation(operation_id=back.pk)
     engine.run_all()
@@ -127,6 +126,44 @@ def test_import_again_goes_into_what_is_there_and_back(me, owner, project, colle
     assert Item.objects.get(operation=back, status="failed").error_code == "record_changed_since"
     assert Record.objects.get(pk=first.pk).data == {"name": "Sarah Silva", "born": "1998-02-01", "tags": ["a"]}
     assert Record.objects.get(pk=changed.pk).data["age"] == 6
+
+
+def test_rows_that_go_into_one_record_are_taken_back_together(me, owner, project, collection):
+    there = record(me, collection, name="Zoe", age=4)
+    rows = f"_id,name,born,age\n,Sarah Silva,1998-02-01,\n,Sarah Silva,1998-02-01,28\n{there.pk},,,5\n{there.pk},,,6\n"
+
+    operation = imported(me, project, collection, table(owner, project, rows), on_duplicate="merge")
+    assert (counts(operation), Record.objects.count()) == ({"succeeded": 4}, 2)
+    back = undone(me, operation)
+
+    assert (back.status, counts(back)) == ("completed", {"succeeded": 4})
+    assert [row.data for row in Record.objects.filter(deleted_at=None)] == [{"name": "Zoe", "age": 4}]
+
+
+def test_what_is_not_meant_any_more_is_left_alone(me, project, collection):
+    first, second, third = (record(me, collection, name=name, age=1) for name in ("Ann", "Bob", "Cid"))
+    of = {"collection": str(collection.pk), "start": False}
+    by_condition = planned(me, project, "records.delete", where=["age:is:1"], **of)
+    by_name = planned(me, project, "records.delete", ids=[str(third.pk)], **of)
+    services.change_record(actor=me, record_id=first.pk, changes={"age": 2})
+    services.change_record(actor=me, record_id=second.pk, changes={"is_alive": True})
+    services.change_record(actor=me, record_id=third.pk, changes={"age": 2})
+
+    for each in (by_condition, by_name):
+        operations.start_operation(actor=me, operation_id=each.pk)
+        engine.run_all()
+
+    assert [counts(each) for each in (by_condition, by_name)] == [{"succeeded": 1, "skipped": 2}, {"skipped": 1}]
+    assert {row.title for row in Record.objects.filter(deleted_at=None)} == {"Ann", "Cid"}
+
+
+def test_odd_cells_hinder_no_other_row(me, owner, project, collection):
+    rows = '{"name": "Ann\\u0000", "age": "3\\ud800", "x\\u0000": 1}\n{"name": "Bob", "age": 4}\n'
+
+    operation = imported(me, project, collection, table(owner, project, rows, "people.jsonl"))
+
+    assert counts(operation) == {"succeeded": 1, "failed": 1}
+    assert [row.data for row in Record.objects.all()] == [{"name": "Bob", "age": 4}]
 
 
 @pytest.mark.parametrize(("rule", "records", "pairs"), [("skip", 1, 0), ("new", 2, 0), ("list", 2, 1)])

@@ -2,16 +2,24 @@
 
 import asyncio
 import json
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
-from apps.bulk import runner
+from apps.accounts.types import SYSTEM
+from apps.bulk import runner, services
 from apps.bulk.models import Item
-from apps.core.doors.bulk_kinds import BulkScope, Work, bulk_kinds
+from apps.core.doors.bulk_kinds import BulkScope, TryLater, Work, bulk_kinds
 from apps.core.errors import Invalid
-from apps.extraction.models import ExtractionRun, Proposal
+from apps.extraction import services as extraction
+from apps.extraction.models import ExtractionRun, Proposal, Record
+from apps.extraction.selectors import list_due_runs
 from apps.extraction.types import ExtractionFailed
+from apps.llm import engine as llm
 from apps.llm import routing
+from apps.llm.models import Model
 from tests.accounts.factories import actor_of
 from tests.bulk.factories import counts, fresh, planned
 from tests.bulk.test_runner import until
@@ -24,6 +32,16 @@ __all__ = ["provider", "running_provider"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ANSWER = json.dumps({"entities": [{"collection": "people", "id": "e1", "fields": {"name": "Sarah"}}], "links": []})
+
+
+def called(kind, work):
+    """As the runner calls, on a loop that ends."""
+
+    async def call():
+        async with llm.own_loop():
+            return await kind.call(work)
+
+    return asyncio.run(call())
 
 
 @pytest.fixture
@@ -63,13 +81,75 @@ def test_file_that_was_read_is_not_read_again(me, owner, project, provider):
     params = {"attachments": [str(file.pk)], "collections": [str(collection.pk)]}
     scope = BulkScope(file.pk, project.organization_id, project.pk, me, params)
     work = Work(scope, file.pk, 1, {}, file.pk, 1, "operation:1")
-    call = bulk_kinds.get("extraction.from_files").call
-
-    first, second = asyncio.run(call(work)), asyncio.run(call(work))
+    kind = bulk_kinds.get("extraction.from_files")
+    first = kind.apply(work, called(kind, work))
+    second = kind.apply(work, called(kind, work))
 
     assert first == second
     assert ExtractionRun.objects.get().status == "completed"
     assert Proposal.objects.count() == 1
+
+
+def test_cancelled_nothing_is_written_and_the_call_is_over(me, owner, project, provider):
+    people(me, project, trust="accept")
+    file = upload(owner, project, b"Sarah, a journalist.")
+    provider.script({"text": ANSWER, "hang": 2}, {"text": ANSWER})
+    operation = planned(me, project, "extraction.from_files", attachments=[str(file.pk)])
+    runner.runner().submit()
+    provider.wait_for(lambda stats: stats["calls"], seconds=20)
+
+    services.cancel_operation(actor=me, operation_id=operation.pk)
+    until(lambda: fresh(operation).status == "cancelled")
+    runner.close()
+
+    run = ExtractionRun.objects.get()
+    assert (counts(operation), run.status, run.error_code) == ({"cancelled": 1}, "failed", "cancelled")
+    assert (Proposal.objects.count(), Record.objects.count()) == (0, 0)
+    assert provider.calls[0]["client_closed_at"] is not None
+    assert list_due_runs(older_than=timedelta(0)) == []
+
+
+def test_what_may_be_over_soon_is_asked_again(me, owner, project, provider):
+    collection = people(me, project)
+    file = upload(owner, project, b"Sarah, a journalist.")
+    provider.script({"status": 429, "headers": {"retry-after": "60"}}, {"text": ANSWER})
+    params = {"attachments": [str(file.pk)], "collections": [str(collection.pk)]}
+    work = Work(BulkScope(file.pk, project.organization_id, project.pk, me, params), file.pk, 1, {}, file.pk, 1, "o:1")
+    kind = bulk_kinds.get("extraction.from_files")
+
+    with pytest.raises(TryLater) as later:
+        called(kind, work)
+
+    assert later.value.code == "rate_limited"
+
+
+def test_cost_is_estimated_by_what_there_is_to_read(me, owner, project, provider):
+    people(me, project)
+    Model.objects.update(input_price_per_million_tokens=10, output_price_per_million_tokens=40)
+    file = upload(owner, project, b"Sarah. " * 4000)
+
+    operation = planned(me, project, "extraction.from_files", start=False, attachments=[str(file.pk)])
+
+    estimate = fresh(operation).dry_run["estimate"]
+    assert Decimal("0.1") < Decimal(estimate["cost"]) < Decimal("0.2")
+    assert "1 calls" in estimate["basis"]
+
+
+def test_runs_that_were_left_lying_end(me, owner, project, provider):
+    people(me, project)
+    file = upload(owner, project, b"Sarah, a journalist.")
+    params = {"project_id": project.pk, "collections": [], "file_id": file.pk, "effect_key": "o:1"}
+    run = extraction.begin_run(actor=me, **params)
+
+    assert extraction.fail_left_lying(actor=SYSTEM) == 0
+    ExtractionRun.objects.update(
+        updated_at=timezone.now() - timedelta(hours=1), created_at=timezone.now() - timedelta(hours=1)
+    )
+    assert extraction.fail_left_lying(actor=SYSTEM) == 1
+
+    assert ExtractionRun.objects.get().error_code == "worker_lost"
+    assert extraction.begin_run(actor=me, **params).status == "queued"
+    assert ExtractionRun.objects.get().pk == run.pk
 
 
 def test_what_the_model_refuses_fails_with_its_reason(me, owner, project, provider):
@@ -81,11 +161,11 @@ def test_what_the_model_refuses_fails_with_its_reason(me, owner, project, provid
     kind = bulk_kinds.get("extraction.from_files")
 
     with pytest.raises(ExtractionFailed) as refused:
-        kind.apply(work, asyncio.run(kind.call(work)))
+        kind.apply(work, called(kind, work))
 
     assert refused.value.code == "extraction_failed"
     assert "auth" in refused.value.detail
-    assert kind.apply(work, asyncio.run(kind.call(work))).result["suggestions"] == 1, "whoever tries again is answered"
+    assert kind.apply(work, called(kind, work)).result["suggestions"] == 1, "whoever tries again is answered"
 
 
 def test_it_is_asked_for_with_files_that_are_there(me, owner, project):

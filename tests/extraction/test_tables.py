@@ -73,6 +73,13 @@ def test_what_is_exported_is_imported_the_same(tmp_path_factory, kind, records):
     assert [(each.record_id, each.data, each.misfits) for each in found] == [(ID, each, ()) for each in records]
 
 
+def test_no_cell_has_what_no_text_column_keeps(tmp_path):
+    rows = tmp_path / "a.jsonl"
+    rows.write_text('{"na\\u0000me": "a\\u0000b", "tags": ["\\ud800", "\\ud83d\\ude00"]}\n')
+
+    assert [row.values for row in tables.opened(rows, "jsonl").rows] == [{"name": "ab", "tags": ["\ufffd", "😀"]}]
+
+
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_cell_is_a_formula(tmp_path, sign):
     import openpyxl

@@ -16,6 +16,7 @@ from apps.bulk.services.steering import (
 from apps.bulk.services.upkeep import (
     close_stopping,
     expire_late,
+    expire_unstarted,
     find_lost_cursors,
     forget_old,
     reap_lapsed,
@@ -33,6 +34,7 @@ __all__ = [
     "create_operation",
     "end_items",
     "expire_late",
+    "expire_unstarted",
     "fail_planning",
     "find_asker",
     "find_lost_cursors",

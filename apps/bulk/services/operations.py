@@ -16,7 +16,15 @@ from apps.accounts.types import Actor
 from apps.bulk import policies, selectors
 from apps.bulk.events import OperationCreated
 from apps.bulk.models import Operation
-from apps.bulk.types import UNFINISHED, KindIsExclusive, Lane, OperationKeyReused, UnknownKind
+from apps.bulk.types import (
+    MAX_OPERATIONS,
+    UNFINISHED,
+    KindIsExclusive,
+    Lane,
+    OperationKeyReused,
+    TooManyOperations,
+    UnknownKind,
+)
 from apps.core import jobs
 from apps.core.correlation import current
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, bulk_kinds
@@ -99,11 +107,11 @@ def announce(fact: Any, operation: Operation, actor: Actor) -> None:
 
 def require_room(kind: BulkKind, project_id: UUID) -> None:
     """Under the lock of the project: two requests at once cannot both find nothing."""
-    if (
-        kind.is_exclusive
-        and Operation.objects.filter(project_id=project_id, kind=kind.name, status__in=UNFINISHED).exists()
-    ):
+    unfinished = Operation.objects.filter(project_id=project_id, status__in=UNFINISHED)
+    if kind.is_exclusive and unfinished.filter(kind=kind.name).exists():
         raise KindIsExclusive
+    if unfinished.count() >= MAX_OPERATIONS:
+        raise TooManyOperations
 
 
 def _digest(*asked: Any) -> bytes:

@@ -22,6 +22,7 @@ from apps.bulk.types import MAX_ATTEMPTS, UNEXPECTED, WORKER_LOST, LateWriter, O
 from apps.core import leases
 from apps.core.doors.bulk_kinds import PlannedItem, Resource
 from apps.core.ids import uuid7
+from apps.core.storable import storable
 
 _COPY = """
 COPY bulk_item (id, organization_id, operation_id, number, subject_id, payload, status, attempts, fence,
@@ -100,7 +101,7 @@ def copy_items(operation: Operation, items: Sequence[PlannedItem]) -> None:
                     operation.pk,
                     number,
                     item.subject_id,
-                    json.dumps(item.payload),
+                    json.dumps(storable(item.payload)),
                     "pending",
                     0,
                     0,
@@ -122,6 +123,7 @@ def finish_planning(*, actor: Actor, draft: Draft, dry_run: dict[str, Any], reso
     if operation is None or operation.status != OperationStatus.DRAFT:
         return False
     operation.status = OperationStatus.PLANNED
+    dry_run = storable(dry_run)
     operation.dry_run, operation.lease_until = dry_run, None
     operation.resource = keep_resource(resource) if resource else ""
     Operation.objects.filter(pk=operation.pk).update(

@@ -23,6 +23,7 @@ from apps.bulk.types import (
     NothingToRetry,
     OperationState,
     OperationStatus,
+    OperationUndone,
     PauseReason,
     UndoNotPossible,
 )
@@ -118,16 +119,24 @@ def change_pace(*, actor: Actor, operation_id: UUID, changes: dict[str, Any]) ->
 
 @transaction.atomic
 def retry_failed(*, actor: Actor, operation_id: UUID) -> Operation:
-    """Failed items, and those that ran out of time, wait anew; what succeeded is left alone. Raises ``NothingToRetry``."""
+    """Failed items, and those that ran out of time, wait anew; what succeeded is left alone. Raises ``NothingToRetry``.
+
+    Of an undoing also those that were cancelled: half undone is no end. What was undone itself is tried again no more.
+    """
     operation = _lock(actor, operation_id)
-    if operation.status not in {OperationStatus.COMPLETED_WITH_FAILURES, OperationStatus.EXPIRED}:
+    if Operation.objects.filter(undoes=operation).exists():
+        raise OperationUndone
+    again = ["failed", "expired"]
+    if operation.undoes_id and operation.status == OperationStatus.CANCELLED:
+        again.append("cancelled")
+    elif operation.status not in {OperationStatus.COMPLETED_WITH_FAILURES, OperationStatus.EXPIRED}:
         if operation.status in {OperationStatus.RUNNING, OperationStatus.PAUSED} and operation.failed:
             pass  # those that failed so far
         elif operation.status == OperationStatus.COMPLETED:
             raise NothingToRetry
         else:
             raise OperationState(operation.status)
-    if not (operation.failed or operation.expired):
+    if not sum(getattr(operation, status) for status in again):
         raise NothingToRetry
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
@@ -136,12 +145,12 @@ def retry_failed(*, actor: Actor, operation_id: UUID) -> Operation:
             WITH again AS (
               UPDATE bulk_item AS item SET status = 'pending', attempts = 0, error_code = '', error_detail = '',
                 finished_at = NULL, due_at = NULL
-              FROM (SELECT id, status FROM bulk_item WHERE operation_id = %s AND status IN ('failed', 'expired') FOR UPDATE) AS was
+              FROM (SELECT id, status FROM bulk_item WHERE operation_id = %s AND status = ANY(%s) FOR UPDATE) AS was
               WHERE item.id = was.id
               RETURNING item.number, was.status)
             SELECT status, count(*), min(number) FROM again GROUP BY status
             """,
-            [operation.pk],
+            [operation.pk, again],
         )
         for status, number, first in cursor.fetchall():
             count(operation, {"pending": number}, taken_from=status, cursor=first - 1)

@@ -20,7 +20,8 @@ from apps.bulk.types import FINAL, MAX_ATTEMPTS, WORKER_LOST, OperationStatus
 
 CLOSED_AT_ONCE = 10_000
 REAPED_AT_ONCE = 1000
-KEEP = timedelta(days=90)
+KEEP = timedelta(days=30)
+UNSTARTED = timedelta(days=7)
 
 
 def reap_lapsed(*, actor: Actor) -> int:
@@ -133,6 +134,20 @@ def expire_late(*, actor: Actor) -> None:
                 close_pending(operation, actor)
 
 
+def expire_unstarted(*, actor: Actor) -> int:
+    """Plans that nobody started in a week: what they say of the project is not true any more."""
+    policies.require(policies.is_system(actor))
+    old = Operation.objects.filter(status=OperationStatus.PLANNED, planned_at__lt=Now() - UNSTARTED)
+    found = list(old.values_list("pk", flat=True)[:100])
+    for pk in found:
+        with transaction.atomic():
+            operation = old.select_for_update(skip_locked=True).filter(pk=pk).first()
+            if operation is not None:
+                stop(operation, actor, OperationStatus.EXPIRED)
+                close_pending(operation, actor)
+    return len(found)
+
+
 def find_lost_cursors(*, actor: Actor) -> int:
     """A net below the cursor: items that wait although it says that none does. They are found again."""
     policies.require(policies.is_system(actor))
@@ -147,7 +162,7 @@ def find_lost_cursors(*, actor: Actor) -> int:
 
 
 def forget_old(*, actor: Actor) -> None:
-    """Operations that ended 90 days ago, with their items; a piece at a time, so that no lock lasts."""
+    """Operations that ended 30 days ago, with their items; a piece at a time, so that no lock lasts."""
     policies.require(policies.is_system(actor))
     old = Operation.objects.filter(status__in=FINAL, finished_at__lt=Now() - KEEP, undone_by=None)
     for pk in list(old.values_list("pk", flat=True)[:50]):

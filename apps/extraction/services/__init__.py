@@ -18,8 +18,9 @@ from apps.extraction.services.extractions import (
     request_extraction,
 )
 from apps.extraction.services.follow_ups import abandon_follow_up, answer_question, skip_question
+from apps.extraction.services.forgetting import forget_decided, forget_words
 from apps.extraction.services.making import make_record, write_answer
-from apps.extraction.services.many_files import begin_run
+from apps.extraction.services.many_files import begin_run, fail_left_lying
 from apps.extraction.services.merging import keep_apart, merge_records, undo_merge
 from apps.extraction.services.migration import migrate_record, path_of, try_schema
 from apps.extraction.services.records import (
@@ -54,8 +55,11 @@ __all__ = [
     "delete_record",
     "delete_view",
     "erase_deleted",
+    "fail_left_lying",
     "fail_run",
     "finish_run",
+    "forget_decided",
+    "forget_words",
     "keep_apart",
     "keep_view",
     "make_record",

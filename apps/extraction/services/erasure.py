@@ -16,6 +16,7 @@ from apps.core.types import Scope
 from apps.extraction import policies
 from apps.extraction.events import CollectionErased, RecordsErased
 from apps.extraction.models import Collection, Proposal, Record, RecordLink
+from apps.extraction.services import forgetting
 from apps.extraction.types import RESTORABLE_DAYS
 
 ERASED_AT_ONCE = 500
@@ -68,7 +69,7 @@ def _erase_records(actor: Actor, rows: QuerySet[Record]) -> int:
     if not found:
         return 0
     RecordLink.objects.filter(Q(source__in=found) | Q(target__in=found)).delete()
-    Proposal.objects.filter(record__in=found).update(record=None)
+    forgetting.forget_records(found)
     Record.objects.filter(pk__in=found).update(merged_into=None)
     Record.objects.filter(pk__in=found).delete()
     for (organization_id, project_id), some in by_project.items():

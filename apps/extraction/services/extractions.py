@@ -163,7 +163,7 @@ def claim_run(*, actor: Actor, run_id: UUID) -> Work | None:
 @transaction.atomic
 def fail_run(*, actor: Actor, run_id: UUID, fence: int, code: str) -> None:
     account_policies.require(policies.is_system(actor))
-    run = ExtractionRun.objects.select_for_update().filter(pk=run_id, fence=fence, status=RunStatus.RUNNING).first()
+    run = ExtractionRun.objects.select_for_update().filter(pk=run_id, fence=fence, status__in=OPEN).first()
     if run is not None:
         _fail(run, code)
 
