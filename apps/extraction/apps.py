@@ -24,13 +24,15 @@ class ExtractionConfig(AppConfig):
         from apps.core.doors.settings import Level, Setting
         from apps.core.doors.topics import topics
         from apps.extraction import bulk, commands, erasers, exporters, invariants, services
-        from apps.extraction.pages.cards import below
+        from apps.extraction.pages.wish_cards import below
         from apps.extraction.policies import can_write_records
-        from apps.extraction.receivers import FORGOTTEN, forget_words, read_posted
+        from apps.extraction.receivers import FORGOTTEN, forget_words, hear_posted, read_posted
         from apps.extraction.search import RecordSearch
         from apps.extraction.selectors import list_due_runs
         from apps.extraction.topics import ExtractionTopic
         from apps.extraction.types import ASK_MISSING, EVERY_MESSAGE
+        from apps.extraction.wish_selectors import list_due_wishes
+        from apps.extraction.wish_types import WISHES_FROM_WORDS
 
         bulk.register()
         erasers.register()
@@ -72,6 +74,20 @@ class ExtractionConfig(AppConfig):
         posted = frozenset({"conversations.message_posted"})
         consumers.register("extraction.posted", Consumer("extraction.posted", read_posted, types=posted, from_now=True))
         consumers.register("extraction.forgotten", Consumer("extraction.forgotten", forget_words, types=FORGOTTEN))
+        consumers.register("extraction.wishes", Consumer("extraction.wishes", hear_posted, types=posted, from_now=True))
+        register_lost_hints("extraction.read_wish", lambda: list_due_wishes(older_than=HINT_AFTER))
+        preferences.register(
+            Setting(
+                WISHES_FROM_WORDS,
+                bool,
+                default=True,
+                title=_("Offer to make up records when somebody asks for them in a conversation"),
+                help=_(
+                    "Words that sound like it are read by the default model. Nothing is made until somebody confirms it."
+                ),
+                levels=(Level.ORGANIZATION, Level.PROJECT),
+            )
+        )
         preferences.register(
             Setting(
                 EVERY_MESSAGE,

@@ -31,7 +31,7 @@ from apps.core.errors import DomainError
 from apps.extraction import coercion, made_selectors, repair, selectors, services, strict_schema, structured
 from apps.extraction.bulk_scopes import collection_of, only, set_back, written, wrong
 from apps.extraction.made_types import MAX_BRIEF, MAX_MADE, MadeBefore, NothingMade
-from apps.extraction.models import Collection
+from apps.extraction.schema import Schema
 from apps.extraction.types import Answer, NotUnique, RecordInvalid
 from apps.llm import forecast, tokens
 from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
@@ -102,16 +102,19 @@ def _model(scope: BulkScope) -> Any:
 
 
 def _estimate(scope: BulkScope, total: int) -> Estimate:
-    collection, model = collection_of(scope), _model(scope)
-    known = selectors.schema_of(collection)
-    asked = _messages(collection, scope.params, 1, [])
-    read = tokens.of_messages(asked) + tokens.of_text(
-        json.dumps(strict_schema.envelope({collection.slug: known}).schema)
-    )
-    read += 6 * min(total, MOST_NAMED) // 2
+    collection = collection_of(scope)
+    found = selectors.schema_of(collection)
+    return estimate_of(collection.name, found, scope.params | {"count": total}, _model(scope))
+
+
+def estimate_of(name: str, known: Schema, params: dict[str, Any], model: Any) -> Estimate:
+    """Of a collection that need not be there yet."""
+    count = params["count"]
+    read = tokens.of_messages(_messages(name, "", params, 1, []))
+    read += tokens.of_text(json.dumps(strict_schema.envelope({"records": known}).schema)) + 3 * min(count, MOST_NAMED)
     write = 20 + sum(_TOKENS_A_FIELD.get(each.type, 6) for each in known.top if each.relation is None)
-    _each, seen = operations.stats_seconds_each(kind=KIND, organization_id=scope.organization_id)
-    return forecast.estimate(model, calls=total, input_tokens=read, output_tokens=write, is_timed=bool(seen))
+    _each, seen = operations.stats_seconds_each(kind=KIND, organization_id=model.organization_id)
+    return forecast.estimate(model, calls=count, input_tokens=read, output_tokens=write, is_timed=bool(seen))
 
 
 def _resource(scope: BulkScope) -> Resource:
@@ -139,7 +142,7 @@ def _prepare(work: Work) -> Prepared:
         project_id=scope.project_id,
         user_id=scope.actor.user_id,
         model_id=model.pk,
-        messages=_messages(collection, scope.params, work.payload["number"], named),
+        messages=_messages(collection.name, collection.description, scope.params, work.payload["number"], named),
         parameters=Parameters(),
         purpose=Purpose.GENERATION,
         language=scope.actor.language,
@@ -160,11 +163,11 @@ def take_answer(scope: BulkScope, *, is_demo: bool) -> None:
 
 
 def _messages(
-    collection: Collection, params: dict[str, Any], number: int, named: list[str]
+    name: str, description: str, params: dict[str, Any], number: int, named: list[str]
 ) -> tuple[NeutralMessage, NeutralMessage]:
     said = [
-        f"Collection: {collection.name}",
-        *([f"What it is for: {collection.description}"] if collection.description else []),
+        f"Collection: {name}",
+        *([f"What it is for: {description}"] if description else []),
         f"Brief: {params['brief']}",
         f"This is number {number} of {params['count']}.",
     ]

@@ -16,6 +16,7 @@ from apps.core.doors.commands import Command, CommandCall, CommandResult, comman
 from apps.extraction import selectors
 from apps.extraction.models import Collection
 from apps.extraction.services.extractions import request_extraction
+from apps.extraction.services.wishes import request_wish
 from apps.extraction.types import NoCollections, NothingToRead
 
 ALL = "all"
@@ -47,6 +48,25 @@ def extract(call: CommandCall) -> CommandResult:
     return CommandResult("")
 
 
+def create(call: CommandCall) -> CommandResult:
+    """The words are read as a wish; what is understood comes as a card below the newest message of the path."""
+    actor: Actor = call.actor  # type: ignore[assignment]
+    if not call.arguments.strip():
+        return CommandResult(_("Say how many of what: /create 10 characters for a noir set in Lisbon"))
+    talk = conversations.get_conversation(conversation_id=call.conversation_id, viewer=actor)
+    leaf = conversations.active_leaf(conversation=talk, user_id=actor.user_id)
+    if leaf is None:
+        raise NothingToRead
+    request_wish(
+        actor=actor,
+        conversation_id=talk.pk,
+        message_id=leaf,
+        words=call.arguments,
+        language=get_language() or "en",
+    )
+    return CommandResult("")
+
+
 def _named(words: str, there: Sequence[Collection]) -> tuple[list[Collection], str]:
     """Collections by their names or short names, commas between; with the first name that is nobody's."""
     known = {name.casefold(): row for row in there for name in (row.slug, row.name)}
@@ -67,4 +87,6 @@ def _newest_words(actor: Actor, conversation_id: UUID) -> UUID:
 
 def register() -> None:
     summary = gettext_lazy("Suggest records from the last message")
+    wish = gettext_lazy("Have a model make up records")
+    commands.register("create", Command("create", wish, create, gettext_lazy("10 <collection> <brief>")))
     commands.register("extract", Command("extract", summary, extract, gettext_lazy("[all] <collection>")))

@@ -22,6 +22,7 @@ from apps.extraction.models import (
     RecordLink,
     RecordMerge,
     RecordView,
+    Wish,
 )
 
 
@@ -40,6 +41,7 @@ def _rows_of(user_id: UUID) -> dict[str, list[Mapping[str, object]]]:
 
 
 def _erase_organization(organization_id: UUID) -> int:
+    Wish.objects.filter(organization_id=organization_id).delete()
     runs = FollowUp.objects.filter(organization_id=organization_id).delete()[0]
     runs += Proposal.objects.filter(organization_id=organization_id).delete()[0]
     runs += FieldSource.objects.filter(organization_id=organization_id).delete()[0]

@@ -220,3 +220,24 @@ class QuestionsSettled:
     proposal_id: UUID
     fields: tuple[str, ...]
     state: str
+
+
+@event("extraction.wish_requested.v1")
+@dataclass(frozen=True, slots=True)
+class WishRequested:
+    """Words in a conversation are read as a wish to have records made up."""
+
+    wish_id: UUID
+
+
+@event("extraction.wish_confirmed.v1", label=_("Had records made up"))
+@dataclass(frozen=True, slots=True)
+class WishConfirmed:
+    wish_id: UUID
+    operation_id: UUID
+
+
+@event("extraction.wish_dismissed.v1")
+@dataclass(frozen=True, slots=True)
+class WishDismissed:
+    wish_id: UUID

@@ -41,10 +41,23 @@ def forget_words(event: LoggedEvent) -> None:
     conversation_id = UUID(raw)
     match event.type:
         case "conversations.message_changed" if payload["change"] == "erased":
-            services.forget_words(actor=SYSTEM, conversation_id=conversation_id, message_id=UUID(payload["message_id"]))
+            _forget(conversation_id, UUID(payload["message_id"]))
         case "conversations.message_marked":
-            services.forget_words(actor=SYSTEM, conversation_id=conversation_id, message_id=UUID(payload["message_id"]))
+            _forget(conversation_id, UUID(payload["message_id"]))
         case "conversations.conversation_erased":
-            services.forget_words(actor=SYSTEM, conversation_id=conversation_id)
+            _forget(conversation_id)
         case "conversations.conversation_marked" if payload["is_sensitive"]:
-            services.forget_words(actor=SYSTEM, conversation_id=conversation_id)
+            _forget(conversation_id)
+
+
+def _forget(conversation_id: UUID, message_id: UUID | None = None) -> None:
+    services.forget_words(actor=SYSTEM, conversation_id=conversation_id, message_id=message_id)
+    services.forget_wishes(actor=SYSTEM, conversation_id=conversation_id, message_id=message_id)
+
+
+def hear_posted(event: LoggedEvent) -> None:
+    """Idempotent: one wish a message."""
+    try:
+        services.hear_wish(actor=SYSTEM, message_id=UUID(event.payload["message_id"]), key_id=event.actor_key_id)
+    except NotFound:
+        return  # gone by now

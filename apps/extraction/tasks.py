@@ -7,7 +7,7 @@ from uuid import UUID
 from apps.accounts.types import SYSTEM
 from apps.core.jobs import job
 from apps.core.limits import Limit
-from apps.extraction import engine, services
+from apps.extraction import engine, services, wishing
 
 
 @job("extraction.extract", limit=Limit(rate=10, burst=20))
@@ -20,3 +20,9 @@ def extract(*, run_id: str) -> None:
 def reshape() -> None:
     """Safe to repeat: records that follow their collection already are not found."""
     services.reshape_records(actor=SYSTEM)
+
+
+@job("extraction.read_wish", limit=Limit(rate=10, burst=20))
+def read_wish(*, wish_id: str) -> None:
+    """Safe to repeat: only the holder of the wish's lease calls the provider."""
+    wishing.read_wish(UUID(wish_id))

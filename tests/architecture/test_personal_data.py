@@ -28,6 +28,8 @@ RECORDS = (
     "extraction.Duplicate.decided_by",
     "extraction.ExtractionRun.requested_by",
     "extraction.Proposal.decided_by",
+    "extraction.Wish.requested_by",
+    "extraction.Wish.decided_by",
 )
 
 #: Where the rows of a column are read for the person. In words: why they are not.

@@ -22,7 +22,7 @@ from apps.agents.services import create_agent
 from apps.bulk import models as bulk
 from apps.conversations.models import ConversationDenial, ShareLink
 from apps.conversations.types import Visibility
-from apps.extraction.models import ExtractionRun, FollowUp, Proposal
+from apps.extraction.models import ExtractionRun, FollowUp, Proposal, Wish
 from apps.extraction.services import add_comment, create_collection, create_record, keep_view, merge_records
 from tests.accounts.factories import (
     ProjectFactory,
@@ -191,6 +191,16 @@ class World:
             title="Secret thing",
             questions=[{"field": "a", "cause": "missing", "state": "asked", "message": None}],
         )
+        wished = Wish.objects.create(
+            organization=organization,
+            project=closed,
+            conversation_id=conversation.pk,
+            shown_under=posted.message.pk,
+            status="proposed",
+            count=3,
+            brief="Secret agents",
+            collection=kept,
+        )
         key_of(owner, organization)
         invited = invitations.invite(actor=actor, organization_id=organization.pk, email="secret@example.org")
         team = team_of(organization, name="Support")
@@ -272,6 +282,7 @@ class World:
             "project_id": closed.pk,
             "proposal_id": suggested.pk,
             "run_id": run.pk,
+            "wish_id": wished.pk,
             "record_id": secret.pk,
             "provider_id": self.model.provider_id,
             "service_account_id": program.pk,

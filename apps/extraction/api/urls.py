@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.extraction.api import duplicates, follow_ups, schema_trials, use, views
+from apps.extraction.api import duplicates, follow_ups, schema_trials, use, views, wishes
 
 urlpatterns = [
     path("collections/", views.CollectionListView.as_view(), name="collections_list"),
@@ -42,6 +42,10 @@ urlpatterns = [
     path("proposals/<uuid:proposal_id>/", views.ProposalView.as_view(), name="proposals_detail"),
     path("proposals/<uuid:proposal_id>/accept/", views.ProposalAcceptView.as_view(), name="proposals_accept"),
     path("proposals/<uuid:proposal_id>/reject/", views.ProposalRejectView.as_view(), name="proposals_reject"),
+    path("wishes/", wishes.WishListView.as_view(), name="wishes_list"),
+    path("wishes/<uuid:wish_id>/", wishes.WishView.as_view(), name="wishes_detail"),
+    path("wishes/<uuid:wish_id>/confirm/", wishes.WishConfirmView.as_view(), name="wishes_confirm"),
+    path("wishes/<uuid:wish_id>/dismiss/", wishes.WishDismissView.as_view(), name="wishes_dismiss"),
     path("follow-ups/", follow_ups.FollowUpListView.as_view(), name="follow_ups_list"),
     path("follow-ups/<uuid:follow_up_id>/", follow_ups.FollowUpView.as_view(), name="follow_ups_detail"),
     path("follow-ups/<uuid:follow_up_id>/answer/", follow_ups.FollowUpAnswerView.as_view(), name="follow_ups_answer"),

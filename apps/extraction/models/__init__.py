@@ -15,6 +15,7 @@ from apps.extraction.models.records import (
     RecordView,
 )
 from apps.extraction.models.sources import FieldSource
+from apps.extraction.models.wishes import Wish
 
 __all__ = [
     "Collection",
@@ -32,4 +33,5 @@ __all__ = [
     "RecordMerge",
     "RecordRevision",
     "RecordView",
+    "Wish",
 ]

@@ -14,6 +14,7 @@ from apps.extraction.pages import (
     review,
     tables,
     transfers,
+    wish_cards,
 )
 
 app_name = "extraction"
@@ -49,5 +50,6 @@ urlpatterns = [
     path("review/", review.ReviewPage.as_view(), name="review"),
     path("review/runs/<uuid:run_id>/", review.RunFragment.as_view(), name="run"),
     path("review/proposals/<uuid:proposal_id>/", review.ProposalFragment.as_view(), name="proposal"),
+    path("review/wishes/<uuid:wish_id>/", wish_cards.WishFragment.as_view(), name="wish"),
     path("settings/reading/", reading_settings.ReadingSettings.as_view(), name="settings_reading"),
 ]

@@ -1,0 +1,340 @@
+"""Writes of wishes: asked for, read by a model, edited, confirmed or dismissed. Only confirming makes anything."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from apps.accounts import policies as account_policies
+from apps.accounts import quotas
+from apps.accounts import selectors as accounts
+from apps.accounts.actors import actor_of_row
+from apps.accounts.policies import require
+from apps.accounts.types import Actor
+from apps.bulk import services as operations
+from apps.conversations import selectors as conversations
+from apps.conversations import services as talks
+from apps.conversations.types import Role
+from apps.core import jobs, leases, preferences
+from apps.core.correlation import correlation_id
+from apps.core.errors import DomainError, FieldError, Invalid, NotFound, VersionMismatch
+from apps.core.events import emit
+from apps.core.ids import uuid7
+from apps.extraction import bulk_making, policies, schema_forms, selectors, wish_selectors
+from apps.extraction.events import WishConfirmed, WishDismissed, WishRequested
+from apps.extraction.made_types import MAX_BRIEF, MAX_MADE
+from apps.extraction.models import Wish
+from apps.extraction.services.collections import create_collection
+from apps.extraction.types import Answer
+from apps.extraction.wish_types import (
+    KINDS,
+    MAX_OPEN_WISHES,
+    MAX_WISH_ATTEMPTS,
+    MAX_WISH_FIELDS,
+    USUAL_COUNT,
+    WISH_LEASE_SECONDS,
+    WISHES_FROM_WORDS,
+    TooManyWishes,
+    WishDecided,
+    WishRead,
+    WishStatus,
+    WishWork,
+)
+from apps.extraction.wish_words import sounds_like_a_wish
+from apps.llm import forecast
+
+GAVE_UP = "worker_lost"
+_MOST_COLLECTIONS = 40
+_MOST_FIELDS = 20
+
+
+@transaction.atomic
+def request_wish(
+    *,
+    actor: Actor,
+    conversation_id: UUID,
+    message_id: UUID,
+    words: str,
+    language: str = "en",
+    is_asked: bool = True,
+) -> Wish:
+    """Have words read as a wish. It is shown below the message, and nothing is made until somebody confirms what was understood."""
+    talk = conversations.get_conversation(conversation_id=conversation_id, viewer=actor)
+    project = accounts.lock_project(talk.project_id, actor)
+    require(policies.can_write_records(actor, accounts.role_in(actor, project)))
+    if conversations.get_message(message_id=message_id, viewer=actor).conversation_id != talk.pk:
+        raise NotFound
+    words = words.replace("\x00", "").strip()[:MAX_BRIEF]
+    if not words:
+        raise Invalid(fields=[FieldError("words", "blank", str(Invalid.default_detail))])
+    if Wish.objects.filter(project=project, status=WishStatus.READING).count() >= MAX_OPEN_WISHES:
+        raise TooManyWishes
+    quotas.take_answer(actor=actor, organization_id=project.organization_id)
+    wish = Wish.objects.create(
+        id=uuid7(),
+        organization_id=project.organization_id,
+        project=project,
+        requested_by_id=actor.user_id,
+        key_id=actor.key_id,
+        conversation_id=talk.pk,
+        shown_under=message_id,
+        is_asked=is_asked,
+        words=words,
+        language=language[:12],
+        correlation_id=correlation_id()[:64],
+    )
+    emit(WishRequested(wish.pk), actor=actor, scope=wish.scope, subject=("wish", wish.pk))
+    if is_asked:
+        _show(wish, actor)
+    jobs.after_commit("extraction.read_wish", wish_id=wish.pk)
+    return wish
+
+
+def _show(wish: Wish, actor: Actor) -> None:
+    """Whoever has the conversation open draws the message again."""
+    try:
+        talks.annotate_message(actor=actor, message_id=wish.shown_under)
+    except DomainError:
+        return  # gone, or closed to whoever asked by now
+
+
+@transaction.atomic
+def claim_wish(*, actor: Actor, wish_id: UUID) -> WishWork | None:
+    """Take it for one call; None: held, done, or who asked may write there no more."""
+    account_policies.require(policies.is_system(actor))
+    wish = Wish.objects.select_for_update(skip_locked=True).filter(pk=wish_id, status=WishStatus.READING).first()
+    if wish is None:
+        return None
+    if wish.attempts >= MAX_WISH_ATTEMPTS:
+        _fail(wish, GAVE_UP)
+        return None
+    rows = Wish.objects.filter(status=WishStatus.READING)
+    fence = leases.claim(rows, wish.pk, seconds=WISH_LEASE_SECONDS)
+    if fence is None:
+        return None
+    asker = actor_of_row(user_id=wish.requested_by_id, key_id=wish.key_id)
+    try:
+        require(policies.can_write_records(asker, accounts.project_role(asker, wish.project_id)))
+    except DomainError as refusal:
+        _fail(wish, refusal.code)
+        return None
+    there = selectors.with_document(selectors.list_collections(asker, project_id=wish.project_id)).order_by("name")
+    return WishWork(
+        wish_id=wish.pk,
+        fence=fence,
+        organization_id=wish.organization_id,
+        project_id=wish.project_id,
+        user_id=wish.requested_by_id,
+        words=wish.words,
+        language=wish.language,
+        correlation_id=wish.correlation_id,
+        collections=tuple(
+            (row.slug, row.name, tuple(each.title for each in selectors.schema_of(row).top[:_MOST_FIELDS]))
+            for row in there[:_MOST_COLLECTIONS]
+        ),
+    )
+
+
+@transaction.atomic
+def fail_wish(*, actor: Actor, wish_id: UUID, fence: int, code: str) -> None:
+    account_policies.require(policies.is_system(actor))
+    wish = Wish.objects.select_for_update().filter(pk=wish_id, fence=fence, status=WishStatus.READING).first()
+    if wish is not None:
+        _fail(wish, code)
+
+
+def _fail(wish: Wish, code: str) -> None:
+    wish.status, wish.error_code = WishStatus.FAILED, code[:60]
+    wish.save(update_fields=["status", "error_code", "updated_at"])
+    if wish.is_asked:
+        _show(wish, actor_of_row(user_id=wish.requested_by_id, key_id=wish.key_id))
+
+
+@transaction.atomic
+def propose_wish(*, actor: Actor, wish_id: UUID, fence: int, answer: Answer, read: WishRead) -> bool:
+    """What was understood waits for a person. False: somebody else holds the wish by now."""
+    account_policies.require(policies.is_system(actor))
+    wish = Wish.objects.select_for_update().filter(pk=wish_id, fence=fence, status=WishStatus.READING).first()
+    if wish is None:
+        return False
+    asker = actor_of_row(user_id=wish.requested_by_id, key_id=wish.key_id)
+    wish.answered_by, wish.is_demo = answer.model[:200], answer.is_demo
+    if not read.is_wish and not wish.is_asked:
+        wish.status, wish.words = WishStatus.NOTHING, ""
+        wish.save()
+        return True
+    rows = selectors.list_collections(asker, project_id=wish.project_id)
+    wish.status = WishStatus.PROPOSED
+    wish.collection = rows.filter(slug=read.collection).first() if read.collection else None
+    wish.count = min(max(read.count, 1), MAX_MADE) if read.count else USUAL_COUNT
+    wish.brief = read.brief.strip()[:MAX_BRIEF] or wish.words
+    wish.name = read.name.strip()[:80]
+    if wish.collection is None:
+        wish.name = wish.name or _("Records")
+        wish.fields = _tolerated(read.fields)
+    _estimate(wish, asker)
+    wish.save()
+    _show(wish, asker)
+    return True
+
+
+def _tolerated(fields: Any) -> list[dict[str, Any]]:
+    """A model's fields, as far as they are any."""
+    found: dict[str, dict[str, Any]] = {}
+    for each in fields if isinstance(fields, list) else []:
+        if not isinstance(each, dict) or not (name := schema_forms.name_of(str(each.get("name", "")))):
+            continue
+        choices = [str(one)[:80] for one in each.get("choices") or [] if str(one).strip()][:50]
+        kind = each.get("kind") if each.get("kind") in KINDS else "text"
+        if kind == "choice" and not choices:
+            kind = "text"
+        title = str(each.get("title") or each.get("name"))[:80]
+        found.setdefault(
+            name, {"name": name, "title": title, "kind": kind, "choices": choices if kind == "choice" else []}
+        )
+    return list(found.values())[:MAX_WISH_FIELDS] or [{"name": "name", "title": "Name", "kind": "text", "choices": []}]
+
+
+def _estimate(wish: Wish, actor: Actor) -> None:
+    try:
+        model = forecast.find_model(organization_id=wish.organization_id)
+        found = bulk_making.estimate_of(
+            wish.collection.name if wish.collection else wish.name,
+            wish_selectors.schema_of(wish),
+            {"brief": wish.brief, "count": wish.count},
+            model,
+        )
+    except DomainError as error:
+        wish.estimate = {"cost": None, "currency": "", "seconds": None, "basis": error.detail}
+        return
+    wish.estimate = {
+        "cost": str(found.cost) if found.cost is not None else None,
+        "currency": found.currency,
+        "seconds": found.seconds,
+        "basis": str(found.basis),
+    }
+
+
+def _lock_proposed(actor: Actor, wish_id: UUID) -> Wish:
+    wish = wish_selectors.lock_wish(wish_id=wish_id, viewer=actor)
+    require(policies.can_write_records(actor, accounts.project_role(actor, wish.project_id)))
+    if wish.status != WishStatus.PROPOSED:
+        raise WishDecided
+    return wish
+
+
+@transaction.atomic
+def change_wish(*, actor: Actor, wish_id: UUID, changes: dict[str, Any], expected_version: int | None = None) -> Wish:
+    """``count, brief, collection`` (None: a new one), ``name, fields``. What does not fit is named by ``Invalid``."""
+    wish = _lock_proposed(actor, wish_id)
+    if expected_version is not None and expected_version != wish.version:
+        raise VersionMismatch(current=wish.version)
+    if "collection" in changes:
+        wish.collection = (
+            selectors.list_collections(actor, project_id=wish.project_id).filter(pk=changes["collection"]).first()
+            if changes["collection"]
+            else None
+        )
+        if changes["collection"] and wish.collection is None:
+            raise Invalid(fields=[FieldError("collection", "unknown_collection", str(Invalid.default_detail))])
+    for name in ("count", "brief", "name"):
+        if name in changes:
+            setattr(wish, name, changes[name])
+    if "fields" in changes:
+        wish.fields = _tolerated(changes["fields"])
+    if wish.collection is None:
+        wish.fields = wish.fields or _tolerated([])
+        wish_selectors.schema_of(wish)
+    _estimate(wish, actor)
+    wish.version += 1
+    wish.save()
+    _show(wish, actor)
+    return wish_selectors.get_wish(wish_id=wish.pk, viewer=actor)
+
+
+@transaction.atomic
+def confirm_wish(*, actor: Actor, wish_id: UUID) -> Wish:
+    """The collection, where it is new, and the operation, which starts: with the rights and out of the quota of who confirms."""
+    wish = _lock_proposed(actor, wish_id)
+    collection_id = wish.collection_id
+    if collection_id is None:
+        made = create_collection(
+            actor=actor, project_id=wish.project_id, name=wish.name, document=wish_selectors.document_of(wish.fields)
+        )
+        collection_id = made.pk
+    operation = operations.create_operation(
+        actor=actor,
+        project_id=wish.project_id,
+        kind=bulk_making.KIND,
+        params={"collection": str(collection_id), "brief": wish.brief, "count": wish.count},
+        key=f"wish:{wish.pk}",
+        start=True,
+    )
+    Wish.objects.filter(pk=wish.pk).update(
+        status=WishStatus.CONFIRMED,
+        collection_id=collection_id,
+        operation_id=operation.pk,
+        decided_by=actor.user_id,
+        decided_at=Now(),
+        version=wish.version + 1,
+        updated_at=Now(),
+    )
+    emit(WishConfirmed(wish.pk, operation.pk), actor=actor, scope=wish.scope, subject=("wish", wish.pk))
+    _show(wish, actor)
+    return wish_selectors.get_wish(wish_id=wish.pk, viewer=actor)
+
+
+@transaction.atomic
+def dismiss_wish(*, actor: Actor, wish_id: UUID) -> Wish:
+    wish = _lock_proposed(actor, wish_id)
+    Wish.objects.filter(pk=wish.pk).update(
+        status=WishStatus.DISMISSED, decided_by=actor.user_id, decided_at=Now(), updated_at=Now()
+    )
+    emit(WishDismissed(wish.pk), actor=actor, scope=wish.scope, subject=("wish", wish.pk))
+    _show(wish, actor)
+    return wish_selectors.get_wish(wish_id=wish.pk, viewer=actor)
+
+
+@transaction.atomic
+def forget_wishes(*, actor: Actor, conversation_id: UUID, message_id: UUID | None = None) -> int:
+    """Of words that are gone or sealed: the whole conversation's, or those that stand below one message."""
+    account_policies.require(policies.is_system(actor))
+    rows = Wish.objects.filter(conversation_id=conversation_id)
+    return (rows.filter(shown_under=message_id) if message_id else rows).delete()[0]
+
+
+@transaction.atomic
+def hear_wish(*, actor: Actor, message_id: UUID, key_id: UUID | None = None) -> Wish | None:
+    """A message that somebody just posted and that sounds like a wish; None where it does not, or they have no right to have one.
+
+    Once a message, however often this is called. Never what is sensitive.
+    """
+    account_policies.require(policies.is_system(actor))
+    message = conversations.get_message(message_id=message_id, viewer=actor)
+    talk = message.conversation
+    if message.role != Role.USER or message.is_sensitive or message.author_id is None:
+        return None
+    if not sounds_like_a_wish(message.text) or wish_selectors.has_automatic(message_id):
+        return None
+    if not preferences.get(WISHES_FROM_WORDS, organization=talk.organization_id, project=talk.project_id):
+        return None
+    try:
+        with transaction.atomic():
+            return request_wish(
+                actor=actor_of_row(user_id=message.author_id, key_id=key_id),
+                conversation_id=talk.pk,
+                message_id=message_id,
+                words=message.text,
+                language=message.author.language if message.author else "en",
+                is_asked=False,
+            )
+    except IntegrityError as error:
+        if "extraction_wish_once" not in str(error):
+            raise
+        return None
+    except DomainError:
+        return None  # no right, no place, no quota: nobody asked, so nobody is told

@@ -1,0 +1,108 @@
+"""Reading a wish: one call to the organization's default model, which says what is to be made; people confirm it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+from uuid import UUID
+
+from apps.accounts.types import SYSTEM
+from apps.core.db import give_connections_back
+from apps.core.doors.bulk_kinds import Meter, TryLater
+from apps.core.errors import DomainError
+from apps.core.leases import scaled
+from apps.extraction import repair, services, structured
+from apps.extraction.types import Answer
+from apps.extraction.wish_types import KINDS, WISH_CALL_SECONDS, WishRead, WishWork
+from apps.llm import engine as llm
+from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
+
+logger = logging.getLogger(__name__)
+
+INSTRUCTIONS = (
+    "Somebody may want several records made up. Say whether the words ask for that, how many, and the brief: what they are to be, in "
+    "the words of the wish, without the number. Name the collection that fits by its short name; where none fits, leave it empty and "
+    "describe a new one: its name and four to eight fields, the first of which is what a record is called. Make nothing up yet."
+)
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "is_wish": {"type": "boolean"},
+        "count": {"type": "integer"},
+        "brief": {"type": "string"},
+        "collection": {"type": "string"},
+        "name": {"type": "string"},
+        "fields": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string"},
+                    "kind": {"type": "string", "enum": list(KINDS)},
+                    "choices": {"type": "array", "items": {"type": "string"}},
+                },
+                "required": ["name", "kind", "choices"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["is_wish", "count", "brief", "collection", "name", "fields"],
+    "additionalProperties": False,
+}
+
+
+def read_wish(wish_id: UUID) -> None:
+    """Safe to repeat: only the holder of the lease asks, and who comes late writes nothing."""
+    work = services.claim_wish(actor=SYSTEM, wish_id=wish_id)
+    if work is None:
+        return
+    give_connections_back()
+    try:
+        answer = asyncio.run(_ask(work))
+    except (DomainError, TryLater, TimeoutError) as error:
+        code = getattr(error, "code", "timeout")
+        logger.warning("wish_not_read", extra={"wish": str(wish_id), "code": code})
+        services.fail_wish(actor=SYSTEM, wish_id=wish_id, fence=work.fence, code=code)
+        return
+    read = understood(answer)
+    services.propose_wish(actor=SYSTEM, wish_id=wish_id, fence=work.fence, answer=answer, read=read)
+
+
+async def _ask(work: WishWork) -> Answer:
+    there = [f"- {slug}: {name} ({', '.join(fields)})" for slug, name, fields in work.collections]
+    said = "\n".join(["Collections:", *(there or ["none"]), "", f"Words: {work.words}"])
+    request = CompletionRequest(
+        organization_id=work.organization_id,
+        project_id=work.project_id,
+        user_id=work.user_id,
+        messages=(NeutralMessage.of_text(Role.SYSTEM, INSTRUCTIONS), NeutralMessage.of_text(Role.USER, said)),
+        parameters=Parameters(temperature=0),
+        purpose=Purpose.EXTRACTION,
+        language=work.language,
+        correlation_id=work.correlation_id,
+    )
+    async with asyncio.timeout(scaled(WISH_CALL_SECONDS)), llm.own_loop():
+        return await structured.ask(request, SCHEMA, Meter())
+
+
+def understood(answer: Answer) -> WishRead:
+    """As far as the answer says it; what it lacks is taken from what people say when they edit it."""
+    value = repair.read(answer.text).value
+    if isinstance(value, list):
+        value = next((each for each in value if isinstance(each, dict)), None)
+    if not isinstance(value, dict):
+        return WishRead(is_wish=False)
+    count = value.get("count")
+    return WishRead(
+        is_wish=value.get("is_wish") is True,
+        count=count if type(count) is int else 0,
+        brief=_text(value.get("brief")),
+        collection=_text(value.get("collection")),
+        name=_text(value.get("name")),
+        fields=value["fields"] if isinstance(value.get("fields"), list) else [],
+    )
+
+
+def _text(value: Any) -> str:
+    return value.replace("\x00", "") if isinstance(value, str) else ""
