@@ -57,6 +57,39 @@ _TAGS: Final = {
 }
 # fmt: on
 
+_LONGEST_HTML: Final = 1_000_000
+_RELATION: Final = "nofollow noopener noreferrer"
+_WRITTEN_TAGS: Final = {*_TAGS, "b", "dd", "dl", "dt", "h1", "i", "sub", "sup", "u"}
+_WRITTEN: Final = {
+    "a": {"href", "title"},
+    "ol": {"start"},
+    "td": {"colspan", "rowspan"},
+    "th": {"colspan", "rowspan", "scope"},
+}
+_PAPER_TAGS: Final = {
+    *(
+        "a",
+        "b",
+        "blockquote",
+        "br",
+        "code",
+        "em",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "hr",
+        "i",
+        "li",
+        "ol",
+        "p",
+        "pre",
+    ),
+    *("strong", "sub", "sup", "table", "tbody", "td", "th", "thead", "tr", "u", "ul"),
+}
+
 
 def render(text: str) -> str:
     """HTML that is safe to put into any page; equal input gives equal output."""
@@ -65,6 +98,22 @@ def render(text: str) -> str:
     else:
         html = _markdown.render(text)
     return nh3.clean(html, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes=_SCHEMES, link_rel=None)
+
+
+def clean(html: str) -> str:
+    """HTML that somebody wrote, as safe as what ``render`` gives: what may run, load or lay itself over the page is gone."""
+    return nh3.clean(
+        html[:_LONGEST_HTML], tags=_WRITTEN_TAGS, attributes=_WRITTEN, url_schemes=_SCHEMES, link_rel=_RELATION
+    )
+
+
+def for_paper(html: str) -> str:
+    """The elements that can be set on paper, without the rest of what a page needs."""
+    return nh3.clean(html, tags=_PAPER_TAGS, attributes={"a": {"href"}}, url_schemes=_SCHEMES, link_rel=None)
+
+
+def escaped(text: str) -> str:
+    return escape(text)
 
 
 def plain_line(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from apps.core.admin import ServiceAdmin
-from apps.extraction.models import Collection, ExtractionRun, FollowUp, Proposal, Record
+from apps.extraction.models import Collection, ExtractionRun, FollowUp, Proposal, Record, RecordTemplate
 
 
 @admin.register(Collection)
@@ -66,3 +66,14 @@ class FollowUpAdmin(ServiceAdmin):
     search_fields = ("id", "proposal__id", "conversation_id")
     list_select_related = ("project", "collection")
     exclude = ("title", "subject")
+
+
+@admin.register(RecordTemplate)
+class RecordTemplateAdmin(ServiceAdmin):
+    """Operators see that there is one, not what it says."""
+
+    list_display = ("id", "name", "project", "collection", "format", "version", "updated_at")
+    list_filter = ("format", "organization")
+    search_fields = ("id", "name")
+    list_select_related = ("project", "collection")
+    exclude = ("source",)

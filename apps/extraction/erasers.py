@@ -21,8 +21,10 @@ from apps.extraction.models import (
     RecordComment,
     RecordLink,
     RecordMerge,
+    RecordTemplate,
     RecordView,
     Wish,
+    TemplateRevision,
 )
 
 
@@ -31,11 +33,13 @@ def _erase_person(user_id: UUID) -> int:
 
 
 def _rows_of(user_id: UUID) -> dict[str, list[Mapping[str, object]]]:
-    """Their views, and what they said about records."""
+    """Their views, what they said about records, and the templates they wrote."""
     views = RecordView.objects.filter(owner=user_id).order_by("created_at", "pk")
     comments = RecordComment.objects.filter(author=user_id, deleted_at=None).order_by("created_at", "pk")
+    texts = TemplateRevision.objects.filter(author=user_id).order_by("created_at", "pk")
     return {
         "views": list(views.values("id", "collection_id", "name", "is_shared", "state", "created_at")),
+        "templates": list(texts.values("id", "template_id", "number", "format", "source", "created_at")),
         "comments": list(comments.values("id", "record_id", "text", "created_at", "edited_at")),
     }
 
@@ -50,7 +54,7 @@ def _erase_organization(organization_id: UUID) -> int:
     runs += RecordComment.objects.filter(organization_id=organization_id).delete()[0]
     runs += sum(
         model.objects.filter(organization_id=organization_id).delete()[0]
-        for model in (RecordBlock, Duplicate, RecordMerge)
+        for model in (RecordBlock, Duplicate, RecordMerge, TemplateRevision, RecordTemplate)
     )
     Record.objects.filter(organization_id=organization_id, merged_into__isnull=False).update(merged_into=None)
     links = RecordLink.objects.filter(organization_id=organization_id).delete()[0]

@@ -241,3 +241,20 @@ class WishConfirmed:
 @dataclass(frozen=True, slots=True)
 class WishDismissed:
     wish_id: UUID
+
+
+@event("extraction.template_kept.v1", label=_("Kept a template"))
+@dataclass(frozen=True, slots=True)
+class TemplateKept:
+    """Made, or changed: ``number`` is the version that is in force now."""
+
+    template_id: UUID
+    collection_id: UUID
+    number: int
+
+
+@event("extraction.template_deleted.v1", label=_("Deleted a template"))
+@dataclass(frozen=True, slots=True)
+class TemplateDeleted:
+    template_id: UUID
+    collection_id: UUID

@@ -7,7 +7,7 @@ from typing import Any
 
 from apps.accounts.types import Actor
 from apps.core.doors.exporters import Exporter, ExportScope, exporters
-from apps.extraction import selectors
+from apps.extraction import rendering, selectors
 from apps.extraction.models import Collection, CollectionSchema, Record, RecordRevision
 
 _AT_ONCE = 500
@@ -74,6 +74,38 @@ def _revisions(scope: ExportScope) -> Iterator[dict[str, Any]]:
         }
 
 
+def _templates(scope: ExportScope) -> Iterator[dict[str, Any]]:
+    """With every text that they had."""
+    viewer = scope.viewer
+    assert isinstance(viewer, Actor)
+    rows = rendering.visible_templates(viewer).filter(organization_id=scope.organization_id)
+    if scope.project_id:
+        rows = rows.filter(project_id=scope.project_id)
+    for row in rows.order_by("created_at", "pk").iterator(chunk_size=_AT_ONCE):
+        texts = rendering.list_template_revisions(row)
+        yield {
+            "id": str(row.pk),
+            "collection": str(row.collection_id),
+            "name": row.name,
+            "is_of_set": row.is_of_set,
+            "revisions": [
+                {
+                    "number": each.number,
+                    "format": each.format,
+                    "source": each.source,
+                    "author": str(each.author_id) if each.author_id else None,
+                    "created_at": each.created_at.isoformat(),
+                }
+                for each in texts
+            ],
+        }
+
+
 def register() -> None:
-    for kind, rows in (("collections", _collections), ("records", _records), ("record_revisions", _revisions)):
+    for kind, rows in (
+        ("collections", _collections),
+        ("records", _records),
+        ("record_revisions", _revisions),
+        ("record_templates", _templates),
+    ):
         exporters.register(kind, Exporter(kind, rows))

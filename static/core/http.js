@@ -39,8 +39,10 @@ export async function request(url, { method = "GET", body, headers = {}, signal 
 export const post = (url, body = {}, options = {}) => request(url, { method: "POST", body, ...options });
 
 /** Elements of a fragment, and null when the server says there is nothing (any more). */
-export async function fetchElements(url, { signal } = {}) {
+export async function fetchElements(url, { signal, method = "GET", body } = {}) {
   const response = await send(url, {
+    method,
+    body,
     headers: { accept: "text/html", "x-fragment": "1" },
     signal: signal ?? AbortSignal.timeout(TIMEOUT_MS),
   });

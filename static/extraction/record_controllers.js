@@ -5,6 +5,7 @@ import ConditionController from "extraction/condition_controller";
 import RecordController from "extraction/record_controller";
 import RecordsController from "extraction/records_controller";
 import RelationController from "extraction/relation_controller";
+import TemplateController from "extraction/template_controller";
 
 export default {
   builder: BuilderController,
@@ -12,4 +13,5 @@ export default {
   record: RecordController,
   records: RecordsController,
   relation: RelationController,
+  template: TemplateController,
 };

@@ -49,7 +49,7 @@ if (document.querySelector('[data-controller~="operation"]')) {
   controllers.operation = (await import("bulk/operation_controller")).default;
 }
 
-if (document.querySelector('[data-controller~="records"], [data-controller~="record"], [data-controller~="builder"], [data-controller~="relation"]')) {
+if (document.querySelector('[data-controller~="records"], [data-controller~="record"], [data-controller~="builder"], [data-controller~="relation"], [data-controller~="template"]')) {
   Object.assign(controllers, (await import("extraction/record_controllers")).default);
 }
 

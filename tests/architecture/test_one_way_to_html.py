@@ -11,6 +11,7 @@ MAKES_MARKUP: dict[str, str] = {
     "apps/web/templatetags/look.py": "icons, avatars and tags of the page; words go in as arguments, which are escaped",
     "apps/accounts/admin.py": "a link to another row of the admin site; words go in as arguments, which are escaped",
     "apps/conversations/pages/presentation.py": "marks what the one renderer gave as ready",
+    "apps/extraction/pages/templates.py": "marks what the one renderer gave, or cleaned, as ready",
 }
 #: Calls of mark_safe: (file, the argument as it is written) → why it holds nobody's words.
 MARKED_SAFE: dict[tuple[str, str], str] = {
@@ -20,6 +21,10 @@ MARKED_SAFE: dict[tuple[str, str], str] = {
     ): "escaped first",
     ("apps/web/templatetags/look.py", "text"): "the import map: JSON of our own file names, with < escaped",
     ("apps/conversations/pages/presentation.py", "render(part.get('text', ''))"): "the one renderer",
+    (
+        "apps/extraction/pages/templates.py",
+        "rendering.safe_html(words, said['format'])",
+    ): "the one renderer, or its cleaning",
 }
 IN_TEMPLATES = re.compile(r"\|\s*safe(?:seq)?\b|\{%\s*autoescape\s+off|\|\s*escape(?:js)?_?off\b")
 IN_SCRIPTS = re.compile(

@@ -58,7 +58,10 @@ TOLD: dict[str, str] = {
         ACCOUNTS[0],
     ),
     "files.File.owner": FILES[0],
-    **dict.fromkeys(["extraction.RecordView.owner", "extraction.RecordComment.author"], "apps/extraction/erasers.py"),
+    **dict.fromkeys(
+        ["extraction.RecordView.owner", "extraction.RecordComment.author", "extraction.TemplateRevision.author"],
+        "apps/extraction/erasers.py",
+    ),
     **dict.fromkeys(
         [
             "conversations.Conversation.owner",
@@ -115,6 +118,7 @@ FORGOTTEN: dict[str, str] = {
     "files.File.owner": FILES[1],
     "extraction.RecordView.owner": "apps/extraction/erasers.py",
     "extraction.RecordComment.author": AUTHOR,
+    "extraction.TemplateRevision.author": AUTHOR,
     **dict.fromkeys(
         [
             "conversations.Conversation.owner",

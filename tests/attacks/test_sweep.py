@@ -50,6 +50,7 @@ WRITTEN_BY_READERS = {
     "collection_views_create": "a view of one's own",
     "branches_choose": "which branch one looks at",
     "conversations_mark_read": "how far one has read",
+    "collection_templates_render": "what a template that one reads makes of records that one reads",
 }
 HIDDEN = {403, 404}
 INSIDE = {"R", "A"}

@@ -23,7 +23,14 @@ from apps.bulk import models as bulk
 from apps.conversations.models import ConversationDenial, ShareLink
 from apps.conversations.types import Visibility
 from apps.extraction.models import ExtractionRun, FollowUp, Proposal, Wish
-from apps.extraction.services import add_comment, create_collection, create_record, keep_view, merge_records
+from apps.extraction.services import (
+    add_comment,
+    create_collection,
+    create_record,
+    keep_view,
+    make_template,
+    merge_records,
+)
 from tests.accounts.factories import (
     ProjectFactory,
     UserFactory,
@@ -252,6 +259,9 @@ class World:
         joined = merge_records(actor=actor, winner_id=secret.pk, loser_id=double.pk)
         self.ids = {
             "comment_id": add_comment(actor=actor, record_id=secret.pk, text="Secret comment").pk,
+            "template_id": make_template(
+                actor=actor, collection_id=kept.pk, name="Secret template", source="Secret source"
+            ).pk,
             "view_id": keep_view(actor=actor, collection_id=kept.pk, name="Secret view", state={}).pk,
             "link_id": link.pk,
             "token": "secret-token",

@@ -2,9 +2,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.extraction.api import duplicates, follow_ups, schema_trials, use, views, wishes
+from apps.extraction.api import duplicates, follow_ups, schema_trials, templates, use, views, wishes
 
+TEMPLATES = "collections/<uuid:collection_id>/templates/"
+TEMPLATE = f"{TEMPLATES}<uuid:template_id>/"
 urlpatterns = [
+    path(TEMPLATES, templates.TemplateListView.as_view(), name="collection_templates"),
+    path(TEMPLATE, templates.TemplateView.as_view(), name="collection_template"),
+    path(f"{TEMPLATE}revisions/", templates.TemplateRevisionsView.as_view(), name="collection_template_revisions"),
+    path(f"{TEMPLATE}render/", templates.TemplateRenderView.as_view(), name="collection_template_render"),
     path("collections/", views.CollectionListView.as_view(), name="collections_list"),
     path("collections/<uuid:collection_id>/", views.CollectionView.as_view(), name="collections_detail"),
     path(

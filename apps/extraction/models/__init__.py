@@ -16,6 +16,7 @@ from apps.extraction.models.records import (
 )
 from apps.extraction.models.sources import FieldSource
 from apps.extraction.models.wishes import Wish
+from apps.extraction.models.templates import RecordTemplate, TemplateRevision
 
 __all__ = [
     "Collection",
@@ -32,6 +33,8 @@ __all__ = [
     "RecordLink",
     "RecordMerge",
     "RecordRevision",
+    "RecordTemplate",
     "RecordView",
     "Wish",
+    "TemplateRevision",
 ]

@@ -32,6 +32,7 @@ from apps.extraction.services.records import (
     take_record,
 )
 from apps.extraction.services.reviews import AllAccepted, accept_all, retry_extraction
+from apps.extraction.services.templates import change_template, delete_template, make_template
 from apps.extraction.services.upkeep import reshape_records
 from apps.extraction.services.views import change_view, delete_view, keep_view
 from apps.extraction.services.wishes import (
@@ -57,6 +58,7 @@ __all__ = [
     "change_collection",
     "change_comment",
     "change_record",
+    "change_template",
     "change_view",
     "change_wish",
     "claim_run",
@@ -67,6 +69,7 @@ __all__ = [
     "delete_collection",
     "delete_comment",
     "delete_record",
+    "delete_template",
     "delete_view",
     "dismiss_wish",
     "erase_deleted",
@@ -81,6 +84,7 @@ __all__ = [
     "keep_apart",
     "keep_view",
     "make_record",
+    "make_template",
     "merge_records",
     "migrate_record",
     "path_of",
