@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlanFindings, PlannedItem, Work, bulk_kinds
 from apps.core.errors import NotFound
 from apps.extraction import migrating, selectors, services
+from apps.extraction.bulk_documents import RENDER
 from apps.extraction.bulk_making import CREATE
 from apps.extraction.bulk_prompts import PROMPT
-from apps.extraction.bulk_documents import RENDER
 from apps.extraction.bulk_readings import FROM_FILES
 from apps.extraction.bulk_scopes import (
     chosen,
