@@ -23,8 +23,8 @@ from apps.extraction.models import (
     RecordMerge,
     RecordTemplate,
     RecordView,
-    Wish,
     TemplateRevision,
+    Wish,
 )
 
 

@@ -15,8 +15,8 @@ from apps.extraction.models.records import (
     RecordView,
 )
 from apps.extraction.models.sources import FieldSource
-from apps.extraction.models.wishes import Wish
 from apps.extraction.models.templates import RecordTemplate, TemplateRevision
+from apps.extraction.models.wishes import Wish
 
 __all__ = [
     "Collection",
@@ -35,6 +35,6 @@ __all__ = [
     "RecordRevision",
     "RecordTemplate",
     "RecordView",
-    "Wish",
     "TemplateRevision",
+    "Wish",
 ]
