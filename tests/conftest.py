@@ -52,6 +52,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         running.remove()
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Migrate before the first test, whose time-out is not meant for that."""
+    is_worker = hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") == "no"
+    if is_worker and any(each.get_closest_marker("django_db") for each in session.items):
+        services.migrated_template()
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """The test database begins as a copy of one that was migrated for all workers."""
