@@ -5,6 +5,7 @@ It spans transactions and opens none. Outside items have an engine of their own 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import time
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from django.db import DatabaseError, InterfaceError, OperationalError
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -37,6 +39,7 @@ SLICE_SECONDS = 2.0
 #: Effects become true together, and somebody's pause is heard, this often.
 CHUNK_SECONDS = 0.25
 LIMITED_SECONDS = 0.1
+IN_EACH_OTHERS_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable)
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
 
@@ -169,6 +172,14 @@ def run_batch(batch: Batch, *, until: float | None = None) -> int:
             left = ()
         except LateWriter:
             logger.warning("bulk_items_lost", extra={"operation": str(batch.operation_id), "items": len(left)})
+        except OperationalError as error:
+            if not isinstance(error.__cause__, IN_EACH_OTHERS_WAY):
+                logger.warning("bulk_chunk_rolled_back", extra={"reason": type(error).__name__})
+                time.sleep(scaled(1.0))
+            else:  # somebody at one of its rows was faster: nothing was begun
+                logger.info("bulk_chunk_gave_way", extra={"operation": str(batch.operation_id)})
+                with contextlib.suppress(LateWriter):
+                    services.give_back(actor=SYSTEM, batch=batch, items=left)
         except DATABASE_AWAY as error:
             # Nothing of this chunk is true. The leases lapse, and the items come again.
             logger.warning("bulk_chunk_rolled_back", extra={"reason": type(error).__name__})

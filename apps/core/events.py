@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -185,6 +187,52 @@ def emit(fact: Any, *, actor: ActorRef, scope: Scope, subject: tuple[str, UUID |
     )
     failpoints.hit("before_commit")
     return emitted
+
+
+class _Told:
+    """A fact that waits for the end of its block. Django forgets what was to run after the commit when a savepoint is rolled back: with
+    this one among it, the fact is not told either.
+    """
+
+    def __init__(self, fact: Any, arguments: dict[str, Any]) -> None:
+        self.fact, self.arguments = fact, arguments
+
+    def __call__(self) -> None:
+        return
+
+
+_waiting: ContextVar[list[_Told] | None] = ContextVar("waiting_facts", default=None)
+
+
+@contextmanager
+def told_last() -> Iterator[None]:
+    """Facts of ``emit_last`` in this block are written at its end. Whoever writes to a topic holds its row until the commit: who then
+    wants other rows, and somebody who has those and wants to write to the topic, would wait for each other.
+    """
+    if _waiting.get() is not None:
+        yield
+        return
+    waiting: list[_Told] = []
+    token = _waiting.set(waiting)
+    try:
+        yield
+    finally:
+        _waiting.reset(token)
+    there = {id(function) for _savepoints, function, _robust in connection.run_on_commit}
+    for told in waiting:
+        if id(told) in there:
+            emit(told.fact, **told.arguments)
+
+
+def emit_last(fact: Any, *, actor: ActorRef, scope: Scope, subject: tuple[str, UUID | None] = ("", None)) -> None:
+    """As ``emit``; inside ``told_last`` at its end."""
+    waiting = _waiting.get()
+    if waiting is None:
+        emit(fact, actor=actor, scope=scope, subject=subject)
+        return
+    told = _Told(fact, {"actor": actor, "scope": scope, "subject": subject})
+    transaction.on_commit(told)
+    waiting.append(told)
 
 
 def emit_refusal(

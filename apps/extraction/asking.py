@@ -92,7 +92,7 @@ def _named(follow_up: FollowUp, value: Any) -> set[str]:
 
 def match(follow_ups: Sequence[FollowUp], suggested: Suggested, title: str) -> FollowUp | None:
     """Of the same collection and the same name, or a part of it (“Sarah” of “Sarah Almeida”); without a name the only one there is."""
-    same = [each for each in follow_ups if each.collection.slug == suggested.collection and open_fields(each)]
+    same = [each for each in follow_ups if each.collection_id == suggested.collection_id and open_fields(each)]
     said = set(readings.plain(title).split())
     if not said:
         return same[0] if len(same) == 1 else None

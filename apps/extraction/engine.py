@@ -175,6 +175,7 @@ def understood(raw: str, schemas: Mapping[str, Schema], work: Work) -> Found:
                 sources=tuple(sources),
                 links=tuple(links),
                 confidence=sum(sure) / len(sure) if sure else 0.0,
+                collection_id=work.ids.get(entity.collection),
             )
         )
     unplaced = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -322,6 +322,9 @@ class Work:
     documents: dict[str, dict[str, Any]]  # schemas by short name
     aliases: dict[str, dict[str, str]]
     asked: tuple[Asked, ...] = ()
+    ids: dict[str, UUID] = field(
+        default_factory=dict
+    )  # of the collections: a short name may change until the answer is there
 
     @property
     def text(self) -> str:
@@ -368,6 +371,7 @@ class Suggested:
     sources: tuple[Source, ...]
     links: tuple[dict[str, str], ...]
     confidence: float
+    collection_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

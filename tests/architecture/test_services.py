@@ -126,6 +126,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/extraction/services/forgetting.py", "forget_records"): PART,
     ("apps/extraction/services/migration.py", "path_of"): READ,
     ("apps/extraction/services/records.py", "bring_back"): PART,
+    ("apps/extraction/services/relations.py", "linked_fields"): PART,
     ("apps/extraction/services/records.py", "create_joined"): PART,
     ("apps/extraction/services/records.py", "put_away"): PART,
     ("apps/extraction/services/records.py", "rewrite"): PART,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from apps.accounts.types import SYSTEM, Actor
@@ -51,9 +52,16 @@ def read_as(
     return answered(run, *entities, links=links, is_demo=is_demo)
 
 
-def answered(run: ExtractionRun, *entities: dict[str, Any], links: Any = (), is_demo: bool = False) -> ExtractionRun:
+def answered(
+    run: ExtractionRun,
+    *entities: dict[str, Any],
+    links: Any = (),
+    is_demo: bool = False,
+    meanwhile: Callable[[], Any] = lambda: None,
+) -> ExtractionRun:
     work = services.claim_run(actor=SYSTEM, run_id=run.pk)
     assert work is not None
+    meanwhile()
     schemas = {slug: schema.check(document) for slug, document in work.documents.items()}
     said = json.dumps({"entities": list(entities), "links": list(links)})
     found = engine.understood(said, schemas, work)

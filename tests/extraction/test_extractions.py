@@ -17,6 +17,7 @@ from apps.llm.models import CallAttempt
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
 from tests.conversations.factories import answer as answered
 from tests.conversations.factories import say, someone, start
+from tests.extraction.factories import answered as read_back
 from tests.extraction.factories import people, record
 from tests.llm.factories import set_defaults, stub_model
 from tests.provider.fixtures import provider, running_provider
@@ -184,6 +185,24 @@ def test_unsure_collection_takes_what_is_sure_enough(me, project, message, provi
     run = read(me, project, message, provider, answer(SARAH))
 
     assert [each.status for each in proposals(run)] == [status]
+
+
+def test_collection_is_called_otherwise_or_gone_when_the_answer_comes(me, project, message):
+    people_, places_ = people(me, project), selectors.collections_by_slug(project.pk, ["places"])["places"]
+    document = selectors.schema_of(selectors.get_collection(collection_id=people_.pk, viewer=me)).document
+    slim = {**document, "properties": {**document["properties"]}}
+    del slim["properties"]["lives_in"], slim["properties"]["siblings"]
+    run = services.request_extraction(actor=me, project_id=project.pk, message_id=message.pk)
+    lisbon = {"collection": "places", "id": "e2", "fields": {"name": "Lisbon"}}
+
+    def meanwhile():
+        services.change_collection(actor=me, collection_id=people_.pk, changes={"document": slim, "slug": "persons"})
+        services.delete_collection(actor=me, collection_id=places_.pk)
+
+    run = read_back(run, SARAH, lisbon, meanwhile=meanwhile)
+
+    assert [each.data["name"] for each in proposals(run)] == ["Sarah"]
+    assert [(each["value"], each["reason"]) for each in run.unplaced] == [("Lisbon", "no_collection")]
 
 
 def test_suggestion_can_go_into_a_record_that_is_there(me, project, message, provider):

@@ -2,16 +2,23 @@
 
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
+from apps.bulk import engine
+from apps.bulk.models import Item
 from apps.core.doors.invariants import invariants
+from apps.core.errors import NotFound
+from apps.core.events import told_last
+from apps.core.models import Event
 from apps.extraction import selectors, services, targets
 from apps.extraction.models import FieldSource, Proposal, Record, RecordLink, RecordMerge
 from apps.extraction.types import RecordMerged
 from tests.accounts.factories import actor_of
+from tests.bulk.factories import counts, planned
 from tests.conversations.factories import say, start
 from tests.extraction.factories import people, read_as, record
 
@@ -200,3 +207,48 @@ def test_set_back_points_to_who_the_other_became(me, project):
     assert changed.data["siblings"] == [str(sarah.pk)]
     with pytest.raises(RecordMerged):
         services.restore_record(actor=me, record_id=sara.pk)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_operation_and_people_do_not_wait_for_each_other_for_ever(me, project):
+    collection = people(me, project)
+    rows = [record(me, collection, name=f"N{number}") for number in range(60)]
+    refused = []
+
+    def edit():
+        try:
+            for row in reversed(rows):
+                services.change_record(actor=me, record_id=row.pk, changes={"tags": ["mine"]})
+        except Exception as error:  # noqa: BLE001
+            refused.append(error)
+        finally:
+            connections.close_all()
+
+    operation = planned(me, project, "records.update", collection=str(collection.pk), data={"age": 3})
+    person = threading.Thread(target=edit)
+    person.start()
+    engine.run_all()
+    person.join(20)
+    engine.run_all()
+
+    assert refused == []
+    assert (counts(operation), set(Item.objects.values_list("attempts", flat=True))) == ({"succeeded": 60}, {1})
+    assert {(row.data["age"], *row.data["tags"]) for row in Record.objects.all()} == {(3, "mine")}
+
+
+@pytest.mark.django_db
+def test_facts_are_told_last_and_those_of_a_savepoint_that_was_rolled_back_never(me, project):
+    collection = people(me, project)
+    Event.objects.all().delete()
+
+    with transaction.atomic(), told_last():
+        first = record(me, collection, name="Ann")
+        with suppress(NotFound), transaction.atomic():
+            record(me, collection, name="Bob")
+            raise NotFound
+        assert not Event.objects.exists()
+        record(me, collection, name="Cid")
+
+    told = Event.objects.filter(type="extraction.record_created").order_by("topic_position")
+    assert told.count() == 2
+    assert told[0].subject_id == first.pk

@@ -41,6 +41,7 @@ from apps.bulk.types import (
 from apps.core import failpoints
 from apps.core.doors.bulk_kinds import BulkScope, Done, TryLater, Work
 from apps.core.errors import DomainError, Forbidden
+from apps.core.events import told_last
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class Applied:
 
 
 @transaction.atomic
+@told_last()
 def apply_items(
     *,
     actor: Actor,

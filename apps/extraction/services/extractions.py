@@ -19,8 +19,9 @@ from apps.accounts.types import Actor
 from apps.core import jobs, leases
 from apps.core.correlation import correlation_id
 from apps.core.errors import DomainError, FieldError, Invalid, NotFound
+from apps.core.events import told_last
 from apps.core.ids import uuid7
-from apps.extraction import duplicates, news, policies, question_selectors, schema, selectors, shape, sources, targets
+from apps.extraction import duplicates, news, policies, question_selectors, selectors, shape, sources
 from apps.extraction.events import (
     ExtractionCompleted,
     ExtractionFailed,
@@ -29,7 +30,7 @@ from apps.extraction.events import (
     ProposalRejected,
 )
 from apps.extraction.models import Collection, ExtractionRun, Proposal, Record
-from apps.extraction.services import evidence, follow_ups, merging, records
+from apps.extraction.services import evidence, follow_ups, merging, records, relations
 from apps.extraction.types import (
     MAX_COLLECTIONS_A_RUN,
     MAX_OPEN_RUNS,
@@ -153,6 +154,7 @@ def claim_run(*, actor: Actor, run_id: UUID) -> Work | None:
         correlation_id=run.correlation_id,
         pieces=pieces,
         documents={each.slug: selectors.schema_of(each).document for each in collections},
+        ids={each.slug: each.pk for each in collections},
         aliases={
             each.slug: {word: field for field, words in each.aliases.items() for word in words} for each in collections
         },
@@ -177,6 +179,7 @@ def _fail(run: ExtractionRun, code: str) -> None:
 
 
 @transaction.atomic
+@told_last()
 def finish_run(*, actor: Actor, run_id: UUID, fence: int, answer: Answer, found: Found) -> bool:
     """Keep what was suggested, and take what the collection trusts. False: somebody else holds the run by now."""
     account_policies.require(policies.is_system(actor))
@@ -186,11 +189,12 @@ def finish_run(*, actor: Actor, run_id: UUID, fence: int, answer: Answer, found:
     asker = actor_of_row(user_id=run.requested_by_id, key_id=run.key_id)
     found, answered = follow_ups.answers_in(actor=asker, run=run, found=found)
     rows = selectors.visible_collections(asker).filter(pk__in=run.collections)
-    by_slug = {row.slug: row for row in selectors.with_document(rows)}
+    there = {row.pk: row for row in selectors.with_document(rows)}
+    found = _without_a_place(found, there)
     made = [
-        _propose(run, by_slug[each.collection], number, each)
+        _propose(run, there[each.collection_id], number, each)
         for number, each in enumerate(found.suggested, start=1)
-        if each.collection in by_slug
+        if each.collection_id
     ]
     Proposal.objects.bulk_create(made)
     run.answered_by = answer.model[:200]
@@ -218,6 +222,18 @@ def finish_run(*, actor: Actor, run_id: UUID, fence: int, answer: Answer, found:
     if run.cause != RunCause.ASKED and (made or answered):
         news.show(run, actor=asker)
     return True
+
+
+def _without_a_place(found: Found, there: Mapping[UUID, Collection]) -> Found:
+    """What was read for a collection that is gone by now is told as what found no place."""
+    lost = [each for each in found.suggested if each.collection_id not in there]
+    unplaced = [
+        {"value": value, "reason": "no_collection", "field": f"/{name}", "entity": each.entity_id}
+        for each in lost
+        for name, value in each.data.items()
+    ]
+    kept = tuple(each for each in found.suggested if each.collection_id in there)
+    return Found(kept, (*found.unplaced, *unplaced), found.steps)
 
 
 def _propose(run: ExtractionRun, collection: Collection, number: int, suggested: Suggested) -> Proposal:
@@ -261,6 +277,7 @@ def _take_if_trusted(asker: Actor, run: ExtractionRun, proposal: Proposal) -> No
 
 
 @transaction.atomic
+@told_last()
 def accept_proposal(
     *,
     actor: Actor,
@@ -325,7 +342,7 @@ def _accept(
 ) -> Record:
     collection = selectors.get_collection(collection_id=proposal.collection_id, viewer=actor)
     found = selectors.schema_of(collection)
-    whole = dict(data) | _linked(found, proposal, data)
+    whole = dict(data) | relations.linked_fields(found, proposal, data)
     if into is not None:
         if selectors.get_record(record_id=into, viewer=actor).collection_id != collection.pk:
             raise Invalid(fields=[FieldError("into", "unknown_record", str(Invalid.default_detail))])
@@ -340,7 +357,7 @@ def _accept(
     proposal.record = record
     _decide(proposal, ProposalStatus.ACCEPTED, decided_by=decided_by)
     follow_ups.settle_follow_up(actor=actor, proposal=proposal)
-    _link_back(actor, proposal, record)
+    relations.link_back(actor=actor, proposal=proposal, record=record)
     fact = ProposalAccepted(proposal.pk, run.pk, record.pk, edited)
     news.tell(run, fact, actor=actor, proposal_id=proposal.pk)
     return record
@@ -356,44 +373,3 @@ def _decide(proposal: Proposal, status: ProposalStatus, *, decided_by: UUID | No
         decided_at=Now(),
         updated_at=Now(),
     )
-
-
-def _linked(found: schema.Schema, proposal: Proposal, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields that point to records, as far as those are there: of this run, or by the one name that fits."""
-    wanted: dict[str, list[str]] = {}
-    for link in proposal.links:
-        field = found.by_pointer.get(link["field"])
-        target = _target_of(proposal, link)
-        if field is not None and field.is_top and field.relation and target and field.name not in data:
-            wanted.setdefault(field.name, []).append(str(target))
-    return {name: ids if (field := found.named(name)) and field.is_list else ids[0] for name, ids in wanted.items()}
-
-
-def _target_of(proposal: Proposal, link: Mapping[str, str]) -> UUID | None:
-    if link["to"]:
-        other = Proposal.objects.filter(run=proposal.run_id, entity_id=link["to"], status=ProposalStatus.ACCEPTED)
-        return other.values_list("record_id", flat=True).first()
-    return targets.find_by_title(project_id=proposal.project_id, slug=link["collection"], title=link["mention"])
-
-
-def _link_back(actor: Actor, proposal: Proposal, record: Record) -> None:
-    """Records that were accepted before and meant this one."""
-    earlier = Proposal.objects.filter(run=proposal.run_id, status=ProposalStatus.ACCEPTED).exclude(pk=proposal.pk)
-    for other in earlier.select_related("record"):
-        meant = [link["field"] for link in other.links if link["to"] == proposal.entity_id]
-        if not meant or other.record is None:
-            continue
-        collection = selectors.get_collection(collection_id=other.collection_id, viewer=actor)
-        found = selectors.schema_of(collection)
-        changes: dict[str, Any] = {}
-        for pointer in meant:
-            field = found.by_pointer.get(pointer)
-            if field is None or not field.is_top or field.relation is None:
-                continue
-            there = other.record.data.get(field.name)
-            if field.is_list:
-                changes[field.name] = list(dict.fromkeys([*(there or []), str(record.pk)]))
-            elif not there:
-                changes[field.name] = str(record.pk)
-        if changes:
-            records.change_record(actor=actor, record_id=other.record.pk, changes=changes)

@@ -161,7 +161,7 @@ def take_answers(*, actor: Actor, run: ExtractionRun, found: Found) -> tuple[Fou
     left: list[Suggested] = []
     unplaced: list[dict[str, Any]] = []
     for each in found.suggested:
-        collection, schema = next((pair for pair in known.values() if pair[0].slug == each.collection), (None, None))
+        collection, schema = known.get(each.collection_id, (None, None)) if each.collection_id else (None, None)
         row = (
             asking.match(rows, each, asking.title_of(collection, schema, each.data)) if collection and schema else None
         )

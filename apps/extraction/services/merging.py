@@ -20,7 +20,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core.errors import FieldError, Invalid, NotFound, Unavailable, VersionMismatch
-from apps.core.events import emit
+from apps.core.events import emit_last, told_last
 from apps.core.ids import uuid7
 from apps.extraction import joinings, policies, selectors, shape
 from apps.extraction.events import DuplicatesKeptApart, RecordsMerged, RecordsSeparated
@@ -63,6 +63,7 @@ def merge_records(
 
 
 @transaction.atomic
+@told_last()
 def _merge(
     actor: Actor, winner_id: UUID, loser_id: UUID, changes: Mapping[str, Any], expected_version: int | None
 ) -> RecordMerge:
@@ -149,11 +150,12 @@ def _join(
     }
     merge.save(force_insert=True)
     fact = RecordsMerged(merge.pk, winner.pk, loser.pk, collection.pk, winner.version)
-    emit(fact, actor=actor, scope=collection.scope, subject=("record", winner.pk))
+    emit_last(fact, actor=actor, scope=collection.scope, subject=("record", winner.pk))
     return merge
 
 
 @transaction.atomic
+@told_last()
 def undo_merge(*, actor: Actor, merge_id: UUID) -> RecordMerge:
     """Both as they were, but for what was changed since in fields that the joining did not touch: that stays with the winner.
 
@@ -186,7 +188,7 @@ def undo_merge(*, actor: Actor, merge_id: UUID) -> RecordMerge:
     merge.undone_by_id = actor.user_id
     RecordMerge.objects.filter(pk=merge.pk).update(undone_at=Now(), undone_by=actor.user_id, updated_at=Now())
     fact = RecordsSeparated(merge.pk, winner.pk, loser.pk, collection.pk, winner.version)
-    emit(fact, actor=actor, scope=collection.scope, subject=("record", winner.pk))
+    emit_last(fact, actor=actor, scope=collection.scope, subject=("record", winner.pk))
     return joinings.get_merge(merge_id=merge_id, viewer=actor)
 
 
@@ -207,7 +209,7 @@ def keep_apart(*, actor: Actor, record_id: UUID, other_id: UUID) -> None:
     )
     fact = DuplicatesKeptApart(record_id, other_id, one.collection_id)
     scope = selectors.get_collection(collection_id=one.collection_id, viewer=actor).scope
-    emit(fact, actor=actor, scope=scope, subject=("record", record_id))
+    emit_last(fact, actor=actor, scope=scope, subject=("record", record_id))
 
 
 def _lock(actor: Actor, ids: set[UUID], pointing: set[UUID], *, merged: UUID | None = None) -> dict[UUID, Record]:

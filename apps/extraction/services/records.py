@@ -16,7 +16,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core.errors import FieldError, TooLarge, VersionMismatch
-from apps.core.events import emit
+from apps.core.events import emit_last
 from apps.core.ids import uuid7
 from apps.extraction import duplicates, policies, schema, selectors, shape, targets
 from apps.extraction.events import RecordCreated, RecordDeleted, RecordRestored, RecordUpdated
@@ -98,7 +98,7 @@ def _create(actor: Actor, collection: Collection, data: dict[str, Any]) -> Recor
     record = _new(collection, actor)
     _write(collection, record, data, actor, RevisionKind.CREATED)
     fact = RecordCreated(record.pk, collection.pk, record.version, record.is_complete)
-    emit(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
+    emit_last(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
     return record
 
 
@@ -138,7 +138,9 @@ def delete_record(*, actor: Actor, record_id: UUID) -> None:
     """It can be brought back. Its values are free for others meanwhile; who pointed to it sees that it is gone."""
     record, collection = _lock(actor, record_id, stays=False)
     put_away(record, actor, RevisionKind.DELETED)
-    emit(RecordDeleted(record.pk, collection.pk), actor=actor, scope=collection.scope, subject=("record", record.pk))
+    emit_last(
+        RecordDeleted(record.pk, collection.pk), actor=actor, scope=collection.scope, subject=("record", record.pk)
+    )
 
 
 @transaction.atomic
@@ -151,7 +153,7 @@ def restore_record(*, actor: Actor, record_id: UUID) -> Record:
         return record
     bring_back(collection, record, actor, RevisionKind.UNDELETED)
     fact = RecordRestored(record.pk, collection.pk, record.version)
-    emit(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
+    emit_last(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
     return record
 
 
@@ -225,7 +227,7 @@ def _change(
     _write(collection, record, dict(data), actor, kind, is_judged=is_judged)
     fields = tuple(change.field for change in changed)
     fact = RecordUpdated(record.pk, collection.pk, record.version, fields, record.is_complete)
-    emit(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
+    emit_last(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
     return record
 
 

@@ -14,6 +14,7 @@ from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core import jobs
 from apps.core.errors import DomainError
+from apps.core.events import told_last
 from apps.extraction import news, policies, question_selectors, selectors
 from apps.extraction.events import ExtractionRequested
 from apps.extraction.models import ExtractionRun
@@ -52,6 +53,7 @@ def retry_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
 
 
 @transaction.atomic
+@told_last()
 def accept_all(*, actor: Actor, run_id: UUID) -> AllAccepted:
     """Every suggestion of the run that is pending, as it is. What cannot be taken waits on, and hinders no other."""
     run = question_selectors.lock_decisions(run_id=run_id, viewer=actor)

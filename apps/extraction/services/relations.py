@@ -1,0 +1,54 @@
+"""What a suggestion says of others becomes links between records, as soon as both are there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from apps.accounts.types import Actor
+from apps.extraction import schema, selectors, targets
+from apps.extraction.models import Proposal, Record
+from apps.extraction.services import records
+from apps.extraction.types import ProposalStatus
+
+
+def linked_fields(found: schema.Schema, proposal: Proposal, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields that point to records, as far as those are there: of this run, or by the one name that fits."""
+    wanted: dict[str, list[str]] = {}
+    for link in proposal.links:
+        field = found.by_pointer.get(link["field"])
+        target = _target_of(proposal, link)
+        if field is not None and field.is_top and field.relation and target and field.name not in data:
+            wanted.setdefault(field.name, []).append(str(target))
+    return {name: ids if (field := found.named(name)) and field.is_list else ids[0] for name, ids in wanted.items()}
+
+
+def _target_of(proposal: Proposal, link: Mapping[str, str]) -> UUID | None:
+    if link["to"]:
+        other = Proposal.objects.filter(run=proposal.run_id, entity_id=link["to"], status=ProposalStatus.ACCEPTED)
+        return other.values_list("record_id", flat=True).first()
+    return targets.find_by_title(project_id=proposal.project_id, slug=link["collection"], title=link["mention"])
+
+
+def link_back(*, actor: Actor, proposal: Proposal, record: Record) -> None:
+    """Records that were accepted before and meant this one."""
+    earlier = Proposal.objects.filter(run=proposal.run_id, status=ProposalStatus.ACCEPTED).exclude(pk=proposal.pk)
+    for other in earlier.select_related("record"):
+        meant = [link["field"] for link in other.links if link["to"] == proposal.entity_id]
+        if not meant or other.record is None:
+            continue
+        collection = selectors.get_collection(collection_id=other.collection_id, viewer=actor)
+        found = selectors.schema_of(collection)
+        changes: dict[str, Any] = {}
+        for pointer in meant:
+            field = found.by_pointer.get(pointer)
+            if field is None or not field.is_top or field.relation is None:
+                continue
+            there = other.record.data.get(field.name)
+            if field.is_list:
+                changes[field.name] = list(dict.fromkeys([*(there or []), str(record.pk)]))
+            elif not there:
+                changes[field.name] = str(record.pk)
+        if changes:
+            records.change_record(actor=actor, record_id=other.record.pk, changes=changes)
