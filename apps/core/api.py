@@ -14,6 +14,7 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig, Suspicio
 from django.db import DatabaseError, DataError, InterfaceError, OperationalError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.multipartparser import MultiPartParserError
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from psycopg_pool import PoolTimeout
@@ -151,7 +152,7 @@ def as_domain_error(error: BaseException) -> errors.DomainError:  # noqa: PLR091
             return errors.Invalid(fields=list(field_errors(error.detail)))
         case RequestDataTooBig():  # a SuspiciousOperation too, so it comes first
             return errors.TooLarge()
-        case exceptions.ParseError() | SuspiciousOperation() | UnicodeError():
+        case exceptions.ParseError() | MultiPartParserError() | SuspiciousOperation() | UnicodeError():
             return errors.Malformed()
         case OSError() if error.errno == errno.ENOSPC:
             return errors.StorageFull()

@@ -155,6 +155,21 @@ def test_a60_broken_multipart_is_refused(a, body):
     assert not File.objects.exists()
 
 
+def test_a60_broken_multipart_is_refused_where_the_form_is_looked_at_for_a_token(a):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(a)
+    client.cookies["csrftoken"] = token = "t" * 32
+
+    answer = client.post(
+        URL,
+        b"--x\r\n" + b"A: b\r\n" * 100_000,
+        content_type="multipart/form-data; boundary=x",
+        headers={"X-CSRFToken": token},
+    )
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+
+
 def test_a60_without_a_boundary_is_refused(a):
     assert signed_in(a).post(URL, b"x", content_type="multipart/form-data").status_code == 400
 

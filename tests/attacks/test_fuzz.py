@@ -24,9 +24,10 @@ from tests.accounts.factories import actor_of
 from tests.attacks.world import World, call, content_of, operations, random_ids, resolved, rows, sample
 from tests.conversations.factories import start
 
-pytestmark = [pytest.mark.attacks, pytest.mark.django_db, pytest.mark.timeout(600)]
-
 IS_LONG = os.environ.get("PARLANCE_ATTACKS") == "long"
+
+pytestmark = [pytest.mark.attacks, pytest.mark.django_db, pytest.mark.timeout(1800 if IS_LONG else 600)]
+
 #: The machine may be busy with others: what counts is the processor time of this process and of its database server.
 SECONDS = 1.0
 #: ``pg_sleep(5)`` takes none of it.

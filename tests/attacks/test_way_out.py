@@ -21,11 +21,17 @@ pytestmark = [pytest.mark.attacks, pytest.mark.timeout(300)]
 LISTENER = """
 import os, sys
 
-def _told(name, arguments, fd=os.open(os.environ["SOCKETS_TO"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)):
+def _tell(line):
+    # Opened each time: a process that is forked closes what it did not open itself.
+    fd = os.open(os.environ["SOCKETS_TO"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.write(fd, line.encode())
+    os.close(fd)
+
+def _told(name, arguments):
     if name in {"socket.connect", "socket.sendto"}:
-        os.write(fd, f"to {arguments[1]!r}\\n".encode())
+        _tell(f"to {arguments[1]!r}\\n")
     elif name in {"socket.getaddrinfo", "socket.gethostbyname"}:
-        os.write(fd, f"name {arguments[0]!r}\\n".encode())
+        _tell(f"name {arguments[0]!r}\\n")
 
 sys.addaudithook(_told)
 """

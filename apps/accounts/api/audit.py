@@ -62,7 +62,9 @@ class AuditExportView(APIView):
         parameters=[shapes.AuditExportQuery],
         responses={
             (200, "text/csv"): OpenApiResponse(response=str, description="One line an entry, names in the first line."),
-            (200, "application/json"): OpenApiResponse(response=str, description="A list of entries."),
+            (200, "application/json"): OpenApiResponse(
+                response={"type": "array", "items": {"type": "object"}}, description="A list of entries."
+            ),
         },
     )
     def get(self, request: Request) -> StreamingHttpResponse:
