@@ -51,7 +51,6 @@ LOOK_SECONDS, LOOKED_FOR = 5, 50
 AWAY_SECONDS = 0.5
 # Those that were claimed go on before others are: in a crowd the first hear their first word early.
 CLAIMS_AT_ONCE = 2
-WORKER = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid7().hex[-8:]}"
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
 
@@ -81,6 +80,8 @@ class Runner:
     """All turns of this process. Made once; its loop runs in a thread of its own."""
 
     def __init__(self) -> None:
+        # Of this process, not of the one that it was forked from.
+        self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid7().hex[-8:]}"
         self.running: dict[UUID, Running] = {}
         self._being_claimed = 0
         self._turned_away = False
@@ -132,7 +133,7 @@ class Runner:
             return None
         self._being_claimed += 1
         try:
-            return await in_thread(services.claim_turn, actor=SYSTEM, turn_id=turn_id, worker=WORKER)
+            return await in_thread(services.claim_turn, actor=SYSTEM, turn_id=turn_id, worker=self.name)
         except DATABASE_AWAY:
             logger.warning("turn_not_claimed", extra={"turn": str(turn_id)})
             return None  # still queued: the coordinator hints again

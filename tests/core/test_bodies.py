@@ -1,5 +1,6 @@
 """Bodies that are too large or too slow, against both servers, over real sockets."""
 
+import contextlib
 import re
 import socket
 import time
@@ -24,8 +25,11 @@ def stack(request):
 
 def spooled(stack) -> int:
     """Bytes of unnamed files that the web process holds."""
-    folder = Path(f"/proc/{stack.pid('web')}/fd")
-    return sum(found.stat().st_size for found in folder.iterdir() if "(deleted)" in str(found.readlink()))
+    total = 0
+    for found in Path(f"/proc/{stack.pid('web')}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            total += found.stat().st_size if "(deleted)" in str(found.readlink()) else 0
+    return total
 
 
 def begin(stack, path, *headers):

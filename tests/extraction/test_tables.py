@@ -77,7 +77,7 @@ def test_no_cell_has_what_no_text_column_keeps(tmp_path):
     rows = tmp_path / "a.jsonl"
     rows.write_text('{"na\\u0000me": "a\\u0000b", "tags": ["\\ud800", "\\ud83d\\ude00"]}\n')
 
-    assert [row.values for row in tables.opened(rows, "jsonl").rows] == [{"name": "ab", "tags": ["\ufffd", "😀"]}]
+    assert [row.values for row in tables.opened(rows, "jsonl").rows()] == [{"name": "ab", "tags": ["\ufffd", "😀"]}]
 
 
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\t", "\r"])
