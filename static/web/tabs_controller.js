@@ -11,6 +11,7 @@ export default class extends Controller {
     this.element.addEventListener("click", this.#clicked);
     this.element.addEventListener("keydown", this.#key);
     addEventListener("context:stale", this.#stale);
+    document.addEventListener("htmx:beforeSwap", this.#arrived);
     const kept = this.#tabs.find((tab) => tab.dataset.tab === read(this.#name));
     if (kept && kept.ariaSelected !== "true") queueMicrotask(() => kept.click());
   }
@@ -19,6 +20,7 @@ export default class extends Controller {
     this.element.removeEventListener("click", this.#clicked);
     this.element.removeEventListener("keydown", this.#key);
     removeEventListener("context:stale", this.#stale);
+    document.removeEventListener("htmx:beforeSwap", this.#arrived);
   }
 
   /** Totals have changed: the panel that shows them is fetched again, unless somebody is in it. */
@@ -27,6 +29,12 @@ export default class extends Controller {
     const panel = document.getElementById(shown?.getAttribute("aria-controls"));
     if (shown?.dataset.tab === "details" && panel.checkVisibility() && !panel.contains(document.activeElement)) shown.click();
   }, STALE_MS);
+
+  /** What was asked for before another tab was chosen comes too late. */
+  #arrived = ({ detail }) => {
+    const asked = detail.requestConfig.elt;
+    if (this.#tabs.includes(asked) && asked.ariaSelected !== "true") detail.shouldSwap = false;
+  };
 
   get #tabs() {
     return [...this.element.querySelectorAll('[role="tab"]')];

@@ -155,10 +155,10 @@ def test_a60_broken_multipart_is_refused(a, body):
     assert not File.objects.exists()
 
 
-def test_a60_broken_multipart_is_refused_where_the_form_is_looked_at_for_a_token(a):
+def test_a60_broken_multipart_is_refused_where_the_form_is_looked_at_for_a_token(a, settings):
     client = Client(enforce_csrf_checks=True)
     client.force_login(a)
-    client.cookies["csrftoken"] = token = "t" * 32
+    client.cookies[settings.CSRF_COOKIE_NAME] = token = "t" * 32
 
     answer = client.post(
         URL,
