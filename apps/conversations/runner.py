@@ -77,10 +77,9 @@ class Running:
 
 
 class Runner:
-    """All turns of this process. Made once; its loop runs in a thread of its own."""
+    """All turns of this process, and named after it, not after the one that forked it. Made once; its loop runs in a thread of its own."""
 
     def __init__(self) -> None:
-        # Of this process, not of the one that it was forked from.
         self.name = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid7().hex[-8:]}"
         self.running: dict[UUID, Running] = {}
         self._being_claimed = 0
