@@ -6,34 +6,21 @@ It spans transactions and opens none. The words are a stranger's: whatever they 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping
-from contextlib import aclosing
 from typing import Any
 from uuid import UUID
 
 from apps.accounts.types import SYSTEM
 from apps.core.db import give_connections_back, in_thread
+from apps.core.doors.bulk_kinds import Meter
 from apps.core.errors import DomainError
 from apps.core.leases import scaled
-from apps.extraction import coercion, grounding, repair, schema, services, strict_schema
+from apps.extraction import coercion, grounding, repair, schema, services, strict_schema, structured
 from apps.extraction.schema import Schema
 from apps.extraction.types import RUN_CALL_SECONDS, Answer, Found, Piece, Source, Suggested, Work
 from apps.llm import engine as llm
-from apps.llm.errors import ProviderRefused
-from apps.llm.types import (
-    Answered,
-    AppendText,
-    CompletionRequest,
-    Finished,
-    FinishReason,
-    NeutralMessage,
-    Parameters,
-    Purpose,
-    Role,
-    Usage,
-)
+from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +33,6 @@ ASKED = (
     "These things are known, and it was asked what is missing of them. Where the text answers, in whatever order, give an object of that "
     "collection with its name as it is here and the fields that the text tells:"
 )
-IN_WORDS = "Answer with one JSON object of this JSON Schema and nothing else:\n"
 INFERRED = 0.3  # how sure one is of a value that no word of the text says
 
 
@@ -86,15 +72,11 @@ def _wanted(work: Work) -> Mapping[str, Any]:
 
 
 async def ask(work: Work) -> Answer:
-    """With the schema as the provider takes it; one that refuses it is asked in words. Cut short it costs and writes nothing more. On the caller's loop."""
-    instructions, wanted = _instructions(work), await in_thread(_wanted, work)
+    """Cut short it costs and writes nothing more. On the caller's loop."""
+    wanted = await in_thread(_wanted, work)
     try:
         async with asyncio.timeout(scaled(RUN_CALL_SECONDS)):
-            try:
-                return await _answer(_request(work, instructions, Parameters(temperature=0, response_schema=wanted)))
-            except ProviderRefused:
-                told = f"{instructions}\n\n{IN_WORDS}{json.dumps(wanted, ensure_ascii=False)}"
-                return await _answer(_request(work, told, Parameters()))
+            return await structured.answer(_request(work), wanted, Meter())
     except (DomainError, TimeoutError) as error:
         logger.warning("extraction_failed", extra={"run": str(work.run_id), "code": code_of(error)})
         raise
@@ -105,46 +87,20 @@ def _instructions(work: Work) -> str:
     return "\n".join([INSTRUCTIONS, "", ASKED, *lines]) if lines else INSTRUCTIONS
 
 
-def _request(work: Work, instructions: str, parameters: Parameters) -> CompletionRequest:
+def _request(work: Work) -> CompletionRequest:
     return CompletionRequest(
         organization_id=work.organization_id,
         project_id=work.project_id,
         user_id=work.user_id,
         model_id=work.model_id,
         messages=(
-            NeutralMessage.of_text(Role.SYSTEM, instructions),
+            NeutralMessage.of_text(Role.SYSTEM, _instructions(work)),
             NeutralMessage.of_text(Role.USER, work.text),
         ),
-        parameters=parameters,
+        parameters=Parameters(temperature=0),
         purpose=Purpose.EXTRACTION,
         language=work.language,
         correlation_id=work.correlation_id,
-    )
-
-
-async def _answer(request: CompletionRequest) -> Answer:
-    said: list[str] = []
-    who, used, end = None, Usage(), None
-    async with aclosing(llm.stream(request)) as operations:
-        async for operation in operations:
-            match operation:
-                case AppendText(text=text):
-                    said.append(text)
-                case Answered():
-                    who = operation
-                case Usage():
-                    used = operation
-                case Finished():
-                    end = operation
-    return Answer(
-        text="".join(said),
-        model=f"{who.provider}/{who.model}" if who else "",
-        is_demo=bool(who and who.is_demo),
-        input_tokens=used.input_tokens,
-        output_tokens=used.output_tokens,
-        cost=end.cost if end else "",
-        currency=end.currency if end else "",
-        is_cut=end is not None and end.reason == FinishReason.LENGTH,
     )
 
 

@@ -44,16 +44,12 @@ _PASSING = (BreakerOpen, FirstByteTimeout, ProviderStalled, ProviderDisconnected
 
 
 async def ask(request: CompletionRequest, wanted: Mapping[str, Any] | None, meter: Meter) -> Answer:
-    """With the schema as the provider takes it; one that refuses it is asked in words. What passes by itself is ``TryLater``."""
+    """Words, or an object of the schema ``wanted``. What passes by itself is ``TryLater``."""
     try:
         async with asyncio.timeout(scaled(RUN_CALL_SECONDS)):
             if wanted is None:
                 return await _read(request, meter)
-            try:
-                parameters = replace(request.parameters, response_schema=wanted)
-                return await _read(replace(request, parameters=parameters), meter)
-            except ProviderRefused:
-                return await _read(_in_words(request, wanted), meter)
+            return await answer(request, wanted, meter)
     except TimeoutError as error:
         raise TryLater(PAUSE_SECONDS, code="timeout") from error
     except ModelError as error:
@@ -61,6 +57,15 @@ async def ask(request: CompletionRequest, wanted: Mapping[str, Any] | None, mete
         if (later := later_of(error)) is None:
             raise
         raise later from error
+
+
+async def answer(request: CompletionRequest, wanted: Mapping[str, Any], meter: Meter) -> Answer:
+    """An object of the schema ``wanted``: as the provider takes schemas; one that refuses it is told in words."""
+    try:
+        parameters = replace(request.parameters, response_schema=wanted)
+        return await _read(replace(request, parameters=parameters), meter)
+    except ProviderRefused:
+        return await _read(_in_words(request, wanted), meter)
 
 
 def later_of(error: ModelError) -> TryLater | None:
@@ -72,8 +77,10 @@ def later_of(error: ModelError) -> TryLater | None:
 
 
 def _in_words(request: CompletionRequest, wanted: Mapping[str, Any]) -> CompletionRequest:
-    told = NeutralMessage.of_text(Role.SYSTEM, f"{IN_WORDS}{json.dumps(wanted, ensure_ascii=False)}")
-    return replace(request, messages=(told, *request.messages), parameters=Parameters())
+    """At the end of the instructions, as the first message of every request here is: not all servers take two of them."""
+    instructions, *rest = request.messages
+    text = f"{instructions.text}\n\n{IN_WORDS}{json.dumps(wanted, ensure_ascii=False)}"
+    return replace(request, messages=(NeutralMessage.of_text(Role.SYSTEM, text), *rest), parameters=Parameters())
 
 
 async def _read(request: CompletionRequest, meter: Meter) -> Answer:

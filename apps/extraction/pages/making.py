@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 from uuid import UUID
 
@@ -32,17 +33,19 @@ def models_of(collection: Collection) -> list[tuple[str, str]]:
     return [(str(row.pk), f"{row.provider.name} / {row}") for row in rows]
 
 
-class OperationForm(CollectionView):
+class OperationForm(CollectionView, ABC):
     """What is typed becomes the parameters of an operation; what its kind refuses stands beside the field."""
 
     kind = ""
     template = ""
 
+    @abstractmethod
     def read(self, request: HttpRequest, collection: Collection) -> dict[str, Any]:
-        raise NotImplementedError
+        """The parameters that were typed."""
 
+    @abstractmethod
     def shown(self, request: HttpRequest, collection: Collection) -> dict[str, Any]:
-        raise NotImplementedError
+        """What the template gets beside them."""
 
     def found(self, request: HttpRequest, collection_id: UUID) -> Collection:
         collection = super().found(request, collection_id)
