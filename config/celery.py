@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import threading
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
+from celery.fixups.django import DjangoFixup, DjangoWorkerFixup
 from celery.signals import worker_init, worker_ready, worker_shutting_down
+from django.db import connections
 from kombu.transport import redis as redis_transport
 from kombu.transport import virtual
 from redis.exceptions import ResponseError
@@ -33,7 +36,29 @@ redis_transport.Channel.QoS = Hints
 # A Redis that refuses (its disk or its memory is full) is one to come back to; by kombu's own list the worker would end.
 redis_transport.Transport.connection_errors += (ResponseError,)
 
-app = Celery("parlance")
+
+class KeepsConnections(DjangoWorkerFixup):
+    """Before and after a task its connection goes back to the process's pool.
+
+    Celery closes the whole pool there: every job would make PostgreSQL start new servers, and plan again what rights make long.
+    """
+
+    def on_worker_process_init(self, **kwargs: Any) -> None:
+        super().on_worker_process_init(**kwargs)
+        super()._close_database()  # the pool that the fork brought along is another process's
+
+    def _close_database(self) -> None:
+        for each in connections.all(initialized_only=True):
+            each.close()
+
+
+class Fixup(DjangoFixup):
+    @cached_property
+    def worker_fixup(self) -> DjangoWorkerFixup:
+        return KeepsConnections(self.app)
+
+
+app = Celery("parlance", fixups=[lambda app: Fixup(app).install()])
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

@@ -1,5 +1,6 @@
 """One cluster and one Redis for the run; a database, a Redis prefix and a data folder for each worker."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -53,7 +54,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Migrate before the first test, whose time-out is not meant for that."""
+    """Migrate before the first test, whose time-out is not meant for that.
+
+    What was imported and collected until now stays: the collector need not walk through it again and again.
+    """
+    gc.collect()
+    gc.freeze()
     is_worker = hasattr(session.config, "workerinput") or session.config.getoption("dist", "no") == "no"
     if is_worker and any(each.get_closest_marker("django_db") for each in session.items):
         services.migrated_template()

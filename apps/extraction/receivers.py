@@ -6,7 +6,6 @@ from uuid import UUID
 
 from apps.accounts.types import SYSTEM
 from apps.core.doors.consumers import LoggedEvent
-from apps.core.errors import NotFound
 from apps.extraction import services
 
 FORGOTTEN = frozenset(
@@ -22,10 +21,7 @@ FORGOTTEN = frozenset(
 
 def read_posted(event: LoggedEvent) -> None:
     """Idempotent: one run a message."""
-    try:
-        services.read_message(actor=SYSTEM, message_id=UUID(event.payload["message_id"]), key_id=event.actor_key_id)
-    except NotFound:
-        return  # gone by now
+    services.read_message(actor=SYSTEM, message_id=UUID(event.payload["message_id"]), key_id=event.actor_key_id)
 
 
 def forget_words(event: LoggedEvent) -> None:
@@ -57,7 +53,4 @@ def _forget(conversation_id: UUID, message_id: UUID | None = None) -> None:
 
 def hear_posted(event: LoggedEvent) -> None:
     """Idempotent: one wish a message."""
-    try:
-        services.hear_wish(actor=SYSTEM, message_id=UUID(event.payload["message_id"]), key_id=event.actor_key_id)
-    except NotFound:
-        return  # gone by now
+    services.hear_wish(actor=SYSTEM, message_id=UUID(event.payload["message_id"]), key_id=event.actor_key_id)

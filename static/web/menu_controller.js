@@ -27,7 +27,7 @@ export default class extends Controller {
     for (const item of this.element.querySelectorAll('[role^="menuitem"]')) item.tabIndex = -1;
     if (newState !== "open") return;
     this.#typed = "";
-    this.#items[0]?.focus();
+    if (!this.#items.includes(document.activeElement)) this.#items[0]?.focus(); // told late: somebody may have gone on by now
   };
 
   #key = (event) => {

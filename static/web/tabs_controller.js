@@ -30,10 +30,10 @@ export default class extends Controller {
     if (shown?.dataset.tab === "details" && panel.checkVisibility() && !panel.contains(document.activeElement)) shown.click();
   }, STALE_MS);
 
-  /** What was asked for before another tab was chosen comes too late. */
+  /** What was asked for while another tab was chosen, by that tab or by what it showed, comes too late. */
   #arrived = ({ detail }) => {
-    const asked = detail.requestConfig.elt;
-    if (this.#tabs.includes(asked) && asked.ariaSelected !== "true") detail.shouldSwap = false;
+    const asked = this.#tabs.find((tab) => tab.getAttribute("hx-get") === detail.pathInfo.requestPath);
+    if (asked && asked.ariaSelected !== "true") detail.shouldSwap = false;
   };
 
   get #tabs() {

@@ -1,6 +1,7 @@
 """What the architecture tests look at."""
 
 import ast
+import functools
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,7 @@ def named(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+@functools.cache
 def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
@@ -54,6 +56,7 @@ def dotted(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@functools.cache
 def names_in(path: Path) -> dict[str, str]:
     """What the imports of a module, inner ones too, call what: local name → dotted name."""
     return {

@@ -199,7 +199,7 @@ def mutations(operation, ids):
     yield "unknown", whole | {"no_such_field": 1}, "unknown"
     yield "prototype", whole | {"__proto__": {"is_staff": True}, "constructor": 1}, "unknown"
     for position, name in enumerate(whole):
-        for value in some(VALUES, position, 13):
+        for value in some(VALUES, position, 26):
             yield f"{name}={json.dumps(value)[:40]}", whole | {name: value}, ""
             if isinstance(whole[name], dict) and isinstance(value, (str, int, float)):
                 inner = dict.fromkeys(whole[name], value) or {"x": value}
@@ -264,7 +264,7 @@ def test_a59_no_query_reaches_the_database_as_a_command(world, record_property):
 
     for operation in with_queries():
         for position, name in enumerate(operation.query):
-            for value in some(INJECTIONS, position, 6):
+            for value in some(INJECTIONS, position, 12):
                 query = {"q": "x"} if "q" in operation.query else {}
                 asked += 1
                 for _ in range(3):  # what is slow is slow each time

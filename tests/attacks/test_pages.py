@@ -3,6 +3,7 @@
 Generated from the addresses themselves: scopes are asked on the API alone, so a header must not change who a page is for.
 """
 
+import os
 import re
 from uuid import uuid4
 
@@ -17,6 +18,8 @@ from apps.core.models import Event
 from tests.accounts.factories import ProjectFactory, UserFactory, bearer, key_of
 from tests.attacks.caller import Client
 from tests.attacks.world import World, content_of
+
+IS_LONG = os.environ.get("PARLANCE_ATTACKS") == "long"
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(300)]
 
@@ -78,9 +81,10 @@ def test_a16_header_opens_no_page(method, stranger, record_property):
     theirs = Event.objects.filter(organization_id=world.organization.pk)
     before, wrong, asked = theirs.count(), [], 0
 
-    for path in pages(world.ids):
+    for position, path in enumerate(pages(world.ids)):
         usual = answer_of(stranger.generic(method, path), hidden)
-        for name, sent in headers.items():
+        # The short form takes one of the two headers for each page, with POST the other one.
+        for name, sent in list(headers.items()) if IS_LONG else [list(headers.items())[(position + len(method)) % 2]]:
             asked += 1
             answer = answer_of(stranger.generic(method, path, headers=sent), hidden)
             if answer != usual:

@@ -24,7 +24,8 @@
       const seen = document.elementFromPoint(x, y);
       if (seen && (seen === parent || seen.contains(parent) || parent.contains(seen))) {
         const layer = parent.closest(":popover-open, dialog[open], .toasts");
-        words.push({ parent, box, layer, text: node.data.trim().slice(0, 40) });
+        const { left, right: end, top, bottom, height } = box;
+        words.push({ parent, left, right: end, top, bottom, height, layer, text: node.data.trim().slice(0, 40) });
       }
     }
   }
@@ -32,12 +33,14 @@
   for (let i = 0; i < words.length; i += 1) {
     for (let j = i + 1; j < words.length; j += 1) {
       const [a, b] = [words[i], words[j]];
+      const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+      // Line boxes of neighbours touch; letters do not unless a third of a line is shared.
+      if (down <= Math.min(a.height, b.height) / 3) continue;
+      const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
+      if (across <= 3) continue;
       if (a.layer !== b.layer) continue; // a menu lies above the page on purpose
       if (a.parent === b.parent || a.parent.contains(b.parent) || b.parent.contains(a.parent)) continue;
-      const across = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left);
-      const down = Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top);
-      // Line boxes of neighbours touch; letters do not unless a third of a line is shared.
-      if (across > 3 && down > Math.min(a.box.height, b.box.height) / 3) overlaps.push(`${a.text} | ${b.text}`);
+      overlaps.push(`${a.text} | ${b.text}`);
     }
   }
 

@@ -28,7 +28,7 @@ from apps.llm.models import AttemptStatus, CallAttempt
 from apps.llm.presets import ProviderKind
 from apps.llm.types import Purpose
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, join
-from tests.browser import records_story, rights_story
+from tests.browser import records_story, rights_story, use_story
 from tests.browser.cast import CAREFUL, EMAIL, PASSWORD
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile/15E148 Safari/604.1"
@@ -154,7 +154,7 @@ def tell() -> dict[str, Any]:
     shared = services.make_link(actor=actor_of(ines), conversation_id=long.pk).token
     _ledger(ines, project, models[:2])
     rights = rights_story.tell(ines, daniel, marta, project)
-    records = records_story.tell(ines, daniel, project, talk)
+    records = records_story.tell(ines, daniel, project, talk) | use_story.tell(ines, project, talk)
     for position, row in enumerate(Event.objects.order_by("insertion"), start=1):
         row.position = position
         if audit.is_audited(row.type):

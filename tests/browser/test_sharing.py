@@ -141,6 +141,29 @@ def test_people_who_come_are_marked_in_the_list(people):
     expect(theirs).to_have_attribute("data-here", "yes")
 
 
+def test_news_of_the_tab_that_was_left_comes_too_late(people):
+    ines = people("ines").start()
+    page, asked = ines.page, []
+    open_people(ines)
+    page.get_by_role("tab", name="Details").click()
+    expect(page.get_by_role("heading", name="This conversation", exact=True)).to_be_visible()
+
+    def hold(route):
+        asked.append(route)
+
+    page.route("**/context/details/", hold)
+    page.evaluate("dispatchEvent(new CustomEvent('talks:changed'))")
+    page.wait_for_timeout(1500)  # it asks after a moment
+    panel = open_people(ines)
+
+    with page.expect_response("**/context/details/"):
+        asked[0].continue_()
+    page.wait_for_timeout(300)
+
+    expect(panel.get_by_role("heading", name="Seen by")).to_be_visible()
+    page.unroute("**/context/details/")
+
+
 def test_link_is_made_read_by_nobody_and_withdrawn(people, browser):
     ines = people("ines").start()
     ines.say("For everybody to read.")

@@ -135,6 +135,7 @@ def test_line_passes_by_those_that_take_long_and_becomes_narrow_again(monkeypatc
 
 def test_line_refuses_who_waits_too_long_or_finds_it_full(monkeypatch):
     monkeypatch.setattr(turnstile, "WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(turnstile, "SLOW_SECONDS", 60)
     last = PLACES + MOST_WAITING
 
     async def scene():

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q, QuerySet
 
+from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.conversations.models import Attachment, Conversation, Message, Participation
 from apps.conversations.selectors.conversations import find_participation
@@ -27,6 +28,20 @@ def get_message(*, message_id: UUID, viewer: Actor) -> Message:
     if found is None or not visible_to(viewer).filter(pk=found.conversation_id).exists():
         raise MessageNotFound
     return found
+
+
+def find_readable(*, message_id: UUID, viewer: Actor) -> Message | None:
+    """With its conversation and author, and little else; None when it is gone or not for the viewer."""
+    return _readable.first(viewer, pk=message_id)
+
+
+_readable: accounts.ForViewer[Message] = accounts.ForViewer(
+    lambda viewer, *, pk: (
+        Message.objects.defer("words")
+        .select_related("conversation", "author")
+        .filter(pk=pk, deleted_at=None, conversation__in=visible_to(viewer).values("pk"))[:1]
+    )
+)
 
 
 def list_readable(*, ids: Iterable[UUID], viewer: Actor) -> list[Message]:

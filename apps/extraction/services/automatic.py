@@ -26,11 +26,11 @@ HOUR = timedelta(hours=1)
 def read_message(*, actor: Actor, message_id: UUID, key_id: UUID | None = None) -> ExtractionRun | None:
     """A message that somebody just posted, read with their rights and out of their quota; None where there is no reason to, or no right.
 
-    Once a message, however often this is called. Never what is sensitive; what is said in private is ``NotFound`` for the platform. At most 200 messages of a project in an hour.
+    Once a message, however often this is called. Never what is sensitive, or said in private, which the platform does not see. At most 200 messages of a project in an hour.
     """
     account_policies.require(policies.is_system(actor))
-    message = conversations.get_message(message_id=message_id, viewer=actor)
-    if message.role != Role.USER or message.is_sensitive or message.author_id is None:
+    message = conversations.find_readable(message_id=message_id, viewer=actor)
+    if message is None or message.role != Role.USER or message.is_sensitive or message.author_id is None:
         return None
     talk = message.conversation
     cause = _cause(talk.organization_id, talk.project_id, talk.pk)

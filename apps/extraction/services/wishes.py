@@ -314,12 +314,12 @@ def hear_wish(*, actor: Actor, message_id: UUID, key_id: UUID | None = None) -> 
     Once a message, however often this is called. Never what is sensitive.
     """
     account_policies.require(policies.is_system(actor))
-    message = conversations.get_message(message_id=message_id, viewer=actor)
-    talk = message.conversation
-    if message.role != Role.USER or message.is_sensitive or message.author_id is None:
+    message = conversations.find_readable(message_id=message_id, viewer=actor)
+    if message is None or message.role != Role.USER or message.is_sensitive or message.author_id is None:
         return None
     if not sounds_like_a_wish(message.text) or wish_selectors.has_automatic(message_id):
         return None
+    talk = message.conversation
     if not preferences.get(WISHES_FROM_WORDS, organization=talk.organization_id, project=talk.project_id):
         return None
     try:
