@@ -42,6 +42,7 @@ class ExtractionConfig(AppConfig):
         register_sweep("deleted records", 600, lambda: services.erase_deleted(actor=SYSTEM))
         register_sweep("decided suggestions", 3600, lambda: services.forget_decided(actor=SYSTEM))
         register_sweep("readings of operations", 60, lambda: services.fail_left_lying(actor=SYSTEM))
+        register_sweep("suggestions of older schemas", 30, lambda: services.bring_proposals(actor=SYSTEM))
         register_sweep("shapes of records", 30, lambda: services.reshape_records(actor=SYSTEM))
         register_lost_hints("extraction.extract", lambda: list_due_runs(older_than=HINT_AFTER))
         commands.register()

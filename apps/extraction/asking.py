@@ -8,9 +8,10 @@ from typing import Any
 
 from apps.extraction import readings, shape
 from apps.extraction.models import Collection, FollowUp, Proposal
+from apps.extraction.reading_types import Suggested
 from apps.extraction.readings import Reading
 from apps.extraction.schema import Field, Schema
-from apps.extraction.types import OPEN_QUESTIONS, ProposalStatus, QuestionState, Suggested
+from apps.extraction.types import OPEN_QUESTIONS, ProposalStatus, QuestionState
 
 _BARE = 60  # characters: an answer that is the value and nothing else
 _BARE_WORDS = 6

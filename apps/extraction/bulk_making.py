@@ -31,8 +31,9 @@ from apps.core.errors import DomainError
 from apps.extraction import coercion, made_selectors, repair, selectors, services, strict_schema, structured
 from apps.extraction.bulk_scopes import collection_of, only, set_back, written, wrong
 from apps.extraction.made_types import MAX_BRIEF, MAX_MADE, MadeBefore, NothingMade
+from apps.extraction.reading_types import Answer
 from apps.extraction.schema import Schema
-from apps.extraction.types import Answer, NotUnique, RecordInvalid
+from apps.extraction.types import NotUnique, RecordInvalid
 from apps.llm import forecast, tokens
 from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
 
@@ -55,7 +56,7 @@ INSTRUCTIONS = (
 @dataclass(frozen=True, slots=True)
 class Prepared:
     request: CompletionRequest
-    wanted: dict[str, Any]
+    wanted: structured.Shape
 
 
 def _check(scope: BulkScope) -> dict[str, Any]:
@@ -136,7 +137,7 @@ def _prepare(work: Work) -> Prepared:
     made = made_selectors.list_made_titles(scope.operation_id)
     there = made_selectors.list_newest_titles(collection, NAMED_OF_COLLECTION)
     named = list(dict.fromkeys(filter(None, [*made[-(MOST_NAMED - len(there)) :], *there])))
-    wanted = strict_schema.envelope({collection.slug: selectors.schema_of(collection)}).schema
+    known = {collection.slug: selectors.schema_of(collection)}
     request = CompletionRequest(
         organization_id=scope.organization_id,
         project_id=scope.project_id,
@@ -148,7 +149,7 @@ def _prepare(work: Work) -> Prepared:
         language=scope.actor.language,
         correlation_id=correlation_id()[:64],
     )
-    return Prepared(request, wanted)
+    return Prepared(request, lambda kind: strict_schema.envelope(known, kind).schema)
 
 
 @transaction.atomic

@@ -25,8 +25,9 @@ from apps.extraction.bulk_scopes import chosen, collection_of, selection, set_ba
 from apps.extraction.filters import Condition
 from apps.extraction.made_types import MAX_BRIEF, NothingMade
 from apps.extraction.models import Collection, Record
+from apps.extraction.reading_types import Answer
 from apps.extraction.schema import Schema
-from apps.extraction.types import MAX_COMMENT, Answer, RecordChangedSince, RecordInvalid
+from apps.extraction.types import MAX_COMMENT, RecordChangedSince, RecordInvalid
 from apps.llm import forecast, tokens
 from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
 
@@ -173,7 +174,7 @@ async def _call(work: Work) -> Asked:
     return Asked(await structured.ask(request, wanted, work.meter), version)
 
 
-def _prepare(work: Work) -> tuple[CompletionRequest, dict[str, Any] | None, int] | None:
+def _prepare(work: Work) -> tuple[CompletionRequest, structured.Shape | None, int] | None:
     scope, model = work.scope, _model(work.scope)
     assert work.subject_id is not None
     try:
@@ -193,11 +194,10 @@ def _prepare(work: Work) -> tuple[CompletionRequest, dict[str, Any] | None, int]
         language=scope.actor.language,
         correlation_id=correlation_id()[:64],
     )
-    wanted = None
     if into:
         alone = _alone(selectors.schema_of(collection_of(scope)), into)
-        wanted = strict_schema.for_provider(alone, "openai").schema
-    return request, wanted, record.version
+        return request, lambda kind: strict_schema.for_provider(alone, kind).schema, record.version
+    return request, None, record.version
 
 
 def _alone(whole: Schema, name: str) -> Schema:

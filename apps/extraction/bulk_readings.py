@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +19,12 @@ from apps.bulk import selectors as operations
 from apps.core.db import in_thread
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, Estimate, PlannedItem, TryLater, Work
 from apps.core.errors import DomainError, NotFound
-from apps.extraction import engine, policies, selectors, services, structured
+from apps.extraction import engine, policies, selectors, services, structured, walking
 from apps.extraction.bulk_scopes import only, wrong
 from apps.extraction.models import ExtractionRun
-from apps.extraction.types import CUT_SHORT, MAX_COLLECTIONS_A_RUN, Answer, ExtractionFailed, Found, RunStatus
+from apps.extraction.reading_types import Answer, Found
+from apps.extraction.reading_types import Work as Claimed
+from apps.extraction.types import CUT_SHORT, MAX_COLLECTIONS_A_RUN, PIECE_CHARACTERS, ExtractionFailed, RunStatus
 from apps.files import selectors as files
 from apps.llm import forecast
 from apps.llm.errors import ModelError
@@ -84,40 +87,73 @@ class Reading:
 
 
 async def _call(work: Work) -> Reading:
-    """The same run whenever it is called: one that was read before is not read again, one that failed is. Cut short it writes nothing."""
+    """The same run whenever it is called: one that was read before is not read again, one that failed is. Cut short it writes nothing
+    but the pieces of a long text that were read by then.
+    """
     run = await in_thread(_begin, work)
-    claimed = None
-    while claimed is None:
-        if run.status == RunStatus.COMPLETED:
-            return Reading(run.pk)
-        claimed = await in_thread(services.claim_run, actor=SYSTEM, run_id=run.pk)
-        if claimed is None:
-            run = await in_thread(selectors.get_run, run_id=run.pk, viewer=work.scope.actor)
-            if run.status == RunStatus.FAILED:
-                raise _failed(run.error_code)
-            await asyncio.sleep(ASK_AGAIN_SECONDS)
+    is_first = True
+    while True:
+        claimed = None
+        while claimed is None:
+            if run.status == RunStatus.COMPLETED:
+                return Reading(run.pk)
+            claimed = await in_thread(services.claim_run, actor=SYSTEM, run_id=run.pk)
+            if claimed is None:
+                run = await in_thread(selectors.get_run, run_id=run.pk, viewer=work.scope.actor)
+                if run.status == RunStatus.FAILED:
+                    raise _failed(run.error_code)
+                await asyncio.sleep(ASK_AGAIN_SECONDS)
+        if is_first:
+            # Of an attempt that died before it could tell what it spent.
+            work.meter.add(sum((part.cost for part in claimed.parts if not part.is_told), Decimal(0)))
+            is_first = False
+        if (reading := await _read_on(work, claimed)) is not None:
+            return reading
 
-    async def fail(code: str) -> None:
-        await in_thread(services.fail_run, actor=SYSTEM, run_id=run.pk, fence=claimed.fence, code=code)
 
+async def _read_on(work: Work, claimed: Claimed) -> Reading | None:
+    """One piece; None: others are left."""
+    answer, code = None, ""
     try:
-        answer = await engine.ask(claimed)
-        work.meter.add(answer.cost)
-        found = await in_thread(engine.read, answer, claimed)
+        if claimed.span is not None:
+            try:
+                answer = await engine.ask(claimed)
+                work.meter.add(answer.cost)
+            except ModelError as error:
+                work.meter.add(error.cost)
+                match walking.after(error, claimed):
+                    case walking.Next.SMALLER:
+                        await in_thread(services.read_smaller, actor=SYSTEM, work=claimed)
+                        return None
+                    case walking.Next.PASS_OVER:
+                        code = error.code
+                    case walking.Next.STOP if structured.later_of(error) is None:
+                        claimed = walking.stopped(claimed, error.code)
+                    case _:
+                        raise
+        if not claimed.is_last:
+            await in_thread(services.keep_part, actor=SYSTEM, work=claimed, answer=answer, code=code)
+            return None
+        found = await in_thread(engine.read, answer, claimed, code)
+        if not found.is_any_read:
+            await _fail(claimed, code)
+            raise _failed(code)
     except (DomainError, TimeoutError) as error:
+        if isinstance(error, ExtractionFailed):
+            raise
         code = engine.code_of(error)
-        await fail(code)
-        later = None
-        if isinstance(error, ModelError):
-            work.meter.add(error.cost)
-            later = structured.later_of(error)
-        elif isinstance(error, TimeoutError):
-            later = TryLater(structured.PAUSE_SECONDS, code=code)
-        raise (later or _failed(code)) from error
+        await _fail(claimed, code)
+        if isinstance(error, TimeoutError):
+            raise TryLater(structured.PAUSE_SECONDS, code=code) from error
+        raise (isinstance(error, ModelError) and structured.later_of(error)) or _failed(code) from error
     except asyncio.CancelledError:
-        await fail(CUT_SHORT)
+        await _fail(claimed, CUT_SHORT)
         raise
-    return Reading(run.pk, claimed.fence, answer, found)
+    return Reading(claimed.run_id, claimed.fence, answer or Answer(""), found)
+
+
+async def _fail(claimed: Claimed, code: str) -> None:
+    await in_thread(services.fail_run, actor=SYSTEM, run_id=claimed.run_id, fence=claimed.fence, code=code)
 
 
 def _failed(code: str) -> ExtractionFailed:
@@ -146,17 +182,18 @@ def _apply(work: Work, reading: Reading) -> Done:
     run = selectors.get_run(run_id=reading.run_id, viewer=work.scope.actor)
     suggested = selectors.list_proposals(work.scope.actor, run_id=run.pk).count()
     told = {"extraction": str(run.pk), "suggestions": suggested, "unplaced": len(run.unplaced)}
-    return Done(told | ({"is_text_cut": True} if run.is_text_cut else {}))
+    return Done(told | ({"is_text_cut": True, "unread": run.unread} if run.is_text_cut else {}))
 
 
 def _estimate(scope: BulkScope, total: int) -> Estimate:
     """By the length of the files."""
     characters = files.count_characters([UUID(raw) for raw in scope.params["attachments"]])
-    words = characters // CHARACTERS_A_TOKEN // max(1, total)
+    calls = total + characters // PIECE_CHARACTERS
+    words = characters // CHARACTERS_A_TOKEN // max(1, calls)
     _each, seen = operations.stats_seconds_each(kind=KIND, organization_id=scope.organization_id)
     return forecast.estimate(
         _model(scope),
-        calls=total,
+        calls=calls,
         input_tokens=words + TOKENS_BESIDE,
         output_tokens=int(words * ANSWERED),
         is_timed=bool(seen),

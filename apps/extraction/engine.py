@@ -8,17 +8,20 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from apps.accounts.types import SYSTEM
-from apps.core.db import give_connections_back, in_thread
+from apps.core.db import give_connections_back
 from apps.core.doors.bulk_kinds import Meter
 from apps.core.errors import DomainError
 from apps.core.leases import scaled
-from apps.extraction import coercion, grounding, repair, schema, services, strict_schema, structured
+from apps.extraction import coercion, gathering, grounding, repair, schema, services, strict_schema, structured, walking
+from apps.extraction.reading_types import Answer, Found, Part, Piece, Source, Suggested, Unread, Work
 from apps.extraction.schema import Schema
-from apps.extraction.types import RUN_CALL_SECONDS, Answer, Found, Piece, Source, Suggested, Work
+from apps.extraction.types import RUN_CALL_SECONDS
 from apps.llm import engine as llm
 from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
 
@@ -33,21 +36,52 @@ ASKED = (
     "These things are known, and it was asked what is missing of them. Where the text answers, in whatever order, give an object of that "
     "collection with its name as it is here and the fields that the text tells:"
 )
-INFERRED = 0.3  # how sure one is of a value that no word of the text says
+PART = (
+    "This is part %d of about %d of a longer text; its beginning repeats the end of the part before. Read what stands here, also of things "
+    "that were spoken of before, with the name they have here."
+)
 
 
 def extract(run_id: UUID) -> None:
-    """Safe to repeat: only the holder of the run's lease asks, and who comes late writes nothing."""
+    """One piece of the words, or all of them where one call reads them. Safe to repeat: only the holder of the run's lease asks, and who
+    comes late writes nothing.
+    """
     work = services.claim_run(actor=SYSTEM, run_id=run_id)
     if work is None:
         return
     give_connections_back()  # up to two minutes pass
     try:
-        answer = asyncio.run(_ask_alone(work))
+        answer = asyncio.run(_ask_alone(work)) if work.span else None
     except (DomainError, TimeoutError) as error:
-        services.fail_run(actor=SYSTEM, run_id=run_id, fence=work.fence, code=code_of(error))
+        _go_on_after(error, work)
         return
-    services.finish_run(actor=SYSTEM, run_id=run_id, fence=work.fence, answer=answer, found=read(answer, work))
+    _take(work, answer)
+
+
+def _take(work: Work, answer: Answer | None, code: str = "") -> None:
+    if not work.is_last:
+        services.keep_part(actor=SYSTEM, work=work, answer=answer, code=code)
+        return
+    found = read(answer, work, code)
+    if not found.is_any_read:
+        services.fail_run(actor=SYSTEM, run_id=work.run_id, fence=work.fence, code=code)
+        return
+    services.finish_run(actor=SYSTEM, run_id=work.run_id, fence=work.fence, answer=answer or Answer(""), found=found)
+
+
+def _go_on_after(error: DomainError | TimeoutError, work: Work) -> None:
+    code = code_of(error)
+    match walking.after(error, work):
+        case walking.Next.FAIL:
+            services.fail_run(actor=SYSTEM, run_id=work.run_id, fence=work.fence, code=code)
+        case walking.Next.LATER:
+            services.read_later(actor=SYSTEM, work=work, code=code)
+        case walking.Next.SMALLER:
+            services.read_smaller(actor=SYSTEM, work=work)
+        case walking.Next.PASS_OVER:
+            _take(work, None, code)
+        case walking.Next.STOP:
+            _take(walking.stopped(work, code), None)
 
 
 async def _ask_alone(work: Work) -> Answer:
@@ -59,24 +93,50 @@ def code_of(error: DomainError | TimeoutError) -> str:
     return error.code if isinstance(error, DomainError) else "timeout"
 
 
-def read(answer: Answer, work: Work) -> Found:
-    return understood(answer.text, _schemas(work), work)
+def read(answer: Answer | None, work: Work, code: str = "") -> Found:
+    """All that the pieces say which were read before, and the one of now (``code``: it was not read)."""
+    schemas = _schemas(work)
+    parts = [*work.parts]
+    if work.span is not None:
+        said = answer or Answer("")
+        parts.append(Part(*work.span, said.text, said.is_cut, code))
+    found, unread, after = [], [], 0
+    for part in parts:
+        if part.code:
+            unread.append(Unread(part.code, after, part.end, part.end - after))
+        else:
+            piece = replace(work, pieces=walking.cut(work.pieces, part.start, part.end))
+            each = understood(part.text, schemas, piece)
+            if part.is_cut:
+                unread.append(Unread("answer_cut", part.start, part.end))
+            found.append(each)
+        after = part.end
+    whole = gathering.gather(found, schemas, work.keys)
+    return replace(whole, unread=(*unread, *work.unread), stopped_by=work.stopped_by, is_any_read=bool(found))
 
 
 def _schemas(work: Work) -> dict[str, Schema]:
     return {slug: schema.check(document) for slug, document in work.documents.items()}
 
 
-def _wanted(work: Work) -> Mapping[str, Any]:
-    return strict_schema.envelope(_schemas(work)).schema
+def _wanted(work: Work, kind: strict_schema.Kind) -> Mapping[str, Any]:
+    return strict_schema.envelope(_schemas(work), kind).schema
+
+
+def _fits(work: Work, text: str) -> bool:
+    """Something of the answer is of these collections, or it says that there is nothing."""
+    read = repair.read(text)
+    if not isinstance(read.value, dict | list):
+        return False
+    fitted = coercion.fit(read.value, _schemas(work), work.aliases, lost=read.lost, language=work.language)
+    return bool(fitted.entities) or not fitted.unplaced
 
 
 async def ask(work: Work) -> Answer:
     """Cut short it costs and writes nothing more. On the caller's loop."""
-    wanted = await in_thread(_wanted, work)
     try:
         async with asyncio.timeout(scaled(RUN_CALL_SECONDS)):
-            return await structured.answer(_request(work), wanted, Meter())
+            return await structured.answer(_request(work), partial(_wanted, work), Meter(), fits=partial(_fits, work))
     except (DomainError, TimeoutError) as error:
         logger.warning("extraction_failed", extra={"run": str(work.run_id), "code": code_of(error)})
         raise
@@ -84,7 +144,8 @@ async def ask(work: Work) -> Answer:
 
 def _instructions(work: Work) -> str:
     lines = [f"- {each.collection}: “{each.title}”: {', '.join(each.fields)}" for each in work.asked]
-    return "\n".join([INSTRUCTIONS, "", ASKED, *lines]) if lines else INSTRUCTIONS
+    said = [INSTRUCTIONS] if work.is_whole else [INSTRUCTIONS, PART % (len(work.parts) + 1, work.expected)]
+    return "\n".join([*said, "", ASKED, *lines] if lines else said)
 
 
 def _request(work: Work) -> CompletionRequest:
@@ -95,7 +156,7 @@ def _request(work: Work) -> CompletionRequest:
         model_id=work.model_id,
         messages=(
             NeutralMessage.of_text(Role.SYSTEM, _instructions(work)),
-            NeutralMessage.of_text(Role.USER, work.text),
+            NeutralMessage.of_text(Role.USER, work.text[slice(*work.span)] if work.span else ""),
         ),
         parameters=Parameters(temperature=0),
         purpose=Purpose.EXTRACTION,
@@ -122,7 +183,6 @@ def understood(raw: str, schemas: Mapping[str, Schema], work: Work) -> Found:
             for link in fitted.links
             if link.from_id == entity.id
         ]
-        sure = [source.confidence if source.method else INFERRED for source in sources]
         suggested.append(
             Suggested(
                 collection=entity.collection,
@@ -130,7 +190,7 @@ def understood(raw: str, schemas: Mapping[str, Schema], work: Work) -> Found:
                 data=entity.fields,
                 sources=tuple(sources),
                 links=tuple(links),
-                confidence=sum(sure) / len(sure) if sure else 0.0,
+                confidence=gathering.sure(sources),
                 collection_id=work.ids.get(entity.collection),
             )
         )

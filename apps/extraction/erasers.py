@@ -12,6 +12,7 @@ from apps.core.doors.exporters import PersonExporter, person_exporters
 from apps.extraction.models import (
     Collection,
     Duplicate,
+    ExtractionPart,
     ExtractionRun,
     FieldSource,
     FollowUp,
@@ -49,6 +50,7 @@ def _erase_organization(organization_id: UUID) -> int:
     runs = FollowUp.objects.filter(organization_id=organization_id).delete()[0]
     runs += Proposal.objects.filter(organization_id=organization_id).delete()[0]
     runs += FieldSource.objects.filter(organization_id=organization_id).delete()[0]
+    runs += ExtractionPart.objects.filter(organization_id=organization_id).delete()[0]
     runs += ExtractionRun.objects.filter(organization_id=organization_id).delete()[0]
     runs += RecordView.objects.filter(organization_id=organization_id).delete()[0]
     runs += RecordComment.objects.filter(organization_id=organization_id).delete()[0]

@@ -165,6 +165,16 @@ class ExtractionRequested:
     collections: tuple[UUID, ...]
 
 
+@event("extraction.extraction_progressed.v1")
+@dataclass(frozen=True, slots=True)
+class ExtractionProgressed:
+    """``done`` pieces of a long text, of about ``parts``, were read."""
+
+    run_id: UUID
+    done: int
+    parts: int
+
+
 @event("extraction.extraction_completed.v1")
 @dataclass(frozen=True, slots=True)
 class ExtractionCompleted:

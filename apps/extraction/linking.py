@@ -81,7 +81,7 @@ def read(value: Mapping[str, Any], at: str) -> Said | None:
 
 def resolve(said: Sequence[Said], entities: Sequence[Entity], schemas: Mapping[str, Schema]) -> Resolved:
     by_id = {each.id: each for each in entities}
-    names = _Names(entities)
+    names = Names(entities)
     links: dict[tuple[str, str, str, str], Link] = {}
     spoken, dropped = [], []
     for each in said:
@@ -110,7 +110,7 @@ def _relation(schema: Schema, name: str) -> Field | None:
     return None
 
 
-class _Names:
+class Names:
     """The text fields of entities, whole and by their words."""
 
     def __init__(self, entities: Sequence[Entity]) -> None:

@@ -14,8 +14,9 @@ from apps.accounts.types import Actor
 from apps.core.errors import NotFound
 from apps.extraction import policies
 from apps.extraction.models import ExtractionRun, FollowUp
+from apps.extraction.reading_types import Asked
 from apps.extraction.selectors import get_run, lock_run, schema_of, visible_collections, with_document
-from apps.extraction.types import OPEN_QUESTIONS, Asked, FollowUpStatus, RunCause
+from apps.extraction.types import OPEN_QUESTIONS, FollowUpStatus, RunCause
 
 
 def visible_follow_ups(viewer: Actor) -> QuerySet[FollowUp]:

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from dataclasses import replace
 from uuid import UUID
 
 from apps.accounts.types import Actor
 from apps.conversations import selectors as conversations
 from apps.extraction.models import ExtractionRun
-from apps.extraction.types import MAX_TEXT, NothingToRead, Piece, WordsAreSensitive
+from apps.extraction.reading_types import Piece, Unread
+from apps.extraction.types import MAX_TEXT, NothingToRead, WordsAreSensitive
 from apps.files import selectors as files
 
 _APART = "\n\n"
-_MOST_MESSAGES = 400
+_MOST_MESSAGES = 2_000
+
+Left = tuple[Unread, ...]
 
 
-def pieces_of(run: ExtractionRun, viewer: Actor) -> tuple[tuple[Piece, ...], bool]:
-    """With whether some of it was left out. ``NotFound`` for what the viewer may not see, ``NothingToRead`` when there is no word."""
+def pieces_of(run: ExtractionRun, viewer: Actor) -> tuple[tuple[Piece, ...], Left]:
+    """With what is left out of them. ``NotFound`` for what the viewer may not see, ``NothingToRead`` when there is no word."""
+    left: Left = ()
     if run.file_id is not None:
-        found = [_of_file(run.file_id, viewer)]
+        file, left = _of_file(run.file_id, viewer)
+        found = [file]
     elif run.message_id is not None:
         found = [_of_message(run.message_id, viewer)]
     else:
         assert run.conversation_id is not None
-        found = _of_conversation(run.conversation_id, viewer)
+        found, left = _of_conversation(run.conversation_id, viewer)
     if run.selection_start is not None:
         found = [_selected(found[0], run.selection_start, run.selection_end or run.selection_start)]
     if not any(piece.text.strip() for piece in found):
         raise NothingToRead
-    return _as_one(found)
+    whole = run.conversation_id is not None and run.message_id is None and run.file_id is None
+    pieces, more = _as_one(found, newest=whole)
+    return pieces, (*left, *more)
 
 
 def project_of(run: ExtractionRun, viewer: Actor) -> UUID:
@@ -53,10 +60,11 @@ def place_of(run: ExtractionRun, viewer: Actor) -> tuple[UUID | None, UUID | Non
     return talk.pk, conversations.active_leaf(conversation=talk, user_id=viewer.user_id)
 
 
-def _of_file(file_id: UUID, viewer: Actor) -> Piece:
+def _of_file(file_id: UUID, viewer: Actor) -> tuple[Piece, Left]:
     file = files.get_usable_file(file_id, viewer)
     words = files.text_of([file.pk]).get(file.pk)
-    return Piece(words.text if words else "", 0, file_id=file.pk)
+    left = (Unread("file_too_long"),) if words and words.is_truncated else ()
+    return Piece(words.text if words else "", 0, file_id=file.pk), left
 
 
 def _of_message(message_id: UUID, viewer: Actor) -> Piece:
@@ -66,42 +74,50 @@ def _of_message(message_id: UUID, viewer: Actor) -> Piece:
     return Piece("" if message.deleted_at else message.text, 0, message_id=message.pk)
 
 
-def _of_conversation(conversation_id: UUID, viewer: Actor) -> list[Piece]:
+def _of_conversation(conversation_id: UUID, viewer: Actor) -> tuple[list[Piece], Left]:
     """The viewer's path, the newest messages first to be kept; sensitive and deleted ones are passed over."""
     conversation = conversations.get_conversation(conversation_id=conversation_id, viewer=viewer)
     leaf = conversations.active_leaf(conversation=conversation, user_id=viewer.user_id)
     before = conversation.last_number + 1
-    rows = conversations.list_path(conversation=conversation, leaf_id=leaf, before=before, limit=_MOST_MESSAGES)
+    rows = conversations.list_path(conversation=conversation, leaf_id=leaf, before=before, limit=_MOST_MESSAGES + 1)
+    left = (Unread("older_messages"),) if len(rows) > _MOST_MESSAGES else ()
     return [
         Piece(row.text, 0, message_id=row.pk)
-        for row in rows
+        for row in rows[-_MOST_MESSAGES:]
         if row.deleted_at is None and not row.is_sensitive and row.text.strip()
-    ]
+    ], left
 
 
 def _selected(piece: Piece, start: int, end: int) -> Piece:
     wide = len(piece.text[:start].encode("utf-16-le", "surrogatepass")) // 2
-    return Piece(piece.text[start:end], 0, piece.message_id, piece.file_id, start, wide)
+    return Piece(
+        piece.text[start:end],
+        0,
+        piece.message_id,
+        piece.file_id,
+        piece.offset + start,
+        piece.offset_utf16 + wide,
+    )
 
 
-def _as_one(found: Iterable[Piece]) -> tuple[tuple[Piece, ...], bool]:
-    """One after the other, as much as fits: what comes last of a conversation is what it is about."""
+def _as_one(found: list[Piece], *, newest: bool) -> tuple[tuple[Piece, ...], Left]:
+    """One after the other, as much as fits: the beginning, or with ``newest`` the end, of which the first may lack its beginning."""
     kept: list[Piece] = []
-    room, is_cut = MAX_TEXT, False
-    for piece in reversed(list(found)):
-        if room <= 0:
-            is_cut = True
-            break
-        if len(piece.text) > room:
-            is_cut = True
-        kept.insert(0, Piece(piece.text[:room], 0, piece.message_id, piece.file_id, piece.offset, piece.offset_utf16))
-        room -= len(piece.text) + len(_APART)
+    room, lost = MAX_TEXT, 0
+    for piece in reversed(found) if newest else found:
+        taken = max(0, min(room, len(piece.text)))
+        lost += len(piece.text) - taken
+        room -= taken + len(_APART)
+        if taken:
+            start = len(piece.text) - taken if newest else 0
+            kept.append(_selected(piece, start, start + taken))
     placed: list[Piece] = []
     at = 0
-    for number, piece in enumerate(kept):
+    for number, piece in enumerate(reversed(kept) if newest else kept):
         if number:
             placed.append(Piece(_APART, at))
             at += len(_APART)
-        placed.append(Piece(piece.text, at, piece.message_id, piece.file_id, piece.offset, piece.offset_utf16))
+        placed.append(replace(piece, start=at))
         at += len(piece.text)
-    return tuple(placed), is_cut
+    left = (Unread("older_messages" if newest else "too_long", characters=lost),) if lost else ()
+    return tuple(placed), left

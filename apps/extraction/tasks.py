@@ -18,7 +18,8 @@ def extract(*, run_id: str) -> None:
 
 @job("extraction.reshape")
 def reshape() -> None:
-    """Safe to repeat: records that follow their collection already are not found."""
+    """Safe to repeat: what follows its collection already is not found."""
+    services.bring_proposals(actor=SYSTEM)
     services.reshape_records(actor=SYSTEM)
 
 

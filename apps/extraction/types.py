@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,12 @@ RESTORABLE_DAYS = 30
 MAX_COLLECTIONS_A_RUN = 20
 MAX_VIEWS_A_COLLECTION = 50  # of one person
 MAX_COMMENT = 4_000
-MAX_TEXT = 60_000
+MAX_TEXT = 1_000_000  # characters of one reading: about 400 pages
+PIECE_CHARACTERS = 40_000  # of a longer text: what is read at once, if the model's window holds it
+LEAST_PIECE = 2_000
+MAX_PIECES = 100
+READING_SECONDS = 3600.0  # after this long nothing more of a text is begun
+PUT_OFF_SECONDS = 20.0  # until a piece is asked about again
 MAX_RUN_ATTEMPTS = 3
 MAX_OPEN_RUNS = 20
 MAX_ASKED_AT_ONCE = 8
@@ -232,6 +237,14 @@ class MergeUndone(Conflict):
     default_detail = _("These records were separated again already.")
 
 
+class FieldsGone(Conflict):
+    """``errors`` name the fields whose values have no place in the schema of today."""
+
+    code = "fields_gone"
+    title = _("The fields are other ones by now")
+    default_detail = _("Values would be lost in the fields that there are today. Nothing was changed.")
+
+
 class RecordChangedSince(Conflict):
     code = "record_changed_since"
     default_detail = _("Somebody changed this record since. It stays as it is.")
@@ -283,115 +296,3 @@ class Candidate:
             "score": round(self.score, 3),
             "by_field": {name: round(value, 2) for name, value in self.by_field.items()},
         }
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """Words with where they come from. ``start`` is where they begin in the text that is read as one."""
-
-    text: str
-    start: int
-    message_id: UUID | None = None
-    file_id: UUID | None = None
-    offset: int = 0  # of the first character in the message or file: a selection begins later
-    offset_utf16: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """What a conversation was asked about one thing: ``fields`` by their titles."""
-
-    collection: str
-    title: str
-    fields: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """A claimed run with all that the engine needs to ask and to understand."""
-
-    run_id: UUID
-    fence: int
-    organization_id: UUID
-    project_id: UUID
-    user_id: UUID | None
-    model_id: UUID | None
-    language: str
-    correlation_id: str
-    pieces: tuple[Piece, ...]
-    documents: dict[str, dict[str, Any]]  # schemas by short name
-    aliases: dict[str, dict[str, str]]
-    asked: tuple[Asked, ...] = ()
-    ids: dict[str, UUID] = field(
-        default_factory=dict
-    )  # of the collections: a short name may change until the answer is there
-
-    @property
-    def text(self) -> str:
-        return "".join(piece.text for piece in self.pieces)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Where the words of one field stand; ``method`` empty: nowhere, the value is inferred."""
-
-    pointer: str
-    method: str = ""
-    confidence: float = 0.0
-    start: int = 0
-    end: int = 0
-    start_utf16: int = 0
-    end_utf16: int = 0
-    message_id: UUID | None = None
-    file_id: UUID | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        """As a proposal keeps it."""
-        return {
-            "field": self.pointer,
-            "is_inferred": not self.method,
-            "method": self.method,
-            "confidence": round(self.confidence, 3),
-            "start": self.start,
-            "end": self.end,
-            "start_utf16": self.start_utf16,
-            "end_utf16": self.end_utf16,
-            "message": str(self.message_id) if self.message_id else None,
-            "attachment": str(self.file_id) if self.file_id else None,
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class Suggested:
-    """One object that an answer speaks of."""
-
-    collection: str
-    entity_id: str
-    data: dict[str, Any]
-    sources: tuple[Source, ...]
-    links: tuple[dict[str, str], ...]
-    confidence: float
-    collection_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """All of one answer: every scalar of it is in ``suggested`` or in ``unplaced``."""
-
-    suggested: tuple[Suggested, ...]
-    unplaced: tuple[dict[str, Any], ...]
-    steps: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a model said and who it was."""
-
-    text: str
-    model: str = ""
-    is_demo: bool = False
-    input_tokens: int = 0
-    output_tokens: int = 0
-    cost: str = ""
-    currency: str = ""
-    is_cut: bool = False

@@ -13,7 +13,7 @@ from apps.core.doors.bulk_kinds import Meter, TryLater
 from apps.core.errors import DomainError
 from apps.core.leases import scaled
 from apps.extraction import repair, services, structured
-from apps.extraction.types import Answer
+from apps.extraction.reading_types import Answer
 from apps.extraction.wish_types import KINDS, WISH_CALL_SECONDS, WishRead, WishWork
 from apps.llm import engine as llm
 from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
@@ -83,7 +83,7 @@ async def _ask(work: WishWork) -> Answer:
         correlation_id=work.correlation_id,
     )
     async with asyncio.timeout(scaled(WISH_CALL_SECONDS)), llm.own_loop():
-        return await structured.ask(request, SCHEMA, Meter())
+        return await structured.ask(request, lambda _kind: SCHEMA, Meter())
 
 
 def understood(answer: Answer) -> WishRead:

@@ -12,7 +12,7 @@ from apps.core.models import BaseModel
 from apps.core.types import Scope
 from apps.files.types import FileKind, FileState, Reason, TextState
 
-MAX_TEXT = 200_000
+MAX_TEXT = 1_000_000
 
 
 class Blob(TenantModel):
@@ -105,7 +105,7 @@ class File(TenantModel):
 
 
 class FileText(TenantModel):
-    """The text found in a file, apart from it because lists of files must not carry 200,000 characters each."""
+    """The text found in a file, apart from it because lists of files must not carry a million characters each."""
 
     file = models.OneToOneField(File, on_delete=models.CASCADE, related_name="text")
     content = models.TextField()

@@ -89,6 +89,7 @@ class ModelRoute:
     max_output_tokens: int | None = None
     can_see: bool = False
     can_call_tools: bool = True
+    enforces_schemas: bool | None = None  # None: nobody knows
 
 
 @dataclass(frozen=True, slots=True)

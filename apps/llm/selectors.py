@@ -18,7 +18,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts.types import SYSTEM, Actor
 from apps.core.errors import FieldError, Invalid, NotFound
 from apps.core.leases import scaled
-from apps.llm import policies
+from apps.llm import catalogue, policies
 from apps.llm.models import AttemptStatus, Budget, CallAttempt, Model, ModelDefaults, Provider, ProviderSource
 from apps.llm.presets import ProviderKind
 from apps.llm.routes import LOCAL_FIRST_BYTE_SECONDS, ModelRoute, OrganizationRoutes, Prices, ProviderRoute
@@ -238,7 +238,15 @@ def route_of_model(row: Model, provider: ProviderRoute) -> ModelRoute:
         max_output_tokens=row.max_output_tokens,
         can_see=row.can_see,
         can_call_tools=row.can_call_tools,
+        enforces_schemas=_enforces_schemas(row, provider),
     )
+
+
+def _enforces_schemas(row: Model, provider: ProviderRoute) -> bool | None:
+    """What a person or the catalogue says; of a model that neither knows nobody can tell."""
+    if row.can_structure or provider.is_demo:
+        return True
+    return False if row.is_customized or catalogue.find_known(provider.preset.kind, row.name) is not None else None
 
 
 def prices_of(row: Model) -> Prices:

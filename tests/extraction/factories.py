@@ -9,7 +9,7 @@ from typing import Any
 from apps.accounts.types import SYSTEM, Actor
 from apps.extraction import engine, schema, services
 from apps.extraction.models import Collection, ExtractionRun, Record
-from apps.extraction.types import Answer
+from apps.extraction.reading_types import Answer
 
 PEOPLE: dict[str, Any] = {
     "type": "object",

@@ -14,7 +14,7 @@ from apps.core.ids import uuid7
 from apps.extraction import structured
 from apps.extraction.made_types import MadeBefore, NothingMade
 from apps.extraction.models import FieldSource, Record
-from apps.extraction.types import Answer
+from apps.extraction.reading_types import Answer
 from apps.llm import routing
 from tests.accounts.factories import actor_of, reader_of
 from tests.bulk.factories import counts, fresh, planned

@@ -293,11 +293,21 @@ class ProposalOut(serializers.ModelSerializer[Proposal]):
         )
 
 
+class UnreadOut(serializers.Serializer):
+    """Words that no model read. Places count code points of the text that was to be read; none: it is not known, or not part of it."""
+
+    reason = serializers.CharField()
+    start = serializers.IntegerField(allow_null=True)
+    end = serializers.IntegerField(allow_null=True)
+    characters = serializers.IntegerField(allow_null=True)
+
+
 class ExtractionOut(serializers.ModelSerializer[ExtractionRun]):
     conversation = serializers.UUIDField(source="conversation_id", allow_null=True)
     message = serializers.UUIDField(source="message_id", allow_null=True)
     attachment = serializers.UUIDField(source="file_id", allow_null=True)
     unplaced = serializers.ListField(child=AnyObject())
+    unread = UnreadOut(many=True)
 
     class Meta:
         model = ExtractionRun
@@ -314,6 +324,13 @@ class ExtractionOut(serializers.ModelSerializer[ExtractionRun]):
             "answered_by",
             "is_demo",
             "is_text_cut",
+            "characters",
+            "characters_read",
+            "parts",
+            "parts_done",
+            "unread",
+            "stopped_by",
+            "expected_cost",
             "steps",
             "unplaced",
             "input_tokens",

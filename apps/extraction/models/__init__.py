@@ -5,6 +5,7 @@ from apps.extraction.models.follow_ups import FollowUp
 from apps.extraction.models.records import (
     Collection,
     CollectionSchema,
+    ExtractionPart,
     ExtractionRun,
     Proposal,
     Record,
@@ -22,6 +23,7 @@ __all__ = [
     "Collection",
     "CollectionSchema",
     "Duplicate",
+    "ExtractionPart",
     "ExtractionRun",
     "FieldSource",
     "FollowUp",

@@ -67,6 +67,8 @@ class RecordMerge(TenantModel):
     project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
     winner = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="+")
     loser = models.ForeignKey(Record, on_delete=models.CASCADE, related_name="+")
+    # Of the collection, by which the fields below are called; 0: made before this was noted.
+    schema_number = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
     moved = models.JSONField(default=dict)

@@ -272,6 +272,17 @@ class ExtractionRun(TenantModel, LeasedModel):
     answered_by = models.CharField(max_length=200, blank=True)
     is_demo = models.BooleanField(default=False)
     is_text_cut = models.BooleanField(default=False)
+    # A long text is read in pieces: how many characters there are, how many were read, in how many pieces of how many.
+    characters = models.PositiveIntegerField(default=0, db_default=0)
+    characters_read = models.PositiveIntegerField(default=0, db_default=0)
+    parts = models.PositiveIntegerField(default=1, db_default=1)
+    parts_done = models.PositiveIntegerField(default=0, db_default=0)
+    piece_size = models.PositiveIntegerField(default=0, db_default=0, editable=False)
+    stops_at = models.DateTimeField(null=True, editable=False)
+    # Why nothing more of the words is read, though some are left; and what was not read: {"reason", "start", "end", "characters"}.
+    stopped_by = models.CharField(max_length=60, blank=True, default="", db_default="")
+    unread = models.JSONField(default=list, db_default=[])
+    expected_cost = models.DecimalField(max_digits=18, decimal_places=8, null=True)
     steps = ArrayField(models.CharField(max_length=30), default=list)
     unplaced = models.JSONField(default=list)
     # What it answered of earlier questions: {"proposal", "title", "label", "text"}.
@@ -319,6 +330,34 @@ class ExtractionRun(TenantModel, LeasedModel):
         return f"extraction:{self.pk}"
 
 
+class ExtractionPart(TenantModel):
+    """A piece of a long text that was read, with what the model said: kept until the run ends, so that nothing is read twice.
+
+    ``is_told``: its cost is in the operation that the run is for.
+    """
+
+    run = models.ForeignKey(ExtractionRun, on_delete=models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField()
+    start = models.PositiveIntegerField()
+    end = models.PositiveIntegerField()
+    digest = models.BinaryField(max_length=32)
+    answer = models.TextField(blank=True)
+    is_cut = models.BooleanField(default=False)
+    error_code = models.CharField(max_length=60, blank=True)
+    cost = models.DecimalField(max_digits=18, decimal_places=8, default=0)
+    is_told = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("piece that was read")
+        verbose_name_plural = _("pieces that were read")
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "run", "number"], name="extraction_part_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.number}"
+
+
 class Proposal(TenantModel):
     """One record that a run suggests. ``links`` name other proposals of the run by ``entity_id``, or records by ``record``."""
 
@@ -327,6 +366,8 @@ class Proposal(TenantModel):
     project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
     collection = models.ForeignKey(Collection, on_delete=models.PROTECT, related_name="+")
     number = models.PositiveIntegerField()
+    # Of its collection, by which its fields are called; 0: made before this was noted.
+    schema_number = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     entity_id = models.CharField(max_length=200)
     data = models.JSONField(default=dict)
     sources = models.JSONField(default=list)

@@ -20,7 +20,7 @@ from apps.core.errors import DomainError
 from apps.extraction import policies, question_selectors, selectors, shape
 from apps.extraction.models import ExtractionRun, FollowUp, Proposal
 from apps.extraction.pages.nearby import NearCard, near_cards
-from apps.extraction.pages.reasons import reason_of, why_unplaced
+from apps.extraction.pages.reasons import reason_of, why_unplaced, why_unread
 from apps.extraction.schema import Field, Schema
 from apps.extraction.types import OPEN_QUESTIONS, ProposalStatus, RunCause, RunStatus
 from apps.files import selectors as files
@@ -104,6 +104,14 @@ class UnplacedCard:
 
 
 @dataclass(frozen=True, slots=True)
+class UnreadCard:
+    """``characters`` 0: nobody knows how many."""
+
+    characters: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunCard:
     id: UUID
     status: str
@@ -112,7 +120,10 @@ class RunCard:
     api: str
     is_moving: bool
     is_demo: bool
-    is_cut: bool
+    unread: tuple[UnreadCard, ...]
+    parts: int
+    parts_done: int
+    expected_cost: Any
     reason: str
     proposals: tuple[ProposalCard, ...]
     suggested: int
@@ -164,7 +175,10 @@ def _run_card(run: ExtractionRun, cards: list[ProposalCard], counts: tuple[int, 
         api=reverse("extractions_detail", kwargs={"run_id": run.pk}),
         is_moving=run.status in (RunStatus.QUEUED, RunStatus.RUNNING),
         is_demo=run.is_demo,
-        is_cut=run.is_text_cut,
+        unread=tuple(UnreadCard(each.get("characters") or 0, why_unread(str(each["reason"]))) for each in run.unread),
+        parts=run.parts,
+        parts_done=run.parts_done,
+        expected_cost=run.expected_cost,
         reason=reason_of(run.error_code) if run.status == RunStatus.FAILED else "",
         proposals=tuple(cards),
         suggested=counts[0],

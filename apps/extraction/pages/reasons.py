@@ -20,10 +20,28 @@ def why_unplaced(each: Mapping[str, Any]) -> str:
         "rest": _("Left over from the value of “%(field)s”") % {"field": name},
         "no_value": _("Says that there is no value"),
         "unlinked": _("Belongs to nothing that was found"),
+        "field_gone": _("The field “%(field)s” takes this no more, or is gone") % {"field": name},
         "not_asked": _("Was not asked for"),
         "too_large": _("Too large to be read"),
     }
     return whys.get(str(each.get("reason")), _("Fits nowhere"))
+
+
+def why_unread(code: str) -> str:
+    """Why some of the words were not read."""
+    whys = {
+        "file_too_long": _("Of a file the first million characters are kept."),
+        "older_messages": _("Of a long conversation only what was said last is read."),
+        "too_long": _("At most a million characters are read at once. Select the rest, or split the text."),
+        "too_many_pieces": _("The model can read so little at once that this would take more than 100 pieces."),
+        "reading_time": _("An hour had passed."),
+        "answer_cut": _("The model's answer about one piece ended early: something in it may be missing."),
+        "answer_quota_reached": _("Whoever asked has used up their answers. Ask again for the rest later."),
+        "content": _("The provider's rules for content do not allow this."),
+        "empty": _("The model said nothing about it."),
+        "context_length": _("The model cannot read so much at once."),
+    }
+    return whys.get(code) or reason_of(code)
 
 
 def reason_of(code: str) -> str:

@@ -11,18 +11,17 @@ from apps.extraction.services.comments import add_comment, change_comment, delet
 from apps.extraction.services.erasure import erase_deleted
 from apps.extraction.services.extractions import (
     accept_proposal,
-    claim_run,
-    fail_run,
     finish_run,
     reject_proposal,
     request_extraction,
 )
 from apps.extraction.services.follow_ups import abandon_follow_up, answer_question, skip_question
+from apps.extraction.services.following import bring_proposals, path_of
 from apps.extraction.services.forgetting import forget_decided, forget_words
 from apps.extraction.services.making import make_record, write_answer
 from apps.extraction.services.many_files import begin_run, fail_left_lying
 from apps.extraction.services.merging import keep_apart, merge_records, undo_merge
-from apps.extraction.services.migration import migrate_record, path_of, try_schema
+from apps.extraction.services.migration import migrate_record, try_schema
 from apps.extraction.services.records import (
     change_record,
     create_record,
@@ -35,6 +34,7 @@ from apps.extraction.services.reviews import AllAccepted, accept_all, retry_extr
 from apps.extraction.services.templates import change_template, delete_template, make_template
 from apps.extraction.services.upkeep import reshape_records
 from apps.extraction.services.views import change_view, delete_view, keep_view
+from apps.extraction.services.walks import claim_run, fail_run, keep_part, read_later, read_smaller
 from apps.extraction.services.wishes import (
     change_wish,
     claim_wish,
@@ -55,6 +55,7 @@ __all__ = [
     "add_comment",
     "answer_question",
     "begin_run",
+    "bring_proposals",
     "change_collection",
     "change_comment",
     "change_record",
@@ -82,6 +83,7 @@ __all__ = [
     "forget_words",
     "hear_wish",
     "keep_apart",
+    "keep_part",
     "keep_view",
     "make_record",
     "make_template",
@@ -89,7 +91,9 @@ __all__ = [
     "migrate_record",
     "path_of",
     "propose_wish",
+    "read_later",
     "read_message",
+    "read_smaller",
     "reject_proposal",
     "request_extraction",
     "request_wish",

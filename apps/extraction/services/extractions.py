@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from apps.accounts import policies as account_policies
@@ -16,12 +18,12 @@ from apps.accounts import selectors as accounts
 from apps.accounts.actors import actor_of_row
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
-from apps.core import jobs, leases
+from apps.core import jobs
 from apps.core.correlation import correlation_id
 from apps.core.errors import DomainError, FieldError, Invalid, NotFound
 from apps.core.events import told_last
 from apps.core.ids import uuid7
-from apps.extraction import duplicates, news, policies, question_selectors, selectors, shape, sources
+from apps.extraction import duplicates, news, policies, question_selectors, selectors, shape, sources, walking
 from apps.extraction.events import (
     ExtractionCompleted,
     ExtractionFailed,
@@ -29,26 +31,23 @@ from apps.extraction.events import (
     ProposalAccepted,
     ProposalRejected,
 )
-from apps.extraction.models import Collection, ExtractionRun, Proposal, Record
-from apps.extraction.services import evidence, follow_ups, merging, records, relations
+from apps.extraction.models import Collection, ExtractionPart, ExtractionRun, Proposal, Record
+from apps.extraction.reading_types import Answer, Found, Suggested
+from apps.extraction.services import evidence, follow_ups, following, merging, records, relations
 from apps.extraction.types import (
+    LEAST_PIECE,
     MAX_COLLECTIONS_A_RUN,
     MAX_OPEN_RUNS,
-    MAX_RUN_ATTEMPTS,
-    RUN_LEASE_SECONDS,
-    Answer,
-    Found,
     NoCollections,
     OnDuplicate,
     ProposalDecided,
     ProposalStatus,
     RunCause,
     RunStatus,
-    Suggested,
     TooManyRuns,
     Trust,
-    Work,
 )
+from apps.llm import forecast, tokens
 from apps.llm import selectors as llm
 
 OPEN = (RunStatus.QUEUED, RunStatus.RUNNING)
@@ -76,7 +75,7 @@ def request_extraction(
     """
     project = accounts.lock_project(project_id, actor)
     require(policies.can_write_records(actor, accounts.role_in(actor, project)))
-    wanted = _collections(actor, project_id, collections)
+    wanted = wanted_collections(actor, project_id, collections)
     if ExtractionRun.objects.filter(project=project, status__in=OPEN, effect_key="").count() >= MAX_OPEN_RUNS:
         raise TooManyRuns
     run = ExtractionRun(
@@ -96,7 +95,7 @@ def request_extraction(
         correlation_id=correlation_id()[:64],
         cause=cause,
     )
-    _pieces, run.is_text_cut = sources.pieces_of(run, actor)
+    measure(run, actor)
     if sources.project_of(run, actor) != project.pk:
         raise NotFound
     run.shown_in, run.shown_under = sources.place_of(run, actor)
@@ -110,7 +109,25 @@ def request_extraction(
     return run
 
 
-def _collections(actor: Actor, project_id: UUID, wanted: Sequence[UUID]) -> list[Collection]:
+def measure(run: ExtractionRun, actor: Actor) -> None:
+    """How much there is to read, in how many pieces, and about what it costs. ``NothingToRead`` where there is no word."""
+    pieces, left = sources.pieces_of(run, actor)
+    text = "".join(piece.text for piece in pieces)
+    run.characters, run.is_text_cut, run.unread = len(text), bool(left), [each.as_json() for each in left]
+    if len(text) <= LEAST_PIECE:
+        return
+    rows = selectors.with_document(selectors.visible_collections(actor).filter(pk__in=run.collections))
+    model = run.model or llm.find_default_model(organization_id=run.organization_id)
+    documents = {row.slug: selectors.schema_of(row).document for row in rows}
+    size = walking.size_for(model.context_window if model else None, text, documents)
+    run.parts = len(walking.spans(text, 0, size))
+    if model is not None and run.parts > 1:
+        each = len(text) // run.parts // tokens.CHARACTERS_PER_TOKEN
+        found = forecast.estimate(model, calls=run.parts, input_tokens=each + 1_000, output_tokens=each // 4)
+        run.expected_cost, run.currency = found.cost, found.currency
+
+
+def wanted_collections(actor: Actor, project_id: UUID, wanted: Sequence[UUID]) -> list[Collection]:
     rows = selectors.list_collections(actor, project_id=project_id)
     if not wanted and not rows.exists():
         raise NoCollections
@@ -120,57 +137,8 @@ def _collections(actor: Actor, project_id: UUID, wanted: Sequence[UUID]) -> list
     return found
 
 
-@transaction.atomic
-def claim_run(*, actor: Actor, run_id: UUID) -> Work | None:
-    """Take the run, or None: somebody works on it, it is done, or who asked may read these words or write there no more."""
-    account_policies.require(policies.is_system(actor))
-    run = ExtractionRun.objects.select_for_update(skip_locked=True).filter(pk=run_id, status__in=OPEN).first()
-    if run is None:
-        return None
-    if run.attempts >= MAX_RUN_ATTEMPTS:
-        _fail(run, GAVE_UP)
-        return None
-    fence = leases.claim(
-        ExtractionRun.objects.filter(status__in=OPEN), run.pk, seconds=RUN_LEASE_SECONDS, status=RunStatus.RUNNING
-    )
-    if fence is None:
-        return None
-    asker = actor_of_row(user_id=run.requested_by_id, key_id=run.key_id)
-    try:
-        require(policies.can_write_records(asker, accounts.project_role(asker, run.project_id)))
-        pieces, _is_cut = sources.pieces_of(run, asker)
-        collections = _collections(asker, run.project_id, run.collections)
-    except DomainError as refusal:
-        _fail(run, refusal.code)
-        return None
-    return Work(
-        run_id=run.pk,
-        fence=fence,
-        organization_id=run.organization_id,
-        project_id=run.project_id,
-        user_id=run.requested_by_id,
-        model_id=run.model_id,
-        language=run.language,
-        correlation_id=run.correlation_id,
-        pieces=pieces,
-        documents={each.slug: selectors.schema_of(each).document for each in collections},
-        ids={each.slug: each.pk for each in collections},
-        aliases={
-            each.slug: {word: field for field, words in each.aliases.items() for word in words} for each in collections
-        },
-        asked=question_selectors.asked_in(run.shown_in, asker) if run.shown_in else (),
-    )
-
-
-@transaction.atomic
-def fail_run(*, actor: Actor, run_id: UUID, fence: int, code: str) -> None:
-    account_policies.require(policies.is_system(actor))
-    run = ExtractionRun.objects.select_for_update().filter(pk=run_id, fence=fence, status__in=OPEN).first()
-    if run is not None:
-        _fail(run, code)
-
-
-def _fail(run: ExtractionRun, code: str) -> None:
+def fail(run: ExtractionRun, code: str) -> None:
+    """Pieces that were read are kept: who tries again goes on from there."""
     ExtractionRun.objects.filter(pk=run.pk).update(
         status=RunStatus.FAILED, error_code=code, lease_until=None, finished_at=Now(), updated_at=Now()
     )
@@ -197,22 +165,29 @@ def finish_run(*, actor: Actor, run_id: UUID, fence: int, answer: Answer, found:
         if each.collection_id
     ]
     Proposal.objects.bulk_create(made)
-    run.answered_by = answer.model[:200]
+    run.answered_by = answer.model[:200] or run.answered_by
+    cost = Decimal(answer.cost) if answer.cost else None
     ExtractionRun.objects.filter(pk=run.pk).update(
         status=RunStatus.COMPLETED,
         answered_by=run.answered_by,
         answered=answered,
-        is_demo=answer.is_demo,
+        is_demo=answer.is_demo or run.is_demo,
         steps=list(found.steps),
         unplaced=list(found.unplaced),
-        input_tokens=answer.input_tokens,
-        output_tokens=answer.output_tokens,
-        cost=Decimal(answer.cost) if answer.cost else None,
-        currency=answer.currency,
+        is_text_cut=bool(found.unread),
+        unread=[each.as_json() for each in found.unread],
+        stopped_by=found.stopped_by,
+        characters_read=F("characters") - sum(each.characters or 0 for each in found.unread if each.end is not None),
+        parts_done=F("parts_done") + (1 if answer.model else 0),
+        input_tokens=F("input_tokens") + answer.input_tokens,
+        output_tokens=F("output_tokens") + answer.output_tokens,
+        cost=cost if run.cost is None else run.cost + (cost or 0),
+        currency=answer.currency or run.currency,
         lease_until=None,
         finished_at=Now(),
         updated_at=Now(),
     )
+    ExtractionPart.objects.filter(run=run).delete()
     fact = ExtractionCompleted(run.pk, len(made), len(found.unplaced))
     news.tell(run, fact, actor=asker)
     for proposal in made:
@@ -233,7 +208,7 @@ def _without_a_place(found: Found, there: Mapping[UUID, Collection]) -> Found:
         for name, value in each.data.items()
     ]
     kept = tuple(each for each in found.suggested if each.collection_id in there)
-    return Found(kept, (*found.unplaced, *unplaced), found.steps)
+    return replace(found, suggested=kept, unplaced=(*found.unplaced, *unplaced))
 
 
 def _propose(run: ExtractionRun, collection: Collection, number: int, suggested: Suggested) -> Proposal:
@@ -246,6 +221,7 @@ def _propose(run: ExtractionRun, collection: Collection, number: int, suggested:
         project_id=run.project_id,
         collection=collection,
         number=number,
+        schema_number=collection.schema_number,
         entity_id=suggested.entity_id[:200],
         data=suggested.data,
         sources=[source.as_json() for source in suggested.sources],
@@ -293,6 +269,7 @@ def accept_proposal(
     Links to other suggestions of the run are made as soon as both are records.
     """
     proposal = _lock(actor, proposal_id)
+    following.follow_schema(proposal, selectors.get_collection(collection_id=proposal.collection_id, viewer=actor))
     data = shape.merged(proposal.data, changes or {})
     edited = tuple(change.field for change in shape.changes_between(proposal.data, data))
     return _accept(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -23,19 +24,17 @@ from apps.extraction import asking, grounding, news, policies, question_selector
 from apps.extraction.events import QuestionsAsked, QuestionsSettled
 from apps.extraction.models import Collection, ExtractionRun, FieldSource, FollowUp, Proposal
 from apps.extraction.pointers import pointer, top
+from apps.extraction.reading_types import Found, Source, Suggested
 from apps.extraction.schema import Schema
 from apps.extraction.services import records
 from apps.extraction.types import (
     ASK_MISSING,
     MAX_ASKED_AT_ONCE,
     FollowUpStatus,
-    Found,
     ProposalStatus,
     QuestionDecided,
     QuestionState,
     RunCause,
-    Source,
-    Suggested,
 )
 
 
@@ -176,7 +175,7 @@ def take_answers(*, actor: Actor, run: ExtractionRun, found: Found) -> tuple[Fou
         taken = _take_bare(actor, rows, known, run)
     if taken:
         _ask_next(actor, rows[0].conversation_id, language=run.language)
-    return Found(tuple(left), (*found.unplaced, *unplaced), found.steps), taken
+    return replace(found, suggested=tuple(left), unplaced=(*found.unplaced, *unplaced)), taken
 
 
 def answers_in(*, actor: Actor, run: ExtractionRun, found: Found) -> tuple[Found, list[dict[str, Any]]]:
@@ -195,7 +194,7 @@ def answers_in(*, actor: Actor, run: ExtractionRun, found: Found) -> tuple[Found
         for each in found.suggested
         for name, value in each.data.items()
     ]
-    return Found((), (*found.unplaced, *rest), found.steps), answered
+    return replace(found, suggested=(), unplaced=(*found.unplaced, *rest)), answered
 
 
 def ask_if_they_may(*, actor: Actor, run: ExtractionRun, unplaced: Sequence[dict[str, Any]]) -> None:

@@ -14,8 +14,8 @@ from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.extraction import asking, news, policies
 from apps.extraction.events import ProposalRejected
-from apps.extraction.models import ExtractionRun, FollowUp, Proposal
-from apps.extraction.types import FollowUpStatus, ProposalStatus, QuestionState
+from apps.extraction.models import ExtractionPart, ExtractionRun, FollowUp, Proposal
+from apps.extraction.types import FollowUpStatus, ProposalStatus, QuestionState, RunStatus
 
 #: What was decided is looked up no more after so long.
 DECIDED_DAYS = 30
@@ -41,6 +41,7 @@ def forget_words(
             rows = rows.filter(sources__contains=[{"message": str(message_id)}])
         _withdraw(actor, run, rows)
         empty_proposals(rows)
+    ExtractionPart.objects.filter(run__in=[run.pk for run in found]).delete()
     ExtractionRun.objects.filter(pk__in=[run.pk for run in found]).update(unplaced=[], answered=[], updated_at=Now())
     return len(found)
 
@@ -105,6 +106,8 @@ def forget_decided(*, actor: Actor, limit: int = AT_ONCE) -> int:
     edge = Now() - timedelta(days=DECIDED_DAYS)
     rejected = Proposal.objects.filter(status=ProposalStatus.REJECTED, decided_at__lte=edge).exclude(data={})
     done = empty_proposals(Proposal.objects.filter(pk__in=list(rejected.values_list("pk", flat=True)[:limit])))
+    given_up = ExtractionPart.objects.filter(run__status=RunStatus.FAILED, run__finished_at__lte=edge)
+    done += ExtractionPart.objects.filter(pk__in=list(given_up.values_list("pk", flat=True)[:limit])).delete()[0]
     waiting = Proposal.objects.filter(run=OuterRef("pk"), status=ProposalStatus.PENDING)
     runs = ExtractionRun.objects.filter(~Exists(waiting), finished_at__lte=edge).exclude(unplaced=[], answered=[])
     ids = list(runs.values_list("pk", flat=True)[:limit])

@@ -13,8 +13,9 @@ from apps.extraction import made_selectors, shape
 from apps.extraction.made_types import MadeBefore
 from apps.extraction.models import FieldSource, Record
 from apps.extraction.pointers import pointer
+from apps.extraction.reading_types import Answer
 from apps.extraction.services import records
-from apps.extraction.types import GENERATED, Answer
+from apps.extraction.types import GENERATED
 
 
 @transaction.atomic

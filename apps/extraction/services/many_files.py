@@ -16,10 +16,11 @@ from apps.accounts.types import Actor
 from apps.core import leases
 from apps.core.correlation import correlation_id
 from apps.core.ids import uuid7
-from apps.extraction import news, policies, sources
+from apps.extraction import news, policies
 from apps.extraction.events import ExtractionRequested
 from apps.extraction.models import ExtractionRun
-from apps.extraction.services.extractions import GAVE_UP, OPEN, fail_run
+from apps.extraction.services.extractions import GAVE_UP, OPEN, measure
+from apps.extraction.services.walks import fail_run
 from apps.extraction.types import CUT_SHORT, RunStatus
 
 LEFT_LYING = timedelta(minutes=15)
@@ -47,7 +48,7 @@ def begin_run(
         correlation_id=correlation_id()[:64],
         effect_key=effect_key,
     )
-    _pieces, run.is_text_cut = sources.pieces_of(run, actor)
+    measure(run, actor)
     quotas.take_answer(actor=actor, organization_id=project.organization_id)
     run.save()
     fact = ExtractionRequested(run.pk, tuple(run.collections))
@@ -60,7 +61,14 @@ def _again(actor: Actor, run: ExtractionRun) -> ExtractionRun:
     if run.error_code != CUT_SHORT:
         quotas.take_answer(actor=actor, organization_id=run.organization_id)
     ExtractionRun.objects.filter(pk=run.pk).update(
-        status=RunStatus.QUEUED, attempts=0, error_code="", finished_at=None, lease_until=None, updated_at=Now()
+        status=RunStatus.QUEUED,
+        attempts=0,
+        error_code="",
+        stopped_by="",
+        stops_at=None,
+        finished_at=None,
+        lease_until=None,
+        updated_at=Now(),
     )
     news.tell(run, ExtractionRequested(run.pk, tuple(run.collections)), actor=actor)
     run.refresh_from_db()

@@ -6,7 +6,7 @@ its fields, suggestions that became it. The loser keeps its history and points t
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -19,10 +19,10 @@ from django.utils.translation import gettext as _
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
-from apps.core.errors import FieldError, Invalid, NotFound, Unavailable, VersionMismatch
+from apps.core.errors import DomainError, FieldError, Invalid, NotFound, Unavailable, VersionMismatch
 from apps.core.events import emit_last, told_last
 from apps.core.ids import uuid7
-from apps.extraction import joinings, policies, selectors, shape
+from apps.extraction import joinings, migrating, policies, selectors, shape
 from apps.extraction.events import DuplicatesKeptApart, RecordsMerged, RecordsSeparated
 from apps.extraction.models import (
     Collection,
@@ -34,7 +34,7 @@ from apps.extraction.models import (
     RecordLink,
     RecordMerge,
 )
-from apps.extraction.services import evidence, records
+from apps.extraction.services import evidence, following, records
 from apps.extraction.types import DuplicateStatus, MergeUndone, RevisionKind
 
 _MOST_LOOKS = 5
@@ -78,9 +78,36 @@ def _merge(
     if expected_version is not None and expected_version != winner.version:
         raise VersionMismatch(current=winner.version)
     collection = selectors.get_collection(collection_id=winner.collection_id, viewer=actor)
+    more = dict(loser.data)
+    if {winner.schema_number, loser.schema_number} != {collection.schema_number}:
+        path = following.path_of(collection)
+        more = following.brought(loser, path)
+        _bring_along(actor, collection, winner, path)
+    _bring_those_along(actor, locked.values())
     records.put_away(loser, actor, RevisionKind.MERGED, into=winner.pk)
-    both = shape.merged(shape.joined(winner.data, loser.data), changes)
+    both = shape.merged(shape.joined(winner.data, more), changes)
     return _join(actor, collection, winner, loser, both, locked=locked)
+
+
+def _bring_along(actor: Actor, collection: Collection, record: Record, path: migrating.Path) -> None:
+    """To the schema of today, as a version of its own. ``FieldsGone`` where it cannot follow."""
+    number, before = record.schema_number, dict(record.data)
+    if number >= path.last:
+        return
+    records.rewrite(collection, record, following.brought(record, path), actor, RevisionKind.MIGRATED)
+    following.follow_sources(record, before, {name: path.renamed(name, number) for name in before})
+
+
+def _bring_those_along(actor: Actor, rows: Iterable[Record]) -> None:
+    """Who points to the one or the other, as far as they can follow: their fields are written by the schema of today."""
+    for row in rows:
+        collection = selectors.get_collection(collection_id=row.collection_id, viewer=actor)
+        if row.schema_number < collection.schema_number:
+            try:
+                with transaction.atomic():
+                    _bring_along(actor, collection, row, following.path_of(collection))
+            except DomainError:
+                row.refresh_from_db()
 
 
 @transaction.atomic
@@ -133,6 +160,7 @@ def _join(
         project_id=winner.project_id,
         winner=winner,
         loser=loser,
+        schema_number=collection.schema_number,
         merged_by_id=actor.user_id,
     )
     before = dict(winner.data)
@@ -159,7 +187,8 @@ def _join(
 def undo_merge(*, actor: Actor, merge_id: UUID) -> RecordMerge:
     """Both as they were, but for what was changed since in fields that the joining did not touch: that stays with the winner.
 
-    ``MergeUndone`` the second time; ``NotUnique`` when another record took the loser's values meanwhile.
+    What was renamed or converted since is brought along. ``MergeUndone`` the second time; ``NotUnique`` when another record took the
+    loser's values meanwhile; ``FieldsGone`` when a value has no place in the schema of today.
     """
     seen = joinings.get_merge(merge_id=merge_id, viewer=actor)
     pointing = {UUID(each["record"]) for each in seen.moved["links"]}
@@ -170,15 +199,21 @@ def undo_merge(*, actor: Actor, merge_id: UUID) -> RecordMerge:
     winner, loser = locked.pop(merge.winner_id), locked.pop(merge.loser_id)
     collection = selectors.get_collection(collection_id=merge.collection_id, viewer=actor)
     moved = merge.moved
-    data = dict(winner.data)
-    for name, after in merge.after.items():
-        data[name] = shape.taken_back(data.get(name), merge.before.get(name), after)
+    path = following.path_of(collection)
+    number = merge.schema_number or following.number_at(collection, merge.created_at)
+    _bring_along(actor, collection, winner, path)
+    _bring_those_along(actor, locked.values())
+    data = following.separated(merge, winner.data, path, number)
+    earlier, loser_number = dict(loser.data), loser.schema_number
+    loser.data = following.brought(loser, path)
     # There again before the winner is written, which may have pointed to it; its values are free only after that.
     Record.objects.filter(pk=loser.pk).update(deleted_at=None, deleted_by=None, merged_into=None)
-    records.rewrite(collection, winner, shape.merged({}, data), actor, RevisionKind.UNMERGED)
+    records.rewrite(collection, winner, data, actor, RevisionKind.UNMERGED)
     records.bring_back(collection, loser, actor, RevisionKind.UNMERGED)
     _point_back(actor, locked, moved["links"], winner.pk, loser.pk)
     evidence.bring_sources_back(moved["sources"], winner, loser)
+    following.follow_sources(loser, earlier, {name: path.renamed(name, loser_number) for name in earlier})
+    following.follow_sources(winner, merge.before, {name: path.renamed(name, number) for name in merge.before})
     Proposal.objects.filter(pk__in=moved["proposals"], record=winner).update(record=loser)
     RecordComment.objects.filter(pk__in=moved["comments"], record=winner).update(record=loser)
     if moved["pair"]:
@@ -254,7 +289,13 @@ def _point_elsewhere(actor: Actor, locked: dict[UUID, Record], old: UUID, new: U
         for name in sorted(names):
             data[name] = shape.repointed(data.get(name), str(old), str(new))
             changed.append(
-                {"record": str(source_id), "field": name, "before": source.data.get(name), "after": data[name]}
+                {
+                    "record": str(source_id),
+                    "field": name,
+                    "schema": source.schema_number,
+                    "before": source.data.get(name),
+                    "after": data[name],
+                }
             )
         _repoint(actor, source, data)
     return changed
@@ -272,13 +313,31 @@ def _point_back(
             continue
         data = dict(source.data)
         for each in changes:
-            now = data.get(each["field"])
+            name = _name_now(actor, source, each)
+            now = data.get(name)
             if now == each["after"]:
-                data[each["field"]] = each["before"]
-            elif isinstance(now, list) and str(winner) in now and str(winner) not in each["before"]:
-                data[each["field"]] = shape.repointed(now, str(winner), str(loser))
+                data[name] = each["before"]
+            elif isinstance(now, list) and str(winner) in now and str(winner) not in _ids(each["before"]):
+                data[name] = shape.repointed(now, str(winner), str(loser))
+            elif now == str(winner) and _ids(each["after"]) == [str(winner)]:
+                data[name] = str(loser)
         if data != source.data:
             _repoint(actor, source, data)
+
+
+def _name_now(actor: Actor, source: Record, link: Mapping[str, Any]) -> str:
+    """The field may have been renamed since, and the record brought along."""
+    name, number = str(link["field"]), link.get("schema")
+    if name in source.data or number is None or number == source.schema_number:
+        return name
+    collection = selectors.get_collection(collection_id=source.collection_id, viewer=actor)
+    schemas = selectors.schemas_by_number(collection)
+    path = migrating.Path({each: found for each, found in schemas.items() if each <= source.schema_number})
+    return path.renamed(name, number)
+
+
+def _ids(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 def _repoint(actor: Actor, source: Record, data: dict[str, Any]) -> None:

@@ -13,8 +13,8 @@ from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core.errors import FieldError
 from apps.extraction import migrating, policies, schema, schema_changes, selectors, shape
-from apps.extraction.models import Collection, FieldSource, Record
-from apps.extraction.services import records
+from apps.extraction.models import Record
+from apps.extraction.services import following, records
 from apps.extraction.types import RecordInvalid, RevisionKind
 
 #: A trial reads so many records, the newest first; the operation that brings them along counts them all.
@@ -68,7 +68,7 @@ def migrate_record(*, actor: Actor, record_id: UUID) -> Record:
     require(policies.can_write_records(actor, accounts.project_role(actor, collection.project_id)))
     if record.schema_number == collection.schema_number:
         return record
-    path = path_of(collection)
+    path = following.path_of(collection)
     found = path.bring(record.data, record.schema_number, language=actor.language)
     if found.problems:
         raise RecordInvalid(
@@ -80,24 +80,5 @@ def migrate_record(*, actor: Actor, record_id: UUID) -> Record:
         )
     before, number = dict(record.data), record.schema_number
     changed = records.rewrite(collection, record, found.value, actor, RevisionKind.MIGRATED)
-    _follow(changed, before, {name: path.renamed(name, number) for name in before})
+    following.follow_sources(changed, before, {name: path.renamed(name, number) for name in before})
     return changed
-
-
-def path_of(collection: Collection) -> migrating.Path:
-    """Of a collection that the caller may see."""
-    return migrating.Path(selectors.schemas_by_number(collection))
-
-
-def _follow(record: Record, before: dict[str, Any], names: dict[str, str]) -> None:
-    """The words behind a field still stand for it under its new name, and for its value as another type."""
-    for row in list(FieldSource.objects.filter(record=record)):
-        step, _slash, rest = row.field[1:].partition("/")
-        old = step.replace("~1", "/").replace("~0", "~")
-        new = names.get(old, old)
-        if old not in before or new not in record.data or bytes(row.value_digest) != shape.value_digest(before[old]):
-            continue
-        place = f"/{new.replace('~', '~0').replace('/', '~1')}" + (f"/{rest}" if rest else "")
-        if place != row.field:
-            FieldSource.objects.filter(record=record, field=place).delete()
-        FieldSource.objects.filter(pk=row.pk).update(field=place, value_digest=shape.value_digest(record.data[new]))

@@ -44,6 +44,8 @@ def retry_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
         key_id=actor.key_id,
         attempts=0,
         error_code="",
+        stopped_by="",
+        stops_at=None,
         finished_at=None,
         updated_at=Now(),
     )

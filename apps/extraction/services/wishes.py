@@ -28,8 +28,8 @@ from apps.extraction import bulk_making, policies, schema_forms, selectors, wish
 from apps.extraction.events import WishConfirmed, WishDismissed, WishRequested
 from apps.extraction.made_types import MAX_BRIEF, MAX_MADE
 from apps.extraction.models import Wish
+from apps.extraction.reading_types import Answer
 from apps.extraction.services.collections import create_collection
-from apps.extraction.types import Answer
 from apps.extraction.wish_types import (
     KINDS,
     MAX_OPEN_WISHES,
