@@ -18,14 +18,6 @@ RUN_AXE = """async (rules) => {
   return violations.flatMap(({ id, nodes }) => nodes.slice(0, 3).map(({ html, failureSummary }) =>
     `${id}: ${html.slice(0, 160)} — ${failureSummary.split("\\n")[1]?.trim()}`));
 }"""
-#: Colours that change slowly have reached what they change to. What is not painted may never end its change, so nobody waits for ever.
-REPAINTED = """async () => {
-  const painted = async () => {
-    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-    await Promise.allSettled(document.getAnimations().filter((each) => each instanceof CSSTransition).map(({ finished }) => finished));
-  };
-  await Promise.race([painted(), new Promise((done) => setTimeout(done, 2000))]);
-}"""
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +45,15 @@ def faults_at(stack, browser, addresses, *, width, is_public, part=0, parts=1):
             complaints.clear()
             page.emulate_media(color_scheme="light")
             pages.open_view(page, stack.base_url, view)
-            faults += judged(page, view, complaints, RULES)
+            faults += pages.faults_of(page, view, complaints) + judged(page, view, RULES)
             page.emulate_media(color_scheme="dark")
-            page.evaluate(REPAINTED)
-            faults += [f"dark: {text}" for text in judged(page, view, complaints, COLOURS)]
+            page.evaluate(pages.REPAINTED)
+            faults += [f"dark: {text}" for text in judged(page, view, COLOURS)]
     return faults
 
 
-def judged(page, view, complaints, rules):
-    found = pages.faults_of(page, view, complaints)
+def judged(page, view, rules):
     # The policy of the page lets no script in but its own; the test speaks to the engine behind it.
     if not page.evaluate("Boolean(window.axe)"):
         page.evaluate(AXE)
-    return found + [f"{view.name}: {text}" for text in page.evaluate(RUN_AXE, rules)]
+    return [f"{view.name}: {text}" for text in page.evaluate(RUN_AXE, rules)]

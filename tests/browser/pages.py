@@ -16,6 +16,15 @@ from tests.stack import Stack
 
 HERE = Path(__file__).parent
 MEASURE = (HERE / "measure.js").read_text()
+#: What moves or changes its colour has arrived. What is not painted may never end its change, so nobody waits for ever.
+REPAINTED = """async () => {
+  const painted = async () => {
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const moving = document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity);
+    await Promise.allSettled(moving.map(({ finished }) => finished));
+  };
+  await Promise.race([painted(), new Promise((done) => setTimeout(done, 2000))]);
+}"""
 WIDTHS = {360: 780, 768: 1024, 1440: 900}
 THEMES = ("light", "dark")
 
@@ -204,7 +213,8 @@ def open_view(page: Page, base_url: str, view: View) -> None:
     page.evaluate("document.fonts.ready")
     if view.prepare is not None:
         view.prepare(page)
-    page.wait_for_timeout(350)
+    page.wait_for_timeout(100)
+    page.evaluate(REPAINTED)
 
 
 def faults_of(page: Page, view: View, complaints: list[str]) -> list[str]:

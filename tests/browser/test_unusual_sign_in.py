@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser import pages
 from tests.browser.cast import EMAIL, PASSWORD
-from tests.browser.look import COLOURS, REPAINTED, RULES, judged
+from tests.browser.look import COLOURS, RULES, judged
 from tests.stack import Stack
 
 pytestmark = pytest.mark.timeout(300)
@@ -43,10 +43,10 @@ def test_code_page_lets_in_and_the_device_is_known_afterwards(stack, browser, wi
         page.goto(f"{stack.base_url}/accounts/login/")
         fill_in(page)
         page.wait_for_url(f"{stack.base_url}{CODE.path}")
-        faults = judged(page, CODE, complaints, RULES)
+        faults = pages.faults_of(page, CODE, complaints) + judged(page, CODE, RULES)
         page.emulate_media(color_scheme="dark")
-        page.evaluate(REPAINTED)
-        faults += judged(page, CODE, complaints, COLOURS)
+        page.evaluate(pages.REPAINTED)
+        faults += judged(page, CODE, COLOURS)
         assert faults == []
         assert page.get_by_label("Code from the mail").evaluate("field => field === document.activeElement")
 

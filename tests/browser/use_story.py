@@ -23,7 +23,7 @@ SHEET = "# {{ record.name }}\n\n{% if record.age %}*{{ record.age }} years old*{
 def tell(ines: User, project: Any, talk: Any) -> dict[str, str]:
     """The addresses of pages that no menu leads to, by their name."""
     actor = actor_of(ines)
-    crew = people(actor, project, name="Crew")
+    crew = people(actor, project)
     rita = services.create_record(
         actor=actor, collection_id=crew.pk, data={"name": "Rita Falcão", "born": "1988-05-17", "tags": ["camera"]}
     )
