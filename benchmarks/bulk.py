@@ -1,7 +1,9 @@
 """``python -m benchmarks.bulk``: work over many items, from enqueueing to the last end, and procrastinate beside it in the same run.
 
 Own durable PostgreSQL, the real jobs worker with one process for bulk work, items that do nothing. Procrastinate runs against the
-same server when ``--procrastinate`` names a Python that has it.
+same server when ``--procrastinate`` names a Python that has it (``uv venv /tmp/p && uv pip install -p /tmp/p procrastinate``).
+
+Writes docs/results/bulk.json. On two quiet cores it takes about four minutes; ``--planned 50000 --worked 5000`` two, most of it the servers' start.
 """
 
 from __future__ import annotations

@@ -39,28 +39,46 @@ SLICE_SECONDS = 2.0
 #: Effects become true together, and somebody's pause is heard, this often.
 CHUNK_SECONDS = 0.25
 LIMITED_SECONDS = 0.1
+#: Of one process: each is under way in its turn before its lease would lapse.
+PLANS_AT_ONCE = 2
 IN_EACH_OTHERS_WAY = (psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable)
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
 
 
 def plan_operation(*, operation_id: UUID) -> None:
-    """Write the plan of a draft. A second call finds the lease held, or the plan written."""
+    """Write the plan of a draft, all of it. A second call finds the lease held, or the plan written."""
+    for _piece in _planning(operation_id):
+        pass
+
+
+def _planning(operation_id: UUID) -> Iterator[None]:
+    """A piece of the plan at every step."""
     draft = services.claim_planning(actor=SYSTEM, operation_id=operation_id)
     if draft is None:
         return
     asker = _asker(draft)
-    with caused_by(draft.correlation_id), override(asker.language):
-        try:
-            _plan(draft, asker)
-        except LateWriter:
-            logger.info("bulk_plan_lost", extra={"operation": str(operation_id)})
-        except DomainError as error:
-            services.fail_planning(actor=SYSTEM, draft=draft, code=error.code, detail=error.detail)
-        except DATABASE_AWAY:
-            raise  # its lease lapses, and another begins anew
-        except Exception:
-            logger.exception("bulk_plan_failed", extra={"operation": str(operation_id), "kind": draft.kind})
-            services.fail_planning(actor=SYSTEM, draft=draft)
+    pieces = _plan(draft, asker)
+    while True:
+        with caused_by(draft.correlation_id), override(asker.language):
+            if not _has_planned(pieces, draft):
+                return
+        yield
+
+
+def _has_planned(pieces: Iterator[None], draft: Draft) -> bool:
+    """One more piece; False at the end, whichever it is."""
+    try:
+        return next(pieces, pieces) is None
+    except LateWriter:
+        logger.info("bulk_plan_lost", extra={"operation": str(draft.operation_id)})
+    except DomainError as error:
+        services.fail_planning(actor=SYSTEM, draft=draft, code=error.code, detail=error.detail)
+    except DATABASE_AWAY:
+        raise  # its lease lapses, and another begins anew
+    except Exception:
+        logger.exception("bulk_plan_failed", extra={"operation": str(draft.operation_id), "kind": draft.kind})
+        services.fail_planning(actor=SYSTEM, draft=draft)
+    return False
 
 
 def _asker(draft: Draft) -> Actor:
@@ -69,9 +87,16 @@ def _asker(draft: Draft) -> Actor:
     return actor_of_row(user_id=draft.user_id, key_id=draft.key_id)
 
 
-def _plan(draft: Draft, asker: Actor) -> None:
+def _plan(draft: Draft, asker: Actor) -> Iterator[None]:
     if asker is NOBODY:
         raise Forbidden
+    if draft.undoes is not None:
+        rest = services.append_undoing(actor=SYSTEM, draft=draft)
+        while rest:
+            yield
+            rest = services.append_undoing(actor=SYSTEM, draft=draft, before=rest)
+        services.finish_planning(actor=SYSTEM, draft=draft, dry_run={})
+        return
     kind = find_kind(draft.kind)
     scope = BulkScope(draft.operation_id, draft.organization_id, draft.project_id, asker, draft.params)
     total = 0
@@ -83,6 +108,7 @@ def _plan(draft: Draft, asker: Actor) -> None:
         if total + len(piece) > MAX_ITEMS:
             raise TooManyItems
         total = services.append_items(actor=SYSTEM, draft=draft, items=piece)
+        yield
     resource = kind.resource(scope) if kind.resource else None
     dry_run = {"total": total, "samples": samples, "estimate": _estimate(kind, scope, total), "found": findings}
     services.finish_planning(actor=SYSTEM, draft=draft, dry_run=dry_run, resource=resource)
@@ -128,26 +154,57 @@ def _estimate(kind: BulkKind, scope: BulkScope, total: int) -> dict[str, Any]:
     }
 
 
-def work(*, slice_seconds: float = SLICE_SECONDS) -> int:
-    """Take batches of inside items until the slice is over or nothing is left; how many items ended.
+def retry_items(*, operation_id: UUID) -> None:
+    """What is left of a large operation to be tried again, for a slice of time; the rest comes at the end of the queue."""
+    until = time.monotonic() + SLICE_SECONDS
+    while services.retry_some(actor=SYSTEM, operation_id=operation_id):
+        if time.monotonic() >= until:
+            jobs.hint("bulk.retry_items", operation_id=operation_id)
+            return
 
-    Only so many processes of a machine have a seat that one is left for other jobs. Who still finds work at the end asks for another
-    turn, at the end of the queue.
+
+def work(*, slice_seconds: float = SLICE_SECONDS) -> int:
+    """Write plans and take batches of inside items until the slice is over or nothing is left; how many items ended.
+
+    Only so many processes of a machine have a seat that one is left for other jobs. In it plans and items take turns: a plan of a
+    million rows goes on from slice to slice. Who still finds work at the end asks for another turn, at the end of the queue.
     """
     with seats.taken() as seat:
         if seat is None:
             return 0
-        until, done = time.monotonic() + slice_seconds, 0
-        while time.monotonic() < until:
-            batch = services.claim_batch(actor=SYSTEM, lane=Lane.INSIDE)
-            if batch is None:
-                if not selectors.has_waiting(Lane.INSIDE):
-                    return done
-                time.sleep(LIMITED_SECONDS)  # a limit that gives way by itself: nobody rings then
-                continue
-            done += run_batch(batch, until=until)
-    jobs.hint("bulk.work")
+        plans: list[Iterator[None]] = []
+        done = 0
+        while True:
+            plans += [_planning(pk) for pk in selectors.list_drafts(at_most=PLANS_AT_ONCE - len(plans))]
+            plans = [plan for plan in plans if _goes_on(plan, time.monotonic() + scaled(slice_seconds))]
+            turn = scaled(slice_seconds) if plans else slice_seconds
+            ended, is_idle = _take(time.monotonic() + turn, waits=not plans)
+            done += ended
+            if not plans:
+                break
+    if not is_idle:
+        jobs.hint("bulk.work")
     return done
+
+
+def _goes_on(plan: Iterator[None], until: float) -> bool:
+    return any(time.monotonic() >= until for _piece in plan)
+
+
+def _take(until: float, *, waits: bool) -> tuple[int, bool]:
+    """Batches until then: how many items ended, and whether nothing was left. ``waits``: for a limit to give way."""
+    done = 0
+    while time.monotonic() < until:
+        batch = services.claim_batch(actor=SYSTEM, lane=Lane.INSIDE)
+        if batch is not None:
+            done += run_batch(batch, until=until)
+        elif not selectors.has_waiting(Lane.INSIDE):
+            return done, True
+        elif waits:
+            time.sleep(LIMITED_SECONDS)  # a limit that gives way by itself: nobody rings then
+        else:
+            break
+    return done, False
 
 
 def run_batch(batch: Batch, *, until: float | None = None) -> int:

@@ -68,6 +68,10 @@ class Operation(TenantModel, LeasedModel):
     served = models.FloatField(default=0)
     seconds = models.FloatField(default=0)
     cost = models.DecimalField(max_digits=18, decimal_places=8, default=0)
+    # Items that had ended badly by ``retry_at`` are being put back, up to the number ``retry_after`` so far; the operation ends not before all are.
+    retry_at = models.DateTimeField(null=True)
+    retry_after = models.PositiveIntegerField(default=0, db_default=0)
+    retry_cancelled = models.BooleanField(default=False, db_default=False)
     told_at = models.DateTimeField(null=True)
     told_ended = models.PositiveIntegerField(default=0)
     correlation_id = models.CharField(max_length=64, blank=True, default="")

@@ -14,7 +14,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor, ProjectRole
 from apps.bulk import policies
 from apps.bulk.models import COUNTED, Item, Operation
-from apps.bulk.types import FINAL, ItemStatus, OperationStatus
+from apps.bulk.types import FINAL, UNFINISHED, ItemStatus, OperationStatus
 from apps.core.errors import NotFound
 from apps.core.leases import is_free, scaled
 
@@ -46,11 +46,29 @@ def list_operations(
     return rows.filter(status=status) if status else rows
 
 
+def find_operation(*, operation_id: UUID, viewer: Actor) -> Operation | None:
+    """What everybody who watches it asks for with every step of it: one row by its key, whatever the number of items."""
+    return _operation.first(viewer, pk=operation_id)
+
+
+_operation: accounts.ForViewer[Operation] = accounts.ForViewer(
+    lambda viewer, *, pk: list_operations(viewer).filter(pk=pk)[:1]
+)
+
+
 def get_operation(*, operation_id: UUID, viewer: Actor) -> Operation:
-    found = list_operations(viewer).filter(pk=operation_id).first()
-    if found is None:
+    if (found := find_operation(operation_id=operation_id, viewer=viewer)) is None:
         raise NotFound
     return found
+
+
+def is_visible(*, operation_id: UUID, viewer: Actor) -> bool:
+    return _visible_id.first(viewer, pk=operation_id) is not None
+
+
+_visible_id: accounts.ForViewer[Any] = accounts.ForViewer(
+    lambda viewer, *, pk: visible_to(viewer).filter(pk=pk).values_list("pk")[:1]
+)
 
 
 def lock_operation(*, operation_id: UUID, viewer: Actor) -> Operation:
@@ -124,6 +142,21 @@ def list_unplanned() -> list[dict[str, UUID]]:
     """Drafts whose plan nobody writes: the hint was lost, or the writer died."""
     rows = Operation.objects.filter(is_free(), status=OperationStatus.DRAFT)
     rows = rows.filter(updated_at__lt=Now() - timedelta(seconds=scaled(HINT_SECONDS))).order_by("created_at")
+    return [{"operation_id": pk} for pk in rows.values_list("pk", flat=True)[:20]]
+
+
+def list_drafts(*, at_most: int) -> list[UUID]:
+    """Whose plan nobody is writing, the oldest first."""
+    if at_most <= 0:
+        return []
+    rows = Operation.objects.filter(is_free(), status=OperationStatus.DRAFT).order_by("created_at")
+    return list(rows.values_list("pk", flat=True)[:at_most])
+
+
+def list_retrying() -> list[dict[str, UUID]]:
+    """Operations whose items nobody goes on putting back."""
+    rows = Operation.objects.exclude(retry_at=None).filter(status__in=UNFINISHED)
+    rows = rows.filter(updated_at__lt=Now() - timedelta(seconds=scaled(HINT_SECONDS))).order_by("retry_at")
     return [{"operation_id": pk} for pk in rows.values_list("pk", flat=True)[:20]]
 
 

@@ -43,6 +43,7 @@ def forget() -> None:
 
 def register() -> None:
     register_lost_hints("bulk.plan_operation", selectors.list_unplanned, every_seconds=3)
+    register_lost_hints("bulk.retry_items", selectors.list_retrying, every_seconds=3)
     register_sweep("bulk operations", 1, tend)
     register_sweep("bulk items of lost workers", 5, reap, settle_seconds=3 * RENEW_SECONDS)
     register_sweep("bulk items that were passed by", 30, find_lost)

@@ -10,8 +10,14 @@ from apps.core.jobs import job
 
 @job("bulk.plan_operation", queue="jobs")
 def plan_operation(*, operation_id: str) -> None:
-    """Safe to repeat: only the holder of the lease writes the plan, and a plan that is there stays."""
-    engine.plan_operation(operation_id=UUID(str(operation_id)))
+    """Safe to repeat: it only rings. Who has a seat writes the plans that wait, under their leases; a plan that is there stays."""
+    engine.work()
+
+
+@job("bulk.retry_items", queue="jobs")
+def retry_items(*, operation_id: str) -> None:
+    """Safe to repeat: how far it came stands in the operation's row, which is locked for each piece."""
+    engine.retry_items(operation_id=UUID(str(operation_id)))
 
 
 @job("bulk.work", queue="jobs")

@@ -17,7 +17,7 @@ class OperationTopic:
     has_presence = False
 
     def is_allowed(self, viewer: Any, object_id: UUID) -> bool:
-        return selectors.visible_to(viewer).filter(pk=object_id).exists()
+        return selectors.is_visible(operation_id=object_id, viewer=viewer)
 
     def may_write(self, viewer: Any, object_id: UUID) -> bool:
         return False
@@ -33,7 +33,7 @@ class OperationTopic:
         return "all"
 
     def render(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> list[dict[str, Any]]:
-        found = selectors.list_operations(viewer).filter(pk=object_id).first()
+        found = selectors.find_operation(operation_id=object_id, viewer=viewer)
         data = presentation.operation_data(found) if found else None
         return [{**event.payload, "operation": data} for event in events]
 

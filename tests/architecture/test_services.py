@@ -96,6 +96,8 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/bulk/services/operations.py", "require_room"): PART,
     ("apps/bulk/services/planning.py", "copy_items"): PART,
     ("apps/bulk/services/planning.py", "keep_resource"): PART,
+    ("apps/bulk/services/planning.py", "copy_back"): PART,
+    ("apps/bulk/services/retrying.py", "put_back"): PART,
     ("apps/bulk/services/upkeep.py", "close_pending"): PART,
     ("apps/conversations/services/commands.py", "describe_commands"): READ,
     ("apps/conversations/services/commands.py", "register"): PLATFORM,

@@ -1,20 +1,25 @@
 """From a request to the last item: the plan is rows, effects and ends are one transaction, counts add up."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from apps.accounts.types import SYSTEM, ProjectRole
-from apps.bulk import engine, services
+from apps.bulk import engine, seats, selectors, services
 from apps.bulk.models import Item, Operation
-from apps.bulk.services import operations
+from apps.bulk.services import operations, planning
 from apps.bulk.types import LateWriter, OperationUndone, TooManyOperations
 from apps.core.doors.bulk_kinds import PlanFindings, PlannedItem, bulk_kinds
 from apps.core.models import Event
-from tests.accounts.factories import actor_of, add_to_project, member_of
+from tests.accounts.factories import UserFactory, actor_of, add_to_project, member_of
 from tests.bulk.factories import counts, fresh, planned, ran, teams
 
 pytestmark = pytest.mark.django_db
@@ -304,3 +309,89 @@ def test_what_no_text_column_keeps_hinders_no_plan(actor, project, kinds):
     assert operation.status == "planned"
     assert Item.objects.get(operation=operation).payload == {"name": "ab\ufffd", "rows": ["\U0001f600"]}
     assert operation.dry_run["found"] == {"left_out": ["x"]}
+
+
+def test_large_undoing_is_planned_in_pieces_by_a_worker(actor, project, monkeypatch):
+    monkeypatch.setattr(planning, "COPIED_AT_ONCE", 4)
+    operation = ran(actor, project, count=10, fail_every=3)
+
+    undoing = services.undo_operation(actor=actor, operation_id=operation.pk)
+    assert (undoing.status, undoing.total) == ("draft", 0)
+    dead = services.claim_planning(actor=SYSTEM, operation_id=undoing.pk)
+    assert services.append_undoing(actor=SYSTEM, draft=dead) == 7
+    Operation.objects.filter(pk=undoing.pk).update(lease_until=None)
+    engine.plan_operation(operation_id=undoing.pk)
+    engine.run_all()
+
+    assert (fresh(undoing).status, counts(undoing), teams()) == ("completed", {"succeeded": 7}, 0)
+    rows = Item.objects.filter(operation=undoing).order_by("number").values_list("number", "payload__payload__number")
+    assert list(rows) == [(1, 10), (2, 8), (3, 7), (4, 5), (5, 4), (6, 2), (7, 1)]
+    with pytest.raises(LateWriter):
+        services.append_undoing(actor=SYSTEM, draft=dead, before=7)
+
+
+def test_undoing_that_was_cancelled_before_its_plan_was_whole_is_planned_anew(actor, project, monkeypatch):
+    monkeypatch.setattr(planning, "COPIED_AT_ONCE", 4)
+    operation = ran(actor, project, count=10)
+    undoing = services.undo_operation(actor=actor, operation_id=operation.pk)
+    draft = services.claim_planning(actor=SYSTEM, operation_id=undoing.pk)
+    services.append_undoing(actor=SYSTEM, draft=draft)
+    services.cancel_operation(actor=actor, operation_id=undoing.pk)
+    assert (fresh(undoing).status, counts(undoing)) == ("cancelled", {"cancelled": 4})
+
+    services.retry_failed(actor=actor, operation_id=undoing.pk)
+    engine.plan_operation(operation_id=undoing.pk)
+    engine.run_all()
+
+    assert (fresh(undoing).status, counts(undoing), teams()) == ("completed", {"succeeded": 10}, 0)
+
+
+def test_large_retry_goes_on_in_pieces_and_takes_each_item_once(actor, project, monkeypatch):
+    monkeypatch.setattr(planning, "COPIED_AT_ONCE", 4)
+    operation = ran(actor, project, count=10, fail_every=2)
+
+    services.retry_failed(actor=actor, operation_id=operation.pk)
+    assert counts(operation) == {"succeeded": 5, "pending": 2, "failed": 3}
+    engine.run_all()
+    assert (fresh(operation).status, counts(operation)) == ("running", {"succeeded": 5, "failed": 5})
+    engine.retry_items(operation_id=operation.pk)
+    engine.run_all()
+
+    assert (fresh(operation).status, counts(operation)) == ("completed_with_failures", {"succeeded": 5, "failed": 5})
+    assert set(Item.objects.filter(status="failed").values_list("fence", flat=True)) == {2}
+
+
+def test_plan_is_written_in_a_seat_beside_the_items_of_others(actor, project, monkeypatch):
+    first = planned(actor, project, count=3)
+    monkeypatch.setattr(engine, "APPENDED_AT_ONCE", 2)
+    second = services.create_operation(
+        actor=actor, project_id=project.pk, kind="sample.notes", params={"count": 5}, start=True
+    )
+    offset = (os.getppid() % (1 << 22)) * seats.MOST
+    holding = f"import fcntl; f = open({str(Path(settings.DATA_DIR) / seats.FILE)!r}, 'ab'); "
+    holding += f"fcntl.lockf(f, fcntl.LOCK_EX, 1, {offset}); print('held', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        other.stdout.readline()
+        assert engine.work() == 0
+        assert (fresh(first).status, fresh(second).status) == ("running", "draft")
+        other.communicate(b"\n")
+
+    assert engine.work(slice_seconds=0.001) > 0
+
+    assert (fresh(second).total, fresh(second).planned_at is not None) == (5, True)
+
+
+def test_progress_is_one_statement_for_those_who_may_see_it(actor, project, django_assert_num_queries):
+    operation = ran(actor, project, count=4, fail_every=2)
+    stranger, editor = actor_of(UserFactory()), actor_of(member_of(project))
+
+    with django_assert_num_queries(1):
+        found = selectors.get_operation(operation_id=operation.pk, viewer=actor)
+
+    assert (found.succeeded, found.failed, found.project.pk, found.requested_by_id) == (2, 2, project.pk, actor.user_id)
+    undoing = services.undo_operation(actor=actor, operation_id=operation.pk)
+    assert selectors.get_operation(operation_id=operation.pk, viewer=actor).undone_by == undoing
+    assert not hasattr(selectors.get_operation(operation_id=undoing.pk, viewer=actor), "undone_by")
+    for other in (stranger, editor):
+        assert selectors.find_operation(operation_id=operation.pk, viewer=other) is None
+        assert not selectors.is_visible(operation_id=operation.pk, viewer=other)

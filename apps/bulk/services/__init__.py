@@ -3,7 +3,8 @@
 from apps.bulk.services.claims import claim_batch, renew_items
 from apps.bulk.services.ends import apply_items, end_items, find_asker, give_back
 from apps.bulk.services.operations import create_operation
-from apps.bulk.services.planning import append_items, claim_planning, fail_planning, finish_planning
+from apps.bulk.services.planning import append_items, append_undoing, claim_planning, fail_planning, finish_planning
+from apps.bulk.services.retrying import retry_some
 from apps.bulk.services.steering import (
     cancel_operation,
     change_pace,
@@ -25,6 +26,7 @@ from apps.bulk.services.upkeep import (
 
 __all__ = [
     "append_items",
+    "append_undoing",
     "apply_items",
     "cancel_operation",
     "change_pace",
@@ -46,6 +48,7 @@ __all__ = [
     "renew_items",
     "resume_operation",
     "retry_failed",
+    "retry_some",
     "start_operation",
     "undo_operation",
     "wake_due",

@@ -296,7 +296,8 @@ def _pause_without_money(operation: Operation, actor: Actor) -> None:
 def stop(operation: Operation, actor: Actor, as_what: OperationStatus, *, code: str = "") -> None:
     """Of a locked operation: no item is taken any more; what waits is closed by a sweep, what runs may end."""
     operation.status, operation.stops_as, operation.error_code = OperationStatus.STOPPING, as_what, code
+    operation.retry_at = None
     Operation.objects.filter(pk=operation.pk).update(
-        status=operation.status, stops_as=as_what, error_code=code, pause_reason="", updated_at=Now()
+        status=operation.status, stops_as=as_what, error_code=code, pause_reason="", retry_at=None, updated_at=Now()
     )
     announce(OperationChanged(operation.pk, "stopping"), operation, actor)

@@ -52,7 +52,7 @@ def join_order(operation: Operation) -> None:
 
 def finish_when_done(operation: Operation, actor: Actor) -> bool:
     """Of a locked operation whose counters are those of the row: nothing waits and nothing runs any more."""
-    if operation.pending or operation.running:
+    if operation.pending or operation.running or operation.retry_at is not None:
         return False
     if operation.status == OperationStatus.STOPPING:
         status = OperationStatus(operation.stops_as)

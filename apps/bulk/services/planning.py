@@ -29,6 +29,24 @@ COPY bulk_item (id, organization_id, operation_id, number, subject_id, payload, 
   error_code, error_detail, result, seconds, cost, updated_at) FROM STDIN
 """
 
+# Ids in the order of time (RFC 9562), as ``uuid7`` makes them: a million at random would scatter over the whole index.
+_COPY_BACK = """
+INSERT INTO bulk_item (id, organization_id, operation_id, number, subject_id, payload, status, attempts, fence,
+  error_code, error_detail, result, seconds, cost, updated_at)
+SELECT encode(set_bit(set_bit(overlay(uuid_send(gen_random_uuid()) placing
+    substring(int8send(floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint) FROM 3) FROM 1 FOR 6), 52, 1), 53, 1), 'hex')::uuid,
+  organization_id, %(undoing)s, %(there)s + row_number() OVER (ORDER BY number DESC), subject_id,
+  jsonb_build_object('payload', payload, 'result', result), 'pending', 0, 0, '', '', '{}', 0, 0, now()
+FROM bulk_item WHERE operation_id = %(operation)s AND number BETWEEN %(from)s AND %(to)s AND status = 'succeeded'
+"""
+_DROP = """
+WITH gone AS (
+  DELETE FROM bulk_item WHERE id IN (SELECT id FROM bulk_item WHERE operation_id = %(operation)s LIMIT %(most)s) RETURNING status)
+SELECT status, count(*) FROM gone GROUP BY status
+"""
+#: Items that are copied, or put back, in one transaction.
+COPIED_AT_ONCE = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -43,6 +61,7 @@ class Draft:
     key_id: UUID | None
     correlation_id: str
     fence: int
+    undoes: UUID | None = None
 
 
 def claim_planning(*, actor: Actor, operation_id: UUID) -> Draft | None:
@@ -59,9 +78,8 @@ def claim_planning(*, actor: Actor, operation_id: UUID) -> Draft | None:
         if operation.attempts > MAX_ATTEMPTS:
             _fail(operation, actor, WORKER_LOST, "")
             return None
-        if operation.total:
-            Item.objects.filter(operation_id=operation_id).delete()
-            Operation.objects.filter(pk=operation_id).update(total=0, pending=0)
+    while operation.total and _drop_some(operation_id, fence):
+        pass
     return Draft(
         operation.pk,
         operation.organization_id,
@@ -72,7 +90,24 @@ def claim_planning(*, actor: Actor, operation_id: UUID) -> Draft | None:
         operation.key_id,
         operation.correlation_id,
         fence,
+        operation.undoes_id,
     )
+
+
+@transaction.atomic
+def _drop_some(operation_id: UUID, fence: int) -> bool:
+    """Of what a writer who died left behind: a piece of it. False: nothing is left, or another writes the plan by now."""
+    operation = Operation.objects.select_for_update().filter(pk=operation_id, fence=fence).first()
+    if operation is None:
+        raise LateWriter
+    with connection.cursor() as cursor:
+        cursor.execute(_DROP, {"operation": operation_id, "most": COPIED_AT_ONCE})
+        gone = dict(cursor.fetchall())
+    changes: dict[str, Any] = {status: F(status) - number for status, number in gone.items()}
+    Operation.objects.filter(pk=operation_id).update(
+        **changes, total=F("total") - sum(gone.values()), lease_until=leases.until(), updated_at=Now()
+    )
+    return bool(gone)
 
 
 @transaction.atomic
@@ -113,6 +148,43 @@ def copy_items(operation: Operation, items: Sequence[PlannedItem]) -> None:
                     now,
                 )
             )
+
+
+@transaction.atomic
+def append_undoing(*, actor: Actor, draft: Draft, before: int | None = None) -> int:
+    """As ``append_items``, of an undoing: what succeeded of the next so many items of the operation that it takes back, the last first.
+
+    ``before``: the number that the call before gave (None: none was). Zero: that was all.
+    """
+    policies.require(policies.is_system(actor))
+    operation = Operation.objects.select_for_update().filter(pk=draft.operation_id, fence=draft.fence).first()
+    if operation is None or operation.status != OperationStatus.DRAFT:
+        raise LateWriter
+    if before is None:
+        before = Operation.objects.values_list("total", flat=True).get(pk=operation.undoes_id) + 1
+    rest = copy_back(operation, before - 1)
+    Operation.objects.filter(pk=operation.pk).update(
+        total=operation.total, pending=operation.total, lease_until=leases.until(), updated_at=Now()
+    )
+    return rest
+
+
+def copy_back(undoing: Operation, up_to: int) -> int:
+    """Items for the taking back of those up to a number, as many as fit one piece, behind those that are there; down to which."""
+    down_to = max(1, up_to - COPIED_AT_ONCE + 1)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _COPY_BACK,
+            {
+                "undoing": undoing.pk,
+                "operation": undoing.undoes_id,
+                "from": down_to,
+                "to": up_to,
+                "there": undoing.total,
+            },
+        )
+        undoing.total += cursor.rowcount
+    return down_to if down_to > 1 else 0
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
@@ -13,7 +13,8 @@ from apps.accounts.types import Actor
 from apps.bulk import policies, selectors
 from apps.bulk.events import OperationChanged, OperationCreated
 from apps.bulk.models import Operation
-from apps.bulk.services.ends import count, stop
+from apps.bulk.services import planning, retrying
+from apps.bulk.services.ends import stop
 from apps.bulk.services.finishing import begin_running, hint_work, join_order
 from apps.bulk.services.operations import announce, find_kind, require_room
 from apps.bulk.services.upkeep import close_pending
@@ -27,6 +28,7 @@ from apps.bulk.types import (
     PauseReason,
     UndoNotPossible,
 )
+from apps.core import jobs
 from apps.core.ids import uuid7
 from apps.core.types import Priority
 
@@ -121,11 +123,14 @@ def change_pace(*, actor: Actor, operation_id: UUID, changes: dict[str, Any]) ->
 def retry_failed(*, actor: Actor, operation_id: UUID) -> Operation:
     """Failed items, and those that ran out of time, wait anew; what succeeded is left alone. Raises ``NothingToRetry``.
 
-    Of an undoing also those that were cancelled: half undone is no end. What was undone itself is tried again no more.
+    Of an undoing also those that were cancelled: half undone is no end. What was undone itself is tried again no more. Of a large
+    operation a job puts back what is beyond the first items; it ends not before all had their turn.
     """
     operation = _lock(actor, operation_id)
     if Operation.objects.filter(undoes=operation).exists():
         raise OperationUndone
+    if operation.undoes_id and operation.planned_at is None and operation.status in FINAL:
+        return _plan_anew(operation, actor)
     again = ["failed", "expired"]
     if operation.undoes_id and operation.status == OperationStatus.CANCELLED:
         again.append("cancelled")
@@ -138,34 +143,48 @@ def retry_failed(*, actor: Actor, operation_id: UUID) -> Operation:
             raise OperationState(operation.status)
     if not sum(getattr(operation, status) for status in again):
         raise NothingToRetry
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute(
-            """
-            WITH again AS (
-              UPDATE bulk_item AS item SET status = 'pending', attempts = 0, error_code = '', error_detail = '',
-                finished_at = NULL, due_at = NULL
-              FROM (SELECT id, status FROM bulk_item WHERE operation_id = %s AND status = ANY(%s) FOR UPDATE) AS was
-              WHERE item.id = was.id
-              RETURNING item.number, was.status)
-            SELECT status, count(*), min(number) FROM again GROUP BY status
-            """,
-            [operation.pk, again],
-        )
-        for status, number, first in cursor.fetchall():
-            count(operation, {"pending": number}, taken_from=status, cursor=first - 1)
-    Operation.objects.filter(pk=operation.pk).update(finished_at=None, deadline=None, updated_at=Now())
-    if operation.status in FINAL:
+    is_ended = operation.status in FINAL
+    if is_ended:
         join_order(operation)
-        Operation.objects.filter(pk=operation.pk).update(status=OperationStatus.RUNNING)
+    operation.status = OperationStatus.RUNNING if is_ended else operation.status
+    Operation.objects.filter(pk=operation.pk).update(
+        status=operation.status,
+        retry_at=Now(),
+        retry_after=0,
+        retry_cancelled="cancelled" in again,
+        finished_at=None,
+        deadline=None,
+        updated_at=Now(),
+    )
+    operation = Operation.objects.get(pk=operation.pk)
+    retrying.put_back(operation, actor)
+    if operation.retry_at is not None:
+        jobs.after_commit("bulk.retry_items", operation_id=operation.pk)
     hint_work(operation.lane)
     return _told(operation, actor, "retried")
+
+
+def _plan_anew(undoing: Operation, actor: Actor) -> Operation:
+    """An undoing that ended before its plan was whole."""
+    Operation.objects.filter(pk=undoing.pk).update(
+        status=OperationStatus.DRAFT,
+        starts_itself=True,
+        attempts=0,
+        lease_until=None,
+        error_code="",
+        error_detail="",
+        finished_at=None,
+        updated_at=Now(),
+    )
+    jobs.after_commit("bulk.plan_operation", operation_id=undoing.pk)
+    return _told(undoing, actor, "retried")
 
 
 @transaction.atomic
 def undo_operation(*, actor: Actor, operation_id: UUID) -> Operation:
     """A new operation that takes back what succeeded, the last first; its items are counted, retried and fenced like all others.
 
+    A worker plans it, unless it is small.
     Raises ``UndoNotPossible`` where the kind knows no way back, nothing succeeded, or it was undone before.
     """
     operation = _lock(actor, operation_id)
@@ -184,7 +203,8 @@ def undo_operation(*, actor: Actor, operation_id: UUID) -> Operation:
         key_id=actor.key_id,
         kind=operation.kind,
         params=operation.params,
-        status=OperationStatus.PLANNED,
+        status=OperationStatus.DRAFT,
+        starts_itself=True,
         undoes=operation,
         priority=operation.priority,
         lane="inside",
@@ -192,22 +212,18 @@ def undo_operation(*, actor: Actor, operation_id: UUID) -> Operation:
         correlation_id=operation.correlation_id,
     )
     announce(OperationCreated(undoing.pk, undoing.kind), undoing, actor)
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute(
-            """
-            INSERT INTO bulk_item (id, organization_id, operation_id, number, subject_id, payload, status, attempts, fence,
-              error_code, error_detail, result, seconds, cost, updated_at)
-            SELECT gen_random_uuid(), organization_id, %(undoing)s, row_number() OVER (ORDER BY number DESC), subject_id,
-              jsonb_build_object('payload', payload, 'result', result), 'pending', 0, 0, '', '', '{}', 0, 0, now()
-            FROM bulk_item WHERE operation_id = %(operation)s AND status = 'succeeded'
-            """,
-            {"undoing": undoing.pk, "operation": operation.pk},
-        )
-        undoing.total = undoing.pending = cursor.rowcount
-    Operation.objects.filter(pk=undoing.pk).update(
-        total=undoing.total, pending=undoing.pending, planned_at=Now(), updated_at=Now()
-    )
     announce(OperationChanged(operation.pk, "undone"), operation, actor)
-    begin_running(undoing, actor)
+    if operation.total > planning.COPIED_AT_ONCE:
+        jobs.after_commit("bulk.plan_operation", operation_id=undoing.pk)
+    else:
+        planning.copy_back(undoing, operation.total)
+        undoing.pending = undoing.total
+        Operation.objects.filter(pk=undoing.pk).update(
+            status=OperationStatus.PLANNED,
+            total=undoing.total,
+            pending=undoing.total,
+            planned_at=Now(),
+            updated_at=Now(),
+        )
+        begin_running(undoing, actor)
     return selectors.get_operation(operation_id=undoing.pk, viewer=actor)
