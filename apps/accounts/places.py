@@ -25,9 +25,18 @@ class Place:
 def list_projects(request: HttpRequest) -> list[Project]:
     """Once per request: sidebar, search page and settings all ask for it."""
     if not hasattr(request, "_projects"):
-        rows = selectors.visible_projects(request.actor).filter(archived_at=None)  # type: ignore[attr-defined]
-        request._projects = list(rows.select_related("organization").order_by("organization__name", "name"))  # type: ignore[attr-defined]  # noqa: SLF001
+        request._projects = _projects.fetch(request.actor)  # type: ignore[attr-defined]  # noqa: SLF001
     return request._projects  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+_projects: selectors.ForViewer[Project] = selectors.ForViewer(
+    lambda viewer: (
+        selectors.visible_projects(viewer)
+        .filter(archived_at=None)
+        .select_related("organization")
+        .order_by("organization__name", "name")
+    )
+)
 
 
 def list_places(request: HttpRequest) -> list[Place]:
@@ -53,12 +62,18 @@ def find_project(request: HttpRequest) -> Project | None:
 def find_organization(request: HttpRequest) -> Organization | None:
     """With the viewer's ``role``. A person without any project still has an organization to manage."""
     if not hasattr(request, "_organization"):
-        rows = selectors.visible_organizations(request.actor)  # type: ignore[attr-defined]
-        project = find_project(request)
+        viewer, project = request.actor, find_project(request)  # type: ignore[attr-defined]
         request._organization = (  # type: ignore[attr-defined]  # noqa: SLF001
-            rows.filter(pk=project.organization_id).first() if project else rows.order_by("name").first()
+            _organization.first(viewer, pk=project.organization_id)
+            if project
+            else selectors.visible_organizations(viewer).order_by("name").first()
         )
     return request._organization  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+_organization: selectors.ForViewer[Organization] = selectors.ForViewer(
+    lambda viewer, *, pk: selectors.visible_organizations(viewer).filter(pk=pk)[:1]
+)
 
 
 def choose_project(request: HttpRequest, project_id: UUID) -> Project:

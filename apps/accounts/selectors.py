@@ -58,7 +58,9 @@ _VIEWER_IDS = ("user_id", "organization_id", "project_id")
 
 
 def _told(viewer: Actor) -> tuple[tuple[Hashable, ...], dict[str, Value]]:
-    """What of a viewer changes the SQL, and the values it only carries."""
+    """What of a viewer changes the SQL, and the values it only carries: the platform sees all, whoever has it act."""
+    if viewer.kind == ActorKind.SYSTEM:
+        return (viewer.kind, viewer.scopes, ()), {}
     ids = tuple(name for name in _VIEWER_IDS if getattr(viewer, name) is not None)
     return (viewer.kind, viewer.scopes, ids), {f"viewer_{name}": getattr(viewer, name) for name in ids}
 
@@ -122,7 +124,7 @@ def role_in(viewer: Actor, project: Project) -> ProjectRole | None:
 
 def get_project(project_id: UUID, viewer: Actor) -> Project:
     """With its roles for ``role_in``. Raises ``NotFound`` for strangers."""
-    if (found := visible_projects(viewer).select_related("organization").filter(pk=project_id).first()) is None:
+    if (found := _project.first(viewer, pk=project_id)) is None:
         raise NotFound
     return found
 
@@ -136,12 +138,12 @@ def lock_project(project_id: UUID, viewer: Actor) -> Project:
 
 def project_role(actor: Actor, project_id: UUID) -> ProjectRole | None:
     """The actor's role in the project; None for strangers, for keys of another place, and for what is deleted."""
-    found = _project_with_roles.first(actor, project=project_id)
+    found = _project.first(actor, pk=project_id)
     return role_in(actor, found) if found is not None else None
 
 
-_project_with_roles: ForViewer[Project] = ForViewer(
-    lambda viewer, *, project: visible_projects(viewer).filter(pk=project)[:1]
+_project: ForViewer[Project] = ForViewer(
+    lambda viewer, *, pk: visible_projects(viewer).select_related("organization").filter(pk=pk)[:1]
 )
 
 

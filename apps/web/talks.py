@@ -16,6 +16,7 @@ from apps.accounts.types import Actor
 from apps.conversations import selectors as conversations
 from apps.conversations.presentation import is_unread
 from apps.conversations.types import ListFilter, Visibility
+from apps.core.paging import Order, Window
 
 SHOWN = 60
 
@@ -47,11 +48,11 @@ def group_talks(viewer: Actor, project: Project | None) -> list[TalkGroup]:
 
 
 def _of_project(viewer: Actor, project: Project) -> dict[str, list[Talk]]:
-    rows = conversations.list_conversations(viewer=viewer, only=ListFilter(project.pk))
-    pins = conversations.list_conversations(viewer=viewer, only=ListFilter(project.pk, pinned=True))
-    pinned = list(pins.order_by("-last_activity_at")[:SHOWN])
+    newest = Window(Order("last_activity_at"), SHOWN)
+    pinned = conversations.read_window(newest, viewer=viewer, only=ListFilter(project.pk, pinned=True))
     known = {row.pk for row in pinned}
-    recent = [row for row in rows.order_by("-last_activity_at", "-pk")[:SHOWN] if row.pk not in known]
+    rows = conversations.read_window(newest, viewer=viewer, only=ListFilter(project.pk))
+    recent = [row for row in rows if row.pk not in known]
     marks = conversations.list_participations(viewer=viewer, conversation_ids=[row.pk for row in (*pinned, *recent)])
     groups: dict[str, list[Talk]] = {}
     for label, row in [(_("Pinned"), row) for row in pinned] + [(_day(row.last_activity_at), row) for row in recent]:
