@@ -44,6 +44,7 @@ class ExtractionConfig(AppConfig):
         register_sweep("readings of operations", 60, lambda: services.fail_left_lying(actor=SYSTEM))
         register_sweep("suggestions of older schemas", 30, lambda: services.bring_proposals(actor=SYSTEM))
         register_sweep("shapes of records", 30, lambda: services.reshape_records(actor=SYSTEM))
+        register_sweep("numbers of records", 10, lambda: services.add_up_tallies(actor=SYSTEM))
         register_lost_hints("extraction.extract", lambda: list_due_runs(older_than=HINT_AFTER))
         commands.register()
         topics.register("extraction", ExtractionTopic())

@@ -19,7 +19,18 @@ from apps.core.correlation import correlation_id
 from apps.core.db import in_thread
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, Estimate, PlanFindings, PlannedItem, Resource, Work
 from apps.core.errors import NotFound
-from apps.extraction import coercion, filters, repair, schema, selectors, services, shape, strict_schema, structured
+from apps.extraction import (
+    coercion,
+    filters,
+    repair,
+    schema,
+    selectors,
+    services,
+    shape,
+    strict_schema,
+    structured,
+    use_selectors,
+)
 from apps.extraction.bulk_making import again, take_answer
 from apps.extraction.bulk_scopes import chosen, collection_of, selection, set_back, written, wrong
 from apps.extraction.filters import Condition
@@ -86,7 +97,7 @@ def _without_view(scope: BulkScope) -> dict[str, Any]:
     if not scope.params.get("view"):
         return selection(scope, *mine)
     try:
-        view = selectors.get_view(view_id=UUID(str(scope.params["view"])), viewer=scope.actor)
+        view = use_selectors.get_view(view_id=UUID(str(scope.params["view"])), viewer=scope.actor)
     except (ValueError, NotFound):
         raise wrong("view", _("There is no such view."), "unknown_view") from None
     if str(view.collection_id) != str(scope.params.get("collection")):

@@ -167,30 +167,43 @@ def _check_export(scope: BulkScope) -> dict[str, Any]:
 
 
 def _plan_export(scope: BulkScope) -> Iterator[PlannedItem]:
-    """One item a file: from where the last one ended."""
+    """One item a file: from its first record up to the first of the next, so that each record is in one file, whatever is written or
+    deleted meanwhile. Those that come later are in none.
+    """
     rows = chosen(scope, collection_of(scope, to_write=False)).values_list("created_at", "pk")
-    first = None
-    count = 0
-    for count, (created_at, pk) in enumerate(rows.iterator(chunk_size=5000), start=1):
-        if (count - 1) % RECORDS_A_FILE == 0:
-            if first:
-                yield first
-            part = (count - 1) // RECORDS_A_FILE + 1
-            first = PlannedItem({"part": part, "from": [created_at.isoformat(), str(pk)]})
-    if first:
-        yield first
+    part: dict[str, Any] | None = None
+    place: list[str] = []
+    for count, (created_at, pk) in enumerate(rows.iterator(chunk_size=5000)):
+        place = [created_at.isoformat(), str(pk)]
+        if count % RECORDS_A_FILE == 0:
+            if part:
+                yield PlannedItem(part | {"until": place})
+            part = {"part": count // RECORDS_A_FILE + 1, "from": place}
+    if part:
+        yield PlannedItem(part | {"to": place})
 
 
-def _from(rows: QuerySet[Record], place: Sequence[str]) -> QuerySet[Record]:
-    """Of rows in the order of their making, those from a place (time and id) on."""
-    moment, pk = datetime.fromisoformat(place[0]), place[1]
-    return rows.filter(created_at__gte=moment).exclude(created_at=moment, pk__lt=pk)
+def _of_part(rows: QuerySet[Record], part: Mapping[str, Any]) -> QuerySet[Record]:
+    """Of rows in the order of their making, those from a place (time and id) on, up to another one."""
+    moment, pk = _place(part["from"])
+    rows = rows.filter(created_at__gte=moment).exclude(created_at=moment, pk__lt=pk)
+    if "until" in part:
+        moment, pk = _place(part["until"])
+        return rows.filter(created_at__lte=moment).exclude(created_at=moment, pk__gte=pk)
+    if "to" in part:
+        moment, pk = _place(part["to"])
+        return rows.filter(created_at__lte=moment).exclude(created_at=moment, pk__gt=pk)
+    return rows[:RECORDS_A_FILE]  # planned before parts had an end
+
+
+def _place(said: Sequence[str]) -> tuple[datetime, str]:
+    return datetime.fromisoformat(said[0]), said[1]
 
 
 def _export(work: Work, _found: Any) -> Done:
     collection = collection_of(work.scope, to_write=False)
     kind, part = work.scope.params["format"], work.payload["part"]
-    rows = _from(chosen(work.scope, collection), work.payload["from"])[:RECORDS_A_FILE]
+    rows = _of_part(chosen(work.scope, collection), work.payload)
     found = ((str(pk), data) for pk, data in rows.values_list("pk", "data").iterator(chunk_size=2000))
     name = f"{collection.slug}-{timezone.now():%Y-%m-%d}{f'-{part}' if part > 1 else ''}.{kind}"
     with tempfile.TemporaryFile() as content:

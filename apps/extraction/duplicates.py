@@ -6,15 +6,17 @@ Nothing here decides: what happens to what is found is for ``services`` and for 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Collection as Ids
 from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Q
 
+from apps.core.db import prepared
+from apps.core.ids import uuid7
 from apps.extraction.models import Collection, Duplicate, Record, RecordBlock
 from apps.extraction.schema import Schema
 from apps.extraction.similarity import MOST_CANDIDATES, Comparer, Score, Verdict, decide
@@ -26,14 +28,23 @@ MOST_OF_A_BLOCK = 400
 SAME_KEY = 20.0
 
 _NEAR = """
-SELECT near.record_id FROM unnest(%(blocks)s::bigint[]) AS wanted(block)
-CROSS JOIN LATERAL (
-  SELECT record_id FROM extraction_recordblock
-  WHERE organization_id = %(organization)s AND collection_id = %(collection)s AND block = wanted.block
-  ORDER BY record_id DESC LIMIT %(most)s
-) AS near
-WHERE near.record_id <> ALL(%(without)s::uuid[])
-GROUP BY near.record_id ORDER BY count(*) DESC, near.record_id DESC LIMIT %(candidates)s
+SELECT record.id, record.title, record.data FROM (
+  SELECT near.record_id FROM unnest(%(blocks)s::bigint[]) AS wanted(block)
+  CROSS JOIN LATERAL (
+    SELECT record_id FROM extraction_recordblock
+    WHERE organization_id = %(organization)s::uuid AND collection_id = %(collection)s::uuid AND block = wanted.block
+    ORDER BY record_id DESC LIMIT %(most)s
+  ) AS near
+  WHERE near.record_id <> ALL(%(without)s::uuid[])
+  GROUP BY near.record_id ORDER BY count(*) DESC, near.record_id DESC LIMIT %(candidates)s
+) AS likely JOIN extraction_record record ON record.id = likely.record_id
+WHERE record.deleted_at IS NULL
+"""
+
+_KEEP = """
+INSERT INTO extraction_recordblock (id, organization_id, collection_id, record_id, block, updated_at)
+SELECT id, %(organization)s::uuid, %(collection)s::uuid, %(record)s::uuid, block, clock_timestamp()
+FROM unnest(%(ids)s::uuid[], %(blocks)s::bigint[]) AS new(id, block)
 """
 
 
@@ -65,12 +76,11 @@ def find(
     if not blocks:
         return []
     without = {record_id, *_kept_apart(record_id)} if record_id else set()
-    rows = Record.objects.filter(pk__in=_near(collection, blocks, without), deleted_at=None).only("title", "data")
     found = []
-    for row in rows:
-        score = comparer.score_of(known, comparer.prepared(row.data))
+    for pk, title, there in _near(collection, blocks, without):
+        score = comparer.score_of(known, comparer.prepared(there))
         if (verdict := decide(score)) is not Verdict.NEW:
-            found.append(Candidate(row.pk, row.title, verdict.value, score.total, dict(score.by_field)))
+            found.append(Candidate(pk, title, verdict.value, score.total, dict(score.by_field)))
     return sorted(found, key=lambda each: (-each.score, each.record_id))[:most]
 
 
@@ -80,8 +90,11 @@ def likeness(schema: Schema, one: Mapping[str, Any], other: Mapping[str, Any]) -
     return comparer.score_of(comparer.prepared(one), comparer.prepared(other))
 
 
-def _near(collection: Collection, blocks: list[int], without: Ids[UUID | None]) -> list[UUID]:
-    with connection.cursor() as cursor:
+def _near(
+    collection: Collection, blocks: list[int], without: Ids[UUID | None]
+) -> list[tuple[UUID, str, dict[str, Any]]]:
+    """Those that share most blocks, with title and data."""
+    with prepared() as cursor:
         cursor.execute(
             _NEAR,
             {
@@ -93,7 +106,9 @@ def _near(collection: Collection, blocks: list[int], without: Ids[UUID | None]) 
                 "candidates": MOST_CANDIDATES,
             },
         )
-        return [row[0] for row in cursor.fetchall()]
+        return [
+            (pk, title, json.loads(data) if isinstance(data, str) else data) for pk, title, data in cursor.fetchall()
+        ]
 
 
 def _kept_apart(record_id: UUID) -> set[UUID]:
@@ -110,12 +125,19 @@ def keep_blocks(record: Record, schema: Schema, *, is_new: bool) -> None:
         if gone := there - wanted:
             rows.filter(block__in=gone).delete()
         wanted -= there
-    RecordBlock.objects.bulk_create(
-        RecordBlock(
-            organization_id=record.organization_id, collection_id=record.collection_id, record=record, block=block
+    if not wanted:
+        return
+    with prepared() as cursor:
+        cursor.execute(
+            _KEEP,
+            {
+                "ids": [uuid7() for _block in wanted],
+                "blocks": sorted(wanted),
+                "organization": record.organization_id,
+                "collection": record.collection_id,
+                "record": record.pk,
+            },
         )
-        for block in sorted(wanted)
-    )
 
 
 def forget_blocks(record: Record) -> None:

@@ -66,7 +66,14 @@ def _take(work: Work, answer: Answer | None, code: str = "") -> None:
     if not found.is_any_read:
         services.fail_run(actor=SYSTEM, run_id=work.run_id, fence=work.fence, code=code)
         return
-    services.finish_run(actor=SYSTEM, run_id=work.run_id, fence=work.fence, answer=answer or Answer(""), found=found)
+    services.finish_run(
+        actor=SYSTEM,
+        run_id=work.run_id,
+        fence=work.fence,
+        answer=answer or Answer(""),
+        found=found,
+        messages={piece.message_id for piece in work.pieces if piece.message_id},
+    )
 
 
 def _go_on_after(error: DomainError | TimeoutError, work: Work) -> None:

@@ -1,14 +1,29 @@
-"""What collections and records add to an export of a project or an organization: all that their history keeps."""
+"""What collections and records add to an export of a project or an organization: all that their history keeps, where values come from, what was suggested,
+said and decided about them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 from apps.accounts.types import Actor
 from apps.core.doors.exporters import Exporter, ExportScope, exporters
-from apps.extraction import rendering, selectors
-from apps.extraction.models import Collection, CollectionSchema, Record, RecordRevision
+from apps.extraction import question_selectors, rendering, selectors, use_selectors, wish_selectors
+from apps.extraction.models import (
+    Collection,
+    CollectionSchema,
+    Duplicate,
+    FieldSource,
+    Record,
+    RecordLink,
+    RecordMerge,
+    RecordRevision,
+)
 
 _AT_ONCE = 500
 
@@ -101,6 +116,80 @@ def _templates(scope: ExportScope) -> Iterator[dict[str, Any]]:
         }
 
 
+#: What people and models added to records: the fields that leave, as the table has them. Where no project is in the row, its record is asked.
+_OF_RECORDS = {
+    "field_sources": (
+        FieldSource,
+        "record run operation_id answered_by is_demo field message_id file_id method confidence start end start_utf16 end_utf16 created_at",
+    ),
+    "record_links": (RecordLink, "source field position target"),
+    "record_merges": (RecordMerge, "winner loser before after merged_by undone_at undone_by created_at"),
+    "possible_duplicates": (Duplicate, "one other score fields status decided_by decided_at created_at"),
+}
+_OF_RECORD = {RecordLink: "source", RecordMerge: "winner", Duplicate: "one"}
+_OF_PROJECTS = {
+    "record_comments": (
+        use_selectors.visible_comments,
+        "record author text answered_by edited_at created_at",
+    ),
+    "record_views": (use_selectors.visible_views, "collection owner name is_shared state created_at"),
+    "extractions": (
+        selectors.visible_runs,
+        (
+            "requested_by conversation_id message_id file_id cause selection_start selection_end collections status error_code answered_by "
+            "is_demo is_text_cut unplaced answered input_tokens output_tokens cost currency created_at finished_at"
+        ),
+    ),
+    "proposals": (
+        selectors.visible_proposals,
+        "run collection number data sources links problems duplicates confidence status record decided_by decided_at created_at",
+    ),
+    "follow_ups": (
+        question_selectors.visible_follow_ups,
+        "proposal collection conversation_id asked_in title questions status created_at",
+    ),
+    "wishes": (
+        wish_selectors.visible_wishes,
+        (
+            "requested_by conversation_id shown_under is_asked words status error_code answered_by is_demo count brief collection name fields "
+            "operation_id decided_by decided_at created_at"
+        ),
+    ),
+}
+
+
+def _of_records(scope: ExportScope, model: Any, fields: str) -> Iterator[dict[str, Any]]:
+    of = _OF_RECORD.get(model, "record")
+    rows = model.objects.filter(**{f"{of}__in": _visible(scope).order_by().values("pk")})
+    yield from _as_they_are(rows.order_by(f"{of}_id", "pk"), fields)
+
+
+def _of_projects(scope: ExportScope, visible: Callable[[Actor], Any], fields: str) -> Iterator[dict[str, Any]]:
+    viewer = scope.viewer
+    assert isinstance(viewer, Actor)
+    rows = visible(viewer).filter(organization_id=scope.organization_id)
+    if scope.project_id:
+        rows = rows.filter(project_id=scope.project_id)
+    yield from _as_they_are(rows.order_by("created_at", "pk"), fields)
+
+
+def _as_they_are(rows: Any, fields: str) -> Iterator[dict[str, Any]]:
+    for row in rows.values("id", *fields.split()).iterator(chunk_size=_AT_ONCE):
+        yield {name: _plain(value) for name, value in row.items()}
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case UUID() | Decimal():
+            return str(value)
+        case datetime():
+            return value.isoformat()
+        case list():
+            return [_plain(each) for each in value]
+        case _:
+            return value
+
+
 def register() -> None:
     for kind, rows in (
         ("collections", _collections),
@@ -109,3 +198,7 @@ def register() -> None:
         ("record_templates", _templates),
     ):
         exporters.register(kind, Exporter(kind, rows))
+    for kind, (model, fields) in _OF_RECORDS.items():
+        exporters.register(kind, Exporter(kind, partial(_of_records, model=model, fields=fields)))
+    for kind, (visible, fields) in _OF_PROJECTS.items():
+        exporters.register(kind, Exporter(kind, partial(_of_projects, visible=visible, fields=fields)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import F, Func, JSONField, Q, TextField, Value
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Cast, Coalesce
 from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, IContains, In, LessThan, LessThanOrEqual
 from django.utils.translation import gettext as _
 
@@ -75,12 +75,16 @@ _COMPARED = {"over": GreaterThan, "under": LessThan, "from": GreaterThanOrEqual,
 
 
 def _value_of(field: Field) -> Func:
-    """The name is bound: whatever a schema calls its fields, none of it is read as a path."""
-    return Func(F("data"), Value(field.name), function="jsonb_extract_path", output_field=JSONField())
+    """The name is bound, as text: whatever a schema calls its fields, none of it is read as a path or a place in a list."""
+    return Func(F("data"), _name_of(field), template="(%(expressions)s)", arg_joiner=" -> ", output_field=JSONField())
 
 
 def _text_of(field: Field) -> Func:
-    return Func(F("data"), Value(field.name), function="jsonb_extract_path_text", output_field=TextField())
+    return Func(F("data"), _name_of(field), template="(%(expressions)s)", arg_joiner=" ->> ", output_field=TextField())
+
+
+def _name_of(field: Field) -> Cast:
+    return Cast(Value(field.name), TextField())
 
 
 def _contains(field: Field, raw: str) -> Q:

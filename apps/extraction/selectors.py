@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.search import SearchQuery
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Now
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models.functions import Coalesce, Now
+from django.db.models.lookups import LessThan
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
@@ -24,16 +26,16 @@ from apps.extraction.models import (
     FieldSource,
     Proposal,
     Record,
-    RecordComment,
     RecordLink,
     RecordRevision,
-    RecordView,
+    RecordTally,
 )
 from apps.extraction.pointers import top
 from apps.extraction.types import ProposalStatus, RunCause, RunStatus
 
 
-def _readable(viewer: Actor) -> Q:
+def readable(viewer: Actor) -> Q:
+    """Rows of projects the viewer sees."""
     if not policies.has_read_scope(viewer):
         return Q(pk__in=[])
     return accounts.project_filter(viewer, field="project")
@@ -43,7 +45,7 @@ def _readable(viewer: Actor) -> Q:
 
 
 def visible_collections(viewer: Actor, *, with_deleted: bool = False) -> QuerySet[Collection]:
-    rows = Collection.objects.filter(_readable(viewer))
+    rows = Collection.objects.filter(readable(viewer))
     return rows if with_deleted else rows.filter(deleted_at=None)
 
 
@@ -51,6 +53,12 @@ def list_collections(viewer: Actor, *, project_id: UUID | None = None) -> QueryS
     """With the schema in force as ``document``, and ``is_reshaping``."""
     rows = with_document(visible_collections(viewer)).annotate(is_reshaping=_is_reshaping())
     return rows.filter(project_id=project_id) if project_id else rows
+
+
+def list_names(project_id: UUID) -> list[Collection]:
+    """Collections of a project that the caller may see, by name and without their schemas: for what only leads there."""
+    rows = Collection.objects.filter(project=project_id, deleted_at=None)
+    return list(rows.only("name", "slug").order_by("name", "pk"))
 
 
 def with_document(rows: QuerySet[Collection]) -> QuerySet[Collection]:
@@ -63,20 +71,30 @@ def _document() -> Subquery:
     return Subquery(now.values("document")[:1])
 
 
-def _is_reshaping() -> Exists:
-    """Whether some records do not yet have title, keys and the like as the collection says: a new key does not hold for these."""
-    behind = Record.objects.filter(
-        collection=OuterRef("pk"), deleted_at=None, shape_number__lt=OuterRef("shape_number")
-    )
-    return Exists(behind)
+def _is_reshaping() -> Coalesce:
+    """Whether some records do not yet have title, keys and the like as the collection says: a new key does not hold for these. The one
+    that is furthest behind stands first in its index; asked whether there is one, the planner reads them all.
+    """
+    there = Record.objects.filter(collection=OuterRef("pk"), deleted_at=None)
+    oldest: Any = Subquery(there.order_by("shape_number").values("shape_number")[:1])
+    return Coalesce(LessThan(oldest, F("shape_number")), False)
 
 
 def get_collection(*, collection_id: UUID, viewer: Actor, with_deleted: bool = False) -> Collection:
-    rows = visible_collections(viewer, with_deleted=with_deleted)
-    rows = rows.annotate(document=_document(), is_reshaping=_is_reshaping())
-    if (found := rows.select_related("project").filter(pk=collection_id).first()) is None:
+    """With its project, the schema in force as ``document``, and ``is_reshaping``."""
+    if (found := _collection.first(viewer, with_deleted, pk=collection_id)) is None:
         raise NotFound
     return found
+
+
+_collection: accounts.ForViewer[Collection] = accounts.ForViewer(
+    lambda viewer, with_deleted, *, pk: (
+        with_document(visible_collections(viewer, with_deleted=with_deleted))
+        .annotate(is_reshaping=_is_reshaping())
+        .select_related("project")
+        .filter(pk=pk)[:1]
+    )
+)
 
 
 def lock_collection(*, collection_id: UUID, viewer: Actor, with_deleted: bool = False) -> Collection:
@@ -109,9 +127,9 @@ def list_deleted_collections(viewer: Actor, *, project_id: UUID) -> QuerySet[Col
 
 
 def count_records(collections: Iterable[Collection]) -> dict[UUID, int]:
-    """Of collections the caller may see, without what is deleted; one query for all of them."""
-    rows = Record.objects.filter(collection__in=[row.pk for row in collections], deleted_at=None)
-    return dict(rows.order_by().values_list("collection").annotate(Count("pk")))
+    """Of collections the caller may see, without what is deleted; one query for all of them, whatever their size."""
+    rows = RecordTally.objects.filter(collection__in=[row.pk for row in collections])
+    return dict(rows.order_by().values_list("collection").annotate(Sum("number")))
 
 
 def list_pointing_here(collection: Collection) -> list[Collection]:
@@ -134,7 +152,7 @@ def collections_by_slug(project_id: UUID, slugs: Iterable[str]) -> dict[str, Col
 
 
 def visible_to(viewer: Actor, *, with_deleted: bool = False) -> QuerySet[Record]:
-    rows = Record.objects.filter(_readable(viewer), collection__deleted_at=None).defer("text", "words")
+    rows = Record.objects.filter(readable(viewer), collection__deleted_at=None).defer("text", "words")
     return rows if with_deleted else rows.filter(deleted_at=None)
 
 
@@ -178,18 +196,30 @@ def titles_of(project_id: UUID, ids: Iterable[UUID]) -> dict[str, str]:
 
 
 def get_record(*, record_id: UUID, viewer: Actor, with_deleted: bool = False) -> Record:
-    rows = visible_to(viewer, with_deleted=with_deleted).select_related("collection")
-    if (found := rows.filter(pk=record_id).first()) is None:
+    if (found := _record.first(viewer, with_deleted, pk=record_id)) is None:
         raise NotFound
     return found
+
+
+_record: accounts.ForViewer[Record] = accounts.ForViewer(
+    lambda viewer, with_deleted, *, pk: (
+        visible_to(viewer, with_deleted=with_deleted).select_related("collection").filter(pk=pk)[:1]
+    )
+)
 
 
 def lock_record(*, record_id: UUID, viewer: Actor, with_deleted: bool = False, stays: bool = True) -> Record:
     """Others may point to it meanwhile, unless it is not to stay."""
-    rows = visible_to(viewer, with_deleted=with_deleted).select_for_update(of=("self",), no_key=stays)
-    if (found := rows.filter(pk=record_id).first()) is None:
+    if (found := _locked_record.first(viewer, with_deleted, stays, pk=record_id)) is None:
         raise NotFound
     return found
+
+
+_locked_record: accounts.ForViewer[Record] = accounts.ForViewer(
+    lambda viewer, with_deleted, stays, *, pk: (
+        visible_to(viewer, with_deleted=with_deleted).select_for_update(of=("self",), no_key=stays).filter(pk=pk)[:1]
+    )
+)
 
 
 def list_revisions(record: Record) -> QuerySet[RecordRevision]:
@@ -241,60 +271,11 @@ def sources_of(record: Record) -> list[FieldSource]:
     return [row for row in rows if bytes(row.value_digest) == shape.value_digest(record.data.get(top(row.field)))]
 
 
-# Views and comments
-
-
-def visible_views(viewer: Actor) -> QuerySet[RecordView]:
-    """One's own and the shared ones, of collections that are there."""
-    rows = RecordView.objects.filter(_readable(viewer), collection__deleted_at=None)
-    return rows.filter(Q(owner=viewer.user_id) | Q(is_shared=True))
-
-
-def list_views(viewer: Actor, *, collection_id: UUID) -> QuerySet[RecordView]:
-    return visible_views(viewer).filter(collection_id=collection_id)
-
-
-def get_view(*, view_id: UUID, viewer: Actor) -> RecordView:
-    if (found := visible_views(viewer).filter(pk=view_id).first()) is None:
-        raise NotFound
-    return found
-
-
-def lock_view(*, view_id: UUID, viewer: Actor) -> RecordView:
-    if (found := visible_views(viewer).select_for_update(of=("self",)).filter(pk=view_id).first()) is None:
-        raise NotFound
-    return found
-
-
-def visible_comments(viewer: Actor) -> QuerySet[RecordComment]:
-    """Of records that are there, without those that were deleted, with their authors."""
-    rows = RecordComment.objects.filter(_readable(viewer), deleted_at=None, record__deleted_at=None)
-    return rows.filter(record__collection__deleted_at=None).select_related("author", "record")
-
-
-def list_comments(record: Record) -> QuerySet[RecordComment]:
-    """Of a record the caller may see."""
-    return RecordComment.objects.filter(record=record, deleted_at=None).select_related("author")
-
-
-def get_comment(*, comment_id: UUID, viewer: Actor) -> RecordComment:
-    if (found := visible_comments(viewer).filter(pk=comment_id).first()) is None:
-        raise NotFound
-    return found
-
-
-def lock_comment(*, comment_id: UUID, viewer: Actor) -> RecordComment:
-    rows = visible_comments(viewer).select_for_update(of=("self",))
-    if (found := rows.filter(pk=comment_id).first()) is None:
-        raise NotFound
-    return found
-
-
 # Extraction
 
 
 def visible_runs(viewer: Actor) -> QuerySet[ExtractionRun]:
-    return ExtractionRun.objects.filter(_readable(viewer))
+    return ExtractionRun.objects.filter(readable(viewer))
 
 
 def list_runs(viewer: Actor, *, project_id: UUID | None = None) -> QuerySet[ExtractionRun]:
@@ -323,7 +304,7 @@ def get_run(*, run_id: UUID, viewer: Actor) -> ExtractionRun:
 
 def visible_proposals(viewer: Actor) -> QuerySet[Proposal]:
     """Of collections that are there, with run and collection."""
-    rows = Proposal.objects.filter(_readable(viewer), collection__deleted_at=None)
+    rows = Proposal.objects.filter(readable(viewer), collection__deleted_at=None)
     return rows.select_related("run", "collection")
 
 

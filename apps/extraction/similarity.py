@@ -83,6 +83,8 @@ _PRIOR = -6.5
 _SAME_FROM = 0.85
 _ASK_FROM = 0.25
 _LONGEST = 1_000
+#: What is longer than this seldom comes twice.
+_REMEMBERED = 60
 #: Of those that share a block, the ones that share most of them are worth scoring; common names share one with hundreds.
 MOST_CANDIDATES = 100
 _FOLDED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
@@ -119,14 +121,21 @@ def kind_of(field: Field) -> Kind:
 
 def normalize(field: Field, value: Any) -> str:
     """As it is compared: names without case, accents and titles, numbers by their digits. Empty when it says nothing."""
+    return _normalized(kind_of(field), value)
+
+
+def _normalized(kind: Kind, value: Any) -> str:
     if readings.is_nothing(value):
         return ""
     if isinstance(value, list):
-        return " ".join(sorted(filter(None, (normalize(field, each) for each in value))))
-    kind = kind_of(field)
+        return " ".join(sorted(filter(None, (_normalized(kind, each) for each in value))))
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     text = str(value).strip()[:_LONGEST]
+    return _known_text(kind, text) if len(text) <= _REMEMBERED else _text(kind, text)
+
+
+def _text(kind: Kind, text: str) -> str:
     if kind is Kind.EMAIL:
         local, _at, host = text.casefold().partition("@")
         return f"{local.partition('+')[0]}@{host}"
@@ -148,6 +157,10 @@ def normalize(field: Field, value: Any) -> str:
     return " ".join(spoken.split())
 
 
+# Names, places and days come again and again among a hundred candidates.
+_known_text = lru_cache(maxsize=20_000)(_text)
+
+
 class Comparer:
     """For the records of one schema. Only fields at the top are compared; ``prepared`` keeps what one record's are normalized to."""
 
@@ -158,7 +171,7 @@ class Comparer:
         self._surname = next((name for name, kind in self._kinds.items() if kind is Kind.SURNAME), "")
 
     def prepared(self, record: Mapping[str, Any]) -> dict[str, str]:
-        found = {each.name: normalize(each, record.get(each.name)) for each in self.fields if each.name in record}
+        found = {name: _normalized(kind, record[name]) for name, kind in self._kinds.items() if name in record}
         return {name: value for name, value in found.items() if value}
 
     def blocks(self, record: Mapping[str, Any]) -> set[str]:
@@ -223,6 +236,7 @@ def decide(score: Score, *, same_from: float = _SAME_FROM, ask_from: float = _AS
     return Verdict.ASK if score.total >= ask_from else Verdict.NEW
 
 
+@lru_cache(maxsize=50_000)
 def _says(kind: Kind, one: str, other: str) -> float:
     weight = _WEIGHTS[kind]
     likeness = 1.0 if one == other else _likeness(kind, one, other)

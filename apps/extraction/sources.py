@@ -60,6 +60,13 @@ def place_of(run: ExtractionRun, viewer: Actor) -> tuple[UUID | None, UUID | Non
     return talk.pk, conversations.active_leaf(conversation=talk, user_id=viewer.user_id)
 
 
+def are_open(messages: Iterable[UUID], viewer: Actor) -> bool:
+    """Whether the viewer may read all of them still, and none was sealed or deleted."""
+    wanted = set(messages)
+    there = conversations.list_readable(ids=wanted, viewer=viewer) if wanted else []
+    return {row.pk for row in there if not row.is_sensitive} == wanted
+
+
 def _of_file(file_id: UUID, viewer: Actor) -> tuple[Piece, Left]:
     file = files.get_usable_file(file_id, viewer)
     words = files.text_of([file.pk]).get(file.pk)

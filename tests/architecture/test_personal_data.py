@@ -17,11 +17,9 @@ WORDS = "leaves with the conversation it belongs to"
 UNUSED = "the table of a library that nothing writes"
 LINK = "links them to the audit log, which says so; deleted on erasure"
 #: Collections and records belong to their project.
-RECORDS = (
-    "extraction.Collection.deleted_by",
+RECORDS = ("extraction.Collection.deleted_by", "extraction.Record.created_by", "extraction.Record.deleted_by")
+DECIDED = (
     "extraction.CollectionSchema.made_by",
-    "extraction.Record.created_by",
-    "extraction.Record.deleted_by",
     "extraction.RecordRevision.author",
     "extraction.RecordMerge.merged_by",
     "extraction.RecordMerge.undone_by",
@@ -59,7 +57,12 @@ TOLD: dict[str, str] = {
     ),
     "files.File.owner": FILES[0],
     **dict.fromkeys(
-        ["extraction.RecordView.owner", "extraction.RecordComment.author", "extraction.TemplateRevision.author"],
+        [
+            "extraction.RecordView.owner",
+            "extraction.RecordComment.author",
+            "extraction.TemplateRevision.author",
+            *DECIDED,
+        ],
         "apps/extraction/erasers.py",
     ),
     **dict.fromkeys(
@@ -74,7 +77,7 @@ TOLD: dict[str, str] = {
         CONVERSATIONS[0],
     ),
     "accounts.Denial.denied_by": AUTHOR,
-    "bulk.Operation.requested_by": AUTHOR,
+    "bulk.Operation.requested_by": "apps/bulk/erasers.py",
     **dict.fromkeys(RECORDS, AUTHOR),
     "conversations.Conversation.deleted_by": AUTHOR,
     "conversations.Message.deleted_by": AUTHOR,
@@ -134,7 +137,7 @@ FORGOTTEN: dict[str, str] = {
     "accounts.SignInLink.used_by": "a link that claimed the installation: when, and by a row that is anonymous",
     "accounts.Denial.denied_by": AUTHOR,
     "bulk.Operation.requested_by": AUTHOR,
-    **dict.fromkeys(RECORDS, AUTHOR),
+    **dict.fromkeys((*RECORDS, *DECIDED), AUTHOR),
     "conversations.Conversation.deleted_by": AUTHOR,
     "conversations.Message.author": AUTHOR,
     "conversations.Message.deleted_by": AUTHOR,

@@ -66,5 +66,6 @@ def answered(
     said = json.dumps({"entities": list(entities), "links": list(links)})
     found = engine.understood(said, schemas, work)
     answer = Answer(said, model="stub/reader", is_demo=is_demo)
-    assert services.finish_run(actor=SYSTEM, run_id=run.pk, fence=work.fence, answer=answer, found=found)
+    read = [piece.message_id for piece in work.pieces if piece.message_id]
+    assert services.finish_run(actor=SYSTEM, run_id=run.pk, fence=work.fence, answer=answer, found=found, messages=read)
     return ExtractionRun.objects.get(pk=run.pk)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 
 import pytest
 
@@ -254,3 +255,30 @@ def test_export_is_files_that_are_imported_again_the_same(me, owner, project, co
     back = imported(me, project, collection, str(made[0].pk))
 
     assert counts(back) == {"skipped": 2}
+
+
+def test_export_has_each_record_once_whatever_is_written_meanwhile(me, project, collection, monkeypatch):
+    monkeypatch.setattr(bulk_tables, "RECORDS_A_FILE", 2)
+    rows = [record(me, collection, name=f"N{number}") for number in range(6)]
+    services.delete_record(actor=me, record_id=rows[1].pk)
+    operation = operations.create_operation(
+        actor=me,
+        project_id=project.pk,
+        kind="records.export",
+        params={"collection": str(collection.pk), "format": "jsonl"},
+    )
+    engine.plan_operation(operation_id=operation.pk)
+
+    services.restore_record(actor=me, record_id=rows[1].pk)
+    services.delete_record(actor=me, record_id=rows[3].pk)
+    record(me, collection, name="too late")
+    operations.start_operation(actor=me, operation_id=operation.pk)
+    engine.run_all()
+
+    made = [File.objects.get(pk=each.result["attachment"]) for each in Item.objects.order_by("number")]
+    text = [storage.location(files.content_of(file).path).read_text() for file in made]
+    assert [[json.loads(line)["name"] for line in each.splitlines()] for each in text] == [
+        ["N0", "N1", "N2"],
+        ["N4"],
+        ["N5"],
+    ]

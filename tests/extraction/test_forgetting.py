@@ -10,13 +10,16 @@ from django.utils import timezone
 from apps.accounts.types import SYSTEM
 from apps.conversations import services as conversations
 from apps.conversations.models import Conversation, Message
+from apps.core.doors.settings import Level
 from apps.core.eventlog.consumers import logged
 from apps.core.models import Event
 from apps.extraction import receivers, services
 from apps.extraction.models import Collection, ExtractionRun, FollowUp, Proposal, Record, RecordRevision
+from apps.files import engine as reading
 from tests.accounts.factories import actor_of
 from tests.conversations.factories import say, start
-from tests.extraction.factories import people, read_as, record
+from tests.extraction.factories import answered, people, read_as, record
+from tests.files.factories import upload
 
 pytestmark = pytest.mark.django_db
 
@@ -95,6 +98,38 @@ def test_what_is_sealed_afterwards_is_withdrawn_and_what_was_accepted_stays(me, 
     assert Proposal.objects.get(run=later).data == {"name": "Zoe"}
     assert Proposal.objects.get(run=whole).data == {}, "it was said in that message"
     assert [ExtractionRun.objects.get(pk=each.pk).unplaced for each in (run, whole)] == [[], []]
+
+
+@pytest.mark.parametrize("by", ["person", "rule"])
+def test_conversation_that_is_sealed_leaves_no_suggestion(owner, me, project, talk, by):
+    file = upload(owner, project, name="cast.txt", content=b"Zoe is in the file")
+    reading.process_file(file_id=file.pk)
+    message = say(me, talk, "Sarah and her shoe", attachments=[file.pk]).message
+    read_as(me, project, SARAH, message_id=message.pk)
+    read_as(me, project, ZOE, conversation_id=talk.pk)  # nothing of it stands in the words: no message is its source
+    in_file = read_as(me, project, ZOE, file_id=file.pk)
+    assert in_file.shown_under == message.pk
+
+    if by == "person":
+        conversations.change_conversation(actor=me, conversation_id=talk.pk, changes={"sensitive": True})
+    else:
+        conversations.mark_by_rule(actor=SYSTEM, level=Level.PROJECT, target_id=project.pk)
+    while conversations.seal_messages(actor=SYSTEM, conversation_id=talk.pk):
+        pass
+    tell()
+
+    assert not [word for word in ("Sarah", "Zoe", "blue") if word in stored()]
+    assert set(Proposal.objects.values_list("status", flat=True)) == {"rejected"}
+
+
+def test_what_is_sealed_while_it_is_read_is_not_kept(me, project, talk):
+    message = say(me, talk, "Sarah").message
+    run = services.request_extraction(actor=me, project_id=project.pk, message_id=message.pk)
+
+    ended = answered(run, SARAH, meanwhile=lambda: conversations.mark_message(actor=me, message_id=message.pk))
+
+    assert (ended.status, ended.error_code) == ("failed", "words_are_sensitive")
+    assert not Proposal.objects.exists()
 
 
 def test_conversation_that_is_erased_takes_all_of_it_along(me, project, talk):

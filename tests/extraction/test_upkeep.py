@@ -4,14 +4,14 @@ import json
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.accounts.types import SYSTEM
-from apps.core.doors.exporters import ExportScope, exporters
+from apps.core.doors.exporters import ExportScope, exporters, person_exporters
 from apps.core.doors.invariants import invariants
 from apps.core.models import Event
-from apps.extraction import services
+from apps.extraction import selectors, services
 from apps.extraction.models import (
     Collection,
     CollectionSchema,
@@ -20,11 +20,15 @@ from apps.extraction.models import (
     Record,
     RecordMerge,
     RecordRevision,
+    RecordTally,
 )
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
-from tests.extraction.factories import people, places, record
+from tests.conversations.factories import say, start
+from tests.extraction.factories import people, places, read_as, record
 
 pytestmark = pytest.mark.django_db
+
+SARAH = {"collection": "people", "id": "Sarah", "fields": {"name": "Sarah"}}
 
 
 @pytest.fixture
@@ -104,6 +108,27 @@ def test_deleted_collection_ends_with_its_records(me, project, collection):
     assert Event.objects.filter(type="extraction.collection_erased").count() == 1
 
 
+def test_number_of_records_is_known_without_counting(me, project, collection):
+    def said():
+        return selectors.count_records([collection]).get(collection.pk, 0)
+
+    kept, gone, other = (record(me, collection, name=name) for name in ("Sarah", "Tomás", "Zoe"))
+    services.delete_record(actor=me, record_id=gone.pk)
+    services.merge_records(actor=me, winner_id=kept.pk, loser_id=other.pk)
+    assert said() == 1
+
+    services.restore_record(actor=me, record_id=gone.pk)
+    with transaction.atomic():
+        record(me, collection, name="Nobody")
+        transaction.set_rollback(True)
+    assert said() == 2
+    assert services.add_up_tallies(actor=SYSTEM) > 1
+    assert (said(), RecordTally.objects.filter(collection=collection).count()) == (2, 1)
+    Record.objects.filter(pk=gone.pk).update(deleted_at=timezone.now() - timedelta(days=40))
+    services.erase_deleted(actor=SYSTEM)
+    assert said() == 1
+
+
 def test_export_has_collections_records_and_their_history(me, project, collection):
     sarah = record(me, collection, name="Sarah")
     services.change_record(actor=me, record_id=sarah.pk, changes={"age": 28})
@@ -119,6 +144,42 @@ def test_export_has_collections_records_and_their_history(me, project, collectio
     assert [list(exporters.get(kind).rows(stranger)) for kind in found] == [[], [], []]
 
 
+def test_export_has_what_was_suggested_said_and_decided(me, owner, project, collection):
+    message = say(me, start(me, project), "Sarah and her brother Tomás").message
+    run = read_as(me, project, SARAH, message_id=message.pk)
+    sarah = services.accept_proposal(actor=me, proposal_id=Proposal.objects.get(run=run).pk)
+    sara = record(me, collection, name="Sara", siblings=[str(sarah.pk)])
+    services.add_comment(actor=me, record_id=sarah.pk, text="She was there.")
+    services.keep_view(actor=me, collection_id=collection.pk, name="All", state={})
+    services.merge_records(actor=me, winner_id=sarah.pk, loser_id=record(me, collection, name="Sarah S").pk)
+    kinds = [
+        "field_sources",
+        "record_links",
+        "record_comments",
+        "record_views",
+        "extractions",
+        "proposals",
+        "record_merges",
+    ]
+    scope = ExportScope(me, project.organization_id, project.pk)
+
+    found = {kind: list(exporters.get(kind).rows(scope)) for kind in kinds}
+
+    assert [(row["record"], row["field"], row["message_id"]) for row in found["field_sources"]] == [
+        (str(sarah.pk), "/name", str(message.pk))
+    ]
+    assert [(row["source"], row["target"]) for row in found["record_links"]] == [(str(sara.pk), str(sarah.pk))]
+    assert [row["text"] for row in found["record_comments"]] == ["She was there."]
+    assert [(row["status"], row["decided_by"]) for row in found["proposals"]] == [("accepted", str(owner.pk))]
+    assert [len(rows) for rows in found.values()] == [1] * len(kinds)
+    assert json.dumps(found)
+    stranger = ExportScope(actor_of(UserFactory()), project.organization_id, project.pk)
+    assert [list(exporters.get(kind).rows(stranger)) for kind in kinds] == [[]] * len(kinds)
+    mine = person_exporters.get("extraction").rows(owner.pk)
+    assert len(mine["record_versions"]) == 4
+    assert [len(mine[kind]) for kind in ("decided_suggestions", "joinings", "extractions", "comments")] == [1, 1, 1, 1]
+
+
 BREAK = {
     "extraction.history_is_whole": "UPDATE extraction_record SET version = 9 WHERE title = 'Sarah'",
     "extraction.deleted_hold_nothing": "UPDATE extraction_record SET deleted_at = now() WHERE title = 'Sarah'",
@@ -126,6 +187,8 @@ BREAK = {
     "extraction.links_are_followed": """UPDATE extraction_recordlink SET target_id = (
         SELECT id FROM extraction_record WHERE merged_into_id IS NOT NULL)""",
     "extraction.links_are_in_the_data": "UPDATE extraction_recordlink SET field = 'parents'",
+    "extraction.numbers_are_true": """UPDATE extraction_recordtally SET number = number + 1 WHERE id = (
+        SELECT min(id::text)::uuid FROM extraction_recordtally)""",
 }
 
 

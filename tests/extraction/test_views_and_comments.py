@@ -6,7 +6,7 @@ from django.test import Client
 from apps.accounts.types import ProjectRole
 from apps.core.errors import Forbidden, Invalid, NotFound
 from apps.core.models import Event
-from apps.extraction import selectors, services
+from apps.extraction import services, use_selectors
 from apps.extraction.erasers import _erase_person, _rows_of
 from apps.extraction.models import RecordComment, RecordView
 from apps.extraction.types import TooManyViews, ViewNameTaken
@@ -34,10 +34,10 @@ def test_view_is_its_owner_s_until_it_is_shared(me, editor, project):
     view = services.keep_view(actor=editor, collection_id=collection.pk, name="Mine", state={"sort": "title"})
 
     with pytest.raises(NotFound):
-        selectors.get_view(view_id=view.pk, viewer=me)
+        use_selectors.get_view(view_id=view.pk, viewer=me)
     services.change_view(actor=editor, view_id=view.pk, changes={"is_shared": True})
 
-    assert [row.name for row in selectors.list_views(me, collection_id=collection.pk)] == ["Mine"]
+    assert [row.name for row in use_selectors.list_views(me, collection=collection)] == ["Mine"]
     services.change_view(actor=me, view_id=view.pk, changes={"name": "Ours"})
     with pytest.raises(Forbidden):
         services.delete_view(actor=actor_of(reader_of(project)), view_id=view.pk)
@@ -84,7 +84,7 @@ def test_comment_is_changed_by_its_author_and_deleted_by_a_manager(me, editor, p
 
     kept = RecordComment.objects.get()
     assert (kept.text, kept.deleted_at is None) == ("", False)
-    assert list(selectors.list_comments(made)) == []
+    assert list(use_selectors.list_comments(made)) == []
 
 
 def test_views_and_comments_over_the_api(owner, me, project):

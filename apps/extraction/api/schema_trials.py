@@ -55,7 +55,7 @@ class DuplicateKeyOut(serializers.Serializer):
 
 
 class SchemaTrialOut(serializers.Serializer):
-    """``records`` were tried, the newest of ``total``; ``fitting`` of them would follow by themselves. Of those that share the values of a
+    """``records`` were tried, the newest of ``total``, as many as two seconds allow; ``fitting`` of them would follow by themselves. Of those that share the values of a
     key ``duplicate_keys`` counts the ones after the first; ``incomplete`` lack something that is needed.
     """
 
@@ -74,4 +74,4 @@ class SchemaChangesView(APIView):
     def post(self, request: Request, collection_id: UUID) -> Response:
         """Writes nothing. Change the collection with the same document afterwards, then run ``records.migrate``."""
         tried = services.try_schema(actor=request.actor, collection_id=collection_id, **SchemaTrialIn.parse(request))
-        return Response(tried)
+        return Response(tried.as_json())

@@ -10,7 +10,7 @@ from rest_framework.response import Response
 
 from apps.core.api import APIView, Order, Page, PageQuery, etag, expected_version
 from apps.core.errors import NotFound
-from apps.extraction import selectors, services
+from apps.extraction import selectors, services, use_selectors
 from apps.extraction.api import use_shapes as shapes
 from apps.extraction.models import RecordComment, RecordView
 
@@ -21,7 +21,7 @@ class ViewListView(APIView):
         """One's own and the shared ones."""
         query = PageQuery.parse_query(request)
         collection = selectors.get_collection(collection_id=collection_id, viewer=request.actor)
-        rows = selectors.list_views(request.actor, collection_id=collection.pk)
+        rows = use_selectors.list_views(request.actor, collection=collection)
         order = Order("name", descending=False)
         page = Page.of(rows, order=order, cursor=query.get("cursor"), limit=query["limit"])
         return Response(page.answer(lambda row: shapes.ViewOut(row).data))
@@ -35,7 +35,7 @@ class ViewListView(APIView):
 
 class ViewView(APIView):
     def found(self, request: Request, collection_id: UUID, view_id: UUID) -> RecordView:
-        view = selectors.get_view(view_id=view_id, viewer=request.actor)
+        view = use_selectors.get_view(view_id=view_id, viewer=request.actor)
         if view.collection_id != collection_id:
             raise NotFound
         return view
@@ -68,7 +68,7 @@ class CommentListView(APIView):
         """The newest first."""
         query = PageQuery.parse_query(request)
         record = selectors.get_record(record_id=record_id, viewer=request.actor)
-        rows = selectors.list_comments(record)
+        rows = use_selectors.list_comments(record)
         page = Page.of(rows, order=Order("created_at"), cursor=query.get("cursor"), limit=query["limit"])
         return Response(page.answer(lambda row: shapes.CommentOut(row).data))
 
@@ -81,7 +81,7 @@ class CommentListView(APIView):
 
 class CommentView(APIView):
     def found(self, request: Request, record_id: UUID, comment_id: UUID) -> RecordComment:
-        comment = selectors.get_comment(comment_id=comment_id, viewer=request.actor)
+        comment = use_selectors.get_comment(comment_id=comment_id, viewer=request.actor)
         if comment.record_id != record_id:
             raise NotFound
         return comment

@@ -16,6 +16,7 @@ from apps.extraction.models.records import (
     RecordView,
 )
 from apps.extraction.models.sources import FieldSource
+from apps.extraction.models.tallies import RecordTally
 from apps.extraction.models.templates import RecordTemplate, TemplateRevision
 from apps.extraction.models.wishes import Wish
 
@@ -35,6 +36,7 @@ __all__ = [
     "RecordLink",
     "RecordMerge",
     "RecordRevision",
+    "RecordTally",
     "RecordTemplate",
     "RecordView",
     "TemplateRevision",

@@ -125,6 +125,12 @@ class Record(TenantModel):
                 name="extraction_record_changed",
                 condition=Q(deleted_at=None),
             ),
+            # What is not complete is looked for among many that are.
+            models.Index(
+                fields=["collection", "-created_at", "-id"],
+                name="extraction_record_incomplete",
+                condition=Q(deleted_at=None, is_complete=False),
+            ),
             models.Index(fields=["created_by"], name="extraction_record_creator"),
             GinIndex(fields=["data"], opclasses=["jsonb_path_ops"], name="extraction_record_data"),
             GinIndex(fields=["words"], name="extraction_record_words"),

@@ -120,7 +120,7 @@ class FieldsPage(CollectionView):
             slug = draft.slug or collection.slug
             new = schema.check(builder.document_of(draft, selectors.schema_of(collection), slug=slug))
             settings = builder.settings_of(draft)
-            effects = effects_of(collection, new)
+            effects = effects_of(collection, new, request.actor)  # type: ignore[attr-defined]
             if effects and effects.breaks and request.POST.get("seen") != new.digest:
                 return _builder(request, collection.project, collection, draft, effects=effects, digest=new.digest)
             # Records stay as they are and are checked by the new schema when they are written next.

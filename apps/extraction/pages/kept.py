@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from apps.core.errors import DomainError, NotFound
-from apps.extraction import selectors, services
+from apps.extraction import services, use_selectors
 from apps.extraction.pages import asking
 from apps.extraction.pages.tables import CollectionView
 
@@ -41,7 +41,7 @@ class ViewPage(CollectionView):
     def post(self, request: HttpRequest, collection_id: UUID, view_id: UUID) -> HttpResponse:
         collection = self.found(request, collection_id)
         actor = request.actor  # type: ignore[attr-defined]
-        if selectors.get_view(view_id=view_id, viewer=actor).collection_id != collection.pk:
+        if use_selectors.get_view(view_id=view_id, viewer=actor).collection_id != collection.pk:
             raise NotFound
         where = reverse("extraction:table", args=[collection.pk])
         match request.POST.get("act"):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from apps.core.api import Order, Page, page_url
 from apps.core.errors import DomainError, NotFound
-from apps.extraction import joinings, schema, selectors, services, shape
+from apps.extraction import joinings, schema, selectors, services, shape, use_selectors
 from apps.extraction.models import Collection, Record, RecordComment, RecordRevision
 from apps.extraction.pages import graphs
 from apps.extraction.pages.tables import CollectionView, remember_gone
@@ -80,7 +80,7 @@ class RecordPage(OneRecordView):
         slugs = {column.relation for column in columns if column.is_relation}
         targets = selectors.collections_by_slug(collection.project_id, slugs) if slugs else {}
         links = list(selectors.links_to(record)[: SHOWN_LINKS + 1])
-        comments = list(selectors.list_comments(record).order_by("-created_at", "-pk")[:SHOWN_COMMENTS])
+        comments = list(use_selectors.list_comments(record).order_by("-created_at", "-pk")[:SHOWN_COMMENTS])
         fields = [
             FieldRow(
                 cell_of(column, record.data, titles),
@@ -219,7 +219,7 @@ class CommentPage(OneRecordView):
     def post(self, request: HttpRequest, record_id: UUID, comment_id: UUID) -> HttpResponse:
         actor = request.actor  # type: ignore[attr-defined]
         self.found_record(request, record_id)
-        if selectors.get_comment(comment_id=comment_id, viewer=actor).record_id != record_id:
+        if use_selectors.get_comment(comment_id=comment_id, viewer=actor).record_id != record_id:
             raise NotFound
         if request.POST.get("act") == "delete":
             services.delete_comment(actor=actor, comment_id=comment_id)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from apps.extraction import schema_changes, selectors
-from apps.extraction.models import Collection, Record
+from apps.accounts.types import Actor
+from apps.extraction import selectors, services
+from apps.extraction.models import Collection
 from apps.extraction.schema import Schema
-from apps.extraction.schema_changes import Change, ChangeKind, Changes, Problem
+from apps.extraction.schema_changes import Change, ChangeKind, Changes
 
-LOOKED_AT = 500
+#: Somebody waits for the page.
+SECONDS = 1.0
 SHOWN = 5
 
 
@@ -23,36 +24,43 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Sample:
+    """A record that would not follow, and why."""
+
+    record_id: str
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Effects:
     """``misfits`` are records among those looked at that do not fit any more as they are, ``samples`` some of them."""
 
     lines: tuple[Line, ...]
     looked_at: int
+    total: int
     misfits: int
-    samples: tuple[tuple[Record, Problem], ...]
-    is_partial: bool
+    samples: tuple[Sample, ...]
 
     @property
     def breaks(self) -> bool:
         return any(line.breaks for line in self.lines)
 
 
-def effects_of(collection: Collection, new: Schema) -> Effects | None:
-    """None when the schema stays what it is. The newest 500 records are looked at."""
-    old = selectors.schema_of(collection)
-    if old == new:
+def effects_of(collection: Collection, new: Schema, viewer: Actor) -> Effects | None:
+    """None when the schema stays what it is. As many of the newest records are looked at as a second allows."""
+    if selectors.schema_of(collection) == new:
         return None
-    changes = schema_changes.compare(old, new)
-    rows = list(selectors.list_records(collection=collection).order_by("-created_at", "-pk")[: LOOKED_AT + 1])
-    looked_at = rows[:LOOKED_AT]
-    found = [(row, problem) for row in looked_at if (problem := _problem(row, changes))]
-    lines = tuple(Line(_words(change, changes), change.breaks) for change in changes.items)
-    return Effects(lines, len(looked_at), len(found), tuple(found[:SHOWN]), len(rows) > LOOKED_AT)
-
-
-def _problem(record: Record, changes: Changes) -> Problem | None:
-    brought = schema_changes.migrate(record.data, changes, language=get_language() or "en")
-    return brought.problems[0] if brought.problems else None
+    tried = services.try_schema(actor=viewer, collection_id=collection.pk, document=new.document, seconds=SECONDS)
+    found = tried.tally.as_json()
+    lines = tuple(Line(_words(change, tried.changes), change.breaks) for change in tried.changes.items)
+    samples = {
+        sample["record"]: Sample(sample["record"], sample["title"] or sample["record"], problem["detail"])
+        for problem in found["problems"]
+        for sample in problem["samples"]
+    }
+    misfits = found["records"] - found["fitting"]
+    return Effects(lines, found["records"], tried.total, misfits, tuple(samples.values())[:SHOWN])
 
 
 def _words(change: Change, changes: Changes) -> str:

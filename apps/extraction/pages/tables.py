@@ -10,17 +10,18 @@ from uuid import UUID
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views import View
 
 from apps.accounts import selectors as accounts
 from apps.core.api import Order, Page, page_url
 from apps.core.errors import Invalid
-from apps.extraction import policies, selectors, services, shape
+from apps.extraction import policies, selectors, services, shape, use_selectors
 from apps.extraction.models import Collection, Record, RecordView
 from apps.extraction.pages import asking, graphs
 from apps.extraction.pages.asking import Asked
-from apps.extraction.pages.values import Cell, Column, as_uuid, cell_of, columns_of, relation_ids
+from apps.extraction.pages.values import Cell, Column, as_uuid, cell_of, columns_of, relation_ids, shortened
 
 WINDOW = 50
 MOST_CHOICES = 20
@@ -35,6 +36,9 @@ class Row:
     record: Record
     name: Cell | None
     cells: list[Cell]
+    title: str
+    url: str
+    choose: str
 
     @property
     def filled(self) -> list[Cell]:
@@ -69,7 +73,7 @@ class TablePage(CollectionView):
         asked = asking.asked_in(request.GET)
         if asking.asks_for_more(request.GET):
             return redirect(request.path + asked.url())
-        views = list(selectors.list_views(request.actor, collection_id=collection.pk).order_by("name", "pk"))  # type: ignore[attr-defined]
+        views = list(use_selectors.list_views(request.actor, collection=collection).order_by("name", "pk"))  # type: ignore[attr-defined]
         view = next((each for each in views if each.pk == asked.view_id), None)
         if view and not set(asking.STATE) & request.GET.keys():
             asked = asking.asked_of_view(view.state, view.pk)
@@ -92,13 +96,12 @@ class TablePage(CollectionView):
 
 
 def _table(request: HttpRequest, collection: Collection, asked: Asked) -> dict[str, Any]:
-    viewer = request.actor  # type: ignore[attr-defined]
     columns = columns_of(selectors.schema_of(collection))
     name = title_column(collection, columns)
     others = [column for column in columns if column is not name]
     shown = asking.shown_columns(asked, others)
     page, problem = _page(request, collection, asked)
-    siblings = list(selectors.list_collections(viewer, project_id=collection.project_id).order_by("name"))
+    siblings = selectors.list_names(collection.project_id)
     counts = selectors.count_records(siblings)
     targets = {row.slug: row.pk for row in siblings}
     return {
@@ -166,6 +169,9 @@ def rows_of(
             record=row,
             name=cell_of(name, row.data, titles) if name else None,
             cells=[cell_of(column, row.data, titles) for column in shown],
+            title=shortened(row.title or "—"),
+            url=reverse("extraction:record", kwargs={"record_id": row.pk}),
+            choose=_("Choose %(title)s") % {"title": row},
         )
         for row in found
     ]

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from apps.core import rules
@@ -74,6 +75,23 @@ class Cell:
     @property
     def is_empty(self) -> bool:
         return not self.text and not self.parts
+
+    @property
+    def is_plain(self) -> bool:
+        """Shown as what it says: most cells of a table, so that they need no template of their own."""
+        return bool(self.text) and not self.parts and self.column.kind not in _DRESSED
+
+    @property
+    def short(self) -> str:
+        return shortened(self.text)
+
+
+def shortened(text: str) -> str:
+    return text if len(text) <= SHORT else Truncator(text).chars(SHORT)
+
+
+_DRESSED = {"choice", "choices", "relation", "relations", "url", "email"}
+SHORT = 90
 
 
 @lru_cache(maxsize=256)

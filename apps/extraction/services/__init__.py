@@ -32,7 +32,7 @@ from apps.extraction.services.records import (
 )
 from apps.extraction.services.reviews import AllAccepted, accept_all, retry_extraction
 from apps.extraction.services.templates import change_template, delete_template, make_template
-from apps.extraction.services.upkeep import reshape_records
+from apps.extraction.services.upkeep import add_up_tallies, reshape_records
 from apps.extraction.services.views import change_view, delete_view, keep_view
 from apps.extraction.services.walks import claim_run, fail_run, keep_part, read_later, read_smaller
 from apps.extraction.services.wishes import (
@@ -53,6 +53,7 @@ __all__ = [
     "accept_all",
     "accept_proposal",
     "add_comment",
+    "add_up_tallies",
     "answer_question",
     "begin_run",
     "bring_proposals",

@@ -16,7 +16,7 @@ from apps.core.errors import FieldError, Invalid, VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
 from apps.core.types import Scope
-from apps.extraction import policies, selectors
+from apps.extraction import policies, selectors, use_selectors
 from apps.extraction.events import CommentAdded, CommentChanged, CommentDeleted
 from apps.extraction.models import RecordComment
 from apps.extraction.types import MAX_COMMENT
@@ -38,12 +38,12 @@ def add_comment(*, actor: Actor, record_id: UUID, text: str, answered_by: str = 
     )
     fact = CommentAdded(comment.pk, record.pk)
     emit(fact, actor=actor, scope=record.collection.scope, subject=("record", record.pk))
-    return selectors.get_comment(comment_id=comment.pk, viewer=actor)
+    return use_selectors.get_comment(comment_id=comment.pk, viewer=actor)
 
 
 @transaction.atomic
 def change_comment(*, actor: Actor, comment_id: UUID, text: str, expected_version: int | None = None) -> RecordComment:
-    comment = selectors.lock_comment(comment_id=comment_id, viewer=actor)
+    comment = use_selectors.lock_comment(comment_id=comment_id, viewer=actor)
     require(policies.can_change_comment(actor, comment, accounts.project_role(actor, comment.project_id)))
     if expected_version is not None and expected_version != comment.version:
         raise VersionMismatch(current=comment.version)
@@ -52,13 +52,13 @@ def change_comment(*, actor: Actor, comment_id: UUID, text: str, expected_versio
     )
     fact = CommentChanged(comment.pk, comment.record_id)
     emit(fact, actor=actor, scope=_scope(comment), subject=("record", comment.record_id))
-    return selectors.get_comment(comment_id=comment.pk, viewer=actor)
+    return use_selectors.get_comment(comment_id=comment.pk, viewer=actor)
 
 
 @transaction.atomic
 def delete_comment(*, actor: Actor, comment_id: UUID) -> None:
     """Its words are gone for good; that there was one stays."""
-    comment = selectors.lock_comment(comment_id=comment_id, viewer=actor)
+    comment = use_selectors.lock_comment(comment_id=comment_id, viewer=actor)
     require(policies.can_delete_comment(actor, comment, accounts.project_role(actor, comment.project_id)))
     RecordComment.objects.filter(pk=comment.pk).update(text="", deleted_at=Now(), version=comment.version + 1)
     fact = CommentDeleted(comment.pk, comment.record_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -46,6 +46,7 @@ from apps.extraction.types import (
     RunStatus,
     TooManyRuns,
     Trust,
+    WordsAreSensitive,
 )
 from apps.llm import forecast, tokens
 from apps.llm import selectors as llm
@@ -148,13 +149,21 @@ def fail(run: ExtractionRun, code: str) -> None:
 
 @transaction.atomic
 @told_last()
-def finish_run(*, actor: Actor, run_id: UUID, fence: int, answer: Answer, found: Found) -> bool:
-    """Keep what was suggested, and take what the collection trusts. False: somebody else holds the run by now."""
+def finish_run(
+    *, actor: Actor, run_id: UUID, fence: int, answer: Answer, found: Found, messages: Iterable[UUID] = ()
+) -> bool:
+    """Keep what was suggested, and take what the collection trusts. False: somebody else holds the run by now.
+
+    ``messages``: what was read. One that was sealed or deleted meanwhile leaves nothing.
+    """
     account_policies.require(policies.is_system(actor))
     run = ExtractionRun.objects.select_for_update().filter(pk=run_id, fence=fence, status=RunStatus.RUNNING).first()
     if run is None:
         return False
     asker = actor_of_row(user_id=run.requested_by_id, key_id=run.key_id)
+    if not sources.are_open(messages, asker):
+        _fail(run, WordsAreSensitive.code)
+        return True
     found, answered = follow_ups.answers_in(actor=asker, run=run, found=found)
     rows = selectors.visible_collections(asker).filter(pk__in=run.collections)
     there = {row.pk: row for row in selectors.with_document(rows)}

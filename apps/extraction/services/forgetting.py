@@ -37,8 +37,8 @@ def forget_words(
     found = list(runs.select_for_update().order_by("pk"))
     for run in found:
         rows = Proposal.objects.filter(run=run)
-        if message_id is not None and run.message_id is None:  # read out of several messages
-            rows = rows.filter(sources__contains=[{"message": str(message_id)}])
+        if message_id is not None and run.conversation_id is not None:
+            rows = rows.filter(pk__in=_perhaps_of(rows, message_id))
         _withdraw(actor, run, rows)
         empty_proposals(rows)
     ExtractionPart.objects.filter(run__in=[run.pk for run in found]).delete()
@@ -51,8 +51,19 @@ def _runs_of(conversation_id: UUID | None, message_id: UUID | None, file_id: UUI
     if file_id is not None:
         return rows.filter(file_id=file_id)
     if message_id is not None:
-        return rows.filter(Q(message_id=message_id) | Q(conversation_id=conversation_id, conversation_id__isnull=False))
+        of_conversation = Q(conversation_id=conversation_id, conversation_id__isnull=False)
+        of_its_files = Q(shown_under=message_id, file_id__isnull=False)
+        return rows.filter(Q(message_id=message_id) | of_conversation | of_its_files)
     return rows.filter(Q(conversation_id=conversation_id) | Q(shown_in=conversation_id))
+
+
+def _perhaps_of(rows: QuerySet[Proposal], message_id: UUID) -> list[UUID]:
+    """Read out of several messages: those of which a value was said in this one, and those that a model inferred from all of them."""
+    return [
+        row.pk
+        for row in rows.only("sources")
+        if not row.sources or any(each.get("message") in {None, str(message_id)} for each in row.sources)
+    ]
 
 
 def _withdraw(actor: Actor, run: ExtractionRun, rows: QuerySet[Proposal]) -> None:

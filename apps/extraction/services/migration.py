@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -17,8 +19,29 @@ from apps.extraction.models import Record
 from apps.extraction.services import following, records
 from apps.extraction.types import RecordInvalid, RevisionKind
 
-#: A trial reads so many records, the newest first; the operation that brings them along counts them all.
-MOST_TRIED = 10_000
+#: A trial reads so many records at most, the newest first, for so long; the operation that brings them along counts them all.
+MOST_TRIED, TRIAL_SECONDS = 10_000, 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What another schema, other keys and needs would mean. ``tally`` knows how many of ``total`` records were tried."""
+
+    changes: schema_changes.Changes
+    total: int
+    tally: migrating.Tally
+    doubles: migrating.KeyTally
+    incomplete: int
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "changes": migrating.told(self.changes.items),
+            "breaks": self.changes.breaks,
+            "total": self.total,
+            **self.tally.as_json(),
+            "duplicate_keys": self.doubles.as_json(),
+            "incomplete": self.incomplete,
+        }
 
 
 def try_schema(
@@ -28,10 +51,12 @@ def try_schema(
     document: dict[str, Any] | None = None,
     unique_keys: Sequence[Sequence[str]] | None = None,
     needed: Sequence[str] | None = None,
-) -> dict[str, Any]:
+    seconds: float = TRIAL_SECONDS,
+) -> Trial:
     """What this document, these keys and needs (without: those of today) would change, which of that breaks, and what it would mean for
-    the records there are. Writes nothing.
+    the records there are, as many as can be looked at in ``seconds``. Writes nothing.
     """
+    until = time.monotonic() + seconds
     collection = selectors.get_collection(collection_id=collection_id, viewer=actor)
     require(policies.can_define_collections(actor, accounts.project_role(actor, collection.project_id)))
     now = selectors.schema_of(collection)
@@ -42,22 +67,18 @@ def try_schema(
     changes = schema_changes.compare(now, new)
     names = changes.names
     keys = [[names.get(name, name) for name in key] for key in collection.unique_keys]
-    wanted = [names.get(name, name) for name in collection.needed]
+    wanted = [names.get(name, name) for name in collection.needed] if needed is None else needed
     tally, doubles, incomplete = migrating.Tally(), migrating.KeyTally(keys if unique_keys is None else unique_keys), 0
     rows = selectors.list_records(collection=collection).order_by("-created_at", "-pk")
-    for row in rows[:MOST_TRIED].iterator(chunk_size=1000):
+    for row in rows[:MOST_TRIED].iterator(chunk_size=500):
         found = path.bring(row.data, row.schema_number, language=actor.language)
         tally.note(row.pk, row.title, found.problems)
         doubles.note(row.pk, row.title, found.value)
-        incomplete += bool(shape.missing(wanted if needed is None else needed, found.value))
-    return {
-        "changes": migrating.told(changes.items),
-        "breaks": changes.breaks,
-        "total": selectors.list_records(collection=collection).count(),
-        **tally.as_json(),
-        "duplicate_keys": doubles.as_json(),
-        "incomplete": incomplete,
-    }
+        incomplete += bool(shape.missing(wanted, found.value))
+        if time.monotonic() >= until:
+            break
+    total = selectors.count_records([collection]).get(collection.pk, 0)
+    return Trial(changes, total, tally, doubles, incomplete)
 
 
 @transaction.atomic

@@ -15,6 +15,7 @@ from django.utils.translation import gettext as _
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
+from apps.core.compiled import insert
 from apps.core.errors import FieldError, TooLarge, VersionMismatch
 from apps.core.events import emit_last
 from apps.core.ids import uuid7
@@ -256,7 +257,10 @@ def _write(
     record.missing = shape.missing(collection.needed, data)
     record.is_complete = not record.missing
     record.text = shape.text_of(record.title, data)
-    record.save(force_insert=is_new)
+    if is_new:
+        insert([record])
+    else:
+        record.save()
     _take_keys(collection, record, is_new=is_new)
     duplicates.keep_blocks(record, found, is_new=is_new)
     if not is_new:
@@ -355,7 +359,7 @@ def _take_keys(collection: Collection, record: Record, *, is_new: bool) -> None:
 
 
 def _remember(record: Record, number: int, data: dict[str, Any], actor: Actor, kind: RevisionKind) -> None:
-    RecordRevision.objects.create(
+    revision = RecordRevision(
         organization_id=record.organization_id,
         record=record,
         number=number,
@@ -364,3 +368,4 @@ def _remember(record: Record, number: int, data: dict[str, Any], actor: Actor, k
         data=data,
         author_id=actor.user_id,
     )
+    insert([revision])

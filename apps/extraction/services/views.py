@@ -14,7 +14,7 @@ from apps.core import rules
 from apps.core.errors import VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
-from apps.extraction import filters, policies, selectors
+from apps.extraction import filters, policies, selectors, use_selectors
 from apps.extraction.events import ViewDeleted, ViewKept
 from apps.extraction.models import RecordView
 from apps.extraction.types import MAX_VIEWS_A_COLLECTION, TooManyViews, ViewNameTaken
@@ -52,7 +52,7 @@ def change_view(
     *, actor: Actor, view_id: UUID, changes: dict[str, Any], expected_version: int | None = None
 ) -> RecordView:
     """``changes`` may name ``name``, ``state`` and ``is_shared``."""
-    view = selectors.lock_view(view_id=view_id, viewer=actor)
+    view = use_selectors.lock_view(view_id=view_id, viewer=actor)
     role = accounts.project_role(actor, view.project_id)
     require(policies.can_change_view(actor, view, role))
     if expected_version is not None and expected_version != view.version:
@@ -76,7 +76,7 @@ def change_view(
 
 @transaction.atomic
 def delete_view(*, actor: Actor, view_id: UUID) -> None:
-    view = selectors.lock_view(view_id=view_id, viewer=actor)
+    view = use_selectors.lock_view(view_id=view_id, viewer=actor)
     require(policies.can_change_view(actor, view, accounts.project_role(actor, view.project_id)))
     RecordView.objects.filter(pk=view.pk).delete()
     emit(ViewDeleted(view.pk, view.collection_id), actor=actor, scope=view.scope, subject=("record_view", view.pk))

@@ -1,0 +1,60 @@
+"""Reads of what people add to collections and records: views and comments. Strangers get the same ``NotFound`` as for a random id."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from apps.accounts.types import Actor
+from apps.core.errors import NotFound
+from apps.extraction.models import Collection, Record, RecordComment, RecordView
+from apps.extraction.selectors import readable
+
+
+def visible_views(viewer: Actor) -> QuerySet[RecordView]:
+    """One's own and the shared ones, of collections that are there."""
+    rows = RecordView.objects.filter(readable(viewer), collection__deleted_at=None)
+    return rows.filter(Q(owner=viewer.user_id) | Q(is_shared=True))
+
+
+def list_views(viewer: Actor, *, collection: Collection) -> QuerySet[RecordView]:
+    """Of a collection that the viewer got from ``selectors``."""
+    rows = RecordView.objects.filter(collection=collection)
+    return rows.filter(Q(owner=viewer.user_id) | Q(is_shared=True))
+
+
+def get_view(*, view_id: UUID, viewer: Actor) -> RecordView:
+    if (found := visible_views(viewer).filter(pk=view_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_view(*, view_id: UUID, viewer: Actor) -> RecordView:
+    if (found := visible_views(viewer).select_for_update(of=("self",)).filter(pk=view_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def visible_comments(viewer: Actor) -> QuerySet[RecordComment]:
+    """Of records that are there, without those that were deleted, with their authors."""
+    rows = RecordComment.objects.filter(readable(viewer), deleted_at=None, record__deleted_at=None)
+    return rows.filter(record__collection__deleted_at=None).select_related("author", "record")
+
+
+def list_comments(record: Record) -> QuerySet[RecordComment]:
+    """Of a record the caller may see."""
+    return RecordComment.objects.filter(record=record, deleted_at=None).select_related("author")
+
+
+def get_comment(*, comment_id: UUID, viewer: Actor) -> RecordComment:
+    if (found := visible_comments(viewer).filter(pk=comment_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_comment(*, comment_id: UUID, viewer: Actor) -> RecordComment:
+    rows = visible_comments(viewer).select_for_update(of=("self",))
+    if (found := rows.filter(pk=comment_id).first()) is None:
+        raise NotFound
+    return found
