@@ -162,7 +162,8 @@ def finish_run(
         return False
     asker = actor_of_row(user_id=run.requested_by_id, key_id=run.key_id)
     if not sources.are_open(messages, asker):
-        _fail(run, WordsAreSensitive.code)
+        ExtractionPart.objects.filter(run=run).delete()
+        fail(run, WordsAreSensitive.code)
         return True
     found, answered = follow_ups.answers_in(actor=asker, run=run, found=found)
     rows = selectors.visible_collections(asker).filter(pk__in=run.collections)
