@@ -9,15 +9,14 @@ from apps.extraction.models.records import (
     ExtractionRun,
     Proposal,
     Record,
-    RecordComment,
     RecordKey,
     RecordLink,
     RecordRevision,
-    RecordView,
 )
 from apps.extraction.models.sources import FieldSource
 from apps.extraction.models.tallies import RecordTally
 from apps.extraction.models.templates import RecordTemplate, TemplateRevision
+from apps.extraction.models.use import RecordComment, RecordView
 from apps.extraction.models.wishes import Wish
 
 __all__ = [
