@@ -24,6 +24,7 @@ class ExtractionConfig(AppConfig):
         from apps.core.doors.settings import Level, Setting
         from apps.core.doors.topics import topics
         from apps.extraction import bulk, commands, erasers, exporters, invariants, services
+        from apps.extraction.meaning import EMBEDDING_MODEL
         from apps.extraction.pages.wish_cards import below
         from apps.extraction.policies import can_write_records
         from apps.extraction.receivers import FORGOTTEN, forget_words, hear_posted, read_posted
@@ -45,6 +46,8 @@ class ExtractionConfig(AppConfig):
         register_sweep("suggestions of older schemas", 30, lambda: services.bring_proposals(actor=SYSTEM))
         register_sweep("shapes of records", 30, lambda: services.reshape_records(actor=SYSTEM))
         register_sweep("numbers of records", 10, lambda: services.add_up_tallies(actor=SYSTEM))
+        register_sweep("vectors that are due", 10, lambda: services.hint_vectors(actor=SYSTEM))
+        register_sweep("records without vectors", 60, lambda: services.queue_vectors(actor=SYSTEM))
         register_lost_hints("extraction.extract", lambda: list_due_runs(older_than=HINT_AFTER))
         commands.register()
         topics.register("extraction", ExtractionTopic())
@@ -86,6 +89,19 @@ class ExtractionConfig(AppConfig):
                 title=_("Offer to make up records when somebody asks for them in a conversation"),
                 help=_(
                     "Words that sound like it are read by the default model. Nothing is made until somebody confirms it."
+                ),
+                levels=(Level.ORGANIZATION, Level.PROJECT),
+            )
+        )
+        preferences.register(
+            Setting(
+                EMBEDDING_MODEL,
+                str,
+                default="",
+                title=_("Model that says which records mean nearly the same"),
+                help=_(
+                    "As provider/name, of one that has /v1/embeddings; empty: none. What records say is sent to it, which costs, "
+                    "and helps to find duplicates."
                 ),
                 levels=(Level.ORGANIZATION, Level.PROJECT),
             )

@@ -17,7 +17,8 @@ from django.db.models import Q
 
 from apps.core.db import prepared
 from apps.core.ids import uuid7
-from apps.extraction.models import Collection, Duplicate, Record, RecordBlock
+from apps.extraction import meaning
+from apps.extraction.models import Collection, Duplicate, Record, RecordBlock, RecordVector
 from apps.extraction.schema import Schema
 from apps.extraction.similarity import MOST_CANDIDATES, Comparer, Score, Verdict, decide
 from apps.extraction.types import MAX_DUPLICATES, Candidate, DuplicateStatus
@@ -69,31 +70,42 @@ def find(
     record_id: UUID | None = None,
     most: int = MAX_DUPLICATES,
 ) -> list[Candidate]:
-    """The likeliest first. With ``record_id``: of that record, without those that somebody said are another thing."""
+    """The likeliest first. With ``record_id``: of that record, without those that somebody said are another thing; what both mean says
+    something too, where vectors are kept.
+    """
     comparer = comparer_of(schema)
     known = comparer.prepared(data)
     blocks = [_digest(each) for each in comparer.blocks_of(known)]
-    if not blocks:
-        return []
     without = {record_id, *_kept_apart(record_id)} if record_id else set()
+    likely = _near(collection, blocks, without)
+    alike: dict[UUID, float] = {}
+    if record_id and meaning.model_named_for(collection):
+        alike = {pk: found for pk, found in meaning.near(record_id).items() if pk not in without}
+        there_already = {pk for pk, _title, _there in likely}
+        alike |= meaning.likenesses(record_id, there_already - alike.keys())
+        more = Record.objects.filter(pk__in=alike.keys() - there_already, collection=collection, deleted_at=None)
+        likely += list(more.values_list("pk", "title", "data"))
     found = []
-    for pk, title, there in _near(collection, blocks, without):
-        score = comparer.score_of(known, comparer.prepared(there))
+    for pk, title, there in likely:
+        score = comparer.score_of(known, comparer.prepared(there), meaning=alike.get(pk))
         if (verdict := decide(score)) is not Verdict.NEW:
             found.append(Candidate(pk, title, verdict.value, score.total, dict(score.by_field)))
     return sorted(found, key=lambda each: (-each.score, each.record_id))[:most]
 
 
-def likeness(schema: Schema, one: Mapping[str, Any], other: Mapping[str, Any]) -> Score:
+def likeness(schema: Schema, one: Record, other: Record) -> Score:
     """Of two records, as they are."""
     comparer = comparer_of(schema)
-    return comparer.score_of(comparer.prepared(one), comparer.prepared(other))
+    near = meaning.likenesses(one.pk, [other.pk]).get(other.pk) if meaning.model_named_for(one) else None
+    return comparer.score_of(comparer.prepared(one.data), comparer.prepared(other.data), meaning=near)
 
 
 def _near(
     collection: Collection, blocks: list[int], without: Ids[UUID | None]
 ) -> list[tuple[UUID, str, dict[str, Any]]]:
     """Those that share most blocks, with title and data."""
+    if not blocks:
+        return []
     with prepared() as cursor:
         cursor.execute(
             _NEAR,
@@ -117,7 +129,7 @@ def _kept_apart(record_id: UUID) -> set[UUID]:
 
 
 def keep_blocks(record: Record, schema: Schema, *, is_new: bool) -> None:
-    """In the transaction that writes the record; only what changed is written."""
+    """In the transaction that writes the record; only what changed is written. Where vectors are kept, another one is due."""
     wanted = digests_of(schema, record.data)
     if not is_new:
         rows = RecordBlock.objects.filter(record=record)
@@ -125,6 +137,8 @@ def keep_blocks(record: Record, schema: Schema, *, is_new: bool) -> None:
         if gone := there - wanted:
             rows.filter(block__in=gone).delete()
         wanted -= there
+    if meaning.model_named_for(record):
+        meaning.want_vector(record)
     if not wanted:
         return
     with prepared() as cursor:
@@ -142,6 +156,7 @@ def keep_blocks(record: Record, schema: Schema, *, is_new: bool) -> None:
 
 def forget_blocks(record: Record) -> None:
     RecordBlock.objects.filter(record=record).delete()
+    RecordVector.objects.filter(record=record).delete()
 
 
 def keep_pairs(record: Record, candidates: list[Candidate]) -> None:

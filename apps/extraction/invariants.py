@@ -46,7 +46,8 @@ SELECT (SELECT id FROM piece ORDER BY id DESC LIMIT 1), array(SELECT id FROM wro
 _PUT_AWAY = """
 SELECT record.id FROM extraction_record record WHERE record.deleted_at IS NOT NULL AND (
   EXISTS (SELECT FROM extraction_recordkey held WHERE held.record_id = record.id)
-  OR EXISTS (SELECT FROM extraction_recordblock held WHERE held.record_id = record.id)) LIMIT %s
+  OR EXISTS (SELECT FROM extraction_recordblock held WHERE held.record_id = record.id)
+  OR EXISTS (SELECT FROM extraction_recordvector held WHERE held.record_id = record.id)) LIMIT %s
 """
 _JOINED = """
 SELECT record.id FROM extraction_record record

@@ -7,7 +7,7 @@ from uuid import UUID
 from apps.accounts.types import SYSTEM
 from apps.core.jobs import job
 from apps.core.limits import Limit
-from apps.extraction import engine, services, wishing
+from apps.extraction import engine, services, vectorizing, wishing
 
 
 @job("extraction.extract", limit=Limit(rate=10, burst=20))
@@ -21,6 +21,12 @@ def reshape() -> None:
     """Safe to repeat: what follows its collection already is not found."""
     services.bring_proposals(actor=SYSTEM)
     services.reshape_records(actor=SYSTEM)
+
+
+@job("extraction.embed")
+def embed() -> None:
+    """Safe to repeat: what has its vector, or is asked for by somebody else, is not found."""
+    vectorizing.make_vectors()
 
 
 @job("extraction.read_wish", limit=Limit(rate=10, burst=20))

@@ -87,5 +87,13 @@ def find_known(kind: ProviderKind, name: str) -> Known | None:
         lower = shorter
 
 
+@functools.cache
+def embedder_price(kind: ProviderKind, name: str) -> Decimal | None:
+    """Of a million tokens that a model makes vectors of; None: nobody knows."""
+    stored = json.loads((Path(__file__).parent / "catalogue.json").read_text(encoding="utf-8"))
+    prices = {entry["name"]: Decimal(entry["input"]) for entry in stored["embedders"].get(kind.value, [])}
+    return prices.get(name.lower())
+
+
 def can_talk(name: str) -> bool:
     return not _NOT_FOR_TALK.search(name)

@@ -124,6 +124,8 @@ class Model(TenantModel):
     can_call_tools = models.BooleanField(_("calls tools"), default=False)
     can_reason = models.BooleanField(_("reasons"), default=False)
     can_structure = models.BooleanField(_("structured answers"), default=False)
+    # Named somewhere as one that makes vectors of texts: it is called for that, switched on for conversations or not.
+    can_embed = models.BooleanField(default=False, db_default=False, editable=False)
 
     class Meta:
         verbose_name = _("model")

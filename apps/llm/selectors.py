@@ -183,12 +183,16 @@ def list_unread_organizations() -> list[dict[str, UUID]]:
 
 def read_routes(*, organization_id: UUID) -> OrganizationRoutes:
     """Everything that calls of this organization need, in three queries."""
-    rows = list(list_enabled_models(organization_id=organization_id))
+    reachable = Model.objects.select_related("provider").filter(
+        organization_id=organization_id, provider__is_enabled=True, provider__deleted_at=None
+    )
+    callable_ones = list(reachable.filter(Q(is_enabled=True) | Q(can_embed=True)))
+    rows = [row for row in callable_ones if row.is_enabled]
     providers: dict[UUID, ProviderRoute] = {}
-    for row in rows:
+    for row in callable_ones:
         if row.provider_id not in providers:
             providers[row.provider_id] = route_of_provider(row.provider)
-    models = {row.pk: route_of_model(row, providers[row.provider_id]) for row in rows}
+    models = {row.pk: route_of_model(row, providers[row.provider_id]) for row in callable_ones}
     chosen = ModelDefaults.objects.filter(organization_id=organization_id).first()
     default_id = chosen.default_id if chosen else None
     if default_id is None:

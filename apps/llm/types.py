@@ -30,6 +30,7 @@ class Purpose(StrEnum):
     API = "api"
     EXTRACTION = "extract"
     GENERATION = "generate"
+    EMBEDDING = "embed"
 
 
 class FinishReason(StrEnum):
@@ -103,7 +104,14 @@ class Finished:
     currency: str = ""
 
 
-Operation: TypeAlias = OpenPart | AppendText | SetPart | ClosePart | Usage | Answered | Finished
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The answer to a request of purpose ``embed``: a vector for each of its messages, all of one length."""
+
+    vectors: tuple[tuple[float, ...], ...]
+
+
+Operation: TypeAlias = OpenPart | AppendText | SetPart | ClosePart | Embedded | Usage | Answered | Finished
 
 
 # Neutral messages: what adapters translate into their wire form.

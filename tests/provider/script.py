@@ -83,6 +83,7 @@ class Script:
     hang_headers: bool = False  # not even the headers
     garbage: str = ""
     linger: float = 0.0  # after the end mark, seconds before the body ends
+    vectors: dict[str, list[float]] = field(default_factory=dict)  # embeddings: of texts that hold these words
     times: int = 0  # magic words only: so many requests meet this, later ones the default
     name: str = ""
 

@@ -198,7 +198,7 @@ class Connection(asyncio.Protocol):
             return
         if protocol == "embeddings":
             record["finished_at"] = time.time()
-            self.answer(200, wire.embeddings(body))
+            self.answer(200, wire.embeddings(body, script))
             return
         kind = wire.AnthropicWire if protocol == "anthropic" else wire.OpenAIWire
         prompt_tokens = len(json.dumps(body.get("messages", []))) // 4 + 1

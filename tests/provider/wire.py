@@ -192,18 +192,19 @@ class AnthropicWire:
         return {**self._message(), "content": content, "stop_reason": self.finish_reason(tool=tool), "usage": usage}
 
 
-def embeddings(body: dict[str, Any]) -> dict[str, Any]:
-    """Deterministic unit vectors: equal texts are equal, other texts differ."""
+def embeddings(body: dict[str, Any], script: Script) -> dict[str, Any]:
+    """Deterministic unit vectors: equal texts are equal, other texts differ, but for those that the script says."""
     texts = body.get("input") or []
     texts = [texts] if isinstance(texts, str) else texts
     size = int(body.get("dimensions") or 8)
     data = []
     for index, text in enumerate(texts):
         raw = [((hash_of(str(text)) >> (i % 24)) & 255) / 255 - 0.5 for i in range(size)]
+        raw = next((scripted for words, scripted in script.vectors.items() if words in str(text)), raw)
         norm = sum(value * value for value in raw) ** 0.5 or 1.0
         vector: Any = [value / norm for value in raw]
         if body.get("encoding_format") == "base64":
-            vector = base64.b64encode(struct.pack(f"<{size}f", *vector)).decode()
+            vector = base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
         data.append({"object": "embedding", "index": index, "embedding": vector})
     tokens = sum(len(str(text)) // 4 + 1 for text in texts)
     usage = {"prompt_tokens": tokens, "total_tokens": tokens}

@@ -17,6 +17,7 @@ from apps.extraction.models.sources import FieldSource
 from apps.extraction.models.tallies import RecordTally
 from apps.extraction.models.templates import RecordTemplate, TemplateRevision
 from apps.extraction.models.use import RecordComment, RecordView
+from apps.extraction.models.vectors import RecordVector
 from apps.extraction.models.wishes import Wish
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "RecordRevision",
     "RecordTally",
     "RecordTemplate",
+    "RecordVector",
     "RecordView",
     "TemplateRevision",
     "Wish",

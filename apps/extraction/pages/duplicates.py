@@ -17,6 +17,7 @@ from apps.extraction import duplicates, joinings, selectors, services
 from apps.extraction.models import Collection, Record
 from apps.extraction.pages.tables import CollectionView
 from apps.extraction.pages.values import Cell, as_uuid, cell_of, columns_of, relation_ids
+from apps.extraction.similarity import MEANING
 
 WINDOW = 25
 #: What a field says for two records being one thing, or against it, is told from here on.
@@ -82,12 +83,13 @@ class ComparePage(CollectionView):
     ) -> HttpResponse:
         one, other = rows
         found = selectors.schema_of(collection)
-        score = duplicates.likeness(found, one.data, other.data)
+        score = duplicates.likeness(found, one, other)
         wrong = [each.detail for each in error.fields] or [error.detail] if error else []
         context = {
             "one": one,
             "other": other,
             "percent": int(score.total * 100),
+            "meaning": score.by_field.get(MEANING) or None,
             "fields": _fields(collection, one, other, score.by_field, request.POST),
             "stays": request.POST.get("stays", "one"),
             "problems": wrong,

@@ -33,6 +33,14 @@ from apps.extraction.services.records import (
 from apps.extraction.services.reviews import AllAccepted, accept_all, retry_extraction
 from apps.extraction.services.templates import change_template, delete_template, make_template
 from apps.extraction.services.upkeep import add_up_tallies, reshape_records
+from apps.extraction.services.vectors import (
+    claim_vectors,
+    hint_vectors,
+    keep_vectors,
+    list_alike,
+    put_off_vectors,
+    queue_vectors,
+)
 from apps.extraction.services.views import change_view, delete_view, keep_view
 from apps.extraction.services.walks import claim_run, fail_run, keep_part, read_later, read_smaller
 from apps.extraction.services.wishes import (
@@ -64,6 +72,7 @@ __all__ = [
     "change_view",
     "change_wish",
     "claim_run",
+    "claim_vectors",
     "claim_wish",
     "confirm_wish",
     "create_collection",
@@ -83,15 +92,20 @@ __all__ = [
     "forget_wishes",
     "forget_words",
     "hear_wish",
+    "hint_vectors",
     "keep_apart",
     "keep_part",
+    "keep_vectors",
     "keep_view",
+    "list_alike",
     "make_record",
     "make_template",
     "merge_records",
     "migrate_record",
     "path_of",
     "propose_wish",
+    "put_off_vectors",
+    "queue_vectors",
     "read_later",
     "read_message",
     "read_smaller",

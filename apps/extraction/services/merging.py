@@ -122,6 +122,8 @@ def join_proposed(
     """
     winner = _lock(actor, {record_id}, set())[record_id]
     collection = selectors.get_collection(collection_id=winner.collection_id, viewer=actor)
+    if winner.schema_number < collection.schema_number:
+        _bring_along(actor, collection, winner, following.path_of(collection))
     before, more = dict(winner.data), _without(shape.merged({}, data), collection, {str(winner.pk)})
     both = shape.merged(shape.joined(before, more, more_wins=wins), {})
     if not shape.changes_between(before, both):

@@ -25,6 +25,7 @@ from apps.llm.types import (
     NeutralMessage,
     NeutralPart,
     Operation,
+    Purpose,
     ReasoningContent,
     RemoteModel,
     Role,
@@ -76,6 +77,8 @@ class AnthropicAdapter:
 
     async def stream(self, call: WireCall, *, headers: Mapping[str, str]) -> AsyncIterator[Operation]:
         """Operations up to ``Finished``; raises ``ModelError``. Closing the generator closes the connection."""
+        if call.purpose is Purpose.EMBEDDING:
+            raise errors.ProviderRefused("This protocol makes no vectors.")
         body = self._body(call)
         try:
             async with exchange.exchange(self._client, "/v1/messages", body, dict(headers), call.timeouts) as answer:

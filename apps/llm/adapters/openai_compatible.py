@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
@@ -13,19 +14,21 @@ from jiter import from_json
 
 from apps.core.http import AddressRefused as UrlRefused
 from apps.llm import errors
-from apps.llm.adapters import exchange, failures
+from apps.llm.adapters import exchange, failures, vectors
 from apps.llm.adapters.enforceable import is_enforceable
 from apps.llm.adapters.knowledge import unseen_image, written_document
 from apps.llm.adapters.parts import PartWriter
 from apps.llm.adapters.sse import EventParser
 from apps.llm.presets import Preset
 from apps.llm.types import (
+    Embedded,
     Finished,
     FinishReason,
     ImageContent,
     KnowledgeContent,
     NeutralMessage,
     Operation,
+    Purpose,
     ReasoningContent,
     RemoteModel,
     Role,
@@ -78,6 +81,10 @@ class OpenAICompatibleAdapter:
 
     async def stream(self, call: WireCall, *, headers: Mapping[str, str]) -> AsyncIterator[Operation]:
         """Operations up to ``Finished``; raises ``ModelError``. Closing the generator closes the connection."""
+        if call.purpose is Purpose.EMBEDDING:
+            for operation in await self._embed(call, dict(headers)):
+                yield operation
+            return
         body = self._body(call)
         try:
             async with exchange.exchange(
@@ -98,6 +105,27 @@ class OpenAICompatibleAdapter:
             raise failures.of_status(error.status_code, error.body, error.response.headers) from error
         except (openai.APIConnectionError, UrlRefused) as error:
             raise failures.of_connection(error) from error
+
+    async def _embed(self, call: WireCall, headers: dict[str, str]) -> list[Operation]:
+        texts = [message.text for message in call.messages]
+        body = {"model": call.model, "input": texts, "encoding_format": "float"}
+        limit = httpx2.Timeout(call.timeouts.first_byte_seconds, connect=call.timeouts.connect_seconds)
+        options: Any = {"headers": headers, "timeout": limit}
+        try:
+            async with asyncio.timeout(call.timeouts.total_seconds):
+                answer = await self._client.post("/embeddings", cast_to=object, body=body, options=options)
+        except TimeoutError:
+            raise errors.TotalTimeout from None
+        except openai.APITimeoutError as error:
+            raise errors.FirstByteTimeout from error
+        except openai.APIStatusError as error:
+            raise failures.of_status(error.status_code, error.body, error.response.headers) from error
+        except (openai.APIConnectionError, UrlRefused) as error:
+            raise failures.of_connection(error) from error
+        except openai.APIError as error:
+            raise errors.ProviderProtocolError(type(error).__name__) from error
+        found: list[Operation] = [Embedded(vectors.read(answer, len(texts)))]
+        return [*found, *filter(None, [vectors.usage(answer)]), Finished(FinishReason.STOP)]
 
     async def list_models(self, *, timeouts: Timeouts) -> list[RemoteModel]:
         limit = httpx2.Timeout(timeouts.first_byte_seconds, connect=timeouts.connect_seconds)

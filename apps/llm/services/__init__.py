@@ -1,6 +1,7 @@
-"""Every write: ``ledger`` (calls and what they cost), ``budgets``, ``providers`` (and their models), ``operators``, ``environment``."""
+"""Every write: ``ledger`` (calls and what they cost), ``budgets``, ``providers`` (and their models), ``embedders``, ``operators``, ``environment``."""
 
 from apps.llm.services.budgets import set_budget
+from apps.llm.services.embedders import ensure_embedder
 from apps.llm.services.environment import ensure_environment_providers
 from apps.llm.services.ledger import close_attempt, open_attempt, settle_lost_attempts, sweep_lost_attempts
 from apps.llm.services.operators import forget_failures, switch_provider
@@ -21,6 +22,7 @@ __all__ = [
     "close_attempt",
     "create_provider",
     "delete_provider",
+    "ensure_embedder",
     "ensure_environment_providers",
     "forget_failures",
     "note_check",
