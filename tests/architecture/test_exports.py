@@ -31,6 +31,7 @@ LEAVES = {
     "extraction.RecordRevision": "record_revisions",
     "extraction.RecordTally": DERIVED,
     "extraction.RecordTemplate": "record_templates",
+    "extraction.RecordVector": DERIVED,
     "extraction.RecordView": "record_views",
     "extraction.TemplateRevision": INSIDE,
     "extraction.Wish": "wishes",
