@@ -9,11 +9,12 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 from django.utils.translation import override
 
+from apps.accounts.actors import actor_of_row
 from apps.agents import selectors as agents
 from apps.agents.types import AnswerContext
 from apps.conversations import selectors
-from apps.conversations.models import Conversation, Message
-from apps.conversations.types import HeldTurn, Role, TitleSource
+from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.types import HeldTurn, Named, Role, TitleSource
 from apps.files import engine as file_engine
 from apps.files import selectors as files
 from apps.files.types import FileKind
@@ -24,6 +25,8 @@ MAX_CONTEXT_MESSAGES = 400
 MAX_CONTEXT_CHARACTERS = 400_000
 MAX_FILE_CHARACTERS = 60_000
 MAX_IMAGE_BYTES = 40 * 1024 * 1024  # as many as one message may bring
+MAX_REFERENCES_GIVEN = 30  # the newest
+MAX_REFERENCE_CHARACTERS = 6_000
 
 
 def read_context(held: HeldTurn) -> AnswerContext:
@@ -38,7 +41,8 @@ def read_context(held: HeldTurn) -> AnswerContext:
     people = {row.author_id: row.author.display_name for row in rows if row.author is not None}
     with override(language):
         going_on = _continuation(held.start_parts) if turn.is_continuation else []
-        messages = _fitting(rows, several=len(people) > 1, taken=sum(map(_weight, going_on))) + going_on
+        beside = _Beside(texts=_named_texts(rows, turn))
+        messages = _fitting(rows, beside, several=len(people) > 1, taken=sum(map(_weight, going_on))) + going_on
     return AnswerContext(
         organization_id=turn.organization_id,
         project_id=turn.project_id,
@@ -60,12 +64,20 @@ def _unread_files(rows: list[Message]) -> tuple[UUID, ...]:
     return tuple(files.list_being_read(named)) if named else ()
 
 
-def _fitting(rows: list[Message], *, several: bool, taken: int) -> list[llm.NeutralMessage]:
+def _named_texts(rows: list[Message], turn: Turn) -> dict[Named, tuple[str, str]]:
+    """What the newest messages name, once each and as far as whoever asks may read it now."""
+    named = selectors.named_in(part for row in reversed(rows) for part in row.parts)[:MAX_REFERENCES_GIVEN]
+    if not named:
+        return {}
+    asker = actor_of_row(user_id=turn.requested_by_id, key_id=turn.key_id)
+    return selectors.texts_of(asker, named, max_characters=MAX_REFERENCE_CHARACTERS)
+
+
+def _fitting(rows: list[Message], beside: _Beside, *, several: bool, taken: int) -> list[llm.NeutralMessage]:
     """The newest messages that fit; never fewer than the last one. Files of those that are left out are not read."""
     kept: list[llm.NeutralMessage] = []
-    images = _Images()
     for row in reversed(rows):
-        message = _neutral(row, images, several=several)
+        message = _neutral(row, beside, several=several)
         taken += _weight(message)
         if kept and taken > MAX_CONTEXT_CHARACTERS:
             break
@@ -89,9 +101,10 @@ def _weight(message: llm.NeutralMessage) -> int:
 
 
 @dataclass(slots=True)
-class _Images:
-    """What is left for pictures, the newest first."""
+class _Beside:
+    """What is left for pictures, and the texts of what is named that stand nowhere yet; the newest messages come first."""
 
+    texts: dict[Named, tuple[str, str]]
     room: int = field(default_factory=lambda: MAX_IMAGE_BYTES)
 
 
@@ -105,7 +118,7 @@ def _continuation(parts: list[dict[str, Any]]) -> list[llm.NeutralMessage]:
     ]
 
 
-def _neutral(row: Message, images: _Images, *, several: bool) -> llm.NeutralMessage:
+def _neutral(row: Message, beside: _Beside, *, several: bool) -> llm.NeutralMessage:
     role = {Role.USER: llm.Role.USER, Role.ASSISTANT: llm.Role.ASSISTANT}.get(Role(row.role), llm.Role.SYSTEM)
     parts: list[llm.NeutralPart] = []
     for part in row.parts:
@@ -113,7 +126,13 @@ def _neutral(row: Message, images: _Images, *, several: bool) -> llm.NeutralMess
             case "text" if part["text"]:
                 parts.append(llm.TextContent(part["text"]))
             case "file":
-                parts.append(_file(part, images))
+                parts.append(_file(part, beside))
+            case "reference":
+                parts += [
+                    llm.KnowledgeContent(id=str(each.id), title=given[0], text=given[1])
+                    for each in selectors.named_in([part])
+                    if (given := beside.texts.pop(each, None))
+                ]
             case "tool_call":
                 parts.append(llm.ToolCallContent(part["id"], part["name"], part.get("arguments", {})))
             case "tool_result":
@@ -124,17 +143,17 @@ def _neutral(row: Message, images: _Images, *, several: bool) -> llm.NeutralMess
     return llm.NeutralMessage(role=role, parts=tuple(parts), name=name)
 
 
-def _file(part: dict[str, Any], images: _Images) -> llm.NeutralPart:
+def _file(part: dict[str, Any], beside: _Beside) -> llm.NeutralPart:
     """A picture as its bytes while there is room, anything else as the text that was read from it, or a sentence that says why there is none."""
     file_id = UUID(part["file"])
     file = files.find_file(file_id)
     if file is None:
         return llm.TextContent(_("[The file %(name)s is no longer there.]") % {"name": part["name"]})
-    if file.kind == FileKind.IMAGE and images.room <= 0:
+    if file.kind == FileKind.IMAGE and beside.room <= 0:
         return llm.TextContent(_("[The picture %(name)s was shown earlier.]") % {"name": file.name})
     if (image := file_engine.image_for_model(file)) is not None:
         media_type, data = image
-        images.room -= len(data)
+        beside.room -= len(data)
         return llm.ImageContent(media_type=media_type, data=data, name=file.name)
     words = files.text_of([file_id])[file_id]
     if words.text:

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any, Protocol
+from uuid import UUID
 
 import rfc8785
 from django.utils import timezone
@@ -70,6 +71,13 @@ class Embedded:
 
 def is_hash(value: Any) -> bool:
     return isinstance(value, str) and _HASH.match(value) is not None
+
+
+def _is_id(value: Any) -> bool:
+    try:
+        return str(UUID(value)) == value
+    except (AttributeError, TypeError, ValueError):
+        return False
 
 
 def text(limit: int, *, least: int = 0) -> Check:
@@ -156,6 +164,8 @@ PARTS: dict[str, Shape] = {
         {"name": text(255, least=1), "sha256": lambda value: value == "" or is_hash(value)},
         {"media_type": text(255), "size": _number, "kind": text(40)},
     ),
+    # Of the installation that it was saved in: somewhere else it names nothing, and stays as it is.
+    "reference": Shape({"kind": text(40, least=1), "id": _is_id, "title": text(300)}, {}),
     "tool_call": Shape({"id": text(200, least=1), "name": text(200, least=1)}, {"arguments": _object}),
     "tool_result": Shape(
         {"id": text(200, least=1), "content": text(MAX_TEXT)}, {"is_error": lambda v: v in (True, False)}

@@ -16,6 +16,7 @@ from apps.core.errors import Conflict, Forbidden, Invalid, LimitReached, NotFoun
 RESTORABLE_DAYS = 30
 MAX_CONTENT_CHARACTERS = 100_000
 MAX_ATTACHMENTS = 10
+MAX_REFERENCES = 10
 MAX_QUEUED_TURNS = 20
 MAX_RUNNING_A_PERSON = 5
 MAX_RUNNING_AN_ORGANIZATION = 50
@@ -171,6 +172,16 @@ class TooManyAttachments(Invalid):
     default_detail = _("A message has at most ten files.")
 
 
+class TooManyReferences(Invalid):
+    code = "too_many_references"
+    default_detail = _("A message names at most ten things.")
+
+
+class UnknownReference(Invalid):
+    code = "unknown_reference"
+    default_detail = _("Something that the message refers to is not in this project, or not for you to read.")
+
+
 class ParentElsewhere(Invalid):
     code = "parent_elsewhere"
     default_detail = _("The parent is not a message of this conversation.")
@@ -254,6 +265,14 @@ class ListFilter:
     archived: bool | None = False
     deleted: bool = False
     pinned: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """Something outside of conversations that a message names: ``kind`` is the door's name of who owns it."""
+
+    kind: str
+    id: UUID
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ import { Listbox } from "core/listbox";
 import { t } from "core/words";
 
 const MOST = 8;
+const ASK_AFTER_MS = 120;
+const ASKED = "#"; // too many to have all of them here: the server is asked for what fits
 const KINDS = { agent: "agents_models", model: "agents_models", person: "people", command: "commands" };
 
 export class Completion {
@@ -16,10 +18,13 @@ export class Completion {
   #loaded = new Map();
   #listbox;
   #update = 0;
+  #onTake;
+  #taken = new Set();
   #span = null; // what would be replaced: {start, end}
 
-  /** `urls`: {"/": …, "@": …, "#": …}; a sign without an address completes nothing. */
-  constructor({ input, box, list, urls }) {
+  /** `urls`: {"/": …, "@": …, "#": …}; a sign without an address completes nothing. `onTake({sign, id, kind, name})`: what was chosen. */
+  constructor({ input, box, list, urls, onTake }) {
+    this.#onTake = onTake;
     this.#input = input;
     this.#box = box;
     this.#list = list;
@@ -36,10 +41,10 @@ export class Completion {
   async update() {
     const sought = this.#sought();
     const update = (this.#update += 1);
-    const items = sought && (await this.#items(sought.sign));
+    const items = sought && (await this.#items(sought, () => update === this.#update));
     if (update !== this.#update) return null; // more was typed meanwhile
     if (!items) return this.close();
-    const matching = items.filter(({ name }) => matches(name, sought.word)).slice(0, MOST);
+    const matching = (sought.sign === ASKED ? items : items.filter(({ name }) => matches(name, sought.word))).slice(0, MOST);
     if (!matching.length) return this.close();
     this.#span = sought;
     this.#list.replaceChildren(...optionsOf(matching, sought));
@@ -69,8 +74,11 @@ export class Completion {
   #take(option) {
     if (!option || option.ariaDisabled === "true" || !this.#span) return;
     const { start, end, sign } = this.#span;
+    const { id, kind, name } = option.dataset;
     this.#input.focus();
-    this.#input.setRangeText(`${sign}${option.dataset.name} `, start, end, "end");
+    this.#input.setRangeText(`${sign}${name} `, start, end, "end");
+    this.#taken.add(sign + name);
+    this.#onTake?.({ sign, id, kind, name });
     this.close();
     this.#input.dispatchEvent(new Event("input", { bubbles: true }));
   }
@@ -82,10 +90,12 @@ export class Completion {
     const before = value.slice(0, end);
     const found = /^(\/)(\S*)$/.exec(before) ?? /(?:^|[\s(])([@#])([^\s@#]{0,40}(?: [^\s@#]{1,40})?)$/.exec(before);
     if (!found || !this.#urls[found[1]]) return null;
+    if ([...this.#taken].some((taken) => `${found[1]}${found[2]}`.startsWith(`${taken} `))) return null; // what follows is the sentence
     return { sign: found[1], word: found[2], start: end - found[2].length - 1, end };
   }
 
-  async #items(sign) {
+  async #items({ sign, word }, isWanted) {
+    if (sign === ASKED) return this.#ask(word, isWanted);
     if (!this.#loaded.has(sign)) {
       const answer = request(this.#urls[sign]).then((found) => found.results ?? found).catch(() => null);
       this.#loaded.set(sign, answer);
@@ -93,27 +103,34 @@ export class Completion {
     }
     return (await this.#loaded.get(sign)) ?? null;
   }
+
+  /** Once nothing more was typed for a moment. */
+  async #ask(word, isWanted) {
+    await new Promise((resolve) => { setTimeout(resolve, ASK_AFTER_MS); });
+    return isWanted() ? request(`${this.#urls[ASKED]}?q=${encodeURIComponent(word)}`).catch(() => null) : null;
+  }
 }
 
 function optionsOf(items, { sign, word }) {
   let group = null;
   return items.flatMap((item) => {
-    const kind = KINDS[item.kind ?? "command"];
-    const isNew = sign !== "/" && kind !== group;
-    group = kind;
-    return isNew ? [Object.assign(clone("t-group"), { textContent: t(kind) }), optionOf(item, sign, word)] : [optionOf(item, sign, word)];
+    const heading = item.group ?? t(KINDS[item.kind ?? "command"]);
+    const isNew = sign !== "/" && heading !== group;
+    group = heading;
+    return isNew ? [Object.assign(clone("t-group"), { textContent: heading }), optionOf(item, sign, word)] : [optionOf(item, sign, word)];
   });
 }
 
-function optionOf({ name, help, note, icon: picture, allowed = true, reason }, sign, word) {
+function optionOf({ id, kind, name, help, note, icon: picture, allowed = true, reason }, sign, word) {
   const option = clone("t-option");
   const label = option.querySelector('[data-slot="label"]');
   const matched = document.createElement("mark");
-  const at = name.toLocaleLowerCase().indexOf(word.toLocaleLowerCase());
+  const at = Math.max(0, name.toLocaleLowerCase().indexOf(word.toLocaleLowerCase()));
+  const length = name.toLocaleLowerCase().includes(word.toLocaleLowerCase()) ? word.length : 0; // found by what it says elsewhere
   const shown = sign === "/" ? "/" : "";
-  matched.textContent = (at === 0 ? shown : "") + name.slice(at, at + word.length);
-  label.append((at === 0 ? "" : shown) + name.slice(0, at), matched, name.slice(at + word.length));
-  option.dataset.name = name;
+  matched.textContent = (at === 0 ? shown : "") + name.slice(at, at + length);
+  label.append((at === 0 ? "" : shown) + name.slice(0, at), matched, name.slice(at + length));
+  Object.assign(option.dataset, { name, ...(id && { id, kind }) });
   option.querySelector('[data-slot="note"]').textContent = help ?? note ?? "";
   option.querySelector('[data-slot="aside"]').textContent = allowed ? "" : (reason ?? "");
   if (picture) option.querySelector('[data-slot="icon"]').replaceChildren(icon(picture));

@@ -10,7 +10,7 @@ export class Draft {
   #contentOf;
   save;
 
-  /** `contentOf()` → {text, files}. Kept per member and conversation, so that it outlives reload, sign-out and lost network. */
+  /** `contentOf()` → {text, files, references?}. Kept per member and conversation, so that it outlives reload, sign-out and lost network. */
   constructor(name, contentOf) {
     this.#name = `draft:${name}`;
     this.#contentOf = contentOf;
@@ -25,17 +25,18 @@ export class Draft {
   }
 
   /** True when there was one. Nobody typed it now: no `input` event, which would open the list of commands or tell others of typing. */
-  restore(input, attachments) {
-    const { text, files } = read(this.#name, { text: "", files: [] });
+  restore(input, attachments, named) {
+    const { text, files, references = [] } = read(this.#name, { text: "", files: [] });
     if (!text && !files.length) return false;
+    references.forEach((each) => named.add(each));
     input.value ||= text;
     attachments.restore(files);
     return true;
   }
 
   saveNow = () => {
-    const { text, files } = this.#contentOf();
-    write(this.#name, text || files.length ? { text, files } : null);
+    const content = this.#contentOf();
+    write(this.#name, content.text || content.files.length ? content : null);
   };
 }
 
@@ -55,9 +56,30 @@ export function fit(input) {
 }
 
 /** What a draft keeps: nothing of what is said to be sensitive, which stays in the page until it is sent. */
-export function keptOf(input, files) {
+export function keptOf(input, files, named) {
   if (input.form.elements.sensitive?.checked) return { text: "", files: [] };
-  return { text: input.value, files: files?.shown ?? [] };
+  return { text: input.value, files: files?.shown ?? [], references: named.said(input.value) };
+}
+
+const MOST_NAMED = 10;
+
+/** What was chosen after a `#`. It is part of the message as long as the words say it. */
+export class Named {
+  #items = new Map();
+
+  add({ sign = "#", kind, id, name }) {
+    if (sign === "#" && id) this.#items.set(name, { kind, id, name });
+  }
+
+  said(text) {
+    return [...this.#items.values()].filter(({ name }) => text.includes(`#${name}`)).slice(0, MOST_NAMED);
+  }
+
+  /** `{references}` of a message with these words, or nothing. */
+  in(text) {
+    const references = this.said(text).map(({ kind, id }) => ({ kind, id }));
+    return references.length ? { references } : {};
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Controller } from "@hotwired/stimulus";
 
 import { Completion } from "conversations/completion";
-import { Draft, commandIn, fit, insertSign, isSendKey, keptOf, markIn, nameOf, showAnswerer } from "conversations/composer";
+import { Draft, Named, commandIn, fit, insertSign, isSendKey, keptOf, markIn, nameOf, showAnswerer } from "conversations/composer";
 import { Typist } from "conversations/people";
 import { clone, fill } from "core/dom";
 import { number, t } from "core/words";
@@ -9,17 +9,19 @@ import { number, t } from "core/words";
 /** The composer. It asks its host, the page's conversation or start controller, to take what was written. */
 export default class extends Controller {
   static targets = ["answerer", "completion", "counter", "input", "notice", "options", "send", "stop"];
-  static values = { commandsUrl: String, draftKey: String, limit: Number, mentionsUrl: String, quiet: Number };
+  static values = { commandsUrl: String, draftKey: String, limit: Number, mentionsUrl: String, quiet: Number, referencesUrl: String };
   #answerer = null;
+  named = new Named();
 
   connect() {
     if (!this.hasInputTarget) return;
     this.sendKey = document.body.dataset.sendKey || "enter";
     this.typist = new Typist((on) => this.host?.typing?.(on));
-    const urls = { "/": this.commandsUrlValue, "@": this.mentionsUrlValue };
-    this.completion = new Completion({ input: this.inputTarget, box: this.completionTarget, list: this.optionsTarget, urls });
-    this.draft = new Draft(this.draftKeyValue, () => keptOf(this.inputTarget, this.files));
-    queueMicrotask(() => this.draft.restore(this.inputTarget, this.files) && this.changed()); // the controller of the files may connect after this one
+    const urls = { "/": this.commandsUrlValue, "@": this.mentionsUrlValue, "#": this.referencesUrlValue };
+    const onTake = (item) => this.named.add(item);
+    this.completion = new Completion({ input: this.inputTarget, box: this.completionTarget, list: this.optionsTarget, urls, onTake });
+    this.draft = new Draft(this.draftKeyValue, () => keptOf(this.inputTarget, this.files, this.named));
+    queueMicrotask(() => this.draft.restore(this.inputTarget, this.files, this.named) && this.changed()); // the controller of the files may connect after this one
   }
 
   disconnect() {
@@ -71,7 +73,7 @@ export default class extends Controller {
     this.completion.close();
     this.complain("");
     const command = this.commandsUrlValue && this.files.isEmpty && commandIn(content);
-    const written = { content, attachments: this.files.ids, ...this.answerer, ...markIn(this.inputTarget.form) };
+    const written = { content, attachments: this.files.ids, ...this.named.in(content), ...this.answerer, ...markIn(this.inputTarget.form) };
     const isTaken = command ? await this.host.command(command) : await this.host.post(written, this.files.shown);
     if (isTaken) this.#empty();
     return null;

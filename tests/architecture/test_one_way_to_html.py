@@ -22,6 +22,10 @@ MARKED_SAFE: dict[tuple[str, str], str] = {
     ("apps/web/templatetags/look.py", "text"): "the import map: JSON of our own file names, with < escaped",
     ("apps/conversations/pages/presentation.py", "render(part.get('text', ''))"): "the one renderer",
     (
+        "apps/conversations/pages/presentation.py",
+        "chipped(render(part.get('text', '')), message, readable)",
+    ): "the one renderer, with links around words that it has escaped",
+    (
         "apps/extraction/pages/templates.py",
         "rendering.safe_html(words, said['format'])",
     ): "the one renderer, or its cleaning",

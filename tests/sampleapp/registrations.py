@@ -60,12 +60,16 @@ class SampleSearch:
 
 class SampleReferences:
     label = "Notes"
+    icon = "file-text"
 
     def suggest(self, viewer, *, project_id, typed, limit):
         return []
 
-    def text_for_model(self, viewer, object_id, *, max_characters):
-        return None
+    def find(self, viewer, ids, *, project_id=None):
+        return {}
+
+    def texts_for_model(self, viewer, ids, *, max_characters):
+        return {}
 
 
 def keep_note(logged):

@@ -95,3 +95,15 @@ SENSITIVE_EXAMPLES = [
         response_only=True,
     ),
 ]
+
+MESSAGE_EXAMPLES = [
+    OpenApiExample(
+        "A message that names a record",
+        value={
+            "client_id": "019a9c0e-6a6e-7c3b-8f52-0d4f3a1b2c41",
+            "content": "What does #Sarah Almeida want from the inspector?",
+            "references": [{"kind": "record", "id": "019a9c0e-6a6e-7c3b-8f52-0d4f3a1b2c42"}],
+        },
+        request_only=True,
+    ),
+]

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from apps.conversations.types import MAX_ATTACHMENTS, MessageStatus, Role, TitleSource, TurnStatus, Visibility
+from apps.conversations.types import (
+    MAX_ATTACHMENTS,
+    MAX_REFERENCES,
+    MessageStatus,
+    Named,
+    Role,
+    TitleSource,
+    TurnStatus,
+    Visibility,
+)
 from apps.core import rules
 from apps.core.api import PageQuery, Serializer
 from apps.core.errors import FieldError, Invalid
@@ -62,11 +73,22 @@ class ConversationQuery(PageQuery):
     pinned = serializers.BooleanField(required=False, allow_null=True, default=None)
 
 
+class ReferenceIn(Serializer):
+    """Something the message names: the words hold ``#`` and its title, and the model that answers is given what it says."""
+
+    kind = Text(rules.HANDLE, required=False, default="record")
+    id = serializers.UUIDField()
+
+    def to_internal_value(self, data: Any) -> Any:
+        return Named(**super().to_internal_value(data))
+
+
 class MessageIn(Serializer):
     client_id = serializers.UUIDField(required=False)
     content = Content()
     parent = serializers.UUIDField(required=False, allow_null=True)
     attachments = serializers.ListField(child=serializers.UUIDField(), max_length=MAX_ATTACHMENTS, required=False)
+    references = serializers.ListField(child=ReferenceIn(), max_length=MAX_REFERENCES, required=False)
     model = Text(rules.TITLE, required=False)
     agent = serializers.UUIDField(required=False, allow_null=True)
     mode = serializers.ChoiceField(choices=["single"], required=False)
@@ -80,6 +102,12 @@ class EditIn(Serializer):
     content = Content()
     client_id = serializers.UUIDField(required=False)
     attachments = serializers.ListField(child=serializers.UUIDField(), max_length=MAX_ATTACHMENTS, required=False)
+    references = serializers.ListField(
+        child=ReferenceIn(),
+        max_length=MAX_REFERENCES,
+        required=False,
+        help_text="Without it: those of the message that is edited, as far as the new words still name them.",
+    )
     sensitive = serializers.BooleanField(required=False, help_text="Without it: as the message that is edited.")
 
 

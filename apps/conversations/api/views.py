@@ -16,7 +16,7 @@ from rest_framework.response import Response
 
 from apps.conversations import presentation, selectors, services, turn_order
 from apps.conversations.api import serializers as shapes
-from apps.conversations.api.examples import EXPORT_EXAMPLES, IMPORT_EXAMPLES, SENSITIVE_EXAMPLES
+from apps.conversations.api.examples import EXPORT_EXAMPLES, IMPORT_EXAMPLES, MESSAGE_EXAMPLES, SENSITIVE_EXAMPLES
 from apps.conversations.downloads import download
 from apps.conversations.models import Conversation
 from apps.conversations.transfer_archive import opened
@@ -126,7 +126,12 @@ class MessageListView(APIView):
             }
         )
 
-    @extend_schema(operation_id="messages_post", request=shapes.MessageIn, responses={202: shapes.PostedOut})
+    @extend_schema(
+        operation_id="messages_post",
+        request=shapes.MessageIn,
+        responses={202: shapes.PostedOut},
+        examples=MESSAGE_EXAMPLES,
+    )
     def post(self, request: Request, conversation_id: UUID) -> Response:
         data = shapes.MessageIn.parse(request)
         posted = services.post_message(
@@ -136,6 +141,7 @@ class MessageListView(APIView):
             client_id=data.get("client_id"),
             parent_id=data.get("parent"),
             attachments=data.get("attachments", []),
+            references=data.get("references", []),
             model=data.get("model", ""),
             agent=data.get("agent"),
             sensitive=data.get("sensitive"),

@@ -1,4 +1,4 @@
-"""What may follow a sign in the composer: commands after a slash, and who can be named after an at sign."""
+"""What may follow a sign in the composer: commands after a slash, who can be named after an at sign, and what after a number sign."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.agents.answerers import list_answerers
-from apps.conversations import services
+from apps.conversations import selectors, services
 
 COMMAND_ICONS = {
     "export": "download",
@@ -60,4 +60,23 @@ def list_mentions(project: Any, *, viewer: Actor) -> list[dict[str, Any]]:
         }
         for person in accounts.list_people_of_project(project, viewer)
         if person.id != viewer.user_id
+    ]
+
+
+MOST_REFERENCES = 8
+
+
+def list_references(project: Any, *, viewer: Actor, typed: str) -> list[dict[str, Any]]:
+    """``group`` heads those of one kind in the list."""
+    found = selectors.list_suggested(viewer, project_id=project.pk, typed=typed, limit=MOST_REFERENCES)
+    return [
+        {
+            "id": str(each.id),
+            "name": each.title,
+            "kind": each.kind,
+            "group": str(source.label),
+            "note": each.note,
+            "icon": source.icon,
+        }
+        for source, each in found
     ]

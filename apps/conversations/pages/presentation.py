@@ -18,9 +18,12 @@ from django.utils.translation import gettext as _
 from apps.accounts.types import Actor
 from apps.conversations import policies
 from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.pages.endings import reason_text
+from apps.conversations.pages.references import ReferenceView, chipped, reference_views
 from apps.conversations.presentation import SHARED_PARTS, shared_name
-from apps.conversations.types import GONE, Access, MessageStatus, Role, TurnStatus
+from apps.conversations.types import GONE, Access, MessageStatus, Named, Role, TurnStatus
 from apps.core.doors.below_messages import BelowMessages, Shown
+from apps.core.doors.reference_sources import Reference
 from apps.core.markup import render
 
 UrlOf = Callable[[str], str]
@@ -106,37 +109,7 @@ class MessageView:
     text: str = field(default="")
     offers: Sequence[BelowMessages] = ()
     below: Sequence[Shown] = ()
-
-
-def reason_text(turn: Turn | None) -> str:
-    """What happened, what is safe, what to do next; for every code a turn can end with."""
-    code = turn.reason if turn else ""
-    texts = {
-        "worker_lost": _("The worker that wrote this answer stopped. What you see was kept. Continue, or retry."),
-        "shutdown": _("The server was restarted while this was written. What you see was kept. Continue, or retry."),
-        "auth": _("The provider refused the key. An admin can enter a new one in the settings."),
-        "rate_limited": _(
-            "The provider takes no more requests at the moment. Retry in a while, or choose another model."
-        ),
-        "overloaded": _("The provider is overloaded. Retry in a while, or choose another model."),
-        "timeout": _("The model did not begin to answer in time. Retry, or choose another model."),
-        "provider_stalled": _("The model fell silent while it was writing. What came is kept."),
-        "provider_disconnected": _(
-            "The provider closed the connection while the model was writing. What came is kept."
-        ),
-        "provider_protocol": _("The provider sent something that is no answer. Retry, or choose another model."),
-        "empty": _("The model answered with nothing. Nothing was charged. Retry."),
-        "content": _("The provider refused to answer this."),
-        "context_length": _(
-            "The conversation is longer than this model can read. Choose a model with more context, or fork."
-        ),
-        "network": _("The provider could not be reached. Retry, or choose another model."),
-        "budget": _("The budget of the organization is used up for this month. An admin can raise it."),
-        "no_model": _("No model is connected. An admin can connect one in the settings."),
-        "forbidden": _("Whoever asked may no longer write here, so no model was asked."),
-        "internal_error": _("This failed on our side. The question is kept. Retry."),
-    }
-    return texts.get(code, _("The answer could not be written. The question is kept. Retry, or choose another model."))
+    references: Sequence[ReferenceView] = ()
 
 
 def _clock(at: datetime) -> str:
@@ -153,8 +126,12 @@ def message_view(
     place: int = 0,
     offers: Sequence[BelowMessages] = (),
     below: Sequence[Shown] = (),
+    readable: Mapping[Named, Reference] | None = None,
 ) -> MessageView:
-    """``message`` comes from ``selectors.messages()``; ``siblings`` are all versions of it, itself among them."""
+    """``message`` comes from ``selectors.messages()``; ``siblings`` are all versions of it, itself among them.
+
+    ``readable``: of what the message names, what the viewer may read (``selectors.find_in_messages``).
+    """
     turn = message.turn
     author = message.author
     is_person = message.role == Role.USER
@@ -172,7 +149,7 @@ def message_view(
         is_mine=is_person and message.author_id == viewer.user_id,
         created_at=message.created_at,
         label=f"{name}, {_clock(message.created_at)}",
-        parts=_parts(message),
+        parts=_parts(message, readable or {}),
         files=_files(message),
         can=[*_can(message, viewer, conversation, access), *(each.do for each in mine if content)],
         words=len(content.split()),
@@ -200,6 +177,7 @@ def message_view(
         text=content,
         offers=mine,
         below=below,
+        references=reference_views(message, readable or {}),
     )
 
 
@@ -233,13 +211,13 @@ def _siblings(own: UUID, ids: Sequence[UUID]) -> SiblingsView | None:
     )
 
 
-def _parts(message: Message) -> list[PartView]:
+def _parts(message: Message, readable: Mapping[Named, Reference]) -> list[PartView]:
     results = {part["id"]: part["content"] for part in message.parts if part["type"] == "tool_result"}
     found: list[PartView] = []
     for index, part in enumerate(message.parts):
         match part["type"]:
             case "text":
-                html = mark_safe(render(part.get("text", "")))  # noqa: S308  (the one sanitizing renderer)
+                html = mark_safe(chipped(render(part.get("text", "")), message, readable))  # noqa: S308  (the one sanitizing renderer)
                 found.append(PartView(index, "text", "conversations/_part_text.html", html=html))
             case "reasoning":
                 html = mark_safe(render(part.get("text", "")))  # noqa: S308  (as above)
@@ -296,7 +274,7 @@ def shared_view(message: Message, *, file_url: UrlOf, preview_url: UrlOf) -> Sha
         author_name=shared_name(message),
         created_at=message.created_at,
         model_label=message.answered_by,
-        parts=[] if message.is_sensitive else [part for part in _parts(message) if part.type in SHARED_PARTS],
+        parts=[] if message.is_sensitive else [part for part in _parts(message, {}) if part.type in SHARED_PARTS],
         files=[] if message.is_sensitive else _files(message, file_url, preview_url),
         is_sensitive=message.is_sensitive,
     )
@@ -374,6 +352,7 @@ def message_views(
     places: Mapping[UUID, int] | None = None,
     offers: Sequence[BelowMessages] = (),
     below: Mapping[UUID, Sequence[Shown]] | None = None,
+    readable: Mapping[Named, Reference] | None = None,
 ) -> list[MessageView]:
     ahead: Any = places or {}
     known = {row.pk: row for row in rows}
@@ -390,6 +369,7 @@ def message_views(
             place=ahead.get(row.turn_id, 0),
             offers=offers,
             below=(below or {}).get(row.pk, ()),
+            readable=readable,
         )
         for row in rows
     ]

@@ -9,6 +9,7 @@ urlpatterns = [
     path("conversations/", views.ConversationListPage.as_view(), name="list"),
     path("conversations/commands/", views.NewCommandsFragment.as_view(), name="new_commands"),
     path("conversations/mentions/", views.NewMentionsFragment.as_view(), name="new_mentions"),
+    path("conversations/references/", views.NewReferencesFragment.as_view(), name="new_references"),
     path("conversations/import/", views.ImportPage.as_view(), name="import"),
     path("conversations/<uuid:conversation_id>/restore/", views.RestorePage.as_view(), name="restore"),
     path("settings/links/", links.LinksSettings.as_view(), name="settings_links"),
@@ -23,4 +24,5 @@ urlpatterns = [
     path("c/<uuid:conversation_id>/save/", views.SavePage.as_view(), name="save"),
     path("c/<uuid:conversation_id>/commands/", views.CommandsFragment.as_view(), name="commands"),
     path("c/<uuid:conversation_id>/mentions/", views.MentionsFragment.as_view(), name="mentions"),
+    path("c/<uuid:conversation_id>/references/", views.ReferencesFragment.as_view(), name="references"),
 ]

@@ -20,7 +20,7 @@ from apps.conversations import policies, selectors, services, turn_order
 from apps.conversations.downloads import EXTENSIONS, download
 from apps.conversations.models import Conversation
 from apps.conversations.pages.below import offered, shown_below
-from apps.conversations.pages.completions import list_commands, list_mentions
+from apps.conversations.pages.completions import list_commands, list_mentions, list_references
 from apps.conversations.pages.people import people_context
 from apps.conversations.pages.presentation import message_view, message_views
 from apps.conversations.transfer_archive import opened
@@ -145,6 +145,7 @@ def _window(
         places=turn_order.places_of([row.turn for row in rows if row.turn is not None]),
         offers=request.offers,  # type: ignore[attr-defined]
         below=shown_below(viewer, [row.pk for row in rows]),
+        readable=selectors.find_in_messages(viewer, rows),
     )
     has_older = has_more if before is not None else bool(rows and rows[0].number > 1)
     started = {"name": conversation.owner.display_name, "at": conversation.created_at}
@@ -191,6 +192,7 @@ class MessageFragment(PageView):
             siblings=siblings.get(message.pk, ()),
             offers=request.offers,  # type: ignore[attr-defined]
             below=shown_below(viewer, [message.pk]).get(message.pk, ()),
+            readable=selectors.find_in_messages(viewer, [message]),
         )
         return render(request, "conversations/_message.html", {"message": view, "conversation": conversation})
 
@@ -237,6 +239,27 @@ class MentionsFragment(PageView):
         project = request.project  # type: ignore[attr-defined]
         found = list_mentions(project, viewer=request.actor) if project else []  # type: ignore[attr-defined]
         return JsonResponse(found, safe=False)
+
+
+class NewReferencesFragment(PageView):
+    """What may follow a ``#``, by what was typed of it."""
+
+    def get(self, request: HttpRequest) -> JsonResponse:
+        if (project := places.find_project(request)) is None:
+            raise NotFound
+        return _references(request, project)
+
+
+class ReferencesFragment(PageView):
+    def get(self, request: HttpRequest, conversation_id: UUID) -> JsonResponse:
+        self.conversation_of(request, conversation_id)
+        return _references(request, request.project)  # type: ignore[attr-defined]
+
+
+def _references(request: HttpRequest, project: Any) -> JsonResponse:
+    typed = request.GET.get("q", "")[:100]
+    found = list_references(project, viewer=request.actor, typed=typed) if project else []  # type: ignore[attr-defined]
+    return JsonResponse(found, safe=False)
 
 
 class ConversationListPage(PageView):

@@ -35,6 +35,13 @@ from apps.conversations.selectors.paths import (
     path_ids,
     sibling_ids,
 )
+from apps.conversations.selectors.references import (
+    find_in_messages,
+    find_references,
+    list_suggested,
+    named_in,
+    texts_of,
+)
 from apps.conversations.selectors.rights import (
     access_of,
     access_to,
@@ -94,10 +101,12 @@ __all__ = [
     "describe_branches",
     "find_answer_to",
     "find_in",
+    "find_in_messages",
     "find_number",
     "find_participation",
     "find_posted",
     "find_readable",
+    "find_references",
     "find_showing",
     "find_writable",
     "get_answerer",
@@ -131,6 +140,7 @@ __all__ = [
     "list_seal_due",
     "list_shared_with",
     "list_shown",
+    "list_suggested",
     "list_team",
     "list_teams_for",
     "list_turns",
@@ -139,6 +149,7 @@ __all__ = [
     "lock_conversation_of_turn",
     "lock_turn",
     "messages",
+    "named_in",
     "newest_leaf",
     "only_on_branch",
     "path_ids",
@@ -149,5 +160,6 @@ __all__ = [
     "stats_active_turns",
     "stats_links_in_force",
     "stats_oldest_queued_seconds",
+    "texts_of",
     "visible_to",
 ]

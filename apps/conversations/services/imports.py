@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -31,11 +31,13 @@ from apps.conversations.transfer_format import (
     refused,
     visibility_of,
 )
-from apps.conversations.types import GONE, MessageStatus, Role, Visibility, without_link
+from apps.conversations.types import GONE, MessageStatus, Named, Role, Visibility, without_link
 from apps.core.errors import NotFound
 from apps.files import selectors as files
 from apps.files import services as file_services
 from apps.files.types import QuotaReached
+
+MAX_NAMED = 5_000  # things that a conversation refers to; what is beyond names nothing
 
 
 def import_conversation(
@@ -97,6 +99,8 @@ def _write(
         last_activity_at=Now(),
         imported_digest=digest,
     )
+    named = selectors.named_in(part for entry in body["messages"] for part in entry["parts"])
+    found = selectors.find_references(actor, named[:MAX_NAMED], project_id=project.pk)
     made: dict[int, Message] = {}
     turns: list[Turn] = []
     is_linear = True
@@ -104,7 +108,7 @@ def _write(
         # Earlier exports left deleted messages out: their numbers have holes, which no conversation may have.
         parent = made[entry["parent"]] if entry["parent"] is not None else None
         is_linear = is_linear and (parent.number if parent else 0) == number - 1
-        made[entry["position"]] = message = _message(conversation, number, entry, parent, stored)
+        made[entry["position"]] = message = _message(conversation, number, entry, parent, stored, found=found)
         if entry["role"] == Role.ASSISTANT and entry["usage"] is not None:
             turns.append(_turn(conversation, message, entry["usage"]))
     Message.objects.bulk_create(made.values(), batch_size=500)
@@ -123,7 +127,13 @@ def _write(
 
 
 def _message(
-    conversation: Conversation, number: int, entry: dict[str, Any], parent: Message | None, stored: dict[str, Any]
+    conversation: Conversation,
+    number: int,
+    entry: dict[str, Any],
+    parent: Message | None,
+    stored: dict[str, Any],
+    *,
+    found: Container[Named],
 ) -> Message:
     is_deleted = entry["status"] == DELETED
     return Message(
@@ -136,7 +146,7 @@ def _message(
         status=MessageStatus.COMPLETED if is_deleted else entry["status"],
         deleted_at=timezone.now() if is_deleted else None,
         is_sensitive=conversation.is_sensitive or entry.get("sensitive", False),
-        parts=[_part(part, entry, stored) for part in entry["parts"]],
+        parts=[_part(part, entry, stored, found) for part in entry["parts"]],
         answered_by=entry["model"],
     )
 
@@ -177,7 +187,12 @@ def _totals(turns: list[Turn]) -> dict[str, Any]:
     }
 
 
-def _part(part: dict[str, Any], entry: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
+def _part(
+    part: dict[str, Any], entry: dict[str, Any], stored: dict[str, Any], readable: Container[Named]
+) -> dict[str, Any]:
+    """What is named and not the importer's to read in this project names nothing: others' rights are not for them to use."""
+    if part["type"] == "reference":
+        return part if Named(part["kind"], UUID(part["id"])) in readable else part | {"is_gone": True}
     if part["type"] == "text" and entry["author"]:
         return part | {"author": entry["author"]}
     if part["type"] == "file":

@@ -15,25 +15,22 @@ from apps.accounts import quotas
 from apps.accounts.types import Actor
 from apps.conversations import policies, selectors
 from apps.conversations.events import MessageChanged, MessagePosted, TurnQueued
+from apps.conversations.message_parts import parts_of, parts_of_edit, same_parts
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.services.appends import append_rows
 from apps.conversations.services.conversations import announce
 from apps.conversations.types import (
     ACTIVE,
-    MAX_ATTACHMENTS,
-    MAX_CONTENT_CHARACTERS,
     MAX_QUEUED_TURNS,
     Answerer,
     ClientIdReused,
-    EmptyMessage,
     MessageStatus,
-    MessageTooLong,
+    Named,
     NotAnAnswer,
     NothingToContinue,
     NotYours,
     ParentElsewhere,
     Role,
-    TooManyAttachments,
     TooManyQueued,
     TurnStatus,
     TurnStillRunning,
@@ -43,7 +40,6 @@ from apps.core import jobs
 from apps.core.correlation import correlation_id
 from apps.core.ids import uuid7
 from apps.core.types import Priority
-from apps.files import services as file_services
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +61,7 @@ def post_message(
     client_id: UUID | None,
     parent_id: UUID | None = None,
     attachments: Sequence[UUID] = (),
+    references: Sequence[Named] = (),
     model: str = "",
     agent: UUID | None = None,
     sensitive: bool | None = None,
@@ -80,9 +77,9 @@ def post_message(
     account_policies.require(policies.can_post(actor, conversation, access=selectors.access_to(conversation, actor)))
     if earlier := selectors.find_posted(conversation=conversation, author_id=actor.user_id, client_id=client_id):
         _require_same_aim(actor, conversation, earlier, parent_id=parent_id, model=model, agent=agent)
-        return _repeat(earlier, content, attachments)
+        return _repeat(earlier, content, attachments, references)
     policies.require_open(conversation)
-    parts = _parts_of(actor, conversation, content, attachments)
+    parts = parts_of(actor, conversation, content, attachments, references)
     parent = _parent(conversation, actor, parent_id)
     return _append(
         actor=actor,
@@ -95,9 +92,10 @@ def post_message(
     )
 
 
-def _repeat(earlier: Message, content: str, attachments: Sequence[UUID]) -> Posted:
-    files_then = [part["file"] for part in earlier.parts if part["type"] == "file"]
-    if text_of_parts(earlier.parts) != content or files_then != [str(pk) for pk in dict.fromkeys(attachments)]:
+def _repeat(
+    earlier: Message, content: str, attachments: Sequence[UUID] | None, references: Sequence[Named] | None
+) -> Posted:
+    if not same_parts(earlier, content, attachments, references):
         raise ClientIdReused
     answer = selectors.find_answer_to(earlier)
     return Posted(earlier, answer.turn if answer else None, answer, is_repeat=True)
@@ -121,35 +119,6 @@ def _require_same_aim(
     named, then = selectors.get_answerer(conversation, actor, model=model, agent=agent), answer.turn
     if (agent and named.agent_id != then.agent_id) or (not agent and named.model_id != then.model_id):
         raise ClientIdReused
-
-
-def _parts_of(
-    actor: Actor, conversation: Conversation, content: str, attachments: Sequence[UUID]
-) -> list[dict[str, Any]]:
-    if len(content) > MAX_CONTENT_CHARACTERS:
-        raise MessageTooLong
-    if not content.strip() and not attachments:
-        raise EmptyMessage
-    parts: list[dict[str, Any]] = []
-    if attachments:
-        if len(attachments) > MAX_ATTACHMENTS:
-            raise TooManyAttachments
-        parts = [
-            {
-                "type": "file",
-                "file": str(file.pk),
-                "name": file.name,
-                "media_type": file.media_type,
-                "size": file.size,
-                "kind": file.kind,
-            }
-            for file in file_services.attach_files(
-                actor=actor, file_ids=list(attachments), project_id=conversation.project_id
-            )
-        ]
-    if content:
-        parts.append({"type": "text", "text": content})
-    return parts
 
 
 def _parent(conversation: Conversation, actor: Actor, parent_id: UUID | None) -> Message | None:
@@ -264,9 +233,10 @@ def edit_message(
     content: str,
     client_id: UUID | None = None,
     attachments: Sequence[UUID] | None = None,
+    references: Sequence[Named] | None = None,
     sensitive: bool | None = None,
 ) -> Posted:
-    """The changed words become a sibling with an answer of its own; the old ones stay. None keeps the files, and the mark."""
+    """The changed words become a sibling with an answer of its own; the old ones stay. None keeps files, references and the mark."""
     conversation, message = _lock_message(actor, message_id)
     if message.role != Role.USER:
         raise NotYours
@@ -275,18 +245,9 @@ def edit_message(
     if earlier := selectors.find_posted(conversation=conversation, author_id=actor.user_id, client_id=client_id):
         if not earlier.is_edit or earlier.parent_id != message.parent_id:
             raise ClientIdReused
-        kept = [UUID(part["file"]) for part in earlier.parts if part["type"] == "file"]
-        return _repeat(earlier, content, attachments if attachments is not None else kept)
+        return _repeat(earlier, content, attachments, references)
     policies.require_open(conversation)
-    if attachments is None:
-        kept_parts = [part for part in message.parts if part["type"] == "file"]
-        if not content.strip() and not kept_parts:
-            raise EmptyMessage
-        if len(content) > MAX_CONTENT_CHARACTERS:
-            raise MessageTooLong
-        parts = [*kept_parts, *([{"type": "text", "text": content}] if content else [])]
-    else:
-        parts = _parts_of(actor, conversation, content, attachments)
+    parts = parts_of_edit(actor, conversation, message, content=content, attachments=attachments, references=references)
     return _append(
         actor=actor,
         conversation=conversation,

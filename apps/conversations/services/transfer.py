@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts.types import Actor
 from apps.conversations import selectors
+from apps.conversations.message_parts import is_said
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.transfer_archive import DOCUMENT, Piece, file_name, written
 from apps.conversations.transfer_format import (
@@ -196,7 +197,7 @@ def _author(row: Message) -> str:
 
 
 def _part(part: dict[str, Any], shown: dict[str, _Shown]) -> dict[str, Any]:
-    plain = {name: value for name, value in part.items() if name != "author"}
+    plain = {name: value for name, value in part.items() if name not in ("author", "is_gone")}
     if part["type"] != "file":
         return plain
     found = files.find_file(UUID(part["file"]))
@@ -225,4 +226,6 @@ def export_markdown(*, conversation: Conversation, viewer: Actor) -> str:
                 lines += [part["text"], ""]
             elif part["type"] == "file":
                 lines += [f"*{_('File')}: {part['name']}*", ""]
+            elif part["type"] == "reference" and not is_said(part, row.text):
+                lines += [f"*#{part['title']}*", ""]
     return "\n".join(lines)
