@@ -20,16 +20,14 @@ class ExtractionConfig(AppConfig):
         from apps.core.doors.below_messages import BelowMessages, below_messages
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.menu import MenuEntry, menu
-        from apps.core.doors.reference_sources import reference_sources
         from apps.core.doors.search_sources import search_sources
         from apps.core.doors.settings import Level, Setting
         from apps.core.doors.topics import topics
-        from apps.extraction import bulk, commands, erasers, exporters, invariants, services
+        from apps.extraction import bulk, commands, erasers, exporters, invariants, references, services
         from apps.extraction.meaning import EMBEDDING_MODEL
         from apps.extraction.pages.wish_cards import below
         from apps.extraction.policies import can_write_records
         from apps.extraction.receivers import FORGOTTEN, forget_words, hear_posted, read_posted
-        from apps.extraction.references import KIND, RecordReferences
         from apps.extraction.search import RecordSearch
         from apps.extraction.selectors import list_due_runs
         from apps.extraction.topics import ExtractionTopic
@@ -37,12 +35,9 @@ class ExtractionConfig(AppConfig):
         from apps.extraction.wish_selectors import list_due_wishes
         from apps.extraction.wish_types import WISHES_FROM_WORDS
 
-        bulk.register()
-        erasers.register()
-        exporters.register()
-        invariants.register()
+        for each in (bulk, erasers, exporters, invariants, references):
+            each.register()
         search_sources.register("records", RecordSearch())
-        reference_sources.register(KIND, RecordReferences())
         register_sweep("deleted records", 600, lambda: services.erase_deleted(actor=SYSTEM))
         register_sweep("decided suggestions", 3600, lambda: services.forget_decided(actor=SYSTEM))
         register_sweep("readings of operations", 60, lambda: services.fail_left_lying(actor=SYSTEM))

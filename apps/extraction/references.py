@@ -15,7 +15,7 @@ from django.db.models.functions import Upper
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.doors.reference_sources import Reference
+from apps.core.doors.reference_sources import Reference, reference_sources
 from apps.extraction import selectors, shape
 from apps.extraction.models import Collection, Record
 
@@ -133,3 +133,7 @@ def _text(collection: Collection, row: Record, titles: Mapping[str, str]) -> str
 
 def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if shape.is_empty(value) else [value]
+
+
+def register() -> None:
+    reference_sources.register(KIND, RecordReferences())
