@@ -205,7 +205,7 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-def read(call: Caller, who: dict[str, str], *, times: int = 60) -> dict[str, Any]:
+def read(call: Caller, who: dict[str, str], *, times: int) -> dict[str, Any]:
     """Rows by the API, and the page of the table as a browser gets it."""
     rows, pages = {}, {}
     for name, (_says, query) in ASKED.items():
@@ -288,6 +288,7 @@ def main() -> None:
     parser.add_argument("--adds", type=int, default=600)
     parser.add_argument("--planned", type=int, default=1_000_000)
     parser.add_argument("--imported", type=int, default=5_000)
+    parser.add_argument("--times", type=int, default=60, help="how often each page and condition is asked for")
     parser.add_argument("--only", choices=["", "table"], default="")
     parser.add_argument("--conditions", default="2 cores")
     given = parser.parse_args()
@@ -297,7 +298,7 @@ def main() -> None:
         call = Caller(stack, who.pop("key"), who.pop("cookie"))
         found: dict[str, Any] = {"conditions": given.conditions}
         found["add"] = add(call, who, count=given.records, adds=given.adds)
-        found["read"] = read(call, who)
+        found["read"] = read(call, who, times=given.times)
         if given.only:
             print(json.dumps(found, indent=1))
             return
