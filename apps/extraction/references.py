@@ -13,6 +13,7 @@ from django.contrib.postgres.search import SearchQuery
 from django.db.models import OuterRef, Q, QuerySet
 from django.db.models.functions import Upper
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.doors.reference_sources import Reference, reference_sources
@@ -28,7 +29,7 @@ _MOST_JOINED = 5  # one that was joined into another, which was joined into anot
 class RecordReferences:
     """Registered as ``record``."""
 
-    label = _("Records")
+    label: str | Promise = _("Records")
     icon = "table-2"
 
     def suggest(self, viewer: Any, *, project_id: UUID, typed: str, limit: int) -> Sequence[Reference]:
