@@ -89,7 +89,6 @@ _OF_ORGANIZATION = (
     RecordKey,
     RecordBlock,
     RecordVector,
-    RecordKey,
     Duplicate,
     RecordMerge,
     TemplateRevision,

@@ -10,7 +10,6 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from apps.accounts import policies as account_policies
 from apps.accounts import quotas
@@ -19,6 +18,7 @@ from apps.accounts.actors import actor_of_row
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core import jobs, leases
+from apps.core.db import database_now
 from apps.core.errors import DomainError
 from apps.extraction import news, policies, question_selectors, selectors, sources, walking
 from apps.extraction.events import ExtractionProgressed
@@ -80,7 +80,7 @@ def _work(run: ExtractionRun, fence: int, asker: Actor) -> Work:
     stopped_by = run.stopped_by
     if parts and len(parts) >= MAX_PIECES:
         stopped_by = stopped_by or TOO_MANY_PIECES
-    if run.stops_at is not None and run.stops_at <= timezone.now():
+    if run.stops_at is not None and run.stops_at <= database_now():
         stopped_by = stopped_by or TOO_SLOW
     span = rest[0] if rest and not stopped_by else None
     ExtractionRun.objects.filter(pk=run.pk).update(
@@ -165,7 +165,7 @@ def keep_part(*, actor: Actor, work: Work, answer: Answer | None, code: str = ""
         cost=run.cost if not said.cost else (run.cost or 0) + cost,
         currency=said.currency or run.currency,
         stopped_by=_refusal(asker, run),
-        stops_at=run.stops_at or timezone.now() + timedelta(seconds=leases.scaled(READING_SECONDS)),
+        stops_at=run.stops_at or database_now() + timedelta(seconds=leases.scaled(READING_SECONDS)),
         error_code="",
         attempts=0,
         lease_until=None,
