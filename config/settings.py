@@ -30,6 +30,7 @@ PARLANCE_TIME_SCALE = env.number("PARLANCE_TIME_SCALE", 1.0)
 PARLANCE_PORT = env.integer("PARLANCE_PORT", 8000)
 PARLANCE_URL = env.text("PARLANCE_URL", f"http://localhost:{PARLANCE_PORT}").rstrip("/")
 PARLANCE_ALLOW_PRIVATE_ADDRESSES = env.words("PARLANCE_ALLOW_PRIVATE_ADDRESSES")
+PARLANCE_OUTGOING_HOSTS = env.words("PARLANCE_OUTGOING_HOSTS")
 PARLANCE_METRICS_TOKEN = env.text("PARLANCE_METRICS_TOKEN")
 PARLANCE_KEYS_FILE = env.text("PARLANCE_KEYS_FILE", str(DATA_DIR / "keys.json"))
 # Defaults for a size of installation: "", "laptop" or "cluster" (apps say what differs).

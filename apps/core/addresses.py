@@ -6,7 +6,7 @@ import ipaddress
 import socket
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -23,6 +23,13 @@ class AddressRefused(Invalid):
 
     code = "address_refused"
     default_detail = _("This address cannot be reached from here: only public http and https addresses are.")
+
+
+class AddressNotListed(AddressRefused):
+    code = "address_not_listed"
+    default_detail = _(
+        "This address is not among those that may be called from here. Whoever runs this server keeps the list."
+    )
 
 
 #: Never reachable, whoever asks: nobody's address, everybody's address, and where clouds hand out credentials.
@@ -146,6 +153,35 @@ def _allowed_by_operator(host: str, address: IPAddress) -> bool:
     return False
 
 
+def _names_and_networks(entries: Iterable[str]) -> tuple[set[str], list[ipaddress.IPv4Network | ipaddress.IPv6Network]]:
+    names, networks = set(), []
+    for entry in entries:
+        try:
+            networks.append(ipaddress.ip_network(entry, strict=False))
+        except ValueError:
+            names.add(entry.lower().rstrip("."))
+    return names, networks
+
+
+def require_listed(host: str, addresses: Iterable[str] | None) -> None:
+    """``PARLANCE_OUTGOING_HOSTS`` lists names (``api.example.com``, ``*.example.com``) and networks that may be called.
+
+    Without it every host may be that the rest of this module allows. Every one of ``addresses`` has to be in a network
+    when the name is not listed; without them (``None``: not resolved yet) networks refuse nothing. Raises ``AddressNotListed``.
+    """
+    if not settings.PARLANCE_OUTGOING_HOSTS:
+        return
+    names, networks = _names_and_networks(settings.PARLANCE_OUTGOING_HOSTS)
+    parents = {"*" + host[dot:] for dot, character in enumerate(host) if character == "."}
+    if host in names or not parents.isdisjoint(names):
+        return
+    if addresses is None and networks:
+        return
+    judged = [ipaddress.ip_address(each.partition("%")[0]) for each in addresses or ()]
+    if not judged or not all(_is_in(carried_ipv4(each) or each, networks) for each in judged):
+        raise AddressNotListed
+
+
 def is_allowed(host: str, address: IPAddress, policy: Policy) -> bool:
     if is_never_reachable(address):
         return False
@@ -183,20 +219,22 @@ def normal_host(host: str) -> str:
 def checked_addresses(host: str, port: int, policy: Policy) -> list[str]:
     """Resolve once and judge every answer; one bad answer refuses the name, so that a mixed reply gives nothing away.
 
-    The caller connects to what is returned, never to the name again (DNS rebinding). Raises ``AddressRefused``, or
-    ``OSError`` when the name does not resolve.
+    The caller connects to what is returned, never to the name again (DNS rebinding). Raises ``AddressRefused``,
+    ``AddressNotListed``, or ``OSError`` when the name does not resolve.
     """
     host = normal_host(host)
     literal = _literal(host)
     if literal is not None:
         answers: Sequence[str] = [str(literal)]
     else:
+        require_listed(host, None)  # a name that may not be called is not asked for either
         answers = (policy.resolve or system_resolve)(host, port)
     if not answers:
         raise socket.gaierror(socket.EAI_NONAME, "no address")
     for answer in answers:
         if not is_allowed(host, ipaddress.ip_address(answer.partition("%")[0]), policy):
             raise AddressRefused
+    require_listed(host, answers)
     return list(answers)
 
 
@@ -224,9 +262,12 @@ def check_url(url: str, policy: Policy = PUBLIC, *, resolves: bool = True) -> st
     if literal is not None:
         if not is_allowed(host, literal, policy):
             raise AddressRefused
+        require_listed(host, [str(literal)])
     elif host == "localhost" or host.endswith(".localhost"):
-        checked_addresses("127.0.0.1", 0, policy)
-    elif resolves:
+        checked_addresses(host, 0, replace(policy, resolve=lambda _host, _port: ["127.0.0.1"]))
+    elif not resolves:
+        require_listed(host, None)
+    else:
         try:
             # The system's resolver knows no time limit of ours: it may ask several servers several times.
             _resolvers.submit(checked_addresses, host, port or 443, policy).result(timeout=RESOLVE_SECONDS)

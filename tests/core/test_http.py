@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from apps.core import addresses, http
-from apps.core.addresses import AddressRefused, checked_addresses
+from apps.core.addresses import AddressNotListed, AddressRefused, checked_addresses
 from apps.core.http import PUBLIC, TRUSTED, BodyTooLarge, Limits
 from tests.core.canary import running_canary
 
@@ -205,6 +205,81 @@ def test_operator_may_open_a_network(canary, settings):
         assert client.get(f"http://127.0.0.1:{canary.port}/").text == "ok"
         with pytest.raises(AddressRefused):
             client.get(f"http://10.0.0.1:{canary.port}/")
+
+
+LISTED = ["api.example.com", "*.models.test", "93.184.216.0/24", "2606:2800::/32"]
+ANSWERS = {
+    "api.example.com": ["1.1.1.1"],
+    "eu.models.test": ["1.1.1.1"],
+    "a.b.models.test": ["1.1.1.1"],
+    "inside.test": ["93.184.216.34", "2606:2800::1"],
+}
+ELSEWHERE = {
+    "other.example.com": ["1.1.1.1"],
+    "models.test": ["1.1.1.1"],
+    "evilmodels.test": ["1.1.1.1"],
+    "api.example.com.evil.test": ["1.1.1.1"],
+    "half.test": ["93.184.216.34", "1.1.1.1"],
+}
+
+
+@pytest.mark.parametrize("host", ANSWERS)
+def test_listed_host_may_be_called(host, settings):
+    settings.PARLANCE_OUTGOING_HOSTS = LISTED
+
+    assert checked_addresses(host.upper() + ".", 443, resolving(ANSWERS)) == ANSWERS[host]
+
+
+@pytest.mark.parametrize("host", ELSEWHERE)
+def test_host_that_is_not_listed_may_not(host, settings):
+    settings.PARLANCE_OUTGOING_HOSTS = LISTED
+
+    with pytest.raises(AddressNotListed):
+        checked_addresses(host, 443, resolving(ELSEWHERE))
+
+
+def test_host_that_is_not_listed_is_not_looked_up(settings):
+    settings.PARLANCE_OUTGOING_HOSTS = ["api.example.com"]
+    asked = []
+    policy = dataclasses.replace(TRUSTED, resolve=lambda host, _port: asked.append(host) or ["1.1.1.1"])
+
+    with pytest.raises(AddressNotListed):
+        checked_addresses("secret.evil.test", 443, policy)
+    with pytest.raises(AddressNotListed) as refused:
+        http.check_url("https://secret.evil.test/", resolves=False)
+
+    assert asked == []
+    assert refused.value.code == "address_not_listed"
+
+
+def test_list_opens_nothing_that_is_closed(settings):
+    settings.PARLANCE_OUTGOING_HOSTS = ["localhost", "10.0.0.0/8", "169.254.169.254"]
+
+    for url in ("http://localhost/", "http://10.0.0.1/", "http://169.254.169.254/"):
+        with pytest.raises(AddressRefused) as refused:
+            http.check_url(url)
+        assert refused.value.code == "address_refused"
+
+
+def test_listed_name_of_this_machine_is_called_by_whom_the_operator_trusts(canary, settings):
+    settings.PARLANCE_OUTGOING_HOSTS = ["localhost"]
+
+    with http.client(TRUSTED) as client:
+        assert client.get(f"http://localhost:{canary.port}/").text == "ok"
+        with pytest.raises(AddressNotListed):
+            client.get(f"http://127.0.0.1:{canary.port}/")
+    assert http.check_url(f"http://localhost:{canary.port}/", TRUSTED)
+
+
+def test_redirect_to_what_is_not_listed_stops_there(open_canary, settings):
+    settings.PARLANCE_OUTGOING_HOSTS = ["open.test"]
+    open_canary.redirect_to = f"http://elsewhere.test:{open_canary.port}/"
+    names = resolving({"open.test": ["127.0.0.1"], "elsewhere.test": ["127.0.0.1"]})
+
+    with http.client(names) as client, pytest.raises(AddressNotListed):
+        client.get(f"http://open.test:{open_canary.port}/redirect/302")
+
+    assert len(open_canary.hits) == 1
 
 
 @pytest.mark.parametrize("path", ["endless", "bomb"])

@@ -22,7 +22,7 @@ def web(*, bind: str, port: int, asgi: str = "daphne") -> Role:
     options: tuple[str, ...]
     if asgi == "uvicorn":
         options = ("--host", bind, "--port", str(port), "--log-level", "warning", "--no-access-log")
-        options += ("--no-server-header", "--timeout-graceful-shutdown", "5")
+        options += ("--no-server-header", "--timeout-graceful-shutdown", "5", "--timeout-keep-alive", "75")
     else:
         asgi = "daphne"
         options = ("--bind", bind, "--port", str(port), "--verbosity", "0", "--server-name", "parlance")
