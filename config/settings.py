@@ -382,10 +382,8 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 
 # Mail
-EMAIL_BACKEND = (
-    "django.core.mail.backends.smtp.EmailBackend" if env.text("EMAIL_HOST") else "apps.core.mail_log.EmailBackend"
-)
 EMAIL_HOST = env.text("EMAIL_HOST")
+EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend" if EMAIL_HOST else "apps.core.mail_log.EmailBackend"
 EMAIL_PORT = env.integer("EMAIL_PORT", 587)
 EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
 EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")

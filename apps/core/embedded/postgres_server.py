@@ -39,8 +39,8 @@ SETTINGS = {
     "idle_in_transaction_session_timeout": "5min",
 }
 #: For tests: a power failure may cost everything, a killed server nothing. (`synchronous_commit=off` would be faster by
-#: little and lose acknowledged rows on kill -9, which drills assert never happens.)
-FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off"}
+#: little and lose acknowledged rows on kill -9, which drills assert never happens.) Several installations share the server.
+FAST_SETTINGS = {"fsync": "off", "full_page_writes": "off", "max_connections": "300"}
 
 #: Steps to end a server: fast shutdown (sessions are cut, data is written), immediate, kill.
 STOP_STEPS = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), processes.KILL)
