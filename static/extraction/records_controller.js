@@ -64,7 +64,8 @@ export default class extends Controller {
     if (!cell || isEditable(event.target) || event.altKey || event.metaKey) return;
     const row = cell.parentElement;
     const rows = this.#rows;
-    const cells = this.#cells(row);
+    // A card leaves out what is empty, so rows differ in what they show.
+    const cells = this.#cells(row).filter((each) => each.checkVisibility());
     const [y, x] = [rows.indexOf(row), cells.indexOf(cell)];
     const forward = document.dir === "rtl" ? -1 : 1;
     const isSingle = this.singleValue === "on" && !event.ctrlKey && !event.shiftKey;
@@ -81,8 +82,9 @@ export default class extends Controller {
     }[event.key];
     if (to) {
       event.preventDefault();
-      const next = rows[to[0]] && this.#cells(rows[to[0]])[to[1]];
-      next?.focus();
+      const next = rows[to[0]];
+      if (next === row) cells[to[1]]?.focus();
+      else if (next) beside(this.#cells(next), this.#cells(row).indexOf(to[1] === x ? cell : cells[to[1]])).focus();
     } else if (event.key === "Enter" || event.key === "F2") {
       event.preventDefault();
       if (event.key === "Enter" && cell.matches(".name")) cell.querySelector("a").click();
@@ -122,13 +124,13 @@ export default class extends Controller {
 
   /** To the next cell that can be changed, also of the next row. */
   #goOn = (cell, step) => {
-    const all = [...this.gridTarget.querySelectorAll("td[data-field]")];
+    const all = [...this.gridTarget.querySelectorAll("td[data-field]")].filter((each) => each.checkVisibility());
     const next = all[all.indexOf(cell) + step];
     (next ?? cell).focus();
     if (next) this.editor.open(next);
   };
 
-  // Chosen rows. Table and cards have a box each; the one that is seen counts.
+  // Chosen rows
 
   get #boxes() {
     return [...this.element.querySelectorAll('.tick[name="record"]')];
@@ -154,4 +156,9 @@ export default class extends Controller {
     this.barTarget.hidden = count === 0;
     this.countTarget.textContent = count;
   };
+}
+
+/** The cell at that place, or the nearest one before it that is shown. */
+function beside(cells, place) {
+  return cells.slice(0, place + 1).findLast((cell) => cell.checkVisibility()) ?? cells[0];
 }

@@ -11,6 +11,7 @@ MAKES_MARKUP: dict[str, str] = {
     "apps/web/templatetags/look.py": "icons, avatars and tags of the page; words go in as arguments, which are escaped",
     "apps/accounts/admin.py": "a link to another row of the admin site; words go in as arguments, which are escaped",
     "apps/conversations/pages/presentation.py": "marks what the one renderer gave as ready",
+    "apps/extraction/pages/drawing.py": "cells of tables; words go in as arguments, which are escaped",
     "apps/extraction/pages/templates.py": "marks what the one renderer gave, or cleaned, as ready",
 }
 #: Calls of mark_safe: (file, the argument as it is written) → why it holds nobody's words.

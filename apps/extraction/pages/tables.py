@@ -11,6 +11,7 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.views import View
 
@@ -19,9 +20,9 @@ from apps.core.api import Order, Page, page_url
 from apps.core.errors import Invalid
 from apps.extraction import policies, selectors, services, shape, use_selectors
 from apps.extraction.models import Collection, Record, RecordView
-from apps.extraction.pages import asking, graphs
+from apps.extraction.pages import asking, drawing, graphs
 from apps.extraction.pages.asking import Asked
-from apps.extraction.pages.values import Cell, Column, as_uuid, cell_of, columns_of, relation_ids, shortened
+from apps.extraction.pages.values import Cell, Column, as_uuid, cell_of, columns_of, relation_ids
 
 WINDOW = 50
 MOST_CHOICES = 20
@@ -39,6 +40,15 @@ class Row:
     title: str
     url: str
     choose: str
+
+    @property
+    def drawn(self) -> SafeString:
+        """Its cells as HTML."""
+        return drawing.cells(self.cells, is_editable=False)
+
+    @property
+    def editable(self) -> SafeString:
+        return drawing.cells(self.cells, is_editable=True)
 
     @property
     def filled(self) -> list[Cell]:
@@ -169,7 +179,7 @@ def rows_of(
             record=row,
             name=cell_of(name, row.data, titles) if name else None,
             cells=[cell_of(column, row.data, titles) for column in shown],
-            title=shortened(row.title or "—"),
+            title=drawing.shortened(row.title or "—"),
             url=reverse("extraction:record", kwargs={"record_id": row.pk}),
             choose=_("Choose %(title)s") % {"title": row},
         )

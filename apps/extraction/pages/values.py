@@ -14,11 +14,12 @@ from uuid import UUID
 
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
-from django.utils.text import Truncator
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from apps.core import rules
 from apps.core.errors import FieldError, Invalid
+from apps.extraction.pages import drawing
 from apps.extraction.schema import Field, Schema
 
 NUMBERS = {"integer", "number"}
@@ -77,21 +78,13 @@ class Cell:
         return not self.text and not self.parts
 
     @property
-    def is_plain(self) -> bool:
-        """Shown as what it says: most cells of a table, so that they need no template of their own."""
-        return bool(self.text) and not self.parts and self.column.kind not in _DRESSED
+    def drawn(self) -> SafeString | str:
+        """As HTML, cut short."""
+        return drawing.value(self)
 
     @property
-    def short(self) -> str:
-        return shortened(self.text)
-
-
-def shortened(text: str) -> str:
-    return text if len(text) <= SHORT else Truncator(text).chars(SHORT)
-
-
-_DRESSED = {"choice", "choices", "relation", "relations", "url", "email"}
-SHORT = 90
+    def whole(self) -> SafeString | str:
+        return drawing.value(self, is_whole=True)
 
 
 @lru_cache(maxsize=256)
