@@ -52,10 +52,23 @@ def parts_of_edit(
         *(
             [part for part in named if is_said(part, content) or not is_said(part, message.text)]
             if references is None
-            else _references(actor, conversation, references)
+            else _named_now(actor, conversation, named, references)
         ),
         *_words(content),
     ]
+
+
+def _named_now(
+    actor: Actor, conversation: Conversation, named: Sequence[dict[str, Any]], references: Sequence[Named]
+) -> list[dict[str, Any]]:
+    """What the message names already is not looked for again: it may be gone by now."""
+    there = {each: part for part in named for each in selectors.named_in([part])}
+    wanted = list(dict.fromkeys(references))
+    if len(wanted) > MAX_REFERENCES:
+        raise TooManyReferences
+    new = [each for each in wanted if each not in there]
+    there |= dict(zip(new, _references(actor, conversation, new), strict=True))
+    return [there[each] for each in wanted]
 
 
 def is_said(part: dict[str, Any], words: str) -> bool:

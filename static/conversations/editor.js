@@ -1,9 +1,13 @@
 // The editor that opens in the place of one's own words.
 
+import { Completion } from "conversations/completion";
+import { Named } from "conversations/composer";
 import { clone, slot } from "core/dom";
 
-/** Opens and takes the focus at once, so that what is typed next does not land elsewhere; `content` may still be on its way. */
-export async function openEditor(article, content) {
+const writing = new WeakMap(); // by form: it may go over to another article
+
+/** Opens and takes the focus at once, so that what is typed next does not land elsewhere; the message may still be on its way. */
+export async function openEditor(article, message, referencesUrl = "") {
   if (article.querySelector("form.edit")) {
     slot(article, "input").focus();
     return;
@@ -13,17 +17,41 @@ export async function openEditor(article, content) {
   input.id = `edit-${article.dataset.message}`;
   slot(form, "label").htmlFor = input.id;
   input.readOnly = true;
+  complete(form, input, referencesUrl);
   for (const part of shownParts(article)) part.hidden = true;
   article.querySelector(".body").prepend(form);
   input.focus();
   try {
-    input.value = await content;
+    const { content, parts } = await message;
+    Object.assign(writing.get(form), { before: content, kept: parts.filter(({ type }) => type === "reference") });
+    input.value = content;
     input.readOnly = false;
     input.setSelectionRange(input.value.length, input.value.length);
   } catch (error) {
     if (form.isConnected) closeEditor(form.closest("article")); // it may have come anew, or been closed, meanwhile
     throw error;
   }
+}
+
+/** What follows `#`, as in the composer. */
+function complete(form, input, url) {
+  const [named, list] = [new Named(), slot(form, "options")];
+  list.id = `${input.id}-options`;
+  input.setAttribute("aria-controls", list.id);
+  const onTake = (item) => named.add(item);
+  const completion = new Completion({ input, box: slot(form, "completion"), list, urls: { "#": url }, onTake });
+  input.addEventListener("input", () => completion.update());
+  input.addEventListener("keydown", (event) => completion.key(event) && event.stopImmediatePropagation());
+  writing.set(form, { named, before: "", kept: [] });
+}
+
+/** `{references}` where something was chosen here: what was named before stays, as far as the words still say it. Else nothing, and the server keeps it. */
+export function namedIn(form, content) {
+  const { named, before, kept } = writing.get(form);
+  const { references } = named.in(content);
+  if (!references) return {};
+  const still = kept.filter(({ title }) => content.includes(`#${title}`) || !before.includes(`#${title}`));
+  return { references: [...still.map(({ kind, id }) => ({ kind, id })), ...references] };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { Controller } from "@hotwired/stimulus";
 
 import { isSendKey } from "conversations/composer";
-import { closeEditor, openEditor } from "conversations/editor";
+import { closeEditor, namedIn, openEditor } from "conversations/editor";
 import { newClientId, outbox } from "conversations/outbox";
 import { copyText } from "core/clipboard";
 import { slot } from "core/dom";
@@ -61,7 +61,7 @@ export default class extends Controller {
 
   /** Not one of the things of which there is one at a time: whoever closes the editor at once may open it again at once. */
   edit() {
-    return openEditor(this.element, request(this.url).then(({ content }) => content)).catch((error) => this.page.failed(error));
+    return openEditor(this.element, request(this.url), this.page.composer?.referencesUrlValue).catch((error) => this.page.failed(error));
   }
 
   saveEdit(event) {
@@ -69,7 +69,7 @@ export default class extends Controller {
     const { value: content, readOnly: isLoading } = slot(event.target, "input");
     if (isLoading || !content.trim()) return null;
     return this.#try(async () => {
-      const accepted = await post(`${this.url}edit/`, { client_id: newClientId(), content });
+      const accepted = await post(`${this.url}edit/`, { client_id: newClientId(), content, ...namedIn(event.target, content) });
       await this.page.session.reload();
       this.page.session.accepted(accepted);
       this.page.follow.toEnd();

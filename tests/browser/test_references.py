@@ -47,3 +47,30 @@ def test_record_is_named_with_the_keys_and_becomes_a_link(people, stack, provide
     expect(chip).to_have_text("#Quay Nightingale")
     expect(chip).to_have_attribute("href", f"/record/{record}/")
     assert "singer" in str(provider.bodies)
+
+
+def test_record_is_named_while_an_old_message_is_edited(people, stack, provider):
+    ines = people("ines").start()
+    page = ines.page
+    page.evaluate(MAKE, stack.cast["project"])
+    provider.script({"text": "Who?"}, {"text": "Both sing."})
+    page.locator("#draft").press_sequentially("What does #quay")
+    expect(page.get_by_role("option", name="Quay")).not_to_have_count(0)
+    page.locator("#draft").press("Tab")
+    page.locator("#draft").press("Enter")
+    ines.wait_for_end()
+
+    page.locator("#draft").press("ArrowUp")
+    editor = page.locator("form.edit textarea")
+    expect(editor).to_have_value("What does #Quay Nightingale")
+    editor.press_sequentially(" ask of #quay sp")
+    option = page.locator("form.edit").get_by_role("option", name="Quay Sparrow")
+    expect(option.first).to_have_attribute("aria-selected", "true")
+    editor.press("Enter")
+    expect(editor).to_have_value("What does #Quay Nightingale ask of #Quay Sparrow ")
+    editor.press("Control+Enter")
+    ines.wait_for_end()
+
+    expect(ines.messages().first.locator("a.record-chip")).to_have_text(["#Quay Nightingale", "#Quay Sparrow"])
+    assert "pilot" in str(provider.bodies[-1])
+    assert "singer" in str(provider.bodies[-1])

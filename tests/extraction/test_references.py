@@ -10,7 +10,15 @@ from apps.accounts.types import SYSTEM, ProjectAccess, ProjectRole
 from apps.conversations import context, selectors, services
 from apps.conversations.models import Message
 from apps.conversations.pages.references import chipped
-from apps.conversations.types import ClientIdReused, EmptyMessage, Ending, Named, TooManyReferences, TurnStatus
+from apps.conversations.types import (
+    ClientIdReused,
+    EmptyMessage,
+    Ending,
+    Named,
+    TooManyReferences,
+    TurnStatus,
+    UnknownReference,
+)
 from apps.core.doors.reference_sources import Reference
 from apps.core.ids import uuid7
 from apps.core.markup import render
@@ -244,3 +252,18 @@ def test_chips_stand_in_words_alone():
         '<a class="record-chip" href="/0/">#Ann</a>, <a class="record-chip" href="/1/">#Ann &lt;b&gt;&amp; Co</a>; #Anna a#Ann'
         in html
     )
+
+
+def test_edit_that_names_one_more_keeps_what_is_gone_by_now(me, project, sarah, talk):
+    rui = record(me, sarah.collection, name="Rui")
+    first = say(me, talk, "What of #Sarah Almeida?", references=named(sarah)).message
+    records.delete_record(actor=me, record_id=sarah.pk)
+
+    both = services.edit_message(
+        actor=me, message_id=first.pk, content="#Rui and #Sarah Almeida?", references=[*named(rui), *named(sarah)]
+    ).message
+
+    assert [part["title"] for part in parts(both)] == ["Rui", "Sarah Almeida"]
+    assert parts(both)[1] == parts(first)[0]
+    with pytest.raises(UnknownReference):
+        say(me, talk, "#Sarah Almeida?", references=named(sarah))
