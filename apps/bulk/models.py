@@ -64,6 +64,8 @@ class Operation(TenantModel, LeasedModel):
     skipped = models.PositiveIntegerField(default=0)
     cancelled = models.PositiveIntegerField(default=0)
     expired = models.PositiveIntegerField(default=0)
+    # Of ``failed``, how many for which reason: {code: number}.
+    causes = models.JSONField(default=dict, db_default={}, editable=False)
     cursor = models.PositiveIntegerField(default=0)
     served = models.FloatField(default=0)
     seconds = models.FloatField(default=0)

@@ -7,19 +7,32 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.functions import Now
 
+from apps.accounts import policies as account_policies
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor, ProjectRole
 from apps.bulk import policies
 from apps.bulk.models import COUNTED, Item, Operation
 from apps.bulk.types import FINAL, UNFINISHED, ItemStatus, OperationStatus
+from apps.core import job_tallies
 from apps.core.errors import NotFound
+from apps.core.job_tallies import JobStats
 from apps.core.leases import is_free, scaled
 
 HINT_SECONDS = 3.0
 STATS_DAYS = 30
+MOST_CAUSES = 50
+
+_FIRST_FAILURES = """
+SELECT cause.code, first.number, first.error_detail FROM unnest(%(codes)s::text[]) AS cause(code)
+CROSS JOIN LATERAL (
+  SELECT number, error_detail FROM bulk_item
+  WHERE operation_id = %(operation)s AND error_code = cause.code AND error_code <> '' AND status = 'failed' ORDER BY number LIMIT 1
+) AS first
+"""
 
 
 def visible_to(viewer: Actor) -> QuerySet[Operation]:
@@ -87,23 +100,31 @@ def list_items(operation: Operation, *, status: str = "", error_code: str = "") 
 
 
 def list_causes(operation: Operation) -> list[dict[str, Any]]:
-    """Failures by their cause, the commonest first, each with the number of its first item."""
+    """Failures by their cause, the commonest first, each with the number of its first item. Counted when they happened: nothing is counted here."""
     if not operation.failed:
         return []
+    counts = operation.causes
+    if sum(counts.values()) != operation.failed:
+        counts = _counted_causes(operation)
+    shown = sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:MOST_CAUSES]
+    with connection.cursor() as cursor:
+        cursor.execute(_FIRST_FAILURES, {"operation": operation.pk, "codes": [code for code, _count in shown]})
+        first = {code: (number, detail) for code, number, detail in cursor.fetchall()}
+    return [
+        {
+            "code": code,
+            "count": count,
+            "example": first.get(code, (None, ""))[1],
+            "first_item": first.get(code, (None,))[0],
+        }
+        for code, count in shown
+    ]
+
+
+def _counted_causes(operation: Operation) -> dict[str, int]:
+    """Of an operation that began before they were."""
     rows = Item.objects.filter(operation=operation, status=ItemStatus.FAILED).exclude(error_code="")
-    causes = rows.values("error_code").annotate(count=Count("pk")).order_by("-count", "error_code")[:50]
-    found = []
-    for cause in causes:
-        first = rows.filter(error_code=cause["error_code"]).order_by("number").first()
-        found.append(
-            {
-                "code": cause["error_code"],
-                "count": cause["count"],
-                "example": first.error_detail if first else "",
-                "first_item": first.number if first else None,
-            }
-        )
-    return found
+    return dict(rows.order_by().values_list("error_code").annotate(Count("pk")))
 
 
 def iterate_items(operation: Operation, statuses: Sequence[str], *, at_once: int = 2000) -> Iterator[list[Item]]:
@@ -133,6 +154,11 @@ def stats_kinds(viewer: Actor, *, project_id: UUID | None = None) -> list[dict[s
         **sums,
     )
     return [dict(row) for row in found.order_by("kind")]
+
+
+def stats_jobs(viewer: Actor) -> list[JobStats]:
+    """What the platform does by itself: titles, readings, vectors, clean-ups. For operators: it is of all organizations."""
+    return job_tallies.stats() if account_policies.can_operate(viewer) else []
 
 
 # For workers and sweeps

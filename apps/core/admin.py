@@ -19,6 +19,7 @@ from apps.core.models import (
     ConsumerCursor,
     Event,
     EventDelivery,
+    JobTally,
     MailMessage,
     ProcessHeartbeat,
     StoredSetting,
@@ -146,6 +147,16 @@ class StoredSettingAdmin(ServiceAdmin):
 class ProcessHeartbeatAdmin(ServiceAdmin):
     list_display = ("name", "role", "seen_at", "loop_lag_seconds", "places_taken", "places")
     list_filter = ("role",)
+
+
+@admin.register(JobTally)
+class JobTallyAdmin(ServiceAdmin):
+    """How often the platform's own jobs and sweeps ran, how long they took, and how many ended in an error."""
+
+    list_display = ("name", "day", "runs", "failures", "seconds", "longest_seconds", "last_at")
+    list_filter = ("day",)
+    search_fields = ("name",)
+    ordering = ("-day", "name")
 
 
 @admin.register(SuspicionCount)

@@ -14,7 +14,7 @@ class CoreConfig(AppConfig):
 
         from prometheus_client import REGISTRY
 
-        from apps.core import alerts, idempotency, invariant_checks, mail, pressure, vital_signs
+        from apps.core import alerts, idempotency, invariant_checks, job_tallies, mail, pressure, vital_signs
         from apps.core.coordinator import register_lost_hints, register_sweep
         from apps.core.doors.sealed import SealedPlace, sealed_places
         from apps.core.health import DoorCollector
@@ -27,6 +27,7 @@ class CoreConfig(AppConfig):
         register_sweep("health", alerts.EVERY_SECONDS, alerts.watch, settle_seconds=alerts.SETTLE_SECONDS)
         register_sweep("pressure", pressure.EVERY_SECONDS, pressure.watch, settle_seconds=pressure.FRESH_SECONDS)
         register_sweep("old suspicions", 3600, vital_signs.forget_old_suspicions)
+        register_sweep("old numbers of jobs", 3600, job_tallies.forget_old)
         register_sweep("old mail", 3600, mail.forget_old_mail)
         register_sweep("expired idempotency keys", 600, idempotency.forget_expired)
         sealed_places.register(

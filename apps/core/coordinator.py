@@ -19,7 +19,7 @@ import psycopg
 from django.db import DatabaseError, InterfaceError, connection, connections
 from psycopg_pool import PoolTimeout
 
-from apps.core import jobs
+from apps.core import job_tallies, jobs
 from apps.core.correlation import caused_by
 from apps.core.doors import Door
 from apps.core.doors.consumers import Consumer, consumers
@@ -194,7 +194,7 @@ class Coordinator:
 def run_sweep(sweep: Sweep) -> None:
     """One round. A sweep that fails is logged and tried again next time: the others must not wait for its repair."""
     try:
-        with caused_by(""):
+        with caused_by(""), job_tallies.counted(job_tallies.SWEEP + sweep.name):
             sweep.run()
     except Exception:
         logger.exception("sweep_failed", extra={"sweep": sweep.name})

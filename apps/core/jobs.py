@@ -18,7 +18,7 @@ from django.utils.module_loading import autodiscover_modules
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from apps.core import failpoints, limits, redis
+from apps.core import failpoints, job_tallies, limits, redis
 from apps.core.correlation import caused_by, current
 from apps.core.errors import LimitReached
 from apps.core.types import Priority
@@ -61,7 +61,8 @@ def job(
         def run(*, _correlation_id: str = "", **ids: Any) -> None:
             with caused_by(_correlation_id):
                 if limit is None or _may_start(name, limit, ids):
-                    function(**ids)
+                    with job_tallies.counted(name):
+                        function(**ids)
 
         task = shared_task(name=name, acks_late=False, ignore_result=True, soft_time_limit=time_limit)(run)
         if name in _jobs:

@@ -265,3 +265,22 @@ class SuspicionCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.day} {self.kind} {self.door}"
+
+
+class JobTally(models.Model):
+    """What a job, or a sweep, did on a day in all processes."""
+
+    id = models.BigAutoField(primary_key=True)
+    name = models.CharField(max_length=80)
+    day = models.DateField()
+    runs = models.PositiveIntegerField()
+    failures = models.PositiveIntegerField()
+    seconds = models.FloatField()
+    longest_seconds = models.FloatField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["name", "day"], name="core_jobtally_once")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.name}"

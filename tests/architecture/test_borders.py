@@ -118,6 +118,7 @@ PLATFORM_TABLES: dict[str, str] = {
     "core.KeyCheck": "whether the installation's key set opens the installation's data",
     "core.MailMessage": "a letter to an address, also before anybody belongs to anything",
     "core.ProcessHeartbeat": "a process of the installation",
+    "core.JobTally": "what the installation's own jobs and sweeps did",
     "core.SuspicionCount": "somebody who may not be known, or belong to nobody yet",
 }
 #: Unique within more than one organization (a constraint's name, or model.field).

@@ -1,5 +1,7 @@
 """Operations made through the services, their plans written by the engine, in this process."""
 
+from django.db.models import Count
+
 from apps.accounts.models import Team
 from apps.bulk import engine, services
 from apps.bulk.models import COUNTED, Item, Operation
@@ -47,4 +49,6 @@ def counts(operation):
     said = {name: getattr(row, name) for name in COUNTED}
     there = {name: Item.objects.filter(operation=row, status=name).count() for name in COUNTED}
     assert said == there
+    failed = Item.objects.filter(operation=row, status="failed").order_by().values_list("error_code")
+    assert row.causes == dict(failed.annotate(Count("pk")))
     return {name: number for name, number in said.items() if number}

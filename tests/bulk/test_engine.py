@@ -395,3 +395,19 @@ def test_progress_is_one_statement_for_those_who_may_see_it(actor, project, djan
     for other in (stranger, editor):
         assert selectors.find_operation(operation_id=operation.pk, viewer=other) is None
         assert not selectors.is_visible(operation_id=operation.pk, viewer=other)
+
+
+def test_causes_are_counted_when_they_happen(actor, project, django_assert_num_queries):
+    operation = ran(actor, project, count=12, fail_every=3)
+    Item.objects.filter(status="failed", number__gt=6).update(error_code="other", error_detail="Of another kind.")
+    Operation.objects.update(causes={operation.causes and next(iter(operation.causes)): 2, "other": 2})
+    operation = fresh(operation)
+
+    with django_assert_num_queries(1):
+        causes = selectors.list_causes(operation)
+    Operation.objects.update(causes={})
+    before = selectors.list_causes(fresh(operation))
+
+    assert [(each["count"], each["first_item"]) for each in causes] == [(2, 3), (2, 9)]
+    assert causes[1] == {"code": "other", "count": 2, "example": "Of another kind.", "first_item": 9}
+    assert before == causes, "an operation that began before they were counted"

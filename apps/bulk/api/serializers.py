@@ -191,8 +191,23 @@ class StatsQuery(Serializer):
     project = serializers.UUIDField(required=False)
 
 
+class JobStatsOut(serializers.Serializer):
+    """``kind`` is the name of a job, or ``sweep: `` and that of a sweep."""
+
+    kind = serializers.CharField()
+    runs = serializers.IntegerField()
+    failures = serializers.IntegerField(help_text="Ended in an error that nobody expected.")
+    seconds = serializers.FloatField()
+    seconds_a_run = serializers.FloatField()
+    longest_seconds = serializers.FloatField()
+    last_at = serializers.DateTimeField()
+
+
 class StatsOut(serializers.Serializer):
     results = KindStatsOut(many=True)
+    jobs = JobStatsOut(
+        many=True, help_text="The platform's own, of all organizations. For its operators; others get none."
+    )
 
 
 def item_out(item: Item) -> dict[str, Any]:

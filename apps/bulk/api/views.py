@@ -12,6 +12,7 @@ from apps.bulk import selectors, services
 from apps.bulk.api.serializers import (
     ItemPageOut,
     ItemQuery,
+    JobStatsOut,
     KindListOut,
     OperationDetailOut,
     OperationIn,
@@ -163,9 +164,10 @@ class JobStatsView(APIView):
         operation_id="jobs_stats",
         parameters=[StatsQuery],
         responses=StatsOut,
-        description="Of the operations of the last 30 days that one may see, by kind.",
+        description="Of the operations of the last 30 days that one may see, by kind; beside them the platform's own jobs.",
     )
     def get(self, request: Request) -> Response:
         query = StatsQuery.parse_query(request)
         rows = selectors.stats_kinds(request.actor, project_id=query.get("project"))
-        return Response({"results": [stats_out(row) for row in rows]})
+        jobs = selectors.stats_jobs(request.actor)
+        return Response({"results": [stats_out(row) for row in rows], "jobs": JobStatsOut(jobs, many=True).data})

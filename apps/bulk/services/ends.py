@@ -6,9 +6,10 @@ import json
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -255,7 +256,8 @@ def _write(batch: Batch, ends: Sequence[ItemEnd], actor: Actor) -> str:
         held[e.item_id] for e in ends if e.status == ItemStatus.PENDING and not e.delay_seconds and e.item_id in held
     ]
     operation = Operation.objects.select_for_update().get(pk=batch.operation_id)
-    count(operation, counts, taken_from="running", cursor=min(back) - 1 if back else None)
+    causes = Counter(each.error_code[:60] for each in ends if each.status == ItemStatus.FAILED)
+    count(operation, counts, taken_from="running", cursor=min(back) - 1 if back else None, causes=causes)
     Operation.objects.filter(pk=operation.pk).update(
         seconds=F("seconds") + sum(each.seconds for each in ends), cost=F("cost") + sum(each.cost for each in ends)
     )
@@ -267,14 +269,25 @@ def _write(batch: Batch, ends: Sequence[ItemEnd], actor: Actor) -> str:
 
 
 def count(
-    operation: Operation, counts: Counter[str] | dict[str, int], *, taken_from: str, cursor: int | None = None
+    operation: Operation,
+    counts: Counter[str] | dict[str, int],
+    *,
+    taken_from: str,
+    cursor: int | None = None,
+    causes: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
-    """Move so many of a locked operation's items from one counter to others; the row and the instance both know."""
+    """Move so many of a locked operation's items from one counter to others; the row and the instance both know.
+
+    ``causes``: how many more failed for which reason; fewer, where they are tried again.
+    """
     moves = Counter(counts)
     moves.subtract({taken_from: sum(counts.values())})
     changes: dict[str, Any] = {name: F(name) + number for name, number in moves.items() if number}
     for name, number in moves.items():
         setattr(operation, name, getattr(operation, name) + number)
+    if causes:
+        known = {code: operation.causes.get(code, 0) + causes.get(code, 0) for code in {*operation.causes, *causes}}
+        changes["causes"] = operation.causes = {code: number for code, number in known.items() if number > 0}
     if cursor is not None and cursor < operation.cursor:
         changes["cursor"] = operation.cursor = cursor
     if changes:

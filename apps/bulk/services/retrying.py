@@ -18,12 +18,12 @@ _PUT_BACK = """
 WITH again AS (
   UPDATE bulk_item AS item SET status = 'pending', attempts = 0, error_code = '', error_detail = '', finished_at = NULL, due_at = NULL
   FROM (
-    SELECT id, status FROM bulk_item WHERE operation_id = %(operation)s AND number > %(after)s AND number <= %(to)s
+    SELECT id, status, error_code FROM bulk_item WHERE operation_id = %(operation)s AND number > %(after)s AND number <= %(to)s
       AND status = ANY(%(statuses)s) AND finished_at <= %(at)s FOR UPDATE
   ) AS was
   WHERE item.id = was.id
-  RETURNING item.number, was.status)
-SELECT status, count(*), min(number) FROM again GROUP BY status
+  RETURNING item.number, was.status, was.error_code)
+SELECT status, error_code, count(*), min(number) FROM again GROUP BY status, error_code
 """
 
 
@@ -53,8 +53,9 @@ def put_back(operation: Operation, actor: Actor) -> None:
                 "statuses": ["failed", "expired", *(["cancelled"] if operation.retry_cancelled else [])],
             },
         )
-        for status, number, first in cursor.fetchall():
-            count(operation, {"pending": number}, taken_from=status, cursor=first - 1)
+        for status, code, number, first in cursor.fetchall():
+            causes = {code: -number} if status == "failed" else {}
+            count(operation, {"pending": number}, taken_from=status, cursor=first - 1, causes=causes)
     operation.retry_after = to
     if to >= operation.total:
         operation.retry_at = None

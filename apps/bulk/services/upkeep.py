@@ -56,7 +56,8 @@ def _reap(actor: Actor, operation_id: UUID) -> int:
     gave_up = [row for row in rows if row[2] == "failed"]
     back = [row[1] for row in rows if row[2] == "pending"]
     counts = {"failed": len(gave_up), "pending": len(back)}
-    count(operation, counts, taken_from="running", cursor=min(back) - 1 if back else None)
+    causes = {WORKER_LOST: len(gave_up)} if gave_up else {}
+    count(operation, counts, taken_from="running", cursor=min(back) - 1 if back else None, causes=causes)
     for pk, _number, _status, attempts in gave_up:
         announce(ItemGaveUp(operation.pk, pk, attempts), operation, actor)
     if operation.status == OperationStatus.STOPPING:
