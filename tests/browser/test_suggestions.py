@@ -105,3 +105,45 @@ def test_queue_is_worked_through_with_keys(both, provider):
 
     expect(ines.page.locator(".card.proposal")).to_have_count(waiting - 2)
     expect(ines.page.locator(".decided")).to_have_count(2)
+
+
+RECORDS = """async ([project, names]) => {
+    const headers = { "content-type": "application/json", "x-csrftoken": window.document.querySelector('meta[name="csrf-token"]').content };
+    const { results } = await (await fetch(`/api/v1/collections/?project=${project}`)).json();
+    const collection = results.find(({ name }) => name === "People").id;
+    const made = await Promise.all(names.map(async (name) => {
+        const body = JSON.stringify({ collection, data: { name, born: "1984-05-06" } });
+        return (await fetch("/api/v1/records/?on_duplicate=new", { method: "POST", headers, body })).json();
+    }));
+    return [collection, ...made.map(({ id }) => id)];
+}"""
+NAMED = """async ([collection, name]) => {
+    const { results } = await (await fetch(`/api/v1/records/?collection=${collection}&where=${encodeURIComponent(`name:is:${name}`)}`)).json();
+    return results.map(({ id, data }) => [id, data.age ?? null]).sort();
+}"""
+
+
+def test_suggestion_that_may_be_there_is_joined_or_kept_beside(both, stack, provider):
+    ines, daniel = both
+    names = ["Marta Quaresma", "Henrique Vasques"]
+    collection, marta, henrique = ines.page.evaluate(RECORDS, [stack.cast["project"], names])
+    provider.script(found(*({"name": name, "born": "1984-05-06", "age": 41} for name in names)))
+    ines.say("/extract people")
+    cards = ines.page.locator(".card.proposal", has=ines.page.locator(".near"))
+    expect(cards).to_have_count(2, timeout=20_000)
+
+    expect(cards.first.locator(".near a")).to_have_text("Marta Quaresma")
+    cards.first.get_by_role("button", name="Join Marta Quaresma").click()
+    expect(ines.page.locator(".decided")).to_have_count(1)
+    assert ines.page.evaluate(NAMED, [collection, names[0]]) == [[marta, 41]]
+
+    expect(cards).to_have_count(1)
+    cards.first.focus()
+    ines.page.keyboard.press("a")
+    expect(ines.page.locator(".decided")).to_have_count(2)
+    expect(daniel.page.locator(".decided")).to_have_count(2)
+    kept = ines.page.evaluate(NAMED, [collection, names[1]])
+    assert len(kept) == 2
+    assert [henrique, None] in kept
+    pairs = ines.page.evaluate("async (id) => (await fetch(`/records/${id}/duplicates/`)).text()", collection)
+    assert "Henrique Vasques" not in pairs, "nobody is asked about it again"
