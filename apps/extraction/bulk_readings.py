@@ -136,6 +136,7 @@ async def _read_on(work: Work, claimed: Claimed) -> Reading | None:
             return None
         found = await in_thread(engine.read, answer, claimed, code)
         if not found.is_any_read:
+            code = code or claimed.stopped_by
             await _fail(claimed, code)
             raise _failed(code)
     except (DomainError, TimeoutError) as error:

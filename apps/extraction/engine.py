@@ -18,7 +18,18 @@ from apps.core.db import give_connections_back
 from apps.core.doors.bulk_kinds import Meter
 from apps.core.errors import DomainError
 from apps.core.leases import scaled
-from apps.extraction import coercion, gathering, grounding, repair, schema, services, strict_schema, structured, walking
+from apps.extraction import (
+    coercion,
+    earlier_names,
+    gathering,
+    grounding,
+    repair,
+    schema,
+    services,
+    strict_schema,
+    structured,
+    walking,
+)
 from apps.extraction.reading_types import Answer, Found, Part, Piece, Source, Suggested, Unread, Work
 from apps.extraction.schema import Schema
 from apps.extraction.types import RUN_CALL_SECONDS
@@ -39,6 +50,12 @@ ASKED = (
 PART = (
     "This is part %d of about %d of a longer text; its beginning repeats the end of the part before. Read what stands here, also of things "
     "that were spoken of before, with the name they have here."
+)
+
+
+EARLIER = (
+    "Earlier parts of the text spoke of these things; their names are quoted from it. Who is meant by “she” or “her brother” here may be one "
+    "of them: say so with the name as it stands in this list, in a link or as the name of an object that says what this part adds."
 )
 
 
@@ -64,7 +81,7 @@ def _take(work: Work, answer: Answer | None, code: str = "") -> None:
         return
     found = read(answer, work, code)
     if not found.is_any_read:
-        services.fail_run(actor=SYSTEM, run_id=work.run_id, fence=work.fence, code=code)
+        services.fail_run(actor=SYSTEM, run_id=work.run_id, fence=work.fence, code=code or work.stopped_by)
         return
     services.finish_run(
         actor=SYSTEM,
@@ -107,7 +124,7 @@ def read(answer: Answer | None, work: Work, code: str = "") -> Found:
     if work.span is not None:
         said = answer or Answer("")
         parts.append(Part(*work.span, said.text, said.is_cut, code))
-    found, unread, after = [], [], 0
+    found, unread, after, suggested = [], [], 0, 0
     for part in parts:
         if part.code:
             unread.append(Unread(part.code, after, part.end, part.end - after))
@@ -117,9 +134,16 @@ def read(answer: Answer | None, work: Work, code: str = "") -> Found:
             if part.is_cut:
                 unread.append(Unread("answer_cut", part.start, part.end))
             found.append(each)
+            suggested += part.is_suggested
         after = part.end
     whole = gathering.gather(found, schemas, work.keys)
-    return replace(whole, unread=(*unread, *work.unread), stopped_by=work.stopped_by, is_any_read=bool(found))
+    return replace(
+        whole,
+        unread=(*unread, *work.unread),
+        stopped_by=work.stopped_by,
+        is_any_read=bool(found),
+        earlier=gathering.gather(found[:suggested], schemas, work.keys).suggested if suggested else (),
+    )
 
 
 def _schemas(work: Work) -> dict[str, Schema]:
@@ -152,6 +176,8 @@ async def ask(work: Work) -> Answer:
 def _instructions(work: Work) -> str:
     lines = [f"- {each.collection}: “{each.title}”: {', '.join(each.fields)}" for each in work.asked]
     said = [INSTRUCTIONS] if work.is_whole else [INSTRUCTIONS, PART % (len(work.parts) + 1, work.expected)]
+    if names := earlier_names.lines(work, _schemas(work)) if work.parts else []:
+        said += ["", EARLIER, *names]
     return "\n".join([*said, "", ASKED, *lines] if lines else said)
 
 

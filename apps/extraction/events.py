@@ -175,6 +175,14 @@ class ExtractionProgressed:
     parts: int
 
 
+@event("extraction.extraction_stopped.v1")
+@dataclass(frozen=True, slots=True)
+class ExtractionStopped:
+    """Somebody wants no more of it read."""
+
+    run_id: UUID
+
+
 @event("extraction.extraction_completed.v1")
 @dataclass(frozen=True, slots=True)
 class ExtractionCompleted:

@@ -55,6 +55,7 @@ class Part:
     code: str = ""
     cost: Decimal = Decimal(0)
     is_told: bool = False
+    is_suggested: bool = False  # before somebody went on reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,7 @@ class Found:
     unread: tuple[Unread, ...] = ()
     stopped_by: str = ""
     is_any_read: bool = True
+    earlier: tuple[Suggested, ...] = ()  # what was suggested of it before somebody went on reading
 
 
 @dataclass(frozen=True, slots=True)

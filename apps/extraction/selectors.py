@@ -22,6 +22,7 @@ from apps.extraction.filters import Condition, as_q
 from apps.extraction.models import (
     Collection,
     CollectionSchema,
+    ExtractionPart,
     ExtractionRun,
     FieldSource,
     Proposal,
@@ -294,6 +295,12 @@ def list_shown_under(viewer: Actor, message_ids: Iterable[UUID]) -> QuerySet[Ext
     found = Exists(Proposal.objects.filter(run=OuterRef("pk")))
     rows = visible_runs(viewer).filter(shown_under__in=list(message_ids))
     return rows.filter(Q(cause=RunCause.ASKED) | found | ~Q(answered=[])).order_by("created_at")
+
+
+def find_resumable(run_ids: Iterable[UUID]) -> set[UUID]:
+    """Of runs the caller may see: those that ended before all was read, and can be gone on with."""
+    rows = ExtractionPart.objects.filter(run__in=list(run_ids), run__status=RunStatus.COMPLETED)
+    return set(rows.order_by().values_list("run", flat=True).distinct())
 
 
 def get_run(*, run_id: UUID, viewer: Actor) -> ExtractionRun:

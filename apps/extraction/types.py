@@ -35,6 +35,8 @@ ASK_MISSING = "extraction.ask_missing"  # of an organization or a project
 RUN_LEASE_SECONDS = 180.0  # longer than one call may take: nobody renews it
 RUN_CALL_SECONDS = 120.0
 GENERATED = "generated"  # how a value came that a model made up, in an operation
+TOO_MANY_PIECES = "too_many_pieces"  # why nothing more of a text is read
+STOPPED_BY_PERSON = "person"
 CUT_SHORT = "cancelled"  # a run of an operation whose item was ended while it was read
 
 
@@ -137,6 +139,18 @@ class NoCollections(Unprocessable):
 class RunNotFailed(Conflict):
     code = "extraction_not_failed"
     default_detail = _("This was read, or is being read. There is nothing to try again.")
+
+
+class RunEnded(Conflict):
+    code = "extraction_ended"
+    default_detail = _("This is not being read any more. There is nothing to stop.")
+
+
+class NothingLeftToRead(Conflict):
+    """All was read, it is being read, or what was read by then is kept no more."""
+
+    code = "nothing_left_to_read"
+    default_detail = _("There is nothing here to go on with. Ask for it again to have it read anew.")
 
 
 class WordsAreSensitive(Forbidden):

@@ -9,6 +9,7 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import Any
 
+from apps.extraction import earlier_names
 from apps.extraction.reading_types import Piece, Unread, Work
 from apps.extraction.types import LEAST_PIECE, MAX_PIECES, MAX_RUN_ATTEMPTS, PIECE_CHARACTERS
 from apps.llm import tokens
@@ -19,8 +20,8 @@ OVERLAP = 1_000
 #: A piece ends where a paragraph, a line, a sentence or a word does, if there is one in its last part.
 _ENDS = ("\n\n", "\n", ". ", "! ", "? ", "。", " ")
 _LAST_PART = 0.15
-#: Instructions beside the schemas, and what an answer takes besides its values.
-_BESIDE = 700
+#: Instructions and names of earlier pieces beside the schemas, and what an answer takes besides its values.
+_BESIDE = 700 + earlier_names.MOST_TOKENS
 #: An answer is seldom longer than this part of what it was read out of.
 _ANSWERED = 0.25
 #: Tokens are estimated: what is left free for the error.

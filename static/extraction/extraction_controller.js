@@ -30,6 +30,14 @@ export default class extends Controller {
     return this.#try(button, `${this.apiValue}retry/`);
   }
 
+  stop({ currentTarget: button }) {
+    return this.#try(button, `${this.apiValue}stop/`);
+  }
+
+  resume({ currentTarget: button }) {
+    return this.#try(button, `${this.apiValue}resume/`);
+  }
+
   async acceptAll({ currentTarget: button }) {
     const done = await this.#try(button, `${this.apiValue}accept/`);
     const why = done?.left?.[0]?.detail;

@@ -17,7 +17,7 @@ LEAVES = {
     "extraction.Collection": "collections",
     "extraction.CollectionSchema": INSIDE,
     "extraction.Duplicate": "possible_duplicates",
-    "extraction.ExtractionPart": "what a reading under way has so far; at its end they are suggestions",
+    "extraction.ExtractionPart": "what a reading has that is not done; at its end they are suggestions",
     "extraction.ExtractionRun": "extractions",
     "extraction.FieldSource": "field_sources",
     "extraction.FollowUp": "follow_ups",

@@ -227,6 +227,22 @@ class ExtractionRetryView(APIView):
         return Response(shapes.ExtractionOut(run).data, status=202)
 
 
+class ExtractionStopView(APIView):
+    @extend_schema(operation_id="extractions_stop", request=None, responses={202: shapes.ExtractionOut})
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """No piece of a long text is begun any more; when the one that is being read has ended, what was read is suggested."""
+        run = services.stop_extraction(actor=request.actor, run_id=run_id)
+        return Response(shapes.ExtractionOut(run).data, status=202)
+
+
+class ExtractionResumeView(APIView):
+    @extend_schema(operation_id="extractions_resume", request=None, responses={202: shapes.ExtractionOut})
+    def post(self, request: Request, run_id: UUID) -> Response:
+        """Read on where a long text was left: it was stopped, or a quota, a budget, an hour or a provider ended it."""
+        run = services.resume_extraction(actor=request.actor, run_id=run_id)
+        return Response(shapes.ExtractionOut(run).data, status=202)
+
+
 class ExtractionAcceptView(APIView):
     @extend_schema(operation_id="extractions_accept", request=None, responses=AllAcceptedOut)
     def post(self, request: Request, run_id: UUID) -> Response:

@@ -288,9 +288,9 @@ class ExtractionRun(TenantModel, LeasedModel):
 
 
 class ExtractionPart(TenantModel):
-    """A piece of a long text that was read, with what the model said: kept until the run ends, so that nothing is read twice.
+    """A piece of a long text that was read, with what the model said: kept until all is read, so that nothing is read twice.
 
-    ``is_told``: its cost is in the operation that the run is for.
+    ``is_told``: its cost is in the operation that the run is for. ``is_suggested``: what it says was suggested before somebody went on reading.
     """
 
     run = models.ForeignKey(ExtractionRun, on_delete=models.CASCADE, related_name="+")
@@ -303,6 +303,7 @@ class ExtractionPart(TenantModel):
     error_code = models.CharField(max_length=60, blank=True)
     cost = models.DecimalField(max_digits=18, decimal_places=8, default=0)
     is_told = models.BooleanField(default=False)
+    is_suggested = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         verbose_name = _("piece that was read")

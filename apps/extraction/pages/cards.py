@@ -14,36 +14,18 @@ from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
-from apps.conversations import selectors as conversations
 from apps.core.doors.below_messages import Shown
-from apps.core.errors import DomainError
 from apps.extraction import policies, question_selectors, selectors, shape
 from apps.extraction.models import ExtractionRun, FollowUp, Proposal
 from apps.extraction.pages.nearby import NearCard, near_cards
+from apps.extraction.pages.quoting import Quote, QuotedWords
 from apps.extraction.pages.reasons import reason_of, why_unplaced, why_unread
 from apps.extraction.schema import Field, Schema
-from apps.extraction.types import OPEN_QUESTIONS, ProposalStatus, RunCause, RunStatus
-from apps.files import selectors as files
+from apps.extraction.types import OPEN_QUESTIONS, STOPPED_BY_PERSON, ProposalStatus, RunCause, RunStatus
 
 MOST_SHOWN = 20
-_AROUND = 60
 _MOST_QUOTES = 3
 _MOST_UNPLACED = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """The words behind a value, with some before and after. ``nth``: how often the same words came before in the message."""
-
-    number: int
-    words: str
-    before: str = ""
-    after: str = ""
-    nth: int = 0
-    message_id: UUID | None = None
-    url: str = ""
-    file_name: str = ""
-    is_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +118,8 @@ class RunCard:
     currency: str
     queue_url: str = ""
     more: int = 0
+    is_stopping: bool = False
+    is_resumable: bool = False
 
 
 def below(viewer: Any, message_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Shown]]:
@@ -159,14 +143,26 @@ def run_cards(viewer: Actor, runs: Sequence[ExtractionRun]) -> list[RunCard]:
     may = _writers(viewer, (run.project_id for run in runs))
     for row, card in zip(rows, proposal_cards(viewer, rows, may), strict=True):
         cards.setdefault(row.run_id, []).append(card)
-    return [_run_card(run, cards.get(run.pk, []), counts.get(run.pk, (0, 0)), may[run.project_id]) for run in runs]
+    resumable = selectors.find_resumable(run.pk for run in runs if run.stopped_by)
+    return [
+        _run_card(
+            run,
+            cards.get(run.pk, []),
+            counts.get(run.pk, (0, 0)),
+            can_write=may[run.project_id],
+            is_resumable=run.pk in resumable,
+        )
+        for run in runs
+    ]
 
 
 def _writers(viewer: Actor, project_ids: Iterable[UUID]) -> dict[UUID, bool]:
     return {pk: policies.can_write_records(viewer, accounts.project_role(viewer, pk)) for pk in set(project_ids)}
 
 
-def _run_card(run: ExtractionRun, cards: list[ProposalCard], counts: tuple[int, int], can_write: bool) -> RunCard:  # noqa: FBT001
+def _run_card(
+    run: ExtractionRun, cards: list[ProposalCard], counts: tuple[int, int], *, can_write: bool, is_resumable: bool
+) -> RunCard:
     return RunCard(
         id=run.pk,
         status=run.status,
@@ -195,6 +191,8 @@ def _run_card(run: ExtractionRun, cards: list[ProposalCard], counts: tuple[int, 
         currency=run.currency,
         queue_url=reverse("extraction:review"),
         more=max(0, counts[0] - len(cards)),
+        is_stopping=run.stopped_by == STOPPED_BY_PERSON,
+        is_resumable=is_resumable,
     )
 
 
@@ -210,7 +208,7 @@ def proposal_cards(
             pk__in={row.collection_id for row in rows}
         )
     }
-    words = _Words(viewer, rows)
+    words = QuotedWords(viewer, rows)
     near = near_cards(viewer, rows)
     asked = question_selectors.follow_ups_of(row.pk for row in rows)
     may = _writers(viewer, (row.project_id for row in rows)) if may is None else may
@@ -241,7 +239,7 @@ def _proposal_card(
     row: Proposal,
     collection: Any,
     found: Schema,
-    words: _Words,
+    words: QuotedWords,
     titles: Mapping[tuple[UUID, str], str],
     *,
     can_write: bool,
@@ -334,60 +332,3 @@ def _input(each: Field, value: Any) -> dict[str, Any]:
     if each.type in ("integer", "number"):
         return {"input": "number", "raw": raw, "type": each.type}
     return {"input": "date" if each.format == "date" else "text", "raw": raw, "type": each.type}
-
-
-class _Words:
-    """The words behind values, of messages and files that the viewer may read; others stay closed."""
-
-    def __init__(self, viewer: Actor, rows: Sequence[Proposal]) -> None:
-        sources = [source for row in rows for source in row.sources if source["method"]]
-        wanted = {UUID(source["message"]) for source in sources if source["message"]}
-        readable = conversations.list_readable(ids=wanted, viewer=viewer) if wanted else []
-        self._messages = {str(row.pk): row for row in readable}
-        self._texts = {pk: row.text for pk, row in self._messages.items()}
-        self._files: dict[str, tuple[str, str]] = {}
-        for file_id in {source["attachment"] for source in sources if source["attachment"]}:
-            self._read_file(viewer, file_id)
-
-    def _read_file(self, viewer: Actor, file_id: str) -> None:
-        try:
-            file = files.get_usable_file(UUID(file_id), viewer)
-        except DomainError:
-            return
-        found = files.text_of([file.pk]).get(file.pk)
-        self._files[file_id] = (file.name, found.text if found else "")
-
-    def url_of(self, message_id: UUID) -> str:
-        row = self._messages.get(str(message_id))
-        if row is None:
-            return ""
-        page = reverse("conversations:page", kwargs={"conversation_id": row.conversation_id})
-        return f"{page}?message={message_id}"
-
-    def quote(self, source: Mapping[str, Any], number: Any) -> Quote | None:
-        if not source["method"]:
-            return None
-        start, end = source["start"], source["end"]
-        if source["message"] in self._texts:
-            text, message_id, name = self._texts[source["message"]], UUID(source["message"]), ""
-        elif source["attachment"] in self._files:
-            name, text = self._files[source["attachment"]]
-            message_id = None
-        else:
-            return None
-        words = text[start:end]
-        if not words:
-            return None
-        return Quote(
-            number=number(),
-            words=words,
-            before=("…" if start > _AROUND else "") + text[max(0, start - _AROUND) : start],
-            after=text[end : end + _AROUND] + ("…" if len(text) > end + _AROUND else ""),
-            nth=text[:start].count(words),
-            message_id=message_id,
-            url=self.url_of(message_id)
-            if message_id
-            else reverse("files:file", kwargs={"file_id": source["attachment"]}),
-            file_name=name,
-            is_exact=source["method"] == "exact",
-        )

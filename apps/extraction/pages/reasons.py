@@ -35,6 +35,7 @@ def why_unread(code: str) -> str:
         "too_long": _("At most a million characters are read at once. Select the rest, or split the text."),
         "too_many_pieces": _("The model can read so little at once that this would take more than 100 pieces."),
         "reading_time": _("An hour had passed."),
+        "person": _("Somebody stopped it there."),
         "answer_cut": _("The model's answer about one piece ended early: something in it may be missing."),
         "answer_quota_reached": _("Whoever asked has used up their answers. Ask again for the rest later."),
         "content": _("The provider's rules for content do not allow this."),
@@ -57,6 +58,7 @@ def reason_of(code: str) -> str:
         "forbidden": _("Whoever asked may no longer write records here, so nothing was read."),
         "nothing_to_read": _("The words are no longer there."),
         "words_are_sensitive": _("The message was marked as sensitive, and records are not sealed. Nothing was read."),
+        "person": _("Somebody stopped it before anything was read."),
         "worker_lost": _("The workers that read this stopped, three times. Try again."),
     }
     return texts.get(code, _("This could not be read. The words are as they were. Try again."))

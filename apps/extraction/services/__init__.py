@@ -30,7 +30,13 @@ from apps.extraction.services.records import (
     set_back_record,
     take_record,
 )
-from apps.extraction.services.reviews import AllAccepted, accept_all, retry_extraction
+from apps.extraction.services.reviews import (
+    AllAccepted,
+    accept_all,
+    resume_extraction,
+    retry_extraction,
+    stop_extraction,
+)
 from apps.extraction.services.templates import change_template, delete_template, make_template
 from apps.extraction.services.upkeep import add_up_tallies, reshape_records
 from apps.extraction.services.vectors import (
@@ -115,9 +121,11 @@ __all__ = [
     "reshape_records",
     "restore_collection",
     "restore_record",
+    "resume_extraction",
     "retry_extraction",
     "set_back_record",
     "skip_question",
+    "stop_extraction",
     "take_record",
     "try_schema",
     "undo_merge",

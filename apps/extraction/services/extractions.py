@@ -32,12 +32,13 @@ from apps.extraction.events import (
     ProposalRejected,
 )
 from apps.extraction.models import Collection, ExtractionPart, ExtractionRun, Proposal, Record
-from apps.extraction.reading_types import Answer, Found, Suggested
-from apps.extraction.services import evidence, follow_ups, following, merging, records, relations
+from apps.extraction.reading_types import Answer, Found
+from apps.extraction.services import evidence, follow_ups, following, merging, records, relations, suggesting
 from apps.extraction.types import (
     LEAST_PIECE,
     MAX_COLLECTIONS_A_RUN,
     MAX_OPEN_RUNS,
+    TOO_MANY_PIECES,
     NoCollections,
     OnDuplicate,
     ProposalDecided,
@@ -169,12 +170,7 @@ def finish_run(
     rows = selectors.visible_collections(asker).filter(pk__in=run.collections)
     there = {row.pk: row for row in selectors.with_document(rows)}
     found = _without_a_place(found, there)
-    made = [
-        _propose(run, there[each.collection_id], number, each)
-        for number, each in enumerate(found.suggested, start=1)
-        if each.collection_id
-    ]
-    Proposal.objects.bulk_create(made)
+    made = suggesting.suggest(run, found, there)
     run.answered_by = answer.model[:200] or run.answered_by
     cost = Decimal(answer.cost) if answer.cost else None
     ExtractionRun.objects.filter(pk=run.pk).update(
@@ -197,7 +193,11 @@ def finish_run(
         finished_at=Now(),
         updated_at=Now(),
     )
-    ExtractionPart.objects.filter(run=run).delete()
+    parts = ExtractionPart.objects.filter(run=run)
+    if found.stopped_by in ("", TOO_MANY_PIECES) or run.effect_key:
+        parts.delete()
+    else:
+        parts.update(is_suggested=True)
     fact = ExtractionCompleted(run.pk, len(made), len(found.unplaced))
     news.tell(run, fact, actor=asker)
     for proposal in made:
@@ -219,27 +219,6 @@ def _without_a_place(found: Found, there: Mapping[UUID, Collection]) -> Found:
     ]
     kept = tuple(each for each in found.suggested if each.collection_id in there)
     return replace(found, suggested=kept, unplaced=(*found.unplaced, *unplaced))
-
-
-def _propose(run: ExtractionRun, collection: Collection, number: int, suggested: Suggested) -> Proposal:
-    known = selectors.schema_of(collection)
-    wrong, near = known.validate(suggested.data), duplicates.find(collection, known, suggested.data)
-    return Proposal(
-        id=uuid7(),
-        organization_id=run.organization_id,
-        run=run,
-        project_id=run.project_id,
-        collection=collection,
-        number=number,
-        schema_number=collection.schema_number,
-        entity_id=suggested.entity_id[:200],
-        data=suggested.data,
-        sources=[source.as_json() for source in suggested.sources],
-        links=list(suggested.links),
-        problems=[{"field": each.field, "code": each.code, "detail": each.detail} for each in wrong],
-        duplicates=[each.as_json() for each in near],
-        confidence=suggested.confidence,
-    )
 
 
 def _take_if_trusted(asker: Actor, run: ExtractionRun, proposal: Proposal) -> None:

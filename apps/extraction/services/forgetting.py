@@ -117,7 +117,9 @@ def forget_decided(*, actor: Actor, limit: int = AT_ONCE) -> int:
     edge = Now() - timedelta(days=DECIDED_DAYS)
     rejected = Proposal.objects.filter(status=ProposalStatus.REJECTED, decided_at__lte=edge).exclude(data={})
     done = empty_proposals(Proposal.objects.filter(pk__in=list(rejected.values_list("pk", flat=True)[:limit])))
-    given_up = ExtractionPart.objects.filter(run__status=RunStatus.FAILED, run__finished_at__lte=edge)
+    given_up = ExtractionPart.objects.filter(
+        run__status__in=(RunStatus.FAILED, RunStatus.COMPLETED), run__finished_at__lte=edge
+    )
     done += ExtractionPart.objects.filter(pk__in=list(given_up.values_list("pk", flat=True)[:limit])).delete()[0]
     waiting = Proposal.objects.filter(run=OuterRef("pk"), status=ProposalStatus.PENDING)
     runs = ExtractionRun.objects.filter(~Exists(waiting), finished_at__lte=edge).exclude(unplaced=[], answered=[])

@@ -1,4 +1,4 @@
-"""What people do with a whole run: try it again, and accept all that it suggests."""
+"""What people do with a whole run: stop it, go on with it, try it again, and accept all that it suggests."""
 
 from __future__ import annotations
 
@@ -16,10 +16,17 @@ from apps.core import jobs
 from apps.core.errors import DomainError
 from apps.core.events import told_last
 from apps.extraction import news, policies, question_selectors, selectors
-from apps.extraction.events import ExtractionRequested
+from apps.extraction.events import ExtractionRequested, ExtractionStopped
 from apps.extraction.models import ExtractionRun
-from apps.extraction.services.extractions import accept_proposal
-from apps.extraction.types import ProposalStatus, RunNotFailed, RunStatus
+from apps.extraction.services.extractions import OPEN, accept_proposal
+from apps.extraction.types import (
+    STOPPED_BY_PERSON,
+    NothingLeftToRead,
+    ProposalStatus,
+    RunEnded,
+    RunNotFailed,
+    RunStatus,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +44,39 @@ def retry_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
     require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
     if run.status != RunStatus.FAILED:
         raise RunNotFailed
+    _queue_again(actor, run)
+    return selectors.get_run(run_id=run_id, viewer=actor)
+
+
+@transaction.atomic
+def stop_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
+    """No piece is begun any more. The one that is being read ends; then what was read is suggested. A repeat changes nothing."""
+    run = selectors.lock_run(run_id=run_id, viewer=actor)
+    require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
+    if run.status not in OPEN:
+        raise RunEnded
+    if run.stopped_by == STOPPED_BY_PERSON:
+        return run
+    ExtractionRun.objects.filter(pk=run.pk).update(stopped_by=STOPPED_BY_PERSON, updated_at=Now())
+    news.tell(run, ExtractionStopped(run.pk), actor=actor)
+    if not run.effect_key:
+        jobs.after_commit("extraction.extract", run_id=run.pk)
+    return selectors.get_run(run_id=run_id, viewer=actor)
+
+
+@transaction.atomic
+def resume_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
+    """Read what a stopped reading left, with the pieces that it has. From now on it is the wish of who goes on, with their rights."""
+    run = selectors.lock_run(run_id=run_id, viewer=actor)
+    require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
+    if run.status != RunStatus.COMPLETED or not selectors.find_resumable([run.pk]):
+        raise NothingLeftToRead
+    _queue_again(actor, run)
+    ExtractionRun.objects.filter(pk=run.pk).update(unread=[], is_text_cut=False)
+    return selectors.get_run(run_id=run_id, viewer=actor)
+
+
+def _queue_again(actor: Actor, run: ExtractionRun) -> None:
     quotas.take_answer(actor=actor, organization_id=run.organization_id)
     ExtractionRun.objects.filter(pk=run.pk).update(
         status=RunStatus.QUEUED,
@@ -51,7 +91,6 @@ def retry_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
     )
     news.tell(run, ExtractionRequested(run.pk, tuple(run.collections)), actor=actor)
     jobs.after_commit("extraction.extract", run_id=run.pk)
-    return selectors.get_run(run_id=run_id, viewer=actor)
 
 
 @transaction.atomic

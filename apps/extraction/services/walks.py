@@ -32,11 +32,11 @@ from apps.extraction.types import (
     PUT_OFF_SECONDS,
     READING_SECONDS,
     RUN_LEASE_SECONDS,
+    TOO_MANY_PIECES,
     RunStatus,
 )
 from apps.llm import selectors as llm
 
-TOO_MANY_PIECES = "too_many_pieces"
 TOO_SLOW = "reading_time"
 
 
@@ -122,7 +122,9 @@ def _parts(run: ExtractionRun, text: str, documents: dict[str, Any]) -> tuple[Pa
         if bytes(row.digest) != walking.digest(text[row.start : row.end], documents):
             ExtractionPart.objects.filter(run=run, number__gte=row.number).delete()
             break
-        found.append(Part(row.start, row.end, row.answer, row.is_cut, row.error_code, row.cost, row.is_told))
+        found.append(
+            Part(row.start, row.end, row.answer, row.is_cut, row.error_code, row.cost, row.is_told, row.is_suggested)
+        )
     return tuple(found)
 
 
@@ -164,7 +166,7 @@ def keep_part(*, actor: Actor, work: Work, answer: Answer | None, code: str = ""
         output_tokens=F("output_tokens") + said.output_tokens,
         cost=run.cost if not said.cost else (run.cost or 0) + cost,
         currency=said.currency or run.currency,
-        stopped_by=_refusal(asker, run),
+        stopped_by=run.stopped_by or _refusal(asker, run),
         stops_at=run.stops_at or database_now() + timedelta(seconds=leases.scaled(READING_SECONDS)),
         error_code="",
         attempts=0,
