@@ -23,19 +23,23 @@ def named(monkeypatch):
     monkeypatch.setattr(jobs, "_jobs", dict(jobs._jobs))
 
 
+def well_done(**_ids):
+    pass
+
+
 def failing(**_ids):
     raise ValueError
 
 
 def test_jobs_and_sweeps_are_counted_with_those_that_fail(named):
-    well = jobs.job("core.test_well")(lambda **_ids: None)
+    well = jobs.job("core.test_well")(well_done)
     badly = jobs.job("core.test_badly")(failing)
     well.run()
     well.run()
     with pytest.raises(ValueError, match=r"^$"):
         badly.run()
     coordinator.run_sweep(coordinator.Sweep("test crumbs", 60, failing))
-    coordinator.run_sweep(coordinator.Sweep("test crumbs", 60, lambda: None))
+    coordinator.run_sweep(coordinator.Sweep("test crumbs", 60, well_done))
 
     found = {each.kind: (each.runs, each.failures) for each in job_tallies.stats()}
 
