@@ -31,6 +31,7 @@ def failing(**_ids):
     raise ValueError
 
 
+@pytest.mark.django_db(transaction=True)
 def test_jobs_and_sweeps_are_counted_with_those_that_fail(named):
     well = jobs.job("core.test_well")(well_done)
     badly = jobs.job("core.test_badly")(failing)
