@@ -140,6 +140,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/extraction/services/records.py", "create_joined"): PART,
     ("apps/extraction/services/records.py", "put_away"): PART,
     ("apps/extraction/services/records.py", "rewrite"): PART,
+    ("apps/extraction/services/suggesting.py", "suggest"): PART,
     ("apps/files/services.py", "claim_processing"): PLATFORM,
     ("apps/files/services.py", "detach_files"): PART,
     ("apps/files/services.py", "erase_unused"): "run by the erasure of a person, which asks",
