@@ -16,6 +16,7 @@ from redis.retry import Retry
 from config import env
 from config.enum_names import ENUM_NAMES
 from config.secret import secret_key
+from config.shipped import *  # noqa: F403
 from config.sign_in import *  # noqa: F403  (Django reads every name in capitals)
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -44,6 +45,7 @@ CSRF_TRUSTED_ORIGINS = [PARLANCE_URL, *env.words("PARLANCE_TRUSTED_ORIGINS")]
 INSTALLED_APPS = [
     "apps.web",
     "apps.gateway",
+    "apps.packs",
     "apps.extraction",
     "apps.conversations",
     "apps.agents",
@@ -77,11 +79,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 # Apps that are not there yet are left out, so that a checkout of any commit starts.
-INSTALLED_APPS = [
-    name
-    for name in INSTALLED_APPS
-    if not name.startswith("apps.") or (BASE_DIR / name.replace(".", "/") / "apps.py").exists()
-]
+_ours = {f"apps.{path.parent.name}" for path in BASE_DIR.glob("apps/*/apps.py")}
+INSTALLED_APPS = [name for name in INSTALLED_APPS if not name.startswith("apps.") or name in _ours]
 
 MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",

@@ -92,6 +92,7 @@ SCOPE_FAMILIES: dict[str, str] = {
     "budgets": "models",
     "text": "models",
     "projects": "projects",
+    "packs": "projects",
     "organizations": "organizations",
     "members": "organizations",
     "invitations": "organizations",

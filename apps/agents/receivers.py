@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from uuid import UUID
 
-from django.utils.translation import gettext as _
-
 from apps.accounts.types import SYSTEM
-from apps.agents import selectors, services
+from apps.agents import services
 from apps.core.doors.consumers import LoggedEvent
 from apps.core.doors.first_start import FirstStart
 from apps.core.errors import NotFound
@@ -26,15 +25,5 @@ def on_first_start(step: FirstStart) -> None:
 
 
 def ensure_assistant(project_id: UUID) -> None:
-    if selectors.list_agents(SYSTEM, project_id=project_id).exists():
-        return
-    try:
-        services.create_agent(
-            actor=SYSTEM,
-            project_id=project_id,
-            name=_("Assistant"),
-            description=_("Answers when nobody else is asked."),
-            is_default=True,
-        )
-    except NotFound:
-        return
+    with suppress(NotFound):
+        services.ensure_assistant(actor=SYSTEM, project_id=project_id)

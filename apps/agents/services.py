@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
@@ -57,6 +58,19 @@ def create_agent(
     _save(agent)
     emit(AgentCreated(agent.pk), actor=actor, scope=_scope(agent), subject=("agent", agent.pk))
     return selectors.get_agent(agent_id=agent.pk, viewer=actor)
+
+
+@transaction.atomic
+def ensure_assistant(*, actor: Actor, project_id: UUID) -> None:
+    """Somebody who answers when nobody else is asked: unless the project has an agent."""
+    if not selectors.list_agents(actor, project_id=project_id).exists():
+        create_agent(
+            actor=actor,
+            project_id=project_id,
+            name=_("Assistant"),
+            description=_("Answers when nobody else is asked."),
+            is_default=True,
+        )
 
 
 def _save(agent: Agent) -> None:

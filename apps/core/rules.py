@@ -178,6 +178,10 @@ HEADER_NAME: Final = Rule(
     "header_name", _("Letters, digits and hyphens."), 100, _matching(r"[A-Za-z0-9-]+"), pattern=r"[A-Za-z0-9-]+"
 )
 HEADER_VALUE: Final = Rule("header_value", _("Visible ASCII characters in one line."), 1000, _header_value)
+_VERSION: Final = r"(?:0|[1-9][0-9]{0,5})(?:\.(?:0|[1-9][0-9]{0,5})){2}"
+VERSION: Final = Rule(
+    "version", _("Three numbers with dots between them, such as 1.0.0."), 20, _matching(_VERSION), pattern=_VERSION
+)
 TOPIC: Final = Rule(
     "topic", _("A topic is a kind, a colon and an id."), 80, _matching(r"[^:\n]*:[^\n]*"), pattern=r"[^:\n]*:[^\n]*"
 )
@@ -186,7 +190,7 @@ TOPIC: Final = Rule(
 RULES: Final = {
     rule.code: rule
     for rule in (
-        NAME, TITLE, TAG, TEXT, MESSAGE, MAIL, URL, DOMAIN, SLUG, HANDLE, CURRENCY, HEADER_NAME, HEADER_VALUE, TOPIC,
+        NAME, TITLE, TAG, TEXT, MESSAGE, MAIL, URL, DOMAIN, SLUG, HANDLE, CURRENCY, HEADER_NAME, HEADER_VALUE, VERSION, TOPIC,
     )
 }  # fmt: skip
 

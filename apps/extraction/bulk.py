@@ -14,6 +14,7 @@ from apps.core.errors import NotFound
 from apps.extraction import migrating, selectors, services
 from apps.extraction.bulk_documents import RENDER
 from apps.extraction.bulk_making import CREATE
+from apps.extraction.bulk_packages import PACKAGE
 from apps.extraction.bulk_prompts import PROMPT
 from apps.extraction.bulk_readings import FROM_FILES
 from apps.extraction.bulk_scopes import (
@@ -120,6 +121,7 @@ def register() -> None:
         CREATE,
         PROMPT,
         RENDER,
+        PACKAGE,
         BulkKind(
             "records.update",
             gettext_lazy("Change records"),

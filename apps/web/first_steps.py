@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from django.urls import reverse
@@ -43,6 +43,7 @@ class ProjectFacts:
     people: int
     connect_url: str
     invite_url: str
+    samples: Sequence[Mapping[str, str]] = ()
 
 
 def light_of(answerers: Sequence[Answerer]) -> Light:
@@ -80,6 +81,16 @@ def list_steps(facts: ProjectFacts) -> list[Step]:
                 title=_("Connect a model"),
                 why=_("A key of a provider, or a model server on this machine."),
                 url=facts.connect_url,
+            )
+        )
+    if facts.samples and not facts.has_conversations:
+        sample = facts.samples[0]
+        candidates.append(
+            Step(
+                icon="layers",
+                title=_("Try: %(title)s") % {"title": sample["title"]},
+                why=_("Words that show what the pack of this project does."),
+                text=sample["text"],
             )
         )
     candidates.append(

@@ -35,10 +35,12 @@ LEAVES = {
     "extraction.RecordView": "record_views",
     "extraction.TemplateRevision": INSIDE,
     "extraction.Wish": "wishes",
+    "packs.InstalledObject": INSIDE,
+    "packs.PackInstallation": "installed_packs",
 }
 
 
-@pytest.mark.parametrize("app", ["bulk", "extraction"])
+@pytest.mark.parametrize("app", ["bulk", "extraction", "packs"])
 def test_every_table_leaves_or_says_why_not(app):
     models = {model._meta.label for model in apps.get_app_config(app).get_models()}
     spoken = {label: said for label, said in LEAVES.items() if label.startswith(f"{app}.")}

@@ -150,6 +150,13 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/llm/services/environment.py", "wanted_presets"): READ,
     ("apps/llm/services/providers.py", "announce"): PART,
     ("apps/llm/services/providers.py", "insert_known_models"): PART,
+    ("apps/packs/services/installing.py", "bring"): PART,
+    ("apps/packs/services/installing.py", "by_address"): READ,
+    ("apps/packs/services/installing.py", "note"): PART,
+    ("apps/packs/services/installing.py", "place_of"): READ,
+    ("apps/packs/services/installing.py", "refuse_clashes"): READ,
+    ("apps/packs/services/installing.py", "said_by"): READ,
+    ("apps/packs/services/upgrading.py", "take_away"): PART,
     ("apps/conversations/services/endings.py", "end_turn"): PART,
     ("apps/conversations/services/appends.py", "append_rows"): PART,
 }

@@ -22,7 +22,7 @@ FLOORS = [
     {"conversations"},
     {"extraction"},
     {"workflows"},
-    {"insights", "billing"},
+    {"insights", "billing", "packs"},
     {"web", "gateway"},
 ]
 

@@ -31,6 +31,7 @@ from apps.extraction.services import (
     make_template,
     merge_records,
 )
+from apps.packs.models import PackInstallation
 from tests.accounts.factories import (
     ProjectFactory,
     UserFactory,
@@ -258,6 +259,18 @@ class World:
         )
         secret = create_record(actor=actor, collection_id=kept.pk, data={"secret": 1})
         double = create_record(actor=actor, collection_id=kept.pk, data={"secret": 2})
+        packed = PackInstallation.objects.create(
+            organization=organization,
+            project=closed,
+            name="zoo",
+            version="1.0.0",
+            title="Secret pack",
+            summary="Secret summary",
+            licence="CC0-1.0",
+            language="en",
+            origin="uploaded",
+            digest="",
+        )
         joined = merge_records(actor=actor, winner_id=secret.pk, loser_id=double.pk)
         self.ids = {
             "comment_id": add_comment(actor=actor, record_id=secret.pk, text="Secret comment").pk,
@@ -292,6 +305,7 @@ class World:
             "operation_id": operation.pk,
             "organization_id": organization.pk,
             "project_id": closed.pk,
+            "installation_id": packed.pk,
             "proposal_id": suggested.pk,
             "run_id": run.pk,
             "wish_id": wished.pk,

@@ -83,6 +83,7 @@ def test_what_is_kept(rule, given, kept):
         (rules.DOMAIN, ".".join(["x" * 60] * 5), "max_length"),
         (rules.HEADER_VALUE, "a\r\nSet-Cookie: b", "header_value"),
         (rules.TOPIC, "nothing", "topic"),
+        (rules.VERSION, "1.0", "version"),
     ],
 )
 def test_what_is_refused_with_which_code(rule, given, code):
@@ -96,7 +97,7 @@ def test_what_is_refused_with_which_code(rule, given, code):
 
 def test_every_rule_has_one_code_of_its_own_and_a_sentence():
     assert set(rules.RULES) == {
-        "name", "title", "tag", "text", "message", "mail", "url", "domain", "slug", "handle", "currency", "header_name", "header_value", "topic",
+        "name", "title", "tag", "text", "message", "mail", "url", "domain", "slug", "handle", "currency", "header_name", "header_value", "version", "topic",
     }  # fmt: skip
     assert all(str(rule.sentence).endswith(".") for rule in rules.RULES.values())
 

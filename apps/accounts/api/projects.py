@@ -66,6 +66,7 @@ class ProjectListView(APIView):
             name=data["name"],
             description=data.get("description", ""),
             access=ProjectAccess(data.get("access", ProjectAccess.ORGANIZATION)),
+            beginning=data.get("beginning", ""),
         )
         return _answer(request.actor, project, 201)
 

@@ -207,6 +207,9 @@ class ProjectIn(Serializer):
     name = Text(rules.NAME)
     description = Text(rules.TEXT.of(500), required=False)
     access = serializers.ChoiceField(choices=ProjectAccess.choices, required=False)
+    beginning = Text(
+        rules.NAME.of(100), required=False, help_text="What it begins with: `packs:` and the name of a pack."
+    )
 
 
 class ProjectChangeIn(Serializer):

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.beginnings import list_beginnings
 from apps.accounts.models import User
 from apps.accounts.policies import SCOPE_FAMILIES
 from apps.accounts.services import passwords, people, sign_in_rules
@@ -215,6 +216,17 @@ class ProjectForm(forms.Form):
     name = TextField(rules.NAME, label=_("Name"))
     description = TextField(rules.TEXT.of(500), label=_("What it is about"))
     access = forms.ChoiceField(label=_("Who gets in"), choices=ProjectAccess.choices)
+
+
+class NewProjectForm(ProjectForm):
+    beginning = forms.ChoiceField(label=_("Begins with"), required=False)
+
+    def __init__(self, *args: Any, language: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offered = list_beginnings(language)
+        self.fields["beginning"].choices = [("", _("Nothing")), *offered]  # type: ignore[attr-defined]
+        if not offered:
+            del self.fields["beginning"]
 
 
 def _explained(scope: str) -> str:

@@ -241,13 +241,14 @@ class ProjectListView(SettingsView):
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         rows = selectors.visible_projects(self.actor).filter(organization=self.organization())
         return {
-            "form": form or forms.ProjectForm(initial={"access": ProjectAccess.ORGANIZATION}),
+            "form": form
+            or forms.NewProjectForm(initial={"access": ProjectAccess.ORGANIZATION}, language=self.actor.language),
             "projects": self.part_of(rows.order_by("archived_at", "name", "pk")),
             "can_create": policies.can_create_project(self.actor, self.role()),
         }
 
     def create(self) -> BaseForm:
-        form = forms.ProjectForm(self.request.POST)
+        form = forms.NewProjectForm(self.request.POST, language=self.actor.language)
         if form.is_valid():
             made = projects.create_project(
                 actor=self.actor, organization_id=self.organization().pk, **form.cleaned_data

@@ -6,13 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
-from apps.accounts import events, policies, selectors
+from apps.accounts import beginnings, events, policies, selectors
 from apps.accounts.models import Project, ProjectMember
 from apps.accounts.services.organizations import lock_membership, make_project, not_a_member, require_version
 from apps.accounts.types import Actor, ProjectAccess, ProjectRole
 from apps.core.db import database_now
-from apps.core.errors import NotFound
+from apps.core.doors.project_beginnings import project_beginnings
+from apps.core.errors import FieldError, Invalid, NotFound
 from apps.core.events import emit
 from apps.core.types import Scope
 
@@ -40,8 +42,11 @@ def create_project(
     name: str,
     description: str = "",
     access: ProjectAccess = ProjectAccess.ORGANIZATION,
+    beginning: str = "",
 ) -> Project:
-    """The one who makes it manages it, also when they are neither owner nor admin."""
+    """The one who makes it manages it, also when they are neither owner nor admin. ``beginning``: what it begins with, one of
+    ``beginnings.list_beginnings``.
+    """
     organization = selectors.lock_organization(organization_id, actor)
     policies.require(policies.can_create_project(actor, selectors.role_of(actor, organization)))
     project = make_project(organization=organization, name=name, description=description, access=access, actor=actor)
@@ -49,7 +54,16 @@ def create_project(
         ProjectMember.objects.create(
             organization=organization, project=project, user_id=actor.user_id, role=ProjectRole.MANAGER
         )
+    if beginning:
+        _begin(actor, project, beginning)
     return selectors.get_project(project.pk, actor)
+
+
+def _begin(actor: Actor, project: Project, beginning: str) -> None:
+    if beginning not in {value for value, _title in beginnings.list_beginnings(actor.language)}:
+        raise Invalid(fields=[FieldError("beginning", "unknown", _("Nothing of that name can be begun with."))])
+    door, _colon, name = beginning.partition(":")
+    project_beginnings.get(door).begin(actor, project.pk, name)  # type: ignore[union-attr]
 
 
 @transaction.atomic

@@ -24,6 +24,7 @@ from apps.conversations import selectors as conversations
 from apps.conversations.types import ListFilter
 from apps.core.doors.search_sources import SearchQuery
 from apps.core.errors import NotFound
+from apps.packs import selectors as packs
 from apps.web.context import menu_lines, viewer_card
 from apps.web.finding import START, find, read_cursor
 from apps.web.first_steps import ProjectFacts, greeting, light_of, list_steps
@@ -50,6 +51,7 @@ def home(request: HttpRequest) -> HttpResponse:
         people=len(accounts.list_people_of_project(project, request.actor)),
         connect_url=_address("llm:settings_providers") if viewer.can_manage_providers else "",
         invite_url=_address("accounts:settings_people") if viewer.can_invite else "",
+        samples=packs.list_samples(request.actor, project_id=project.pk),
     )
     return render(
         request,

@@ -1,0 +1,7 @@
+"""Every write of packs."""
+
+from apps.packs.services.installing import install_pack
+from apps.packs.services.removing import remove_pack
+from apps.packs.services.upgrading import upgrade_pack
+
+__all__ = ["install_pack", "remove_pack", "upgrade_pack"]
