@@ -88,10 +88,9 @@ def _fresh(request: HttpRequest, record: Record, look: str, names: Sequence[str]
     shown = [column for column in columns if column.name in names and column is not name]
     row = rows_of(collection, [record], name, shown)[0]
     context = {
-        "row": row,
+        "rows": [row],
         "cell": row.cells[0] if row.cells else None,
         "can_write": policies.can_write_records(viewer, accounts.project_role(viewer, collection.project_id)),
-        "has_needed": bool(collection.needed),
     }
     template = "extraction/_fresh_value.html" if is_field else "extraction/_fresh_row.html"
     return {"version": record.version, "title": record.title, "html": render_to_string(template, context, request)}

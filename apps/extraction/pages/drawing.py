@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -12,9 +12,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 if TYPE_CHECKING:
-    from apps.extraction.pages.values import Cell, Part
+    from apps.extraction.models import Record
+    from apps.extraction.pages.tables import Row
+    from apps.extraction.pages.values import Cell, Column, Part
 
 SHORT = 90
 _SHORT_PART = 60
@@ -24,21 +27,60 @@ def shortened(text: str, most: int = SHORT) -> str:
     return text if len(text) <= most else Truncator(text).chars(most)
 
 
-def cells(each: Iterable[Cell], *, is_editable: bool) -> SafeString:
-    """Of one row of a table. A narrow sheet shows the row as a card: then the name of its field stands before each value."""
-    return format_html_join("", "{}", ((_cell(cell, is_editable=is_editable),) for cell in each))
+_NAME = '<td role="gridcell" class="name">{}</td>'
+_NAME_TO_CHANGE = '<td role="gridcell" class="name" data-field="{}" data-raw="{}">{}</td>'
+_TICK = '<label class="tick-box"><input class="tick" type="checkbox" name="record" value="{}" form="rows" aria-label="{}"></label>'
+
+
+def row(each: Row, *, is_editable: bool) -> SafeString:
+    """All its cells but the last, which says when it was changed."""
+    link, name = format_html('<a href="{}">{}</a>', each.url, each.title), each.name
+    drawn = [format_html('<td role="gridcell" class="pick">{}</td>', tick(each))] if is_editable else []
+    if name and is_editable:
+        drawn.append(format_html(_NAME_TO_CHANGE, name.column.name, name.raw, link))
+    else:
+        drawn.append(format_html(_NAME, link))
+    if each.has_state:
+        drawn.append(format_html('<td role="gridcell" class="state-cell">{}</td>', each.state))
+    drawn += [_cell(cell, is_editable=is_editable) for cell in each.cells]
+    return format_html("{}" * len(drawn), *drawn)
+
+
+def marks(record: Record) -> SafeString:
+    """What a script knows the row by."""
+    return format_html('id="row-{0}" data-record="{0}" data-version="{1}"', record.pk, record.version)
+
+
+def tick(each: Row) -> SafeString:
+    """With which it is chosen."""
+    return format_html(_TICK, each.record.pk, each.choose)
+
+
+def state(record: Record) -> SafeString:
+    """Whether it has all that its collection needs."""
+    if record.is_complete:
+        return format_html('<span class="badge" data-kind="good">{}</span>', _("Complete"))
+    number = len(record.missing)
+    words = ngettext("%(number)s missing", "%(number)s missing", number) % {"number": number}
+    return format_html('<span class="badge" data-kind="warn">{}</span>', words)
 
 
 def _cell(cell: Cell, *, is_editable: bool) -> SafeString:
-    column = cell.column
-    return format_html(
-        '<td role="gridcell" data-label="{}"{}{}{}>{}</td>',
-        column.title,
-        _NUMBER if column.is_number else "",
-        format_html(' data-field="{}" data-raw="{}"', column.name, cell.raw) if is_editable else "",
-        _EMPTY if cell.is_empty else "",
-        value(cell),
-    )
+    said, empty = value(cell), _EMPTY if cell.is_empty else ""
+    if is_editable:
+        return format_html('<td{}{} data-raw="{}">{}</td>', _to_change(cell.column), empty, cell.raw, said)
+    return format_html("<td{}{}>{}</td>", _about(cell.column), empty, said)
+
+
+@lru_cache(maxsize=2048)
+def _about(column: Column) -> SafeString:
+    """A narrow sheet shows the row as a card: then the name of its field stands before each value."""
+    return format_html(' role="gridcell" data-label="{}"{}', column.title, _NUMBER if column.is_number else "")
+
+
+@lru_cache(maxsize=2048)
+def _to_change(column: Column) -> SafeString:
+    return format_html('{} data-field="{}"', _about(column), column.name)
 
 
 _NUMBER = format_html(' class="{}"', "num")

@@ -16,7 +16,7 @@ from apps.core.api import Order, Page, page_url
 from apps.core.errors import DomainError, NotFound
 from apps.extraction import joinings, schema, selectors, services, shape, use_selectors
 from apps.extraction.models import Collection, Record, RecordComment, RecordRevision
-from apps.extraction.pages import graphs
+from apps.extraction.pages import drawing, graphs
 from apps.extraction.pages.tables import CollectionView, remember_gone
 from apps.extraction.pages.values import Cell, Column, cell_of, columns_of, relation_ids, shown
 from apps.extraction.pages.words import Words, words_of
@@ -93,6 +93,7 @@ class RecordPage(OneRecordView):
         has_links = bool(links) or any(field.cell.parts for field in fields if field.column.is_relation)
         return {
             "record": record,
+            "state": drawing.state(record) if collection.needed else "",
             "fields": fields,
             "words": [each for each in words if not each.is_inferred],
             "is_demo": any(each.is_demo for each in words),

@@ -27,12 +27,13 @@ from apps.extraction.pages.values import Cell, Column, as_uuid, cell_of, columns
 WINDOW = 50
 MOST_CHOICES = 20
 _GONE = "records_gone"
+_ANY = UUID(int=0)
 _TITLES = {"text", "long_text", "choice", "email", "url"}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``name`` is the cell that the title is made of, where it is one field."""
+    """``name`` is the cell that the title is made of, where it is one field. ``has_state``: its collection needs more than the schema."""
 
     record: Record
     name: Cell | None
@@ -40,15 +41,28 @@ class Row:
     title: str
     url: str
     choose: str
+    has_state: bool = False
+
+    @property
+    def marks(self) -> SafeString:
+        return drawing.marks(self.record)
+
+    @property
+    def tick(self) -> SafeString:
+        return drawing.tick(self)
+
+    @property
+    def state(self) -> SafeString | str:
+        return drawing.state(self.record) if self.has_state else ""
 
     @property
     def drawn(self) -> SafeString:
         """Its cells as HTML."""
-        return drawing.cells(self.cells, is_editable=False)
+        return drawing.row(self, is_editable=False)
 
     @property
     def editable(self) -> SafeString:
-        return drawing.cells(self.cells, is_editable=True)
+        return drawing.row(self, is_editable=True)
 
     @property
     def filled(self) -> list[Cell]:
@@ -172,7 +186,8 @@ def title_column(collection: Collection, columns: Sequence[Column]) -> Column | 
 def rows_of(
     collection: Collection, records: Iterable[Record], name: Column | None, shown: Sequence[Column]
 ) -> list[Row]:
-    found = list(records)
+    found, choose = list(records), _("Choose %(title)s")
+    url = reverse("extraction:record", kwargs={"record_id": _ANY})  # once: it takes as long as drawing a row
     titles = selectors.titles_of(collection.project_id, relation_ids(shown, [row.data for row in found]))
     return [
         Row(
@@ -180,8 +195,9 @@ def rows_of(
             name=cell_of(name, row.data, titles) if name else None,
             cells=[cell_of(column, row.data, titles) for column in shown],
             title=drawing.shortened(row.title or "—"),
-            url=reverse("extraction:record", kwargs={"record_id": row.pk}),
-            choose=_("Choose %(title)s") % {"title": row},
+            url=url.replace(str(_ANY), str(row.pk)),
+            choose=choose % {"title": row},
+            has_state=bool(collection.needed),
         )
         for row in found
     ]

@@ -13,11 +13,12 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
 from apps.core import rules
+from apps.core.date_words import date_words
 from apps.core.errors import FieldError, Invalid
 from apps.extraction.pages import drawing
 from apps.extraction.schema import Field, Schema
@@ -158,7 +159,7 @@ def _spoken(value: Any, column: Column) -> str:
             return _day(value)
         case str() if column.kind == "date_time":
             moment = _moment(value)
-            return date_format(timezone.localtime(moment), "DATETIME_FORMAT") if moment else value
+            return date_words(moment, "DATETIME_FORMAT") if moment else value
         case str():
             return value
         case _:
@@ -176,7 +177,7 @@ def _plain_json(value: Any) -> str:
 
 def _day(text: str) -> str:
     try:
-        return date_format(date.fromisoformat(text), "DATE_FORMAT")
+        return date_words(date.fromisoformat(text), "DATE_FORMAT")
     except ValueError:
         return text
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from uuid import UUID
 
 from django import template
@@ -12,12 +13,13 @@ from django.forms import BoundField
 from django.template.context import Context
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import number_format
 from django.utils.html import escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
+from apps.core.date_words import date_words
 from apps.web.modules import STYLESHEETS, import_map, imported_by
 
 register = template.Library()
@@ -36,6 +38,7 @@ CURRENCY_SIGNS = {"EUR": "€", "USD": "$", "GBP": "£"}
 
 
 @register.simple_tag
+@lru_cache(maxsize=1024)  # a page has fifty of them, and all pages have the same
 def icon(name: str, size: str = "") -> SafeString:
     return format_html(
         '<svg class="icon {}" aria-hidden="true"><use href="{}#i-{}"/></svg>', size, static("vendor/lucide.svg"), name
@@ -164,7 +167,7 @@ def when(value: datetime | None) -> SafeString | str:
 
 
 def _time_tag(value: datetime, words: str) -> SafeString:
-    full = date_format(timezone.localtime(value), "DATETIME_FORMAT")
+    full = date_words(value, "DATETIME_FORMAT")
     return format_html('<time datetime="{}" title="{}">{}</time>', value.isoformat(), full, words)
 
 
@@ -174,16 +177,16 @@ def when_words(value: datetime | None) -> str:
         return ""
     local, now = timezone.localtime(value), timezone.localtime()
     if local.date() == now.date():
-        return date_format(local, "TIME_FORMAT")
+        return date_words(local, "TIME_FORMAT")
     if now - local < WEEK and local < now:
-        return date_format(local, "l")
-    return date_format(local, "j F" if local.year == now.year else "j F Y")
+        return date_words(local, "l")
+    return date_words(local, "j F" if local.year == now.year else "j F Y")
 
 
 @register.filter
 def clock(value: datetime | None) -> SafeString | str:
     """The time beside a message; its day is in the tooltip and in the day line above."""
-    return _time_tag(value, date_format(timezone.localtime(value), "TIME_FORMAT")) if value is not None else ""
+    return _time_tag(value, date_words(value, "TIME_FORMAT")) if value is not None else ""
 
 
 @register.simple_tag
