@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, reduce
+from operator import add
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -27,23 +28,19 @@ def shortened(text: str, most: int = SHORT) -> str:
     return text if len(text) <= most else Truncator(text).chars(most)
 
 
-_NAME = '<td role="gridcell" class="name">{}</td>'
-_NAME_TO_CHANGE = '<td role="gridcell" class="name" data-field="{}" data-raw="{}">{}</td>'
-_TICK = '<label class="tick-box"><input class="tick" type="checkbox" name="record" value="{}" form="rows" aria-label="{}"></label>'
-
-
 def row(each: Row, *, is_editable: bool) -> SafeString:
     """All its cells but the last, which says when it was changed."""
     link, name = format_html('<a href="{}">{}</a>', each.url, each.title), each.name
     drawn = [format_html('<td role="gridcell" class="pick">{}</td>', tick(each))] if is_editable else []
     if name and is_editable:
-        drawn.append(format_html(_NAME_TO_CHANGE, name.column.name, name.raw, link))
+        change = format_html('data-field="{}" data-raw="{}"', name.column.name, name.raw)
+        drawn.append(format_html('<td role="gridcell" class="name" {}>{}</td>', change, link))
     else:
-        drawn.append(format_html(_NAME, link))
+        drawn.append(format_html('<td role="gridcell" class="name">{}</td>', link))
     if each.has_state:
         drawn.append(format_html('<td role="gridcell" class="state-cell">{}</td>', each.state))
     drawn += [_cell(cell, is_editable=is_editable) for cell in each.cells]
-    return format_html("{}" * len(drawn), *drawn)
+    return reduce(add, drawn)
 
 
 def marks(record: Record) -> SafeString:
@@ -53,7 +50,11 @@ def marks(record: Record) -> SafeString:
 
 def tick(each: Row) -> SafeString:
     """With which it is chosen."""
-    return format_html(_TICK, each.record.pk, each.choose)
+    return format_html(
+        '<label class="tick-box"><input class="tick" type="checkbox" name="record" value="{}" form="rows" aria-label="{}"></label>',
+        each.record.pk,
+        each.choose,
+    )
 
 
 def state(record: Record) -> SafeString:
