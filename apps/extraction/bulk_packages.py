@@ -32,8 +32,10 @@ def _check(scope: BulkScope) -> dict[str, Any]:
     named = scope.params.get("collections", [])
     if not isinstance(named, list) or not all(isinstance(each, str) for each in named) or len(named) > MAX_COLLECTIONS:
         raise wrong("collections", _("Short names of at most %(number)d collections.") % {"number": MAX_COLLECTIONS})
-    there = selectors.list_collections(scope.actor, project_id=scope.project_id)
-    slugs = list(there.order_by("name", "pk").values_list("slug", flat=True))
+    there = selectors.list_collections(scope.actor, project_id=scope.project_id).order_by("name", "pk")
+    slugs = [row.slug for row in there]
+    by_id = {str(row.pk): row.slug for row in there}  # short names or ids, as whoever asks has them
+    named = [by_id.get(each, each) for each in named]
     for each in named:
         if each not in slugs:
             raise wrong("collections", _("There is no such collection in this project."), "unknown_collection")

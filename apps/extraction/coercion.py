@@ -21,6 +21,7 @@ from apps.extraction.schema import Field, Schema
 Aliases = Mapping[str, Mapping[str, str]]
 
 _WRAPPED = ("fields", "properties", "attributes", "data", "values", "record")
+_LINKS = ("links", "relations", "relationships")
 _KIND_KEYS = {"collection", "type", "kind", "entity type", "schema", "table"}
 _ID_KEYS = {"id", "ref", "key", "entity id"}
 
@@ -83,6 +84,11 @@ class _Draft:
     placed: list[Placed] = field(default_factory=list)
 
 
+def _holds_objects(value: Any) -> bool:
+    value = containers.unpacked(value)
+    return isinstance(value, dict) or (isinstance(value, list) and all(isinstance(each, dict) for each in value))
+
+
 class _Fitting:
     def __init__(self, schemas: Mapping[str, Schema], aliases: Aliases, language: str) -> None:
         self.schemas = schemas
@@ -108,7 +114,7 @@ class _Fitting:
             self.leave(value, at, "no_collection")
 
     def _collect_object(self, value: dict[str, Any], at: str, slug: str | None) -> None:
-        links = next((key for key in ("links", "relations", "relationships") if isinstance(value.get(key), list)), None)
+        links = next((key for key in _LINKS if isinstance(value.get(key), list) and key not in self._slugs), None)
         holder = containers.unpacked(value.get("entities", value.get("records")))
         if isinstance(holder, list | dict):
             for key, each in value.items():
@@ -123,7 +129,9 @@ class _Fitting:
         is_grouped = any(
             groups[key] and isinstance(containers.unpacked(each), dict | list) for key, each in value.items()
         )
-        own = named or slug or self._best(value)
+        # A collection may have a field of another's name: that is told from the group by what is in it, ids or objects.
+        is_holder = not (named or slug) and all(groups[key] and _holds_objects(each) for key, each in value.items())
+        own = None if is_holder else named or slug or self._best(value)
         if inner is not None and (named or slug or not self._best(value)) and not self._is_field(own, inner):
             self._collect_wrapped(value, inner, at, named or slug)
         elif own and (self._hits(own, value) or named) and not (is_grouped and not self._hits(own, value)):

@@ -393,3 +393,35 @@ def test_large_answers_cost_what_they_are_long(value):
 
     assert time.process_time() - spent < 8.0
     assert found.entities or found.unplaced
+
+
+def test_collection_with_a_field_of_anothers_name_is_no_group_of_it():
+    things = {
+        "name": {"type": "string"},
+        "people": {"type": "array", "items": {"type": "string"}, "x-relation": "people"},
+    }
+    links = {"kind": {"type": "string"}, "one": {"type": "string", "x-relation": "people"}}
+    schemas = {
+        **ONE,
+        "things": schema.check({"type": "object", "properties": things}),
+        "relationships": schema.check({"type": "object", "properties": links}),
+    }
+    said = {
+        "people": [{"id": "p1", "fields": SARAH}],
+        "things": [{"id": "t1", "fields": {"name": "Boat", "people": ["p1"]}}],
+        "relationships": [{"id": "r1", "fields": {"kind": "family", "one": "p1"}}],
+    }
+
+    found = coercion.fit({"entities": said, "links": []}, schemas)
+
+    assert [(e.collection, e.id) for e in found.entities] == [
+        ("people", "p1"),
+        ("things", "t1"),
+        ("relationships", "r1"),
+    ]
+    assert {(link.from_id, link.field, link.to_id) for link in found.links} == {
+        ("t1", "/people", "p1"),
+        ("r1", "/one", "p1"),
+    }
+    assert left(found) == []
+    assert fields({"name": "Boat", "people": ["Sarah"]}, schemas)[0][0] == "things"

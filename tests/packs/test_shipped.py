@@ -43,11 +43,7 @@ def test_a_broken_pack_hides_no_other(settings, tmp_path):
 @pytest.mark.parametrize("language", ["en", "de"])
 def test_demo_finds_two_linked_characters_in_the_sample(language):
     pack = catalogue.get_shipped("film", language)
-    schemas = {
-        each.name: schema.check(each.content["document"])
-        for each in pack.of(ObjectKind.COLLECTION)
-        if each.name in {"characters", "locations"}
-    }
+    schemas = {each.name: schema.check(each.content["document"]) for each in pack.of(ObjectKind.COLLECTION)}
     wanted = strict_schema.envelope(schemas, "openai").schema
 
     said = demo_answers.extracted([NeutralMessage.of_text(Role.USER, pack.samples[0].text)], wanted)
