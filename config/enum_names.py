@@ -3,6 +3,10 @@
 ENUM_NAMES = {
     "BulkItemStatusEnum": "apps.bulk.types.ItemStatus",
     "BulkOperationStatusEnum": "apps.bulk.types.OperationStatus",
+    "WorkflowRunCauseEnum": "apps.workflows.types.RunCause",
+    "WorkflowRunStatusEnum": "apps.workflows.types.RunStatus",
+    "WorkflowStepStatusEnum": "apps.workflows.types.StepStatus",
+    "ChoiceStatusEnum": "apps.workflows.types.ChoiceStatus",
     "MessageOutRoleEnum": "apps.conversations.types.Role",
     "OrganizationRoleEnum": "apps.accounts.types.OrganizationRole",
     "ProjectRoleEnum": "apps.accounts.types.ProjectRole",

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "apps.web",
     "apps.gateway",
     "apps.packs",
+    "apps.workflows",
     "apps.extraction",
     "apps.conversations",
     "apps.agents",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, is_dataclass
@@ -258,3 +258,13 @@ def topic_position(topic: str) -> int:
         cursor.execute("SELECT position FROM core_topic WHERE name = %s", [topic])
         row = cursor.fetchone()
     return row[0] if row else 0
+
+
+def hold_topics(names: Iterable[str]) -> None:
+    """Until the commit nobody else writes to these topics: who changes what they tell of commits before this, or after the caller did."""
+    with connection.cursor() as cursor:
+        for name in sorted(set(names)):
+            cursor.execute(
+                "INSERT INTO core_topic (name, position) VALUES (%s, 0) ON CONFLICT (name) DO UPDATE SET position = core_topic.position",
+                [name],
+            )

@@ -18,7 +18,7 @@ STYLESHEETS = [
         *("button", "avatar", "badge", "tabs", "message", "provenance", "card", "code", "prose", "attachment"),
         *("composer", "menu", "chat", "progress", "states", "form", "table", "tile", "overlay"),
         *("layout", "search", "provider", "record", "door", "shared", "welcome", "chrome", "modes", "extraction"),
-        *("records", "one_record"),
+        *("records", "one_record", "stages", "choice", "workflows"),
     )
 ]
 VENDOR = {

@@ -30,6 +30,15 @@ DECIDED = (
     "extraction.Wish.decided_by",
 )
 
+WORKFLOWS = (
+    "workflows.Definition.deleted_by",
+    "workflows.DefinitionVersion.made_by",
+    "workflows.Run.requested_by",
+    "workflows.Choice.decided_by",
+    "workflows.ChoiceAnswer.person",
+    "workflows.Approval.person",
+)
+
 #: Where the rows of a column are read for the person. In words: why they are not.
 TOLD: dict[str, str] = {
     **dict.fromkeys(
@@ -79,6 +88,7 @@ TOLD: dict[str, str] = {
     "accounts.Denial.denied_by": AUTHOR,
     "bulk.Operation.requested_by": "apps/bulk/erasers.py",
     "packs.PackInstallation.installed_by": "apps/packs/exporters.py",
+    **dict.fromkeys(WORKFLOWS, "apps/workflows/erasers.py"),
     **dict.fromkeys(RECORDS, AUTHOR),
     "conversations.Conversation.deleted_by": AUTHOR,
     "conversations.Message.deleted_by": AUTHOR,
@@ -139,6 +149,7 @@ FORGOTTEN: dict[str, str] = {
     "accounts.Denial.denied_by": AUTHOR,
     "bulk.Operation.requested_by": AUTHOR,
     "packs.PackInstallation.installed_by": AUTHOR,
+    **dict.fromkeys(WORKFLOWS, AUTHOR),
     **dict.fromkeys((*RECORDS, *DECIDED), AUTHOR),
     "conversations.Conversation.deleted_by": AUTHOR,
     "conversations.Message.author": AUTHOR,

@@ -159,6 +159,16 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/packs/services/upgrading.py", "take_away"): PART,
     ("apps/conversations/services/endings.py", "end_turn"): PART,
     ("apps/conversations/services/appends.py", "append_rows"): PART,
+    ("apps/workflows/services/definitions.py", "check_definition"): READ,
+    ("apps/workflows/services/runs.py", "announce"): PART,
+    ("apps/workflows/services/runs.py", "begin"): PART,
+    ("apps/workflows/services/runs.py", "told"): PART,
+    ("apps/workflows/services/runs.py", "wake"): PART,
+    ("apps/workflows/services/stages.py", "check_stage"): READ,
+    ("apps/workflows/services/stages.py", "look"): PART,
+    ("apps/workflows/services/stages.py", "missing_of"): READ,
+    ("apps/workflows/services/stages.py", "viewer_of"): READ,
+    ("apps/workflows/services/steps.py", "is_stopped"): READ,
 }
 
 

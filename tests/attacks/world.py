@@ -32,6 +32,7 @@ from apps.extraction.services import (
     merge_records,
 )
 from apps.packs.models import PackInstallation
+from apps.workflows.services import create_definition, start_run
 from tests.accounts.factories import (
     ProjectFactory,
     UserFactory,
@@ -47,6 +48,12 @@ from tests.conversations.factories import answer, say, start
 from tests.files.factories import upload
 from tests.llm.factories import ModelFactory, ProviderFactory
 
+WORKFLOW = {
+    "document": {"dsl": "1.0.3", "namespace": "x", "name": "secret", "version": "1.0.0", "title": "Secret workflow"},
+    "do": [
+        {"secret": {"set": {"x": 1}, "metadata": {"parlance": {"stage": {"title": "Secret stage", "manual": True}}}}}
+    ],
+}
 #: Rows that refusals, sign-in attempts and clocks leave behind; everything else must stay as it is.
 NOISE = {
     "core_topic": "false",
@@ -257,6 +264,8 @@ class World:
         bulk.Item.objects.create(
             organization=organization, operation=operation, number=1, payload={"of": "Secret item"}
         )
+        workflow = create_definition(actor=actor, project_id=closed.pk, document=WORKFLOW)
+        begun = start_run(actor=actor, definition_id=workflow.pk, data={"words": "Secret input"})
         secret = create_record(actor=actor, collection_id=kept.pk, data={"secret": 1})
         double = create_record(actor=actor, collection_id=kept.pk, data={"secret": 2})
         packed = PackInstallation.objects.create(
@@ -309,6 +318,10 @@ class World:
             "proposal_id": suggested.pk,
             "run_id": run.pk,
             "wish_id": wished.pk,
+            "workflow_id": workflow.pk,
+            "workflow_run_id": begun.pk,
+            "stage": "secret",
+            "number": 1,
             "record_id": secret.pk,
             "provider_id": self.model.provider_id,
             "service_account_id": program.pk,

@@ -27,7 +27,7 @@ from apps.core.doors.settings import Setting
 from apps.core.doors.subject_names import SubjectName, subject_names
 from apps.core.doors.tools import Tool, ToolAnswer, tools
 from apps.core.doors.topics import Snapshot, topics
-from apps.core.doors.workflow_functions import WorkflowFunction, workflow_functions
+from apps.core.doors.workflow_functions import Gave, WorkflowFunction, workflow_functions
 from tests.sampleapp.kinds import sample_kinds
 from tests.sampleapp.models import Note
 
@@ -116,5 +116,5 @@ def register():
     subject_names.register(f"{NAME}.note", SubjectName(f"{NAME}.note", lambda pk: "a note"))
     tools.register(NAME, Tool(NAME, "Says hello", {"type": "object"}, lambda call: ToolAnswer("hello")))
     topics.register(NAME, SampleTopic())
-    workflow_functions.register(NAME, WorkflowFunction(NAME, "condition", "Yes", {}, lambda call: True))
+    workflow_functions.register(NAME, WorkflowFunction(NAME, "Yes", {}, inside=lambda call: Gave("yes")))
     coordinator.register_sweep(NAME, 3600, lambda: None)

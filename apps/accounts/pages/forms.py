@@ -29,6 +29,8 @@ SCOPE_LABELS = {
     "conversations:write": _("Write in conversations"),
     "bulk:read": _("Read bulk operations"),
     "bulk:write": _("Run bulk operations"),
+    "workflows:read": _("Read workflows and their runs"),
+    "workflows:write": _("Run and define workflows"),
     "records:read": _("Read collections and records"),
     "records:write": _("Write records"),
     "agents:read": _("Read agents"),

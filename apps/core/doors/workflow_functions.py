@@ -1,35 +1,66 @@
-"""Conditions and actions that a workflow definition names. Nothing runs them yet: ``workflows`` will."""
+"""What a workflow definition may ``call:``. Run by ``workflows``; any app registers functions."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.utils.functional import Promise
 
 from apps.core.doors import Door
-from apps.core.types import ActorRef
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowCall:
-    actor: ActorRef
+    """One step that calls. ``actor`` has the rights of now; ``effect_key`` is the same at every attempt."""
+
+    actor: Any
+    organization_id: UUID
+    project_id: UUID
     run_id: UUID
-    subject_id: UUID
+    step_id: UUID
+    conversation_id: UUID | None
     arguments: dict[str, Any]
+    effect_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gave:
+    """What a step gives. ``wrote`` are records it wrote, (id, version before, version after): 0 before is a new one, 0 after a deleted one."""
+
+    output: Any = None
+    cost: Decimal = Decimal(0)
+    wrote: tuple[tuple[UUID, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """The step waits until an event about ``subject_id`` is in the log, or until ``until``; then ``look`` is asked."""
+
+    subject_id: UUID
+    until: datetime | None = None
+    state: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class WorkflowFunction:
-    """A *condition* reads and answers yes or no; an *action* changes one thing and is idempotent by run and step."""
+    """``parameters`` is a JSON Schema of the arguments.
+
+    ``inside`` runs in the transaction that also writes the end of its step: its effects happen exactly once. What calls other servers is
+    ``outside``: no transaction, and after a crash it may be repeated with the same ``effect_key``. A function that answers ``Waits`` has
+    ``look``: it reads what became of the subject, and gives None while there is nothing to say.
+    """
 
     name: str
-    kind: Literal["condition", "action"]
     summary: str | Promise
     parameters: dict[str, Any]
-    call: Callable[[WorkflowCall], bool]
+    inside: Callable[[WorkflowCall], Gave | Waits] | None = None
+    outside: Callable[[WorkflowCall], Gave] | None = None
+    look: Callable[[WorkflowCall, dict[str, Any]], Gave | None] | None = None
 
 
 workflow_functions: Door[WorkflowFunction] = Door("workflow function")

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class WorkflowsConfig(AppConfig):
+    name = "apps.workflows"
+    label = "workflows"
+    verbose_name = _("Workflows")
+
+    def ready(self) -> None:
+        from apps.accounts.types import SYSTEM
+        from apps.core.coordinator import register_lost_hints, register_sweep
+        from apps.core.doors.consumers import Consumer, consumers
+        from apps.core.doors.menu import MenuEntry, menu
+        from apps.core.doors.topics import topics
+        from apps.workflows import erasers, exporters, functions, invariants, metrics, selectors, services
+        from apps.workflows.receivers import hear
+        from apps.workflows.topics import RunTopic
+
+        for each in (erasers, exporters, functions, invariants, metrics):
+            each.register()
+        consumers.register("workflows.hear", Consumer("workflows.hear", hear, from_now=True))
+        register_lost_hints("workflows.go_on", selectors.list_unhinted, every_seconds=1)
+        register_sweep("choices out of time", 2, lambda: services.close_overdue(actor=SYSTEM) and None)
+        topics.register("run", RunTopic())
+        menu.register(
+            "workflows", MenuEntry(_("Workflows"), "workflows:runs", "layers", order=35, also=("/workflows/",))
+        )

@@ -1,0 +1,158 @@
+"""Facts about definitions and runs: ids, enums and numbers; what a step read and gave is in its row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.events import event
+
+
+@event("workflows.definition_created.v1", label=_("Made a workflow"))
+@dataclass(frozen=True, slots=True)
+class DefinitionCreated:
+    definition_id: UUID
+
+
+@event("workflows.definition_changed.v1", label=_("Changed a workflow"))
+@dataclass(frozen=True, slots=True)
+class DefinitionChanged:
+    """``number`` is the version that is in force from now on; runs that are under way keep theirs."""
+
+    definition_id: UUID
+    number: int
+
+
+@event("workflows.definition_deleted.v1", label=_("Deleted a workflow"))
+@dataclass(frozen=True, slots=True)
+class DefinitionDeleted:
+    definition_id: UUID
+
+
+@event("workflows.run_started.v1", label=_("Started a workflow"))
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    run_id: UUID
+    definition_id: UUID
+    number: int
+    cause: str
+
+
+@event("workflows.run_changed.v1", label=_("Steered a run of a workflow"))
+@dataclass(frozen=True, slots=True)
+class RunChanged:
+    """``change``: paused, resumed or retried."""
+
+    run_id: UUID
+    change: str
+
+
+@event("workflows.run_waited.v1")
+@dataclass(frozen=True, slots=True)
+class RunWaited:
+    """It can do nothing more for now. ``waits_for``: stage, choice, event, time, retry, run, or what a function waits for."""
+
+    run_id: UUID
+    waits_for: str
+
+
+@event("workflows.run_completed.v1", label=_("A workflow came to its end"))
+@dataclass(frozen=True, slots=True)
+class RunCompleted:
+    run_id: UUID
+    definition_id: UUID
+
+
+@event("workflows.run_failed.v1")
+@dataclass(frozen=True, slots=True)
+class RunFailed:
+    """``reason`` is the code of the error that nobody caught."""
+
+    run_id: UUID
+    definition_id: UUID
+    reason: str
+
+
+@event("workflows.run_cancelled.v1", label=_("Cancelled a run of a workflow"))
+@dataclass(frozen=True, slots=True)
+class RunCancelled:
+    run_id: UUID
+    definition_id: UUID
+
+
+@event("workflows.run_advanced.v1", public="workflow.advanced", label=_("A run reached a stage"))
+@dataclass(frozen=True, slots=True)
+class RunAdvanced:
+    """``place`` is the number of the stage, from 1. ``is_override``: its requirements were not met, and a manager said why it goes on."""
+
+    run_id: UUID
+    step_id: UUID
+    place: int
+    is_override: bool
+
+
+@event("workflows.run_blocked.v1", public="workflow.blocked")
+@dataclass(frozen=True, slots=True)
+class RunBlocked:
+    """It waits before a stage. ``missing``: how many of its requirements are not met; 0: somebody has to let it go on."""
+
+    run_id: UUID
+    step_id: UUID
+    place: int
+    missing: int
+
+
+@event("workflows.stage_approved.v1", label=_("Approved a stage"))
+@dataclass(frozen=True, slots=True)
+class StageApproved:
+    run_id: UUID
+    place: int
+
+
+@event("workflows.choice_asked.v1")
+@dataclass(frozen=True, slots=True)
+class ChoiceAsked:
+    run_id: UUID
+    choice_id: UUID
+
+
+@event("workflows.choice_answered.v1", label=_("Answered a choice of a workflow"))
+@dataclass(frozen=True, slots=True)
+class ChoiceAnswered:
+    """``is_decided``: it was the answer that decided."""
+
+    run_id: UUID
+    choice_id: UUID
+    is_decided: bool
+
+
+@event("workflows.choice_decided.v1")
+@dataclass(frozen=True, slots=True)
+class ChoiceDecided:
+    """``status``: decided or expired."""
+
+    run_id: UUID
+    choice_id: UUID
+    status: str
+
+
+@event("workflows.run_rolled_back.v1", label=_("Rolled a run of a workflow back"))
+@dataclass(frozen=True, slots=True)
+class RunRolledBack:
+    """So many steps; ``set_back`` records were set back, ``kept`` were changed by somebody since and stay."""
+
+    run_id: UUID
+    steps: int
+    set_back: int
+    kept: int
+
+
+@event("workflows.signal_emitted.v1")
+@dataclass(frozen=True, slots=True)
+class SignalEmitted:
+    """An ``emit`` task. What it says is in the step."""
+
+    run_id: UUID
+    step_id: UUID

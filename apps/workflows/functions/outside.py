@@ -1,0 +1,177 @@
+"""``http``, ``prompt`` and ``notify``: what leaves the house."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.accounts import quotas
+from apps.accounts import selectors as accounts
+from apps.accounts.types import SYSTEM
+from apps.core import http
+from apps.core.correlation import correlation_id
+from apps.core.db import give_connections_back
+from apps.core.doors.workflow_functions import Gave, WorkflowCall, WorkflowFunction
+from apps.core.leases import scaled
+from apps.core.letters import Letter, queue_letter
+from apps.llm import engine as llm
+from apps.llm import selectors as models
+from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
+from apps.workflows import policies, problems, selectors
+from apps.workflows.types import MAX_DATA_BYTES
+
+PROMPT_SECONDS = 120.0
+HTTP = http.Limits(max_bytes=MAX_DATA_BYTES, total_seconds=30.0)
+MOST_PEOPLE = 100
+#: Headers that say who asks, or where the body ends: ours to say.
+_OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+
+
+def call_http(call: WorkflowCall) -> Gave:
+    """Through the client that reaches no private address. What is not 2xx is an error that ``try`` can catch."""
+    given = call.arguments
+    endpoint = given["endpoint"] if isinstance(given["endpoint"], str) else given["endpoint"]["uri"]
+    headers = {name: str(value) for name, value in given.get("headers", {}).items() if name.lower() not in _OURS}
+    headers.setdefault("Idempotency-Key", call.effect_key)
+    body = given.get("body")
+    content = None
+    if body is not None:
+        content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        if not isinstance(body, str):
+            headers.setdefault("Content-Type", "application/json")
+    give_connections_back()
+    try:
+        with http.client(limits=HTTP) as client:
+            answer = client.request(
+                given["method"].upper(), endpoint, headers=headers, params=given.get("query") or None, content=content
+            )
+            answer.read()
+    except http.FAILURES as error:
+        detail = f"{type(error).__name__}: {error}"[:300]
+        raise problems.problem("communication", 502, detail, code="not_reached") from error
+    if not answer.is_success:
+        raise problems.problem("communication", answer.status_code, answer.text[:500], code="answered_error")
+    return Gave(_read(answer, given.get("output", "content")))
+
+
+def _read(answer: Any, wanted: str) -> Any:
+    if wanted == "raw":
+        return base64.b64encode(answer.content).decode()
+    content: Any = answer.text
+    if "json" in answer.headers.get("content-type", ""):
+        try:
+            content = answer.json()
+        except ValueError:
+            content = answer.text
+    if wanted == "response":
+        return {"statusCode": answer.status_code, "headers": dict(answer.headers), "content": content}
+    return content
+
+
+def prompt(call: WorkflowCall) -> Gave:
+    """One answer of a model, out of the budget and quota of who the run acts for."""
+    actor = call.actor
+    named = call.arguments.get("model")
+    model = models.get_model(organization_id=call.organization_id, reference=named) if named else None
+    with transaction.atomic():
+        quotas.take_answer(actor=actor, organization_id=call.organization_id)
+    request = CompletionRequest(
+        organization_id=call.organization_id,
+        project_id=call.project_id,
+        user_id=actor.user_id,
+        messages=(NeutralMessage.of_text(Role.USER, call.arguments["prompt"]),),
+        parameters=Parameters(),
+        model_id=model.pk if model else None,
+        purpose=Purpose.CHAT,
+        language=actor.language,
+        correlation_id=correlation_id(),
+    )
+    give_connections_back()
+    return Gave({"text": asyncio.run(_asked(request))})
+
+
+async def _asked(request: CompletionRequest) -> str:
+    async with asyncio.timeout(scaled(PROMPT_SECONDS)):
+        return await llm.complete(request)
+
+
+def notify(call: WorkflowCall) -> Gave:
+    """A mail to each, sent by a job after the step is written."""
+    run = selectors.get_run(run_id=call.run_id, viewer=SYSTEM)
+    project = accounts.get_project(call.project_id, call.actor)
+    to = call.arguments.get("to", "starter")
+    if to == "starter":
+        ids: list[UUID] = [run.requested_by_id] if run.requested_by_id else []
+    else:
+        people = accounts.list_people_of_project(project, call.actor)
+        ids = [person.id for person in people if policies.has_role(person.role, to)]
+    for pk in ids[:MOST_PEOPLE]:
+        user = accounts.get_user(pk)
+        letter = Letter(
+            subject=_("%(project)s: %(run)s") % {"project": project.name, "run": run.title or run.definition.title},
+            greeting=_("Hello %(name)s,") % {"name": user.display_name},
+            lead=call.arguments["text"],
+            label=_("Open the run"),
+            link=f"{settings.PARLANCE_URL}/runs/{run.pk}/",
+        )
+        queue_letter(recipient=user.email, letter=letter)
+    return Gave({"people": len(ids[:MOST_PEOPLE])})
+
+
+_STRING = {"type": "string", "minLength": 1, "maxLength": 20_000}
+
+FUNCTIONS = (
+    WorkflowFunction(
+        "http",
+        gettext_lazy("Calls an address of the web."),
+        {
+            "type": "object",
+            "required": ["method", "endpoint"],
+            "properties": {
+                "method": {"type": "string", "pattern": "^[A-Za-z]{3,10}$"},
+                "endpoint": {
+                    "oneOf": [
+                        {"type": "string"},
+                        {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string"}}},
+                    ]
+                },
+                "headers": {"type": "object", "maxProperties": 50},
+                "query": {"type": "object", "maxProperties": 50},
+                "output": {"enum": ["raw", "content", "response"]},
+                "redirect": {"type": "boolean"},
+                "body": {},
+            },
+        },
+        outside=call_http,
+    ),
+    WorkflowFunction(
+        "prompt",
+        gettext_lazy("Asks a model."),
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["prompt"],
+            "properties": {"prompt": {**_STRING, "maxLength": 100_000}, "model": _STRING},
+        },
+        outside=prompt,
+    ),
+    WorkflowFunction(
+        "notify",
+        gettext_lazy("Sends people a mail."),
+        {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["text"],
+            "properties": {"text": _STRING, "to": {"enum": ["starter", "editor", "manager"]}},
+        },
+        inside=notify,
+    ),
+)

@@ -1,0 +1,189 @@
+"""What a stage requires: predicates over records, steps and people, and the sentences that say what is missing.
+
+Read in the transaction that lets a run go on, while the topics of the collections are held: whoever writes a record tells of it in its
+collection's topic, so a record that changes meanwhile changed before the gate was looked at, or changes after it was passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor
+from apps.core.errors import DomainError
+from apps.extraction import selectors as records
+from apps.extraction.filters import read as read_condition
+from apps.workflows import policies, selectors
+from apps.workflows.documents import stages
+from apps.workflows.models import Run
+from apps.workflows.types import RunStatus, StepStatus
+
+#: Behind the name of a stage: the path of the step that is its gate.
+MARK = "#gate"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Of one requirement."""
+
+    is_met: bool
+    says: str
+
+
+@dataclass(slots=True)
+class Sight:
+    """What the predicates of one run look at. ``viewer`` is whose rights the run has."""
+
+    run: Run
+    viewer: Actor
+    done: set[str]
+    titles: dict[str, str]
+    approvals: dict[str, list[UUID]]
+    collections: dict[str, Any] = field(default_factory=dict)
+
+    def collection(self, slug: str) -> Any:
+        if slug not in self.collections:
+            rows = records.list_collections(self.viewer, project_id=self.run.project_id)
+            self.collections[slug] = rows.filter(slug=slug).first()
+        return self.collections[slug]
+
+
+def sight_of(run: Run, viewer: Actor, *, at_gate: bool = False) -> Sight:
+    """``at_gate``: the run stands before a stage, so that all it came through are done; else the last one still goes on."""
+    found = selectors.list_gates(run)
+    passed = [name_of(step.path) for step in found if step.status == StepStatus.COMPLETED]
+    at_gate = at_gate or run.status == RunStatus.COMPLETED or any(step.status == StepStatus.WAITING for step in found)
+    titles = {name: stage["title"] for name, stage in stages(run.followed.document)}
+    return Sight(run, viewer, set(passed if at_gate else passed[:-1]), titles, selectors.count_approvals(run))
+
+
+def name_of(path: str) -> str:
+    """The stage of a gate's step."""
+    return path.removesuffix(MARK)
+
+
+def slugs_in(gates: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for gate in gates:
+        for name in ("records", "every"):
+            if name in gate:
+                yield gate[name]["collection"]
+        yield from slugs_in(gate.get("any", ()))
+        if "not" in gate:
+            yield from slugs_in([gate["not"]])
+
+
+def judge(gates: Sequence[Mapping[str, Any]], sight: Sight) -> list[Verdict]:
+    return [_judge(gate, sight) for gate in gates]
+
+
+def _judge(gate: Mapping[str, Any], sight: Sight) -> Verdict:
+    kind = next(name for name in _KINDS if name in gate)
+    try:
+        verdict = _KINDS[kind](gate[kind], sight)
+    except DomainError as error:  # a condition that the collection does not know any more
+        verdict = Verdict(is_met=False, says="; ".join([error.detail, *(each.detail for each in error.fields[:3])]))
+    return Verdict(verdict.is_met, gate["says"]) if "says" in gate else verdict
+
+
+def _rows(spec: Mapping[str, Any], collection: Any) -> Any:
+    conditions = [read_condition(each) for each in spec.get("where", ())]
+    return records.list_records(collection=collection, conditions=conditions, is_complete=spec.get("complete"))
+
+
+def _no_collection(slug: str) -> Verdict:
+    return Verdict(is_met=False, says=_("The project has no collection “%(name)s”.") % {"name": slug})
+
+
+def _records(spec: Mapping[str, Any], sight: Sight) -> Verdict:
+    if (collection := sight.collection(spec["collection"])) is None:
+        return _no_collection(spec["collection"])
+    least, most = spec.get("at_least", 0 if "at_most" in spec else 1), spec.get("at_most")
+    count = _rows(spec, collection)[: max(least, (most or 0) + 1)].count()
+    words = {"name": collection.name, "least": least, "most": most, "count": count}
+    if count < least:
+        if spec.get("complete"):
+            said = ngettext(
+                "%(name)s: at least %(least)d complete record is needed, there are %(count)d.",
+                "%(name)s: at least %(least)d complete records are needed, there are %(count)d.",
+                least,
+            )
+        else:
+            said = ngettext(
+                "%(name)s: at least %(least)d record is needed, there are %(count)d.",
+                "%(name)s: at least %(least)d records are needed, there are %(count)d.",
+                least,
+            )
+        return Verdict(is_met=False, says=said % words)
+    if most is not None and count > most:
+        return Verdict(is_met=False, says=_("%(name)s: at most %(most)d records may be there.") % words)
+    return Verdict(is_met=True, says=_("%(name)s: there are enough records.") % words)
+
+
+def _every(spec: Mapping[str, Any], sight: Sight) -> Verdict:
+    if (collection := sight.collection(spec["collection"])) is None:
+        return _no_collection(spec["collection"])
+    rows = _rows(spec, collection)
+    words = {"name": collection.name, "field": spec["has"]}
+    if not spec.get("or_none") and not rows.exists():
+        return Verdict(is_met=False, says=_("%(name)s: there is no record yet.") % words)
+    lacking = _rows({**spec, "where": [*spec.get("where", ()), f"{spec['has']}:empty:"]}, collection)
+    titles = [row.title or str(row.pk) for row in lacking.order_by("created_at")[:4]]
+    if titles:
+        shown = ", ".join(titles[:3]) + (" …" if len(titles) > 3 else "")  # noqa: PLR2004  (three are shown)
+        said = _("%(name)s without “%(field)s”: %(titles)s.") % {**words, "titles": shown}
+        return Verdict(is_met=False, says=said)
+    return Verdict(is_met=True, says=_("%(name)s: each has “%(field)s”.") % words)
+
+
+def _stage(name: str, sight: Sight) -> Verdict:
+    words = {"stage": sight.titles.get(name, name)}
+    if name in sight.done:
+        return Verdict(is_met=True, says=_("“%(stage)s” is done.") % words)
+    return Verdict(is_met=False, says=_("“%(stage)s” is not done.") % words)
+
+
+def _approved(spec: Mapping[str, Any], sight: Sight) -> Verdict:
+    """By people who have the role now: who left has no say any more."""
+    least, wanted = spec.get("by", "manager"), spec.get("people", 1)
+    roles = {person.id: person.role for person in _people(sight)}
+    count = sum(policies.has_role(roles.get(pk), least) for pk in sight.approvals.get(spec["stage"], ()))
+    words = {"stage": sight.titles.get(spec["stage"], spec["stage"]), "count": count, "wanted": wanted}
+    if count >= wanted:
+        return Verdict(is_met=True, says=_("“%(stage)s” is approved.") % words)
+    if least == "manager":
+        return Verdict(is_met=False, says=_("“%(stage)s” is not approved by a manager.") % words)
+    return Verdict(is_met=False, says=_("“%(stage)s” is not approved: %(count)d of %(wanted)d.") % words)
+
+
+def _people(sight: Sight) -> Any:
+    project = accounts.get_project(sight.run.project_id, sight.viewer)
+    return accounts.list_people_of_project(project, sight.viewer)
+
+
+def _any(gates: Sequence[Mapping[str, Any]], sight: Sight) -> Verdict:
+    verdicts = judge(gates, sight)
+    if any(verdict.is_met for verdict in verdicts):
+        return Verdict(is_met=True, says=next(verdict.says for verdict in verdicts if verdict.is_met))
+    said = " · ".join(verdict.says for verdict in verdicts)
+    return Verdict(is_met=False, says=_("One of these: %(all)s") % {"all": said})
+
+
+def _not(gate: Mapping[str, Any], sight: Sight) -> Verdict:
+    verdict = _judge(gate, sight)
+    return Verdict(is_met=not verdict.is_met, says=_("This must not be: %(what)s") % {"what": verdict.says})
+
+
+_KINDS: dict[str, Callable[[Any, Sight], Verdict]] = {
+    "records": _records,
+    "every": _every,
+    "stage": _stage,
+    "approved": _approved,
+    "any": _any,
+    "not": _not,
+}

@@ -1,0 +1,100 @@
+"""What ``listen`` hears: events of the log as CloudEvents, filters over them, and what is done for each."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import jsonschema_rs
+import orjson
+
+from apps.workflows.expressions import is_expression
+from apps.workflows.problems import TaskError
+
+if TYPE_CHECKING:
+    from apps.workflows.walker import At, Walker
+
+MOST_HEARD = 200
+
+
+def taken(walker: Walker, at: At, to: dict[str, Any], heard: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """The events that end the listening, in the order in which they came. None: not yet."""
+    if "one" in to:
+        return next(([event] for event in heard if meets(walker, at, to["one"], event)), None)
+    if "any" in to:
+        return _any(walker, at, to, heard)
+    found: list[dict[str, Any]] = []
+    for wanted in to["all"]:
+        event = next((each for each in heard if each not in found and meets(walker, at, wanted, each)), None)
+        if event is None:
+            return None
+        found.append(event)
+    return [event for event in heard if event in found]
+
+
+def _any(walker: Walker, at: At, to: dict[str, Any], heard: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
+    """With ``until`` all that came by then. No filter: any event."""
+    found: list[dict[str, Any]] = []
+    until = to.get("until")
+    for event in heard:
+        if isinstance(until, dict) and taken(walker, at, until, [event]) is not None:
+            return found
+        if not to["any"] or any(meets(walker, at, wanted, event) for wanted in to["any"]):
+            found.append(event)
+            if until is None:
+                return found
+            if isinstance(until, str) and walker.is_true(at, until, event.get("data")):
+                return found
+    return None
+
+
+def meets(walker: Walker, at: At, wanted: dict[str, Any], event: dict[str, Any]) -> bool:
+    """Each attribute is the same, or its expression is true of the event's."""
+    try:
+        return all(_same(walker, at, value, event.get(name)) for name, value in wanted.get("with", {}).items())
+    except TaskError:
+        return False
+
+
+def _same(walker: Walker, at: At, wanted: Any, found: Any) -> bool:
+    if is_expression(wanted):
+        return walker.is_true(at, wanted, found)
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        return all(_same(walker, at, value, found.get(name)) for name, value in wanted.items())
+    return bool(wanted == found)
+
+
+def each(walker: Walker, at: At, events: list[Any]) -> list[Any]:
+    """``foreach``: its tasks for each event; what they give is the output."""
+    spec, given = at.body["foreach"], []
+    for place, event in enumerate(events):
+        inside = {**at.variables, spec.get("item", "item"): event, spec.get("at", "index"): place}
+        given.append(walker.tasks(spec.get("do", []), f"{at.path}/foreach", event, inside))
+    return given
+
+
+def first_wrong(schema: dict[str, Any], value: Any) -> str:
+    """The first thing that does not fit, as a sentence with its place; empty when all does."""
+    if not schema:
+        return ""
+    try:
+        error = next(iter(_validator(orjson.dumps(schema)).iter_errors(value)), None)
+    except (ValueError, jsonschema_rs.ReferencingError):
+        return "The schema of these data cannot be used."
+    if error is None:
+        return ""
+    place = "".join(f"/{part}" for part in error.instance_path)
+    return f"{place}: {error.message}"[:400] if place else str(error.message)[:400]
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: bytes) -> Any:
+    """Nothing is fetched, and patterns take linear time."""
+    return jsonschema_rs.validator_for(
+        orjson.loads(schema), retriever=_nowhere, pattern_options=jsonschema_rs.RegexOptions()
+    )
+
+
+def _nowhere(uri: str) -> Any:
+    message = f"{uri[:100]} is not fetched."
+    raise ValueError(message)

@@ -1,0 +1,18 @@
+"""Gauges of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from apps.core.doors.metrics import Gauge, metrics
+from apps.workflows import selectors
+
+
+def _runs() -> Iterator[tuple[tuple[str, ...], float]]:
+    for status, count in selectors.stats_runs().items():
+        yield (status,), float(count)
+
+
+def register() -> None:
+    gauge = Gauge("parlance_workflow_runs", "Runs of workflows that have not ended, by status.", ("status",), _runs)
+    metrics.register(gauge.name, gauge)

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from apps.workflows.pages import views
+
+app_name = "workflows"
+ONE = "runs/<uuid:workflow_run_id>/"
+urlpatterns = [
+    path("runs/", views.RunListPage.as_view(), name="runs"),
+    path(ONE, views.RunPage.as_view(), name="run"),
+    path(f"{ONE}now/", views.RunFragment.as_view(), name="now"),
+    path(f"{ONE}choices/<uuid:choice_id>/", views.ChoosePage.as_view(), name="choose"),
+    path(f"{ONE}<slug:act>/", views.RunActPage.as_view(), name="act"),
+    path("workflows/", views.DefinitionListPage.as_view(), name="list"),
+    path("workflows/<uuid:workflow_id>/", views.DefinitionPage.as_view(), name="definition"),
+    path("workflows/<uuid:workflow_id>/start/", views.StartPage.as_view(), name="start"),
+]

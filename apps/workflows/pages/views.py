@@ -1,0 +1,169 @@
+"""Pages of workflows: what a project defines, its runs, one run with its stages and steps, and what people do with it."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.mixins import LoginRequiredMixin
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views import View
+
+from apps.accounts import places
+from apps.accounts import selectors as accounts
+from apps.core.api import Order, Page, page_url
+from apps.core.errors import NotFound
+from apps.core.yaml_text import write
+from apps.workflows import policies, presentation, selectors, services
+from apps.workflows.models import Run
+from apps.workflows.pages.drawing import drawn
+from apps.workflows.types import FINAL, OPEN, ChoiceStatus, RunStatus
+
+WINDOW = 50
+STEPS = 200
+VIEWS = ("all", "active", "ended")
+ACTS: dict[str, Any] = {
+    "pause": services.pause_run,
+    "resume": services.resume_run,
+    "cancel": services.cancel_run,
+    "retry": services.retry_run,
+}
+
+
+class RunListPage(LoginRequiredMixin, View):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        viewer = request.actor  # type: ignore[attr-defined]
+        project = places.find_project(request)
+        current = request.GET.get("view", "all")
+        rows = selectors.list_runs(viewer, project_id=project.pk if project else None)
+        if current == "active":
+            rows = rows.filter(status__in=OPEN)
+        elif current == "ended":
+            rows = rows.filter(status__in=FINAL)
+        page = Page.of(rows, order=Order("created_at"), cursor=request.GET.get("cursor"), limit=WINDOW)
+        labels = {"all": _("All"), "active": _("Under way"), "ended": _("Ended")}
+        context = {
+            "project": project,
+            "runs": page.results,
+            "views": [{"name": name, "label": labels[name]} for name in VIEWS],
+            "current_view": current if current in VIEWS else "all",
+            "next_url": page_url(request, page.next),
+            "previous_url": page_url(request, page.previous),
+        }
+        return render(request, "workflows/runs.html", context)
+
+
+class RunView(LoginRequiredMixin, View):
+    """``found`` answers 404 to strangers and tells the shell which project this is."""
+
+    def found(self, request: HttpRequest, run_id: UUID) -> Run:
+        run = selectors.get_run(run_id=run_id, viewer=request.actor)  # type: ignore[attr-defined]
+        request.project = accounts.get_project(run.project_id, request.actor)  # type: ignore[attr-defined]
+        return run
+
+    def context(self, request: HttpRequest, run: Run) -> dict[str, Any]:
+        actor = request.actor  # type: ignore[attr-defined]
+        role = accounts.role_in(actor, request.project)  # type: ignore[attr-defined]
+        choices = presentation.run_data(run, actor)["choices"]
+        steps = list(selectors.list_steps(run).order_by("-number")[:STEPS])
+        return {
+            "run": run,
+            "stages": presentation.stage_map(run),
+            "choices": [each for each in choices if each["status"] == ChoiceStatus.OPEN],
+            "decided": [each for each in choices if each["status"] == ChoiceStatus.DECIDED],
+            "steps": [(step, presentation.step_data(step)) for step in reversed(steps)],
+            "is_cut": run.step_count > STEPS,
+            "can_run": policies.can_run(actor, role),
+            "can_override": policies.can_override(actor, role),
+            "is_final": run.status in FINAL,
+            "is_moving": run.status in {RunStatus.QUEUED, RunStatus.RUNNING},
+        }
+
+
+class RunPage(RunView):
+    def get(self, request: HttpRequest, workflow_run_id: UUID) -> HttpResponse:
+        return render(request, "workflows/run.html", self.context(request, self.found(request, workflow_run_id)))
+
+
+class RunFragment(RunView):
+    """What changes while it goes on."""
+
+    def get(self, request: HttpRequest, workflow_run_id: UUID) -> HttpResponse:
+        return render(request, "workflows/_run.html", self.context(request, self.found(request, workflow_run_id)))
+
+
+class RunActPage(RunView):
+    def post(self, request: HttpRequest, workflow_run_id: UUID, act: str) -> HttpResponse:
+        self.found(request, workflow_run_id)
+        actor = request.actor  # type: ignore[attr-defined]
+        stage = request.POST.get("stage", "")[:100]
+        if act == "advance":
+            reason = request.POST.get("reason", "")[:500]
+            override = bool(request.POST.get("override"))
+            services.advance_stage(actor=actor, run_id=workflow_run_id, stage=stage, override=override, reason=reason)
+        elif act == "approve":
+            services.approve_stage(actor=actor, run_id=workflow_run_id, stage=stage)
+        elif act == "rollback":
+            services.roll_back(actor=actor, run_id=workflow_run_id, stage=stage)
+        elif act in ACTS:
+            ACTS[act](actor=actor, run_id=workflow_run_id)
+        else:
+            raise NotFound
+        return redirect("workflows:run", workflow_run_id)
+
+
+class ChoosePage(RunView):
+    def post(self, request: HttpRequest, workflow_run_id: UUID, choice_id: UUID) -> HttpResponse:
+        self.found(request, workflow_run_id)
+        services.answer_choice(
+            actor=request.actor,  # type: ignore[attr-defined]
+            run_id=workflow_run_id,
+            choice_id=choice_id,
+            option="" if request.POST.get("text", "").strip() else request.POST.get("option", "")[:60],
+            text=request.POST.get("text", "")[:20_000],
+        )
+        return redirect("workflows:run", workflow_run_id)
+
+
+class DefinitionListPage(LoginRequiredMixin, View):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        viewer = request.actor  # type: ignore[attr-defined]
+        project = places.find_project(request)
+        rows = selectors.list_definitions(viewer, project_id=project.pk if project else None)
+        page = Page.of(rows, order=Order("created_at"), cursor=request.GET.get("cursor"), limit=WINDOW)
+        context = {
+            "project": project,
+            "definitions": page.results,
+            "next_url": page_url(request, page.next),
+            "previous_url": page_url(request, page.previous),
+        }
+        return render(request, "workflows/list.html", context)
+
+
+class DefinitionPage(LoginRequiredMixin, View):
+    def get(self, request: HttpRequest, workflow_id: UUID) -> HttpResponse:
+        actor = request.actor  # type: ignore[attr-defined]
+        definition = selectors.get_definition(definition_id=workflow_id, viewer=actor)
+        request.project = accounts.get_project(definition.project_id, actor)  # type: ignore[attr-defined]
+        document = definition.document  # type: ignore[attr-defined]
+        runs = selectors.list_runs(actor, definition_id=definition.pk).order_by("-created_at")[:10]
+        context = {
+            "definition": definition,
+            "drawing": drawn(document),
+            "text": write(document),
+            "runs": list(runs),
+            "can_run": policies.can_run(actor, accounts.role_in(actor, request.project)),  # type: ignore[attr-defined]
+        }
+        return render(request, "workflows/definition.html", context)
+
+
+class StartPage(LoginRequiredMixin, View):
+    def post(self, request: HttpRequest, workflow_id: UUID) -> HttpResponse:
+        run = services.start_run(
+            actor=request.actor,  # type: ignore[attr-defined]
+            definition_id=workflow_id,
+            title=" ".join(request.POST.get("title", "").split())[:200],
+        )
+        return redirect("workflows:run", run.pk)

@@ -1,0 +1,148 @@
+"""A run as programs, pages and live followers are told of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from apps.accounts.types import Actor
+from apps.workflows import gates, selectors
+from apps.workflows.documents import stages
+from apps.workflows.models import Choice, ChoiceAnswer, Run, Step
+from apps.workflows.services.stages import viewer_of
+from apps.workflows.types import RunStatus, StageState, StepStatus
+
+
+def stage_map(run: Run) -> list[dict[str, Any]]:
+    """Of every stage whether it is done, goes on, can begin, or is blocked and by what; those further on are judged as of now."""
+    named = stages(run.followed.document)
+    if not named:
+        return []
+    found = selectors.list_gates(run)
+    passed = [gates.name_of(step.path) for step in found if step.status == StepStatus.COMPLETED]
+    waiting = next((gates.name_of(step.path) for step in found if step.status == StepStatus.WAITING), "")
+    sight = gates.sight_of(run, viewer_of(run))
+    last = passed[-1] if passed else ""
+    places = {name: place for place, (name, _stage) in enumerate(named)}
+    here = places.get(waiting or last, -1)
+    shown = []
+    for name, stage in named:
+        required = gates.judge(stage.get("requires", []), sight)
+        missing = [verdict.says for verdict in required if not verdict.is_met]
+        if name == last and run.status != RunStatus.COMPLETED:
+            state = StageState.CURRENT
+        elif name in passed and places[name] <= here:
+            state = StageState.DONE
+        elif missing:
+            state = StageState.BLOCKED
+        else:
+            state = StageState.AVAILABLE if name == waiting else StageState.LATER
+        is_ahead = state in {StageState.BLOCKED, StageState.AVAILABLE, StageState.LATER}
+        shown.append(
+            {
+                "name": name,
+                "title": stage["title"],
+                "summary": stage.get("summary", ""),
+                "state": state.value,
+                "manual": bool(stage.get("manual")),
+                "by": stage.get("by", "editor"),
+                "tools": stage.get("tools", []),
+                "is_next": name == waiting,
+                "missing": missing if is_ahead else [],
+                "requires": [{"says": verdict.says, "is_met": verdict.is_met} for verdict in required],
+                "approvals": len(sight.approvals.get(name, [])),
+            }
+        )
+    return shown
+
+
+def run_row(run: Run) -> dict[str, Any]:
+    return {
+        "id": str(run.pk),
+        "project": str(run.project_id),
+        "workflow": str(run.definition_id),
+        "workflow_title": run.definition.title,
+        "number": run.followed.number,
+        "title": run.title,
+        "status": run.status,
+        "waits_for": run.waits_for,
+        "stage": run.stage,
+        "cause": run.cause,
+        "conversation": _id(run.conversation_id),
+        "requested_by": _id(run.requested_by_id),
+        "parent": _id(run.parent_id),
+        "forked_from": _id(run.forked_from_id),
+        "steps": run.step_count,
+        "cost": str(run.cost),
+        "error": run.error or None,
+        "version": run.version,
+        "created_at": _time(run.created_at),
+        "started_at": _time(run.started_at),
+        "finished_at": _time(run.finished_at),
+    }
+
+
+def run_data(run: Run, viewer: Actor) -> dict[str, Any]:
+    """With the stages as they are now, and what is asked."""
+    choices = list(selectors.list_choices(run))
+    answers = selectors.list_answers([choice.pk for choice in choices])
+    return {
+        **run_row(run),
+        "input": run.data,
+        "output": run.output,
+        "stages": stage_map(run),
+        "choices": [choice_data(choice, answers.get(choice.pk, []), viewer) for choice in choices],
+    }
+
+
+def choice_data(choice: Choice, answers: list[ChoiceAnswer], viewer: Actor) -> dict[str, Any]:
+    own = next((each for each in answers if each.person_id == viewer.user_id), None)
+    return {
+        "id": str(choice.pk),
+        "question": choice.question,
+        "options": choice.options,
+        "answer_type": choice.answer_type,
+        "rule": choice.rule,
+        "quorum": choice.quorum,
+        "own": choice.takes_own,
+        "to": choice.asked,
+        "deadline": _time(choice.deadline),
+        "status": choice.status,
+        "option": choice.option,
+        "text": choice.text,
+        "decided_by": _id(choice.decided_by_id),
+        "decided_at": _time(choice.decided_at),
+        "answers": [
+            {"person": str(each.person_id), "name": each.person.display_name, "option": each.option, "text": each.text}
+            for each in answers
+        ],
+        "mine": {"option": own.option, "text": own.text} if own else None,
+    }
+
+
+def step_data(step: Step) -> dict[str, Any]:
+    ended = step.ended_at
+    return {
+        "id": str(step.pk),
+        "number": step.number,
+        "path": step.path,
+        "visit": step.visit,
+        "kind": step.kind,
+        "status": step.status,
+        "input": step.input,
+        "output": step.output,
+        "error": step.error or None,
+        "attempts": step.attempts,
+        "seconds": round((ended - step.started_at).total_seconds(), 3) if ended else None,
+        "cost": str(step.cost),
+        "records": [record for record, _before, _after in step.wrote],
+        "started_at": _time(step.started_at),
+        "ended_at": _time(ended),
+    }
+
+
+def _time(value: Any) -> str | None:
+    return value.isoformat().replace("+00:00", "Z") if value else None
+
+
+def _id(value: Any) -> str | None:
+    return str(value) if value else None

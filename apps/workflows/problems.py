@@ -1,0 +1,41 @@
+"""Errors of tasks, as the DSL has them: problem details (RFC 9457) that ``try`` can catch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from apps.core.errors import DomainError
+
+BASE = "https://serverlessworkflow.io/spec/1.0.0/errors/"
+_FILTERED = ("type", "status", "instance", "title", "detail")
+
+
+class TaskError(Exception):
+    """``problem`` is what ``catch`` sees. ``cost``: what was spent before."""
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        super().__init__(problem.get("title", ""))
+        self.problem = problem
+
+
+def problem(kind: str, status: int, detail: str, *, code: str = "", instance: str = "") -> TaskError:
+    found: dict[str, Any] = {"type": BASE + kind, "status": status, "title": kind, "detail": detail[:2000]}
+    if code:
+        found["code"] = code
+    if instance:
+        found["instance"] = instance
+    return TaskError(found)
+
+
+def of_domain_error(error: DomainError, instance: str) -> TaskError:
+    kind = {400: "validation", 401: "authentication", 403: "authorization", 404: "authorization"}.get(error.status)
+    detail = error.detail
+    if error.fields:
+        detail += " " + "; ".join(f"{each.field}: {each.detail}" for each in error.fields[:5])
+    return problem(kind or "runtime", error.status, detail, code=error.code, instance=instance)
+
+
+def meets(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """The static filter of ``catch.errors.with``."""
+    return all(found.get(name) == wanted[name] for name in _FILTERED if name in wanted)

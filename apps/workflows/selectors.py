@@ -1,0 +1,217 @@
+"""Every shared read of definitions and runs. Strangers get the same ``NotFound`` as for a random id."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Now
+
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor
+from apps.core.errors import NotFound
+from apps.core.leases import is_free, scaled
+from apps.workflows import policies
+from apps.workflows.models import Approval, Choice, ChoiceAnswer, Definition, DefinitionVersion, Run, Step
+from apps.workflows.types import LIVING, OPEN, ChoiceStatus, RunStatus, StepRow, StepStatus
+
+HINT_SECONDS = 3.0
+
+
+def readable(viewer: Actor) -> Q:
+    """Rows of projects the viewer sees."""
+    if policies.is_system(viewer):
+        return Q()
+    if not policies.has_read_scope(viewer):
+        return Q(pk__in=[])
+    return accounts.project_filter(viewer, field="project")
+
+
+def visible_definitions(viewer: Actor) -> QuerySet[Definition]:
+    return Definition.objects.filter(readable(viewer), deleted_at=None)
+
+
+def list_definitions(viewer: Actor, *, project_id: UUID | None = None) -> QuerySet[Definition]:
+    """With the ``document`` in force, and whether it ``has_runs``."""
+    runs = Exists(Run.objects.filter(definition=OuterRef("pk")))
+    rows = visible_definitions(viewer).annotate(document=_document(), has_runs=runs)
+    return rows.filter(project_id=project_id) if project_id else rows
+
+
+def _document() -> Subquery:
+    now = DefinitionVersion.objects.filter(definition=OuterRef("pk"), number=OuterRef("number"))
+    return Subquery(now.values("document")[:1])
+
+
+def get_definition(*, definition_id: UUID, viewer: Actor) -> Definition:
+    if (found := list_definitions(viewer).filter(pk=definition_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def lock_definition(*, definition_id: UUID, viewer: Actor) -> Definition:
+    rows = list_definitions(viewer).select_for_update(of=("self",))
+    if (found := rows.filter(pk=definition_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def list_versions(definition: Definition) -> QuerySet[DefinitionVersion]:
+    """Of a definition the caller may see, with who made them."""
+    return DefinitionVersion.objects.filter(definition=definition).select_related("made_by")
+
+
+def get_version(definition: Definition, number: int) -> DefinitionVersion:
+    if (found := DefinitionVersion.objects.filter(definition=definition, number=number).first()) is None:
+        raise NotFound
+    return found
+
+
+# Runs
+
+
+def visible_to(viewer: Actor) -> QuerySet[Run]:
+    return Run.objects.filter(readable(viewer))
+
+
+def list_runs(
+    viewer: Actor,
+    *,
+    project_id: UUID | None = None,
+    definition_id: UUID | None = None,
+    conversation_id: UUID | None = None,
+    status: str = "",
+) -> QuerySet[Run]:
+    rows = visible_to(viewer).select_related("definition", "followed", "requested_by")
+    if project_id:
+        rows = rows.filter(project_id=project_id)
+    if definition_id:
+        rows = rows.filter(definition_id=definition_id)
+    if conversation_id:
+        rows = rows.filter(conversation_id=conversation_id)
+    return rows.filter(status=status) if status else rows
+
+
+def find_run(*, run_id: UUID, viewer: Actor) -> Run | None:
+    return list_runs(viewer).filter(pk=run_id).first()
+
+
+def get_run(*, run_id: UUID, viewer: Actor) -> Run:
+    if (found := find_run(run_id=run_id, viewer=viewer)) is None:
+        raise NotFound
+    return found
+
+
+def lock_run(*, run_id: UUID, viewer: Actor) -> Run:
+    rows = list_runs(viewer).select_for_update(of=("self",))
+    if (found := rows.filter(pk=run_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def list_steps(run: Run, *, with_history: bool = True) -> QuerySet[Step]:
+    """Of a run the caller may see, in the order in which they began."""
+    rows = Step.objects.filter(run=run)
+    return rows if with_history else rows.filter(status__in=LIVING)
+
+
+def get_step(run: Run, number: int) -> Step:
+    if (found := Step.objects.filter(run=run, number=number).first()) is None:
+        raise NotFound
+    return found
+
+
+def list_gates(run: Run) -> list[Step]:
+    """What the run came through and waits at, of stages."""
+    return list(Step.objects.filter(run=run, kind="gate", status__in=LIVING).order_by("number"))
+
+
+def count_approvals(run: Run) -> dict[str, list[UUID]]:
+    """Who approved which stage."""
+    found: dict[str, list[UUID]] = {}
+    for stage, person in Approval.objects.filter(run=run).order_by("created_at").values_list("stage", "person_id"):
+        found.setdefault(stage, []).append(person)
+    return found
+
+
+def list_choices(run: Run, *, is_open: bool | None = None) -> QuerySet[Choice]:
+    rows = Choice.objects.filter(run=run).select_related("decided_by").order_by("created_at")
+    return (
+        rows
+        if is_open is None
+        else rows.filter(Q(status=ChoiceStatus.OPEN) if is_open else ~Q(status=ChoiceStatus.OPEN))
+    )
+
+
+def list_answers(choice_ids: Iterable[UUID]) -> dict[UUID, list[ChoiceAnswer]]:
+    found: dict[UUID, list[ChoiceAnswer]] = {}
+    rows = ChoiceAnswer.objects.filter(choice__in=list(choice_ids)).select_related("person").order_by("created_at")
+    for row in rows:
+        found.setdefault(row.choice_id, []).append(row)
+    return found
+
+
+def latest_run_of(viewer: Actor, conversation_id: UUID) -> Run | None:
+    return list_runs(viewer, conversation_id=conversation_id).order_by("-created_at").first()
+
+
+# For the engine and the sweeps
+
+
+def list_memory(run_id: UUID) -> list[StepRow]:
+    """What the run came through, as the walk remembers it."""
+    rows = Step.objects.filter(run=run_id, status__in=LIVING).order_by("number")
+    fields = ("pk", "number", "path", "visit", "kind", "status", "output", "error", "state", "attempts")
+    return [StepRow(*row) for row in rows.values_list(*fields)]
+
+
+def list_before(run: Run, number: int) -> list[Step]:
+    """What is done before a step; what it is inside of is under way then."""
+    at = get_step(run, number)
+    rows = Step.objects.filter(run=run, number__lt=number, status__in=LIVING - {StepStatus.WAITING}).order_by("number")
+    found = []
+    for step in rows:
+        if at.path.startswith(f"{step.path}/"):
+            step.status, step.output, step.error, step.ended_at = StepStatus.RUNNING, None, {}, None
+            step.state = {name: value for name, value in step.state.items() if name in {"items", "waits"}}
+        elif step.status == StepStatus.RUNNING:
+            continue
+        found.append(step)
+    return found
+
+
+def list_unhinted() -> list[dict[str, UUID]]:
+    """Runs that are due and that nobody works on: the hint was lost, a worker died, or the time has come."""
+    rows = Run.objects.filter(
+        Q(status=RunStatus.QUEUED, updated_at__lt=Now() - timedelta(seconds=scaled(HINT_SECONDS)))
+        | (Q(status=RunStatus.RUNNING) & is_free())
+        | Q(status=RunStatus.WAITING, wake_at__lte=Now())
+    )
+    return [{"run_id": pk} for pk in rows.order_by("updated_at").values_list("pk", flat=True)[:100]]
+
+
+def has_open() -> bool:
+    return Run.objects.filter(status__in=OPEN).exists()
+
+
+def list_overdue_choices() -> list[UUID]:
+    rows = Choice.objects.filter(status=ChoiceStatus.OPEN, deadline__lte=Now()).order_by("deadline")
+    return list(rows.values_list("pk", flat=True)[:100])
+
+
+def list_waiting_steps(
+    *, organization_id: UUID, project_id: UUID | None, subject_id: UUID | None, kinds: Sequence[str]
+) -> list[Step]:
+    """Steps that an event may concern: those that wait on its subject, and of the project those that listen or stand at a gate."""
+    rows = Step.objects.filter(status=StepStatus.WAITING, organization_id=organization_id)
+    wanted = Q(kind__in=kinds, project_id=project_id) if project_id and kinds else Q(pk__in=[])
+    if subject_id:
+        wanted |= Q(waits_on=subject_id)
+    return list(rows.filter(wanted).order_by("run_id", "number")[:1000])
+
+
+def stats_runs() -> dict[str, int]:
+    rows = Run.objects.filter(status__in=OPEN).values_list("status").annotate(Count("pk"))
+    return {str(status): int(count) for status, count in rows.order_by("status")}

@@ -1,0 +1,61 @@
+"""Every write of workflows."""
+
+from apps.workflows.services.choices import answer_choice, ask_choice, close_overdue
+from apps.workflows.services.definitions import (
+    change_definition,
+    check_definition,
+    create_definition,
+    delete_definition,
+)
+from apps.workflows.services.hearing import hear
+from apps.workflows.services.others import emit_signal, read_inner, require_asker, start_inner
+from apps.workflows.services.rollback import roll_back
+from apps.workflows.services.runs import (
+    cancel_run,
+    claim_run,
+    fail_run,
+    finish_run,
+    fork_run,
+    give_back,
+    pause_run,
+    resume_run,
+    retry_run,
+    start_run,
+)
+from apps.workflows.services.stages import advance_stage, approve_stage, check_stage, pass_gate
+from apps.workflows.services.steps import CALL_LEASE_SECONDS, call_inside, change_step, withdraw_steps, write_step
+
+__all__ = [
+    "CALL_LEASE_SECONDS",
+    "advance_stage",
+    "answer_choice",
+    "approve_stage",
+    "ask_choice",
+    "call_inside",
+    "cancel_run",
+    "change_definition",
+    "change_step",
+    "check_definition",
+    "check_stage",
+    "claim_run",
+    "close_overdue",
+    "create_definition",
+    "delete_definition",
+    "emit_signal",
+    "fail_run",
+    "finish_run",
+    "fork_run",
+    "give_back",
+    "hear",
+    "pass_gate",
+    "pause_run",
+    "read_inner",
+    "require_asker",
+    "resume_run",
+    "retry_run",
+    "roll_back",
+    "start_inner",
+    "start_run",
+    "withdraw_steps",
+    "write_step",
+]

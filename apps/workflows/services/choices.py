@@ -1,0 +1,154 @@
+"""Choices: asked by a step, answered by people, decided by their rule or by the clock."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor
+from apps.core.errors import FieldError, Invalid, NotFound
+from apps.workflows import policies, selectors
+from apps.workflows.events import ChoiceAnswered, ChoiceAsked, ChoiceDecided
+from apps.workflows.models import Choice, ChoiceAnswer, Run
+from apps.workflows.services.runs import announce, lock_steered, wake
+from apps.workflows.types import FINAL, ChoiceClosed, ChoiceRule, ChoiceStatus, RunState
+
+
+def ask_choice(
+    *,
+    actor: Actor,
+    run: Run,
+    step_id: UUID,
+    question: str,
+    options: Sequence[dict[str, Any]] = (),
+    answer_type: str = "",
+    rule: str = ChoiceRule.FIRST,
+    quorum: int = 1,
+    takes_own: bool = True,
+    asked: str = "editor",
+    deadline: datetime | None = None,
+) -> Choice:
+    """In the transaction of the step that asks."""
+    policies.require(policies.can_run(actor, accounts.project_role(actor, run.project_id)) or policies.is_system(actor))
+    choice = Choice.objects.create(
+        organization_id=run.organization_id,
+        run=run,
+        step_id=step_id,
+        question=question[:2000],
+        options=list(options),
+        answer_type=answer_type,
+        rule=rule,
+        quorum=quorum,
+        takes_own=takes_own,
+        asked=asked,
+        deadline=deadline,
+    )
+    announce(ChoiceAsked(run.pk, choice.pk), run, actor)
+    return choice
+
+
+@transaction.atomic
+def answer_choice(*, actor: Actor, run_id: UUID, choice_id: UUID, option: str = "", text: str = "") -> Choice:
+    """One of the options, or one's own words. While it is open an answer may be changed; the one that decides is the last."""
+    run = lock_steered(actor=actor, run_id=run_id)
+    choice = Choice.objects.select_for_update().filter(run=run, pk=choice_id).first()
+    if choice is None:
+        raise NotFound
+    role = accounts.project_role(actor, run.project_id)
+    policies.require(actor.user_id is not None and policies.has_role(role, choice.asked))
+    if choice.status != ChoiceStatus.OPEN:
+        raise ChoiceClosed(status_of_choice=choice.status)
+    if run.status in FINAL:
+        raise RunState(run.status)
+    option, text = _checked(choice, option, text)
+    ChoiceAnswer.objects.update_or_create(
+        organization_id=run.organization_id,
+        choice=choice,
+        person_id=actor.user_id,
+        defaults={"option": option, "text": text},
+    )
+    decided = _decided(choice, run, actor)
+    if decided is not None:
+        _close(choice, run, actor, decided, by=actor.user_id)
+    announce(ChoiceAnswered(run.pk, choice.pk, decided is not None), run, actor)
+    return choice
+
+
+def _checked(choice: Choice, option: str, text: str) -> tuple[str, str]:
+    """What is kept of an answer."""
+    if bool(option) == bool(text.strip()):
+        raise Invalid(fields=[FieldError("option", "required", str(Invalid.default_detail))])
+    if option and option not in {each["key"] for each in choice.options}:
+        raise Invalid(fields=[FieldError("option", "unknown_option", str(Invalid.default_detail))])
+    if text and not choice.takes_own:
+        raise Invalid(fields=[FieldError("text", "not_here", str(Invalid.default_detail))])
+    if choice.answer_type == "number" and text:
+        try:
+            float(text)
+        except ValueError:
+            raise Invalid(fields=[FieldError("text", "invalid", str(Invalid.default_detail))]) from None
+    if choice.answer_type == "boolean" and text.strip().lower() not in {"true", "false"}:
+        raise Invalid(fields=[FieldError("text", "invalid", str(Invalid.default_detail))])
+    return option, text.strip()
+
+
+def _decided(choice: Choice, run: Run, actor: Actor) -> ChoiceAnswer | None:
+    """The answer that wins now, if one does."""
+    answers = list(ChoiceAnswer.objects.filter(choice=choice).order_by("created_at", "pk"))
+    if choice.rule == ChoiceRule.FIRST:
+        return answers[0] if answers else None
+    if choice.rule == ChoiceRule.QUORUM:
+        counted = Counter(_said(each) for each in answers)
+        return next((each for each in answers if counted[_said(each)] >= choice.quorum), None)
+    project = accounts.get_project(run.project_id, actor)
+    asked = {
+        person.id
+        for person in accounts.list_people_of_project(project, actor)
+        if policies.has_role(person.role, choice.asked)
+    }
+    return _most(answers) if asked <= {each.person_id for each in answers} else None
+
+
+def _most(answers: list[ChoiceAnswer]) -> ChoiceAnswer | None:
+    """Most votes; of as many the one that was there first."""
+    counted = Counter(_said(each) for each in answers)
+    return max(answers, key=lambda each: counted[_said(each)], default=None)
+
+
+def _said(answer: ChoiceAnswer) -> tuple[str, str]:
+    return (answer.option, answer.text.casefold())
+
+
+def _close(choice: Choice, run: Run, actor: Actor, decided: ChoiceAnswer | None, *, by: UUID | None) -> None:
+    choice.status = ChoiceStatus.DECIDED if decided else ChoiceStatus.EXPIRED
+    if decided:
+        choice.option, choice.text, choice.decided_by_id = decided.option, decided.text, by or decided.person_id
+    choice.decided_at = Now()
+    choice.save()
+    announce(ChoiceDecided(run.pk, choice.pk, choice.status), run, actor)
+    wake([run.pk])
+
+
+@transaction.atomic
+def close_overdue(*, actor: Actor) -> int:
+    """At the deadline a vote is counted; of what nobody decided the run hears that time is up."""
+    policies.require(policies.is_system(actor))
+    count = 0
+    for pk in selectors.list_overdue_choices():
+        run_id = Choice.objects.values_list("run_id", flat=True).get(pk=pk)
+        run = Run.objects.select_for_update(of=("self",)).get(pk=run_id)
+        choice = Choice.objects.select_for_update().get(pk=pk)
+        if choice.status != ChoiceStatus.OPEN:
+            continue
+        answers = list(ChoiceAnswer.objects.filter(choice=choice).order_by("created_at", "pk"))
+        decided = _most(answers) if choice.rule == ChoiceRule.VOTE else None
+        _close(choice, run, actor, decided, by=None)
+        count += 1
+    return count

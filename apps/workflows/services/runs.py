@@ -1,0 +1,367 @@
+"""Runs: begun, taken by a worker, given back, ended; and what people do with one."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor, ActorKind
+from apps.conversations import selectors as conversations
+from apps.core import jobs, leases
+from apps.core.correlation import current
+from apps.core.errors import NotFound
+from apps.core.events import emit
+from apps.core.storable import storable
+from apps.workflows import policies, selectors
+from apps.workflows.events import RunCancelled, RunChanged, RunCompleted, RunFailed, RunStarted, RunWaited
+from apps.workflows.models import Choice, Definition, DefinitionVersion, Run, Step
+from apps.workflows.services.steps import LEASE_SECONDS
+from apps.workflows.types import (
+    CRASHES,
+    FINAL,
+    MAX_DATA_BYTES,
+    MAX_OPEN_RUNS,
+    OPEN,
+    ChoiceStatus,
+    DataTooLarge,
+    HeldRun,
+    LateWriter,
+    RunCause,
+    RunState,
+    RunStatus,
+    StepRow,
+    StepStatus,
+    TooManyOpenRuns,
+)
+
+WORKER_LOST = {
+    "type": "https://serverlessworkflow.io/spec/1.0.0/errors/runtime",
+    "status": 500,
+    "title": "runtime",
+    "detail": "The workers that had this run died. Whatever kills them, trying again may kill the next one.",
+    "code": "worker_lost",
+}
+
+
+def announce(fact: Any, run: Run, actor: Actor) -> None:
+    emit(fact, actor=actor, scope=run.scope, subject=("run", run.pk))
+
+
+@transaction.atomic
+def start_run(
+    *,
+    actor: Actor,
+    definition_id: UUID,
+    data: Any = None,
+    title: str = "",
+    conversation_id: UUID | None = None,
+    cause: RunCause | None = None,
+) -> Run:
+    """It follows the version that is in force now to its end."""
+    definition = selectors.get_definition(definition_id=definition_id, viewer=actor)
+    project = accounts.lock_project(definition.project_id, actor)
+    policies.require(policies.can_run(actor, accounts.role_in(actor, project)))
+    if conversation_id is not None:
+        talk = conversations.get_conversation(conversation_id=conversation_id, viewer=actor)
+        if talk.project_id != project.pk:
+            raise NotFound
+    if cause is None:
+        cause = RunCause.PERSON if actor.kind == ActorKind.MEMBER else RunCause.PROGRAM
+    version = DefinitionVersion.objects.get(definition=definition, number=definition.number)
+    return begin(actor, definition, version, data=data, title=title, conversation_id=conversation_id, cause=cause)
+
+
+def begin(
+    actor: Actor,
+    definition: Definition,
+    version: DefinitionVersion,
+    *,
+    data: Any,
+    cause: RunCause,
+    title: str = "",
+    conversation_id: UUID | None = None,
+    parent: Run | None = None,
+    depth: int = 0,
+) -> Run:
+    """The row and what is told of it, for callers who asked for the right."""
+    if Run.objects.filter(project=definition.project_id, status__in=OPEN).count() >= MAX_OPEN_RUNS:
+        raise TooManyOpenRuns
+    data = {} if data is None else storable(data)
+    if len(json.dumps(data, default=str)) > MAX_DATA_BYTES:
+        raise DataTooLarge
+    run = Run.objects.create(
+        organization_id=definition.organization_id,
+        project_id=definition.project_id,
+        definition=definition,
+        followed=version,
+        title=title[:200],
+        cause=cause,
+        requested_by_id=actor.user_id,
+        key_id=actor.key_id,
+        conversation_id=conversation_id,
+        parent=parent,
+        depth=depth,
+        data=data,
+        correlation_id=current().correlation_id[:64],
+        started_at=Now(),
+    )
+    announce(RunStarted(run.pk, definition.pk, version.number, cause), run, actor)
+    jobs.after_commit("workflows.go_on", run_id=run.pk)
+    return selectors.get_run(run_id=run.pk, viewer=actor) if parent is None else run
+
+
+# The engine's
+
+
+@transaction.atomic
+def claim_run(*, actor: Actor, run_id: UUID) -> tuple[HeldRun, list[StepRow]] | None:
+    """The run with what it came through, held under a new fence. None: somebody has it, or nothing is to be done."""
+    policies.require(policies.is_system(actor))
+    due = Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING) | Q(status=RunStatus.WAITING, wake_at__lte=Now())
+    was = Run.objects.filter(pk=run_id).values_list("status", flat=True).first()
+    fence = leases.claim(
+        Run.objects.filter(due), run_id, seconds=LEASE_SECONDS, status=RunStatus.RUNNING, is_woken=False, wake_at=None
+    )
+    if fence is None:
+        return None
+    run = Run.objects.select_related("followed").get(pk=run_id)
+    if was == RunStatus.RUNNING:  # its worker was lost
+        if run.crashes + 1 >= CRASHES:
+            _fail(run, WORKER_LOST, actor)
+            return None
+        Run.objects.filter(pk=run_id).update(crashes=F("crashes") + 1)
+    return _held(run, fence), selectors.list_memory(run_id)
+
+
+def _held(run: Run, fence: int) -> HeldRun:
+    return HeldRun(
+        run.pk,
+        run.organization_id,
+        run.project_id,
+        run.definition_id,
+        fence,
+        run.followed.document,
+        run.data,
+        run.title,
+        run.followed.number,
+        run.conversation_id,
+        run.requested_by_id,
+        run.key_id,
+        run.correlation_id,
+        (run.started_at or run.created_at).isoformat(),
+        run.depth,
+    )
+
+
+@transaction.atomic
+def give_back(
+    *, actor: Actor, held: HeldRun, why: str = "", until: datetime | None = None, goes_on: bool = False
+) -> None:
+    """The worker has done what can be done now. What happened meanwhile, or ``goes_on``, queues it again at once."""
+    policies.require(policies.is_system(actor))
+    run = _lock_held(held)
+    if run.status == RunStatus.RUNNING:
+        again = goes_on or run.is_woken
+        run.status = RunStatus.QUEUED if again else RunStatus.WAITING
+        if not again and run.waits_for != why[:20]:
+            announce(RunWaited(run.pk, why[:20]), run, actor)
+        run.waits_for, run.wake_at = ("", None) if again else (why[:20], until)
+        if again:
+            jobs.after_commit("workflows.go_on", run_id=run.pk)
+    run.lease_until, run.is_woken, run.attempts = None, False, 0
+    run.save()
+
+
+@transaction.atomic
+def finish_run(*, actor: Actor, held: HeldRun, output: Any) -> None:
+    policies.require(policies.is_system(actor))
+    run = _lock_held(held)
+    if run.status == RunStatus.PAUSED:  # it ends when somebody lets it go on
+        run.lease_until = None
+        run.save()
+        return
+    run.status, run.output, run.lease_until, run.waits_for = RunStatus.COMPLETED, storable(output), None, ""
+    run.finished_at, run.wake_at = Now(), None
+    run.save()
+    announce(RunCompleted(run.pk, run.definition_id), run, actor)
+
+
+@transaction.atomic
+def fail_run(*, actor: Actor, held: HeldRun, error: dict[str, Any], steps: list[UUID]) -> None:
+    """``steps`` are those that failed and that nobody caught, the innermost first: trying again begins there."""
+    policies.require(policies.is_system(actor))
+    run = _lock_held(held)
+    run.failed_steps = [str(pk) for pk in steps]
+    _fail(run, error, actor)
+
+
+def _fail(run: Run, error: dict[str, Any], actor: Actor) -> None:
+    run.status, run.error, run.lease_until, run.waits_for = RunStatus.FAILED, storable(error), None, ""
+    run.finished_at, run.wake_at = Now(), None
+    run.save()
+    Choice.objects.filter(run=run, status=ChoiceStatus.OPEN).update(status=ChoiceStatus.WITHDRAWN)
+    announce(RunFailed(run.pk, run.definition_id, str(error.get("code") or error.get("title", ""))[:60]), run, actor)
+
+
+def _lock_held(held: HeldRun) -> Run:
+    run = Run.objects.select_for_update(of=("self",)).filter(pk=held.run_id, fence=held.fence).first()
+    if run is None:
+        raise LateWriter
+    return run
+
+
+def wake(run_ids: list[UUID]) -> int:
+    """What they wait for may have happened: somebody looks."""
+    if not run_ids:
+        return 0
+    rows = Run.objects.filter(pk__in=run_ids)
+    rows.filter(status=RunStatus.RUNNING).update(is_woken=True)
+    woken = list(rows.filter(status=RunStatus.WAITING).values_list("pk", flat=True))
+    Run.objects.filter(pk__in=woken, status=RunStatus.WAITING).update(status=RunStatus.QUEUED, wake_at=None)
+    for pk in woken:
+        jobs.after_commit("workflows.go_on", run_id=pk)
+    return len(woken)
+
+
+# People's
+
+
+def lock_steered(*, actor: Actor, run_id: UUID) -> Run:
+    """The locked row, after asking whether the actor may steer it."""
+    run = selectors.lock_run(run_id=run_id, viewer=actor)
+    policies.require(policies.can_run(actor, accounts.project_role(actor, run.project_id)))
+    return run
+
+
+def told(run: Run, actor: Actor, change: str) -> Run:
+    announce(RunChanged(run.pk, change), run, actor)
+    return selectors.get_run(run_id=run.pk, viewer=actor)
+
+
+@transaction.atomic
+def pause_run(*, actor: Actor, run_id: UUID) -> Run:
+    """The step that is being done ends; no other begins."""
+    run = lock_steered(actor=actor, run_id=run_id)
+    if run.status == RunStatus.PAUSED:
+        return selectors.get_run(run_id=run_id, viewer=actor)
+    if run.status not in OPEN:
+        raise RunState(run.status)
+    Run.objects.filter(pk=run_id).update(status=RunStatus.PAUSED, version=F("version") + 1, updated_at=Now())
+    return told(run, actor, "paused")
+
+
+@transaction.atomic
+def resume_run(*, actor: Actor, run_id: UUID) -> Run:
+    run = lock_steered(actor=actor, run_id=run_id)
+    if run.status in {RunStatus.QUEUED, RunStatus.RUNNING, RunStatus.WAITING}:
+        return selectors.get_run(run_id=run_id, viewer=actor)
+    if run.status != RunStatus.PAUSED:
+        raise RunState(run.status)
+    _queue(run)
+    return told(run, actor, "resumed")
+
+
+def _queue(run: Run, **changes: Any) -> None:
+    """For a worker. One that still holds it has lost it: the fence is another."""
+    Run.objects.filter(pk=run.pk).update(
+        status=RunStatus.QUEUED,
+        fence=F("fence") + 1,
+        lease_until=None,
+        wake_at=None,
+        waits_for="",
+        crashes=0,
+        version=F("version") + 1,
+        updated_at=Now(),
+        **changes,
+    )
+    jobs.after_commit("workflows.go_on", run_id=run.pk)
+
+
+@transaction.atomic
+def cancel_run(*, actor: Actor, run_id: UUID) -> Run:
+    """Whoever has it writes nothing more. Runs that it waits for are cancelled too."""
+    run = lock_steered(actor=actor, run_id=run_id)
+    if run.status == RunStatus.CANCELLED:
+        return selectors.get_run(run_id=run_id, viewer=actor)
+    if run.status in FINAL:
+        raise RunState(run.status)
+    _cancel(run, actor)
+    return selectors.get_run(run_id=run_id, viewer=actor)
+
+
+def _cancel(run: Run, actor: Actor) -> None:
+    Run.objects.filter(pk=run.pk).update(
+        status=RunStatus.CANCELLED,
+        fence=F("fence") + 1,
+        lease_until=None,
+        wake_at=None,
+        waits_for="",
+        version=F("version") + 1,
+        finished_at=Now(),
+        updated_at=Now(),
+    )
+    Step.objects.filter(run=run, status__in=[StepStatus.RUNNING, StepStatus.WAITING]).update(
+        status=StepStatus.CANCELLED, ended_at=Now()
+    )
+    Choice.objects.filter(run=run, status=ChoiceStatus.OPEN).update(status=ChoiceStatus.WITHDRAWN)
+    announce(RunCancelled(run.pk, run.definition_id), run, actor)
+    for child in Run.objects.select_for_update().filter(parent=run, status__in=OPEN):
+        _cancel(child, actor)
+
+
+@transaction.atomic
+def retry_run(*, actor: Actor, run_id: UUID) -> Run:
+    """From the step that failed. What it was before stays as history."""
+    run = lock_steered(actor=actor, run_id=run_id)
+    if run.status != RunStatus.FAILED:
+        raise RunState(run.status)
+    inner, outer = run.failed_steps[:1], run.failed_steps[1:]
+    failed = Step.objects.filter(run=run, status=StepStatus.FAILED)
+    # Whose effect is done, and only what follows from it failed, does not do it again.
+    again = failed.filter(pk__in=inner, state__has_key="raw").values_list("pk", flat=True)
+    outer += list(again)
+    failed.filter(pk__in=inner).exclude(pk__in=outer).update(status=StepStatus.REPLACED)
+    failed.filter(pk__in=outer).update(status=StepStatus.RUNNING, ended_at=None, error={})
+    _queue(run, error={}, failed_steps=[], finished_at=None)
+    return told(run, actor, "retried")
+
+
+@transaction.atomic
+def fork_run(*, actor: Actor, run_id: UUID, number: int) -> Run:
+    """Another run that came through the same steps up to before this one, and goes its own way from there. Effects are not repeated."""
+    source = selectors.lock_run(run_id=run_id, viewer=actor)
+    policies.require(policies.can_run(actor, accounts.project_role(actor, source.project_id)))
+    accounts.lock_project(source.project_id, actor)
+    selectors.get_step(source, number)
+    run = begin(
+        actor,
+        source.definition,
+        source.followed,
+        data=source.data,
+        title=source.title,
+        conversation_id=source.conversation_id,
+        cause=RunCause.FORK,
+    )
+    kept = (
+        "path", "visit", "kind", "status", "input", "output", "error", "state", "attempts", "started_at", "ended_at",
+    )  # fmt: skip
+    copied = [
+        Step(
+            organization_id=run.organization_id,
+            project_id=run.project_id,
+            run=run,
+            number=place,
+            **{name: getattr(step, name) for name in kept},
+        )
+        for place, step in enumerate(selectors.list_before(source, number), 1)
+    ]
+    Step.objects.bulk_create(copied)
+    Run.objects.filter(pk=run.pk).update(forked_from=source, step_count=len(copied), stage=source.stage)
+    return selectors.get_run(run_id=run.pk, viewer=actor)

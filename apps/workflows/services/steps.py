@@ -1,0 +1,259 @@
+"""Steps as the engine writes them: one statement each, under the fence of the run, which also keeps the worker's lease."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from psycopg.types.json import Jsonb
+
+from apps.accounts.types import Actor
+from apps.core import failpoints
+from apps.core.db import prepared
+from apps.core.doors.workflow_functions import Gave, Waits, WorkflowCall, WorkflowFunction
+from apps.core.events import told_last
+from apps.core.ids import uuid7
+from apps.core.leases import scaled
+from apps.core.storable import storable
+from apps.workflows import policies
+from apps.workflows.models import Choice, Step
+from apps.workflows.types import ChoiceStatus, HeldRun, LateWriter, RunStatus, StepRow, StepStatus
+
+LEASE_SECONDS = 20.0
+CALL_LEASE_SECONDS = 180.0
+_ENDED = frozenset({StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.FAILED, StepStatus.CANCELLED})
+
+_HELD = """
+WITH held AS (
+  UPDATE workflows_run SET lease_until = clock_timestamp() + %(lease)s, step_count = step_count + %(new)s, crashes = 0,
+    cost = cost + %(cost)s, updated_at = clock_timestamp()
+  WHERE id = %(run)s AND fence = %(fence)s AND status IN ('running', 'paused')
+  RETURNING id, step_count, status, organization_id, project_id
+)
+"""
+
+_WRITE = f"""{_HELD}
+INSERT INTO workflows_step (
+  id, organization_id, project_id, run_id, number, path, visit, kind, status, input, output, error, state, wrote, attempts, waits_on,
+  wake_at, cost, started_at, ended_at, updated_at
+)
+SELECT %(id)s, held.organization_id, held.project_id, held.id, held.step_count, %(path)s, %(visit)s, %(kind)s, %(status)s, %(input)s,
+  %(output)s, %(error)s, %(state)s, %(wrote)s, 1, %(waits_on)s::uuid, %(wake_at)s::timestamptz, %(cost)s,
+  clock_timestamp() - %(took)s, CASE WHEN %(ended)s THEN clock_timestamp() END, clock_timestamp()
+FROM held
+RETURNING number, (SELECT status FROM held)
+"""  # noqa: S608  (constants; every value is bound)
+
+_CHANGE = f"""{_HELD}
+UPDATE workflows_step AS step SET status = %(status)s::text, output = %(output)s, error = %(error)s, state = %(state)s,
+  wrote = CASE WHEN %(wrote)s::jsonb = '[]' THEN step.wrote ELSE %(wrote)s::jsonb END,
+  waits_on = CASE WHEN %(status)s::text = 'waiting' THEN coalesce(%(waits_on)s::uuid, step.waits_on) END,
+  wake_at = CASE WHEN %(status)s::text = 'waiting' THEN coalesce(%(wake_at)s::timestamptz, step.wake_at) END,
+  cost = step.cost + %(cost)s, attempts = %(attempts)s,
+  ended_at = CASE WHEN %(ended)s THEN clock_timestamp() END, updated_at = clock_timestamp()
+FROM held WHERE step.id = %(id)s AND step.run_id = held.id
+RETURNING step.number, held.status
+"""  # noqa: S608  (as above)
+
+
+def write_step(
+    *,
+    actor: Actor,
+    held: HeldRun,
+    path: str,
+    visit: int,
+    kind: str,
+    status: StepStatus,
+    step_id: UUID | None = None,
+    data: Any = None,
+    output: Any = None,
+    error: dict[str, Any] | None = None,
+    state: dict[str, Any] | None = None,
+    wrote: tuple[tuple[UUID, int, int], ...] = (),
+    waits_on: UUID | None = None,
+    wake_at: datetime | None = None,
+    cost: Decimal = Decimal(0),
+    seconds: float = 0.0,
+    lease_seconds: float = LEASE_SECONDS,
+) -> tuple[StepRow, str]:
+    """A new step, and the status of the run now. ``LateWriter`` when somebody else has the run."""
+    policies.require(policies.is_system(actor))
+    pk = step_id or uuid7()
+    found = _execute(
+        _WRITE,
+        {
+            "new": 1,
+            "id": pk,
+            "path": path,
+            "visit": visit,
+            "kind": kind,
+            "input": _json(data),
+            "took": timedelta(seconds=seconds),
+            **_shared(
+                held,
+                status,
+                output=output,
+                error=error,
+                state=state,
+                wrote=wrote,
+                waits_on=waits_on,
+                wake_at=wake_at,
+                cost=cost,
+                lease_seconds=lease_seconds,
+            ),
+        },
+    )
+    row = StepRow(pk, found[0], path, visit, kind, status, output, error or {}, state or {})
+    return row, found[1]
+
+
+def change_step(
+    *,
+    actor: Actor,
+    held: HeldRun,
+    step: StepRow,
+    status: StepStatus,
+    output: Any = None,
+    error: dict[str, Any] | None = None,
+    state: dict[str, Any] | None = None,
+    wrote: tuple[tuple[UUID, int, int], ...] = (),
+    waits_on: UUID | None = None,
+    wake_at: datetime | None = None,
+    cost: Decimal = Decimal(0),
+    attempts: int | None = None,
+    lease_seconds: float = LEASE_SECONDS,
+) -> str:
+    """What became of a step that was begun; the row in ``step`` follows. The status of the run now."""
+    policies.require(policies.is_system(actor))
+    kept = step.state if state is None else state
+    found = _execute(
+        _CHANGE,
+        {
+            "new": 0,
+            "id": step.step_id,
+            "attempts": attempts or step.attempts,
+            **_shared(
+                held,
+                status,
+                output=output,
+                error=error,
+                state=kept,
+                wrote=wrote,
+                waits_on=waits_on,
+                wake_at=wake_at,
+                cost=cost,
+                lease_seconds=lease_seconds,
+            ),
+        },
+    )
+    step.status, step.output, step.error, step.state = status, output, error or {}, kept
+    step.attempts = attempts or step.attempts
+    return str(found[1])
+
+
+def _shared(
+    held: HeldRun,
+    status: StepStatus,
+    *,
+    output: Any,
+    error: dict[str, Any] | None,
+    state: dict[str, Any] | None,
+    wrote: tuple[tuple[UUID, int, int], ...],
+    waits_on: UUID | None,
+    wake_at: datetime | None,
+    cost: Decimal,
+    lease_seconds: float,
+) -> dict[str, Any]:
+    return {
+        "run": held.run_id,
+        "fence": held.fence,
+        "lease": timedelta(seconds=scaled(lease_seconds)),
+        "status": status.value,
+        "output": _json(output),
+        "error": _json(error or {}),
+        "state": _json(state or {}),
+        "wrote": _json([[str(pk), before, after] for pk, before, after in wrote]),
+        "waits_on": waits_on,
+        "wake_at": wake_at,
+        "cost": cost,
+        "ended": status in _ENDED,
+    }
+
+
+def _json(value: Any) -> Any:
+    return None if value is None else Jsonb(storable(value))
+
+
+def _execute(sql: str, values: dict[str, Any]) -> tuple[int, str]:
+    with prepared() as cursor:
+        cursor.execute(sql, values)
+        row: Any = cursor.fetchone()
+    if row is None:
+        raise LateWriter
+    failpoints.hit("before_commit")
+    return row[0], row[1]
+
+
+@transaction.atomic
+def call_inside(
+    *,
+    actor: Actor,
+    held: HeldRun,
+    function: WorkflowFunction,
+    call: WorkflowCall,
+    path: str,
+    visit: int,
+    data: Any,
+    ends: bool,
+) -> tuple[StepRow, str]:
+    """What the function does and its step are one transaction. Not ``ends``: what it gave is in ``state["raw"]``, and the step goes on."""
+    policies.require(policies.is_system(actor))
+    assert function.inside is not None
+    with told_last():
+        given = function.inside(call)
+        options: dict[str, Any] = {"step_id": call.step_id, "data": data, "path": path, "visit": visit, "kind": "call"}
+        if isinstance(given, Waits):
+            return write_step(
+                actor=actor,
+                held=held,
+                status=StepStatus.WAITING,
+                waits_on=given.subject_id,
+                wake_at=given.until,
+                state=given.state,
+                **options,
+            )
+        return write_gave(actor=actor, held=held, given=given, ends=ends, **options)
+
+
+def write_gave(*, actor: Actor, held: HeldRun, given: Gave, ends: bool, **options: Any) -> tuple[StepRow, str]:
+    """A step whose function gave something; raw as long as the document says more of it."""
+    status = StepStatus.COMPLETED if ends else StepStatus.RUNNING
+    return write_step(
+        actor=actor,
+        held=held,
+        status=status,
+        output=given.output if ends else None,
+        state={} if ends else {"raw": given.output},
+        wrote=given.wrote,
+        cost=given.cost,
+        **options,
+    )
+
+
+@transaction.atomic
+def withdraw_steps(*, actor: Actor, held: HeldRun, path: str) -> list[UUID]:
+    """What waits or runs inside, and what is asked at it, is not waited for any more."""
+    policies.require(policies.is_system(actor))
+    inside = Step.objects.filter(run=held.run_id, status__in=[StepStatus.RUNNING, StepStatus.WAITING])
+    gone = list(inside.filter(path__startswith=f"{path}/").values_list("pk", flat=True))
+    asked = [*gone, *inside.filter(path=path).values_list("pk", flat=True)]
+    inside.filter(pk__in=gone).update(status=StepStatus.CANCELLED)
+    Choice.objects.filter(step_id__in=asked, status=ChoiceStatus.OPEN).update(status=ChoiceStatus.WITHDRAWN)
+    return gone
+
+
+def is_stopped(status: str) -> bool:
+    return status != RunStatus.RUNNING

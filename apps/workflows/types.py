@@ -1,0 +1,214 @@
+"""States, limits and refusals of definitions and runs, and what the engine passes around."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from apps.core.errors import Conflict, Invalid, LimitReached, Unprocessable
+
+MAX_DOCUMENT_BYTES = 262_144
+MAX_TASKS = 500
+MAX_DEPTH = 20
+MAX_DEFINITIONS = 100  # of a project
+MAX_VERSIONS = 1_000
+MAX_OPEN_RUNS = 500  # of a project
+MAX_STEPS = 10_000  # of a run, each time that a task is done anew counted
+MAX_DATA_BYTES = 1_048_576  # of what a step gets or gives
+MAX_SUBFLOWS = 5  # runs inside runs
+RUN_SECONDS = 20.0  # one worker goes on with one run for so long, then others have their turn
+CRASHES = 5  # workers that a run may lose without a step between
+MAX_WAIT_DAYS = 400
+
+
+class RunStatus(models.TextChoices):
+    QUEUED = "queued", _("Waits for a worker")
+    RUNNING = "running", _("Running")
+    WAITING = "waiting", _("Waits")
+    PAUSED = "paused", _("Paused")
+    COMPLETED = "completed", _("Completed")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+#: Nothing more happens to it unless somebody tries again or rolls back.
+FINAL = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
+OPEN = frozenset(RunStatus) - FINAL
+
+
+class StepStatus(models.TextChoices):
+    """``rolled_back`` and ``replaced`` are history: the run goes on as if they had not been."""
+
+    RUNNING = "running", _("Running")
+    WAITING = "waiting", _("Waits")
+    COMPLETED = "completed", _("Done")
+    SKIPPED = "skipped", _("Skipped")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("Cancelled")
+    ROLLED_BACK = "rolled_back", _("Rolled back")
+    REPLACED = "replaced", _("Tried again")
+
+
+#: What the run has come through, and what it stands at.
+LIVING = frozenset(StepStatus) - {StepStatus.ROLLED_BACK, StepStatus.REPLACED}
+
+
+class RunCause(models.TextChoices):
+    PERSON = "person", _("By hand")
+    PROGRAM = "program", _("By a program")
+    COMMAND = "command", _("From a conversation")
+    EVENT = "event", _("By an event")
+    SCHEDULE = "schedule", _("By the clock")
+    WORKFLOW = "workflow", _("By another run")
+    FORK = "fork", _("From a step of another run")
+
+
+class StageState(models.TextChoices):
+    DONE = "done", _("Done")
+    CURRENT = "current", _("Now")
+    AVAILABLE = "available", _("Can begin")
+    BLOCKED = "blocked", _("Blocked")
+    LATER = "later", _("Later")
+
+
+class ChoiceRule(models.TextChoices):
+    FIRST = "first", _("The first answer")
+    QUORUM = "quorum", _("As soon as so many agree")
+    VOTE = "vote", _("Most votes at the deadline, or when everybody voted")
+
+
+class ChoiceStatus(models.TextChoices):
+    OPEN = "open", _("Open")
+    DECIDED = "decided", _("Decided")
+    EXPIRED = "expired", _("Out of time")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class Category(models.TextChoices):
+    RECOMMENDED = "recommended", _("Recommended")
+    ALTERNATIVE = "alternative", _("Alternative")
+    MANUAL = "manual", _("By hand")
+
+
+class DefinitionRejected(Invalid):
+    """``fields`` name the places by JSON pointer into the document; the root is the empty pointer."""
+
+    code = "definition_rejected"
+    title = _("This definition cannot be used")
+    default_detail = _("This definition cannot be used.")
+
+
+class DefinitionNameTaken(Conflict):
+    code = "definition_name_taken"
+    default_detail = _("The project has a workflow of this name.")
+
+
+class DefinitionRenamed(Unprocessable):
+    code = "definition_renamed"
+    default_detail = _("A definition keeps its name. Make another one.")
+
+
+class DefinitionInUse(Conflict):
+    code = "definition_in_use"
+    default_detail = _("Runs of this definition are under way. Wait for their end, or cancel them.")
+
+
+class TooManyDefinitions(LimitReached):
+    code = "too_many_definitions"
+    default_detail = _("A project holds at most 100 workflows.")
+    limit = "definitions"
+    most = MAX_DEFINITIONS
+    reason = "quota"
+
+
+class TooManyOpenRuns(LimitReached):
+    code = "too_many_runs"
+    default_detail = _("Five hundred runs of this project are not done yet. Wait for one of them, or cancel one.")
+    limit = "runs"
+    most = MAX_OPEN_RUNS
+    reason = "places"
+
+
+class RunState(Conflict):
+    """``status_of_run`` is the one that is in the way."""
+
+    code = "run_state"
+    title = _("Not in this state")
+
+    def __init__(self, status: str) -> None:
+        super().__init__(
+            _("This cannot be done now: the run is “%(status)s”.") % {"status": RunStatus(status).label},
+            status_of_run=status,
+        )
+
+
+class GateClosed(Conflict):
+    """``missing`` are sentences."""
+
+    code = "gate_closed"
+    title = _("Something is missing")
+    default_detail = _("This stage cannot begin yet.")
+
+
+class NotNext(Conflict):
+    """``next`` is the stage that the run waits at; empty when it waits at none."""
+
+    code = "stage_not_next"
+    default_detail = _("The run does not wait at this stage.")
+
+
+class ChoiceClosed(Conflict):
+    """``status`` says what became of it."""
+
+    code = "choice_closed"
+    default_detail = _("This was decided already.")
+
+
+class DataTooLarge(Invalid):
+    code = "data_too_large"
+    default_detail = _("This is more data than a run takes.")
+
+
+class LateWriter(Exception):
+    """Somebody else holds the run by now; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRun:
+    """A run that one worker holds, with the fence under which it writes."""
+
+    run_id: UUID
+    organization_id: UUID
+    project_id: UUID
+    definition_id: UUID
+    fence: int
+    document: dict[str, Any]
+    data: Any
+    title: str
+    number: int
+    conversation_id: UUID | None
+    user_id: UUID | None
+    key_id: UUID | None
+    correlation_id: str
+    started_at: str
+    depth: int
+
+
+@dataclass(slots=True)
+class StepRow:
+    """A step as the engine knows it: ``state`` is what its kind remembers between attempts."""
+
+    step_id: UUID
+    number: int
+    path: str
+    visit: int
+    kind: str
+    status: str
+    output: Any = None
+    error: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+    attempts: int = 1

@@ -1,0 +1,145 @@
+"""Choices: who decides, when, and what the run hears of it."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from apps.accounts.types import SYSTEM
+from apps.core.errors import Forbidden, Invalid
+from apps.workflows import selectors, services
+from apps.workflows.models import Choice
+from apps.workflows.types import ChoiceClosed
+from tests.accounts.factories import actor_of, member_of, reader_of
+from tests.workflows.factories import ran, walked
+
+pytestmark = pytest.mark.django_db
+
+OPTIONS = [
+    {
+        "key": "sea",
+        "title": "At sea",
+        "category": "recommended",
+        "difficulty": "low",
+        "time": "2 days",
+        "impact": "high",
+    },
+    {"key": "court", "title": "In court", "category": "alternative"},
+]
+
+
+def asked(actor, project, **more):
+    given = {"question": "${ .what }", "options": OPTIONS, **more}
+    do = [
+        {"ending": {"call": "choose", "with": given}},
+        {"way": {"switch": [{"late": {"when": ".timed_out", "then": "late"}}, {"else": {"then": "taken"}}]}},
+        {"late": {"set": {"late": True}, "then": "end"}},
+        {"taken": {"set": "${ . }"}},
+    ]
+    run = ran(actor, project, do, {"what": "How does it end?"})
+    return run, selectors.list_choices(run).get()
+
+
+def test_first_answer_decides_and_the_run_goes_on(actor, project):
+    run, choice = asked(actor, project)
+    assert (run.status, run.waits_for, choice.question) == ("waiting", "choose", "How does it end?")
+
+    services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, option="sea")
+    run = walked(run)
+
+    assert run.status == "completed"
+    assert run.output == {
+        "choice": "sea", "title": "At sea", "text": "", "by": str(actor.user_id), "timed_out": False,
+    }  # fmt: skip
+    with pytest.raises(ChoiceClosed):
+        services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, option="court")
+
+
+def test_own_words_are_an_answer_unless_they_are_not_wanted(actor, project):
+    run, choice = asked(actor, project)
+    services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, text="In the rain")
+    assert walked(run).output["text"] == "In the rain"
+
+    Choice.objects.filter(pk=choice.pk).update(takes_own=False, status="open")
+    run.status = "waiting"
+    run.save()
+    with pytest.raises(Invalid):
+        services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, text="In the rain")
+    with pytest.raises(Invalid):
+        services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, option="no such")
+
+
+def test_quorum_waits_until_so_many_agree(actor, project):
+    run, choice = asked(actor, project, rule="quorum", quorum=2)
+    others = [actor_of(member_of(project)) for _number in range(2)]
+
+    services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, option="sea")
+    services.answer_choice(actor=others[0], run_id=run.pk, choice_id=choice.pk, option="court")
+    assert walked(run).status == "waiting"
+    services.answer_choice(actor=others[1], run_id=run.pk, choice_id=choice.pk, option="court")
+
+    assert walked(run).output["choice"] == "court"
+
+
+def test_vote_is_counted_when_everybody_voted_or_at_the_deadline(actor, project):
+    other = actor_of(member_of(project))
+    run, choice = asked(actor, project, rule="vote", deadline="PT1H")
+
+    services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, option="court")
+    assert walked(run).status == "waiting"
+    Choice.objects.filter(pk=choice.pk).update(deadline=timezone.now() - timedelta(seconds=1))
+    assert services.close_overdue(actor=SYSTEM) == 1
+
+    assert walked(run).output["choice"] == "court"
+    run, choice = asked_again(actor, project)
+    for who in (actor, other):
+        services.answer_choice(actor=who, run_id=run.pk, choice_id=choice.pk, option="sea")
+    assert walked(run).output["choice"] == "sea"
+
+
+def asked_again(actor, project):
+    given = {"question": "Again?", "options": OPTIONS, "rule": "vote"}
+    run = ran(actor, project, [{"ending": {"call": "choose", "with": given}}], name="again")
+    return run, selectors.list_choices(run).get()
+
+
+def test_what_nobody_answers_takes_the_branch_of_its_deadline(actor, project):
+    run, choice = asked(actor, project, deadline="PT1H")
+    Choice.objects.filter(pk=choice.pk).update(deadline=timezone.now() - timedelta(seconds=1))
+
+    services.close_overdue(actor=SYSTEM)
+
+    assert walked(run).output == {"late": True}
+
+
+def test_only_who_is_asked_answers(actor, project):
+    run, choice = asked(actor, project, to="manager")
+
+    for who in (member_of(project), reader_of(project)):
+        with pytest.raises(Forbidden):
+            services.answer_choice(actor=actor_of(who), run_id=run.pk, choice_id=choice.pk, option="sea")
+
+    assert walked(run).status == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "answer"), [("number", "31", 31), ("boolean", "true", True), ("text", "Lisbon", "Lisbon")]
+)
+def test_ask_gives_an_answer_of_its_type(actor, project, kind, text, answer):
+    run = ran(actor, project, [{"age": {"call": "ask", "with": {"question": "How old is Tomás?", "type": kind}}}])
+    choice = selectors.list_choices(run).get()
+
+    services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, text=text)
+
+    assert walked(run).output["answer"] == answer
+    assert type(run.output) is not str
+
+
+def test_number_is_asked_for_until_it_is_one(actor, project):
+    run = ran(actor, project, [{"age": {"call": "ask", "with": {"question": "How old?", "type": "number"}}}])
+    choice = selectors.list_choices(run).get()
+
+    with pytest.raises(Invalid):
+        services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, text="old")
+
+    assert walked(run).status == "waiting"

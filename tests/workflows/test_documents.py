@@ -1,0 +1,101 @@
+"""What a definition has to be, and where it says what is wrong."""
+
+import json
+
+import pytest
+
+from apps.workflows import documents
+from apps.workflows.types import DefinitionRejected
+from tests.workflows.factories import document, stage
+
+
+def refused(given):
+    with pytest.raises(DefinitionRejected) as found:
+        documents.check(given)
+    return [(each.field, each.code) for each in found.value.fields]
+
+
+def test_published_schema_is_whole_and_of_this_version():
+    published = documents.dsl()
+
+    assert published["$id"] == "https://serverlessworkflow.io/schemas/1.0.3/workflow.json"
+    assert len(published["$defs"]) == 47
+    references = {part.split('"')[0] for part in json.dumps(published).split('"#/$defs/')[1:]}
+    assert references - set(published["$defs"]) == set()
+
+
+def test_every_kind_of_task_is_taken():
+    given = document(
+        [
+            {"say": {"call": "ask", "with": {"question": "Who?"}}},
+            {"all": {"do": [{"one": {"set": {"a": 1}}}]}},
+            {"tell": {"emit": {"event": {"with": {"source": "https://example.org", "type": "a.b"}}}}},
+            {"round": {"for": {"in": "${ .list }"}, "do": [{"one": {"set": {"a": 1}}}]}},
+            {"apart": {"fork": {"branches": [{"one": {"set": {"a": 1}}}]}}},
+            {"hear": {"listen": {"to": {"one": {"with": {"type": "a.b"}}}}}},
+            {"stop": {"raise": {"error": {"type": "https://example.org/e", "status": 400}}}},
+            {"inner": {"run": {"workflow": {"namespace": "tests", "name": "other", "version": "1.0.0"}}}},
+            {"put": {"set": {"a": "${ .b }"}}},
+            {"which": {"switch": [{"yes": {"when": "${ .a }", "then": "put"}}, {"no": {"then": "end"}}]}},
+            {"risk": {"try": [{"one": {"set": {"a": 1}}}], "catch": {"do": [{"two": {"set": {"a": 2}}}]}}},
+            {"rest": {"wait": {"seconds": 1}}},
+        ]
+    )
+
+    assert documents.check(given) == given
+    assert [task.kind for task in documents.walk(given) if "/" not in task.path] == [
+        "call", "do", "emit", "for", "fork", "listen", "raise", "run", "set", "switch", "try", "wait",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("do", "field", "code"),
+    [
+        ([{"a": {"cal": "ask"}}], "/do/0/a", "unknown_kind"),
+        ([{"a": {"set": {"x": 1}, "wait": {"seconds": 1}}}], "/do/0/a", "unknown_kind"),
+        ([{"a": {"wait": {"secs": 1}}}], "/do/0/a/wait", "invalid"),
+        ([{"a": {"call": "no.such"}}], "/do/0/a/call", "unknown_function"),
+        ([{"a": {"call": "grpc", "with": {}}}], "/do/0/a/call", "not_runnable"),
+        ([{"a": {"run": {"shell": {"command": "rm"}}}}], "/do/0/a/run/shell", "not_runnable"),
+        ([{"a": {"run": {"script": {"language": "js", "code": "1"}}}}], "/do/0/a/run/script", "not_runnable"),
+        ([{"a": {"run": {"container": {"image": "x"}}}}], "/do/0/a/run/container", "not_runnable"),
+        ([{"a": {"set": {"x": 1}, "then": "z"}}], "/do/0/a/then", "unknown_task"),
+        ([{"a": {"set": {"x": 1}}}, {"a": {"set": {"x": 1}}}], "/do/1/a", "twice"),
+        ([{"a/b": {"set": {"x": 1}}}], "/do/0/a~1b", "name"),
+        ([{"a": {"do": [{"b": {"wat": 1}}]}}], "/do/0/a/do/0/b", "unknown_kind"),
+        ([{"a": {"do": [{"b": {"set": {"x": 1}, **stage("Inner")}}]}}], "/do/0/a/do/0/b/metadata/parlance/stage", "not_here"),
+        ([{"a": {"set": {"x": 1}, **stage("A", requires=[{"recrods": 1}])}}], "/do/0/a/metadata/parlance/stage/requires/0", "invalid"),
+        ([{"a": {"set": {"x": 1}, **stage("A", requires=[{"stage": "b"}])}}], "/do/0/a/metadata/parlance/stage/requires/0", "unknown_stage"),
+        ([], "/do", "blank"),
+    ],
+)  # fmt: skip
+def test_wrong_documents_say_where(do, field, code):
+    assert (field, code) in refused(document(do))
+
+
+def test_another_version_of_the_language_is_refused():
+    given = document([{"a": {"set": {"x": 1}}}])
+    given["document"]["dsl"] = "0.8.0"
+
+    assert refused(given) == [("/document/dsl", "unknown_version")]
+
+
+def test_secrets_and_extensions_are_refused():
+    given = document([{"a": {"set": {"x": 1}}}], use={"secrets": ["key"]})
+
+    assert refused(given) == [("/use/secrets", "not_runnable")]
+
+
+def test_too_large_and_too_deep_are_refused():
+    deep = {"set": {"x": 1}}
+    for _level in range(30):
+        deep = {"do": [{"a": deep}]}
+
+    assert refused(document([{"a": {"set": {"x": "y" * 300_000}}}])) == [("", "too_large")]
+    assert "too_deep" in [code for _field, code in refused(document([{"a": deep}]))]
+    assert ("/do", "too_many") in refused(document([{f"t{n}": {"set": {"x": 1}}} for n in range(501)]))
+
+
+def test_program_that_jq_does_not_understand_is_refused():
+    assert refused(document([{"a": {"set": {"x": "${ .a | }"}}}]))[0][1] == "unknown_expression"
+    assert refused(document([{"a": {"set": {"x": 1}, "if": "nonsense("}}]))[0][1] == "unknown_expression"

@@ -1,0 +1,256 @@
+"""Stages: nobody and nothing comes past a gate whose requirements are not met."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from apps.core.models import Event
+from apps.extraction import services as records
+from apps.workflows import presentation, services
+from apps.workflows.models import Run, Step
+from apps.workflows.types import GateClosed, NotNext
+from tests.accounts.factories import actor_of, member_of, reader_of
+from tests.extraction.factories import people
+from tests.workflows.factories import fresh, ran, stage, steps, walked
+
+pytestmark = pytest.mark.django_db
+
+TWO = {"records": {"collection": "people", "complete": True, "at_least": 2}}
+AGED = {"every": {"collection": "people", "has": "age"}}
+NOTHING = {"set": "${ . }"}
+
+
+def states(run):
+    return {each["name"]: each["state"] for each in presentation.stage_map(fresh(run))}
+
+
+def person(actor, collection, **data):
+    return records.create_record(actor=actor, collection_id=collection.pk, data=data)
+
+
+def film(**more):
+    return [
+        {"concept": {**NOTHING, **stage("Concept")}},
+        {"scenes": {**NOTHING, **stage("Scenes", requires=[TWO, AGED], manual=True, **more)}},
+        {"board": {**NOTHING, **stage("Board", requires=[{"approved": {"stage": "scenes", "by": "manager"}}])}},
+    ]
+
+
+def test_stage_waits_says_what_is_missing_and_begins_when_it_is_there(actor, project):
+    collection = people(actor, project)
+    run = ran(actor, project, film())
+    assert (run.status, run.waits_for, run.stage) == ("waiting", "stage", "concept")
+    assert states(run) == {"concept": "current", "scenes": "blocked", "board": "blocked"}
+    shown = presentation.stage_map(run)[1]
+    assert shown["missing"] == [
+        "People: at least 2 complete records are needed, there are 0.",
+        "People: there is no record yet.",
+    ]
+
+    person(actor, collection, name="Sarah", age=28)
+    tomas = person(actor, collection, name="Tomás")
+    with pytest.raises(GateClosed) as closed:
+        services.advance_stage(actor=actor, run_id=run.pk, stage="scenes")
+    assert closed.value.extra["missing"] == ["People without “age”: Tomás."]
+    records.change_record(actor=actor, record_id=tomas.pk, changes={"age": 31})
+    assert states(run)["scenes"] == "available"
+    services.advance_stage(actor=actor, run_id=run.pk, stage="scenes")
+    run = walked(run)
+
+    assert states(run) == {"concept": "done", "scenes": "current", "board": "blocked"}
+    services.approve_stage(actor=actor, run_id=run.pk, stage="scenes")
+    run = walked(run)
+    assert run.status == "completed"
+    assert set(states(run).values()) == {"done"}
+    advanced = Event.objects.filter(type="workflows.run_advanced").order_by("insertion")
+    assert [event.payload["place"] for event in advanced] == [1, 2, 3]
+
+
+def test_gate_that_needs_nobody_opens_when_records_come(actor, project):
+    collection = people(actor, project)
+    run = ran(actor, project, [{"scenes": {**NOTHING, **stage("Scenes", requires=[TWO])}}])
+    assert run.status == "waiting"
+
+    person(actor, collection, name="Sarah")
+    assert walked(run).status == "waiting"
+    person(actor, collection, name="Tomás")
+
+    assert walked(run).status == "completed"
+
+
+def test_only_the_next_stage_can_be_let_in(actor, project):
+    run = ran(
+        actor, project, [{"a": {**NOTHING, **stage("A", manual=True)}}, {"b": {**NOTHING, **stage("B", manual=True)}}]
+    )
+
+    with pytest.raises(NotNext) as wrong:
+        services.advance_stage(actor=actor, run_id=run.pk, stage="b")
+    with pytest.raises(NotNext):
+        services.advance_stage(actor=actor, run_id=run.pk, stage="no such")
+
+    assert wrong.value.extra["next"] == "a"
+    assert steps(run) == [("a#gate", "waiting")]
+
+
+def test_override_is_a_managers_right_has_a_reason_and_is_audited(actor, project):
+    from apps.core.errors import Forbidden
+
+    people(actor, project)
+    run = ran(actor, project, [{"scenes": {**NOTHING, **stage("Scenes", requires=[TWO], manual=True)}}])
+    editor = actor_of(member_of(project))
+
+    with pytest.raises(Forbidden):
+        services.advance_stage(actor=editor, run_id=run.pk, override=True, reason="Now")
+    assert steps(run) == [("scenes#gate", "waiting")]
+    services.advance_stage(actor=actor, run_id=run.pk, override=True, reason="The festival waits")
+
+    assert walked(run).status == "completed"
+    told = Event.objects.get(type="workflows.run_advanced")
+    assert told.payload["is_override"] is True
+    assert told.actor_id == actor.user_id
+    assert Step.objects.get(run=run, kind="gate").state["reason"] == "The festival waits"
+
+
+def test_stage_of_managers_is_not_for_editors(actor, project):
+    from apps.core.errors import Forbidden
+
+    run = ran(actor, project, [{"a": {**NOTHING, **stage("A", manual=True, by="manager")}}])
+
+    with pytest.raises(Forbidden):
+        services.advance_stage(actor=actor_of(member_of(project)), run_id=run.pk)
+    with pytest.raises(Forbidden):
+        services.advance_stage(actor=actor_of(reader_of(project)), run_id=run.pk)
+
+    services.advance_stage(actor=actor, run_id=run.pk)
+    assert walked(run).status == "completed"
+
+
+def test_approval_counts_only_while_its_person_has_the_role(actor, project):
+    gate = {"approved": {"stage": "a", "by": "editor", "people": 2}}
+    run = ran(actor, project, [{"a": {**NOTHING, **stage("A")}}, {"b": {**NOTHING, **stage("B", requires=[gate])}}])
+    other = member_of(project)
+
+    services.approve_stage(actor=actor, run_id=run.pk, stage="a")
+    services.approve_stage(actor=actor, run_id=run.pk, stage="a")
+    assert walked(run).status == "waiting"
+    services.approve_stage(actor=actor_of(other), run_id=run.pk, stage="a")
+
+    assert walked(run).status == "completed"
+
+
+@pytest.mark.parametrize(
+    ("gate", "is_open"),
+    [
+        ({"any": [TWO, {"records": {"collection": "people", "where": ["name:is:Sarah"]}}]}, True),
+        ({"not": {"records": {"collection": "people", "where": ["name:is:Sarah"]}}}, False),
+        ({"records": {"collection": "people", "at_most": 0}}, False),
+        ({"records": {"collection": "people", "at_most": 1}}, True),
+        ({"records": {"collection": "gone"}}, False),
+        ({"records": {"collection": "people", "where": ["nothing:is:1"]}}, False),
+        ({"every": {"collection": "places", "has": "name"}}, False),
+        ({"every": {"collection": "places", "has": "name", "or_none": True}}, True),
+    ],
+)
+def test_predicates(actor, project, gate, is_open):
+    person(actor, people(actor, project), name="Sarah")
+
+    run = ran(actor, project, [{"a": {**NOTHING, **stage("A", requires=[gate])}}])
+
+    assert run.status == ("completed" if is_open else "waiting")
+
+
+def test_what_is_said_is_the_definitions_own_words(actor, project):
+    people(actor, project)
+    run = ran(actor, project, [{"a": {**NOTHING, **stage("A", requires=[{**TWO, "says": "Two heroes first"}])}}])
+
+    assert presentation.stage_map(run)[0]["missing"] == ["Two heroes first"]
+    assert [verdict.says for verdict in services.check_stage(actor=actor, run_id=run.pk, stage="a")] == [
+        "Two heroes first"
+    ]
+
+
+ACTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("advance"), st.sampled_from(["", "a", "b", "c"])),
+        st.tuples(st.just("approve"), st.sampled_from(["a", "b", "c"])),
+        st.tuples(st.just("add"), st.booleans()),
+        st.tuples(st.sampled_from(["remove", "walk", "pause", "resume", "retry", "fork"]), st.none()),
+        st.tuples(st.just("back"), st.sampled_from(["a", "b", "c"])),
+    ),
+    min_size=4,
+    max_size=12,
+)
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(acts=ACTS)
+def test_no_sequence_of_calls_comes_past_an_unmet_gate(actor, project, acts, monkeypatch):
+    """Each time that a stage is begun, a count of our own says that its requirements are met at this moment."""
+    from django.db import transaction
+
+    from apps.core.errors import DomainError
+    from apps.extraction.models import Collection, Record
+    from apps.workflows.models import Approval, Definition
+    from apps.workflows.services import stages
+
+    Definition.objects.filter(deleted_at=None).update(deleted_at="2026-01-01T00:00:00Z")
+    collection = Collection.objects.filter(project=project, slug="people").first() or people(actor, project)
+    Record.objects.filter(collection=collection).update(deleted_at="2026-01-01T00:00:00Z")
+    begun = []
+
+    def met(run, name):
+        living = Record.objects.filter(collection=collection, deleted_at=None)
+        match name:
+            case "a":
+                return living.count() >= 1
+            case "b":
+                return living.exists() and all("age" in row.data for row in living)
+        return Approval.objects.filter(run=run, stage="b").exists()
+
+    enter = stages._enter
+
+    def entered(run, step_id, name, who, *, is_override):
+        begun.append((name, met(run, name)))
+        enter(run, step_id, name, who, is_override=is_override)
+
+    monkeypatch.setattr(stages, "_enter", entered)
+    do = [
+        {"a": {**NOTHING, **stage("A", requires=[{"records": {"collection": "people"}}])}},
+        {"b": {**NOTHING, **stage("B", requires=[AGED], manual=True)}},
+        {"c": {**NOTHING, **stage("C", requires=[{"approved": {"stage": "b"}}], manual=True)}},
+    ]
+    run = ran(actor, project, do)
+    for act, what in acts:
+        try:
+            with transaction.atomic():
+                match act:
+                    case "advance":
+                        services.advance_stage(actor=actor, run_id=run.pk, stage=what)
+                    case "approve":
+                        services.approve_stage(actor=actor, run_id=run.pk, stage=what)
+                    case "add":
+                        person(actor, collection, name="X", **({"age": 1} if what else {}))
+                    case "remove":
+                        row = Record.objects.filter(collection=collection, deleted_at=None).first()
+                        if row:
+                            records.delete_record(actor=actor, record_id=row.pk)
+                    case "pause":
+                        services.pause_run(actor=actor, run_id=run.pk)
+                    case "resume":
+                        services.resume_run(actor=actor, run_id=run.pk)
+                    case "retry":
+                        services.retry_run(actor=actor, run_id=run.pk)
+                    case "fork":
+                        services.fork_run(actor=actor, run_id=run.pk, number=1)
+                    case "back":
+                        services.roll_back(actor=actor, run_id=run.pk, stage=what)
+        except DomainError:
+            continue
+        walked(run)
+
+    assert [name for name, was_met in begun if not was_met] == []
+    for each in Run.objects.exclude(status="failed"):
+        gates = {row.path for row in Step.objects.filter(run=each, kind="gate", status="completed")}
+        assert {row.path for row in Step.objects.filter(run=each, kind="set", status="completed")} <= {
+            path.removesuffix("#gate") for path in gates
+        }
