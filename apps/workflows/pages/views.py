@@ -19,7 +19,7 @@ from apps.core.yaml_text import write
 from apps.workflows import policies, presentation, selectors, services
 from apps.workflows.models import Run
 from apps.workflows.pages.drawing import drawn
-from apps.workflows.types import FINAL, OPEN, ChoiceStatus, RunStatus
+from apps.workflows.types import FINAL, OPEN, ChoiceStatus, RunStatus, StageState
 
 WINDOW = 50
 STEPS = 200
@@ -55,6 +55,17 @@ class RunListPage(LoginRequiredMixin, View):
         return render(request, "workflows/runs.html", context)
 
 
+def _seen(stage: dict[str, Any]) -> dict[str, Any]:
+    """As the map shows it: what comes later looks as what is blocked does, and lacks nothing."""
+    state = StageState(stage["state"])
+    return {
+        **stage,
+        "label": state.label,
+        "look": "blocked" if state == StageState.LATER else state.value,
+        "current": "step" if state == StageState.CURRENT else "false",
+    }
+
+
 class RunView(LoginRequiredMixin, View):
     """``found`` answers 404 to strangers and tells the shell which project this is."""
 
@@ -70,7 +81,7 @@ class RunView(LoginRequiredMixin, View):
         steps = list(selectors.list_steps(run).order_by("-number")[:STEPS])
         return {
             "run": run,
-            "stages": presentation.stage_map(run),
+            "stages": [_seen(stage) for stage in presentation.stage_map(run)],
             "choices": [each for each in choices if each["status"] == ChoiceStatus.OPEN],
             "decided": [each for each in choices if each["status"] == ChoiceStatus.DECIDED],
             "steps": [(step, presentation.step_data(step)) for step in reversed(steps)],
