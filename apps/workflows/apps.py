@@ -25,6 +25,5 @@ class WorkflowsConfig(AppConfig):
         register_lost_hints("workflows.go_on", selectors.list_unhinted, every_seconds=1)
         register_sweep("choices out of time", 2, lambda: services.close_overdue(actor=SYSTEM) and None)
         topics.register("run", RunTopic())
-        menu.register(
-            "workflows", MenuEntry(_("Workflows"), "workflows:runs", "layers", order=35, also=("/workflows/",))
-        )
+        entry = MenuEntry(_("Workflows"), "workflows:runs", icon="workflow", order=35, also=("/workflows/",))
+        menu.register("workflows", entry)

@@ -65,6 +65,23 @@ def stages(document: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+_FIRST = ("document", "dsl", "namespace", "name", "version", "title", "summary", "metadata", "if", "input", "use")
+_LAST = ("do", "output", "export", "then")
+
+
+def in_order(value: Any) -> Any:
+    """As people write it: the database keeps no order of names."""
+    if isinstance(value, Mapping):
+        return {name: in_order(value[name]) for name in sorted(value, key=_place)}
+    return [in_order(each) for each in value] if isinstance(value, list) else value
+
+
+def _place(name: str) -> int:
+    if name in _FIRST:
+        return _FIRST.index(name)
+    return 100 + _LAST.index(name) if name in _LAST else 50
+
+
 def lists_in(kind: str, body: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
     """The lists of tasks inside a task: (name in paths, place in the document, list)."""
     match kind:

@@ -8,8 +8,8 @@ from typing import Any
 
 from apps.workflows.documents import DIRECTIVES, kind_of, stage_of
 
-WIDTH, BOX, HEIGHT, GAP = 640, 320, 44, 28
-_LEFT, _TOP, _LABEL = 40, 12, 38
+WIDTH, BOX, HEIGHT, GAP = 560, 264, 44, 28
+_LEFT, _TOP, _LABEL = 16, 12, 28
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from apps.core.api import Order, Page, page_url
 from apps.core.errors import NotFound
 from apps.core.yaml_text import write
 from apps.workflows import policies, presentation, selectors, services
+from apps.workflows.documents import in_order
 from apps.workflows.models import Run
 from apps.workflows.pages.drawing import drawn
 from apps.workflows.types import FINAL, OPEN, ChoiceStatus, RunStatus, StageState
@@ -163,7 +164,7 @@ class DefinitionPage(LoginRequiredMixin, View):
         context = {
             "definition": definition,
             "drawing": drawn(document),
-            "text": write(document),
+            "text": write(in_order(document)),
             "runs": list(runs),
             "can_run": policies.can_run(actor, accounts.role_in(actor, request.project)),  # type: ignore[attr-defined]
         }
