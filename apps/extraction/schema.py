@@ -119,12 +119,9 @@ def check(document: object) -> Schema:
     """Raises ``SchemaRejected`` with everything that is wrong. The same document gives the same compiled ``Schema``."""
     content = schema_limits.settled(document)
     _put_in_order(content)
-    # Sorted, so that a document keeps its digest through a jsonb column, which forgets the order of keys.
-    digest = hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
-    with _keeping:
-        if digest in _kept:
-            _kept.move_to_end(digest)
-            return _kept[digest]
+    digest = _digest(content)
+    if found := _find_kept(digest):
+        return found
     validator = schema_limits.compiled(content)
     found = Schema(content, digest, tuple(_fields_of(content, content, above="", is_needed=True)), validator)
     with _keeping:
@@ -132,6 +129,24 @@ def check(document: object) -> Schema:
         while len(_kept) > _MOST_KEPT:
             _kept.popitem(last=False)
     return found
+
+
+def of_row(document: dict[str, Any]) -> Schema:
+    """Of a document that was checked when it was written: while it is kept, it is not checked once more."""
+    return _find_kept(_digest(document)) or check(document)
+
+
+def _digest(content: dict[str, Any]) -> str:
+    """Sorted, so that a document keeps its digest through a jsonb column, which forgets the order of keys."""
+    return hashlib.sha256(orjson.dumps(content, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _find_kept(digest: str) -> Schema | None:
+    with _keeping:
+        if digest not in _kept:
+            return None
+        _kept.move_to_end(digest)
+        return _kept[digest]
 
 
 def effective(schema: Any, document: Mapping[str, Any]) -> dict[str, Any]:

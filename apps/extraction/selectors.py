@@ -107,13 +107,13 @@ def lock_collection(*, collection_id: UUID, viewer: Actor, with_deleted: bool = 
 
 def schema_of(collection: Collection) -> schema.Schema:
     """Of a collection that came from here: read with it, compiled once a process."""
-    return schema.check(collection.document)  # type: ignore[attr-defined]
+    return schema.of_row(collection.document)  # type: ignore[attr-defined]
 
 
 def schemas_by_number(collection: Collection) -> dict[int, schema.Schema]:
     """All that the collection ever had."""
     rows = CollectionSchema.objects.filter(collection=collection).order_by("number")
-    return {row.number: schema.check(row.document) for row in rows}
+    return {row.number: schema.of_row(row.document) for row in rows}
 
 
 def list_schemas(collection: Collection) -> QuerySet[CollectionSchema]:

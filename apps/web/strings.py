@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext as choose
 
@@ -15,6 +18,12 @@ def ngettext(one: str, other: str) -> dict[str, str]:
 
 
 def strings() -> dict[str, str | dict[str, str]]:
+    """Those of the language that is active, put together once."""
+    return _strings(get_language())
+
+
+@lru_cache(maxsize=128)
+def _strings(_language: str | None) -> dict[str, str | dict[str, str]]:
     return {
         "sending": _("Sending"),
         "unsent": _("Not sent: you are offline. It is kept here and goes out when you are back."),

@@ -190,6 +190,7 @@ def clock(value: datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
+@lru_cache(maxsize=1)
 def stylesheets() -> SafeString:
     return format_html_join("\n    ", '<link rel="stylesheet" href="{}">', ((static(path),) for path in STYLESHEETS))
 
