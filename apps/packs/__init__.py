@@ -1,3 +1,3 @@
-"""Owns packs: folders of data that bring collections, templates and agents into a project, and what they brought where.
-It knows how to read, check, install, upgrade, remove and export them. What is brought belongs to the apps that it is brought to. Workflows of a pack are read and not installed yet.
+"""Owns packs: folders of data that bring collections, templates, agents and workflows into a project, and what they brought where.
+It knows how to read, check, install, upgrade, remove and export them. What is brought belongs to the apps that it is brought to.
 """

@@ -20,7 +20,10 @@ from apps.extraction import selectors as record_selectors
 from apps.extraction import services as records
 from apps.extraction.types import CollectionInUse
 from apps.packs.reading import content_digest
-from apps.packs.types import NOT_INSTALLED, ObjectKind, PackObject
+from apps.packs.types import ObjectKind, PackObject
+from apps.workflows import selectors as workflow_selectors
+from apps.workflows import services as workflows
+from apps.workflows.types import DefinitionInUse
 
 _COLLECTION = (
     *("name", "description", "title_template", "unique_keys", "needed", "aliases", "trust", "trust_above"),
@@ -132,10 +135,31 @@ class _Agents:
         return ""
 
 
+class _Workflows:
+    def there(self, actor: Actor, project_id: UUID) -> Iterable[There]:
+        for row in workflow_selectors.list_definitions(actor, project_id=project_id).order_by("name"):
+            yield There(ObjectKind.WORKFLOW, row.pk, row.name, {"document": row.document})  # type: ignore[attr-defined]
+
+    def make(self, actor: Actor, project_id: UUID, content: dict[str, Any]) -> UUID:
+        return workflows.create_definition(actor=actor, project_id=project_id, document=content["document"]).pk
+
+    def change(self, actor: Actor, object_id: UUID, content: dict[str, Any]) -> None:
+        workflows.change_definition(actor=actor, definition_id=object_id, document=content["document"])
+
+    def remove(self, actor: Actor, object_id: UUID, *, with_data: bool) -> str:
+        """Runs that are open go on: with them it stays, whatever was asked."""
+        try:
+            workflows.delete_definition(actor=actor, definition_id=object_id)
+        except DefinitionInUse:
+            return "in_use"
+        return ""
+
+
 OWNERS: dict[ObjectKind, Owner] = {
     ObjectKind.COLLECTION: _Collections(),
     ObjectKind.TEMPLATE: _Templates(),
     ObjectKind.AGENT: _Agents(),
+    ObjectKind.WORKFLOW: _Workflows(),
 }
 
 
@@ -148,7 +172,7 @@ def in_order(objects: Iterable[PackObject]) -> list[PackObject]:
     """As they can be made: kinds in their order, collections after those that their fields point to, as far as they do not point in a circle."""
     ordered = sorted(objects, key=lambda each: list(ObjectKind).index(each.kind))
     waiting = [each for each in ordered if each.kind == ObjectKind.COLLECTION]
-    others = [each for each in ordered if each.kind != ObjectKind.COLLECTION and each.kind not in NOT_INSTALLED]
+    others = [each for each in ordered if each.kind != ObjectKind.COLLECTION]
     found: list[PackObject] = []
     while waiting:
         left = {each.name for each in waiting}

@@ -69,6 +69,8 @@ def _pointing(value: Any, names: Mapping[ObjectKind, Mapping[str, str]]) -> Any:
             found[key] = known.get(each, each)
         elif isinstance(each, list) and known:
             found[key] = [known.get(one, one) if isinstance(one, str) else _pointing(one, names) for one in each]
+        elif key == "workflow" and isinstance(each, dict) and isinstance(each.get("name"), str):  # ``run``
+            found[key] = {**_pointing(each, names), "name": known.get(each["name"], each["name"])}
         else:
             found[key] = _pointing(each, names)
     return found

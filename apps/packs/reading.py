@@ -32,6 +32,8 @@ from apps.packs.types import (
     PackRejected,
     Sample,
 )
+from apps.workflows import services as workflows
+from apps.workflows.types import DefinitionRejected
 
 FORMAT = Path(__file__).parent / "format.schema.json"
 #: May lie in the folder; nobody reads them.
@@ -295,5 +297,11 @@ class _Reader:
             if not isinstance(said, dict) or said.get("name") != key:
                 self._note(place, "/document/name", "name", _("The name is that of the file."))
                 continue
-            found.append(PackObject(ObjectKind.WORKFLOW, key, {"document": value}, place))
+            try:
+                document = workflows.check_definition(value)
+            except DefinitionRejected as error:
+                for each in error.fields:
+                    self._note(place, each.field, each.code, each.detail)
+                continue
+            found.append(PackObject(ObjectKind.WORKFLOW, key, {"document": document}, place))
         return found

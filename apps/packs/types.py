@@ -43,10 +43,6 @@ class Origin(models.TextChoices):
     UPLOADED = "uploaded", _("Uploaded")
 
 
-#: Read and checked for form, and not brought into projects yet.
-NOT_INSTALLED = frozenset({ObjectKind.WORKFLOW})
-
-
 @dataclass(frozen=True, slots=True)
 class PackObject:
     """One thing that a pack brings. ``name`` is unique among its kind in the pack; ``content`` is what it says, the same as that of
@@ -85,11 +81,6 @@ class Pack:
 
     def of(self, kind: ObjectKind) -> list[PackObject]:
         return [each for each in self.objects if each.kind == kind]
-
-    @property
-    def brings(self) -> list[PackObject]:
-        """What an installation gets of it."""
-        return [each for each in self.objects if each.kind not in NOT_INSTALLED]
 
     @property
     def key(self) -> tuple[int, int, int]:

@@ -87,7 +87,7 @@ class PackOut(serializers.Serializer):
     licence = serializers.CharField()
     language = serializers.CharField(help_text="In which it is described here.")
     languages = serializers.ListField(child=serializers.CharField())
-    objects = PackObjectOut(many=True, source="brings", help_text="What it brings. Workflows are not installed yet.")
+    objects = PackObjectOut(many=True, help_text="What it brings.")
     samples = PackSampleOut(many=True)
 
 

@@ -138,6 +138,6 @@ def _newer(offered: str | None, there: str) -> str:
 def _counted(pack: Pack) -> list[tuple[str, int]]:
     """How many of what: shown beside its summary."""
     counts: dict[str, int] = {}
-    for each in pack.brings:
+    for each in pack.objects:
         counts[each.kind] = counts.get(each.kind, 0) + 1
     return list(counts.items())

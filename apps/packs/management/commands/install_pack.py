@@ -27,7 +27,7 @@ class Command(BaseCommand):
         try:
             pack, origin = self._read(options["pack"], options["language"])
             if options["check"]:
-                self.stdout.write(f"{pack.name} {pack.version}: {len(pack.brings)} things, nothing wrong")
+                self.stdout.write(f"{pack.name} {pack.version}: {len(pack.objects)} things, nothing wrong")
                 return
             if options["project"] is None:
                 message = "Say which project: --project ID"
