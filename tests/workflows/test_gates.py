@@ -182,7 +182,7 @@ ACTS = st.lists(
 )
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(acts=ACTS)
 def test_no_sequence_of_calls_comes_past_an_unmet_gate(actor, project, acts, monkeypatch):
     """Each time that a stage is begun, a count of our own says that its requirements are met at this moment."""
