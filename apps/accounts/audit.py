@@ -56,6 +56,9 @@ AUDITED = frozenset(
         "conversations.conversation_imported",
         "conversations.conversation_marked",
         "conversations.message_unmarked",
+        "extraction.collection_privacy_changed",
+        "extraction.collection_reader_named",
+        "extraction.collection_reader_removed",
         "files.file_deleted",
         "files.file_released",
     }

@@ -5,15 +5,41 @@ from __future__ import annotations
 from django.contrib import admin
 
 from apps.core.admin import ServiceAdmin
-from apps.extraction.models import Collection, ExtractionRun, FollowUp, Proposal, Record, RecordTemplate
+from apps.extraction.models import (
+    Collection,
+    CollectionReader,
+    ExtractionRun,
+    FollowUp,
+    Proposal,
+    Record,
+    RecordTemplate,
+)
 
 
 @admin.register(Collection)
 class CollectionAdmin(ServiceAdmin):
-    list_display = ("name", "slug", "project", "schema_number", "trust", "version", "updated_at", "deleted_at")
-    list_filter = ("trust", ("deleted_at", admin.EmptyFieldListFilter), "organization")
+    list_display = (
+        "name",
+        "slug",
+        "project",
+        "visibility",
+        "schema_number",
+        "trust",
+        "version",
+        "updated_at",
+        "deleted_at",
+    )
+    list_filter = ("visibility", "trust", ("deleted_at", admin.EmptyFieldListFilter), "organization")
     search_fields = ("name", "slug", "id")
     list_select_related = ("project",)
+
+
+@admin.register(CollectionReader)
+class CollectionReaderAdmin(ServiceAdmin):
+    list_display = ("collection", "user", "team", "created_at")
+    list_filter = ("organization",)
+    search_fields = ("id", "collection__slug", "user__email", "team__name")
+    list_select_related = ("collection", "user", "team")
 
 
 @admin.register(Record)

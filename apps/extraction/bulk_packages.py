@@ -108,7 +108,7 @@ class _Package:
         """A table is read by people: what fields point to stands there by its title."""
         names = {each.name for each in selectors.schema_of(collection).top if each.relation}
         ids = {each for _pk, data in rows for name in names for each in _as_list(data.get(name))}
-        titles = selectors.titles_of(collection.project_id, ids)  # type: ignore[arg-type]
+        titles = selectors.titles_of(self._viewer, ids)  # type: ignore[arg-type]
         return [
             (pk, {name: _titled(value, titles) if name in names else value for name, value in data.items()})
             for pk, data in rows

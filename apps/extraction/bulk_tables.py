@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.types import Actor
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlanFindings, PlannedItem, Work
 from apps.core.errors import NotFound
 from apps.extraction import exporting, importing, selectors, services, tables, targets
@@ -105,7 +106,7 @@ def _import(work: Work, _found: Any) -> Done:
             )
         )
     collection = collection_of(work.scope)
-    data = _with_targets(collection, payload["data"])
+    data = _with_targets(actor, collection, payload["data"])
     if "id" in payload and (there := _find(collection, payload["id"])):
         changed = services.change_record(actor=actor, record_id=there.pk, changes=data)
         return Done(
@@ -128,23 +129,23 @@ def _find(collection: Collection, record_id: str) -> Record | None:
     return selectors.list_records(collection=collection).filter(pk=record_id).first()
 
 
-def _with_targets(collection: Collection, data: dict[str, Any]) -> dict[str, Any]:
+def _with_targets(actor: Actor, collection: Collection, data: dict[str, Any]) -> dict[str, Any]:
     """What points to records may name them by their titles; one that is nobody's stays, and is refused as what it is."""
     found = dict(data)
     for field in selectors.schema_of(collection).top:
         if field.relation is None or field.name not in found:
             continue
         slug, value = field.relation.collection_slug, found[field.name]
-        named = [_target(collection, slug, each) for each in (value if isinstance(value, list) else [value])]
+        named = [_target(actor, collection, slug, each) for each in (value if isinstance(value, list) else [value])]
         found[field.name] = named if isinstance(value, list) else named[0]
     return found
 
 
-def _target(collection: Collection, slug: str, value: Any) -> Any:
+def _target(actor: Actor, collection: Collection, slug: str, value: Any) -> Any:
     try:
         return str(UUID(str(value)))
     except ValueError:
-        pk = targets.find_by_title(project_id=collection.project_id, slug=slug, title=str(value))
+        pk = targets.find_by_title(actor, project_id=collection.project_id, slug=slug, title=str(value))
         return str(pk) if pk else value
 
 

@@ -9,11 +9,15 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.utils.translation import gettext_lazy as _
 
 from apps.core.doors.erasers import Eraser, erasers
 from apps.core.doors.exporters import PersonExporter, person_exporters
+from apps.core.doors.given import Given, given
+from apps.core.doors.handovers import Handover, handovers
 from apps.extraction.models import (
     Collection,
+    CollectionReader,
     CollectionSchema,
     Duplicate,
     ExtractionPart,
@@ -35,12 +39,16 @@ from apps.extraction.models import (
     TemplateRevision,
     Wish,
 )
+from apps.extraction.reader_selectors import count_named
+from apps.extraction.services import forget_leaving
 
 MOST_OF_A_KIND = 50_000
 
 
 def _erase_person(user_id: UUID) -> int:
-    return RecordView.objects.filter(owner=user_id, is_shared=False).delete()[0]
+    """As authors they stay. What goes is what only they had: views of their own, and where they were named to see a collection."""
+    count = RecordView.objects.filter(owner=user_id, is_shared=False).delete()[0]
+    return count + CollectionReader.objects.filter(user=user_id).delete()[0]
 
 
 def _rows_of(user_id: UUID) -> dict[str, list[Mapping[str, object]]]:
@@ -60,6 +68,7 @@ def _rows_of(user_id: UUID) -> dict[str, list[Mapping[str, object]]]:
 #: Kind → table, the column that names them, and what of a row is theirs to take along.
 _OF_PERSON: dict[str, tuple[Any, str, str]] = {
     "views": (RecordView, "owner", "collection_id name is_shared state"),
+    "collections_named_for": (CollectionReader, "user", "collection_id"),
     "templates": (TemplateRevision, "author", "template_id number format source"),
     "comments": (RecordComment, "author", "record_id text edited_at"),
     "record_versions": (RecordRevision, "author", "record_id number kind data"),
@@ -98,6 +107,7 @@ _OF_ORGANIZATION = (
     Record,
     RecordTally,
     CollectionSchema,
+    CollectionReader,
     Collection,
 )
 
@@ -113,5 +123,15 @@ def _erase_organization(organization_id: UUID) -> int:
 
 
 def register() -> None:
+    handovers.register(
+        "collections",
+        Handover(
+            "collections",
+            _("Collections they are named for"),
+            lambda _organization_id, _user_id: 0,  # nothing of it goes to anybody
+            lambda actor, leaving: forget_leaving(actor=actor, leaving=leaving),
+        ),
+    )
+    given.register("collections", Given("collections", _("Collections they are named for"), count_named))
     erasers.register("extraction", Eraser("extraction", _erase_person, _erase_organization))
     person_exporters.register("extraction", PersonExporter("extraction", _rows_of))

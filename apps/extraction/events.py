@@ -36,6 +36,34 @@ class CollectionRestored:
     collection_id: UUID
 
 
+@event("extraction.collection_privacy_changed.v1", label=_("Changed who sees a collection"))
+@dataclass(frozen=True, slots=True)
+class CollectionPrivacyChanged:
+    """``before`` and ``after``: project (everyone in it) or named (only who is named, and managers)."""
+
+    collection_id: UUID
+    before: str
+    after: str
+
+
+@event("extraction.collection_reader_named.v1", label=_("Named somebody to see a collection"))
+@dataclass(frozen=True, slots=True)
+class CollectionReaderNamed:
+    """One person or one team."""
+
+    collection_id: UUID
+    user_id: UUID | None = None
+    team_id: UUID | None = None
+
+
+@event("extraction.collection_reader_removed.v1", label=_("Took somebody off those who see a collection"))
+@dataclass(frozen=True, slots=True)
+class CollectionReaderRemoved:
+    collection_id: UUID
+    user_id: UUID | None = None
+    team_id: UUID | None = None
+
+
 @event("extraction.collection_erased.v1")
 @dataclass(frozen=True, slots=True)
 class CollectionErased:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from apps.accounts.types import Actor
 from apps.core.doors.exporters import Exporter, ExportScope, exporters
-from apps.extraction import question_selectors, rendering, selectors, use_selectors, wish_selectors
+from apps.extraction import question_selectors, reader_selectors, rendering, selectors, use_selectors, wish_selectors
 from apps.extraction.models import (
     Collection,
     CollectionSchema,
@@ -24,6 +24,7 @@ from apps.extraction.models import (
     RecordMerge,
     RecordRevision,
 )
+from apps.extraction.types import Visibility
 
 _AT_ONCE = 500
 
@@ -49,6 +50,13 @@ def _collections(scope: ExportScope) -> Iterator[dict[str, Any]]:
             "aliases": row.aliases,
             "trust": row.trust,
             "trust_above": row.trust_above,
+            "visibility": row.visibility,
+            "readers": [
+                {"user": str(each.user_id)} if each.user_id else {"team": str(each.team_id)}
+                for each in (
+                    reader_selectors.list_readers(row).order_by("pk") if row.visibility == Visibility.NAMED else ()
+                )
+            ],
             "schemas": [{"number": each.number, "document": each.document} for each in schemas],
             "created_at": row.created_at.isoformat(),
         }
@@ -127,19 +135,16 @@ _OF_RECORDS = {
     "possible_duplicates": (Duplicate, "one other score fields status decided_by decided_at created_at"),
 }
 _OF_RECORD = {RecordLink: "source", RecordMerge: "winner", Duplicate: "one"}
+_OF_RUNS = (
+    "requested_by conversation_id message_id file_id cause selection_start selection_end collections status error_code answered_by "
+    "is_demo is_text_cut unplaced answered input_tokens output_tokens cost currency created_at finished_at"
+)
 _OF_PROJECTS = {
     "record_comments": (
         use_selectors.visible_comments,
         "record author text answered_by edited_at created_at",
     ),
     "record_views": (use_selectors.visible_views, "collection owner name is_shared state created_at"),
-    "extractions": (
-        selectors.visible_runs,
-        (
-            "requested_by conversation_id message_id file_id cause selection_start selection_end collections status error_code answered_by "
-            "is_demo is_text_cut unplaced answered input_tokens output_tokens cost currency created_at finished_at"
-        ),
-    ),
     "proposals": (
         selectors.visible_proposals,
         "run collection number data sources links problems duplicates confidence status record decided_by decided_at created_at",
@@ -173,6 +178,13 @@ def _of_projects(scope: ExportScope, visible: Callable[[Actor], Any], fields: st
     yield from _as_they_are(rows.order_by("created_at", "pk"), fields)
 
 
+def _runs(scope: ExportScope) -> Iterator[dict[str, Any]]:
+    """What found no place, and what was answered, for whoever sees all that was read for."""
+    for row in _of_projects(scope, selectors.visible_runs, f"{_OF_RUNS} sees_all"):
+        sees_all = row.pop("sees_all")
+        yield row if sees_all else row | {"unplaced": [], "answered": []}
+
+
 def _as_they_are(rows: Any, fields: str) -> Iterator[dict[str, Any]]:
     for row in rows.values("id", *fields.split()).iterator(chunk_size=_AT_ONCE):
         yield {name: _plain(value) for name, value in row.items()}
@@ -196,6 +208,7 @@ def register() -> None:
         ("records", _records),
         ("record_revisions", _revisions),
         ("record_templates", _templates),
+        ("extractions", _runs),
     ):
         exporters.register(kind, Exporter(kind, rows))
     for kind, (model, fields) in _OF_RECORDS.items():

@@ -1,4 +1,4 @@
-"""Who may read, write and define records. Everyone who sees the project sees its collections and records."""
+"""Who may see, write and define records. Who has no role in the project sees none of them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from apps.accounts.policies import has_scope
 from apps.accounts.types import Actor, ActorKind, ProjectRole
+from apps.extraction.types import Visibility
 
 READ = "records:read"
 WRITE = "records:write"
@@ -15,6 +16,18 @@ _WRITERS = frozenset({ProjectRole.EDITOR, ProjectRole.MANAGER})
 def has_read_scope(actor: Actor) -> bool:
     """A key that may write may read what it writes."""
     return has_scope(actor, READ) or has_scope(actor, WRITE)
+
+
+def can_see_collection(actor: Actor, collection: Any, role: ProjectRole | None, *, is_named: bool) -> bool:
+    """Whoever has a role in the project; where it is for who is named, those and the project's managers. ``reach`` says it in SQL."""
+    if role is None or not has_read_scope(actor):
+        return False
+    return collection.visibility != Visibility.NAMED or role == ProjectRole.MANAGER or is_named
+
+
+def can_name_readers(actor: Actor, role: ProjectRole | None) -> bool:
+    """Say who sees a collection, and know who does."""
+    return can_define_collections(actor, role)
 
 
 def can_write_records(actor: Actor, role: ProjectRole | None) -> bool:

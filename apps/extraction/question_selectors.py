@@ -9,20 +9,17 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
-from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.core.errors import NotFound
-from apps.extraction import policies
+from apps.extraction import reach
 from apps.extraction.models import ExtractionRun, FollowUp
 from apps.extraction.reading_types import Asked
 from apps.extraction.selectors import get_run, lock_run, schema_of, visible_collections, with_document
-from apps.extraction.types import OPEN_QUESTIONS, FollowUpStatus, RunCause
+from apps.extraction.types import OPEN_QUESTIONS, FollowUpStatus, RunCause, Visibility
 
 
 def visible_follow_ups(viewer: Actor) -> QuerySet[FollowUp]:
-    rows = FollowUp.objects.filter(accounts.project_filter(viewer), collection__deleted_at=None)
-    rows = rows if policies.has_read_scope(viewer) else rows.none()
-    return rows.select_related("collection", "proposal__run")
+    return FollowUp.objects.filter(reach.within(viewer)).select_related("collection", "proposal__run")
 
 
 def list_follow_ups(
@@ -95,7 +92,9 @@ def has_automatic(message_id: UUID) -> bool:
 
 
 def has_open_questions(conversation_id: UUID) -> bool:
-    return FollowUp.objects.filter(conversation_id=conversation_id, status=FollowUpStatus.OPEN).exists()
+    """That were asked in words, or will be: about what only some people see, the cards alone ask."""
+    rows = FollowUp.objects.filter(conversation_id=conversation_id, status=FollowUpStatus.OPEN)
+    return rows.exclude(collection__visibility=Visibility.NAMED).exists()
 
 
 def follow_ups_of(proposal_ids: Iterable[UUID]) -> dict[UUID, FollowUp]:

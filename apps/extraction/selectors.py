@@ -17,7 +17,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.core import leases
 from apps.core.errors import NotFound
-from apps.extraction import policies, schema, shape
+from apps.extraction import reach, schema, shape
 from apps.extraction.filters import Condition, as_q
 from apps.extraction.models import (
     Collection,
@@ -34,20 +34,11 @@ from apps.extraction.models import (
 from apps.extraction.pointers import top
 from apps.extraction.types import ProposalStatus, RunCause, RunStatus
 
-
-def readable(viewer: Actor) -> Q:
-    """Rows of projects the viewer sees."""
-    if not policies.has_read_scope(viewer):
-        return Q(pk__in=[])
-    return accounts.project_filter(viewer, field="project")
-
-
 # Collections
 
 
 def visible_collections(viewer: Actor, *, with_deleted: bool = False) -> QuerySet[Collection]:
-    rows = Collection.objects.filter(readable(viewer))
-    return rows if with_deleted else rows.filter(deleted_at=None)
+    return reach.collections(viewer, with_deleted=with_deleted)
 
 
 def list_collections(viewer: Actor, *, project_id: UUID | None = None) -> QuerySet[Collection]:
@@ -56,9 +47,9 @@ def list_collections(viewer: Actor, *, project_id: UUID | None = None) -> QueryS
     return rows.filter(project_id=project_id) if project_id else rows
 
 
-def list_names(project_id: UUID) -> list[Collection]:
-    """Collections of a project that the caller may see, by name and without their schemas: for what only leads there."""
-    rows = Collection.objects.filter(project=project_id, deleted_at=None)
+def list_names(viewer: Actor, *, project_id: UUID) -> list[Collection]:
+    """Collections of a project, by name and without their schemas: for what only leads there."""
+    rows = visible_collections(viewer).filter(project=project_id)
     return list(rows.only("name", "slug").order_by("name", "pk"))
 
 
@@ -134,7 +125,7 @@ def count_records(collections: Iterable[Collection]) -> dict[UUID, int]:
 
 
 def list_pointing_here(collection: Collection) -> list[Collection]:
-    """Other collections of the project with a field that points to this one."""
+    """Other collections of the project with a field that points to this one, for who manages the project and sees them all."""
     rows = Collection.objects.filter(project=collection.project_id, deleted_at=None).exclude(pk=collection.pk)
     return [
         row
@@ -143,9 +134,8 @@ def list_pointing_here(collection: Collection) -> list[Collection]:
     ]
 
 
-def collections_by_slug(project_id: UUID, slugs: Iterable[str]) -> dict[str, Collection]:
-    """Of a project whose rows the caller may see."""
-    rows = Collection.objects.filter(project=project_id, deleted_at=None, slug__in=set(slugs))
+def collections_by_slug(viewer: Actor, project_id: UUID, slugs: Iterable[str]) -> dict[str, Collection]:
+    rows = visible_collections(viewer).filter(project=project_id, slug__in=set(slugs))
     return {row.slug: row for row in rows}
 
 
@@ -153,7 +143,7 @@ def collections_by_slug(project_id: UUID, slugs: Iterable[str]) -> dict[str, Col
 
 
 def visible_to(viewer: Actor, *, with_deleted: bool = False) -> QuerySet[Record]:
-    rows = Record.objects.filter(readable(viewer), collection__deleted_at=None).defer("text", "words")
+    rows = Record.objects.filter(reach.within(viewer)).defer("text", "words")
     return rows if with_deleted else rows.filter(deleted_at=None)
 
 
@@ -188,11 +178,11 @@ def list_deleted_records(collection: Collection) -> QuerySet[Record]:
     return rows.select_related("deleted_by").defer("text", "words")
 
 
-def titles_of(project_id: UUID, ids: Iterable[UUID]) -> dict[str, str]:
-    """Of records of a project the viewer may see, by their ids as text; those that are gone are not in it."""
+def titles_of(viewer: Actor, ids: Iterable[UUID]) -> dict[str, str]:
+    """By their ids as text; those that are gone, or closed to the viewer, are not in it."""
     if not (wanted := set(ids)):
         return {}
-    rows = Record.objects.filter(project=project_id, pk__in=wanted, deleted_at=None)
+    rows = visible_to(viewer).filter(pk__in=wanted)
     return {str(pk): title or str(pk) for pk, title in rows.values_list("pk", "title")}
 
 
@@ -234,24 +224,24 @@ def get_revision(record: Record, number: int) -> RecordRevision:
     return found
 
 
-def links_to(record: Record) -> QuerySet[RecordLink]:
-    """Who points to this record, with the record that does."""
+def links_to(record: Record, viewer: Actor) -> QuerySet[RecordLink]:
+    """Who points to this record, as far as the viewer sees it, with the record that does."""
     return (
-        RecordLink.objects.filter(target=record, source__deleted_at=None)
+        RecordLink.objects.filter(reach.within(viewer, "source__collection"), target=record, source__deleted_at=None)
         .select_related("source__collection")
         .order_by("source__title", "field")
     )
 
 
-def list_links_of(ids: Iterable[UUID], *, limit: int) -> QuerySet[RecordLink]:
-    """From and to records of a project the viewer may see, with both ends; what is deleted is left out."""
+def list_links_of(viewer: Actor, ids: Iterable[UUID], *, limit: int) -> QuerySet[RecordLink]:
+    """From and to these records, with both ends; what is deleted, or closed to the viewer, is left out."""
     wanted = list(ids)
     rows = RecordLink.objects.filter(
         Q(source__in=wanted) | Q(target__in=wanted),
+        reach.within(viewer, "source__collection"),
+        reach.within(viewer, "target__collection"),
         source__deleted_at=None,
-        source__collection__deleted_at=None,
         target__deleted_at=None,
-        target__collection__deleted_at=None,
     )
     ends = [f"{end}__{field}" for end in ("source", "target") for field in ("title", "collection", "deleted_at")]
     return rows.select_related("source", "target").only(*ends, "field", "position").order_by("pk")[:limit]
@@ -276,7 +266,9 @@ def sources_of(record: Record) -> list[FieldSource]:
 
 
 def visible_runs(viewer: Actor) -> QuerySet[ExtractionRun]:
-    return ExtractionRun.objects.filter(readable(viewer))
+    """Each with ``sees_all``: whether all that it read for is the viewer's to see; to others it does not say what found no place."""
+    rows = ExtractionRun.objects.filter(reach.of_runs(viewer))
+    return rows.annotate(sees_all=reach.sees_all_of_run(viewer))  # type: ignore[arg-type]
 
 
 def list_runs(viewer: Actor, *, project_id: UUID | None = None) -> QuerySet[ExtractionRun]:
@@ -292,9 +284,10 @@ def lock_run(*, run_id: UUID, viewer: Actor) -> ExtractionRun:
 
 def list_shown_under(viewer: Actor, message_ids: Iterable[UUID]) -> QuerySet[ExtractionRun]:
     """Runs that are shown below these messages, the oldest first; of those that nobody asked for, only what found something."""
-    found = Exists(Proposal.objects.filter(run=OuterRef("pk")))
+    found = Exists(Proposal.objects.filter(reach.within(viewer, with_deleted=True), run=OuterRef("pk")))
     rows = visible_runs(viewer).filter(shown_under__in=list(message_ids))
-    return rows.filter(Q(cause=RunCause.ASKED) | found | ~Q(answered=[])).order_by("created_at")
+    has_answered = Q(sees_all=True) & ~Q(answered=[])
+    return rows.filter(Q(cause=RunCause.ASKED) | found | has_answered).order_by("created_at")
 
 
 def find_resumable(run_ids: Iterable[UUID]) -> set[UUID]:
@@ -311,7 +304,7 @@ def get_run(*, run_id: UUID, viewer: Actor) -> ExtractionRun:
 
 def visible_proposals(viewer: Actor) -> QuerySet[Proposal]:
     """Of collections that are there, with run and collection."""
-    rows = Proposal.objects.filter(readable(viewer), collection__deleted_at=None)
+    rows = Proposal.objects.filter(reach.within(viewer))
     return rows.select_related("run", "collection")
 
 
@@ -332,9 +325,9 @@ def list_proposals_of(viewer: Actor, run_ids: Sequence[UUID], *, up_to: int) -> 
     return list(rows.select_related("run", "collection", "decided_by").order_by("run", "number"))
 
 
-def count_proposals(run_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
-    """Of runs the caller may see: (all, pending)."""
-    rows = Proposal.objects.filter(run__in=run_ids, collection__deleted_at=None).values("run").order_by()
+def count_proposals(viewer: Actor, run_ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
+    """Of each run, as far as the viewer sees them: (all, pending)."""
+    rows = Proposal.objects.filter(reach.within(viewer), run__in=run_ids).values("run").order_by()
     waiting = Count("pk", filter=Q(status=ProposalStatus.PENDING))
     return {row["run"]: (row["n"], row["waiting"]) for row in rows.annotate(n=Count("pk"), waiting=waiting)}
 

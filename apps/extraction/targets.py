@@ -1,4 +1,4 @@
-"""Records that fields of others point to, or mean by their names. Of projects that the caller may see."""
+"""Records that fields of others point to, or mean by their names."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from uuid import UUID
 
 from django.db import connection
 
+from apps.accounts.types import Actor
+from apps.extraction import reach
 from apps.extraction.models import Collection, Record
 
 _TARGETS = """
@@ -35,9 +37,9 @@ def find_joined(collection: Collection, ids: Iterable[UUID]) -> dict[UUID, UUID]
     return found
 
 
-def find_by_title(*, project_id: UUID, slug: str, title: str) -> UUID | None:
+def find_by_title(viewer: Actor, *, project_id: UUID, slug: str, title: str) -> UUID | None:
     """The one record of the collection that has this title, whatever its case; None when there are several, or none."""
-    wanted = Collection.objects.filter(project=project_id, slug=slug, deleted_at=None)
+    wanted = reach.collections(viewer).filter(project=project_id, slug=slug)
     collection_id = wanted.values_list("pk", flat=True).first()
     if collection_id is None:
         return None

@@ -11,6 +11,9 @@ from apps.core.events import topic_position
 from apps.extraction import selectors
 from apps.extraction.models import ExtractionRun
 
+#: What events say that may be of a collection which somebody does not see.
+OF_ALL = frozenset({"proposals", "unplaced", "collections", "fields", "edited"})
+
 
 class ExtractionTopic:
     """Registered as ``extraction``."""
@@ -29,13 +32,17 @@ class ExtractionTopic:
         return Snapshot(position, {"extraction": _data(selectors.get_run(run_id=object_id, viewer=viewer))})
 
     def audience(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> Hashable:
-        """Whoever may follow it is told the same."""
-        return "all"
+        """Who sees only some of the collections that it reads for is told less: which ones they see, only the database knows."""
+        return viewer.kind, viewer.user_id, viewer.project_id
 
     def render(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> list[dict[str, Any]]:
         found = selectors.visible_runs(viewer).filter(pk=object_id).first()
         data = _data(found) if found else None
-        return [{**event.payload, "extraction": data} for event in events]
+        hidden = frozenset() if found is not None and found.sees_all else OF_ALL
+        return [
+            {**{name: said for name, said in event.payload.items() if name not in hidden}, "extraction": data}
+            for event in events
+        ]
 
     def running_turns(self, object_id: UUID) -> Sequence[UUID]:
         return ()

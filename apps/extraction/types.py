@@ -19,6 +19,7 @@ MAX_DUPLICATES = 10
 RESTORABLE_DAYS = 30
 MAX_COLLECTIONS_A_RUN = 20
 MAX_VIEWS_A_COLLECTION = 50  # of one person
+MAX_READERS_A_COLLECTION = 200
 MAX_COMMENT = 4_000
 MAX_TEXT = 1_000_000  # characters of one reading: about 400 pages
 PIECE_CHARACTERS = 40_000  # of a longer text: what is read at once, if the model's window holds it
@@ -38,6 +39,13 @@ GENERATED = "generated"  # how a value came that a model made up, in an operatio
 TOO_MANY_PIECES = "too_many_pieces"  # why nothing more of a text is read
 STOPPED_BY_PERSON = "person"
 CUT_SHORT = "cancelled"  # a run of an operation whose item was ended while it was read
+
+
+class Visibility(models.TextChoices):
+    """Who of a project sees a collection. Whoever manages the project sees all of them."""
+
+    PROJECT = "project", _("Everyone in the project")
+    NAMED = "named", _("Only who is named")
 
 
 class Trust(models.TextChoices):
@@ -228,6 +236,14 @@ class TooManyViews(LimitReached):
     default_detail = _("You keep 50 views of this collection already. Delete one first.")
     limit = "views"
     most = MAX_VIEWS_A_COLLECTION
+    reason = "quota"
+
+
+class TooManyReaders(LimitReached):
+    code = "too_many_readers"
+    default_detail = _("A collection names at most 200 people and teams. Name a team instead of its people.")
+    limit = "readers"
+    most = MAX_READERS_A_COLLECTION
     reason = "quota"
 
 

@@ -8,13 +8,13 @@ from django.db.models import Q, QuerySet
 
 from apps.accounts.types import Actor
 from apps.core.errors import NotFound
+from apps.extraction import reach
 from apps.extraction.models import Collection, Record, RecordComment, RecordView
-from apps.extraction.selectors import readable
 
 
 def visible_views(viewer: Actor) -> QuerySet[RecordView]:
     """One's own and the shared ones, of collections that are there."""
-    rows = RecordView.objects.filter(readable(viewer), collection__deleted_at=None)
+    rows = RecordView.objects.filter(reach.within(viewer))
     return rows.filter(Q(owner=viewer.user_id) | Q(is_shared=True))
 
 
@@ -38,8 +38,9 @@ def lock_view(*, view_id: UUID, viewer: Actor) -> RecordView:
 
 def visible_comments(viewer: Actor) -> QuerySet[RecordComment]:
     """Of records that are there, without those that were deleted, with their authors."""
-    rows = RecordComment.objects.filter(readable(viewer), deleted_at=None, record__deleted_at=None)
-    return rows.filter(record__collection__deleted_at=None).select_related("author", "record")
+    there = reach.within(viewer, "record__collection")
+    rows = RecordComment.objects.filter(there, deleted_at=None, record__deleted_at=None)
+    return rows.select_related("author", "record")
 
 
 def list_comments(record: Record) -> QuerySet[RecordComment]:

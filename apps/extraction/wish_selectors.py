@@ -15,7 +15,7 @@ from apps.accounts.types import Actor
 from apps.conversations import selectors as conversations
 from apps.core.errors import NotFound
 from apps.core.leases import is_free
-from apps.extraction import policies, schema, schema_forms, selectors
+from apps.extraction import policies, reach, schema, schema_forms, selectors
 from apps.extraction.models import Collection, Wish
 from apps.extraction.schema import Schema
 from apps.extraction.schema_forms import FieldForm, FieldKind
@@ -26,7 +26,8 @@ def visible_wishes(viewer: Actor) -> QuerySet[Wish]:
     if not policies.has_read_scope(viewer):
         return Wish.objects.none()
     talks = conversations.visible_to(viewer).values("pk")
-    rows = Wish.objects.filter(accounts.project_filter(viewer, field="project"), conversation_id__in=talks)
+    its_own = Q(collection=None) | reach.within(viewer, with_deleted=True)
+    rows = Wish.objects.filter(accounts.project_filter(viewer, field="project"), its_own, conversation_id__in=talks)
     return rows.exclude(status=WishStatus.NOTHING)
 
 

@@ -102,7 +102,7 @@ class _Templates:
 
     def make(self, actor: Actor, project_id: UUID, content: dict[str, Any]) -> UUID:
         said = {name: content[name] for name in _TEMPLATE}
-        there = record_selectors.collections_by_slug(project_id, [content["collection"]])
+        there = record_selectors.collections_by_slug(actor, project_id, [content["collection"]])
         return records.make_template(actor=actor, collection_id=there[content["collection"]].pk, **said).pk
 
     def change(self, actor: Actor, object_id: UUID, content: dict[str, Any]) -> None:

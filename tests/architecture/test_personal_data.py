@@ -67,6 +67,7 @@ TOLD: dict[str, str] = {
     "files.File.owner": FILES[0],
     **dict.fromkeys(
         [
+            "extraction.CollectionReader.user",
             "extraction.RecordView.owner",
             "extraction.RecordComment.author",
             "extraction.TemplateRevision.author",
@@ -130,6 +131,7 @@ FORGOTTEN: dict[str, str] = {
         ACCOUNTS[1],
     ),
     "files.File.owner": FILES[1],
+    "extraction.CollectionReader.user": "apps/extraction/erasers.py",
     "extraction.RecordView.owner": "apps/extraction/erasers.py",
     "extraction.RecordComment.author": AUTHOR,
     "extraction.TemplateRevision.author": AUTHOR,

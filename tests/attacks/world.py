@@ -22,7 +22,7 @@ from apps.agents.services import create_agent
 from apps.bulk import models as bulk
 from apps.conversations.models import ConversationDenial, ShareLink
 from apps.conversations.types import Visibility
-from apps.extraction.models import ExtractionRun, FollowUp, Proposal, Wish
+from apps.extraction.models import CollectionReader, ExtractionRun, FollowUp, Proposal, Wish
 from apps.extraction.services import (
     add_comment,
     create_collection,
@@ -323,6 +323,7 @@ class World:
             "stage": "secret",
             "number": 1,
             "record_id": secret.pk,
+            "reader_id": CollectionReader.objects.create(organization=organization, collection=kept, user=owner).pk,
             "provider_id": self.model.provider_id,
             "service_account_id": program.pk,
             "session_id": sessions.begin_session(user=owner, kind=SessionKind.TOKEN).pk,

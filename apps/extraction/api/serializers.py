@@ -19,7 +19,7 @@ from apps.extraction.models import (
     Record,
     RecordRevision,
 )
-from apps.extraction.types import MAX_COLLECTIONS_A_RUN, ProposalStatus, RevisionKind, Trust
+from apps.extraction.types import MAX_COLLECTIONS_A_RUN, ProposalStatus, RevisionKind, Trust, Visibility
 
 PEOPLE: dict[str, Any] = {
     "type": "object",
@@ -72,6 +72,11 @@ class _CollectionShape(Serializer):
     )
     trust = serializers.ChoiceField(choices=Trust.choices, required=False)
     trust_above = serializers.FloatField(min_value=0, max_value=1, required=False)
+    visibility = serializers.ChoiceField(
+        choices=Visibility.choices,
+        required=False,
+        help_text="project: everyone who sees the project. named: only people and teams in `readers/`, and managers of the project.",
+    )
 
 
 @extend_schema_serializer(
@@ -123,6 +128,7 @@ class CollectionOut(serializers.ModelSerializer[Collection]):
             "aliases",
             "trust",
             "trust_above",
+            "visibility",
             "version",
             "created_at",
             "updated_at",
@@ -306,8 +312,14 @@ class ExtractionOut(serializers.ModelSerializer[ExtractionRun]):
     conversation = serializers.UUIDField(source="conversation_id", allow_null=True)
     message = serializers.UUIDField(source="message_id", allow_null=True)
     attachment = serializers.UUIDField(source="file_id", allow_null=True)
-    unplaced = serializers.ListField(child=AnyObject())
+    unplaced = serializers.SerializerMethodField(
+        help_text="Empty for who does not see all of the collections that were read for."
+    )
     unread = UnreadOut(many=True)
+
+    @extend_schema_field(serializers.ListField(child=AnyObject()))
+    def get_unplaced(self, row: Any) -> list[dict[str, Any]]:
+        return list(row.unplaced) if row.sees_all else []
 
     class Meta:
         model = ExtractionRun

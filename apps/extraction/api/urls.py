@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.extraction.api import duplicates, follow_ups, schema_trials, templates, use, views, wishes
+from apps.extraction.api import duplicates, follow_ups, readers, schema_trials, templates, use, views, wishes
 
 TEMPLATES = "collections/<uuid:collection_id>/templates/"
 TEMPLATE = f"{TEMPLATES}<uuid:template_id>/"
@@ -21,6 +21,12 @@ urlpatterns = [
     ),
     path("collections/<uuid:collection_id>/views/", use.ViewListView.as_view(), name="collection_views"),
     path("collections/<uuid:collection_id>/views/<uuid:view_id>/", use.ViewView.as_view(), name="collection_view"),
+    path("collections/<uuid:collection_id>/readers/", readers.ReaderListView.as_view(), name="collection_readers"),
+    path(
+        "collections/<uuid:collection_id>/readers/<uuid:reader_id>/",
+        readers.ReaderView.as_view(),
+        name="collection_reader",
+    ),
     path("records/<uuid:record_id>/comments/", use.CommentListView.as_view(), name="record_comments"),
     path("records/<uuid:record_id>/comments/<uuid:comment_id>/", use.CommentView.as_view(), name="record_comment"),
     path(

@@ -2,6 +2,7 @@
 
 from apps.extraction.models.duplicates import Duplicate, RecordBlock, RecordMerge
 from apps.extraction.models.follow_ups import FollowUp
+from apps.extraction.models.readers import CollectionReader, places_in, teams_in, teams_of
 from apps.extraction.models.records import (
     Collection,
     CollectionSchema,
@@ -22,6 +23,7 @@ from apps.extraction.models.wishes import Wish
 
 __all__ = [
     "Collection",
+    "CollectionReader",
     "CollectionSchema",
     "Duplicate",
     "ExtractionPart",
@@ -42,4 +44,7 @@ __all__ = [
     "RecordView",
     "TemplateRevision",
     "Wish",
+    "places_in",
+    "teams_in",
+    "teams_of",
 ]

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.models import TenantModel
 from apps.core.models import LeasedModel
 from apps.core.types import Scope
-from apps.extraction.types import ProposalStatus, RevisionKind, RunCause, RunStatus, Trust
+from apps.extraction.types import ProposalStatus, RevisionKind, RunCause, RunStatus, Trust, Visibility
 
 
 class Collection(TenantModel):
@@ -37,6 +37,13 @@ class Collection(TenantModel):
     aliases = models.JSONField(default=dict, blank=True)
     trust = models.CharField(_("trust"), max_length=13, choices=Trust.choices, default=Trust.REVIEW)
     trust_above = models.FloatField(default=0.9, validators=[MinValueValidator(0.0), MaxValueValidator(1.0)])
+    visibility = models.CharField(
+        _("who sees it"),
+        max_length=7,
+        choices=Visibility.choices,
+        default=Visibility.PROJECT,
+        db_default=Visibility.PROJECT.value,
+    )
     deleted_at = models.DateTimeField(null=True, blank=True)
     deleted_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
 

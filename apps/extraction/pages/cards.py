@@ -137,7 +137,7 @@ def below(viewer: Any, message_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Sh
 def run_cards(viewer: Actor, runs: Sequence[ExtractionRun]) -> list[RunCard]:
     if not runs:
         return []
-    counts = selectors.count_proposals([run.pk for run in runs])
+    counts = selectors.count_proposals(viewer, [run.pk for run in runs])
     rows = selectors.list_proposals_of(viewer, [run.pk for run in runs], up_to=MOST_SHOWN)
     cards: dict[UUID, list[ProposalCard]] = {}
     may = _writers(viewer, (run.project_id for run in runs))
@@ -163,6 +163,7 @@ def _writers(viewer: Actor, project_ids: Iterable[UUID]) -> dict[UUID, bool]:
 def _run_card(
     run: ExtractionRun, cards: list[ProposalCard], counts: tuple[int, int], *, can_write: bool, is_resumable: bool
 ) -> RunCard:
+    sees_all = run.sees_all  # type: ignore[attr-defined]
     return RunCard(
         id=run.pk,
         status=run.status,
@@ -182,9 +183,9 @@ def _run_card(
         unplaced=tuple(
             UnplacedCard(shape.as_text(each.get("value"))[:300], why_unplaced(each))
             for each in run.unplaced[:_MOST_UNPLACED]
-            if run.cause != RunCause.ANSWER
+            if run.cause != RunCause.ANSWER and sees_all
         ),
-        answered=tuple(run.answered),
+        answered=tuple(run.answered) if sees_all else (),
         can_write=can_write,
         answered_by=run.answered_by,
         cost=run.cost,
@@ -192,7 +193,7 @@ def _run_card(
         queue_url=reverse("extraction:review"),
         more=max(0, counts[0] - len(cards)),
         is_stopping=run.stopped_by == STOPPED_BY_PERSON,
-        is_resumable=is_resumable,
+        is_resumable=is_resumable and sees_all,
     )
 
 

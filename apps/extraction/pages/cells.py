@@ -86,7 +86,7 @@ def _fresh(request: HttpRequest, record: Record, look: str, names: Sequence[str]
     is_field = look == "record"
     name = None if is_field else title_column(collection, columns)
     shown = [column for column in columns if column.name in names and column is not name]
-    row = rows_of(collection, [record], name, shown)[0]
+    row = rows_of(viewer, collection, [record], name, shown)[0]
     context = {
         "rows": [row],
         "cell": row.cells[0] if row.cells else None,

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 
+from apps.accounts.types import Actor
 from apps.core.api import Order, Page, page_url
 from apps.core.errors import DomainError, NotFound, VersionMismatch
 from apps.extraction import duplicates, joinings, selectors, services
@@ -90,7 +91,7 @@ class ComparePage(CollectionView):
             "other": other,
             "percent": int(score.total * 100),
             "meaning": score.by_field.get(MEANING) or None,
-            "fields": _fields(collection, one, other, score.by_field, request.POST),
+            "fields": _fields(request.actor, collection, (one, other), score.by_field, request.POST),
             "stays": request.POST.get("stays", "one"),
             "problems": wrong,
         }
@@ -139,14 +140,18 @@ class UndoMergePage(CollectionView):
 
 
 def _fields(
-    collection: Collection, one: Record, other: Record, said: Mapping[str, float], post: Mapping[str, Any]
+    viewer: Actor,
+    collection: Collection,
+    rows: tuple[Record, Record],
+    said: Mapping[str, float],
+    post: Mapping[str, Any],
 ) -> list[FieldPair]:
     columns = columns_of(selectors.schema_of(collection))
-    titles = selectors.titles_of(collection.project_id, relation_ids(columns, [one.data, other.data]))
+    titles = selectors.titles_of(viewer, relation_ids(columns, [row.data for row in rows]))
     found = []
     for column in columns:
-        cells = [cell_of(column, row.data, titles) for row in (one, other)]
-        values = [row.data.get(column.name) for row in (one, other)]
+        cells = [cell_of(column, row.data, titles) for row in rows]
+        values = [row.data.get(column.name) for row in rows]
         if all(cell.is_empty for cell in cells):
             continue
         is_of_other = post.get(f"v-{column.name}") == "other"

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.types import Actor
 from apps.core.errors import DomainError
 from apps.extraction import selectors, services
 from apps.extraction.models import Collection, Record
@@ -35,13 +36,15 @@ class RecordForm(CollectionView):
 
     record: Record | None = None
 
-    def fields(self, collection: Collection, post: Any, errors: Mapping[str, str]) -> list[dict[str, Any]]:
+    def fields(
+        self, viewer: Actor, collection: Collection, post: Any, errors: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
         found_schema = selectors.schema_of(collection)
         columns = columns_of(found_schema)
         data = self.record.data if self.record else defaults_of(found_schema)
-        titles = selectors.titles_of(collection.project_id, relation_ids(columns, [data]))
+        titles = selectors.titles_of(viewer, relation_ids(columns, [data]))
         slugs = {column.relation for column in columns if column.is_relation}
-        targets = selectors.collections_by_slug(collection.project_id, slugs) if slugs else {}
+        targets = selectors.collections_by_slug(viewer, collection.project_id, slugs) if slugs else {}
         found = []
         for column in columns:
             cell = cell_of(column, data, titles)
@@ -63,7 +66,7 @@ class RecordForm(CollectionView):
     def show(self, request: HttpRequest, collection: Collection, error: DomainError | None = None) -> HttpResponse:
         wrong = {each.field.removeprefix("data.").split(".")[0]: each.detail for each in error.fields} if error else {}
         post = request.POST if request.method == "POST" else None
-        fields = self.fields(collection, post, wrong)
+        fields = self.fields(request.actor, collection, post, wrong)  # type: ignore[attr-defined]
         known = {each["column"].name for each in fields}
         context = {
             "record": self.record,

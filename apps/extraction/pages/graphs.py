@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from apps.accounts.types import Actor
 from apps.extraction import selectors
 from apps.extraction.models import Record, RecordLink
 from apps.extraction.schema import title_of
@@ -71,20 +72,20 @@ def height_for(count: int) -> int:
     return next((height for most, height in HEIGHTS if count <= most), HEIGHTS[-1][1])
 
 
-def of_records(records: Sequence[Record]) -> Graph:
+def of_records(records: Sequence[Record], viewer: Actor) -> Graph:
     """The records of one page that are tied to others, and whom they are tied to."""
-    links = list(selectors.list_links_of([row.pk for row in records], limit=4 * MOST_NODES))
+    links = list(selectors.list_links_of(viewer, [row.pk for row in records], limit=4 * MOST_NODES))
     own = {row.pk for row in records}
     graph = _drawn(links, own, centre=None)
     tied = {link.source_id for link in links} | {link.target_id for link in links}
     return Graph(graph.nodes, graph.edges, alone=len(own - tied), is_cut=graph.is_cut)
 
 
-def around(record: Record) -> Graph:
+def around(record: Record, viewer: Actor) -> Graph:
     """The record, whom it is tied to, and whom those are tied to."""
-    near = list(selectors.list_links_of([record.pk], limit=2 * MOST_NODES))
+    near = list(selectors.list_links_of(viewer, [record.pk], limit=2 * MOST_NODES))
     ring = {link.source_id for link in near} | {link.target_id for link in near}
-    far = list(selectors.list_links_of(ring - {record.pk}, limit=2 * MOST_NODES)) if ring else []
+    far = list(selectors.list_links_of(viewer, ring - {record.pk}, limit=2 * MOST_NODES)) if ring else []
     links = list({link.pk: link for link in [*near, *far]}.values())
     own = {end.pk for link in links for end in (link.source, link.target) if end.collection_id == record.collection_id}
     return _drawn(links, own | {record.pk}, centre=record.pk)

@@ -74,12 +74,10 @@ class RecordPage(OneRecordView):
         columns = columns_of(selectors.schema_of(collection))
         words = words_of(record, viewer, [column.name for column in columns])
         revisions = list(selectors.list_revisions(record)[: SHOWN_VERSIONS + 1])
-        titles = selectors.titles_of(
-            collection.project_id, relation_ids(columns, [record.data, *(each.data for each in revisions)])
-        )
+        titles = selectors.titles_of(viewer, relation_ids(columns, [record.data, *(each.data for each in revisions)]))
         slugs = {column.relation for column in columns if column.is_relation}
-        targets = selectors.collections_by_slug(collection.project_id, slugs) if slugs else {}
-        links = list(selectors.links_to(record)[: SHOWN_LINKS + 1])
+        targets = selectors.collections_by_slug(viewer, collection.project_id, slugs) if slugs else {}
+        links = list(selectors.links_to(record, viewer)[: SHOWN_LINKS + 1])
         comments = list(use_selectors.list_comments(record).order_by("-created_at", "-pk")[:SHOWN_COMMENTS])
         fields = [
             FieldRow(
@@ -101,7 +99,7 @@ class RecordPage(OneRecordView):
             "editable": [{"column": field.column, "target_id": field.target_id} for field in fields],
             "links": [(link, schema.title_of(link.field)) for link in links[:SHOWN_LINKS]],
             "has_more_links": len(links) > SHOWN_LINKS,
-            "graph": graphs.around(record) if has_links else None,
+            "graph": graphs.around(record, viewer) if has_links else None,
             "versions": versions_of(revisions, columns, titles, record, SHOWN_VERSIONS),
             "has_more_versions": len(revisions) > SHOWN_VERSIONS,
             "pairs": [
@@ -157,7 +155,7 @@ class HistoryPage(OneRecordView):
         rows: list[RecordRevision] = list(page.results)
         rows += _before(self.record, rows)
         columns = columns_of(selectors.schema_of(collection))
-        titles = selectors.titles_of(collection.project_id, relation_ids(columns, [row.data for row in rows]))
+        titles = selectors.titles_of(request.actor, relation_ids(columns, [row.data for row in rows]))  # type: ignore[attr-defined]
         context = {
             "record": self.record,
             "versions": versions_of(rows, columns, titles, self.record, len(page.results)),

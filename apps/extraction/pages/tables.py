@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.views import View
 
 from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor
 from apps.core.api import Order, Page, page_url
 from apps.core.errors import Invalid
 from apps.extraction import policies, selectors, services, shape, use_selectors
@@ -120,12 +121,13 @@ class TablePage(CollectionView):
 
 
 def _table(request: HttpRequest, collection: Collection, asked: Asked) -> dict[str, Any]:
+    viewer = request.actor  # type: ignore[attr-defined]
     columns = columns_of(selectors.schema_of(collection))
     name = title_column(collection, columns)
     others = [column for column in columns if column is not name]
     shown = asking.shown_columns(asked, others)
     page, problem = _page(request, collection, asked)
-    siblings = selectors.list_names(collection.project_id)
+    siblings = selectors.list_names(viewer, project_id=collection.project_id)
     counts = selectors.count_records(siblings)
     targets = {row.slug: row.pk for row in siblings}
     return {
@@ -142,8 +144,8 @@ def _table(request: HttpRequest, collection: Collection, asked: Asked) -> dict[s
         "name": name,
         "shown": shown,
         "others": [(column, column in shown) for column in others],
-        "rows": rows_of(collection, page.results, name, shown),
-        "graph": graphs.of_records(page.results) if asked.look == "graph" else None,
+        "rows": rows_of(viewer, collection, page.results, name, shown),
+        "graph": graphs.of_records(page.results, viewer) if asked.look == "graph" else None,
         "chips": asking.chips_of(asked, columns),
         "fields": [(column, asking.operators_for(column)) for column in columns],
         "operators": asking.WORDS.items(),
@@ -184,11 +186,11 @@ def title_column(collection: Collection, columns: Sequence[Column]) -> Column | 
 
 
 def rows_of(
-    collection: Collection, records: Iterable[Record], name: Column | None, shown: Sequence[Column]
+    viewer: Actor, collection: Collection, records: Iterable[Record], name: Column | None, shown: Sequence[Column]
 ) -> list[Row]:
     found, choose = list(records), _("Choose %(title)s")
     url = reverse("extraction:record", kwargs={"record_id": _ANY})  # once: it takes as long as drawing a row
-    titles = selectors.titles_of(collection.project_id, relation_ids(shown, [row.data for row in found]))
+    titles = selectors.titles_of(viewer, relation_ids(shown, [row.data for row in found]))
     return [
         Row(
             record=row,

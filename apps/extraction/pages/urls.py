@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.urls import path
 
 from apps.extraction.pages import (
+    access,
     cells,
     collections,
     duplicates,
@@ -42,6 +43,7 @@ urlpatterns = [
     path(f"{ALL}templates/<uuid:template_id>/preview/", templates.PreviewFragment.as_view(), name="template_preview"),
     path(f"{ALL}templates/<uuid:template_id>/<slug:act>/", templates.TemplateActPage.as_view(), name="template_act"),
     path(f"{ALL}fields/", collections.FieldsPage.as_view(), name="fields"),
+    path(f"{ALL}access/", access.AccessPage.as_view(), name="access"),
     path(f"{ALL}make/", making.MakePage.as_view(), name="make"),
     path(f"{ALL}prompt/", making.PromptPage.as_view(), name="prompt"),
     path(f"{ALL}rows/", tables.RowsPage.as_view(), name="rows"),

@@ -22,6 +22,7 @@ from apps.extraction.services.making import make_record, write_answer
 from apps.extraction.services.many_files import begin_run, fail_left_lying
 from apps.extraction.services.merging import keep_apart, merge_records, undo_merge
 from apps.extraction.services.migration import migrate_record, try_schema
+from apps.extraction.services.readers import forget_leaving, name_reader, remove_reader
 from apps.extraction.services.records import (
     change_record,
     create_record,
@@ -95,6 +96,7 @@ __all__ = [
     "fail_wish",
     "finish_run",
     "forget_decided",
+    "forget_leaving",
     "forget_wishes",
     "forget_words",
     "hear_wish",
@@ -108,6 +110,7 @@ __all__ = [
     "make_template",
     "merge_records",
     "migrate_record",
+    "name_reader",
     "path_of",
     "propose_wish",
     "put_off_vectors",
@@ -116,6 +119,7 @@ __all__ = [
     "read_message",
     "read_smaller",
     "reject_proposal",
+    "remove_reader",
     "request_extraction",
     "request_wish",
     "reshape_records",

@@ -41,6 +41,8 @@ def read_message(*, actor: Actor, message_id: UUID, key_id: UUID | None = None) 
     author = actor_of_row(user_id=message.author_id, key_id=key_id)
     asked = question_selectors.list_follow_ups(author, conversation_id=talk.pk, status=FollowUpStatus.OPEN)
     wanted = set(asked.values_list("collection_id", flat=True)) if cause == RunCause.ANSWER else set()
+    if cause == RunCause.ANSWER and not wanted:
+        return None  # what was asked is about nothing that they see
     try:
         with transaction.atomic():
             return request_extraction(

@@ -21,6 +21,7 @@ from apps.core.ids import uuid7
 from apps.extraction import policies, schema, schema_changes, selectors, shape
 from apps.extraction.events import CollectionChanged, CollectionCreated, CollectionDeleted, CollectionRestored
 from apps.extraction.models import Collection, CollectionSchema
+from apps.extraction.services import readers
 from apps.extraction.types import (
     MAX_COLLECTIONS_A_PROJECT,
     MAX_UNIQUE_KEYS,
@@ -28,6 +29,7 @@ from apps.extraction.types import (
     SlugTaken,
     TooManyCollections,
     Trust,
+    Visibility,
 )
 
 SHAPE = ("title_template", "unique_keys", "needed", "aliases")
@@ -48,6 +50,7 @@ def create_collection(
     aliases: dict[str, list[str]] | None = None,
     trust: str = Trust.REVIEW,
     trust_above: float = 0.9,
+    visibility: str = Visibility.PROJECT,
 ) -> Collection:
     """``document`` is the JSON Schema; ``SchemaRejected`` names what is wrong in it. Without ``slug`` the name makes one."""
     project = accounts.lock_project(project_id, actor)
@@ -68,12 +71,15 @@ def create_collection(
         aliases=aliases or {},
         trust=trust,
         trust_above=trust_above,
+        visibility=visibility,
     )
     found = schema.check(document)
-    _check(collection, found)
+    _check(actor, collection, found)
     _save(collection)
     _keep_schema(collection, found, actor)
     emit(CollectionCreated(collection.pk), actor=actor, scope=collection.scope, subject=("collection", collection.pk))
+    if collection.visibility != Visibility.PROJECT:
+        readers.tell_privacy(collection, Visibility.PROJECT, actor=actor)
     return selectors.get_collection(collection_id=collection.pk, viewer=actor)
 
 
@@ -94,14 +100,14 @@ def change_collection(
     if "slug" in changes and changes["slug"] != collection.slug:
         _refuse_while_pointed_to(collection)
         collection.slug = rules.SLUG.of(60)(changes["slug"], field="slug")
-    shape_before = _shape_of(collection)
-    for name in ("name", "description", "trust", "trust_above", *SHAPE):
+    shape_before, seen_before = _shape_of(collection), collection.visibility
+    for name in ("name", "description", "trust", "trust_above", "visibility", *SHAPE):
         if name in changes:
             setattr(collection, name, changes[name])
     before = selectors.schema_of(collection)
     found = schema.check(changes["document"]) if "document" in changes else before
     _rename_fields(collection, before, found, changes)
-    _check(collection, found)
+    _check(actor, collection, found)
     if found != before:
         collection.schema_number += 1
         _keep_schema(collection, found, actor)
@@ -112,6 +118,8 @@ def change_collection(
     _save(collection)
     fact = CollectionChanged(collection.pk, tuple(sorted(changes)), collection.schema_number)
     emit(fact, actor=actor, scope=collection.scope, subject=("collection", collection.pk))
+    if collection.visibility != seen_before:
+        readers.tell_privacy(collection, seen_before, actor=actor)
     return selectors.get_collection(collection_id=collection.pk, viewer=actor)
 
 
@@ -190,7 +198,7 @@ def _save(collection: Collection) -> None:
         raise
 
 
-def _check(collection: Collection, found: schema.Schema) -> None:
+def _check(actor: Actor, collection: Collection, found: schema.Schema) -> None:
     """Title, keys, what is needed and aliases speak of fields that there are."""
     known = {field.name for field in found.fields if field.is_top}
     spoken = {
@@ -209,7 +217,7 @@ def _check(collection: Collection, found: schema.Schema) -> None:
         sentence = _("At most %(number)d keys, each of at least one field.") % {"number": MAX_UNIQUE_KEYS}
         wrong.append(FieldError("unique_keys", "invalid", sentence))
     slugs = {field.relation.collection_slug for field in found.fields if field.relation} - {collection.slug}
-    there = selectors.collections_by_slug(collection.project_id, slugs)
+    there = selectors.collections_by_slug(actor, collection.project_id, slugs)
     wrong += [
         FieldError("document", "unknown_collection", _("There is no collection “%(slug)s”.") % {"slug": slug})
         for slug in sorted(slugs - there.keys())

@@ -108,7 +108,7 @@ def request_extraction(
     if cause == RunCause.ASKED:
         news.show(run, actor=actor)
     jobs.after_commit("extraction.extract", run_id=run.pk)
-    return run
+    return selectors.get_run(run_id=run.pk, viewer=actor)
 
 
 def measure(run: ExtractionRun, actor: Actor) -> None:
@@ -308,7 +308,7 @@ def _accept(
 ) -> Record:
     collection = selectors.get_collection(collection_id=proposal.collection_id, viewer=actor)
     found = selectors.schema_of(collection)
-    whole = dict(data) | relations.linked_fields(found, proposal, data)
+    whole = dict(data) | relations.linked_fields(actor, found, proposal, data)
     if into is not None:
         if selectors.get_record(record_id=into, viewer=actor).collection_id != collection.pk:
             raise Invalid(fields=[FieldError("into", "unknown_record", str(Invalid.default_detail))])

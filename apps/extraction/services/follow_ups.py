@@ -35,6 +35,7 @@ from apps.extraction.types import (
     QuestionDecided,
     QuestionState,
     RunCause,
+    Visibility,
 )
 
 
@@ -84,7 +85,12 @@ def _ask_next(
     actor: Actor, conversation_id: UUID, *, language: str, answered_by: str = "", is_new: bool = False
 ) -> None:
     """The next few, as one message: of what was just read, or once nothing that was asked is open any more."""
-    rows = list(question_selectors.lock_follow_ups(conversation_id))
+    # A message is read by everyone in the conversation: about what only some people see, the cards alone ask.
+    rows = [
+        row
+        for row in question_selectors.lock_follow_ups(conversation_id)
+        if row.collection.visibility != Visibility.NAMED
+    ]
     if not is_new and any(each["state"] == QuestionState.ASKED for row in rows for each in row.questions):
         return
     room, asked = MAX_ASKED_AT_ONCE, []

@@ -12,17 +12,17 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
-from apps.accounts.types import Actor
+from apps.accounts.types import SYSTEM, Actor
 from apps.core.errors import DomainError, FieldError, Invalid, NotFound, Unavailable, VersionMismatch
 from apps.core.events import emit_last, told_last
 from apps.core.ids import uuid7
-from apps.extraction import joinings, migrating, policies, selectors, shape
+from apps.extraction import joinings, migrating, policies, reach, selectors, shape
 from apps.extraction.events import DuplicatesKeptApart, RecordsMerged, RecordsSeparated
 from apps.extraction.models import (
     Collection,
@@ -101,7 +101,7 @@ def _bring_along(actor: Actor, collection: Collection, record: Record, path: mig
 def _bring_those_along(actor: Actor, rows: Iterable[Record]) -> None:
     """Who points to the one or the other, as far as they can follow: their fields are written by the schema of today."""
     for row in rows:
-        collection = selectors.get_collection(collection_id=row.collection_id, viewer=actor)
+        collection = selectors.get_collection(collection_id=row.collection_id, viewer=SYSTEM)
         if row.schema_number < collection.schema_number:
             try:
                 with transaction.atomic():
@@ -250,12 +250,17 @@ def keep_apart(*, actor: Actor, record_id: UUID, other_id: UUID) -> None:
 
 
 def _lock(actor: Actor, ids: set[UUID], pointing: set[UUID], *, merged: UUID | None = None) -> dict[UUID, Record]:
-    """All rows that change, in one order, so that two who join at once do not wait for each other. ``NotFound`` for one that is not there."""
-    wanted = ids | pointing | ({merged} if merged else set())
-    rows = selectors.visible_to(actor, with_deleted=True).filter(pk__in=wanted)
+    """All rows that change, in one order, so that two who join at once do not wait for each other. ``NotFound`` for one that is not there.
+
+    ``pointing`` are those whose fields name the one or the other: they follow also where their collection is closed to the actor.
+    """
+    named = ids | ({merged} if merged else set())
+    rows = selectors.visible_to(SYSTEM, with_deleted=True).filter(
+        Q(pk__in=pointing) & ~Q(pk__in=named) | Q(reach.within(actor), pk__in=named)
+    )
     found = {row.pk: row for row in rows.select_for_update(of=("self",)).order_by("pk")}
     there = {pk for pk, row in found.items() if row.deleted_at is None or pk == merged}
-    if (ids | ({merged} if merged else set())) - there:
+    if named - there:
         raise NotFound
     for project_id in {row.project_id for row in found.values()}:
         require(policies.can_write_records(actor, accounts.project_role(actor, project_id)))
@@ -315,7 +320,7 @@ def _point_back(
             continue
         data = dict(source.data)
         for each in changes:
-            name = _name_now(actor, source, each)
+            name = _name_now(source, each)
             now = data.get(name)
             if now == each["after"]:
                 data[name] = each["before"]
@@ -327,12 +332,12 @@ def _point_back(
             _repoint(actor, source, data)
 
 
-def _name_now(actor: Actor, source: Record, link: Mapping[str, Any]) -> str:
+def _name_now(source: Record, link: Mapping[str, Any]) -> str:
     """The field may have been renamed since, and the record brought along."""
     name, number = str(link["field"]), link.get("schema")
     if name in source.data or number is None or number == source.schema_number:
         return name
-    collection = selectors.get_collection(collection_id=source.collection_id, viewer=actor)
+    collection = selectors.get_collection(collection_id=source.collection_id, viewer=SYSTEM)
     schemas = selectors.schemas_by_number(collection)
     path = migrating.Path({each: found for each, found in schemas.items() if each <= source.schema_number})
     return path.renamed(name, number)
@@ -345,7 +350,7 @@ def _ids(value: Any) -> list[Any]:
 def _repoint(actor: Actor, source: Record, data: dict[str, Any]) -> None:
     """The words behind a field still say whom it means: only the id of that one changed."""
     before = dict(source.data)
-    collection = selectors.get_collection(collection_id=source.collection_id, viewer=actor)
+    collection = selectors.get_collection(collection_id=source.collection_id, viewer=SYSTEM)
     records.rewrite(collection, source, data, actor, RevisionKind.CHANGED, is_judged=False)
     for name in [name for name in data if data[name] != before.get(name)]:
         rows = FieldSource.objects.filter(record=source, value_digest=shape.value_digest(before.get(name)))

@@ -251,7 +251,7 @@ def _write(
     if is_judged:
         _refuse_misfit(found, data)
         record.schema_number = collection.schema_number
-    links = _links_in(collection, found, record, data)
+    links = _links_in(actor, collection, found, record, data)
     record.data, record.shape_number = data, collection.shape_number
     record.title = shape.title_of(collection.title_template, found.fields, data)
     record.missing = shape.missing(collection.needed, data)
@@ -282,18 +282,18 @@ def _refuse_misfit(found: schema.Schema, data: dict[str, Any]) -> None:
 
 
 def _links_in(
-    collection: Collection, found: schema.Schema, record: Record, data: dict[str, Any]
+    actor: Actor, collection: Collection, found: schema.Schema, record: Record, data: dict[str, Any]
 ) -> list[tuple[str, int, UUID]]:
     """Of the fields that point to records: (field, place, target). ``RecordInvalid`` for what is no record of that collection.
 
     Who points to one that was joined into another points to that one from here on: ``data`` says so. What the record pointed to before
-    may be deleted by now: that does not keep its other fields from being changed.
+    may be deleted by now, or in a collection that the actor does not see: that does not keep its other fields from being changed.
     """
     pointing = [field for field in found.fields if field.relation and field.is_top and data.get(field.name)]
     if not pointing:
         return []
     slugs = {field.relation.collection_slug for field in pointing if field.relation}
-    there = selectors.collections_by_slug(collection.project_id, slugs)
+    there = selectors.collections_by_slug(actor, collection.project_id, slugs)
     links, wrong = [], []
     for field in pointing:
         assert field.relation is not None
@@ -308,7 +308,9 @@ def _links_in(
                     data[field.name] = shape.repointed(data[field.name], str(old), str(new))
             ids = _ids_in(data[field.name])
         if any(each not in known for each in ids):
-            before = RecordLink.objects.filter(source=record.pk, field=field.name)
+            before = RecordLink.objects.filter(source=record.pk)
+            if target is not None:
+                before = before.filter(field=field.name)  # by the name of before, where the field has another one now
             known |= set(before.values_list("target_id", flat=True))
         if any(each not in known for each in ids):
             wrong.append(

@@ -7,34 +7,34 @@ from typing import Any
 from uuid import UUID
 
 from apps.accounts.types import Actor
-from apps.extraction import schema, selectors, targets
+from apps.extraction import reach, schema, selectors, targets
 from apps.extraction.models import Proposal, Record
 from apps.extraction.services import records
 from apps.extraction.types import ProposalStatus
 
 
-def linked_fields(found: schema.Schema, proposal: Proposal, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields that point to records, as far as those are there: of this run, or by the one name that fits."""
+def linked_fields(actor: Actor, found: schema.Schema, proposal: Proposal, data: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields that point to records, as far as the actor sees those: of this run, or by the one name that fits."""
     wanted: dict[str, list[str]] = {}
     for link in proposal.links:
         field = found.by_pointer.get(link["field"])
-        target = _target_of(proposal, link)
+        target = _target_of(actor, proposal, link)
         if field is not None and field.is_top and field.relation and target and field.name not in data:
             wanted.setdefault(field.name, []).append(str(target))
     return {name: ids if (field := found.named(name)) and field.is_list else ids[0] for name, ids in wanted.items()}
 
 
-def _target_of(proposal: Proposal, link: Mapping[str, str]) -> UUID | None:
+def _target_of(actor: Actor, proposal: Proposal, link: Mapping[str, str]) -> UUID | None:
     if link["to"]:
         other = Proposal.objects.filter(run=proposal.run_id, entity_id=link["to"], status=ProposalStatus.ACCEPTED)
-        return other.values_list("record_id", flat=True).first()
-    return targets.find_by_title(project_id=proposal.project_id, slug=link["collection"], title=link["mention"])
+        return other.filter(reach.within(actor)).values_list("record_id", flat=True).first()
+    return targets.find_by_title(actor, project_id=proposal.project_id, slug=link["collection"], title=link["mention"])
 
 
 def link_back(*, actor: Actor, proposal: Proposal, record: Record) -> None:
-    """Records that were accepted before and meant this one."""
+    """Records that were accepted before and meant this one, of collections that the actor sees."""
     earlier = Proposal.objects.filter(run=proposal.run_id, status=ProposalStatus.ACCEPTED).exclude(pk=proposal.pk)
-    for other in earlier.select_related("record"):
+    for other in earlier.filter(reach.within(actor)).select_related("record"):
         meant = [link["field"] for link in other.links if link["to"] == proposal.entity_id]
         if not meant or other.record is None:
             continue

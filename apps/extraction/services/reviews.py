@@ -42,6 +42,7 @@ def retry_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
     """Read the same words again after a failure. From now on it is the wish of who tries again, with their rights."""
     run = selectors.lock_run(run_id=run_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
+    require(run.sees_all)  # type: ignore[attr-defined]  # from now on it reads with their rights
     if run.status != RunStatus.FAILED:
         raise RunNotFailed
     _queue_again(actor, run)
@@ -69,6 +70,7 @@ def resume_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
     """Read what a stopped reading left, with the pieces that it has. From now on it is the wish of who goes on, with their rights."""
     run = selectors.lock_run(run_id=run_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
+    require(run.sees_all)  # type: ignore[attr-defined]  # as who tries again
     if run.status != RunStatus.COMPLETED or not selectors.find_resumable([run.pk]):
         raise NothingLeftToRead
     _queue_again(actor, run)
