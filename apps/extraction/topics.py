@@ -38,7 +38,7 @@ class ExtractionTopic:
     def render(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> list[dict[str, Any]]:
         found = selectors.visible_runs(viewer).filter(pk=object_id).first()
         data = _data(found) if found else None
-        hidden = frozenset() if found is not None and found.sees_all else OF_ALL
+        hidden = frozenset() if found is not None and found.sees_all else OF_ALL  # type: ignore[attr-defined]
         return [
             {**{name: said for name, said in event.payload.items() if name not in hidden}, "extraction": data}
             for event in events
