@@ -18,4 +18,6 @@ ENUM_NAMES = {
     "PermissionEnum": "apps.accounts.types.Permission",
     "ProviderKindEnum": "apps.llm.presets.ProviderKind",
     "ViewOrPostEnum": "apps.conversations.types.VIEW_OR_POST",
+    "CollectionVisibilityEnum": "apps.extraction.types.Visibility",
+    "VisibilityEnum": "apps.conversations.types.Visibility",
 }
