@@ -84,7 +84,7 @@ def test_dry_run_counts_and_shows_what_is_wrong_before_anything_is_written(me, o
 
 
 def test_import_writes_what_fits_and_can_be_undone(me, owner, project, collection):
-    lisbon = record(me, selectors.collections_by_slug(project.pk, ["places"])["places"], name="Lisbon")
+    lisbon = record(me, selectors.collections_by_slug(me, project.pk, ["places"])["places"], name="Lisbon")
 
     operation = imported(me, project, collection, table(owner, project, TABLE))
 

@@ -115,7 +115,7 @@ def test_other_schema_is_a_new_number_and_the_old_one_stays(me, project):
 
 def test_collection_that_others_point_to_stays(me, project):
     people(me, project)
-    target = selectors.collections_by_slug(project.pk, ["places"])["places"]
+    target = selectors.collections_by_slug(me, project.pk, ["places"])["places"]
 
     with pytest.raises(CollectionInUse) as refused:
         services.delete_collection(actor=me, collection_id=target.pk)

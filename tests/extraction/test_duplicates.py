@@ -206,7 +206,7 @@ def test_joined_record_comes_back_by_undoing_alone_and_once(me, collection):
 
 def test_joining_is_refused_where_it_makes_no_sense(me, collection, project):
     sarah, sara = record(me, collection, **SARAH), record(me, collection, name="Sara")
-    lisbon = record(me, selectors.collections_by_slug(project.pk, ["places"])["places"], name="Lisbon")
+    lisbon = record(me, selectors.collections_by_slug(me, project.pk, ["places"])["places"], name="Lisbon")
     viewer, stranger = someone(project, ProjectRole.VIEWER), actor_of(UserFactory())
 
     for refusal, who, ids, more in (

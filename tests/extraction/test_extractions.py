@@ -90,7 +90,7 @@ def test_accepted_suggestions_become_linked_records_in_either_order(me, project,
     first = services.accept_proposal(actor=me, proposal_id=sarah.pk)
 
     assert Record.objects.get(pk=second.pk).data == {"name": "Tomás", "siblings": [str(first.pk)]}
-    assert [(link.source.title, link.field) for link in selectors.links_to(first)] == [("Tomás", "siblings")]
+    assert [(link.source.title, link.field) for link in selectors.links_to(first, me)] == [("Tomás", "siblings")]
     kept = {row.field: row for row in selectors.sources_of(Record.objects.get(pk=first.pk))}
     assert set(kept) == {"/name", "/age", "/is_alive"}
     assert WORDS[kept["/age"].start : kept["/age"].end] == "twenty-eight"
@@ -169,7 +169,7 @@ def test_malformed_answer_is_read(me, project, message, provider, spelled):
 
 def test_trusted_collection_takes_what_fits_and_leaves_the_rest_to_people(me, project, message, provider):
     people(me, project, trust="accept", unique_keys=[["name"]])
-    record(me, selectors.collections_by_slug(project.pk, ["people"])["people"], name="Tomás")
+    record(me, selectors.collections_by_slug(me, project.pk, ["people"])["people"], name="Tomás")
 
     run = read(me, project, message, provider, answer(SARAH, TOMAS))
 
@@ -188,7 +188,7 @@ def test_unsure_collection_takes_what_is_sure_enough(me, project, message, provi
 
 
 def test_collection_is_called_otherwise_or_gone_when_the_answer_comes(me, project, message):
-    people_, places_ = people(me, project), selectors.collections_by_slug(project.pk, ["places"])["places"]
+    people_, places_ = people(me, project), selectors.collections_by_slug(me, project.pk, ["places"])["places"]
     document = selectors.schema_of(selectors.get_collection(collection_id=people_.pk, viewer=me)).document
     slim = {**document, "properties": {**document["properties"]}}
     del slim["properties"]["lives_in"], slim["properties"]["siblings"]

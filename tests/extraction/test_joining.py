@@ -133,7 +133,7 @@ def test_record_of_a_title_is_looked_up_by_an_index(me, project):
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE extraction_record")
         with CaptureQueriesContext(connection) as asked:
-            found = targets.find_by_title(project_id=project.pk, slug="people", title="SARAH")
+            found = targets.find_by_title(me, project_id=project.pk, slug="people", title="SARAH")
         cursor.execute(f"EXPLAIN {asked[-1]['sql']}")
         plan = " ".join(row[0] for row in cursor.fetchall())
 
