@@ -1,21 +1,25 @@
 """A collection for who is named: to everybody else of its project it is not there, by whatever way they come."""
 
+import json
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from apps.accounts.models import User
 from apps.accounts.types import SYSTEM, ProjectRole
+from apps.bulk.models import Item
 from apps.conversations import context
 from apps.conversations import services as talks
 from apps.conversations.types import Ending, Named, TurnStatus
 from apps.core.doors.exporters import ExportScope, exporters
 from apps.core.doors.search_sources import SearchQuery
-from apps.core.doors.topics import TopicEvent
+from apps.core.doors.topics import TopicEvent, topics
 from apps.core.errors import Forbidden, NotFound
 from apps.core.ids import uuid7
 from apps.extraction import question_selectors, reader_selectors, rendering, selectors, services, wish_selectors
-from apps.extraction.models import Collection, ExtractionRun, Proposal, Record, RecordLink, Wish
+from apps.extraction.models import Collection, ExtractionPart, ExtractionRun, Proposal, Record, RecordLink, Wish
 from apps.extraction.pages.cards import below
 from apps.extraction.references import RecordReferences
 from apps.extraction.search import RecordSearch
@@ -23,9 +27,11 @@ from apps.extraction.topics import ExtractionTopic
 from apps.extraction.types import RecordInvalid
 from apps.llm.types import KnowledgeContent
 from tests.accounts.factories import actor_of, add_to_project, bearer, key_of, member_of
-from tests.attacks.world import World, call, operations, random_ids
+from tests.attacks.world import World, call, operations, random_ids, rows, sample
+from tests.bulk.factories import planned, ran
 from tests.conversations.factories import say, start
 from tests.extraction.factories import PLACES, answered, people, read_as, record
+from tests.files.factories import upload
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +97,10 @@ def addressed():
     return [each for each in operations() if OURS & set(each.names) or {"collection", "run"} & set(each.query)]
 
 
+def listing():
+    return [each for each in operations() if each.method == "GET" and not each.names]
+
+
 def told(answer):
     return answer.status_code, {
         name: said for name, said in (answer.json() if answer.content else {}).items() if name != "request_id"
@@ -109,6 +119,55 @@ def test_address_of_what_is_closed_answers_as_for_an_unknown_id(operation):
     assert told(closed) == told(not_there)
     assert closed.status_code in {400, 404} or closed.json()["results"] == []
     assert b"ecret" not in closed.content
+
+
+def naming():
+    """Those whose bodies name something of a collection."""
+    names = {name.removesuffix("_id") for name in OURS} | {"winner", "loser", "records", "collections"}
+    return [each for each in operations() if each.body and names & set(json_of(each))]
+
+
+def json_of(operation):
+    return set(re.findall(r'"(\w+)":', json.dumps(sample(operation.body, {}, whole=True))))
+
+
+@pytest.mark.parametrize("operation", naming(), ids=lambda each: each.id)
+def test_body_that_names_what_is_closed_is_answered_as_with_an_unknown_id(operation):
+    world = World(is_shared=True)
+    add_to_project(world.people["A"], world.project, role=ProjectRole.EDITOR)
+    Collection.objects.filter(pk=world.ids["collection_id"]).update(visibility="named")
+    open_one = services.create_collection(
+        actor=actor_of(world.owner), project_id=world.project.pk, name="Open", document={"type": "object"}
+    )
+    there = services.create_record(actor=actor_of(world.owner), collection_id=open_one.pk, data={"a": 1})
+    reached = world.ids | {"collection_id": open_one.pk, "record_id": there.pk}
+    unknown = world.ids | random_ids({name: pk for name, pk in world.ids.items() if name in OURS})
+    headers, before = world.headers["A"], rows()
+
+    closed, not_there = (
+        call(operation, reached, headers, body=sample(operation.body, ids, whole=True)) for ids in (world.ids, unknown)
+    )
+
+    assert told(closed) == told(not_there)
+    assert closed.status_code >= 400, closed.content
+    assert rows() == before
+
+
+@pytest.mark.parametrize("operation", listing(), ids=lambda each: each.id)
+def test_list_of_a_project_names_nothing_that_is_closed(operation):
+    world = World(is_shared=True)
+    Collection.objects.filter(pk=world.ids["collection_id"]).update(visibility="named")
+    ours = [str(world.ids[name]) for name in OURS]
+    query = {"project": str(world.ids["project_id"])} if "project" in operation.query else {}
+    headers = world.headers
+
+    told_who_manages = call(operation, world.ids, headers["B"], query=query)
+    told_a_stranger = call(operation, world.ids, headers["A"], query=query)
+
+    assert told_a_stranger.status_code == told_who_manages.status_code
+    assert [each for each in ours if each in told_a_stranger.content.decode()] == []
+    if operation.id in {"collections_list", "proposals_list", "extractions_list"}:
+        assert [each for each in ours if each in told_who_manages.content.decode()]
 
 
 @pytest.mark.parametrize("name", ["table", "fields", "access", "add", "export", "templates", "make", "record", "edit"])
@@ -199,8 +258,17 @@ def test_lists_and_search_leave_out_what_is_closed(me, project, other, named, sa
 
     found = {actor: [hit.title for hit in RecordSearch().search(actor, asked("secret"))] for actor in (other, named)}
     assert found == {other: [], named: ["Alfama the secret place"]}
-    listed = browser_of(other).get("/records/")
-    assert b"Places" not in listed.content
+    for address in ("/records/", f"/records/{sarah.collection_id}/", "/review/", *SEARCHED):
+        assert b"Places" not in browser_of(other).get(address).content, address
+        assert b"Alfama the" not in browser_of(other).get(address).content, address
+    assert b"Places" in browser_of(named).get(f"/records/{sarah.collection_id}/").content
+    for address in SEARCHED:
+        assert b"Alfama the" in browser_of(named).get(address).content, address
+    api = Client(headers=bearer(key_of(User.objects.get(pk=other.user_id), project.organization)))
+    assert api.get("/api/v1/search/?q=secret").json()["results"] == []
+
+
+SEARCHED = ("/search/?q=secret", "/search/palette/?q=secret")
 
 
 def asked(text):
@@ -248,6 +316,36 @@ def test_template_says_nothing_of_what_is_closed_to_who_renders(me, other, named
 
     assert "secret" not in rendering.shown(template, [sarah.pk], other)
     assert rendering.shown(template, [sarah.pk], named) == "Sarah: Alfama the secret place"
+
+
+def test_import_finds_the_titles_that_its_asker_sees(me, project, other, named, sarah, alfama):
+    table = b"Name,Lives in\nTom\xc3\xa1s,Alfama the secret place\n"
+    made = {}
+    for actor in (other, named):
+        file = upload(User.objects.get(pk=actor.user_id), project, table, "people.csv")
+        operation = ran(
+            actor,
+            project,
+            "records.import",
+            collection=str(sarah.collection_id),
+            attachment=str(file.pk),
+            on_duplicate="new",
+        )
+        made[actor] = list(Item.objects.filter(operation=operation).values_list("status", "error_code"))
+
+    assert made == {other: [("failed", "record_invalid")], named: [("succeeded", "")]}
+    assert [row.data["lives_in"] for row in Record.objects.filter(title="Tomás")] == [str(alfama.pk)]
+
+
+def test_operation_on_what_is_closed_is_told_to_its_asker_and_managers_alone(me, project, other, named, alfama):
+    operation = planned(named, project, "records.delete", collection=str(alfama.collection_id), start=False)
+
+    for actor, status in ((other, 404), (named, 200), (me, 200)):
+        client = browser_of(actor)
+        assert client.get(f"/api/v1/bulk-operations/{operation.pk}/items/").status_code == status
+        listed = client.get("/api/v1/bulk-operations/").json()["results"]
+        assert [row["id"] for row in listed] == ([str(operation.pk)] if status == 200 else [])
+        assert topics.get("operation").is_allowed(actor, operation.pk) == (status == 200)
 
 
 def test_export_has_what_its_viewer_sees(project, other, named, me, sarah, alfama):
@@ -318,6 +416,22 @@ def test_who_sees_a_part_does_not_try_all_of_it_again(me, project, other, named,
     with pytest.raises(Forbidden):
         services.retry_extraction(actor=other, run_id=run.pk)
     assert services.retry_extraction(actor=named, run_id=run.pk).status == "queued"
+
+
+def test_who_sees_a_part_does_not_go_on_with_all_of_it(me, project, other, named, sarah, places):
+    run = read_as(named, project, *BOTH, message_id=say(named, start(me, project), SAID).message.pk)
+    ExtractionRun.objects.filter(pk=run.pk).update(stopped_by="person")
+    ExtractionPart.objects.create(
+        organization=project.organization, run=run, number=1, start=0, end=1, digest=b"", answer="{}", is_suggested=True
+    )
+
+    (card_of_other, card_of_named) = (
+        below(actor, [run.shown_under])[run.shown_under][0].card for actor in (other, named)
+    )
+    assert (card_of_other.is_resumable, card_of_named.is_resumable) == (False, True)
+    with pytest.raises(Forbidden):
+        services.resume_extraction(actor=other, run_id=run.pk)
+    assert services.resume_extraction(actor=named, run_id=run.pk).status == "queued"
 
 
 def test_run_of_who_is_named_no_more_reads_nothing(me, project, named, places):
