@@ -8,7 +8,7 @@ from apps.accounts.models import User
 from apps.conversations.models import Message
 from apps.extraction import services, shape
 from apps.extraction.models import ExtractionRun, FieldSource, Record
-from tests.accounts.factories import actor_of
+from tests.accounts.factories import actor_of, team_of
 
 PLACES = {"type": "object", "properties": {"name": {"type": "string"}, "district": {"type": "string"}}}
 CHARACTERS: dict[str, Any] = {
@@ -76,6 +76,7 @@ def tell(ines: User, daniel: User, project: Any, talk: Any) -> dict[str, str]:
     )
     gone = services.create_record(actor=actor, collection_id=collection.pk, data={"name": "A smuggler, cut"})
     services.delete_record(actor=actor, record_id=gone.pk)
+    informants = _informants(ines, daniel, project)
     table = f"/records/{collection.pk}/"
     return {
         "list": "/records/",
@@ -93,7 +94,21 @@ def tell(ines: User, daniel: User, project: Any, talk: Any) -> dict[str, str]:
         "edit": f"/record/{sarah.pk}/edit/",
         "history": f"/record/{sarah.pk}/history/",
         "empty": f"/records/{_empty(project).pk}/",
+        "closed": f"/records/{informants.pk}/",
+        "access": f"/records/{informants.pk}/access/",
     }
+
+
+def _informants(ines: User, daniel: User, project: Any) -> Any:
+    """For who is named: one person and one team."""
+    actor = actor_of(ines)
+    made = services.create_collection(
+        actor=actor, project_id=project.pk, name="Informants", document=PLACES, visibility="named"
+    )
+    services.create_record(actor=actor, collection_id=made.pk, data={"name": "The clerk", "district": "Customs"})
+    services.name_reader(actor=actor, collection_id=made.pk, user_id=daniel.pk)
+    services.name_reader(actor=actor, collection_id=made.pk, team_id=team_of(project.organization, name="Writers").pk)
+    return made
 
 
 def _empty(project: Any) -> Any:
