@@ -152,7 +152,8 @@ def is_found(collection, actor):
     return True
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@pytest.mark.timeout(300)
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 @given(plan=plans())
 def test_collections_reached_are_those_the_policy_lets_see(plan):
     with transaction.atomic():
