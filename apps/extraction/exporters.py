@@ -11,9 +11,18 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.core.doors.exporters import Exporter, ExportScope, exporters
-from apps.extraction import question_selectors, reader_selectors, rendering, selectors, use_selectors, wish_selectors
+from apps.extraction import (
+    policies,
+    question_selectors,
+    reader_selectors,
+    rendering,
+    selectors,
+    use_selectors,
+    wish_selectors,
+)
 from apps.extraction.models import (
     Collection,
     CollectionSchema,
@@ -51,15 +60,21 @@ def _collections(scope: ExportScope) -> Iterator[dict[str, Any]]:
             "trust": row.trust,
             "trust_above": row.trust_above,
             "visibility": row.visibility,
-            "readers": [
-                {"user": str(each.user_id)} if each.user_id else {"team": str(each.team_id)}
-                for each in (
-                    reader_selectors.list_readers(row).order_by("pk") if row.visibility == Visibility.NAMED else ()
-                )
-            ],
+            "readers": _readers(viewer, row),
             "schemas": [{"number": each.number, "document": each.document} for each in schemas],
             "created_at": row.created_at.isoformat(),
         }
+
+
+def _readers(viewer: Actor, row: Collection) -> list[dict[str, str]]:
+    """For whoever may name them; to others it is not said who else sees it."""
+    role = accounts.project_role(viewer, row.project_id)
+    if row.visibility != Visibility.NAMED or not policies.can_name_readers(viewer, role):
+        return []
+    return [
+        {"user": str(each.user_id)} if each.user_id else {"team": str(each.team_id)}
+        for each in reader_selectors.list_readers(row).order_by("pk")
+    ]
 
 
 def _visible(scope: ExportScope) -> Any:

@@ -15,6 +15,7 @@ LEAVES = {
     "bulk.Share": "a clock of the platform: whom it served how much",
     "bulk.SharedResource": "a clock of the platform: what a provider still gives",
     "extraction.Collection": "collections",
+    "extraction.CollectionReader": INSIDE,
     "extraction.CollectionSchema": INSIDE,
     "extraction.Duplicate": "possible_duplicates",
     "extraction.ExtractionPart": "what a reading has that is not done; at its end they are suggestions",

@@ -135,6 +135,11 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/extraction/services/following.py", "number_at"): READ,
     ("apps/extraction/services/following.py", "path_of"): READ,
     ("apps/extraction/services/following.py", "separated"): READ,
+    (
+        "apps/extraction/services/readers.py",
+        "forget_leaving",
+    ): "run by the service of accounts that ends a membership, which asks",
+    ("apps/extraction/services/readers.py", "tell_privacy"): PART,
     ("apps/extraction/services/records.py", "bring_back"): PART,
     ("apps/extraction/services/relations.py", "linked_fields"): PART,
     ("apps/extraction/services/records.py", "create_joined"): PART,
