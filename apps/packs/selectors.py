@@ -9,6 +9,7 @@ from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from apps.accounts import selectors as accounts
+from apps.accounts.policies import can_manage_project
 from apps.accounts.types import Actor
 from apps.core.errors import NotFound
 from apps.packs import contents, policies
@@ -69,11 +70,14 @@ def list_objects(installation: PackInstallation) -> list[InstalledObject]:
 
 
 def brought_by(installation: PackInstallation, viewer: Actor) -> list[BroughtObject]:
-    """What it brought, each with what became of it."""
+    """What it brought, each with what became of it. What is gone is told to managers alone: to others it may be closed only."""
+    is_manager = can_manage_project(viewer, accounts.project_role(viewer, installation.project_id))
     there = {each.object_id: each for each in contents.of_project(viewer, installation.project_id)}
     found = []
     for row in list_objects(installation):
         now = there.get(row.object_id)
+        if now is None and not is_manager:
+            continue
         state = ObjectState.GONE if now is None else state_of(row, now)
         found.append(BroughtObject(row, state, _title(now) if now else row.name))
     return found

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from apps.accounts.types import ProjectRole
 from apps.bulk import services as operations
 from apps.bulk.models import Item
 from apps.core.errors import Invalid
@@ -15,7 +16,7 @@ from apps.extraction import services
 from apps.extraction.models import Collection
 from apps.files import selectors as files
 from apps.files import storage
-from tests.accounts.factories import actor_of
+from tests.accounts.factories import actor_of, add_to_project, member_of
 from tests.bulk.factories import counts, ran
 from tests.extraction.factories import people, places, record
 
@@ -67,6 +68,23 @@ def test_package_holds_records_and_documents(me, project):
     index = json.loads(archive.read("index.json"))
     assert index["records"] == {"people": 2, "places": 1}
     assert index["left_out"] == []
+
+
+def test_package_says_no_title_of_what_is_closed_to_its_asker(me, project):
+    collection = people(me, project)
+    lisbon = record(me, _places(project), name="Lisbon")
+    record(me, collection, name="Sarah", lives_in=str(lisbon.pk))
+    Collection.objects.filter(slug="places").update(visibility="named")
+    editor = member_of(project)
+    add_to_project(editor, project, role=ProjectRole.EDITOR)
+
+    operation = ran(actor_of(editor), project, "records.package", name="All")
+
+    _result, archive = opened(actor_of(editor), operation)
+    assert [name for name in archive.namelist() if "places" in name] == []
+    assert b"Lisbon" not in archive.read("records/people.csv")
+    with pytest.raises(Invalid):
+        ran(actor_of(editor), project, "records.package", collections=["places"])
 
 
 def test_document_that_cannot_be_made_is_named(me, project):

@@ -6,6 +6,7 @@ import json
 import pytest
 from django.test import Client
 
+from apps.extraction.models import Collection
 from apps.packs import archive
 from tests.accounts.factories import UserFactory, bearer, key_of, reader_of
 from tests.packs.factories import files, row, zipped
@@ -55,6 +56,17 @@ def test_install_look_upgrade_remove(api, project):
     gone = post(api, f"{one}remove/")
     assert len(gone["removed"]) == 4
     assert api.get(one).status_code == 404
+
+
+def test_collection_for_who_is_named_is_told_to_them_and_managers(api, project):
+    made = sent(api, project, files())
+    one = f"{INSTALLATIONS}{made['installation']['id']}/"
+    Collection.objects.filter(project=project, slug="animals").update(visibility="named")
+    reader = Client(headers=bearer(key_of(reader_of(project), project.organization)))
+
+    titles = {who: [each["title"] for each in who.get(one).json()["objects"]] for who in (api, reader)}
+
+    assert titles == {api: ["Animals", "Houses", "Sign", "Keeper"], reader: ["Houses", "Keeper"]}
 
 
 def test_shipped_pack_is_installed_by_name(api, project):
