@@ -19,6 +19,7 @@ from apps.accounts.types import Actor
 from apps.core.errors import DomainError
 from apps.extraction import selectors as records
 from apps.extraction.filters import read as read_condition
+from apps.extraction.types import Visibility
 from apps.workflows import policies, selectors
 from apps.workflows.documents import stages
 from apps.workflows.models import Run
@@ -96,6 +97,15 @@ def _rows(spec: Mapping[str, Any], collection: Any) -> Any:
     return records.list_records(collection=collection, conditions=conditions, is_complete=spec.get("complete"))
 
 
+def _is_for_named(collection: Any) -> bool:
+    """Then not all who see the run see it: they are told what the definition says anyway, and how many."""
+    return bool(collection.visibility == Visibility.NAMED)
+
+
+def _name(collection: Any) -> str:
+    return str(collection.slug if _is_for_named(collection) else collection.name)
+
+
 def _no_collection(slug: str) -> Verdict:
     return Verdict(is_met=False, says=_("The project has no collection “%(name)s”.") % {"name": slug})
 
@@ -105,7 +115,7 @@ def _records(spec: Mapping[str, Any], sight: Sight) -> Verdict:
         return _no_collection(spec["collection"])
     least, most = spec.get("at_least", 0 if "at_most" in spec else 1), spec.get("at_most")
     count = _rows(spec, collection)[: max(least, (most or 0) + 1)].count()
-    words = {"name": collection.name, "least": least, "most": most, "count": count}
+    words = {"name": _name(collection), "least": least, "most": most, "count": count}
     if count < least:
         if spec.get("complete"):
             said = ngettext(
@@ -129,13 +139,15 @@ def _every(spec: Mapping[str, Any], sight: Sight) -> Verdict:
     if (collection := sight.collection(spec["collection"])) is None:
         return _no_collection(spec["collection"])
     rows = _rows(spec, collection)
-    words = {"name": collection.name, "field": spec["has"]}
+    words = {"name": _name(collection), "field": spec["has"]}
     if not spec.get("or_none") and not rows.exists():
         return Verdict(is_met=False, says=_("%(name)s: there is no record yet.") % words)
     lacking = _rows({**spec, "where": [*spec.get("where", ()), f"{spec['has']}:empty:"]}, collection)
     titles = [row.title or str(row.pk) for row in lacking.order_by("created_at")[:4]]
     if titles:
         shown = ", ".join(titles[:3]) + (" …" if len(titles) > 3 else "")  # noqa: PLR2004  (three are shown)
+        if _is_for_named(collection):
+            shown = str(lacking.count())
         said = _("%(name)s without “%(field)s”: %(titles)s.") % {**words, "titles": shown}
         return Verdict(is_met=False, says=said)
     return Verdict(is_met=True, says=_("%(name)s: each has “%(field)s”.") % words)

@@ -62,7 +62,7 @@ def test_templates_of_the_film_make_documents(owner, project, language):
     me = actor_of(owner)
     installed(me, project, catalogue.get_shipped("film", language))
     slugs = ["locations", "characters", "relationships", "scenes", "shots", "assets"]
-    there = records.collections_by_slug(project.pk, slugs)
+    there = records.collections_by_slug(me, project.pk, slugs)
 
     def make(slug, **data):
         return str(record_services.create_record(actor=me, collection_id=there[slug].pk, data=data).pk)

@@ -66,6 +66,17 @@ def test_stage_waits_says_what_is_missing_and_begins_when_it_is_there(actor, pro
     assert [event.payload["place"] for event in advanced] == [1, 2, 3]
 
 
+def test_gate_over_a_collection_for_who_is_named_says_no_title(actor, project):
+    collection = people(actor, project, name="The secret people", slug="people", visibility="named")
+    person(actor, collection, name="Tomás")
+    run = ran(actor, project, film())
+
+    assert presentation.stage_map(run)[1]["missing"] == [
+        "people: at least 2 complete records are needed, there are 1.",
+        "people without “age”: 1.",
+    ]
+
+
 def test_gate_that_needs_nobody_opens_when_records_come(actor, project):
     collection = people(actor, project)
     run = ran(actor, project, [{"scenes": {**NOTHING, **stage("Scenes", requires=[TWO])}}])

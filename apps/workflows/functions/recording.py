@@ -151,7 +151,7 @@ def extract_ended(call: WorkflowCall, state: dict[str, Any]) -> Gave | None:
     run = records.get_run(run_id=UUID(state["extraction"]), viewer=call.actor)
     if run.status not in {ReadingStatus.COMPLETED, ReadingStatus.FAILED}:
         return None
-    every, waiting = records.count_proposals([run.pk]).get(run.pk, (0, 0))
+    every, waiting = records.count_proposals(call.actor, [run.pk]).get(run.pk, (0, 0))
     found = {"extraction": str(run.pk), "status": run.status, "proposals": every, "waiting": waiting}
     return Gave(found, cost=run.cost or Decimal(0))
 
