@@ -117,7 +117,7 @@ class Film:
     def __init__(self, me, project):
         installed(me, project, catalogue.get_shipped("film", "en"))
         slugs = ["locations", "characters", "scenes", "shots"]
-        self.me, self.there = me, records.collections_by_slug(project.pk, slugs)
+        self.me, self.there = me, records.collections_by_slug(me, project.pk, slugs)
         self.run = workflows.start_run(actor=me, definition_id=definition(project, "film").pk)
 
     def make(self, slug, **data):
@@ -184,7 +184,7 @@ def test_film_from_concept_to_package_and_one_stage_back(me, project):
 
 def test_support_desk_from_triage_to_review(me, project):
     installed(me, project, catalogue.get_shipped("support-desk", "en"))
-    there = records.collections_by_slug(project.pk, ["tickets"])["tickets"].pk
+    there = records.collections_by_slug(me, project.pk, ["tickets"])["tickets"].pk
     run = walked(workflows.start_run(actor=me, definition_id=definition(project, "ticket").pk))
     with pytest.raises(GateClosed) as closed:
         workflows.advance_stage(actor=me, run_id=run.pk)
