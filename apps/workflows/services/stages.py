@@ -46,7 +46,9 @@ def look(run: Run, stage: dict[str, Any], *, at_gate: bool) -> tuple[list[Verdic
     viewer = viewer_of(run)
     slugs = set(gates.slugs_in(required))
     if slugs:
-        hold_topics(f"collection:{row.pk}" for row in records.collections_by_slug(viewer, run.project_id, slugs).values())
+        hold_topics(
+            f"collection:{row.pk}" for row in records.collections_by_slug(viewer, run.project_id, slugs).values()
+        )
     sight = gates.sight_of(run, viewer, at_gate=at_gate)
     return gates.judge(required, sight), sight
 
