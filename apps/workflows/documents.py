@@ -58,6 +58,12 @@ def stage_of(body: Mapping[str, Any]) -> dict[str, Any] | None:
     return body.get("metadata", {}).get("parlance", {}).get("stage")
 
 
+def compensations(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What takes the effect of a task back, in order."""
+    found = body.get("metadata", {}).get("parlance", {}).get("compensate", [])
+    return list(found)
+
+
 def stages(document: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     """Of a checked document: name and stage, in order."""
     return [
@@ -204,6 +210,8 @@ def _wrong_task(
         if isinstance(own, Mapping) and "stage" in own and not is_top:
             place = f"{where}/metadata/parlance/stage"
             found.append(FieldError(place, "not_here", _("Stages are entries of the top list.")))
+        if isinstance(own, Mapping):
+            found += _wrong_way_back(own.get("compensate"), f"{where}/metadata/parlance/compensate")
     found += _not_runnable(kind, body, where, functions)
     for _part, inside, inner in lists_in(kind, body):
         found += _wrong_tasks(inner, f"{where}/{inside}", depth + 1, count, functions)
@@ -241,6 +249,15 @@ def _not_runnable(kind: str, body: Mapping[str, Any], where: str, functions: set
             known = ", ".join(workflow_functions.names())
             detail = _("There is no function “%(name)s”. There are: %(known)s.") % {"name": called[:80], "known": known}
             yield FieldError(f"{where}/call", "unknown_function", detail)
+
+
+def _wrong_way_back(said: Any, pointer: str) -> Iterator[FieldError]:
+    """Of ``compensate``: functions that are done at once."""
+    for place, each in enumerate(said if isinstance(said, list) else ()):
+        name = each.get("call") if isinstance(each, Mapping) else None
+        if isinstance(name, str) and ((function := workflow_functions.get(name)) is None or function.look is not None):
+            detail = _("“%(name)s” takes nothing back: here stand functions that are done at once.")
+            yield FieldError(f"{pointer}/{place}/call", "unknown_function", detail % {"name": name[:80]})
 
 
 def _wrong_ways(body: Any, where: str, names: list[str]) -> Iterator[FieldError]:
@@ -306,6 +323,13 @@ def _wrong_programs(document: Mapping[str, Any]) -> Iterator[FieldError]:
             place in _BARE and "/with/" not in pointer and "/set/" not in pointer
         ):
             programs.append((pointer, expressions.program_of(value)))
+    for task in walk(document):
+        for place, said in enumerate(compensations(task.body)):
+            here = f"{task.pointer}/metadata/parlance/compensate/{place}/with"
+            texts = _texts(said.get("with", {}), here, "")
+            programs += [
+                (at, expressions.program_of(text)) for at, _name, text in texts if expressions.is_expression(text)
+            ]
     if document.get("evaluate", {}).get("mode") == "loose":
         return
     try:

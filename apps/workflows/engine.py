@@ -33,6 +33,7 @@ from apps.workflows.types import (
     StepRow,
     StepStatus,
 )
+from apps.workflows.unwinding import unwind
 from apps.workflows.walker import At, Suspended, Walker
 
 logger = logging.getLogger(__name__)
@@ -69,6 +70,9 @@ def _walk(held: HeldRun, memory: list[StepRow]) -> None:
     }
     walker = Walker(held.document, desk, workflow)
     try:
+        if held.is_unwinding:
+            unwind(desk, walker)
+            return
         output = walker.walk(held.data)
         services.finish_run(actor=SYSTEM, held=held, output=output)
     except Suspended as suspended:
@@ -96,7 +100,7 @@ class EngineDesk:
     def find(self, path: str, visit: int) -> StepRow | None:
         return self.memory.get((path, visit))
 
-    def _check(self, status: str) -> None:
+    def heed(self, status: str) -> None:
         """After each step: is somebody against going on?"""
         if status != RunStatus.RUNNING:
             raise Interrupted(goes_on=False)
@@ -123,12 +127,12 @@ class EngineDesk:
             **fields,
         )
         self._remember(step)
-        self._check(now)
+        self.heed(now)
         return step
 
     def change(self, at: At, step: StepRow, status: StepStatus, **fields: Any) -> StepRow:
         now = services.change_step(actor=SYSTEM, held=self.held, step=step, status=status, **fields)
-        self._check(now)
+        self.heed(now)
         return step
 
     def withdraw(self, path: str) -> None:
@@ -240,29 +244,35 @@ class EngineDesk:
     def call(self, walker: Walker, at: At, step: StepRow | None) -> Any:
         if step is not None and "raw" in step.state:
             return step.state["raw"]
+        function, call = self.ready(walker, at, step.step_id if step else uuid7(), at.value)
+        if step is not None and step.status == StepStatus.WAITING:
+            return self._look(function, call, at, step)
+        return self._do(function, call, at, step)
+
+    def ready(
+        self, walker: Walker, at: At, step_id: UUID, value: Any, **more: Any
+    ) -> tuple[WorkflowFunction, WorkflowCall]:
+        """What is called, with what, and for whom, who may still ask for it."""
         name, arguments = self._called(walker, at)
         function = workflow_functions.get(name)
         if function is None:
             detail = f"There is no function {name}."
             raise problems.problem("configuration", 400, detail, code="unknown_function", instance=at.path)
-        given = walker.fill(at, arguments, at.value)
-        pk = step.step_id if step else uuid7()
+        given = walker.fill(at, arguments, value, **more)
         call = WorkflowCall(
             actor=self.asker(),
             organization_id=self.held.organization_id,
             project_id=self.held.project_id,
             run_id=self.held.run_id,
-            step_id=pk,
+            step_id=step_id,
             conversation_id=self.held.conversation_id,
             arguments=given,
-            effect_key=f"{self.held.run_id}:{at.path}:{at.visit}",
+            effect_key=f"{self.held.run_id}:{step_id}",
         )
         if wrong := listening.first_wrong(function.parameters, given):
             raise problems.problem("validation", 400, wrong, code="does_not_fit", instance=at.path)
         services.require_asker(actor=call.actor, held=self.held)
-        if step is not None and step.status == StepStatus.WAITING:
-            return self._look(function, call, at, step)
-        return self._do(function, call, at, step)
+        return function, call
 
     def _called(self, walker: Walker, at: At) -> tuple[str, dict[str, Any]]:
         """The function's name and arguments; a name of the document's own stands for a call of its own."""
@@ -286,7 +296,7 @@ class EngineDesk:
                 ends=ends,
             )
             self._remember(row)
-            self._check(now)
+            self.heed(now)
             if row.status == StepStatus.WAITING:
                 return self._look(function, call, at, row)
             return row.output if ends else row.state["raw"]
@@ -294,11 +304,15 @@ class EngineDesk:
         if step is None:
             step = self.write(at, StepStatus.RUNNING, step_id=call.step_id, lease_seconds=services.CALL_LEASE_SECONDS)
         else:
-            attempts = step.attempts + 1
-            self.change(at, step, StepStatus.RUNNING, attempts=attempts, lease_seconds=services.CALL_LEASE_SECONDS)
+            self.begin_call(at, step, attempts=step.attempts + 1)
         gave = function.outside(call)
         self.change(at, step, StepStatus.RUNNING, state={**step.state, "raw": gave.output}, cost=gave.cost)
         return gave.output
+
+    def begin_call(self, at: At, step: StepRow, *, attempts: int | None = None) -> None:
+        """Written before another server is asked, with a lease that lasts as long as it may take."""
+        lease = services.CALL_LEASE_SECONDS
+        self.change(at, step, StepStatus.RUNNING, attempts=attempts, lease_seconds=lease)
 
     def _look(self, function: WorkflowFunction, call: WorkflowCall, at: At, step: StepRow) -> Any:
         assert function.look is not None

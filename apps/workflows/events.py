@@ -149,6 +149,16 @@ class RunRolledBack:
     kept: int
 
 
+@event("workflows.run_unwound.v1")
+@dataclass(frozen=True, slots=True)
+class RunUnwound:
+    """After a way back: how many effects of the run were taken back in all, and how many could not be."""
+
+    run_id: UUID
+    undone: int
+    failed: int
+
+
 @event("workflows.signal_emitted.v1")
 @dataclass(frozen=True, slots=True)
 class SignalEmitted:

@@ -75,7 +75,8 @@ class DefinitionVersion(TenantModel):
 class Run(TenantModel, LeasedModel):
     """One way through a definition, by the version that it began with. What it came through are its steps; what it stands at follows from them.
 
-    ``is_woken``: something happened while a worker had it. ``step_count`` numbers its steps.
+    ``is_woken``: something happened while a worker had it. ``is_unwinding``: effects are taken back, then it is paused. ``step_count`` numbers
+    its steps.
     """
 
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -102,6 +103,7 @@ class Run(TenantModel, LeasedModel):
     stage = models.CharField(max_length=100, blank=True, default="", editable=False)
     wake_at = models.DateTimeField(null=True, editable=False)
     is_woken = models.BooleanField(default=False, editable=False)
+    is_unwinding = models.BooleanField(default=False, editable=False)
     step_count = models.PositiveIntegerField(default=0, editable=False)
     crashes = models.PositiveSmallIntegerField(default=0, editable=False)
     cost = models.DecimalField(max_digits=18, decimal_places=8, default=0)

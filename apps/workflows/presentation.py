@@ -65,6 +65,7 @@ def run_row(run: Run) -> dict[str, Any]:
         "title": run.title,
         "status": run.status,
         "waits_for": run.waits_for,
+        "is_unwinding": run.is_unwinding,
         "stage": run.stage,
         "cause": run.cause,
         "conversation": _id(run.conversation_id),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
@@ -15,7 +16,7 @@ from apps.core.errors import NotFound
 from apps.core.leases import is_free, scaled
 from apps.workflows import policies
 from apps.workflows.models import Approval, Choice, ChoiceAnswer, Definition, DefinitionVersion, Run, Step
-from apps.workflows.types import LIVING, OPEN, ChoiceStatus, RunStatus, StepRow, StepStatus
+from apps.workflows.types import LIVING, OPEN, UNDO, ChoiceStatus, RunStatus, StepRow, StepStatus
 
 HINT_SECONDS = 3.0
 
@@ -167,12 +168,27 @@ def list_memory(run_id: UUID) -> list[StepRow]:
     return [StepRow(*row) for row in rows.values_list(*fields)]
 
 
+def list_undoing(run_id: UUID) -> list[tuple[StepRow, Any, Any]]:
+    """What is to be taken back yet, in order: the step that does it, and what the other one got and gave."""
+    rows = Step.objects.filter(run=run_id, kind=UNDO, status__in=[StepStatus.WAITING, StepStatus.RUNNING])
+    fields = ("pk", "number", "path", "visit", "kind", "status", "output", "error", "state", "attempts")
+    found = [StepRow(*row) for row in rows.order_by("number").values_list(*fields)]
+    of = Step.objects.filter(run=run_id, pk__in=[UUID(row.state["of"]) for row in found])
+    data = {str(pk): (taken, gave) for pk, taken, gave in of.values_list("pk", "input", "output")}
+    return [(row, *data[row.state["of"]]) for row in found]
+
+
+def has_left_undone(run: Run) -> bool:
+    """Whether there is an effect that could not be taken back."""
+    return Step.objects.filter(run=run, kind=UNDO, status=StepStatus.FAILED).exists()
+
+
 def list_before(run: Run, number: int) -> list[Step]:
     """What is done before a step; what it is inside of is under way then."""
     at = get_step(run, number)
-    rows = Step.objects.filter(run=run, number__lt=number, status__in=LIVING - {StepStatus.WAITING}).order_by("number")
+    rows = Step.objects.filter(run=run, number__lt=number, status__in=LIVING - {StepStatus.WAITING}).exclude(kind=UNDO)
     found = []
-    for step in rows:
+    for step in rows.order_by("number"):
         if at.path.startswith(f"{step.path}/"):
             step.status, step.output, step.error, step.ended_at = StepStatus.RUNNING, None, {}, None
             step.state = {name: value for name, value in step.state.items() if name in {"items", "waits"}}

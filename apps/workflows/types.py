@@ -53,6 +53,8 @@ class StepStatus(models.TextChoices):
     REPLACED = "replaced", _("Tried again")
 
 
+#: The kind of a step that takes the effect of another back.
+UNDO = "undo"
 #: What the run has come through, and what it stands at.
 LIVING = frozenset(StepStatus) - {StepStatus.ROLLED_BACK, StepStatus.REPLACED}
 
@@ -196,6 +198,7 @@ class HeldRun:
     correlation_id: str
     started_at: str
     depth: int
+    is_unwinding: bool
 
 
 @dataclass(slots=True)

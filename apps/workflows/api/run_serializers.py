@@ -72,6 +72,9 @@ class RunRowOut(serializers.Serializer):
     title = serializers.CharField(allow_blank=True)
     status = serializers.ChoiceField(choices=RunStatus.choices)
     waits_for = serializers.CharField(allow_blank=True)
+    is_unwinding = serializers.BooleanField(
+        help_text="It was rolled back: effects elsewhere are taken back, then it is paused."
+    )
     stage = serializers.CharField(allow_blank=True)
     cause = serializers.ChoiceField(choices=RunCause.choices)
     conversation = serializers.UUIDField(allow_null=True)

@@ -90,6 +90,7 @@ class RunView(LoginRequiredMixin, View):
             "can_run": policies.can_run(actor, role),
             "can_override": policies.can_override(actor, role),
             "is_final": run.status in FINAL,
+            "has_left_undone": run.status == RunStatus.PAUSED and selectors.has_left_undone(run),
             "is_moving": run.status in {RunStatus.QUEUED, RunStatus.RUNNING},
         }
 

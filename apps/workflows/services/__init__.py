@@ -24,6 +24,7 @@ from apps.workflows.services.runs import (
 )
 from apps.workflows.services.stages import advance_stage, approve_stage, check_stage, pass_gate
 from apps.workflows.services.steps import CALL_LEASE_SECONDS, call_inside, change_step, withdraw_steps, write_step
+from apps.workflows.services.undoing import end_unwinding, undo_inside
 
 __all__ = [
     "CALL_LEASE_SECONDS",
@@ -42,6 +43,7 @@ __all__ = [
     "create_definition",
     "delete_definition",
     "emit_signal",
+    "end_unwinding",
     "fail_run",
     "finish_run",
     "fork_run",
@@ -56,6 +58,7 @@ __all__ = [
     "roll_back",
     "start_inner",
     "start_run",
+    "undo_inside",
     "withdraw_steps",
     "write_step",
 ]

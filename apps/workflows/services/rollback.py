@@ -11,6 +11,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from apps.accounts.types import Actor
+from apps.core import jobs
 from apps.core.errors import DomainError
 from apps.core.events import told_last
 from apps.extraction import selectors as records
@@ -21,16 +22,20 @@ from apps.workflows.events import RunRolledBack
 from apps.workflows.gates import name_of
 from apps.workflows.models import Approval, Choice, Run, Step
 from apps.workflows.services.runs import announce, lock_steered
-from apps.workflows.types import LIVING, ChoiceStatus, NotNext, RunStatus, StepStatus
+from apps.workflows.services.undoing import plan_undoing
+from apps.workflows.types import LIVING, OPEN, UNDO, ChoiceStatus, NotNext, RunState, RunStatus, StepStatus
 
 
 @transaction.atomic
 def roll_back(*, actor: Actor, run_id: UUID, stage: str) -> Run:
-    """To before this stage began; the run is paused then, and goes forward again when somebody lets it.
+    """To before this stage began. Effects elsewhere are taken back as the document says; then the run is paused, and goes forward again
+    when somebody lets it.
 
     What somebody changed since in a record that a step wrote stays as it is; the step says so.
     """
     run = lock_steered(actor=actor, run_id=run_id)
+    if run.is_unwinding and run.status in OPEN:
+        raise RunState(run.status)
     gates = [
         step
         for step in selectors.list_gates(run)
@@ -39,7 +44,8 @@ def roll_back(*, actor: Actor, run_id: UUID, stage: str) -> Run:
     if not gates:
         raise NotNext(next="")
     first = gates[-1]
-    back = list(Step.objects.filter(run=run, number__gte=first.number, status__in=LIVING).order_by("-number"))
+    since = Step.objects.filter(run=run, number__gte=first.number, status__in=LIVING).exclude(kind=UNDO)
+    back = list(since.order_by("-number"))
     found = _Found()
     with told_last():
         for step in back:
@@ -50,9 +56,12 @@ def roll_back(*, actor: Actor, run_id: UUID, stage: str) -> Run:
     Choice.objects.filter(step_id__in=ids, status=ChoiceStatus.OPEN).update(status=ChoiceStatus.WITHDRAWN)
     _follow(run, found)
     _forget_approvals(run, stage)
+    planned = plan_undoing(run, back)
     before = [name_of(step.path) for step in selectors.list_gates(run) if step.status == StepStatus.COMPLETED]
     Run.objects.filter(pk=run.pk).update(
-        status=RunStatus.PAUSED,
+        status=RunStatus.QUEUED if planned else RunStatus.PAUSED,
+        is_unwinding=bool(planned),
+        step_count=F("step_count") + planned,
         stage=before[-1] if before else "",
         fence=F("fence") + 1,
         lease_until=None,
@@ -66,6 +75,8 @@ def roll_back(*, actor: Actor, run_id: UUID, stage: str) -> Run:
         updated_at=Now(),
     )
     announce(RunRolledBack(run.pk, len(back), found.set_back, found.kept), run, actor)
+    if planned:
+        jobs.after_commit("workflows.go_on", run_id=run.pk)
     return selectors.get_run(run_id=run_id, viewer=actor)
 
 

@@ -29,6 +29,7 @@ from apps.workflows.types import (
     MAX_DATA_BYTES,
     MAX_OPEN_RUNS,
     OPEN,
+    UNDO,
     ChoiceStatus,
     DataTooLarge,
     HeldRun,
@@ -157,6 +158,7 @@ def _held(run: Run, fence: int) -> HeldRun:
         run.correlation_id,
         (run.started_at or run.created_at).isoformat(),
         run.depth,
+        run.is_unwinding,
     )
 
 
@@ -166,7 +168,7 @@ def give_back(
 ) -> None:
     """The worker has done what can be done now. What happened meanwhile, or ``goes_on``, queues it again at once."""
     policies.require(policies.is_system(actor))
-    run = _lock_held(held)
+    run = lock_held(held)
     if run.status == RunStatus.RUNNING:
         again = goes_on or run.is_woken
         run.status = RunStatus.QUEUED if again else RunStatus.WAITING
@@ -182,7 +184,7 @@ def give_back(
 @transaction.atomic
 def finish_run(*, actor: Actor, held: HeldRun, output: Any) -> None:
     policies.require(policies.is_system(actor))
-    run = _lock_held(held)
+    run = lock_held(held)
     if run.status == RunStatus.PAUSED:  # it ends when somebody lets it go on
         run.lease_until = None
         run.save()
@@ -197,7 +199,7 @@ def finish_run(*, actor: Actor, held: HeldRun, output: Any) -> None:
 def fail_run(*, actor: Actor, held: HeldRun, error: dict[str, Any], steps: list[UUID]) -> None:
     """``steps`` are those that failed and that nobody caught, the innermost first: trying again begins there."""
     policies.require(policies.is_system(actor))
-    run = _lock_held(held)
+    run = lock_held(held)
     run.failed_steps = [str(pk) for pk in steps]
     _fail(run, error, actor)
 
@@ -210,7 +212,7 @@ def _fail(run: Run, error: dict[str, Any], actor: Actor) -> None:
     announce(RunFailed(run.pk, run.definition_id, str(error.get("code") or error.get("title", ""))[:60]), run, actor)
 
 
-def _lock_held(held: HeldRun) -> Run:
+def lock_held(held: HeldRun) -> Run:
     run = Run.objects.select_for_update(of=("self",)).filter(pk=held.run_id, fence=held.fence).first()
     if run is None:
         raise LateWriter
@@ -318,8 +320,13 @@ def _cancel(run: Run, actor: Actor) -> None:
 
 @transaction.atomic
 def retry_run(*, actor: Actor, run_id: UUID) -> Run:
-    """From the step that failed. What it was before stays as history."""
+    """From the step that failed. What it was before stays as history. Of a run that was rolled back: what could not be taken back."""
     run = lock_steered(actor=actor, run_id=run_id)
+    if run.status == RunStatus.PAUSED and selectors.has_left_undone(run):
+        left = Step.objects.filter(run=run, kind=UNDO, status=StepStatus.FAILED)
+        left.update(status=StepStatus.WAITING, error={}, ended_at=None, attempts=1)
+        _queue(run, is_unwinding=True)
+        return told(run, actor, "retried")
     if run.status != RunStatus.FAILED:
         raise RunState(run.status)
     inner, outer = run.failed_steps[:1], run.failed_steps[1:]

@@ -1,0 +1,65 @@
+"""Taking effects back that are not in our database: what a document says of each task (``compensate``), the last effect first.
+
+The engine does it before a run that was rolled back is paused. Each is a step of its own: done once, told from what the step gave, and kept
+with what came of it. One that fails stops no other.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from apps.accounts.types import SYSTEM
+from apps.core.errors import DomainError
+from apps.workflows import problems, selectors, services
+from apps.workflows.problems import TaskError
+from apps.workflows.types import StepRow, StepStatus
+from apps.workflows.walker import At, Suspended, Walker
+
+if TYPE_CHECKING:
+    from apps.workflows.engine import EngineDesk
+
+#: Of a call to another server, with a growing wait between.
+MOST_ATTEMPTS = 3
+FIRST_WAIT = timedelta(seconds=2)
+
+
+def unwind(desk: EngineDesk, walker: Walker) -> None:
+    """``Suspended`` until the next attempt of one that failed. After the last of them the run is paused."""
+    for step, taken, gave in selectors.list_undoing(desk.held.run_id):
+        at = At(step.path, {"call": step.state["call"], "with": step.state["with"]}, step.path, "undo", 1, taken, taken)
+        until = step.state.get("until")
+        if until and datetime.fromisoformat(until) > desk.now():
+            raise Suspended("undo", datetime.fromisoformat(until))
+        try:
+            _take_back(desk, walker, at, step, gave)
+        except TaskError as failed:
+            _note(desk, at, step, failed)
+    services.end_unwinding(actor=SYSTEM, held=desk.held)
+
+
+def _take_back(desk: EngineDesk, walker: Walker, at: At, step: StepRow, gave: Any) -> None:
+    try:
+        function, call = desk.ready(walker, at, step.step_id, gave, output=gave)
+        if function.inside is not None:
+            desk.heed(services.undo_inside(actor=SYSTEM, held=desk.held, function=function, call=call, step=step))
+            return
+        assert function.outside is not None
+        desk.begin_call(at, step)
+        given = function.outside(call)
+        desk.change(at, step, StepStatus.COMPLETED, output=given.output, cost=given.cost)
+    except DomainError as error:
+        raise problems.of_domain_error(error, at.path) from error
+
+
+def _note(desk: EngineDesk, at: At, step: StepRow, failed: TaskError) -> None:
+    """What did not reach another server, or that it could not serve, is tried again."""
+    status = failed.problem.get("status", 500)
+    is_passing = failed.problem.get("title") == "communication" and (status >= 500 or status in {408, 429})  # noqa: PLR2004
+    if not is_passing or step.attempts >= MOST_ATTEMPTS:
+        desk.change(at, step, StepStatus.FAILED, error=failed.problem)
+        return
+    until = desk.now() + FIRST_WAIT * 2 ** (step.attempts - 1)
+    state = {**step.state, "until": until.isoformat()}
+    desk.change(at, step, StepStatus.RUNNING, error=failed.problem, state=state, attempts=step.attempts + 1)
+    raise Suspended("undo", until)
