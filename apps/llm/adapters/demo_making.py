@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from apps.llm.adapters import demo_reading, demo_rules
@@ -19,6 +19,8 @@ _GERMAN = re.compile(r"\b(?:und|für|eine[rnms]?|mit|aus|der|die|das|im|Figuren|
 _MOST_TRIES = 25
 #: More than an operation makes, so that who is in the way of one is not in the way of the next.
 _APART = 1000
+#: Of a list of objects.
+_SEVERAL = 3
 _LONGEST = 400
 _SAID = 160
 
@@ -153,7 +155,11 @@ def _value(name: str, rule: Any, made: _Made, kind: str) -> Any:
         case "object":
             return {inner: _value(inner, each, made, kind) for inner, each in own.get("properties", {}).items()}
         case "array":
-            one = _value(name.rstrip("s"), own.get("items", {}), made, "things")
+            items = own.get("items", {})
+            if demo_rules.plain(items).get("type") == "object":
+                several = [replace(made, number=made.number + place) for place in range(_SEVERAL)]
+                return [_value(name.rstrip("s"), items, each, "things") for each in several]
+            one = _value(name.rstrip("s"), items, made, "things")
             return [one] if one not in (None, "") else []
         case "boolean":
             return made.number % 2 == 0

@@ -1,34 +1,25 @@
-"""``http``, ``prompt`` and ``notify``: what leaves the house."""
+"""``http`` and ``notify``: what leaves the house."""
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.accounts import quotas
 from apps.accounts import selectors as accounts
 from apps.accounts.types import SYSTEM
 from apps.core import http
-from apps.core.correlation import correlation_id
 from apps.core.db import give_connections_back
 from apps.core.doors.workflow_functions import Gave, WorkflowCall, WorkflowFunction
-from apps.core.leases import scaled
 from apps.core.letters import Letter, queue_letter
-from apps.llm import engine as llm
-from apps.llm import selectors as models
-from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
 from apps.workflows import policies, problems, selectors
 from apps.workflows.types import MAX_DATA_BYTES
 
-PROMPT_SECONDS = 120.0
 HTTP = http.Limits(max_bytes=MAX_DATA_BYTES, total_seconds=30.0)
 MOST_PEOPLE = 100
 #: Headers that say who asks, or where the body ends: ours to say.
@@ -74,33 +65,6 @@ def _read(answer: Any, wanted: str) -> Any:
     if wanted == "response":
         return {"statusCode": answer.status_code, "headers": dict(answer.headers), "content": content}
     return content
-
-
-def prompt(call: WorkflowCall) -> Gave:
-    """One answer of a model, out of the budget and quota of who the run acts for."""
-    actor = call.actor
-    named = call.arguments.get("model")
-    model = models.get_model(organization_id=call.organization_id, reference=named) if named else None
-    with transaction.atomic():
-        quotas.take_answer(actor=actor, organization_id=call.organization_id)
-    request = CompletionRequest(
-        organization_id=call.organization_id,
-        project_id=call.project_id,
-        user_id=actor.user_id,
-        messages=(NeutralMessage.of_text(Role.USER, call.arguments["prompt"]),),
-        parameters=Parameters(),
-        model_id=model.pk if model else None,
-        purpose=Purpose.CHAT,
-        language=actor.language,
-        correlation_id=correlation_id(),
-    )
-    give_connections_back()
-    return Gave({"text": asyncio.run(_asked(request))})
-
-
-async def _asked(request: CompletionRequest) -> str:
-    async with asyncio.timeout(scaled(PROMPT_SECONDS)):
-        return await llm.complete(request)
 
 
 def notify(call: WorkflowCall) -> Gave:
@@ -151,17 +115,6 @@ FUNCTIONS = (
             },
         },
         outside=call_http,
-    ),
-    WorkflowFunction(
-        "prompt",
-        gettext_lazy("Asks a model."),
-        {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["prompt"],
-            "properties": {"prompt": {**_STRING, "maxLength": 100_000}, "model": _STRING},
-        },
-        outside=prompt,
     ),
     WorkflowFunction(
         "notify",
