@@ -146,6 +146,13 @@ def list_choices(run: Run, *, is_open: bool | None = None) -> QuerySet[Choice]:
     )
 
 
+def get_choice(*, choice_id: UUID, viewer: Actor) -> tuple[Run, Choice]:
+    found = Choice.objects.select_related("decided_by").filter(pk=choice_id).first()
+    if found is None:
+        raise NotFound
+    return get_run(run_id=found.run_id, viewer=viewer), found
+
+
 def list_answers(choice_ids: Iterable[UUID]) -> dict[UUID, list[ChoiceAnswer]]:
     found: dict[UUID, list[ChoiceAnswer]] = {}
     rows = ChoiceAnswer.objects.filter(choice__in=list(choice_ids)).select_related("person").order_by("created_at")

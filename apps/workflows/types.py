@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.errors import Conflict, Invalid, LimitReached, Unprocessable
+from apps.core.errors import Conflict, Invalid, LimitReached, NotFound, Unprocessable
 
 MAX_DOCUMENT_BYTES = 262_144
 MAX_TASKS = 500
@@ -168,6 +168,11 @@ class ChoiceClosed(Conflict):
 
     code = "choice_closed"
     default_detail = _("This was decided already.")
+
+
+class AnswerLinkGone(NotFound):
+    code = "answer_link_gone"
+    default_detail = _("This link answers nothing any more.")
 
 
 class DataTooLarge(Invalid):

@@ -58,6 +58,7 @@ def choose(call: WorkflowCall) -> Waits:
         takes_own=given.get("own", True),
         asked=given.get("to", "editor"),
         deadline=_deadline(given),
+        by_mail=given.get("mail", False),
     )
     return Waits(choice.pk, state={"choice": str(choice.pk)})
 
@@ -72,6 +73,7 @@ def ask(call: WorkflowCall) -> Waits:
         answer_type=given.get("type", "text"),
         asked=given.get("to", "editor"),
         deadline=_deadline(given),
+        by_mail=given.get("mail", False),
     )
     return Waits(choice.pk, state={"choice": str(choice.pk)})
 
@@ -109,7 +111,7 @@ def _typed(kind: str, text: str) -> Any:
 
 
 _QUESTION = {"type": "string", "minLength": 1, "maxLength": 2000}
-_COMMON = {"question": _QUESTION, "deadline": {"type": ["string", "object"]}, "to": _ASKED}
+_COMMON = {"question": _QUESTION, "deadline": {"type": ["string", "object"]}, "to": _ASKED, "mail": {"type": "boolean"}}
 
 FUNCTIONS = (
     WorkflowFunction(

@@ -5,23 +5,17 @@ from __future__ import annotations
 import base64
 import json
 from typing import Any
-from uuid import UUID
 
-from django.conf import settings
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.accounts import selectors as accounts
 from apps.accounts.types import SYSTEM
 from apps.core import http
 from apps.core.db import give_connections_back
 from apps.core.doors.workflow_functions import Gave, WorkflowCall, WorkflowFunction
-from apps.core.letters import Letter, queue_letter
-from apps.workflows import policies, problems, selectors
+from apps.workflows import letters, problems, selectors, services
 from apps.workflows.types import MAX_DATA_BYTES
 
 HTTP = http.Limits(max_bytes=MAX_DATA_BYTES, total_seconds=30.0)
-MOST_PEOPLE = 100
 #: Headers that say who asks, or where the body ends: ours to say.
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
@@ -70,24 +64,13 @@ def _read(answer: Any, wanted: str) -> Any:
 def notify(call: WorkflowCall) -> Gave:
     """A mail to each, sent by a job after the step is written."""
     run = selectors.get_run(run_id=call.run_id, viewer=SYSTEM)
-    project = accounts.get_project(call.project_id, call.actor)
     to = call.arguments.get("to", "starter")
     if to == "starter":
-        ids: list[UUID] = [run.requested_by_id] if run.requested_by_id else []
+        ids = [run.requested_by_id] if run.requested_by_id else []
     else:
-        people = accounts.list_people_of_project(project, call.actor)
-        ids = [person.id for person in people if policies.has_role(person.role, to)]
-    for pk in ids[:MOST_PEOPLE]:
-        user = accounts.get_user(pk)
-        letter = Letter(
-            subject=_("%(project)s: %(run)s") % {"project": project.name, "run": run.title or run.definition.title},
-            greeting=_("Hello %(name)s,") % {"name": user.display_name},
-            lead=call.arguments["text"],
-            label=_("Open the run"),
-            link=f"{settings.PARLANCE_URL}/runs/{run.pk}/",
-        )
-        queue_letter(recipient=user.email, letter=letter)
-    return Gave({"people": len(ids[:MOST_PEOPLE])})
+        ids = services.people_with(call.actor, run, to)
+    letters.send_word(run=run, people=ids[: services.MOST_MAILS], text=call.arguments["text"])
+    return Gave({"people": len(ids[: services.MOST_MAILS])})
 
 
 _STRING = {"type": "string", "minLength": 1, "maxLength": 20_000}

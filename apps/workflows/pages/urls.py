@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from apps.workflows.pages import views
+from apps.workflows.pages import by_link, views
 
 app_name = "workflows"
 ONE = "runs/<uuid:workflow_run_id>/"
@@ -12,6 +12,7 @@ urlpatterns = [
     path(f"{ONE}now/", views.RunFragment.as_view(), name="now"),
     path(f"{ONE}choices/<uuid:choice_id>/", views.ChoosePage.as_view(), name="choose"),
     path(f"{ONE}<slug:act>/", views.RunActPage.as_view(), name="act"),
+    path("answer/<str:token>/", by_link.AnswerByLink.as_view(), name="by_link"),
     path("workflows/", views.DefinitionListPage.as_view(), name="list"),
     path("workflows/<uuid:workflow_id>/", views.DefinitionPage.as_view(), name="definition"),
     path("workflows/<uuid:workflow_id>/start/", views.StartPage.as_view(), name="start"),

@@ -1,6 +1,6 @@
 """Every write of workflows."""
 
-from apps.workflows.services.choices import answer_choice, ask_choice, close_overdue
+from apps.workflows.services.choices import MOST_MAILS, answer_choice, ask_choice, close_overdue, people_with
 from apps.workflows.services.definitions import (
     change_definition,
     check_definition,
@@ -28,6 +28,7 @@ from apps.workflows.services.undoing import end_unwinding, undo_inside
 
 __all__ = [
     "CALL_LEASE_SECONDS",
+    "MOST_MAILS",
     "advance_stage",
     "answer_choice",
     "approve_stage",
@@ -51,6 +52,7 @@ __all__ = [
     "hear",
     "pass_gate",
     "pause_run",
+    "people_with",
     "read_inner",
     "require_asker",
     "resume_run",

@@ -14,11 +14,14 @@ from django.db.models.functions import Now
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.core.errors import FieldError, Invalid, NotFound
-from apps.workflows import policies, selectors
+from apps.workflows import letters, policies, selectors
 from apps.workflows.events import ChoiceAnswered, ChoiceAsked, ChoiceDecided
 from apps.workflows.models import Choice, ChoiceAnswer, Run
 from apps.workflows.services.runs import announce, lock_steered, wake
 from apps.workflows.types import FINAL, ChoiceClosed, ChoiceRule, ChoiceStatus, RunState
+
+#: Of one step.
+MOST_MAILS = 100
 
 
 def ask_choice(
@@ -34,8 +37,9 @@ def ask_choice(
     takes_own: bool = True,
     asked: str = "editor",
     deadline: datetime | None = None,
+    by_mail: bool = False,
 ) -> Choice:
-    """In the transaction of the step that asks."""
+    """In the transaction of the step that asks. ``by_mail``: each who may answer gets a link that does."""
     policies.require(policies.can_run(actor, accounts.project_role(actor, run.project_id)) or policies.is_system(actor))
     choice = Choice.objects.create(
         organization_id=run.organization_id,
@@ -51,7 +55,16 @@ def ask_choice(
         deadline=deadline,
     )
     announce(ChoiceAsked(run.pk, choice.pk), run, actor)
+    if by_mail:
+        letters.send_question(run=run, choice=choice, people=people_with(actor, run, asked)[:MOST_MAILS])
     return choice
+
+
+def people_with(actor: Actor, run: Run, least: str) -> list[UUID]:
+    """Who has this role in the run's project, by name."""
+    project = accounts.get_project(run.project_id, actor)
+    people = accounts.list_people_of_project(project, actor)
+    return [person.id for person in people if policies.has_role(person.role, least)]
 
 
 @transaction.atomic
@@ -107,12 +120,7 @@ def _decided(choice: Choice, run: Run, actor: Actor) -> ChoiceAnswer | None:
     if choice.rule == ChoiceRule.QUORUM:
         counted = Counter(_said(each) for each in answers)
         return next((each for each in answers if counted[_said(each)] >= choice.quorum), None)
-    project = accounts.get_project(run.project_id, actor)
-    asked = {
-        person.id
-        for person in accounts.list_people_of_project(project, actor)
-        if policies.has_role(person.role, choice.asked)
-    }
+    asked = set(people_with(actor, run, choice.asked))
     return _most(answers) if asked <= {each.person_id for each in answers} else None
 
 

@@ -1,0 +1,64 @@
+"""A question that came by mail: its page, for whoever has the link, who answers in the name of whom it was sent to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.views import View
+
+from apps.accounts.actors import actor_of_row
+from apps.accounts.addresses import client_address
+from apps.accounts.types import Actor
+from apps.core import limits
+from apps.core.errors import DomainError
+from apps.workflows import letters, presentation, selectors, services
+from apps.workflows.models import Choice, Run
+from apps.workflows.types import AnswerLinkGone, ChoiceStatus
+
+#: Nobody tries tokens by the million.
+LIMIT = limits.Limit(1, 60)
+HEADERS = {"Cache-Control": "no-store", "X-Robots-Tag": "noindex, nofollow", "Referrer-Policy": "same-origin"}
+
+
+class AnswerByLink(View):
+    """Reading changes nothing: programs that look at the links of a mail answer nothing."""
+
+    http_method_names = ("get", "head", "post")
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if limits.are_on():
+            limits.take("answer_link.address", client_address(request), LIMIT.rate, LIMIT.burst)
+        response = super().dispatch(request, *args, **kwargs)
+        for name, value in HEADERS.items():
+            response[name] = value
+        return response
+
+    def get(self, request: HttpRequest, token: str) -> HttpResponse:
+        actor, run, choice = self.found(token)
+        answers = selectors.list_answers([choice.pk]).get(choice.pk, [])
+        context = {
+            "run": run,
+            "choice": presentation.choice_data(choice, answers, actor),
+            "is_open": choice.status == ChoiceStatus.OPEN,
+            "token": token,
+        }
+        return render(request, "workflows/by_link.html", context)
+
+    def post(self, request: HttpRequest, token: str) -> HttpResponse:
+        actor, run, choice = self.found(token)
+        text = request.POST.get("text", "")[:20_000]
+        option = "" if text.strip() else request.POST.get("option", "")[:60]
+        services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, option=option, text=text)
+        return redirect("workflows:by_link", token)
+
+    def found(self, token: str) -> tuple[Actor, Run, Choice]:
+        """With the rights that the person has now: who may answer no more finds nothing here."""
+        choice_id, user_id = letters.read_token(token)
+        actor = actor_of_row(user_id=user_id)
+        try:
+            run, choice = selectors.get_choice(choice_id=choice_id, viewer=actor)
+        except DomainError:
+            raise AnswerLinkGone from None
+        return actor, run, choice
