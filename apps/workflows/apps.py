@@ -15,11 +15,11 @@ class WorkflowsConfig(AppConfig):
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.menu import MenuEntry, menu
         from apps.core.doors.topics import topics
-        from apps.workflows import erasers, exporters, functions, invariants, metrics, selectors, services
+        from apps.workflows import commands, erasers, exporters, functions, invariants, metrics, selectors, services
         from apps.workflows.receivers import hear
         from apps.workflows.topics import RunTopic
 
-        for each in (erasers, exporters, functions, invariants, metrics):
+        for each in (commands, erasers, exporters, functions, invariants, metrics):
             each.register()
         consumers.register("workflows.hear", Consumer("workflows.hear", hear, from_now=True))
         register_lost_hints("workflows.go_on", selectors.list_unhinted, every_seconds=1)

@@ -53,7 +53,7 @@ def test_schema_and_question_reach_the_model(actor, project, provider, priced_mo
     provider.script({"text": json.dumps({"options": [option("The trial")]})})
     ran(actor, project, DO)
 
-    asked = provider.bodies()[-1]
+    asked = provider.bodies[-1]
     assert "How does it end?" in json.dumps(asked)
     assert '"difficulty"' in json.dumps(asked)
 
