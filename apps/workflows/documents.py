@@ -323,13 +323,7 @@ def _wrong_programs(document: Mapping[str, Any]) -> Iterator[FieldError]:
             place in _BARE and "/with/" not in pointer and "/set/" not in pointer
         ):
             programs.append((pointer, expressions.program_of(value)))
-    for task in walk(document):
-        for place, said in enumerate(compensations(task.body)):
-            here = f"{task.pointer}/metadata/parlance/compensate/{place}/with"
-            texts = _texts(said.get("with", {}), here, "")
-            programs += [
-                (at, expressions.program_of(text)) for at, _name, text in texts if expressions.is_expression(text)
-            ]
+    programs += [(at, expressions.program_of(text)) for at, text in _texts_of_ways_back(document)]
     if document.get("evaluate", {}).get("mode") == "loose":
         return
     try:
@@ -337,6 +331,15 @@ def _wrong_programs(document: Mapping[str, Any]) -> Iterator[FieldError]:
     except expressions.ExpressionFailed as failed:
         pointer = next(pointer for pointer, program in programs if program == failed.program)
         yield FieldError(pointer, "unknown_expression", f"jq: {failed.what}"[:300])
+
+
+def _texts_of_ways_back(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    for task in walk(document):
+        for number, said in enumerate(compensations(task.body)):
+            here = f"{task.pointer}/metadata/parlance/compensate/{number}/with"
+            for pointer, _place, text in _texts(said.get("with", {}), here, ""):
+                if expressions.is_expression(text):
+                    yield pointer, text
 
 
 def _texts(value: Any, pointer: str, place: str) -> Iterator[tuple[str, str, str]]:
