@@ -153,6 +153,12 @@ def get_choice(*, choice_id: UUID, viewer: Actor) -> tuple[Run, Choice]:
     return get_run(run_id=found.run_id, viewer=viewer), found
 
 
+def people_with(viewer: Actor, run: Run, least: str) -> list[UUID]:
+    """Who has this role in the run's project, by name."""
+    people = accounts.list_people_of_project(accounts.get_project(run.project_id, viewer), viewer)
+    return [person.id for person in people if policies.has_role(person.role, least)]
+
+
 def list_answers(choice_ids: Iterable[UUID]) -> dict[UUID, list[ChoiceAnswer]]:
     found: dict[UUID, list[ChoiceAnswer]] = {}
     rows = ChoiceAnswer.objects.filter(choice__in=list(choice_ids)).select_related("person").order_by("created_at")

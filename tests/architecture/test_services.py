@@ -167,6 +167,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/workflows/services/definitions.py", "check_definition"): READ,
     ("apps/workflows/services/runs.py", "announce"): PART,
     ("apps/workflows/services/runs.py", "begin"): PART,
+    ("apps/workflows/services/runs.py", "lock_held"): PART,
     ("apps/workflows/services/runs.py", "told"): PART,
     ("apps/workflows/services/runs.py", "wake"): PART,
     ("apps/workflows/services/stages.py", "check_stage"): READ,
@@ -174,6 +175,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/workflows/services/stages.py", "missing_of"): READ,
     ("apps/workflows/services/stages.py", "viewer_of"): READ,
     ("apps/workflows/services/steps.py", "is_stopped"): READ,
+    ("apps/workflows/services/undoing.py", "plan_undoing"): PART,
 }
 
 

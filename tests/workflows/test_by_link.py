@@ -9,6 +9,7 @@ from django.test import Client
 from apps.accounts.models import User
 from apps.core.models import MailMessage
 from apps.workflows import letters, selectors
+from apps.workflows.types import AnswerLinkGone
 from tests.accounts.factories import UserFactory, add_to_project, member_of, reader_of
 from tests.workflows.factories import fresh, ran, walked
 
@@ -97,7 +98,11 @@ def test_token_of_nobody_or_of_something_else_is_none(actor, owner, project):
     other = signing.dumps([choice.pk.hex, owner.pk.hex], salt="something.else")
 
     for token in (good[:-2], f"{good}x", other, "x", signing.dumps("x", salt="workflows.choice")):
-        assert Client().get(f"/answer/{token}/").status_code == 404
+        page = Client().get(f"/answer/{token}/", headers={"Accept": "application/json"})
+        assert page.status_code == 404
+    with pytest.raises(AnswerLinkGone) as refused:
+        letters.read_token("x")
+    assert refused.value.code == "answer_link_gone"
 
 
 def test_link_ends_after_thirty_days(actor, owner, project, monkeypatch):

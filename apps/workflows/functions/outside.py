@@ -68,7 +68,7 @@ def notify(call: WorkflowCall) -> Gave:
     if to == "starter":
         ids = [run.requested_by_id] if run.requested_by_id else []
     else:
-        ids = services.people_with(call.actor, run, to)
+        ids = selectors.people_with(call.actor, run, to)
     letters.send_word(run=run, people=ids[: services.MOST_MAILS], text=call.arguments["text"])
     return Gave({"people": len(ids[: services.MOST_MAILS])})
 

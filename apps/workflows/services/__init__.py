@@ -1,6 +1,6 @@
 """Every write of workflows."""
 
-from apps.workflows.services.choices import MOST_MAILS, answer_choice, ask_choice, close_overdue, people_with
+from apps.workflows.services.choices import MOST_MAILS, answer_choice, ask_choice, close_overdue
 from apps.workflows.services.definitions import (
     change_definition,
     check_definition,
@@ -52,7 +52,6 @@ __all__ = [
     "hear",
     "pass_gate",
     "pause_run",
-    "people_with",
     "read_inner",
     "require_asker",
     "resume_run",

@@ -56,15 +56,8 @@ def ask_choice(
     )
     announce(ChoiceAsked(run.pk, choice.pk), run, actor)
     if by_mail:
-        letters.send_question(run=run, choice=choice, people=people_with(actor, run, asked)[:MOST_MAILS])
+        letters.send_question(run=run, choice=choice, people=selectors.people_with(actor, run, asked)[:MOST_MAILS])
     return choice
-
-
-def people_with(actor: Actor, run: Run, least: str) -> list[UUID]:
-    """Who has this role in the run's project, by name."""
-    project = accounts.get_project(run.project_id, actor)
-    people = accounts.list_people_of_project(project, actor)
-    return [person.id for person in people if policies.has_role(person.role, least)]
 
 
 @transaction.atomic
@@ -120,7 +113,7 @@ def _decided(choice: Choice, run: Run, actor: Actor) -> ChoiceAnswer | None:
     if choice.rule == ChoiceRule.QUORUM:
         counted = Counter(_said(each) for each in answers)
         return next((each for each in answers if counted[_said(each)] >= choice.quorum), None)
-    asked = set(people_with(actor, run, choice.asked))
+    asked = set(selectors.people_with(actor, run, choice.asked))
     return _most(answers) if asked <= {each.person_id for each in answers} else None
 
 

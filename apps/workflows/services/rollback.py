@@ -56,7 +56,7 @@ def roll_back(*, actor: Actor, run_id: UUID, stage: str) -> Run:
     Choice.objects.filter(step_id__in=ids, status=ChoiceStatus.OPEN).update(status=ChoiceStatus.WITHDRAWN)
     _follow(run, found)
     _forget_approvals(run, stage)
-    planned = plan_undoing(run, back)
+    planned = plan_undoing(run=run, back=back)
     before = [name_of(step.path) for step in selectors.list_gates(run) if step.status == StepStatus.COMPLETED]
     Run.objects.filter(pk=run.pk).update(
         status=RunStatus.QUEUED if planned else RunStatus.PAUSED,

@@ -168,7 +168,7 @@ def give_back(
 ) -> None:
     """The worker has done what can be done now. What happened meanwhile, or ``goes_on``, queues it again at once."""
     policies.require(policies.is_system(actor))
-    run = lock_held(held)
+    run = lock_held(held=held)
     if run.status == RunStatus.RUNNING:
         again = goes_on or run.is_woken
         run.status = RunStatus.QUEUED if again else RunStatus.WAITING
@@ -184,7 +184,7 @@ def give_back(
 @transaction.atomic
 def finish_run(*, actor: Actor, held: HeldRun, output: Any) -> None:
     policies.require(policies.is_system(actor))
-    run = lock_held(held)
+    run = lock_held(held=held)
     if run.status == RunStatus.PAUSED:  # it ends when somebody lets it go on
         run.lease_until = None
         run.save()
@@ -199,7 +199,7 @@ def finish_run(*, actor: Actor, held: HeldRun, output: Any) -> None:
 def fail_run(*, actor: Actor, held: HeldRun, error: dict[str, Any], steps: list[UUID]) -> None:
     """``steps`` are those that failed and that nobody caught, the innermost first: trying again begins there."""
     policies.require(policies.is_system(actor))
-    run = lock_held(held)
+    run = lock_held(held=held)
     run.failed_steps = [str(pk) for pk in steps]
     _fail(run, error, actor)
 
@@ -212,7 +212,7 @@ def _fail(run: Run, error: dict[str, Any], actor: Actor) -> None:
     announce(RunFailed(run.pk, run.definition_id, str(error.get("code") or error.get("title", ""))[:60]), run, actor)
 
 
-def lock_held(held: HeldRun) -> Run:
+def lock_held(*, held: HeldRun) -> Run:
     run = Run.objects.select_for_update(of=("self",)).filter(pk=held.run_id, fence=held.fence).first()
     if run is None:
         raise LateWriter

@@ -20,7 +20,7 @@ from apps.workflows.services.steps import change_step
 from apps.workflows.types import UNDO, HeldRun, RunStatus, StepRow, StepStatus
 
 
-def plan_undoing(run: Run, back: Sequence[Step]) -> int:
+def plan_undoing(*, run: Run, back: Sequence[Step]) -> int:
     """Part of rolling back, which asks. One step for each call, in the order of ``back``: the last effect first. How many there are.
 
     Of a call that was under way nobody knows whether it had an effect: it is taken back, too.
@@ -72,7 +72,7 @@ def undo_inside(*, actor: Actor, held: HeldRun, function: WorkflowFunction, call
 def end_unwinding(*, actor: Actor, held: HeldRun) -> None:
     """Nothing is left to take back: the run is paused."""
     policies.require(policies.is_system(actor))
-    run = lock_held(held)
+    run = lock_held(held=held)
     ended = Counter(Step.objects.filter(run=run, kind=UNDO).values_list("status", flat=True))
     run.status, run.is_unwinding, run.lease_until, run.waits_for, run.wake_at = RunStatus.PAUSED, False, None, "", None
     run.version += 1
