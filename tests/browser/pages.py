@@ -20,7 +20,8 @@ MEASURE = (HERE / "measure.js").read_text()
 REPAINTED = """async () => {
   const painted = async () => {
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-    const moving = document.getAnimations().filter(({ effect }) => effect.getComputedTiming().endTime !== Infinity);
+    const ends = ({ effect, timeline }) => timeline === document.timeline && effect.getComputedTiming().endTime !== Infinity;
+    const moving = document.getAnimations().filter(ends); // what follows a scroller ends with it, not with time
     await Promise.allSettled(moving.map(({ finished }) => finished));
   };
   await Promise.race([painted(), new Promise((done) => setTimeout(done, 2000))]);
