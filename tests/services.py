@@ -132,8 +132,12 @@ def _dump(source: str, file: IO[bytes]) -> None:
 
 
 def _load(target: str, file: IO[bytes]) -> None:
+    """The dump says which rights there are; what a new table gets by itself would come on top of them."""
     tool = binaries.postgres_folder(service_user()) / "bin" / "psql"
+    bare = f"ALTER DEFAULT PRIVILEGES FOR ROLE {OWNER} IN SCHEMA public REVOKE ALL ON"
     load = [tool, "--quiet", "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--dbname", target]
+    load += [part for kind in ("TABLES", "SEQUENCES") for part in ("--command", f"{bare} {kind} FROM {APP}")]
+    load += ["--file", "-"]
     subprocess.run(load, stdin=file, stdout=subprocess.DEVNULL, check=True, timeout=LOAD_SECONDS)
 
 

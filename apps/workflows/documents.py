@@ -60,8 +60,7 @@ def stage_of(body: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def compensations(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What takes the effect of a task back, in order."""
-    found = body.get("metadata", {}).get("parlance", {}).get("compensate", [])
-    return list(found)
+    return list(body.get("metadata", {}).get("parlance", {}).get("compensate", []))
 
 
 def stages(document: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:

@@ -254,5 +254,5 @@ def test_review_takes_the_same_statements_for_many(client, owner, project, peopl
     actor = actor_of(owner)
     selectors.visible_organizations(actor).first()
 
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(19):
         assert len(access_review.review(viewer=actor, organization_id=project.organization_id)) == people + 1

@@ -249,7 +249,10 @@ def test_api_tells_hands_over_and_removes(owner, project, leaver):
     unfit = client.delete(f"{path}?heir={leaver.pk}")
     removed = client.delete(f"{path}?heir={heir.pk}")
 
-    assert told == {"projects": [{"id": str(project.pk), "name": "Harbour"}], "things": {"conversations": 1}}
+    assert told == {
+        "projects": [{"id": str(project.pk), "name": "Harbour"}],
+        "things": {"collections": 0, "conversations": 1},
+    }
     assert (early.status_code, early.json()["code"]) == (409, "still_in_use")
     assert (unfit.status_code, unfit.json()["code"]) == (400, "heir_not_fit")
     assert removed.status_code == 204
