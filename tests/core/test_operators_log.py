@@ -110,6 +110,7 @@ def test_every_command_that_writes_leaves_an_entry(tmp_path, settings):
     gone = UserFactory(email="gone@example.org")
     other = Organization.objects.get(pk=world.organization.pk)
     writes = {
+        "install_pack": ["support-desk", "--project", str(world.project.pk), "--prefix", "more"],
         "block_networks": [str(listed)],
         "create_sign_in_link": [world.owner.email],
         "erase_person": [gone.email, "--confirm", gone.email],

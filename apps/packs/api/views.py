@@ -92,7 +92,7 @@ class InstallationUpgradeView(APIView):
     )
     def post(self, request: Request, installation_id: UUID) -> Response:
         """To what comes with the installation, or to a ZIP that is sent in a form. What somebody changed stays, and is listed."""
-        found = selectors.get_installation(installation_id=installation_id, viewer=request.actor)
+        found = services.require_manager(actor=request.actor, installation_id=installation_id)
         if _is_form(request):
             pack, origin = _sent(shapes.UpgradeFileIn.parse(request)["file"], found.language), Origin.UPLOADED
         else:

@@ -32,6 +32,13 @@ from apps.packs.types import (
 )
 
 
+def require_manager(*, actor: Actor, installation_id: UUID) -> PackInstallation:
+    """Before a pack is read: whoever may not bring it hears nothing of what is wrong with it."""
+    found = selectors.get_installation(installation_id=installation_id, viewer=actor)
+    require(policies.can_manage_packs(actor, accounts.project_role(actor, found.project_id)))
+    return found
+
+
 @transaction.atomic
 def upgrade_pack(
     *, actor: Actor, installation_id: UUID, pack: Pack, origin: str = Origin.UPLOADED
