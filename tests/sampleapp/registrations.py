@@ -20,6 +20,7 @@ from apps.core.doors.menu import MenuEntry, menu
 from apps.core.doors.message_cards import MessageCard, message_cards
 from apps.core.doors.metrics import Gauge, metrics
 from apps.core.doors.places import Places, places
+from apps.core.doors.project_beginnings import Beginning, Beginnings, project_beginnings
 from apps.core.doors.reference_sources import reference_sources
 from apps.core.doors.sealed import SealedPlace, sealed_places
 from apps.core.doors.search_sources import search_sources
@@ -109,6 +110,9 @@ def register():
     metrics.register("sampleapp_notes", Gauge("sampleapp_notes", "Notes.", (), lambda: [((), 7.0)]))
     person_exporters.register(NAME, PersonExporter(NAME, lambda user: {}))
     places.register(NAME, Places(NAME, lambda: (0, 0)))
+    project_beginnings.register(
+        NAME, Beginnings(lambda language: [Beginning("notes", "Sample notes")], lambda actor, project_id, name: None)
+    )
     preferences.register(Setting("sampleapp.on", bool, False, "On", owner="tests", remove_by=dt.date(2099, 1, 1)))
     reference_sources.register(NAME, SampleReferences())
     sealed_places.register(NAME, SealedPlace(lambda key: 0, lambda key, limit: 0))
