@@ -37,6 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PARLANCE_TESTING"] = "1"
     os.environ["PARLANCE_DEBUG"] = ""
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    settings.WHITENOISE_AUTOREFRESH = True  # else each test client looks at every static file before its first request
     assert settings.DATABASES  # pytest-django sets Django up only when the settings are already read
 
 

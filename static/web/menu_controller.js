@@ -25,10 +25,15 @@ export default class extends Controller {
 
   #opened = ({ newState }) => {
     for (const item of this.element.querySelectorAll('[role^="menuitem"]')) item.tabIndex = -1;
-    if (newState !== "open") return;
+    if (newState !== "open") return this.#giveBack();
     this.#typed = "";
     if (!this.#items.includes(document.activeElement)) this.#items[0]?.focus(); // told late: somebody may have gone on by now
   };
+
+  /** The browser gives the focus back to what opened the menu, unless that was drawn anew meanwhile. */
+  #giveBack() {
+    if (document.activeElement === document.body) document.getElementById(this.element.dataset.for)?.focus({ preventScroll: true });
+  }
 
   #key = (event) => {
     const items = this.#items;

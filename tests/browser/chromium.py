@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Error, sync_playwright
 
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-MISSING = "Browser tests need a Chromium: install one (apt install chromium) or run `playwright install chromium`."
+MISSING = "Browser tests need a Chromium: install one (apt install chromium-headless-shell) or run `playwright install chromium`."
 
 
 @contextmanager

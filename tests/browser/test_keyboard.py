@@ -52,6 +52,22 @@ def test_sign_in(browser, stack, people):
     context.close()
 
 
+def test_menu_gives_the_focus_to_its_message_when_that_came_anew(people, provider):
+    ines = asked(people, provider, "The fourth one.")
+    page = ines.page
+    page.keyboard.press("Alt+ArrowUp")
+    tab_to(page, "^More$")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="Copy").first).to_be_focused()
+
+    page.evaluate(
+        "() => { const shown = [...document.querySelectorAll('article.message')].at(-1); shown.replaceWith(shown.cloneNode(true)); }"
+    )
+    page.keyboard.press("Escape")
+
+    expect(ines.messages().last).to_be_focused()
+
+
 def test_message_is_deleted_restored_and_forked(people, provider):
     ines = asked(people, provider, "The third one.")
     page = ines.page

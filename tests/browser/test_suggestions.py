@@ -57,7 +57,7 @@ def test_card_comes_to_both_and_is_decided_by_one(both, provider):
         expect(member.page.locator(".card.proposal")).to_have_count(2, timeout=20_000)
     sarah = ines.page.locator(".card.proposal").first
     sarah.locator("summary", has_text="28").click()
-    assert ines.page.evaluate(MARKED) == ["28"]
+    ines.page.wait_for_function(f"JSON.stringify(({MARKED})()) === '[\"28\"]'")
     expect(sarah.locator("details[open] mark")).to_have_text(["28"], use_inner_text=True)
 
     daniel.page.locator(".card.proposal").first.get_by_role("button", name="Edit").click()
