@@ -53,22 +53,28 @@ export class Completion {
     return null;
   }
 
+  /** What is still on its way comes too late. */
   close() {
+    this.#update += 1;
     this.#box.hidden = true;
     this.#span = null;
     this.#listbox.activate(null);
     this.#list.replaceChildren();
   }
 
-  /** True when the key was for the list. */
-  key(event) {
-    if (!this.isOpen) return false;
+  /** True when the key was for the list. A command that is written out is sent by the key that sends. */
+  key(event, isSend = false) {
+    if (!this.isOpen || (isSend && this.#isWhole)) return false;
     if (this.#listbox.move(event)) return true;
     if (event.key === "Escape") this.close();
     else if ((event.key === "Enter" || event.key === "Tab") && !event.shiftKey && this.#listbox.active) this.#take(this.#listbox.active);
     else return false;
     event.preventDefault();
     return true;
+  }
+
+  get #isWhole() {
+    return this.#span.sign === "/" && this.#listbox.active?.dataset.name === this.#span.word;
   }
 
   #take(option) {

@@ -54,8 +54,9 @@ export default class extends Controller {
   }
 
   key(event) {
-    if (this.completion.key(event)) return;
-    if (isSendKey(event, this.sendKey)) {
+    const isSend = isSendKey(event, this.sendKey);
+    if (this.completion.key(event, isSend)) return;
+    if (isSend) {
       event.preventDefault();
       this.send();
     } else if (event.key === "ArrowUp" && !this.inputTarget.value && !event.altKey) {
