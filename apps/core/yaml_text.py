@@ -74,6 +74,45 @@ def read(text: str | bytes) -> Any:
     return reading.result
 
 
+def lines_of(text: str | bytes) -> dict[str, int]:
+    """JSON pointer → line, from 1, of everything in a text that ``read`` takes; of a value in a mapping it is the line of its name."""
+    found: dict[str, int] = {}
+    inside: list[_Place] = []
+    for event in _events(text):
+        if issubclass(type(event), yaml.CollectionEndEvent):
+            inside.pop()
+        if not issubclass(type(event), yaml.NodeEvent):
+            continue
+        line: int = event.start_mark.line + 1
+        place = inside[-1] if inside else None
+        if place is not None and place.is_mapping and place.name is None:
+            place.name, place.line = event.value, line
+            continue
+        pointer = place.next(line) if place is not None else ""
+        found[pointer] = place.line if place is not None else line
+        if issubclass(type(event), yaml.CollectionStartEvent):
+            inside.append(_Place(pointer, issubclass(type(event), yaml.MappingStartEvent)))
+    return found
+
+
+@dataclass(slots=True)
+class _Place:
+    """A list or mapping whose lines are looked for; ``name`` is of the value that comes next."""
+
+    pointer: str
+    is_mapping: bool
+    name: str | None = None
+    line: int = 1
+    count: int = 0
+
+    def next(self, line: int) -> str:
+        if not self.is_mapping:
+            self.line, self.count = line, self.count + 1
+            return f"{self.pointer}/{self.count - 1}"
+        name, self.name = (self.name or "").replace("~", "~0").replace("/", "~1"), None
+        return f"{self.pointer}/{name}"
+
+
 def _events(text: str | bytes) -> Iterator[Any]:
     content = text.decode("utf-8-sig") if isinstance(text, bytes) else text
     yield from yaml.parse(content, Loader=_Loader)

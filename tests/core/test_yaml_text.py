@@ -75,3 +75,12 @@ VALUES = st.recursive(
 @given(VALUES)
 def test_what_is_written_is_read_again(value):
     assert yaml_text.read(yaml_text.write(value)) == value
+
+
+def test_lines_are_those_of_names_and_items():
+    text = "# a file\na:\n- b: 1\n  c/d: [x,\n   y]\n- |\n  long\ne: {f: 2}\n"
+
+    assert yaml_text.lines_of(text) == {
+        "": 2, "/a": 2, "/a/0": 3, "/a/0/b": 3, "/a/0/c~1d": 4, "/a/0/c~1d/0": 4, "/a/0/c~1d/1": 5, "/a/1": 6, "/e": 8, "/e/f": 8,
+    }  # fmt: skip
+    assert yaml_text.lines_of("words") == {"": 1}
