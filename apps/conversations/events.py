@@ -26,6 +26,14 @@ class ConversationChanged:
     fields: tuple[str, ...]
 
 
+@event("conversations.conversation_annotated.v1")
+@dataclass(frozen=True, slots=True)
+class ConversationAnnotated:
+    """Another app shows something new beside it, such as a run of a workflow."""
+
+    conversation_id: UUID
+
+
 @event("conversations.conversation_archived.v1", public="conversation.archived")
 @dataclass(frozen=True, slots=True)
 class ConversationArchived:

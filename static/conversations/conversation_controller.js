@@ -99,6 +99,7 @@ export default class extends Controller {
       const { notice, data } = await post(`${this.apiValue}commands/`, { name, arguments: words });
       if (notice) this.session.note(notice);
       if (data?.download) location.assign(this.saveUrlValue + new URL(data.download, location).search);
+      else if (data?.tab) window.dispatchEvent(new CustomEvent("context:show", { detail: { tab: data.tab } }));
       else if (data?.open) location.assign(data.open);
       return true;
     } catch (error) {

@@ -50,9 +50,11 @@ export default class extends Controller {
       if (name === "help") return await this.#listCommands();
       const { model, agent } = this.composer.answerer;
       const id = await this.#begin({ ...(model && { model }), ...(agent && { agent }) });
-      const { notice } = await post(`${this.conversationsUrlValue}${id}/commands/`, { name, arguments: words });
+      const { notice, data } = await post(`${this.conversationsUrlValue}${id}/commands/`, { name, arguments: words });
       write("note", notice ? { conversation: id, notice } : null);
-      location.assign(this.pageUrlValue.replace(NO_ID, id));
+      const page = this.pageUrlValue.replace(NO_ID, id);
+      if (data?.tab) write(`tab:${page}`, data.tab);
+      location.assign(page);
       return true;
     } catch (error) {
       this.composer.complain(error.message);

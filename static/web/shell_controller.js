@@ -35,6 +35,14 @@ export default class extends Controller {
     write("context", isClosed ? null : "closed");
   }
 
+  /** Wherever it is put away. */
+  openContext() {
+    const panel = document.getElementById("context");
+    if (CONTEXT_FITS.matches) {
+      if (this.element.dataset.context === "closed") this.toggleContext();
+    } else if (panel && !panel.matches(":popover-open")) panel.showPopover();
+  }
+
   nextPane(step) {
     const panes = PANES.map((selector) => document.querySelector(selector)).filter((pane) => pane?.checkVisibility());
     const at = panes.findIndex((pane) => pane.contains(document.activeElement));

@@ -1,17 +1,22 @@
 import { Controller } from "@hotwired/stimulus";
 
-import { debounce } from "core/dom";
+import { clone, debounce } from "core/dom";
 import { read, write } from "core/storage";
 
 const STALE_MS = 800;
+const BONES_MS = 200;
+const FAILED = ["htmx:sendError", "htmx:responseError", "htmx:timeout"];
 
-/** Tabs of the context panel. htmx fills the panel; the last tab used is kept for each page. */
+/** Tabs of the context panel. htmx fills the panel; the last tab used is kept for each page. What is late or fails says so. */
 export default class extends Controller {
   connect() {
+    this.held = this.#tabs.find((tab) => tab.ariaSelected === "true");
     this.element.addEventListener("click", this.#clicked);
     this.element.addEventListener("keydown", this.#key);
     addEventListener("context:stale", this.#stale);
+    addEventListener("context:show", this.#show);
     document.addEventListener("htmx:beforeSwap", this.#arrived);
+    for (const name of FAILED) document.addEventListener(name, this.#failed);
     const kept = this.#tabs.find((tab) => tab.dataset.tab === read(this.#name));
     if (kept && kept.ariaSelected !== "true") queueMicrotask(() => kept.click());
   }
@@ -20,7 +25,9 @@ export default class extends Controller {
     this.element.removeEventListener("click", this.#clicked);
     this.element.removeEventListener("keydown", this.#key);
     removeEventListener("context:stale", this.#stale);
+    removeEventListener("context:show", this.#show);
     document.removeEventListener("htmx:beforeSwap", this.#arrived);
+    for (const name of FAILED) document.removeEventListener(name, this.#failed);
   }
 
   /** Totals have changed: the panel that shows them is fetched again, unless somebody is in it. */
@@ -34,7 +41,40 @@ export default class extends Controller {
   #arrived = ({ detail }) => {
     const asked = this.#tabs.find((tab) => tab.getAttribute("hx-get") === detail.pathInfo.requestPath);
     if (asked && asked.ariaSelected !== "true") detail.shouldSwap = false;
+    else if (asked && detail.shouldSwap) this.#holds(asked);
   };
+
+  /** What was asked for did not come: another tab's content must not stand under this one's name. */
+  #failed = ({ detail }) => {
+    const asked = this.#tabs.find((tab) => tab.getAttribute("hx-get") === detail.pathInfo?.requestPath);
+    if (!asked || asked.ariaSelected !== "true" || this.held === asked) return;
+    this.#holds(null);
+    const state = clone("t-context-failed");
+    state.querySelector("button").addEventListener("click", () => asked.click());
+    this.#panel?.replaceChildren(state);
+  };
+
+  /** Something beside the conversation has begun elsewhere on the page. */
+  #show = ({ detail }) => {
+    const tab = this.#tabs.find((each) => each.dataset.tab === detail.tab);
+    this.application.getControllerForElementAndIdentifier(document.body, "shell")?.openContext();
+    tab?.click();
+  };
+
+  /** Whose content the panel shows; null while it is on its way, or did not come. */
+  #holds(tab) {
+    clearTimeout(this.bones);
+    this.held = tab;
+  }
+
+  #wait() {
+    this.#holds(null);
+    this.#panel?.replaceChildren(clone("t-context-bones"));
+  }
+
+  get #panel() {
+    return document.getElementById(this.#tabs[0]?.getAttribute("aria-controls"));
+  }
 
   get #tabs() {
     return [...this.element.querySelectorAll('[role="tab"]')];
@@ -47,6 +87,8 @@ export default class extends Controller {
   #clicked = ({ target }) => {
     const chosen = target.closest('[role="tab"]');
     if (!chosen) return;
+    clearTimeout(this.bones);
+    if (this.held !== chosen) this.bones = setTimeout(() => this.#wait(), BONES_MS);
     for (const tab of this.#tabs) {
       tab.setAttribute("aria-selected", String(tab === chosen));
       tab.tabIndex = tab === chosen ? 0 : -1;

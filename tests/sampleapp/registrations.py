@@ -8,6 +8,7 @@ from apps.core.doors.below_messages import BelowMessages, below_messages
 from apps.core.doors.bulk_kinds import bulk_kinds
 from apps.core.doors.commands import Command, CommandResult, commands
 from apps.core.doors.consumers import Consumer, consumers
+from apps.core.doors.context_tabs import ContextTab, context_tabs
 from apps.core.doors.erasers import Eraser, erasers
 from apps.core.doors.exporters import Exporter, PersonExporter, exporters, person_exporters
 from apps.core.doors.file_access import FileAccess, file_access
@@ -97,6 +98,7 @@ def register():
         bulk_kinds.register(kind.name, kind)
     commands.register(NAME, Command(NAME, "Says hello", lambda call: CommandResult("hello")))
     consumers.register(f"{NAME}.notes", Consumer(f"{NAME}.notes", keep_note))
+    context_tabs.register(NAME, ContextTab(NAME, "Notes", f"{NAME}/tab.html", lambda *_who: False, lambda *_what: {}))
     erasers.register(NAME, Eraser(NAME, lambda user: 0, lambda organization: Note.objects.count()))
     exporters.register(NAME, Exporter(NAME, lambda scope: iter(())))
     file_access.register(NAME, FileAccess(lambda viewer, ids: set(), lambda ids: set(), lambda ids: None))

@@ -23,6 +23,7 @@ from apps.conversations.pages.below import offered, shown_below
 from apps.conversations.pages.completions import list_commands, list_mentions, list_references
 from apps.conversations.pages.people import people_context
 from apps.conversations.pages.presentation import message_view, message_views
+from apps.conversations.pages.tabs import OWN, get_tab, shown_tabs
 from apps.conversations.transfer_archive import opened
 from apps.conversations.types import ImportRefused, ListFilter
 from apps.core.api import Order, Page, page_url
@@ -32,7 +33,6 @@ from apps.files.types import EmptyFile, FileRefused, FileTooLarge, QuotaReached
 
 ZERO = UUID(int=0)
 WINDOW = 50
-TABS = ("people", "details")
 
 
 class PageView(LoginRequiredMixin, View):
@@ -44,6 +44,7 @@ class PageView(LoginRequiredMixin, View):
         shown = accounts.visible_projects(request.actor).select_related("organization")  # type: ignore[attr-defined]
         request.project = shown.filter(pk=found.project_id).first()  # type: ignore[attr-defined]
         role = accounts.role_in(request.actor, request.project) if request.project else None  # type: ignore[attr-defined]
+        request.role = role  # type: ignore[attr-defined]
         request.access = selectors.access_of(found, role)  # type: ignore[attr-defined]
         request.offers = offered(request.actor, role)  # type: ignore[attr-defined]
         return found
@@ -89,7 +90,7 @@ def _page_context(request: HttpRequest, conversation: Conversation) -> dict[str,
         "answerers": answerers,
         "answerer": chosen_answerer(answerers, agent_id=conversation.agent_id, model_id=conversation.model_id),
         "current_conversation": conversation.pk,
-        "context_tabs": [{"name": "people", "label": _("People")}, {"name": "details", "label": _("Details")}],
+        "context_tabs": shown_tabs(viewer, request.role),  # type: ignore[attr-defined]
         "context_tab": "details",
         "context_template": "conversations/_context_details.html",
     }
@@ -200,14 +201,17 @@ class MessageFragment(PageView):
 class ContextFragment(PageView):
     def get(self, request: HttpRequest, conversation_id: UUID, tab: str) -> HttpResponse:
         conversation = self.conversation_of(request, conversation_id)
-        if tab not in TABS:
-            raise NotFound
+        viewer, role = request.actor, request.role  # type: ignore[attr-defined]
         context: dict[str, Any] = {"conversation": conversation}
+        if tab not in OWN:
+            brought = get_tab(tab, viewer, role)
+            context |= brought.read(viewer, conversation.pk, conversation.project_id)
+            return render(request, brought.template, context)
         if tab == "people":
             context |= people_context(
                 conversation=conversation,
                 project=request.project,  # type: ignore[attr-defined]
-                viewer=request.actor,  # type: ignore[attr-defined]
+                viewer=viewer,
                 access=request.access,  # type: ignore[attr-defined]
             )
         return render(request, f"conversations/_context_{tab}.html", context)

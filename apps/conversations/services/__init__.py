@@ -1,6 +1,6 @@
 """Every write of conversations, by noun. Each is one function in one transaction."""
 
-from apps.conversations.services.asides import annotate_message, say_aside
+from apps.conversations.services.asides import annotate_conversation, annotate_message, say_aside
 from apps.conversations.services.commands import describe_commands, run_command
 from apps.conversations.services.conversations import (
     archive_conversation,
@@ -60,6 +60,7 @@ from apps.conversations.services.welcome import welcome_owner
 __all__ = [
     "MadeLink",
     "Posted",
+    "annotate_conversation",
     "annotate_message",
     "archive_conversation",
     "change_all",

@@ -1,4 +1,4 @@
-"""What other apps bring to a conversation: cards below its messages, and words that nobody asked a model for."""
+"""What other apps bring to a conversation: things beside it, cards below its messages, and words that nobody asked a model for."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ from django.db import transaction
 from apps.accounts import policies as account_policies
 from apps.accounts.types import Actor
 from apps.conversations import policies, selectors
-from apps.conversations.events import MessageAnnotated, MessagePosted
+from apps.conversations.events import ConversationAnnotated, MessageAnnotated, MessagePosted
 from apps.conversations.models import Message
 from apps.conversations.services.appends import append_rows
 from apps.conversations.services.conversations import announce
 from apps.conversations.types import Role
 from apps.core.ids import uuid7
+
+
+@transaction.atomic
+def annotate_conversation(*, actor: Actor, conversation_id: UUID) -> None:
+    """Something has come beside it: whoever has it open looks again. The conversation itself is as it was."""
+    conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
+    account_policies.require(policies.has_read_scope(actor) or policies.is_system(actor))
+    announce(conversation, ConversationAnnotated(conversation.pk), actor, ("conversation", conversation.pk))
 
 
 @transaction.atomic

@@ -22,7 +22,10 @@ class CommandCall:
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """``notice`` is shown to the caller alone; ``data`` may carry ``{"download": url}`` or ``{"open": url}``."""
+    """``notice`` is shown to the caller alone; ``data`` may carry ``{"download": url}`` or ``{"open": url}``.
+
+    ``{"tab": name}`` beside it opens a tab of the panel instead, where a page has one.
+    """
 
     notice: str = ""
     data: dict[str, Any] = field(default_factory=dict)
