@@ -23,6 +23,8 @@ STYLESHEETS = [
 ]
 VENDOR = {
     "@hotwired/stimulus": "vendor/stimulus.js",
+    "@dagrejs/dagre": "vendor/dagre.js",
+    "codemirror": "vendor/codemirror.js",
     "dompurify": "vendor/dompurify.js",
     "highlight.js": "vendor/highlight.js",
     "htmx.org": "vendor/htmx.js",

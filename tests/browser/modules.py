@@ -7,6 +7,8 @@ STATIC = Path(__file__).parents[2] / "static"
 ORIGIN = "http://modules.invalid"
 VENDOR = {
     "@hotwired/stimulus": "stimulus",
+    "@dagrejs/dagre": "dagre",
+    "codemirror": "codemirror",
     "dompurify": "dompurify",
     "highlight.js": "highlight",
     "htmx.org": "htmx",
