@@ -121,6 +121,13 @@ def _strings(_language: str | None) -> dict[str, str | dict[str, str]]:
         "your_values": _("Yours were: %(values)s"),
         "some_left": ngettext("%(count)s could not be accepted: %(why)s", "%(count)s could not be accepted: %(why)s"),
         "not_json": _("This is not JSON. Quotes or a bracket may be missing."),
+        "draft_kept": _("What you did not save is here. It is kept in this browser until you save it."),
+        "draft_behind": _(
+            "What you did not save is here. Somebody has saved another version since: compare before you save."
+        ),
+        "discard": _("Discard"),
+        "in_line": _("Line %(line)s: %(text)s"),
+        "version_saved": _("Saved as version %(count)s. Runs that begin from now on follow it."),
         "today": _("Today"),
         "stopping": _("Stopping"),
         "new_conversation": _("New conversation"),

@@ -16,10 +16,11 @@ class WorkflowsConfig(AppConfig):
         from apps.core.doors.menu import MenuEntry, menu
         from apps.core.doors.topics import topics
         from apps.workflows import commands, erasers, exporters, functions, invariants, metrics, selectors, services
+        from apps.workflows.pages import panel
         from apps.workflows.receivers import hear
         from apps.workflows.topics import RunTopic
 
-        for each in (commands, erasers, exporters, functions, invariants, metrics):
+        for each in (commands, erasers, exporters, functions, invariants, metrics, panel):
             each.register()
         consumers.register("workflows.hear", Consumer("workflows.hear", hear, from_now=True))
         register_lost_hints("workflows.go_on", selectors.list_unhinted, every_seconds=1)

@@ -35,7 +35,8 @@ def run(call: CommandCall) -> CommandResult:
         cause=RunCause.COMMAND,
     )
     return CommandResult(
-        _("“%(title)s” runs.") % {"title": definition.title}, {"open": reverse("workflows:run", args=[made.pk])}
+        _("“%(title)s” runs.") % {"title": definition.title},
+        {"tab": "workflow", "open": reverse("workflows:run", args=[made.pk])},
     )
 
 

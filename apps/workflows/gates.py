@@ -7,7 +7,7 @@ collection's topic, so a record that changes meanwhile changed before the gate w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -31,10 +31,11 @@ MARK = "#gate"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Of one requirement."""
+    """Of one requirement. ``collection``: where what is missing is put right, unless it is for named people."""
 
     is_met: bool
     says: str
+    collection: UUID | None = None
 
 
 @dataclass(slots=True)
@@ -79,6 +80,16 @@ def slugs_in(gates: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield from slugs_in([gate["not"]])
 
 
+def approvable(gates: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Stages that these want approved."""
+    for gate in gates:
+        if "approved" in gate:
+            yield gate["approved"]["stage"]
+        yield from approvable(gate.get("any", ()))
+        if "not" in gate:
+            yield from approvable([gate["not"]])
+
+
 def judge(gates: Sequence[Mapping[str, Any]], sight: Sight) -> list[Verdict]:
     return [_judge(gate, sight) for gate in gates]
 
@@ -89,7 +100,7 @@ def _judge(gate: Mapping[str, Any], sight: Sight) -> Verdict:
         verdict = _KINDS[kind](gate[kind], sight)
     except DomainError as error:  # a condition that the collection does not know any more
         verdict = Verdict(is_met=False, says="; ".join([error.detail, *(each.detail for each in error.fields[:3])]))
-    return Verdict(verdict.is_met, gate["says"]) if "says" in gate else verdict
+    return replace(verdict, says=gate["says"]) if "says" in gate else verdict
 
 
 def _rows(spec: Mapping[str, Any], collection: Any) -> Any:
@@ -100,6 +111,10 @@ def _rows(spec: Mapping[str, Any], collection: Any) -> Any:
 def _is_for_named(collection: Any) -> bool:
     """Then not all who see the run see it: they are told what the definition says anyway, and how many."""
     return bool(collection.visibility == Visibility.NAMED)
+
+
+def _place(collection: Any) -> UUID | None:
+    return None if _is_for_named(collection) else collection.pk
 
 
 def _name(collection: Any) -> str:
@@ -113,6 +128,7 @@ def _no_collection(slug: str) -> Verdict:
 def _records(spec: Mapping[str, Any], sight: Sight) -> Verdict:
     if (collection := sight.collection(spec["collection"])) is None:
         return _no_collection(spec["collection"])
+    place = _place(collection)
     least, most = spec.get("at_least", 0 if "at_most" in spec else 1), spec.get("at_most")
     count = _rows(spec, collection)[: max(least, (most or 0) + 1)].count()
     words = {"name": _name(collection), "least": least, "most": most, "count": count}
@@ -129,10 +145,12 @@ def _records(spec: Mapping[str, Any], sight: Sight) -> Verdict:
                 "%(name)s: at least %(least)d records are needed, there are %(count)d.",
                 least,
             )
-        return Verdict(is_met=False, says=said % words)
+        return Verdict(is_met=False, says=said % words, collection=place)
     if most is not None and count > most:
-        return Verdict(is_met=False, says=_("%(name)s: at most %(most)d records may be there.") % words)
-    return Verdict(is_met=True, says=_("%(name)s: there are enough records.") % words)
+        return Verdict(
+            is_met=False, says=_("%(name)s: at most %(most)d records may be there.") % words, collection=place
+        )
+    return Verdict(is_met=True, says=_("%(name)s: there are enough records.") % words, collection=place)
 
 
 def _every(spec: Mapping[str, Any], sight: Sight) -> Verdict:
@@ -141,7 +159,8 @@ def _every(spec: Mapping[str, Any], sight: Sight) -> Verdict:
     rows = _rows(spec, collection)
     words = {"name": _name(collection), "field": spec["has"]}
     if not spec.get("or_none") and not rows.exists():
-        return Verdict(is_met=False, says=_("%(name)s: there is no record yet.") % words)
+        said = _("%(name)s: there is no record yet.") % words
+        return Verdict(is_met=False, says=said, collection=_place(collection))
     lacking = _rows({**spec, "where": [*spec.get("where", ()), f"{spec['has']}:empty:"]}, collection)
     titles = [row.title or str(row.pk) for row in lacking.order_by("created_at")[:4]]
     if titles:
@@ -149,8 +168,8 @@ def _every(spec: Mapping[str, Any], sight: Sight) -> Verdict:
         if _is_for_named(collection):
             shown = str(lacking.count())
         said = _("%(name)s without “%(field)s”: %(titles)s.") % {**words, "titles": shown}
-        return Verdict(is_met=False, says=said)
-    return Verdict(is_met=True, says=_("%(name)s: each has “%(field)s”.") % words)
+        return Verdict(is_met=False, says=said, collection=_place(collection))
+    return Verdict(is_met=True, says=_("%(name)s: each has “%(field)s”.") % words, collection=_place(collection))
 
 
 def _stage(name: str, sight: Sight) -> Verdict:

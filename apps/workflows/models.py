@@ -57,6 +57,8 @@ class DefinitionVersion(TenantModel):
     definition = models.ForeignKey(Definition, on_delete=models.CASCADE, related_name="+", editable=False)
     number = models.PositiveIntegerField(editable=False)
     document = models.JSONField(editable=False)
+    # As it was written, with its comments; empty where it came as an object.
+    text = models.TextField(blank=True, default="", editable=False)
     made_by = models.ForeignKey(
         "accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
     )

@@ -5,11 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from apps.accounts.types import Actor
+from apps.core.yaml_text import write
 from apps.workflows import gates, selectors
-from apps.workflows.documents import stages
-from apps.workflows.models import Choice, ChoiceAnswer, Run, Step
+from apps.workflows.documents import in_order, stages
+from apps.workflows.models import Choice, ChoiceAnswer, Definition, Run, Step
 from apps.workflows.services.stages import viewer_of
 from apps.workflows.types import RunStatus, StageState, StepStatus
+
+
+def text_of(definition: Definition) -> str:
+    """The file as people write it: as it was sent, or made of the document where it was an object."""
+    kept: str = definition.text  # type: ignore[attr-defined]
+    return kept or write(in_order(definition.document))  # type: ignore[attr-defined]
+
+
+def requirement(verdict: gates.Verdict) -> dict[str, Any]:
+    return {"says": verdict.says, "is_met": verdict.is_met, "collection": _id(verdict.collection)}
 
 
 def stage_map(run: Run) -> list[dict[str, Any]]:
@@ -48,7 +59,7 @@ def stage_map(run: Run) -> list[dict[str, Any]]:
                 "tools": stage.get("tools", []),
                 "is_next": name == waiting,
                 "missing": missing if is_ahead else [],
-                "requires": [{"says": verdict.says, "is_met": verdict.is_met} for verdict in required],
+                "requires": [requirement(verdict) for verdict in required],
                 "approvals": len(sight.approvals.get(name, [])),
             }
         )
@@ -84,15 +95,19 @@ def run_row(run: Run) -> dict[str, Any]:
 
 def run_data(run: Run, viewer: Actor) -> dict[str, Any]:
     """With the stages as they are now, and what is asked."""
-    choices = list(selectors.list_choices(run))
-    answers = selectors.list_answers([choice.pk for choice in choices])
     return {
         **run_row(run),
         "input": run.data,
         "output": run.output,
         "stages": stage_map(run),
-        "choices": [choice_data(choice, answers.get(choice.pk, []), viewer) for choice in choices],
+        "choices": choices_of(run, viewer),
     }
+
+
+def choices_of(run: Run, viewer: Actor) -> list[dict[str, Any]]:
+    choices = list(selectors.list_choices(run))
+    answers = selectors.list_answers([choice.pk for choice in choices])
+    return [choice_data(choice, answers.get(choice.pk, []), viewer) for choice in choices]
 
 
 def choice_data(choice: Choice, answers: list[ChoiceAnswer], viewer: Actor) -> dict[str, Any]:

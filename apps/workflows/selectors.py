@@ -37,23 +37,33 @@ def visible_definitions(viewer: Actor) -> QuerySet[Definition]:
 def list_definitions(viewer: Actor, *, project_id: UUID | None = None) -> QuerySet[Definition]:
     """With the ``document`` in force, and whether it ``has_runs``."""
     runs = Exists(Run.objects.filter(definition=OuterRef("pk")))
-    rows = visible_definitions(viewer).annotate(document=_document(), has_runs=runs)
+    rows = visible_definitions(viewer).annotate(document=_in_force("document"), has_runs=runs)
     return rows.filter(project_id=project_id) if project_id else rows
 
 
-def _document() -> Subquery:
+def list_startable(viewer: Actor, *, project_id: UUID) -> QuerySet[Definition]:
+    """By title, without the documents."""
+    return visible_definitions(viewer).filter(project_id=project_id).order_by("title", "pk")
+
+
+def _in_force(name: str) -> Subquery:
     now = DefinitionVersion.objects.filter(definition=OuterRef("pk"), number=OuterRef("number"))
-    return Subquery(now.values("document")[:1])
+    return Subquery(now.values(name)[:1])
+
+
+def _whole(viewer: Actor) -> QuerySet[Definition]:
+    return list_definitions(viewer).annotate(text=_in_force("text"))
 
 
 def get_definition(*, definition_id: UUID, viewer: Actor) -> Definition:
-    if (found := list_definitions(viewer).filter(pk=definition_id).first()) is None:
+    """Also with the ``text`` that the document was written in."""
+    if (found := _whole(viewer).filter(pk=definition_id).first()) is None:
         raise NotFound
     return found
 
 
 def lock_definition(*, definition_id: UUID, viewer: Actor) -> Definition:
-    rows = list_definitions(viewer).select_for_update(of=("self",))
+    rows = _whole(viewer).select_for_update(of=("self",))
     if (found := rows.filter(pk=definition_id).first()) is None:
         raise NotFound
     return found
@@ -116,6 +126,12 @@ def list_steps(run: Run, *, with_history: bool = True) -> QuerySet[Step]:
     """Of a run the caller may see, in the order in which they began."""
     rows = Step.objects.filter(run=run)
     return rows if with_history else rows.filter(status__in=LIVING)
+
+
+def list_operations(run: Run) -> list[UUID]:
+    """Operations over many items that its steps began, what was rolled back left out."""
+    rows = Step.objects.filter(run=run, kind="call", status__in=LIVING, state__has_key="operation").order_by("number")
+    return [UUID(each) for each in rows.values_list("state__operation", flat=True)]
 
 
 def get_step(run: Run, number: int) -> Step:

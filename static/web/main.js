@@ -45,6 +45,18 @@ if (document.querySelector('[data-controller~="extract"], [data-controller~="rev
   Object.assign(controllers, (await import("extraction/controllers")).default);
 }
 
+if (document.querySelector('[data-tab="workflow"]')) {
+  controllers["run-panel"] = (await import("workflows/panel_controller")).default;
+}
+
+if (document.querySelector('[data-controller~="flow"]')) {
+  controllers.flow = (await import("workflows/flow_controller")).default;
+}
+
+if (document.querySelector('[data-controller~="flow-editor"]')) {
+  controllers["flow-editor"] = (await import("workflows/editor_controller")).default;
+}
+
 if (document.querySelector('[data-controller~="operation"]')) {
   controllers.operation = (await import("bulk/operation_controller")).default;
 }

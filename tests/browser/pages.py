@@ -97,6 +97,11 @@ def views(addresses: dict[str, Any]) -> list[View]:
         *(View(f"records-{name}", path) for name, path in addresses["records"].items()),
         View("records-filter", addresses["records"]["table"], prepare=click("[popovertarget=add-condition]")),
         View("records-cell", addresses["records"]["record"], prepare=_change_field),
+        *(View(f"workflows-{name}", path) for name, path in addresses["workflows"].items()),
+        View("workflows-new", "/workflows/new/"),
+        View("workflows-wrong", "/workflows/new/", prepare=_wrong_file, status=400),
+        View("conversation-workflow", talk, prepare=_workflow, status=409),
+        View("conversation-workflow-empty", states, prepare=_workflow),
         *(View(f"rights-{name}", path) for name, path in addresses["rights"].items()),
         *(View(f"settings-{path.strip('/').split('/')[-1]}", path) for path in addresses.get("settings", [])),
     ]
@@ -127,6 +132,30 @@ def _people(page: Page) -> None:
     tab.click()
     page.locator("#context-panel [data-person]").first.wait_for()
     page.wait_for_timeout(400)
+
+
+def _workflow(page: Page) -> None:
+    """The stage map, in its drawer where there is no room beside the sheet."""
+    tab = page.locator("#tab-workflow")
+    if not tab.is_visible():
+        page.locator(".context-button").click()
+    tab.click()
+    page.locator("[data-controller=run-panel]").wait_for()
+    if page.locator("#context-panel [data-stage=board] button").count():
+        page.locator("#context-panel [data-stage=board] button").first.click()
+        page.locator("#context-panel .refusal").first.wait_for()
+    page.wait_for_timeout(400)
+
+
+def _wrong_file(page: Page) -> None:
+    """What the server says of a file, at its lines."""
+    page.locator("svg.flow").wait_for()
+    page.locator(".cm-content").focus()
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    said = "{dsl: '1.0.3', namespace: a, name: b, version: 1.0.0}"
+    page.keyboard.insert_text(f"document: {said}\ndo:\n- a:\n    call: nothing\n")
+    page.locator("[data-flow-editor-target=problems] button").first.wait_for()
 
 
 def _private(page: Page) -> None:

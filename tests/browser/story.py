@@ -28,7 +28,7 @@ from apps.llm.models import AttemptStatus, CallAttempt
 from apps.llm.presets import ProviderKind
 from apps.llm.types import Purpose
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, join
-from tests.browser import records_story, rights_story, use_story
+from tests.browser import records_story, rights_story, use_story, workflow_story
 from tests.browser.cast import CAREFUL, EMAIL, PASSWORD
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile/15E148 Safari/604.1"
@@ -155,12 +155,13 @@ def tell() -> dict[str, Any]:
     _ledger(ines, project, models[:2])
     rights = rights_story.tell(ines, daniel, marta, project)
     records = records_story.tell(ines, daniel, project, talk) | use_story.tell(ines, project, talk)
+    workflows = workflow_story.tell(ines, project, talk)
     for position, row in enumerate(Event.objects.order_by("insertion"), start=1):
         row.position = position
         if audit.is_audited(row.type):
             audit.record(logged(row))  # as its consumer does; no worker runs beside the pictures
     pages = {name: f"/c/{shown.pk}/" for name, shown in (("talk", talk), ("states", states), ("long", long))}
-    return pages | {"shared": f"/s/{shared}/", "rights": rights, "records": records}
+    return pages | {"shared": f"/s/{shared}/", "rights": rights, "records": records, "workflows": workflows}
 
 
 def _ledger(ines: User, project: Any, models: Any) -> None:

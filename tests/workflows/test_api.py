@@ -140,7 +140,7 @@ def test_run_by_hand_with_its_stages(api, project):
 
 def test_blocked_stage_is_409_and_check_explains(api, owner, project):
     actor = actor_of(owner)
-    people(actor, project)
+    collection = people(actor, project)
     gate = {"records": {"collection": "people", "at_least": 2}}
     run = ran(actor, project, [{"scenes": {"set": "${ . }", **stage("Scenes", requires=[gate], manual=True)}}])
     where = f"{RUNS}{run.pk}/"
@@ -150,7 +150,8 @@ def test_blocked_stage_is_409_and_check_explains(api, owner, project):
 
     says = "People: at least 2 records are needed, there are 0."
     assert (closed.status_code, closed.json()["code"], closed.json()["missing"]) == (409, "gate_closed", [says])
-    assert checked == {"stage": "scenes", "is_open": False, "requires": [{"says": says, "is_met": False}]}
+    wanted = {"says": says, "is_met": False, "collection": str(collection.pk)}
+    assert checked == {"stage": "scenes", "is_open": False, "requires": [wanted]}
     assert api.get(f"{where}steps/nothing/check/").json()["code"] == "stage_not_next"
 
 

@@ -29,7 +29,7 @@ def test_words_behind_the_name_are_the_input(actor, project, talk, words):
     run = walked(Run.objects.get())
 
     assert (run.cause, run.conversation_id, run.output) == ("command", talk.pk, {"heard": "the port of Lisbon"})
-    assert result.data == {"open": f"/runs/{run.pk}/"}
+    assert result.data == {"tab": "workflow", "open": f"/runs/{run.pk}/"}
 
 
 def test_longest_name_wins_and_nothing_follows(actor, project, talk):

@@ -75,6 +75,7 @@ def test_gate_over_a_collection_for_who_is_named_says_no_title(actor, project):
         "people: at least 2 complete records are needed, there are 1.",
         "people without “age”: 1.",
     ]
+    assert {each["collection"] for each in presentation.stage_map(run)[1]["requires"]} == {None}
 
 
 def test_gate_that_needs_nobody_opens_when_records_come(actor, project):

@@ -93,6 +93,9 @@ class RunRowOut(serializers.Serializer):
 class RequirementOut(serializers.Serializer):
     says = serializers.CharField()
     is_met = serializers.BooleanField()
+    collection = serializers.UUIDField(
+        allow_null=True, help_text="Whose records it is about; none where they are for people who are named."
+    )
 
 
 class StageOut(serializers.Serializer):

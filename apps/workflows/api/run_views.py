@@ -86,7 +86,7 @@ class StageCheckView(APIView):
     )
     def get(self, request: Request, workflow_run_id: UUID, stage: str) -> Response:
         verdicts = services.check_stage(actor=request.actor, run_id=workflow_run_id, stage=stage)
-        requires = [{"says": verdict.says, "is_met": verdict.is_met} for verdict in verdicts]
+        requires = [presentation.requirement(verdict) for verdict in verdicts]
         return Response({"stage": stage, "is_open": all(each.is_met for each in verdicts), "requires": requires})
 
 

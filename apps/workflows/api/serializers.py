@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rest_framework import serializers
 
 from apps.core.api import PageQuery, Serializer
 from apps.core.errors import FieldError
-from apps.core.yaml_text import YamlRefused, read
+from apps.core.yaml_text import YamlRefused, lines_of, read
+from apps.workflows import presentation
+from apps.workflows.documents import walk
 from apps.workflows.models import Definition, DefinitionVersion
 from apps.workflows.types import DefinitionRejected
 
@@ -40,6 +44,7 @@ class DefinitionRowOut(serializers.Serializer):
 
 class DefinitionOut(DefinitionRowOut):
     document = serializers.DictField()
+    text = serializers.CharField(help_text="As it was written, with its comments; of an object its YAML.")
 
 
 class DefinitionPageOut(serializers.Serializer):
@@ -66,6 +71,9 @@ class DefinitionVersionPageOut(serializers.Serializer):
 
 class CheckedOut(serializers.Serializer):
     document = serializers.DictField(help_text="As it would be kept.")
+    lines = serializers.DictField(
+        child=serializers.IntegerField(), help_text="JSON pointer of each task → its line, where a text was sent."
+    )
 
 
 def document_of(data: dict[str, Any]) -> Any:
@@ -78,7 +86,34 @@ def document_of(data: dict[str, Any]) -> Any:
         return read(data["text"])
     except YamlRefused as refused:
         fields = [FieldError("text", "unreadable", f"{refused.line}: {refused.what}")]
-        raise DefinitionRejected(fields=fields) from None
+        raise DefinitionRejected(fields=fields, lines={"text": refused.line}) from None
+
+
+@contextmanager
+def lines_told(data: dict[str, Any]) -> Iterator[None]:
+    """Whoever sent a text is told the line of every place that is wrong (``lines``)."""
+    try:
+        yield
+    except DefinitionRejected as rejected:
+        if "text" in data and "lines" not in rejected.extra:
+            known = lines_of(data["text"])
+            rejected.extra["lines"] = {each.field: _nearest(known, each.field) for each in rejected.fields}
+        raise
+
+
+def _nearest(known: dict[str, int], pointer: str) -> int:
+    """What is missing has no line: that of what it is missing in."""
+    while pointer and pointer not in known:
+        pointer = pointer.rpartition("/")[0]
+    return known.get(pointer, 1)
+
+
+def task_lines(data: dict[str, Any], document: dict[str, Any]) -> dict[str, int]:
+    """Of a checked document that was sent as a text."""
+    if "text" not in data:
+        return {}
+    known = lines_of(data["text"])
+    return {task.pointer: known[task.pointer] for task in walk(document) if task.pointer in known}
 
 
 def definition_row(row: Definition) -> dict[str, Any]:
@@ -97,7 +132,8 @@ def definition_row(row: Definition) -> dict[str, Any]:
 
 
 def definition_data(row: Definition) -> dict[str, Any]:
-    return {**definition_row(row), "document": row.document}  # type: ignore[attr-defined]
+    document = row.document  # type: ignore[attr-defined]
+    return {**definition_row(row), "document": document, "text": presentation.text_of(row)}
 
 
 def version_row(row: DefinitionVersion) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from apps.workflows.api.serializers import (
     definition_data,
     definition_row,
     document_of,
+    lines_told,
+    task_lines,
     version_row,
 )
 from apps.workflows.models import Definition
@@ -40,9 +42,13 @@ class DefinitionListView(APIView):
     @extend_schema(operation_id="workflows_create", request=DefinitionIn, responses={201: DefinitionOut})
     def post(self, request: Request) -> Response:
         data = DefinitionIn.parse(request)
-        made = services.create_definition(
-            actor=request.actor, project_id=data.pop("project"), document=document_of(data)
-        )
+        with lines_told(data):
+            made = services.create_definition(
+                actor=request.actor,
+                project_id=data["project"],
+                document=document_of(data),
+                text=data.get("text", ""),
+            )
         return answer(made, status=201)
 
 
@@ -51,10 +57,13 @@ class DefinitionCheckView(APIView):
         operation_id="workflows_validate",
         request=DocumentIn,
         responses=CheckedOut,
-        description="Writes nothing. `definition_rejected` names every place that is wrong.",
+        description="Writes nothing. `definition_rejected` names every place that is wrong, and of a text its line in `lines`.",
     )
     def post(self, request: Request) -> Response:
-        return Response({"document": services.check_definition(document_of(DocumentIn.parse(request)))})
+        data = DocumentIn.parse(request)
+        with lines_told(data):
+            document = services.check_definition(document_of(data))
+        return Response({"document": document, "lines": task_lines(data, document)})
 
 
 class DefinitionView(APIView):
@@ -84,12 +93,15 @@ class DefinitionVersionsView(APIView):
         description="Another version, in force for runs that begin from now on.",
     )
     def post(self, request: Request, workflow_id: UUID) -> Response:
-        changed = services.change_definition(
-            actor=request.actor,
-            definition_id=workflow_id,
-            document=document_of(DocumentIn.parse(request)),
-            expected_version=expected_version(request),
-        )
+        data = DocumentIn.parse(request)
+        with lines_told(data):
+            changed = services.change_definition(
+                actor=request.actor,
+                definition_id=workflow_id,
+                document=document_of(data),
+                text=data.get("text", ""),
+                expected_version=expected_version(request),
+            )
         return answer(changed, status=201)
 
 

@@ -15,12 +15,10 @@ from apps.accounts import places
 from apps.accounts import selectors as accounts
 from apps.core.api import Order, Page, page_url
 from apps.core.errors import NotFound
-from apps.core.yaml_text import write
 from apps.workflows import policies, presentation, selectors, services
-from apps.workflows.documents import in_order
 from apps.workflows.models import Run
-from apps.workflows.pages.drawing import drawn
-from apps.workflows.types import FINAL, OPEN, ChoiceStatus, RunStatus, StageState
+from apps.workflows.pages.shown import shown_run
+from apps.workflows.types import FINAL, OPEN, RunStatus
 
 WINDOW = 50
 STEPS = 200
@@ -56,17 +54,6 @@ class RunListPage(LoginRequiredMixin, View):
         return render(request, "workflows/runs.html", context)
 
 
-def _seen(stage: dict[str, Any]) -> dict[str, Any]:
-    """As the map shows it: what comes later looks as what is blocked does, and lacks nothing."""
-    state = StageState(stage["state"])
-    return {
-        **stage,
-        "label": state.label,
-        "look": "blocked" if state == StageState.LATER else state.value,
-        "current": "step" if state == StageState.CURRENT else "false",
-    }
-
-
 class RunView(LoginRequiredMixin, View):
     """``found`` answers 404 to strangers and tells the shell which project this is."""
 
@@ -78,20 +65,12 @@ class RunView(LoginRequiredMixin, View):
     def context(self, request: HttpRequest, run: Run) -> dict[str, Any]:
         actor = request.actor  # type: ignore[attr-defined]
         role = accounts.role_in(actor, request.project)  # type: ignore[attr-defined]
-        choices = presentation.run_data(run, actor)["choices"]
         steps = list(selectors.list_steps(run).order_by("-number")[:STEPS])
         return {
-            "run": run,
-            "stages": [_seen(stage) for stage in presentation.stage_map(run)],
-            "choices": [each for each in choices if each["status"] == ChoiceStatus.OPEN],
-            "decided": [each for each in choices if each["status"] == ChoiceStatus.DECIDED],
+            **shown_run(run, actor, role),
             "steps": [(step, presentation.step_data(step)) for step in reversed(steps)],
             "is_cut": run.step_count > STEPS,
-            "can_run": policies.can_run(actor, role),
-            "can_override": policies.can_override(actor, role),
-            "is_final": run.status in FINAL,
             "has_left_undone": run.status == RunStatus.PAUSED and selectors.has_left_undone(run),
-            "is_moving": run.status in {RunStatus.QUEUED, RunStatus.RUNNING},
         }
 
 
@@ -149,6 +128,7 @@ class DefinitionListPage(LoginRequiredMixin, View):
         context = {
             "project": project,
             "definitions": page.results,
+            "can_define": project is not None and policies.can_define(viewer, accounts.role_in(viewer, project)),
             "next_url": page_url(request, page.next),
             "previous_url": page_url(request, page.previous),
         }
@@ -160,14 +140,14 @@ class DefinitionPage(LoginRequiredMixin, View):
         actor = request.actor  # type: ignore[attr-defined]
         definition = selectors.get_definition(definition_id=workflow_id, viewer=actor)
         request.project = accounts.get_project(definition.project_id, actor)  # type: ignore[attr-defined]
-        document = definition.document  # type: ignore[attr-defined]
+        role = accounts.role_in(actor, request.project)  # type: ignore[attr-defined]
         runs = selectors.list_runs(actor, definition_id=definition.pk).order_by("-created_at")[:10]
         context = {
             "definition": definition,
-            "drawing": drawn(document),
-            "text": write(in_order(document)),
+            "text": presentation.text_of(definition),
             "runs": list(runs),
-            "can_run": policies.can_run(actor, accounts.role_in(actor, request.project)),  # type: ignore[attr-defined]
+            "can_run": policies.can_run(actor, role),
+            "can_define": policies.can_define(actor, role),
         }
         return render(request, "workflows/definition.html", context)
 

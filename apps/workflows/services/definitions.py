@@ -8,20 +8,24 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
-from apps.core.errors import VersionMismatch
+from apps.core.errors import FieldError, VersionMismatch
 from apps.core.events import emit
+from apps.core.storable import storable
 from apps.workflows import documents, policies, selectors
 from apps.workflows.events import DefinitionChanged, DefinitionCreated, DefinitionDeleted
 from apps.workflows.models import Definition, DefinitionVersion, Run
 from apps.workflows.types import (
     MAX_DEFINITIONS,
+    MAX_DOCUMENT_BYTES,
     MAX_VERSIONS,
     OPEN,
     DefinitionInUse,
     DefinitionNameTaken,
+    DefinitionRejected,
     DefinitionRenamed,
     TooManyDefinitions,
 )
@@ -33,11 +37,11 @@ def check_definition(document: Any) -> dict[str, Any]:
 
 
 @transaction.atomic
-def create_definition(*, actor: Actor, project_id: UUID, document: Mapping[str, Any]) -> Definition:
-    """``DefinitionNameTaken`` when the project has one of that name."""
+def create_definition(*, actor: Actor, project_id: UUID, document: Mapping[str, Any], text: str = "") -> Definition:
+    """``DefinitionNameTaken`` when the project has one of that name. ``text``: what the document was read from, kept as it is."""
     seen = accounts.get_project(project_id, actor)
     policies.require(policies.can_define(actor, accounts.role_in(actor, seen)))
-    kept = documents.check(document)  # before the lock: it takes a while
+    kept = _checked(document, text)  # before the lock: it takes a while
     project = accounts.lock_project(project_id, actor)
     policies.require(policies.can_define(actor, accounts.role_in(actor, project)))
     if Definition.objects.filter(project=project, deleted_at=None).count() >= MAX_DEFINITIONS:
@@ -51,24 +55,29 @@ def create_definition(*, actor: Actor, project_id: UUID, document: Mapping[str, 
             definition.save()
     except IntegrityError:
         raise DefinitionNameTaken from None
-    _keep(definition, kept, actor)
+    _keep(definition, kept, text, actor)
     emit(DefinitionCreated(definition.pk), actor=actor, scope=definition.scope, subject=("workflow", definition.pk))
     return selectors.get_definition(definition_id=definition.pk, viewer=actor)
 
 
 @transaction.atomic
 def change_definition(
-    *, actor: Actor, definition_id: UUID, document: Mapping[str, Any], expected_version: int | None = None
+    *,
+    actor: Actor,
+    definition_id: UUID,
+    document: Mapping[str, Any],
+    text: str = "",
+    expected_version: int | None = None,
 ) -> Definition:
-    """Another version, in force for runs that begin from now on. The same document again changes nothing."""
+    """Another version, in force for runs that begin from now on. The same document again, in the same words, changes nothing."""
     definition = selectors.lock_definition(definition_id=definition_id, viewer=actor)
     policies.require(policies.can_define(actor, accounts.project_role(actor, definition.project_id)))
     if expected_version is not None and expected_version != definition.version:
         raise VersionMismatch(current=definition.version)
-    kept = documents.check(document)
+    kept = _checked(document, text)
     if kept["document"]["name"] != definition.name:
         raise DefinitionRenamed
-    if kept == definition.document:  # type: ignore[attr-defined]
+    if kept == definition.document and text in {"", definition.text}:  # type: ignore[attr-defined]
         return definition
     if definition.number >= MAX_VERSIONS:
         raise TooManyDefinitions
@@ -76,7 +85,7 @@ def change_definition(
     definition.version += 1
     definition.title = _title(kept["document"])
     definition.save()
-    _keep(definition, kept, actor)
+    _keep(definition, kept, text, actor)
     fact = DefinitionChanged(definition.pk, definition.number)
     emit(fact, actor=actor, scope=definition.scope, subject=("workflow", definition.pk))
     return selectors.get_definition(definition_id=definition.pk, viewer=actor)
@@ -95,15 +104,25 @@ def delete_definition(*, actor: Actor, definition_id: UUID) -> None:
     emit(DefinitionDeleted(definition.pk), actor=actor, scope=definition.scope, subject=("workflow", definition.pk))
 
 
+def _checked(document: Any, text: str) -> dict[str, Any]:
+    if len(text.encode("utf-8", "replace")) > MAX_DOCUMENT_BYTES:
+        raise DefinitionRejected(fields=[FieldError("text", "too_large", _("A definition has at most 256 kB."))])
+    if storable(text) != text:
+        detail = _("There are characters here that no text has.")
+        raise DefinitionRejected(fields=[FieldError("text", "invalid", detail)])
+    return documents.check(document)
+
+
 def _title(said: Mapping[str, Any]) -> str:
     return " ".join(str(said.get("title") or said["name"]).split())[:200]
 
 
-def _keep(definition: Definition, document: dict[str, Any], actor: Actor) -> None:
+def _keep(definition: Definition, document: dict[str, Any], text: str, actor: Actor) -> None:
     DefinitionVersion.objects.create(
         organization_id=definition.organization_id,
         definition=definition,
         number=definition.number,
         document=document,
+        text=text,
         made_by_id=actor.user_id,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from datetime import datetime
 from typing import Any
@@ -14,9 +15,10 @@ from django.db.models.functions import Now
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor, ActorKind
 from apps.conversations import selectors as conversations
+from apps.conversations import services as conversation_services
 from apps.core import jobs, leases
 from apps.core.correlation import current
-from apps.core.errors import NotFound
+from apps.core.errors import DomainError, NotFound
 from apps.core.events import emit
 from apps.core.storable import storable
 from apps.workflows import policies, selectors
@@ -114,6 +116,9 @@ def begin(
         started_at=Now(),
     )
     announce(RunStarted(run.pk, definition.pk, version.number, cause), run, actor)
+    if conversation_id is not None and parent is None:
+        with contextlib.suppress(DomainError):  # whoever forks a run may not see where it began
+            conversation_services.annotate_conversation(actor=actor, conversation_id=conversation_id)
     jobs.after_commit("workflows.go_on", run_id=run.pk)
     return selectors.get_run(run_id=run.pk, viewer=actor) if parent is None else run
 

@@ -1,0 +1,69 @@
+"""A run as pages draw it: its stages, what is asked and what was decided, and what the reader may do there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from apps.accounts.types import Actor, ProjectRole
+from apps.workflows import gates, policies, presentation, selectors
+from apps.workflows.documents import stages
+from apps.workflows.models import Run
+from apps.workflows.types import FINAL, ChoiceStatus, RunStatus, StageState
+
+
+def shown_run(run: Run, actor: Actor, role: ProjectRole | None) -> dict[str, Any]:
+    choices = presentation.choices_of(run, actor)
+    is_final = run.status in FINAL
+    can_run = policies.can_run(actor, role)
+    wanted = _wanted(run)
+    return {
+        "run": run,
+        "stages": [
+            _stage(each, role, can_act=can_run and not is_final, wanted=wanted) for each in presentation.stage_map(run)
+        ],
+        "choices": [
+            {**each, "can_answer": can_run and policies.has_role(role, each["to"])}
+            for each in choices
+            if each["status"] == ChoiceStatus.OPEN
+        ],
+        "decided": [_decided(each) for each in choices if each["status"] == ChoiceStatus.DECIDED],
+        "operations": selectors.list_operations(run),
+        "can_run": can_run,
+        "can_override": policies.can_override(actor, role),
+        "is_final": is_final,
+        "is_moving": run.status in {RunStatus.QUEUED, RunStatus.RUNNING},
+    }
+
+
+def _wanted(run: Run) -> set[str]:
+    """Stages that a later one wants approved."""
+    named = stages(run.followed.document)
+    return {name for _name, stage in named for name in gates.approvable(stage.get("requires", ()))}
+
+
+def _stage(stage: Mapping[str, Any], role: ProjectRole | None, *, can_act: bool, wanted: set[str]) -> dict[str, Any]:
+    """What comes later looks as what is blocked does, and lacks nothing."""
+    state = StageState(stage["state"])
+    can_begin = can_act and policies.has_role(role, stage["by"])
+    return {
+        **stage,
+        "label": state.label,
+        "look": "blocked" if state == StageState.LATER else state.value,
+        "current": "step" if state == StageState.CURRENT else "false",
+        "lacks": [each for each in stage["requires"] if not each["is_met"]] if stage["missing"] else [],
+        "can_start": can_begin and stage["is_next"] and not stage["missing"],
+        "can_try": can_begin and state == StageState.BLOCKED,
+        "can_approve": can_act and state == StageState.CURRENT and stage["name"] in wanted,
+        "can_go_back": can_act and state in {StageState.CURRENT, StageState.DONE},
+    }
+
+
+def _decided(choice: Mapping[str, Any]) -> dict[str, Any]:
+    titles = {option["key"]: option["title"] for option in choice["options"]}
+    names = {answer["person"]: answer["name"] for answer in choice["answers"]}
+    return {
+        "question": choice["question"],
+        "answer": choice["text"] or titles.get(choice["option"], choice["option"]),
+        "who": names.get(choice["decided_by"], ""),
+    }
