@@ -186,12 +186,12 @@ def _migrate(url: str) -> None:
 
 @contextlib.contextmanager
 def temporary_database(name: str) -> Iterator[str]:
-    """An empty database (with the extension and the grants), gone at the end even when somebody is still connected."""
+    """A migrated database, gone at the end even when somebody is still connected."""
     admin = role_url(ADMIN, "postgres")
     identifier = sql.Identifier(name)
     with psycopg.connect(admin, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(identifier))
-        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(identifier, sql.Identifier(OWNER)))
+    copy_migrated(name)
     try:
         yield name
     finally:

@@ -1,9 +1,14 @@
 import os
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser import chromium
 from tests.stack import Stack
+
+expect.set_options(
+    timeout=20_000
+)  # milliseconds; a wait ends when what is waited for is there, however slow the machine
 
 
 @pytest.fixture(scope="session")

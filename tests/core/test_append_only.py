@@ -5,8 +5,6 @@ import pytest
 
 from tests import services
 
-pytestmark = pytest.mark.timeout(900)  # migrates a database; other processes want the machine too
-
 INSERT = """
 INSERT INTO core_event (id, topic, topic_position, type, version, actor_kind, subject_type, payload, is_refusal, correlation_id, depth)
 VALUES (gen_random_uuid(), 'thing:1', %s, 't.t', 1, 'system', '', '{}', false, '', 0)
@@ -14,8 +12,7 @@ VALUES (gen_random_uuid(), 'thing:1', %s, 't.t', 1, 'system', '', '{}', false, '
 
 
 @pytest.fixture(scope="module")
-def as_application(run, database):
-    run("manage.py", "migrate", "--no-input", as_owner=True)
+def as_application(database):
     with psycopg.connect(services.app_url(database), autocommit=True) as connection:
         yield connection
 

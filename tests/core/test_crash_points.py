@@ -38,8 +38,7 @@ for ids in mail.find_due_mail():
 
 
 @pytest.fixture
-def rows(run, database):
-    run("manage.py", "migrate", "--no-input", as_owner=True)
+def rows(database):
     with psycopg.connect(services.owner_url(database), autocommit=True) as connection:
         connection.execute("TRUNCATE core_mailmessage, core_event, core_topic")
         yield connection.execute

@@ -22,7 +22,6 @@ def names_of(found):
 
 
 def test_sample_app_goes_through_every_door_and_leaves_no_trace(run, database):
-    run("manage.py", "migrate", "--no-input", as_owner=True)
     before = probe(run)
 
     run("manage.py", "migrate", "--no-input", extra="tests.sampleapp", as_owner=True)
