@@ -5,6 +5,8 @@ ENUM_NAMES = {
     "BulkOperationStatusEnum": "apps.bulk.types.OperationStatus",
     "WorkflowRunCauseEnum": "apps.workflows.types.RunCause",
     "WorkflowRunStatusEnum": "apps.workflows.types.RunStatus",
+    "WorkflowStartKindEnum": "apps.workflows.types.StartKind",
+    "WorkflowStartReasonEnum": "apps.workflows.types.StartReason",
     "WorkflowStepStatusEnum": "apps.workflows.types.StepStatus",
     "ChoiceStatusEnum": "apps.workflows.types.ChoiceStatus",
     "MessageOutRoleEnum": "apps.conversations.types.Role",

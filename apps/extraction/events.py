@@ -92,13 +92,14 @@ class RecordCreated:
 @event("extraction.record_updated.v1", public="record.updated")
 @dataclass(frozen=True, slots=True)
 class RecordUpdated:
-    """``fields`` are names of what changed, without values."""
+    """``fields`` are names of what changed, without values. ``became_complete``: it lacked something before."""
 
     record_id: UUID
     collection_id: UUID
     version: int
     fields: tuple[str, ...]
     is_complete: bool
+    became_complete: bool
 
 
 @event("extraction.record_deleted.v1", label=_("Deleted a record"))

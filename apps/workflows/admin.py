@@ -14,8 +14,8 @@ from django.utils.translation import ngettext
 from apps.accounts.types import SYSTEM
 from apps.core.admin import ServiceAdmin
 from apps.workflows import services
-from apps.workflows.models import Definition, Run
-from apps.workflows.types import FINAL, OPEN, RunStatus
+from apps.workflows.models import Definition, Run, Secret, Start
+from apps.workflows.types import FINAL, OPEN, RunStatus, StartStatus
 
 
 @admin.register(Definition)
@@ -24,6 +24,46 @@ class DefinitionAdmin(ServiceAdmin):
     search_fields = ("=id", "name")
     list_select_related = ("organization", "project")
     ordering = ("-created_at",)
+
+
+@admin.register(Start)
+class StartAdmin(ServiceAdmin):
+    list_display = (
+        "definition",
+        "kind",
+        "status",
+        "reason",
+        "organization",
+        "armed_by",
+        "next_at",
+        "last_at",
+        "last_error",
+        "skipped",
+    )
+    list_filter = ("status", "kind", "reason", "last_error")
+    search_fields = ("=id", "=armed_by__email", "definition__name")
+    list_select_related = ("organization", "armed_by", "definition")
+    ordering = ("-created_at",)
+    actions = ("pause",)
+    exclude = ("schedule", "heard")
+
+    @admin.action(description=_("Let them start nothing"))
+    def pause(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        """As the platform, as with runs."""
+        ids = list(rows.filter(status=StartStatus.ACTIVE).values_list("definition", flat=True))
+        for pk in ids:
+            services.pause_start(actor=replace(SYSTEM, user_id=request.actor.user_id), definition_id=pk)
+        text = ngettext("%(count)s start paused.", "%(count)s starts paused.", len(ids)) % {"count": len(ids)}
+        self.message_user(request, text, messages.SUCCESS if ids else messages.WARNING)
+
+
+@admin.register(Secret)
+class SecretAdmin(ServiceAdmin):
+    list_display = ("name", "organization", "project", "kept_by", "kept_at")
+    search_fields = ("=id", "name")
+    list_select_related = ("organization", "project", "kept_by")
+    ordering = ("-created_at",)
+    exclude = ("sealed",)
 
 
 @admin.register(Run)

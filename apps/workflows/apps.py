@@ -17,14 +17,16 @@ class WorkflowsConfig(AppConfig):
         from apps.core.doors.topics import topics
         from apps.workflows import commands, erasers, exporters, functions, invariants, metrics, selectors, services
         from apps.workflows.pages import panel
-        from apps.workflows.receivers import hear
+        from apps.workflows.receivers import hear, hear_starts
         from apps.workflows.topics import RunTopic
 
         for each in (commands, erasers, exporters, functions, invariants, metrics, panel):
             each.register()
         consumers.register("workflows.hear", Consumer("workflows.hear", hear, from_now=True))
+        consumers.register("workflows.starts", Consumer("workflows.starts", hear_starts, from_now=True))
         register_lost_hints("workflows.go_on", selectors.list_unhinted, every_seconds=1)
         register_sweep("choices out of time", 2, lambda: services.close_overdue(actor=SYSTEM) and None)
+        register_sweep("starts of workflows", 1, lambda: services.begin_due_runs(actor=SYSTEM) and None)
         topics.register("run", RunTopic())
         entry = MenuEntry(_("Workflows"), "workflows:runs", icon="workflow", order=35, also=("/workflows/",))
         menu.register("workflows", entry)

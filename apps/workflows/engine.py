@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from apps.core.doors.workflow_functions import WorkflowCall, WorkflowFunction, w
 from apps.core.errors import DomainError
 from apps.core.ids import uuid7
 from apps.core.leases import scaled
-from apps.workflows import listening, problems, services
+from apps.workflows import calling, listening, problems, services
 from apps.workflows.gates import MARK
 from apps.workflows.problems import TaskError
 from apps.workflows.types import (
@@ -32,9 +33,10 @@ from apps.workflows.types import (
     RunStatus,
     StepRow,
     StepStatus,
+    Suspended,
 )
 from apps.workflows.unwinding import unwind
-from apps.workflows.walker import At, Suspended, Walker
+from apps.workflows.walker import At, Walker
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,7 @@ def go_on(run_id: UUID) -> None:
     if claimed is None:
         return
     held, memory = claimed
-    with caused_by(held.correlation_id):
+    with caused_by(held.correlation_id, depth=held.reactions):
         try:
             _walk(held, memory)
         except LateWriter:
@@ -201,13 +203,14 @@ class EngineDesk:
 
     def emit(self, walker: Walker, at: At, step: StepRow | None) -> Any:
         if step is not None:  # told, and then its worker was lost
-            return at.value
+            return step.state["envelope"]
         given = walker.fill(at, at.body["emit"]["event"]["with"], at.value)
+        envelope = {"specversion": "1.0", "id": str(uuid7()), "time": self.now().isoformat(), **given}
         row = services.emit_signal(
-            actor=SYSTEM, held=self.held, envelope=given, path=at.path, visit=at.visit, data=at.value
+            actor=SYSTEM, held=self.held, envelope=envelope, path=at.path, visit=at.visit, data=at.value
         )
         self._remember(row)
-        return at.value
+        return envelope
 
     def listen(self, walker: Walker, at: At, step: StepRow | None) -> Any:
         spec = at.body["listen"]
@@ -258,7 +261,8 @@ class EngineDesk:
         if function is None:
             detail = f"There is no function {name}."
             raise problems.problem("configuration", 400, detail, code="unknown_function", instance=at.path)
-        given = walker.fill(at, arguments, value, **more)
+        fill = partial(calling.prepared, walker) if name == calling.HTTP else walker.fill
+        given = fill(at, arguments, value, **more)
         call = WorkflowCall(
             actor=self.asker(),
             organization_id=self.held.organization_id,

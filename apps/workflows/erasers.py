@@ -9,7 +9,17 @@ from django.db import connection
 
 from apps.core.doors.erasers import Eraser, erasers
 from apps.core.doors.exporters import PersonExporter, person_exporters
-from apps.workflows.models import Approval, Choice, ChoiceAnswer, Definition, DefinitionVersion, Run, Step
+from apps.workflows.models import (
+    Approval,
+    Choice,
+    ChoiceAnswer,
+    Definition,
+    DefinitionVersion,
+    Run,
+    Secret,
+    Start,
+    Step,
+)
 
 
 def _erase_person(_user_id: UUID) -> int:
@@ -21,6 +31,8 @@ def _rows_of(user_id: UUID) -> dict[str, list[Mapping[str, object]]]:
     deleted = Definition.objects.filter(deleted_by=user_id).order_by("created_at", "pk")
     runs = Run.objects.filter(requested_by=user_id).order_by("created_at", "pk")
     answers = ChoiceAnswer.objects.filter(person=user_id).order_by("created_at", "pk")
+    armed = Start.objects.filter(armed_by=user_id).order_by("created_at", "pk")
+    secrets = Secret.objects.filter(kept_by=user_id).order_by("created_at", "pk")
     decided = Choice.objects.filter(decided_by=user_id).order_by("created_at", "pk")
     approvals = Approval.objects.filter(person=user_id).order_by("created_at", "pk")
     return {
@@ -28,6 +40,8 @@ def _rows_of(user_id: UUID) -> dict[str, list[Mapping[str, object]]]:
         "workflow_answers": list(answers.values("choice_id", "option", "text", "created_at")),
         "workflow_choices_decided": list(decided.values("id", "question", "option", "text", "decided_at")),
         "workflow_approvals": list(approvals.values("run_id", "stage", "created_at")),
+        "workflow_starts": list(armed.values("definition_id", "kind", "schedule", "status", "armed_at")),
+        "workflow_secrets": list(secrets.values("id", "project_id", "name", "kept_at")),
         "workflow_versions": list(versions.values("id", "definition_id", "number", "document", "created_at")),
         "workflows_deleted": list(deleted.values("id", "name", "deleted_at")),
     }
@@ -39,7 +53,7 @@ def _erase_organization(organization_id: UUID) -> int:
         cursor.execute("SET LOCAL statement_timeout = 0")
     return sum(
         model.objects.filter(organization_id=organization_id)._raw_delete("default")  # type: ignore[attr-defined]  # noqa: SLF001
-        for model in (ChoiceAnswer, Choice, Approval, Step, Run, DefinitionVersion, Definition)
+        for model in (ChoiceAnswer, Choice, Approval, Step, Run, Start, Secret, DefinitionVersion, Definition)
     )
 
 

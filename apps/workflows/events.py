@@ -31,6 +31,65 @@ class DefinitionDeleted:
     definition_id: UUID
 
 
+@event("workflows.start_armed.v1", label=_("Armed what starts a workflow by itself"))
+@dataclass(frozen=True, slots=True)
+class StartArmed:
+    """Runs of version ``number`` begin by themselves and act for who published it. ``kind``: every, cron, after or on."""
+
+    definition_id: UUID
+    number: int
+    kind: str
+
+
+@event("workflows.start_disarmed.v1", label=_("Disarmed what starts a workflow by itself"))
+@dataclass(frozen=True, slots=True)
+class StartDisarmed:
+    """The document in force has no schedule, or the definition was deleted."""
+
+    definition_id: UUID
+
+
+@event("workflows.start_paused.v1", label=_("Paused what starts a workflow by itself"))
+@dataclass(frozen=True, slots=True)
+class StartPaused:
+    """``reason``: by_person, nobody, no_right or filter_failed."""
+
+    definition_id: UUID
+    reason: str
+
+
+@event("workflows.start_resumed.v1", label=_("Switched on what starts a workflow by itself"))
+@dataclass(frozen=True, slots=True)
+class StartResumed:
+    """Its runs act for who did so."""
+
+    definition_id: UUID
+
+
+@event("workflows.start_skipped.v1")
+@dataclass(frozen=True, slots=True)
+class StartSkipped:
+    """Its time had come and nothing was begun: too_often, too_many_open, too_many_runs, in_a_circle or data_too_large. Told once an hour."""
+
+    definition_id: UUID
+    reason: str
+
+
+@event("workflows.secret_kept.v1", label=_("Kept a secret for workflows"))
+@dataclass(frozen=True, slots=True)
+class SecretKept:
+    """``is_new``: there was none of that name."""
+
+    secret_id: UUID
+    is_new: bool
+
+
+@event("workflows.secret_deleted.v1", label=_("Deleted a secret of workflows"))
+@dataclass(frozen=True, slots=True)
+class SecretDeleted:
+    secret_id: UUID
+
+
 @event("workflows.run_started.v1", label=_("Started a workflow"))
 @dataclass(frozen=True, slots=True)
 class RunStarted:

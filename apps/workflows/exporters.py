@@ -1,4 +1,4 @@
-"""What workflows add to an export: definitions, each as its document in force."""
+"""What workflows add to an export: definitions, each as its document in force and what starts it by itself; runs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ def definitions(scope: ExportScope) -> Iterator[dict[str, Any]]:
     viewer = scope.viewer
     assert isinstance(viewer, Actor)
     found = selectors.list_definitions(viewer, project_id=scope.project_id)
+    starts = {start.definition_id: start for start in selectors.list_starts(viewer, project_id=scope.project_id)}
     for row in found.filter(organization_id=scope.organization_id).order_by("created_at", "pk").iterator(chunk_size=50):
         yield {
             "id": str(row.pk),
@@ -21,6 +22,7 @@ def definitions(scope: ExportScope) -> Iterator[dict[str, Any]]:
             "name": row.name,
             "number": row.number,
             "document": row.document,  # type: ignore[attr-defined]
+            "start": presentation.start_data(starts[row.pk], None) if row.pk in starts else None,
         }
 
 

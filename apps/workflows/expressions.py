@@ -164,9 +164,9 @@ def compile_all(programs: Sequence[str], names: Sequence[str]) -> None:
         _evaluator.ask(programs, names)
 
 
-def evaluate(program: str, value: Any, variables: Mapping[str, Any]) -> Any:
+def evaluate(program: str, value: Any, variables: Mapping[str, Any], *, seconds: float = SECONDS) -> Any:
     """What the program gives of ``value``; ``.`` is what it stands for."""
-    return _run([program], value, variables)[0]
+    return _run([program], value, variables, seconds=seconds)[0]
 
 
 def fill(template: Any, value: Any, variables: Mapping[str, Any], *, loose: bool = False) -> Any:
@@ -196,13 +196,20 @@ def _texts_in(template: Any) -> Iterator[str]:
             yield from _texts_in(each)
 
 
-def _run(programs: Sequence[str], value: Any, variables: Mapping[str, Any], *, loose: bool = False) -> list[Any]:
+def _run(
+    programs: Sequence[str],
+    value: Any,
+    variables: Mapping[str, Any],
+    *,
+    loose: bool = False,
+    seconds: float = SECONDS,
+) -> list[Any]:
     if (plain := _plain(programs, value, variables)) is not None:
         return plain
     text = json.dumps({"v": value, "a": dict(variables)}, separators=(",", ":"), default=str)
     if len(text) > 4 * MAX_DATA_BYTES:
         raise ExpressionFailed("It reads more than can be kept.", programs[0])
-    return _evaluator.ask(programs, list(variables), text=text, loose=loose)
+    return _evaluator.ask(programs, list(variables), text=text, loose=loose, seconds=seconds)
 
 
 def _plain(programs: Sequence[str], value: Any, variables: Mapping[str, Any]) -> list[Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,14 @@ MOST_HEARD = 200
 
 def taken(walker: Walker, at: At, to: dict[str, Any], heard: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
     """The events that end the listening, in the order in which they came. None: not yet."""
+    is_true = _asking(walker, at)
     if "one" in to:
-        return next(([event] for event in heard if meets(walker, at, to["one"], event)), None)
+        return next(([event] for event in heard if meets(to["one"], event, is_true)), None)
     if "any" in to:
         return _any(walker, at, to, heard)
     found: list[dict[str, Any]] = []
     for wanted in to["all"]:
-        event = next((each for each in heard if each not in found and meets(walker, at, wanted, each)), None)
+        event = next((each for each in heard if each not in found and meets(wanted, each, is_true)), None)
         if event is None:
             return None
         found.append(event)
@@ -35,11 +37,11 @@ def taken(walker: Walker, at: At, to: dict[str, Any], heard: list[dict[str, Any]
 def _any(walker: Walker, at: At, to: dict[str, Any], heard: list[dict[str, Any]]) -> list[dict[str, Any]] | None:
     """With ``until`` all that came by then. No filter: any event."""
     found: list[dict[str, Any]] = []
-    until = to.get("until")
+    until, is_true = to.get("until"), _asking(walker, at)
     for event in heard:
         if isinstance(until, dict) and taken(walker, at, until, [event]) is not None:
             return found
-        if not to["any"] or any(meets(walker, at, wanted, event) for wanted in to["any"]):
+        if not to["any"] or any(meets(wanted, event, is_true) for wanted in to["any"]):
             found.append(event)
             if until is None:
                 return found
@@ -48,19 +50,28 @@ def _any(walker: Walker, at: At, to: dict[str, Any], heard: list[dict[str, Any]]
     return None
 
 
-def meets(walker: Walker, at: At, wanted: dict[str, Any], event: dict[str, Any]) -> bool:
+def _asking(walker: Walker, at: At) -> Callable[[str, Any], bool]:
+    """Where an expression fails, the event is another one."""
+
+    def is_true(program: str, value: Any) -> bool:
+        try:
+            return walker.is_true(at, program, value)
+        except TaskError:
+            return False
+
+    return is_true
+
+
+def meets(wanted: dict[str, Any], event: dict[str, Any], is_true: Callable[[str, Any], bool]) -> bool:
     """Each attribute is the same, or its expression is true of the event's."""
-    try:
-        return all(_same(walker, at, value, event.get(name)) for name, value in wanted.get("with", {}).items())
-    except TaskError:
-        return False
+    return all(_same(value, event.get(name), is_true) for name, value in wanted.get("with", {}).items())
 
 
-def _same(walker: Walker, at: At, wanted: Any, found: Any) -> bool:
+def _same(wanted: Any, found: Any, is_true: Callable[[str, Any], bool]) -> bool:
     if is_expression(wanted):
-        return walker.is_true(at, wanted, found)
+        return is_true(wanted, found)
     if isinstance(wanted, dict) and isinstance(found, dict):
-        return all(_same(walker, at, value, found.get(name)) for name, value in wanted.items())
+        return all(_same(value, found.get(name), is_true) for name, value in wanted.items())
     return bool(wanted == found)
 
 

@@ -1,4 +1,4 @@
-"""Definitions with their numbered versions; runs, steps, choices and approvals."""
+"""Definitions with their numbered versions; what starts runs by itself; runs, steps, choices and approvals."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import TenantModel
+from apps.core.crypto import EncryptedTextField
 from apps.core.models import LeasedModel
 from apps.core.types import Scope
 from apps.workflows.types import (
@@ -16,6 +17,9 @@ from apps.workflows.types import (
     ChoiceStatus,
     RunCause,
     RunStatus,
+    StartKind,
+    StartReason,
+    StartStatus,
     StepStatus,
 )
 
@@ -74,6 +78,45 @@ class DefinitionVersion(TenantModel):
         return f"{self.definition_id} {self.number}"
 
 
+class Start(TenantModel):
+    """What begins runs of a definition by itself, as ``schedule`` of the document in force says. Runs act for who armed it.
+
+    ``next_at``: when the clock begins a run. ``heard``: of events that have to come together those that have. ``skipped``: how often its time
+    had come and nothing was begun, for ``last_error``.
+    """
+
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+", editable=False)
+    definition = models.ForeignKey(Definition, on_delete=models.PROTECT, related_name="+", editable=False)
+    kind = models.CharField(max_length=5, choices=StartKind.choices, editable=False)
+    schedule = models.JSONField(default=dict, editable=False)
+    status = models.CharField(max_length=6, choices=StartStatus.choices, default=StartStatus.ACTIVE, editable=False)
+    reason = models.CharField(max_length=20, choices=StartReason.choices, blank=True, default="", editable=False)
+    armed_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+", editable=False)
+    key_id = models.UUIDField(null=True, editable=False)
+    armed_at = models.DateTimeField(editable=False)
+    next_at = models.DateTimeField(null=True, editable=False)
+    last_at = models.DateTimeField(null=True, editable=False)
+    last_error = models.CharField(max_length=20, choices=StartReason.choices, blank=True, default="", editable=False)
+    last_error_at = models.DateTimeField(null=True, editable=False)
+    skipped = models.PositiveIntegerField(default=0, editable=False)
+    heard = models.JSONField(default=list, editable=False)
+
+    class Meta:
+        verbose_name = _("start of a workflow")
+        verbose_name_plural = _("starts of workflows")
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "definition"], name="workflows_start_definition"),
+            models.CheckConstraint(condition=Q(status__in=StartStatus.values), name="workflows_start_status"),
+        ]
+        indexes = [
+            models.Index(fields=["project", "-created_at", "-id"], name="workflows_start_list"),
+            models.Index(fields=["next_at"], name="workflows_start_due", condition=Q(status="active")),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.definition_id} {self.kind}"
+
+
 class Run(TenantModel, LeasedModel):
     """One way through a definition, by the version that it began with. What it came through are its steps; what it stands at follows from them.
 
@@ -97,6 +140,12 @@ class Run(TenantModel, LeasedModel):
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", editable=False)
     forked_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", editable=False)
     depth = models.PositiveSmallIntegerField(default=0, editable=False)
+    # What began it by itself, and for which time or event: once for each. ``reactions``: how many reactions to events led here.
+    start = models.ForeignKey(
+        Start, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, editable=False
+    )
+    start_key = models.CharField(max_length=80, blank=True, default="", db_default="", editable=False)
+    reactions = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     data = models.JSONField(default=dict, editable=False)
     output = models.JSONField(null=True, editable=False)
     error = models.JSONField(default=dict, editable=False)
@@ -116,11 +165,19 @@ class Run(TenantModel, LeasedModel):
     class Meta:
         verbose_name = _("run of a workflow")
         verbose_name_plural = _("runs of workflows")
-        constraints = [models.CheckConstraint(condition=Q(status__in=RunStatus.values), name="workflows_run_status")]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=RunStatus.values), name="workflows_run_status"),
+            models.UniqueConstraint(
+                fields=["organization", "start", "start_key"],
+                name="workflows_run_once_a_start",
+                condition=Q(start__isnull=False),
+            ),
+        ]
         indexes = [
             models.Index(fields=["project", "-created_at", "-id"], name="workflows_run_list"),
             models.Index(fields=["definition", "-created_at"], name="workflows_run_definition"),
             models.Index(fields=["conversation_id", "-created_at"], name="workflows_run_talk"),
+            models.Index(fields=["start", "-created_at"], name="workflows_run_start", condition=Q(start__isnull=False)),
             models.Index(fields=["status", "wake_at"], name="workflows_run_open", condition=Q(status__in=OPEN)),
         ]
 
@@ -174,6 +231,27 @@ class Step(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.run_id} {self.path}"
+
+
+class Secret(TenantModel):
+    """Credentials that ``call: http`` of a project's workflows may use by their name. Nothing gives them out again."""
+
+    project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+", editable=False)
+    name = models.CharField(_("name"), max_length=63, editable=False)
+    sealed = EncryptedTextField()
+    kept_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+", editable=False)
+    kept_at = models.DateTimeField(editable=False)
+
+    class Meta:
+        verbose_name = _("secret of workflows")
+        verbose_name_plural = _("secrets of workflows")
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "project", "name"], name="workflows_secret_name")
+        ]
+        indexes = [models.Index(fields=["project", "-created_at", "-id"], name="workflows_secret_list")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Choice(TenantModel):

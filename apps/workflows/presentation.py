@@ -8,7 +8,7 @@ from apps.accounts.types import Actor
 from apps.core.yaml_text import write
 from apps.workflows import gates, selectors
 from apps.workflows.documents import in_order, stages
-from apps.workflows.models import Choice, ChoiceAnswer, Definition, Run, Step
+from apps.workflows.models import Choice, ChoiceAnswer, Definition, Run, Start, Step
 from apps.workflows.services.stages import viewer_of
 from apps.workflows.types import RunStatus, StageState, StepStatus
 
@@ -108,6 +108,27 @@ def choices_of(run: Run, viewer: Actor) -> list[dict[str, Any]]:
     choices = list(selectors.list_choices(run))
     answers = selectors.list_answers([choice.pk for choice in choices])
     return [choice_data(choice, answers.get(choice.pk, []), viewer) for choice in choices]
+
+
+def start_data(start: Start, last: Run | None) -> dict[str, Any]:
+    """``last``: the run that it began last."""
+    return {
+        "workflow": str(start.definition_id),
+        "workflow_title": start.definition.title,
+        "project": str(start.project_id),
+        "kind": start.kind,
+        "schedule": start.schedule,
+        "status": start.status,
+        "reason": start.reason,
+        "armed_by": _id(start.armed_by_id),
+        "armed_at": _time(start.armed_at),
+        "next_at": _time(start.next_at),
+        "last_at": _time(start.last_at),
+        "last_run": {"id": str(last.pk), "status": last.status, "error": last.error or None} if last else None,
+        "last_error": start.last_error,
+        "last_error_at": _time(start.last_error_at),
+        "skipped": start.skipped,
+    }
 
 
 def choice_data(choice: Choice, answers: list[ChoiceAnswer], viewer: Actor) -> dict[str, Any]:

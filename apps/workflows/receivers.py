@@ -1,4 +1,4 @@
-"""What the log tells runs."""
+"""What the log tells runs, and what starts them."""
 
 from __future__ import annotations
 
@@ -9,3 +9,7 @@ from apps.workflows import services
 
 def hear(event: LoggedEvent) -> None:
     services.hear(actor=SYSTEM, event=event)
+
+
+def hear_starts(event: LoggedEvent) -> None:
+    services.hear_starts(actor=SYSTEM, event=event)

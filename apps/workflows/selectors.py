@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
@@ -11,14 +12,38 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
-from apps.accounts.types import Actor
+from apps.accounts.types import SYSTEM, Actor
+from apps.core.doors.consumers import LoggedEvent
 from apps.core.errors import NotFound
+from apps.core.events import public_name
 from apps.core.leases import is_free, scaled
+from apps.extraction import selectors as records
 from apps.workflows import policies
-from apps.workflows.models import Approval, Choice, ChoiceAnswer, Definition, DefinitionVersion, Run, Step
-from apps.workflows.types import LIVING, OPEN, UNDO, ChoiceStatus, RunStatus, StepRow, StepStatus
+from apps.workflows.models import (
+    Approval,
+    Choice,
+    ChoiceAnswer,
+    Definition,
+    DefinitionVersion,
+    Run,
+    Secret,
+    Start,
+    Step,
+)
+from apps.workflows.types import (
+    LIVING,
+    OPEN,
+    UNDO,
+    ChoiceStatus,
+    RunStatus,
+    StartKind,
+    StartStatus,
+    StepRow,
+    StepStatus,
+)
 
 HINT_SECONDS = 3.0
+SIGNAL = "workflows.signal_emitted"
 
 
 def readable(viewer: Actor) -> Q:
@@ -78,6 +103,103 @@ def get_version(definition: Definition, number: int) -> DefinitionVersion:
     if (found := DefinitionVersion.objects.filter(definition=definition, number=number).first()) is None:
         raise NotFound
     return found
+
+
+# Starts
+
+
+def list_starts(viewer: Actor, *, project_id: UUID | None = None, definition_id: UUID | None = None) -> QuerySet[Start]:
+    """What begins runs by itself, paused or not, with its definition."""
+    rows = (
+        Start.objects.filter(readable(viewer))
+        .exclude(status=StartStatus.OFF)
+        .select_related("definition", "armed_by", "organization")
+    )
+    if project_id:
+        rows = rows.filter(project_id=project_id)
+    return rows.filter(definition_id=definition_id) if definition_id else rows
+
+
+def find_start(*, definition_id: UUID, viewer: Actor) -> Start | None:
+    return list_starts(viewer, definition_id=definition_id).first()
+
+
+def get_start(*, definition_id: UUID, viewer: Actor) -> Start:
+    if (found := find_start(definition_id=definition_id, viewer=viewer)) is None:
+        raise NotFound
+    return found
+
+
+def lock_start(*, definition_id: UUID, viewer: Actor) -> Start:
+    rows = list_starts(viewer, definition_id=definition_id).select_for_update(of=("self",))
+    if (found := rows.first()) is None:
+        raise NotFound
+    return found
+
+
+def last_runs_of(starts: Iterable[Start]) -> dict[UUID, Run]:
+    """By the start that began them, which the caller may see."""
+    rows = Run.objects.filter(start__in=[start.pk for start in starts])
+    return {row.start_id: row for row in rows.order_by("start", "-created_at").distinct("start")}
+
+
+def list_due_starts() -> list[UUID]:
+    rows = Start.objects.filter(status=StartStatus.ACTIVE, next_at__lte=Now()).order_by("next_at")
+    return list(rows.values_list("pk", flat=True)[:100])
+
+
+def list_listening_starts(project_id: UUID) -> list[Start]:
+    """Of a project those that an event may start runs of."""
+    rows = Start.objects.filter(project_id=project_id, status=StartStatus.ACTIVE, kind=StartKind.ON)
+    return list(rows.order_by("created_at"))
+
+
+def as_cloud_event(event: LoggedEvent) -> dict[str, Any]:
+    """An event of the log as a CloudEvent (cloudevents.io, 1.0). What an ``emit`` says is in its step; ``collection``: the short name of a record's."""
+    found: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": str(event.id),
+        "type": public_name(event.type),
+        "source": f"/{event.topic.replace(':', '/')}",
+        "subject": str(event.subject_id) if event.subject_id else None,
+        "time": event.occurred_at.isoformat(),
+        "data": event.payload,
+    }
+    if event.type == SIGNAL:
+        said = Step.objects.filter(pk=event.payload["step_id"]).values_list("state", flat=True).first() or {}
+        found |= said.get("envelope", {})
+        found["id"] = str(event.id)
+    elif collection_id := event.payload.get("collection_id"):
+        named = records.visible_collections(SYSTEM, with_deleted=True).filter(pk=collection_id)
+        found["collection"] = named.values_list("slug", flat=True).first()
+    return found
+
+
+def stats_starts() -> dict[str, int]:
+    rows = Start.objects.exclude(status=StartStatus.OFF).values_list("status").annotate(Count("pk"))
+    return {str(status): int(count) for status, count in rows.order_by("status")}
+
+
+# Secrets
+
+
+def list_secrets(viewer: Actor, *, project_id: UUID | None = None) -> QuerySet[Secret]:
+    """Their names: documents say them anyway."""
+    rows = Secret.objects.filter(readable(viewer)).defer("sealed")
+    return rows.filter(project_id=project_id) if project_id else rows
+
+
+def lock_secret(*, secret_id: UUID, viewer: Actor) -> Secret:
+    rows = list_secrets(viewer).select_for_update(of=("self",))
+    if (found := rows.filter(pk=secret_id).first()) is None:
+        raise NotFound
+    return found
+
+
+def open_secret(*, project_id: UUID, name: str) -> dict[str, Any] | None:
+    """For the call that needs it, in no answer and no row."""
+    found = Secret.objects.filter(project_id=project_id, name=name).first()
+    return dict(json.loads(found.sealed)) if found else None
 
 
 # Runs
@@ -235,6 +357,10 @@ def list_unhinted() -> list[dict[str, UUID]]:
         | Q(status=RunStatus.WAITING, wake_at__lte=Now())
     )
     return [{"run_id": pk} for pk in rows.order_by("updated_at").values_list("pk", flat=True)[:100]]
+
+
+def is_running(run_id: UUID) -> bool:
+    return Run.objects.filter(pk=run_id, status=RunStatus.RUNNING).exists()
 
 
 def has_open() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,13 @@ MAX_SUBFLOWS = 5  # runs inside runs
 RUN_SECONDS = 20.0  # one worker goes on with one run for so long, then others have their turn
 CRASHES = 5  # workers that a run may lose without a step between
 MAX_WAIT_DAYS = 400
+LEAST_INTERVAL_SECONDS = 60
+MAX_FILTERS = 10  # kinds of events that start runs of one definition
+MAX_RUNS_AN_HOUR = 120  # of one start
+MAX_OPEN_OF_START = 50  # runs of one start that are not done yet
+MAX_SECRETS = 50  # of a project
+MAX_SECRET_BYTES = 16_384
+MAX_ROUNDS = 3  # of a definition that its own runs' events start again
 
 
 class RunStatus(models.TextChoices):
@@ -67,6 +75,37 @@ class RunCause(models.TextChoices):
     SCHEDULE = "schedule", _("By the clock")
     WORKFLOW = "workflow", _("By another run")
     FORK = "fork", _("From a step of another run")
+
+
+class StartKind(models.TextChoices):
+    """What the DSL calls it."""
+
+    EVERY = "every", _("Every so often")
+    CRON = "cron", _("By the calendar")
+    AFTER = "after", _("After each run")
+    ON = "on", _("When something happens")
+
+
+class StartStatus(models.TextChoices):
+    """``off``: the document in force has no schedule, or the definition is deleted."""
+
+    ACTIVE = "active", _("Waits for its time")
+    PAUSED = "paused", _("Paused")
+    OFF = "off", _("Off")
+
+
+class StartReason(models.TextChoices):
+    """Why a start is paused, or why nothing was begun though its time had come."""
+
+    PERSON = "by_person", _("Somebody paused it.")
+    NOBODY = "nobody", _("Nobody stands behind it yet: its runs act for whoever switches it on.")
+    NO_RIGHT = "no_right", _("Whom its runs act for may not run workflows here any more.")
+    FILTER = "filter_failed", _("An expression in what it listens for failed or took too long.")
+    TOO_OFTEN = "too_often", _("It began 120 runs within an hour; what came since was let pass.")
+    TOO_MANY_OPEN = "too_many_open", _("Fifty runs that it began are not done yet; what came since was let pass.")
+    TOO_MANY_RUNS = "too_many_runs", _("The project has no room for another run; what came since was let pass.")
+    ROUND = "in_a_circle", _("Its own runs started it again and again; that was stopped.")
+    TOO_LARGE = "data_too_large", _("What happened is more data than a run takes.")
 
 
 class StageState(models.TextChoices):
@@ -127,6 +166,14 @@ class TooManyDefinitions(LimitReached):
     reason = "quota"
 
 
+class TooManySecrets(LimitReached):
+    code = "too_many_secrets"
+    default_detail = _("A project keeps at most 50 secrets for workflows.")
+    limit = "secrets"
+    most = MAX_SECRETS
+    reason = "quota"
+
+
 class TooManyOpenRuns(LimitReached):
     code = "too_many_runs"
     default_detail = _("Five hundred runs of this project are not done yet. Wait for one of them, or cancel one.")
@@ -180,6 +227,14 @@ class DataTooLarge(Invalid):
     default_detail = _("This is more data than a run takes.")
 
 
+class Suspended(Exception):
+    """Nothing more can be done now. ``until``: when to look again at the latest."""
+
+    def __init__(self, why: str, until: datetime | None = None) -> None:
+        super().__init__(why)
+        self.why, self.until = why, until
+
+
 class LateWriter(Exception):
     """Somebody else holds the run by now; nothing was written."""
 
@@ -204,6 +259,7 @@ class HeldRun:
     started_at: str
     depth: int
     is_unwinding: bool
+    reactions: int
 
 
 @dataclass(slots=True)

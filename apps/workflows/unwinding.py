@@ -13,8 +13,8 @@ from apps.accounts.types import SYSTEM
 from apps.core.errors import DomainError
 from apps.workflows import problems, selectors, services
 from apps.workflows.problems import TaskError
-from apps.workflows.types import StepRow, StepStatus
-from apps.workflows.walker import At, Suspended, Walker
+from apps.workflows.types import StepRow, StepStatus, Suspended
+from apps.workflows.walker import At, Walker
 
 if TYPE_CHECKING:
     from apps.workflows.engine import EngineDesk

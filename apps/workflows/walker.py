@@ -7,27 +7,19 @@ by to where the run stands (as in durable execution by replay: S. Burckhardt et 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Protocol
 
-from apps.workflows import durations, expressions, listening, problems
-from apps.workflows.documents import DIRECTIVES, kind_of, stage_of
+from apps.workflows import durations, expressions, listening, problems, retrying
+from apps.workflows.documents import DIRECTIVES, kind_of, stage_of, walk
 from apps.workflows.expressions import ExpressionFailed
 from apps.workflows.problems import TaskError
-from apps.workflows.types import StepRow, StepStatus
+from apps.workflows.types import StepRow, StepStatus, Suspended
 
 NOTHING = object()
-
-
-class Suspended(Exception):
-    """Nothing more can be done now. ``until``: when to look again at the latest."""
-
-    def __init__(self, why: str, until: datetime | None = None) -> None:
-        super().__init__(why)
-        self.why, self.until = why, until
 
 
 class Ended(Exception):
@@ -202,9 +194,15 @@ class Walker:
         try:
             return self._done(at, step, seen)
         except TaskError as failed:
-            failed.problem.setdefault("instance", path)
+            place = failed.problem.setdefault("instance", path)
+            failed.problem["instance"] = self.pointers.get(place, place)
             self._fail(at, failed, seen)
             raise
+
+    @cached_property
+    def pointers(self) -> dict[str, str]:
+        """Where tasks stand in the document, by their paths: errors name their place by a JSON pointer (DSL reference, "Error")."""
+        return {task.path: task.pointer for task in walk(self.document)}
 
     def _fail(self, at: At, failed: TaskError, seen: dict[str, int]) -> None:
         step = self.desk.find(at.path, at.visit)
@@ -329,7 +327,7 @@ class Walker:
     def attempt(self, at: At, step: StepRow) -> Any:
         """``try``: again as often as the policy says, then what ``catch`` says."""
         caught, tries = at.body["catch"], 0
-        policy = self._policy(caught)
+        policy = retrying.policy_of(self, caught)
         while True:
             try:
                 return self.tasks(at.body["try"], f"{at.path}/try", at.value, at.variables)
@@ -337,61 +335,15 @@ class Walker:
                 name = caught.get("as", "error")
                 inside = {**at.variables, name: failed.problem}
                 here = At(at.name, at.body, at.path, at.kind, at.visit, at.raw, at.value, inside)
-                if not self._catches(here, caught, failed):
+                if not retrying.catches(self, here, caught, failed):
                     raise
                 tries += 1
                 self.failing.clear()
-                if policy and self._again(here, policy, tries, step):
+                if policy and retrying.again(self, here, policy, tries, step):
                     continue
                 if "do" in caught:
                     return self.tasks(caught["do"], f"{at.path}/catch", at.value, inside)
                 return at.value
-
-    def _policy(self, caught: Mapping[str, Any]) -> dict[str, Any] | None:
-        policy = caught.get("retry")
-        if isinstance(policy, str):
-            policy = self.document.get("use", {}).get("retries", {}).get(policy)
-        return policy
-
-    def _catches(self, at: At, caught: Mapping[str, Any], failed: TaskError) -> bool:
-        if not problems.meets(failed.problem, caught.get("errors", {}).get("with", {})):
-            return False
-        if "when" in caught and not self.is_true(at, caught["when"], failed.problem):
-            return False
-        return not ("exceptWhen" in caught and self.is_true(at, caught["exceptWhen"], failed.problem))
-
-    def _again(self, at: At, policy: Mapping[str, Any], tries: int, step: StepRow) -> bool:
-        """Whether there is another attempt; it waits for its time, which is written once."""
-        waits: list[str] = step.state.setdefault("waits", [])
-        if len(waits) < tries:
-            limit = policy.get("limit", {}).get("attempt", {}).get("count")
-            if limit is not None and tries > limit:
-                return False
-            if limit is None and tries > 10:  # noqa: PLR2004  (a policy without a limit)
-                return False
-            if "when" in policy and not self.is_true(at, policy["when"], at.value):
-                return False
-            if "exceptWhen" in policy and self.is_true(at, policy["exceptWhen"], at.value):
-                return False
-            wait = self._delay(at, policy, tries)
-            waits.append((self.desk.now() + wait).isoformat())
-            self.desk.change(at, step, StepStatus.RUNNING, state=dict(step.state))
-        until = datetime.fromisoformat(waits[tries - 1])
-        if tries == len(waits) and until > self.desk.now():
-            raise Suspended("retry", until)
-        return True
-
-    def _delay(self, at: At, policy: Mapping[str, Any], tries: int) -> timedelta:
-        delay = self.duration(at, policy["delay"]) if "delay" in policy else timedelta(0)
-        backoff = policy.get("backoff", {})
-        if "exponential" in backoff:
-            delay *= 2 ** min(tries - 1, 20)
-        elif "linear" in backoff:
-            delay *= tries
-        if jitter := policy.get("jitter"):
-            least, most = self.duration(at, jitter["from"]), self.duration(at, jitter["to"])
-            delay += least + (most - least) * random.random()  # noqa: S311  (spreads attempts; nothing secret)
-        return min(delay, timedelta(days=1))
 
 
 _COMPOSITES: dict[str, Any] = {"do": Walker.do, "for": Walker.loop, "fork": Walker.fork, "try": Walker.attempt}

@@ -34,6 +34,8 @@ WORKFLOWS = (
     "workflows.Definition.deleted_by",
     "workflows.DefinitionVersion.made_by",
     "workflows.Run.requested_by",
+    "workflows.Secret.kept_by",
+    "workflows.Start.armed_by",
     "workflows.Choice.decided_by",
     "workflows.ChoiceAnswer.person",
     "workflows.Approval.person",

@@ -174,6 +174,8 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/workflows/services/stages.py", "look"): PART,
     ("apps/workflows/services/stages.py", "missing_of"): READ,
     ("apps/workflows/services/stages.py", "viewer_of"): READ,
+    ("apps/workflows/services/starts.py", "arm"): PART,
+    ("apps/workflows/services/starts.py", "disarm"): PART,
     ("apps/workflows/services/steps.py", "is_stopped"): READ,
     ("apps/workflows/services/undoing.py", "plan_undoing"): PART,
 }

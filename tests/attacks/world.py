@@ -32,7 +32,7 @@ from apps.extraction.services import (
     merge_records,
 )
 from apps.packs.models import PackInstallation
-from apps.workflows.services import create_definition, start_run
+from apps.workflows.services import create_definition, keep_secret, start_run
 from tests.accounts.factories import (
     ProjectFactory,
     UserFactory,
@@ -49,6 +49,7 @@ from tests.files.factories import upload
 from tests.llm.factories import ModelFactory, ProviderFactory
 
 WORKFLOW = {
+    "schedule": {"every": {"days": 1}},
     "document": {"dsl": "1.0.3", "namespace": "x", "name": "secret", "version": "1.0.0", "title": "Secret workflow"},
     "do": [
         {"secret": {"set": {"x": 1}, "metadata": {"parlance": {"stage": {"title": "Secret stage", "manual": True}}}}}
@@ -320,6 +321,9 @@ class World:
             "wish_id": wished.pk,
             "workflow_id": workflow.pk,
             "workflow_run_id": begun.pk,
+            "workflow_secret_id": keep_secret(
+                actor=actor, project_id=closed.pk, name="secret_key", value={"token": "Secret token"}
+            ).pk,
             "stage": "secret",
             "number": 1,
             "record_id": secret.pk,

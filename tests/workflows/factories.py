@@ -8,6 +8,7 @@ from django.db.models.functions import Now
 
 from apps.accounts.types import SYSTEM
 from apps.core import failpoints
+from apps.core.correlation import caused_by
 from apps.core.doors.consumers import LoggedEvent
 from apps.core.failpoints import Failpoints
 from apps.core.models import Event
@@ -77,7 +78,9 @@ def tell(told=[0]):  # noqa: B006  (what was told in this process is not told ag
     """What happened, to the runs, as the log's consumer does."""
     for row in Event.objects.filter(insertion__gt=told[0], is_refusal=False).order_by("insertion"):
         told[0] = row.insertion
-        services.hear(actor=SYSTEM, event=logged(row))
+        with caused_by(row.correlation_id, causation_id=row.pk, depth=row.depth + 1):
+            services.hear(actor=SYSTEM, event=logged(row))
+            services.hear_starts(actor=SYSTEM, event=logged(row))
 
 
 def logged(row):

@@ -224,7 +224,7 @@ def test_lists_ask_the_same_few_questions(owner, project, count, django_assert_m
     join(other, OrganizationFactory())
     actor = actor_of(owner)
     for number in range(count):
-        made = defined(actor, project, DO, name=f"sample-{number}")
+        made = defined(actor, project, DO, name=f"sample-{number}", schedule={"every": "PT5M"})
         services.start_run(actor=actor, definition_id=made.pk)
     made = defined(actor, project, [{f"t{n}": {"set": {"x": n}}} for n in range(count)], name="long")
     run = services.start_run(actor=actor, definition_id=made.pk)
@@ -232,7 +232,7 @@ def test_lists_ask_the_same_few_questions(owner, project, count, django_assert_m
     client = client_of(owner, project)
     client.get(URL)
 
-    for where in (URL, RUNS, f"{RUNS}{run.pk}/steps/", f"{URL}{run.definition_id}/versions/"):
+    for where in (URL, f"{URL}starts/", RUNS, f"{RUNS}{run.pk}/steps/", f"{URL}{run.definition_id}/versions/"):
         with django_assert_max_num_queries(6):
             answer = client.get(where, {"limit": 100})
         assert answer.status_code == 200

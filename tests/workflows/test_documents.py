@@ -4,19 +4,19 @@ import json
 
 import pytest
 
-from apps.workflows import documents
+from apps.workflows import checks, documents
 from apps.workflows.types import DefinitionRejected
 from tests.workflows.factories import document, stage
 
 
 def refused(given):
     with pytest.raises(DefinitionRejected) as found:
-        documents.check(given)
+        checks.check(given)
     return [(each.field, each.code) for each in found.value.fields]
 
 
 def test_published_schema_is_whole_and_of_this_version():
-    published = documents.dsl()
+    published = checks.dsl()
 
     assert published["$id"] == "https://serverlessworkflow.io/schemas/1.0.3/workflow.json"
     assert len(published["$defs"]) == 47
@@ -42,7 +42,7 @@ def test_every_kind_of_task_is_taken():
         ]
     )
 
-    assert documents.check(given) == given
+    assert checks.check(given) == given
     assert [task.kind for task in documents.walk(given) if "/" not in task.path] == [
         "call", "do", "emit", "for", "fork", "listen", "raise", "run", "set", "switch", "try", "wait",
     ]  # fmt: skip
@@ -80,10 +80,11 @@ def test_another_version_of_the_language_is_refused():
     assert refused(given) == [("/document/dsl", "unknown_version")]
 
 
-def test_secrets_and_extensions_are_refused():
-    given = document([{"a": {"set": {"x": 1}}}], use={"secrets": ["key"]})
+def test_catalogs_are_refused():
+    catalogs = {"shared": {"endpoint": {"uri": "https://example.org/catalog"}}}
+    given = document([{"a": {"set": {"x": 1}}}], use={"catalogs": catalogs})
 
-    assert refused(given) == [("/use/secrets", "not_runnable")]
+    assert refused(given) == [("/use/catalogs", "not_runnable")]
 
 
 def test_too_large_and_too_deep_are_refused():

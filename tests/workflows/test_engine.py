@@ -103,7 +103,7 @@ def test_raise_is_caught_by_its_type_and_by_no_other(actor, project):
     failed = ran(actor, project, [{"risk": {"try": [{"a": {"raise": {"error": error}}}], "catch": other}}], name="b")
 
     assert (run.status, run.output) == ("completed", {"was": "Teapot"})
-    assert (failed.status, failed.error["status"], failed.error["instance"]) == ("failed", 418, "risk/try/a")
+    assert (failed.status, failed.error["status"], failed.error["instance"]) == ("failed", 418, "/do/0/risk/try/0/a")
 
 
 def test_retries_wait_longer_each_time_and_end(actor, project):
@@ -209,7 +209,7 @@ def test_endless_loop_ends_at_so_many_steps(actor, project, monkeypatch):
 def test_wrong_expression_fails_the_run_and_says_where(actor, project):
     run = ran(actor, project, [{"a": {"set": {"x": "${ .a / 0 + (.b | tonumber) }"}}}], {"a": 1, "b": "x"})
 
-    assert (run.status, run.error["code"], run.error["instance"]) == ("failed", "expression_failed", "a")
+    assert (run.status, run.error["code"], run.error["instance"]) == ("failed", "expression_failed", "/do/0/a")
 
 
 def test_input_is_checked_by_the_schema_of_the_document(actor, project):

@@ -225,9 +225,11 @@ def _change(
     if not changed and (record.schema_number == collection.schema_number or not is_judged):
         return record
     record.version += 1
+    lacked = not record.is_complete
     _write(collection, record, dict(data), actor, kind, is_judged=is_judged)
     fields = tuple(change.field for change in changed)
-    fact = RecordUpdated(record.pk, collection.pk, record.version, fields, record.is_complete)
+    is_complete = record.is_complete
+    fact = RecordUpdated(record.pk, collection.pk, record.version, fields, is_complete, lacked and is_complete)
     emit_last(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
     return record
 

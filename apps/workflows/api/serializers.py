@@ -10,9 +10,10 @@ from apps.core.api import PageQuery, Serializer
 from apps.core.errors import FieldError
 from apps.core.yaml_text import YamlRefused, lines_of, read
 from apps.workflows import presentation
+from apps.workflows.api.run_serializers import TaskProblemOut
 from apps.workflows.documents import walk
 from apps.workflows.models import Definition, DefinitionVersion
-from apps.workflows.types import DefinitionRejected
+from apps.workflows.types import DefinitionRejected, RunStatus, StartKind, StartReason, StartStatus
 
 
 class DocumentIn(Serializer):
@@ -74,6 +75,38 @@ class CheckedOut(serializers.Serializer):
     lines = serializers.DictField(
         child=serializers.IntegerField(), help_text="JSON pointer of each task → its line, where a text was sent."
     )
+
+
+class LastRunOut(serializers.Serializer):
+    id = serializers.UUIDField()
+    status = serializers.ChoiceField(choices=RunStatus.choices)
+    error = TaskProblemOut(allow_null=True)
+
+
+class StartOut(serializers.Serializer):
+    workflow = serializers.UUIDField()
+    workflow_title = serializers.CharField()
+    project = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=StartKind.choices)
+    schedule = serializers.DictField(help_text="As the document in force says it.")
+    status = serializers.ChoiceField(choices=[StartStatus.ACTIVE.value, StartStatus.PAUSED.value])
+    reason = serializers.ChoiceField(choices=StartReason.choices, allow_blank=True, help_text="Why it is paused.")
+    armed_by = serializers.UUIDField(allow_null=True, help_text="Whom its runs act for.")
+    armed_at = serializers.DateTimeField()
+    next_at = serializers.DateTimeField(allow_null=True)
+    last_at = serializers.DateTimeField(allow_null=True)
+    last_run = LastRunOut(allow_null=True)
+    last_error = serializers.ChoiceField(
+        choices=StartReason.choices, allow_blank=True, help_text="Why nothing was begun though its time had come."
+    )
+    last_error_at = serializers.DateTimeField(allow_null=True)
+    skipped = serializers.IntegerField(help_text="How often its time had come and nothing was begun.")
+
+
+class StartPageOut(serializers.Serializer):
+    results = StartOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
 
 
 def document_of(data: dict[str, Any]) -> Any:

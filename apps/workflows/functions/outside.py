@@ -13,17 +13,23 @@ from apps.core import http
 from apps.core.db import give_connections_back
 from apps.core.doors.workflow_functions import Gave, WorkflowCall, WorkflowFunction
 from apps.workflows import letters, problems, selectors, services
+from apps.workflows.functions import credentials
 from apps.workflows.types import MAX_DATA_BYTES
 
 HTTP = http.Limits(max_bytes=MAX_DATA_BYTES, total_seconds=30.0)
 #: Headers that say who asks, or where the body ends: ours to say.
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
+#: What an answer does not repeat of what was asked.
+_UNSHOWN = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
 def call_http(call: WorkflowCall) -> Gave:
-    """Through the client that reaches no private address. What is not 2xx is an error that ``try`` can catch."""
+    """Through the client that reaches no private address. What is not 2xx is an error that ``try`` can catch.
+
+    What goes along as credentials is in no answer and no error, though the other side repeats it.
+    """
     given = call.arguments
-    endpoint = given["endpoint"] if isinstance(given["endpoint"], str) else given["endpoint"]["uri"]
+    endpoint = given["endpoint"] if isinstance(given["endpoint"], dict) else {"uri": given["endpoint"]}
     headers = {name: str(value) for name, value in given.get("headers", {}).items() if name.lower() not in _OURS}
     headers.setdefault("Idempotency-Key", call.effect_key)
     body = given.get("body")
@@ -32,24 +38,49 @@ def call_http(call: WorkflowCall) -> Gave:
         content = body.encode() if isinstance(body, str) else json.dumps(body).encode()
         if not isinstance(body, str):
             headers.setdefault("Content-Type", "application/json")
+    policy = endpoint.get("authentication")
+    secret = _secret_of(call, policy)
     give_connections_back()
+    kept: tuple[str, ...] = ()
+    if policy:
+        headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+        headers["Authorization"], kept = credentials.header_of(policy, secret)
     try:
         with http.client(limits=HTTP) as client:
             answer = client.request(
-                given["method"].upper(), endpoint, headers=headers, params=given.get("query") or None, content=content
+                given["method"].upper(),
+                endpoint["uri"],
+                headers=headers,
+                params=given.get("query") or None,
+                content=content,
             )
             answer.read()
     except http.FAILURES as error:
-        detail = f"{type(error).__name__}: {error}"[:300]
-        raise problems.problem("communication", 502, detail, code="not_reached") from error
+        detail = credentials.hidden(f"{type(error).__name__}: {error}", kept)[:300]
+        raise problems.problem("communication", 502, detail, code="not_reached") from None
     if not answer.is_success:
-        raise problems.problem("communication", answer.status_code, answer.text[:500], code="answered_error")
-    return Gave(_read(answer, given.get("output", "content")))
+        detail = credentials.hidden(answer.text, kept)[:500]
+        raise problems.problem("communication", answer.status_code, detail, code="answered_error")
+    return Gave(_read(answer, given.get("output", "content"), kept))
 
 
-def _read(answer: Any, wanted: str) -> Any:
+def _secret_of(call: WorkflowCall, policy: dict[str, Any] | None) -> dict[str, Any] | None:
+    name = next((said["use"] for said in (policy or {}).values() if "use" in said), None)
+    if name is None:
+        return None
+    found = selectors.open_secret(project_id=call.project_id, name=name)
+    if found is None:
+        detail = f"The project has no secret {name}."
+        raise problems.problem("authentication", 401, detail, code="secret_missing")
+    return found
+
+
+def _read(answer: Any, wanted: str, kept: tuple[str, ...]) -> Any:
     if wanted == "raw":
-        return base64.b64encode(answer.content).decode()
+        raw = answer.content
+        for text in kept:
+            raw = raw.replace(text.encode(), credentials.HIDDEN.encode())
+        return base64.b64encode(raw).decode()
     content: Any = answer.text
     if "json" in answer.headers.get("content-type", ""):
         try:
@@ -57,8 +88,15 @@ def _read(answer: Any, wanted: str) -> Any:
         except ValueError:
             content = answer.text
     if wanted == "response":
-        return {"statusCode": answer.status_code, "headers": dict(answer.headers), "content": content}
-    return content
+        asked = answer.request
+        shown = {name: value for name, value in asked.headers.items() if name.lower() not in _UNSHOWN}
+        content = {
+            "request": {"method": asked.method, "uri": str(asked.url), "headers": shown},
+            "statusCode": answer.status_code,
+            "headers": dict(answer.headers),
+            "content": content,
+        }
+    return credentials.hidden(content, kept)
 
 
 def notify(call: WorkflowCall) -> Gave:
@@ -87,7 +125,11 @@ FUNCTIONS = (
                 "endpoint": {
                     "oneOf": [
                         {"type": "string"},
-                        {"type": "object", "required": ["uri"], "properties": {"uri": {"type": "string"}}},
+                        {
+                            "type": "object",
+                            "required": ["uri"],
+                            "properties": {"uri": {"type": "string"}, "authentication": {"type": "object"}},
+                        },
                     ]
                 },
                 "headers": {"type": "object", "maxProperties": 50},

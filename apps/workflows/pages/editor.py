@@ -18,7 +18,7 @@ from apps.core.errors import NotFound
 from apps.core.yaml_text import write
 from apps.extraction import selectors as records
 from apps.workflows import policies, presentation, selectors, vocabulary
-from apps.workflows.documents import dsl
+from apps.workflows.checks import dsl
 
 ZERO = UUID(int=0)
 WORDS_SECONDS = 3600

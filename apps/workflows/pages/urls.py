@@ -19,4 +19,5 @@ urlpatterns = [
     path("workflows/<uuid:workflow_id>/edit/", editor.EditPage.as_view(), name="edit"),
     path("workflows/<uuid:workflow_id>/", views.DefinitionPage.as_view(), name="definition"),
     path("workflows/<uuid:workflow_id>/start/", views.StartPage.as_view(), name="start"),
+    path("workflows/<uuid:workflow_id>/by-itself/<slug:act>/", views.ByItselfPage.as_view(), name="by_itself"),
 ]

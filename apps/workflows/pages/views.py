@@ -15,7 +15,7 @@ from apps.accounts import places
 from apps.accounts import selectors as accounts
 from apps.core.api import Order, Page, page_url
 from apps.core.errors import NotFound
-from apps.workflows import policies, presentation, selectors, services
+from apps.workflows import policies, presentation, schedules, selectors, services
 from apps.workflows.models import Run
 from apps.workflows.pages.shown import shown_run
 from apps.workflows.types import FINAL, OPEN, RunStatus
@@ -29,6 +29,9 @@ ACTS: dict[str, Any] = {
     "cancel": services.cancel_run,
     "retry": services.retry_run,
 }
+
+
+BY_ITSELF: dict[str, Any] = {"pause": services.pause_start, "resume": services.resume_start}
 
 
 class RunListPage(LoginRequiredMixin, View):
@@ -142,14 +145,28 @@ class DefinitionPage(LoginRequiredMixin, View):
         request.project = accounts.get_project(definition.project_id, actor)  # type: ignore[attr-defined]
         role = accounts.role_in(actor, request.project)  # type: ignore[attr-defined]
         runs = selectors.list_runs(actor, definition_id=definition.pk).order_by("-created_at")[:10]
+        start = selectors.find_start(definition_id=definition.pk, viewer=actor)
         context = {
             "definition": definition,
             "text": presentation.text_of(definition),
             "runs": list(runs),
             "can_run": policies.can_run(actor, role),
             "can_define": policies.can_define(actor, role),
+            "start": start,
+            "said": schedules.said(start.schedule) if start else "",
+            "last_run": selectors.last_runs_of([start]).get(start.pk) if start else None,
         }
         return render(request, "workflows/definition.html", context)
+
+
+class ByItselfPage(LoginRequiredMixin, View):
+    """Pause what starts it by itself, or switch it on."""
+
+    def post(self, request: HttpRequest, workflow_id: UUID, act: str) -> HttpResponse:
+        if act not in BY_ITSELF:
+            raise NotFound
+        BY_ITSELF[act](actor=request.actor, definition_id=workflow_id)  # type: ignore[attr-defined]
+        return redirect("workflows:definition", workflow_id)
 
 
 class StartPage(LoginRequiredMixin, View):

@@ -22,7 +22,9 @@ from apps.workflows.services.runs import (
     retry_run,
     start_run,
 )
+from apps.workflows.services.secrets import delete_secret, keep_secret
 from apps.workflows.services.stages import advance_stage, approve_stage, check_stage, pass_gate
+from apps.workflows.services.starts import begin_due_run, begin_due_runs, hear_starts, pause_start, resume_start
 from apps.workflows.services.steps import CALL_LEASE_SECONDS, call_inside, change_step, withdraw_steps, write_step
 from apps.workflows.services.undoing import end_unwinding, undo_inside
 
@@ -33,6 +35,8 @@ __all__ = [
     "answer_choice",
     "approve_stage",
     "ask_choice",
+    "begin_due_run",
+    "begin_due_runs",
     "call_inside",
     "cancel_run",
     "change_definition",
@@ -43,6 +47,7 @@ __all__ = [
     "close_overdue",
     "create_definition",
     "delete_definition",
+    "delete_secret",
     "emit_signal",
     "end_unwinding",
     "fail_run",
@@ -50,11 +55,15 @@ __all__ = [
     "fork_run",
     "give_back",
     "hear",
+    "hear_starts",
+    "keep_secret",
     "pass_gate",
     "pause_run",
+    "pause_start",
     "read_inner",
     "require_asker",
     "resume_run",
+    "resume_start",
     "retry_run",
     "roll_back",
     "start_inner",

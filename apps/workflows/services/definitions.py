@@ -15,9 +15,10 @@ from apps.accounts.types import Actor
 from apps.core.errors import FieldError, VersionMismatch
 from apps.core.events import emit
 from apps.core.storable import storable
-from apps.workflows import documents, policies, selectors
+from apps.workflows import checks, policies, selectors
 from apps.workflows.events import DefinitionChanged, DefinitionCreated, DefinitionDeleted
 from apps.workflows.models import Definition, DefinitionVersion, Run
+from apps.workflows.services.starts import arm, disarm
 from apps.workflows.types import (
     MAX_DEFINITIONS,
     MAX_DOCUMENT_BYTES,
@@ -33,7 +34,7 @@ from apps.workflows.types import (
 
 def check_definition(document: Any) -> dict[str, Any]:
     """The document as it would be kept; ``DefinitionRejected`` names what is wrong with it by JSON pointers. Writes nothing."""
-    return documents.check(document)
+    return checks.check(document)
 
 
 @transaction.atomic
@@ -57,6 +58,7 @@ def create_definition(*, actor: Actor, project_id: UUID, document: Mapping[str, 
         raise DefinitionNameTaken from None
     _keep(definition, kept, text, actor)
     emit(DefinitionCreated(definition.pk), actor=actor, scope=definition.scope, subject=("workflow", definition.pk))
+    arm(definition, kept.get("schedule"), actor)
     return selectors.get_definition(definition_id=definition.pk, viewer=actor)
 
 
@@ -88,6 +90,7 @@ def change_definition(
     _keep(definition, kept, text, actor)
     fact = DefinitionChanged(definition.pk, definition.number)
     emit(fact, actor=actor, scope=definition.scope, subject=("workflow", definition.pk))
+    arm(definition, kept.get("schedule"), actor)
     return selectors.get_definition(definition_id=definition.pk, viewer=actor)
 
 
@@ -101,6 +104,7 @@ def delete_definition(*, actor: Actor, definition_id: UUID) -> None:
     Definition.objects.filter(pk=definition.pk).update(
         deleted_at=Now(), deleted_by=actor.user_id, version=definition.version + 1
     )
+    disarm(definition, actor)
     emit(DefinitionDeleted(definition.pk), actor=actor, scope=definition.scope, subject=("workflow", definition.pk))
 
 
@@ -110,7 +114,7 @@ def _checked(document: Any, text: str) -> dict[str, Any]:
     if storable(text) != text:
         detail = _("There are characters here that no text has.")
         raise DefinitionRejected(fields=[FieldError("text", "invalid", detail)])
-    return documents.check(document)
+    return checks.check(document)
 
 
 def _title(said: Mapping[str, Any]) -> str:

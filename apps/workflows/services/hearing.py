@@ -9,7 +9,6 @@ from django.db import transaction
 
 from apps.accounts.types import Actor
 from apps.core.doors.consumers import LoggedEvent
-from apps.core.events import public_name
 from apps.workflows import policies, selectors
 from apps.workflows.models import Run, Step
 from apps.workflows.services.runs import wake
@@ -18,7 +17,6 @@ from apps.workflows.types import StepStatus
 #: Events of these may open a gate.
 RECORDS = ("extraction.record",)
 OWN = "workflows."
-SIGNAL = "workflows.signal_emitted"
 MOST_HEARD = 200
 
 
@@ -28,7 +26,7 @@ def hear(*, actor: Actor, event: LoggedEvent) -> int:
     policies.require(policies.is_system(actor))
     if event.organization_id is None:
         return 0
-    kinds = ["listen"] if not event.type.startswith(OWN) or event.type == SIGNAL else []
+    kinds = ["listen"] if not event.type.startswith(OWN) or event.type == selectors.SIGNAL else []
     if event.type.startswith(RECORDS):
         kinds.append("gate")
     steps = selectors.list_waiting_steps(
@@ -36,7 +34,7 @@ def hear(*, actor: Actor, event: LoggedEvent) -> int:
     )
     if not steps:
         return 0
-    envelope = _envelope(event) if any(step.kind == "listen" for step in steps) else {}
+    envelope = selectors.as_cloud_event(event) if any(step.kind == "listen" for step in steps) else {}
     woken: list[UUID] = []
     for step in steps:
         if step.kind == "listen" and not _note(step, envelope):
@@ -56,21 +54,3 @@ def _note(step: Step, envelope: dict[str, Any]) -> bool:
         return False
     Step.objects.filter(pk=now.pk).update(state={**now.state, "heard": [*heard, envelope]})
     return True
-
-
-def _envelope(event: LoggedEvent) -> dict[str, Any]:
-    """As a CloudEvent (cloudevents.io, 1.0). What an ``emit`` says is in its step."""
-    found: dict[str, Any] = {
-        "specversion": "1.0",
-        "id": str(event.id),
-        "type": public_name(event.type),
-        "source": f"/{event.topic.replace(':', '/')}",
-        "subject": str(event.subject_id) if event.subject_id else None,
-        "time": event.occurred_at.isoformat(),
-        "data": event.payload,
-    }
-    if event.type == SIGNAL:
-        said = Step.objects.filter(pk=event.payload["step_id"]).values_list("state", flat=True).first() or {}
-        found |= said.get("envelope", {})
-        found["id"] = str(event.id)
-    return found

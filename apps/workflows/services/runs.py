@@ -92,8 +92,9 @@ def begin(
     conversation_id: UUID | None = None,
     parent: Run | None = None,
     depth: int = 0,
+    **more: Any,
 ) -> Run:
-    """The row and what is told of it, for callers who asked for the right."""
+    """The row and what is told of it, for callers who asked for the right. ``more``: what started it by itself."""
     if Run.objects.filter(project=definition.project_id, status__in=OPEN).count() >= MAX_OPEN_RUNS:
         raise TooManyOpenRuns
     data = {} if data is None else storable(data)
@@ -113,7 +114,9 @@ def begin(
         depth=depth,
         data=data,
         correlation_id=current().correlation_id[:64],
+        reactions=current().depth,
         started_at=Now(),
+        **more,
     )
     announce(RunStarted(run.pk, definition.pk, version.number, cause), run, actor)
     if conversation_id is not None and parent is None:
@@ -164,6 +167,7 @@ def _held(run: Run, fence: int) -> HeldRun:
         (run.started_at or run.created_at).isoformat(),
         run.depth,
         run.is_unwinding,
+        run.reactions,
     )
 
 
