@@ -23,7 +23,7 @@ class ExtractionConfig(AppConfig):
         from apps.core.doors.search_sources import search_sources
         from apps.core.doors.settings import Level, Setting
         from apps.core.doors.topics import topics
-        from apps.extraction import bulk, commands, erasers, exporters, invariants, references, services
+        from apps.extraction import bulk, commands, erasers, exporters, invariants, references, services, tools
         from apps.extraction.meaning import EMBEDDING_MODEL
         from apps.extraction.pages.wish_cards import below
         from apps.extraction.policies import can_write_records
@@ -35,7 +35,7 @@ class ExtractionConfig(AppConfig):
         from apps.extraction.wish_selectors import list_due_wishes
         from apps.extraction.wish_types import WISHES_FROM_WORDS
 
-        for each in (bulk, erasers, exporters, invariants, references):
+        for each in (bulk, erasers, exporters, invariants, references, tools):
             each.register()
         search_sources.register("records", RecordSearch())
         register_sweep("deleted records", 600, lambda: services.erase_deleted(actor=SYSTEM))

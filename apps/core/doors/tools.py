@@ -1,4 +1,4 @@
-"""Functions that a model may ask for. Nothing runs them yet: ``agents`` will, decide about approval and show the arguments."""
+"""Functions that a model may ask for. Run by ``agents`` where a workflow lets an agent work; nothing offers them in a conversation yet."""
 
 from __future__ import annotations
 
@@ -15,12 +15,17 @@ from apps.core.types import ActorRef
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """``actor`` is the person whose turn it is: a tool never does more than they may."""
+    """``actor`` is who the model works for: a tool never does more than they may, and in no other project.
+
+    ``conversation_id`` and ``turn_id``: where it is asked for, if that is a conversation.
+    """
 
     actor: ActorRef
-    conversation_id: UUID
-    turn_id: UUID
+    organization_id: UUID
+    project_id: UUID
     arguments: dict[str, Any]
+    conversation_id: UUID | None = None
+    turn_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +38,10 @@ class ToolAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """``parameters`` is a JSON Schema object. ``changes_something``: asks the person before it runs."""
+    """``parameters`` is a JSON Schema object. ``changes_something``: a person has to be asked before it runs, so it is not offered where nobody is.
+
+    ``name``: letters, digits, ``_`` and ``-``, as providers take it.
+    """
 
     name: str
     summary: str | Promise

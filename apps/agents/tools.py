@@ -1,0 +1,75 @@
+"""Which tools a model is offered, and what comes of it when it asks for one.
+
+What a model asks for is untrusted, as what tools answer is: the name has to be one that was offered, the arguments have to fit its schema, and
+the tool acts with the rights of who the model works for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+import jsonschema_rs
+import orjson
+
+from apps.core.db import in_thread
+from apps.core.doors.tools import Tool, ToolAnswer, ToolCall, tools
+from apps.core.errors import DomainError
+from apps.core.leases import scaled
+from apps.llm.types import ToolSpec
+
+logger = logging.getLogger(__name__)
+
+MOST_CHARACTERS = 20_000
+#: Makes the call of a tool from its arguments: for whom and where.
+Caller = Callable[[dict[str, Any]], ToolCall]
+
+
+def offered(*, allowed: Collection[str] | None = None, wanted: Collection[str] | None = None) -> tuple[Tool, ...]:
+    """Of the registered tools those that only read, that are ``allowed`` here (None: all) and ``wanted`` (None: all of these)."""
+    found = [tools.get(name) for name in sorted(tools.names())]
+    return tuple(
+        tool
+        for tool in found
+        if tool is not None
+        and not tool.changes_something
+        and (allowed is None or tool.name in allowed)
+        and (wanted is None or tool.name in wanted)
+    )
+
+
+def specs_of(these: Sequence[Tool]) -> tuple[ToolSpec, ...]:
+    return tuple(ToolSpec(tool.name, str(tool.summary), tool.parameters) for tool in these)
+
+
+async def run(these: Sequence[Tool], name: str, arguments: Mapping[str, Any], caller: Caller) -> ToolAnswer:
+    """What the model is told. Refusals are answers: it may try otherwise."""
+    tool = next((each for each in these if each.name == name), None)
+    if tool is None:
+        return ToolAnswer(f"There is no tool {name[:60]} here.", is_error=True)
+    if wrong := _first_wrong(orjson.dumps(tool.parameters), dict(arguments)):
+        return ToolAnswer(f"These arguments do not fit: {wrong}", is_error=True)
+    try:
+        async with asyncio.timeout(scaled(tool.timeout_seconds)):
+            answer = await in_thread(tool.run, caller(dict(arguments)))
+    except TimeoutError:
+        return ToolAnswer("The tool took too long.", is_error=True)
+    except DomainError as error:
+        said = "; ".join([error.detail, *(f"{each.field}: {each.detail}" for each in error.fields[:5])])
+        return ToolAnswer(said[:MOST_CHARACTERS], is_error=True)
+    if len(answer.content) > MOST_CHARACTERS:
+        return ToolAnswer(f"{answer.content[:MOST_CHARACTERS]}… (cut)", answer.is_error)
+    return answer
+
+
+def _first_wrong(schema: bytes, arguments: dict[str, Any]) -> str:
+    error = next(iter(_validator(schema).iter_errors(arguments)), None)
+    return str(error.message)[:300] if error else ""
+
+
+@lru_cache(maxsize=100)
+def _validator(schema: bytes) -> Any:
+    return jsonschema_rs.validator_for(orjson.loads(schema))
