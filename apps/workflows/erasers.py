@@ -41,7 +41,7 @@ def _rows_of(user_id: UUID) -> dict[str, list[Mapping[str, object]]]:
         "workflow_choices_decided": list(decided.values("id", "question", "option", "text", "decided_at")),
         "workflow_approvals": list(approvals.values("run_id", "stage", "created_at")),
         "workflow_starts": list(armed.values("definition_id", "kind", "schedule", "status", "armed_at")),
-        "workflow_secrets": list(secrets.values("id", "project_id", "name", "kept_at")),
+        "workflow_credentials": list(secrets.values("id", "project_id", "name", "kept_at")),
         "workflow_versions": list(versions.values("id", "definition_id", "number", "document", "created_at")),
         "workflows_deleted": list(deleted.values("id", "name", "deleted_at")),
     }
