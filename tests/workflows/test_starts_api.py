@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from apps.accounts.types import SYSTEM
 from apps.workflows import services
-from apps.workflows.models import Run, Start
+from apps.workflows.models import Run, Secret, Start
 from tests.accounts.factories import actor_of, bearer, key_of, reader_of
 from tests.workflows.factories import defined, document, walked
 
@@ -130,3 +130,16 @@ def test_it_leaves_with_an_export_and_is_told_to_the_person(actor, owner, projec
 
     assert row["start"]["kind"] == "every"
     assert [each["kind"] for each in person_exporters.get("workflows").rows(owner.pk)["workflow_starts"]] == ["every"]
+
+
+def test_it_goes_with_its_organization(actor, project, start):
+    from apps.core.doors.erasers import erasers
+
+    come(start)
+    services.keep_secret(actor=actor, project_id=project.pk, name="pass", value={"token": "x"})
+
+    erasers.get("workflows").erase_organization(project.organization_id)
+
+    assert not Start.objects.exists()
+    assert not Run.objects.exists()
+    assert not Secret.objects.exists()
