@@ -31,11 +31,12 @@ MARK = "#gate"
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Of one requirement. ``collection``: where what is missing is put right, unless it is for named people."""
+    """Of one requirement. ``collection``: where what is missing is put right, unless it is for named people. ``is_known``: it could be judged."""
 
     is_met: bool
     says: str
     collection: UUID | None = None
+    is_known: bool = True
 
 
 @dataclass(slots=True)
@@ -99,7 +100,8 @@ def _judge(gate: Mapping[str, Any], sight: Sight) -> Verdict:
     try:
         verdict = _KINDS[kind](gate[kind], sight)
     except DomainError as error:  # a condition that the collection does not know any more
-        verdict = Verdict(is_met=False, says="; ".join([error.detail, *(each.detail for each in error.fields[:3])]))
+        said = "; ".join([error.detail, *(each.detail for each in error.fields[:3])])
+        verdict = Verdict(is_met=False, says=said, is_known=False)
     return replace(verdict, says=gate["says"]) if "says" in gate else verdict
 
 
@@ -122,7 +124,8 @@ def _name(collection: Any) -> str:
 
 
 def _no_collection(slug: str) -> Verdict:
-    return Verdict(is_met=False, says=_("The project has no collection “%(name)s”.") % {"name": slug})
+    said = _("The project has no collection “%(name)s”.") % {"name": slug}
+    return Verdict(is_met=False, says=said, is_known=False)
 
 
 def _records(spec: Mapping[str, Any], sight: Sight) -> Verdict:
@@ -202,11 +205,15 @@ def _any(gates: Sequence[Mapping[str, Any]], sight: Sight) -> Verdict:
     if any(verdict.is_met for verdict in verdicts):
         return Verdict(is_met=True, says=next(verdict.says for verdict in verdicts if verdict.is_met))
     said = " · ".join(verdict.says for verdict in verdicts)
-    return Verdict(is_met=False, says=_("One of these: %(all)s") % {"all": said})
+    is_known = all(verdict.is_known for verdict in verdicts)
+    return Verdict(is_met=False, says=_("One of these: %(all)s") % {"all": said}, is_known=is_known)
 
 
 def _not(gate: Mapping[str, Any], sight: Sight) -> Verdict:
+    """What cannot be judged, such as a collection that is gone, opens nothing either way."""
     verdict = _judge(gate, sight)
+    if not verdict.is_known:
+        return Verdict(is_met=False, says=verdict.says, is_known=False)
     return Verdict(is_met=not verdict.is_met, says=_("This must not be: %(what)s") % {"what": verdict.says})
 
 

@@ -14,6 +14,9 @@ from apps.workflows.types import StepRow, StepStatus, Suspended
 if TYPE_CHECKING:
     from apps.workflows.walker import At, Walker
 
+#: Attempts after the first, of a policy that names no number, and of one that names any.
+UNLIMITED_TRIES, MOST_TRIES = 10, 100
+
 
 def policy_of(walker: Walker, caught: Mapping[str, Any]) -> dict[str, Any] | None:
     policy = caught.get("retry")
@@ -23,6 +26,8 @@ def policy_of(walker: Walker, caught: Mapping[str, Any]) -> dict[str, Any] | Non
 
 
 def catches(walker: Walker, at: At, caught: Mapping[str, Any], failed: TaskError) -> bool:
+    if failed.problem.get("code") == "too_many_steps":  # the end of the run, whatever it would do about it
+        return False
     if not problems.meets(failed.problem, caught.get("errors", {}).get("with", {})):
         return False
     if "when" in caught and not walker.is_true(at, caught["when"], failed.problem):
@@ -35,9 +40,7 @@ def again(walker: Walker, at: At, policy: Mapping[str, Any], tries: int, step: S
     waits: list[str] = step.state.setdefault("waits", [])
     if len(waits) < tries:
         limit = policy.get("limit", {}).get("attempt", {}).get("count")
-        if limit is not None and tries > limit:
-            return False
-        if limit is None and tries > 10:  # noqa: PLR2004  (a policy without a limit)
+        if tries > (UNLIMITED_TRIES if limit is None else min(limit, MOST_TRIES)):
             return False
         if "when" in policy and not walker.is_true(at, policy["when"], at.value):
             return False

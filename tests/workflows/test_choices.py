@@ -8,7 +8,7 @@ from django.utils import timezone
 from apps.accounts.types import SYSTEM
 from apps.core.errors import Forbidden, Invalid
 from apps.workflows import selectors, services
-from apps.workflows.models import Choice
+from apps.workflows.models import Choice, Step
 from apps.workflows.types import ChoiceClosed
 from tests.accounts.factories import actor_of, member_of, reader_of
 from tests.workflows.factories import ran, walked
@@ -143,3 +143,34 @@ def test_number_is_asked_for_until_it_is_one(actor, project):
         services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, text="old")
 
     assert walked(run).status == "waiting"
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("nan", None), ("inf", None), ("-Infinity", None), ("1e999", None), ("1e3", 1000), ("2.5", 2.5)],
+)
+def test_answer_that_is_no_number_json_has_is_refused(actor, project, text, number):
+    run = ran(actor, project, [{"age": {"call": "ask", "with": {"question": "How old?", "type": "number"}}}])
+    choice = selectors.list_choices(run).get()
+
+    if number is None:
+        with pytest.raises(Invalid):
+            services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, text=text)
+        assert walked(run).status == "waiting"
+        return
+    services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, text=text)
+    assert walked(run).output["answer"] == number
+
+
+def test_question_of_a_branch_is_open_again_when_its_sibling_is_tried_again(actor, project):
+    broken = {"set": {"x": '${ if $input.ok then 1 else error("no") end }'}}
+    branches = [{"who": {"call": "ask", "with": {"question": "Who?"}}}, {"broken": broken}]
+    run = ran(actor, project, [{"both": {"fork": {"branches": branches}}}], {"ok": False})
+    assert (run.status, selectors.list_choices(run).get().status) == ("failed", "withdrawn")
+
+    services.retry_run(actor=actor, run_id=run.pk)
+    again = walked(run)
+
+    assert again.status == "failed"
+    assert selectors.list_choices(run).get().status == "withdrawn", "nobody answered it for anybody"
+    assert not Step.objects.filter(run=again, path__endswith="/who", status="completed").exists()

@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from apps.accounts.types import SYSTEM
-from apps.workflows import engine, services
-from apps.workflows.models import Run, Step
+from apps.workflows import engine, invariants, services
+from apps.workflows.models import Choice, Run, Step
 from apps.workflows.types import RunState
 from tests.workflows.factories import defined, document, fresh, ran, step, steps, walked
 
@@ -204,6 +204,27 @@ def test_endless_loop_ends_at_so_many_steps(actor, project, monkeypatch):
 
     assert (run.status, run.error["code"]) == ("failed", "too_many_steps")
     assert run.step_count == 40
+
+
+def test_no_catch_takes_the_end_of_so_many_steps(actor, project, monkeypatch):
+    monkeypatch.setattr(engine, "MAX_STEPS", 40)
+    fails = [{"a": {"raise": {"error": {"type": "https://example.com/x", "status": 500, "title": "x"}}}}]
+    caught = {"retry": {"limit": {"attempt": {"count": 1_000_000}}}}
+
+    run = ran(actor, project, [{"t": {"try": fails, "catch": caught}}])
+
+    assert (run.status, run.error["code"]) == ("failed", "too_many_steps")
+
+
+def test_end_inside_a_block_leaves_nothing_under_way(actor, project):
+    waits = {"who": {"call": "ask", "with": {"question": "Who?"}}}
+    leaves = {"out": {"do": [{"a": {"set": {"x": 1}, "then": "end"}}]}}
+
+    run = ran(actor, project, [{"both": {"fork": {"branches": [waits, leaves]}}}])
+
+    assert run.status == "completed"
+    assert invariants.check_ended_are_whole() == []
+    assert not Choice.objects.filter(run=run, status="open").exists()
 
 
 def test_wrong_expression_fails_the_run_and_says_where(actor, project):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from apps.core.models import Event
 from apps.extraction import services as records
 from apps.workflows import presentation, services
-from apps.workflows.models import Run, Step
+from apps.workflows.models import Approval, Run, Step
 from apps.workflows.types import GateClosed, NotNext
 from tests.accounts.factories import actor_of, member_of, reader_of
 from tests.extraction.factories import people
@@ -155,6 +155,10 @@ def test_approval_counts_only_while_its_person_has_the_role(actor, project):
     [
         ({"any": [TWO, {"records": {"collection": "people", "where": ["name:is:Sarah"]}}]}, True),
         ({"not": {"records": {"collection": "people", "where": ["name:is:Sarah"]}}}, False),
+        ({"not": {"records": {"collection": "gone"}}}, False),
+        ({"not": {"records": {"collection": "people", "where": ["nothing:is:1"]}}}, False),
+        ({"not": {"any": [{"records": {"collection": "gone"}}]}}, False),
+        ({"not": {"records": {"collection": "people", "where": ["name:is:Nobody"]}}}, True),
         ({"records": {"collection": "people", "at_most": 0}}, False),
         ({"records": {"collection": "people", "at_most": 1}}, True),
         ({"records": {"collection": "gone"}}, False),
@@ -169,6 +173,14 @@ def test_predicates(actor, project, gate, is_open):
     run = ran(actor, project, [{"a": {**NOTHING, **stage("A", requires=[gate])}}])
 
     assert run.status == ("completed" if is_open else "waiting")
+
+
+def test_stage_that_has_not_begun_is_not_approved(actor, project):
+    run = ran(actor, project, film())
+
+    with pytest.raises(NotNext):
+        services.approve_stage(actor=actor, run_id=run.pk, stage="scenes")
+    assert not Approval.objects.filter(run=run).exists()
 
 
 def test_what_is_said_is_the_definitions_own_words(actor, project):
@@ -202,7 +214,7 @@ def test_no_sequence_of_calls_comes_past_an_unmet_gate(actor, project, acts, mon
 
     from apps.core.errors import DomainError
     from apps.extraction.models import Collection, Record
-    from apps.workflows.models import Approval, Definition
+    from apps.workflows.models import Definition
     from apps.workflows.services import stages
 
     Definition.objects.filter(deleted_at=None).update(deleted_at="2026-01-01T00:00:00Z")

@@ -194,3 +194,16 @@ def test_worker_killed_on_the_way_back_takes_nothing_back_twice(actor, project):
 
     assert fresh(run).status == "paused"
     assert names() == ["undone b", "undone"]
+
+
+def test_run_is_not_cancelled_while_effects_are_taken_back(actor, project, office):
+    people(actor, project)
+    run = ran(actor, project, two_bookings(office), {"film": "Harbour"})
+    services.roll_back(actor=actor, run_id=run.pk, stage="second")
+
+    with pytest.raises(RunState):
+        services.cancel_run(actor=actor, run_id=run.pk)
+    walked(run)
+
+    assert [path for path, _body in office.seen].count("/cancel") == 1
+    assert services.cancel_run(actor=actor, run_id=run.pk).status == "cancelled"

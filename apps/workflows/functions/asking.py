@@ -15,6 +15,8 @@ from apps.core.errors import FieldError, Invalid
 from apps.workflows import durations, selectors, services
 from apps.workflows.types import Category, ChoiceRule, ChoiceStatus
 
+#: Beyond it a float is no whole number that JSON's readers agree on.
+MOST_EXACT = 2**53
 _ASKED = {"enum": ["editor", "manager"]}
 _WORDS = {"type": "string", "maxLength": 300}
 OPTION = {
@@ -104,7 +106,8 @@ def _typed(kind: str, text: str) -> Any:
         return None
     match kind:
         case "number":
-            return float(text) if "." in text or "e" in text.lower() else int(text)
+            number = float(text)  # as JSON has them: whole only as far as that is exact
+            return int(number) if number.is_integer() and abs(number) < MOST_EXACT else number
         case "boolean":
             return text.lower() == "true"
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
@@ -97,9 +98,11 @@ def _checked(choice: Choice, option: str, text: str) -> tuple[str, str]:
         raise Invalid(fields=[FieldError("text", "not_here", str(Invalid.default_detail))])
     if choice.answer_type == "number" and text:
         try:
-            float(text)
+            is_number = math.isfinite(float(text))
         except ValueError:
-            raise Invalid(fields=[FieldError("text", "invalid", str(Invalid.default_detail))]) from None
+            is_number = False
+        if not is_number:
+            raise Invalid(fields=[FieldError("text", "invalid", str(Invalid.default_detail))])
     if choice.answer_type == "boolean" and text.strip().lower() not in {"true", "false"}:
         raise Invalid(fields=[FieldError("text", "invalid", str(Invalid.default_detail))])
     return option, text.strip()

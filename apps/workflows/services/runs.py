@@ -201,6 +201,7 @@ def finish_run(*, actor: Actor, held: HeldRun, output: Any) -> None:
     run.status, run.output, run.lease_until, run.waits_for = RunStatus.COMPLETED, storable(output), None, ""
     run.finished_at, run.wake_at = Now(), None
     run.save()
+    _end_what_is_open(run)
     announce(RunCompleted(run.pk, run.definition_id), run, actor)
 
 
@@ -297,14 +298,21 @@ def _queue(run: Run, **changes: Any) -> None:
 
 @transaction.atomic
 def cancel_run(*, actor: Actor, run_id: UUID) -> Run:
-    """Whoever has it writes nothing more. Runs that it waits for are cancelled too."""
+    """Whoever has it writes nothing more. Runs that it waits for are cancelled too. Not while effects are taken back: they would stay."""
     run = lock_steered(actor=actor, run_id=run_id)
     if run.status == RunStatus.CANCELLED:
         return selectors.get_run(run_id=run_id, viewer=actor)
-    if run.status in FINAL:
+    if run.status in FINAL or run.is_unwinding:
         raise RunState(run.status)
     _cancel(run, actor)
     return selectors.get_run(run_id=run_id, viewer=actor)
+
+
+def _end_what_is_open(run: Run) -> None:
+    """What is left by whoever ended before the last task: blocks around it, branches that still waited."""
+    open_steps = Step.objects.filter(run=run, status__in=[StepStatus.RUNNING, StepStatus.WAITING])
+    open_steps.update(status=StepStatus.CANCELLED, ended_at=Now())
+    Choice.objects.filter(run=run, status=ChoiceStatus.OPEN).update(status=ChoiceStatus.WITHDRAWN)
 
 
 def _cancel(run: Run, actor: Actor) -> None:
@@ -318,10 +326,7 @@ def _cancel(run: Run, actor: Actor) -> None:
         finished_at=Now(),
         updated_at=Now(),
     )
-    Step.objects.filter(run=run, status__in=[StepStatus.RUNNING, StepStatus.WAITING]).update(
-        status=StepStatus.CANCELLED, ended_at=Now()
-    )
-    Choice.objects.filter(run=run, status=ChoiceStatus.OPEN).update(status=ChoiceStatus.WITHDRAWN)
+    _end_what_is_open(run)
     announce(RunCancelled(run.pk, run.definition_id), run, actor)
     for child in Run.objects.select_for_update().filter(parent=run, status__in=OPEN):
         _cancel(child, actor)
@@ -345,6 +350,9 @@ def retry_run(*, actor: Actor, run_id: UUID) -> Run:
     outer += list(again)
     failed.filter(pk__in=inner).exclude(pk__in=outer).update(status=StepStatus.REPLACED)
     failed.filter(pk__in=outer).update(status=StepStatus.RUNNING, ended_at=None, error={})
+    waiting = Step.objects.filter(run=run, status=StepStatus.WAITING).values("pk")
+    withdrawn = Choice.objects.filter(run=run, status=ChoiceStatus.WITHDRAWN, step_id__in=waiting)
+    withdrawn.update(status=ChoiceStatus.OPEN)
     _queue(run, error={}, failed_steps=[], finished_at=None)
     return told(run, actor, "retried")
 

@@ -165,11 +165,15 @@ def advance_stage(*, actor: Actor, run_id: UUID, stage: str = "", override: bool
 
 @transaction.atomic
 def approve_stage(*, actor: Actor, run_id: UUID, stage: str) -> Run:
-    """The actor says that a stage is as it should be. Saying it twice is saying it once."""
+    """The actor says that a stage, which has begun, is as it should be. Saying it twice is saying it once."""
     run = lock_steered(actor=actor, run_id=run_id)
     if run.status in FINAL:
         raise RunState(run.status)
     _stage(run, stage)
+    if not any(
+        step.status == StepStatus.COMPLETED and gates.name_of(step.path) == stage for step in selectors.list_gates(run)
+    ):
+        raise NotNext(next=_waiting_at(run))
     if actor.user_id is None:
         policies.require(verdict=False)
     _row, is_new = Approval.objects.get_or_create(
