@@ -215,11 +215,14 @@ class EngineDesk:
     def listen(self, walker: Walker, at: At, step: StepRow | None) -> Any:
         spec = at.body["listen"]
         if step is None:
-            self.write(at, StepStatus.WAITING, state={"heard": []})
+            self.write(at, StepStatus.WAITING, state={"heard": [], "to": spec["to"]})
             raise Suspended("event")
         if "taken" not in step.state:
-            taken = listening.taken(walker, at, spec["to"], step.state.get("heard", []))
+            heard = step.state.get("heard", [])
+            taken = listening.taken(walker, at, spec["to"], heard)
             if taken is None:
+                if idle := listening.idle(walker, at, spec["to"], heard):
+                    services.forget_heard(actor=SYSTEM, held=self.held, step=step, event_ids=idle)
                 raise Suspended("event")
             self.change(at, step, StepStatus.WAITING, state={**step.state, "taken": taken})
         read_as = spec.get("read", "data")

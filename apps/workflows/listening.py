@@ -75,6 +75,29 @@ def _same(wanted: Any, found: Any, is_true: Callable[[str, Any], bool]) -> bool:
     return bool(wanted == found)
 
 
+def may_meet(to: dict[str, Any], event: dict[str, Any]) -> bool:
+    """False: whatever its expressions say, nothing that is listened for is this event."""
+    if isinstance(until := to.get("until"), dict) and may_meet(until, event):
+        return True
+    return _met(to, event, lambda _program, _value: True)
+
+
+def idle(walker: Walker, at: At, to: dict[str, Any], heard: list[dict[str, Any]]) -> set[str]:
+    """The ids of those that none of the filters is true of: they need not be kept."""
+    is_true, until = _asking(walker, at), to.get("until")
+    ends = until if isinstance(until, dict) else None
+    return {
+        event["id"]
+        for event in heard
+        if not _met(to, event, is_true) and not (ends is not None and _met(ends, event, is_true))
+    }
+
+
+def _met(to: dict[str, Any], event: dict[str, Any], is_true: Callable[[str, Any], bool]) -> bool:
+    filters = [to["one"]] if "one" in to else to.get("any", to.get("all", []))
+    return not filters or any(meets(wanted, event, is_true) for wanted in filters)
+
+
 def each(walker: Walker, at: At, events: list[Any]) -> list[Any]:
     """``foreach``: its tasks for each event; what they give is the output."""
     spec, given = at.body["foreach"], []

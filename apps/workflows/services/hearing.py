@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
@@ -9,15 +10,18 @@ from django.db import transaction
 
 from apps.accounts.types import Actor
 from apps.core.doors.consumers import LoggedEvent
-from apps.workflows import policies, selectors
+from apps.workflows import listening, policies, selectors
 from apps.workflows.models import Run, Step
-from apps.workflows.services.runs import wake
-from apps.workflows.types import StepStatus
+from apps.workflows.services.runs import lock_held, wake
+from apps.workflows.types import HeldRun, StepRow, StepStatus
 
 #: Events of these may open a gate.
 RECORDS = ("extraction.record",)
 OWN = "workflows."
-MOST_HEARD = 200
+#: Of what runs tell, what others may listen for.
+TOLD = frozenset({selectors.SIGNAL, "workflows.choice_decided", "workflows.run_completed", "workflows.run_failed"})
+#: Of a step that did not write down what it listens for.
+_ANY: dict[str, Any] = {"any": []}
 
 
 @transaction.atomic
@@ -26,7 +30,7 @@ def hear(*, actor: Actor, event: LoggedEvent) -> int:
     policies.require(policies.is_system(actor))
     if event.organization_id is None:
         return 0
-    kinds = ["listen"] if not event.type.startswith(OWN) or event.type == selectors.SIGNAL else []
+    kinds = ["listen"] if not event.type.startswith(OWN) or event.type in TOLD else []
     if event.type.startswith(RECORDS):
         kinds.append("gate")
     steps = selectors.list_waiting_steps(
@@ -44,13 +48,27 @@ def hear(*, actor: Actor, event: LoggedEvent) -> int:
 
 
 def _note(step: Step, envelope: dict[str, Any]) -> bool:
-    """Into the step's memory, under the lock of its run. False: nobody listens any more, or it was heard before."""
+    """Into the step's memory, under the lock of its run. False: it is not listened for, nobody listens any more, or it was heard before."""
+    if not listening.may_meet(step.state.get("to", _ANY), envelope):
+        return False
     Run.objects.select_for_update(of=("self",)).get(pk=step.run_id)
     now = Step.objects.filter(pk=step.pk, status=StepStatus.WAITING).first()
     if now is None or "taken" in now.state:
         return False
     heard = now.state.get("heard", [])
-    if len(heard) >= MOST_HEARD or any(each["id"] == envelope["id"] for each in heard):
+    if any(each["id"] == envelope["id"] for each in heard):
         return False
-    Step.objects.filter(pk=now.pk).update(state={**now.state, "heard": [*heard, envelope]})
+    # Where there is no room the last place is the newest's: what ends the listening may be yet to come.
+    kept = [*heard[: listening.MOST_HEARD - 1], envelope]
+    Step.objects.filter(pk=now.pk).update(state={**now.state, "heard": kept})
     return True
+
+
+@transaction.atomic
+def forget_heard(*, actor: Actor, held: HeldRun, step: StepRow, event_ids: Collection[str]) -> None:
+    """What was heard and is not listened for after all makes room. What came meanwhile stays; ``step`` follows."""
+    policies.require(policies.is_system(actor))
+    lock_held(held=held)
+    state = Step.objects.values_list("state", flat=True).get(pk=step.step_id)
+    step.state = {**state, "heard": [event for event in state["heard"] if event["id"] not in event_ids]}
+    Step.objects.filter(pk=step.step_id).update(state=step.state)

@@ -1,0 +1,73 @@
+"""What ``listen`` hears: what it asks for, however much else happens, and what people decide."""
+
+from dataclasses import replace
+from uuid import uuid4
+
+import pytest
+
+from apps.accounts.types import SYSTEM
+from apps.core.ids import uuid7
+from apps.core.models import Event
+from apps.workflows import listening, selectors, services
+from tests.workflows.factories import logged, ran, step, walked
+
+pytestmark = pytest.mark.django_db
+
+
+def hearer(actor, project, to):
+    return ran(actor, project, [{"hear": {"listen": {"to": to}}}], name="hearer")
+
+
+def told(project, kind, **payload):
+    """An event of the project as the log's consumer hands it on."""
+    row = Event.objects.filter(project_id=project.pk).order_by("-insertion").first()
+    return replace(logged(row), id=uuid7(), type=kind, subject_id=uuid4(), payload=payload)
+
+
+def test_what_else_happens_makes_nobody_deaf(actor, project):
+    run = hearer(actor, project, {"one": {"with": {"type": "a.wanted"}}})
+
+    woken = [services.hear(actor=SYSTEM, event=told(project, "a.other", n=n)) for n in range(201)]
+    assert (set(woken), step(run, "hear").state["heard"]) == ({0}, [])
+    assert services.hear(actor=SYSTEM, event=told(project, "a.wanted", n=7)) == 1
+
+    run = walked(run)
+    assert (run.status, run.output) == ("completed", [{"n": 7}])
+
+
+def test_what_an_expression_is_not_true_of_makes_room(actor, project):
+    run = hearer(actor, project, {"one": {"with": {"type": "a.wanted", "data": "${ .n == 7 }"}}})
+
+    for n in range(3):
+        services.hear(actor=SYSTEM, event=told(project, "a.wanted", n=n))
+    run = walked(run)
+    assert (run.status, step(run, "hear").state["heard"]) == ("waiting", [])
+    services.hear(actor=SYSTEM, event=told(project, "a.wanted", n=7))
+
+    assert walked(run).output == [{"n": 7}]
+
+
+def test_what_ends_the_listening_is_heard_though_there_is_no_room(actor, project, monkeypatch):
+    monkeypatch.setattr(listening, "MOST_HEARD", 3)
+    to = {"any": [{"with": {"type": "a.told"}}], "until": {"one": {"with": {"type": "a.done"}}}}
+    run = hearer(actor, project, to)
+
+    for n in range(5):
+        services.hear(actor=SYSTEM, event=told(project, "a.told", n=n))
+    run = walked(run)
+    assert run.status == "waiting"
+    services.hear(actor=SYSTEM, event=told(project, "a.done"))
+
+    assert walked(run).output == [{"n": 0}, {"n": 1}]
+
+
+def test_choice_of_another_run_is_heard(actor, project):
+    run = hearer(actor, project, {"one": {"with": {"type": "workflows.choice_decided"}}})
+    options = [{"key": "sea", "title": "At sea"}]
+    asking = ran(actor, project, [{"ending": {"call": "choose", "with": {"question": "How?", "options": options}}}])
+    choice = selectors.list_choices(asking).get()
+
+    services.answer_choice(actor=actor, run_id=asking.pk, choice_id=choice.pk, option="sea")
+    run = walked(run)
+
+    assert (run.status, run.output[0]["choice_id"]) == ("completed", str(choice.pk))
