@@ -53,15 +53,19 @@ for foreign in [model for model in admin.site._registry if model._meta.app_label
     admin.site.unregister(foreign)
 
 
-Erase = Callable[[Actor, Any, bool], erasure.Receipt]
+#: None: it goes on in the background.
+Erase = Callable[[Actor, Any, bool], erasure.Receipt | None]
 
 
 def _erase_person(actor: Actor, user: User, is_trial: bool) -> erasure.Receipt:  # noqa: FBT001
     return erasure.erase_person(actor=actor, user_id=user.pk, is_trial=is_trial)
 
 
-def _erase_organization(actor: Actor, found: Organization, is_trial: bool) -> erasure.Receipt:  # noqa: FBT001
-    return erasure.erase_organization(actor=actor, organization_id=found.pk, is_trial=is_trial)
+def _erase_organization(actor: Actor, found: Organization, is_trial: bool) -> erasure.Receipt | None:  # noqa: FBT001
+    if is_trial:
+        return erasure.count_organization(actor=actor, organization_id=found.pk)
+    erasure.close_organization(actor=actor, organization_id=found.pk, in_background=True)
+    return None
 
 
 def erase_one(
@@ -82,10 +86,15 @@ def erase_one(
     try:
         if request.POST.get("typed", "").strip() == typed(found):
             receipt = erase(actor, found, False)
-            text = _("Erased for good. Receipt: %(receipt)s") % {"receipt": receipt.id}
+            text = _(
+                "Nobody has any right in it from now on, and it is being erased. The receipt will be among the erasures."
+            )
+            if receipt is not None:
+                text = _("Erased for good. Receipt: %(receipt)s") % {"receipt": receipt.id}
             site.message_user(request, text, messages.SUCCESS)
             return None
         trial = erase(actor, found, True)
+        assert trial is not None
     except DomainError as error:
         site.message_user(request, str(error.detail), messages.ERROR)
         return None

@@ -23,6 +23,7 @@ class AccountsConfig(AppConfig):
             second_factor,
             subject_finders,
         )
+        from apps.accounts.erasing_selectors import list_half_erased
         from apps.accounts.refusals import note_refusal
         from apps.accounts.rights import manages_organization, manages_service_accounts, may_deny_somewhere
         from apps.accounts.selectors import reads_some_audit
@@ -31,7 +32,7 @@ class AccountsConfig(AppConfig):
         from apps.accounts.setting_rights import may_change
         from apps.core import preferences
         from apps.core.api import on_refusal
-        from apps.core.coordinator import register_sweep
+        from apps.core.coordinator import register_lost_hints, register_sweep
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.menu import Group, MenuEntry, menu
         from apps.core.doors.sealed import SealedPlace, sealed_places
@@ -64,12 +65,16 @@ class AccountsConfig(AppConfig):
             "accounts.sign_in_rules",
             Consumer("accounts.sign_in_rules", receivers.follow_settings, types=frozenset({"core.setting_changed"})),
         )
-        register_sweep("codes that were tried", 3600, second_factors.forget_old)
-        register_sweep("heads of the audit log", 3600, audit.write_heads)
-        register_sweep("old sessions and links", 3600, sessions.forget_old)
-        register_sweep("expired sessions of browsers", 3600, clear_expired)
-        register_sweep("old sign-in attempts", 3600, attempts.forget_old_attempts)
-        register_sweep("unused devices", 3600, devices.forget_unused_devices)
+        register_lost_hints("accounts.erase_organization", list_half_erased, every_seconds=10)
+        for name, sweep in {
+            "codes that were tried": second_factors.forget_old,
+            "heads of the audit log": audit.write_heads,
+            "old sessions and links": sessions.forget_old,
+            "expired sessions of browsers": clear_expired,
+            "old sign-in attempts": attempts.forget_old_attempts,
+            "unused devices": devices.forget_unused_devices,
+        }.items():
+            register_sweep(name, 3600, sweep)
 
         pages = [
             ("profile", _("Your profile"), "user-round"),

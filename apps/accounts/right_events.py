@@ -1,4 +1,4 @@
-"""What this app announces of teams, denials, service accounts and what people leave. Topics as in ``events``."""
+"""What this app announces of teams, denials, service accounts, what people leave, and of organizations that end. Topics as in ``events``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.events import event
+
+
+@event("accounts.organization_closed.v1", label=_("Began to erase an organization"))
+@dataclass(frozen=True, slots=True)
+class OrganizationClosed:
+    """Nobody has any right in it from now on, and its rows go piece by piece."""
+
+    organization_id: UUID
 
 
 @event("accounts.team_created.v1", label=_("Made a team"))

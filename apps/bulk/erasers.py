@@ -10,6 +10,7 @@ from django.db import connection
 from apps.bulk.models import COUNTED, Item, Operation, Share
 from apps.core.doors.erasers import Eraser, erasers
 from apps.core.doors.exporters import PersonExporter, person_exporters
+from apps.core.erasing import erase_some
 
 
 def _erase_person(_user_id: UUID) -> int:
@@ -44,6 +45,10 @@ def _erase_organization(organization_id: UUID) -> int:
     )
 
 
+def _erase_piece(organization_id: UUID, limit: int) -> int | None:
+    return erase_some(organization_id, limit, tables=(Item,))
+
+
 def register() -> None:
-    erasers.register("bulk", Eraser("bulk", _erase_person, _erase_organization))
+    erasers.register("bulk", Eraser("bulk", _erase_person, _erase_organization, _erase_piece))
     person_exporters.register("bulk", PersonExporter("bulk", _rows_of))

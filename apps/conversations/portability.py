@@ -30,6 +30,7 @@ from apps.core.doors.erasers import Eraser, erasers
 from apps.core.doors.exporters import Exporter, ExportScope, PersonExporter, exporters, person_exporters
 from apps.core.doors.given import Given, given
 from apps.core.doors.handovers import Handover, handovers
+from apps.core.erasing import erase_some
 
 OF_A_PERSON = (Participation, ConversationGrant, ConversationDenial)
 
@@ -90,6 +91,17 @@ def _erase_organization(organization_id: UUID) -> int:
     return count
 
 
+def _erase_piece(organization_id: UUID, limit: int) -> int | None:
+    """What is in conversations; the conversations themselves are few."""
+    return erase_some(organization_id, limit, tables=OF_A_CONVERSATION, pointers=_POINTERS)
+
+
+_POINTERS = {
+    Turn: ((Turn, "after_turn"), (Message, "turn")),
+    Message: ((Message, "parent"), (Conversation, "head")),
+}
+
+
 def register() -> None:
     person_exporters.register("conversations", PersonExporter("conversations", _rows_of))
     exporters.register("conversations", Exporter("conversation", _rows))
@@ -102,4 +114,4 @@ def register() -> None:
     given.register("links", Given("links", _("Links they share"), selectors.count_links))
     silent = _("Links that are silent while they may not see what these show")
     given.register("silent_links", Given("silent_links", silent, selectors.count_silent_links))
-    erasers.register("conversations", Eraser("conversations", _erase_person, _erase_organization))
+    erasers.register("conversations", Eraser("conversations", _erase_person, _erase_organization, _erase_piece))

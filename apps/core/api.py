@@ -124,7 +124,8 @@ class APIView(DRFView):
         return final
 
 
-DISK_FULL = "53100"
+#: What the database says by its codes (PostgreSQL, appendix A): ``disk_full``, ``query_canceled``.
+_OF_DATABASE: Mapping[str, type[errors.DomainError]] = {"53100": errors.StorageFull, "57014": errors.TookTooLong}
 
 
 def _sqlstate(error: BaseException) -> str:
@@ -156,8 +157,8 @@ def as_domain_error(error: BaseException) -> errors.DomainError:  # noqa: PLR091
             return errors.Malformed()
         case OSError() if error.errno == errno.ENOSPC:
             return errors.StorageFull()
-        case DatabaseError() if _sqlstate(error) == DISK_FULL:
-            return errors.StorageFull()
+        case DatabaseError() if _sqlstate(error) in _OF_DATABASE:
+            return _OF_DATABASE[_sqlstate(error)]()
         case OperationalError() | InterfaceError() | PoolTimeout():
             return errors.Unavailable()
         case DataError():  # a number or text that no column takes and no serializer stopped

@@ -217,6 +217,17 @@ class Unavailable(DomainError):
         super().__init__(detail, headers={"Retry-After": str(retry_after_seconds)}, **kwargs)
 
 
+class TookTooLong(DomainError):
+    """The database stopped a statement that ran for as long as one may."""
+
+    code = "took_too_long"
+    status = 503
+    title = _("This took too long")
+    default_detail = _(
+        "This took longer than it may and was stopped. Nothing was changed. Ask for less, or more narrowly."
+    )
+
+
 class StorageFull(DomainError):
     code = "storage_full"
     status = 507

@@ -30,7 +30,7 @@ class ExtractionConfig(AppConfig):
         from apps.extraction.receivers import FORGOTTEN, forget_words, hear_posted, read_posted
         from apps.extraction.search import RecordSearch
         from apps.extraction.selectors import list_due_runs
-        from apps.extraction.topics import ExtractionTopic
+        from apps.extraction.topics import CollectionTopic, ExtractionTopic
         from apps.extraction.types import ASK_MISSING, EVERY_MESSAGE
         from apps.extraction.wish_selectors import list_due_wishes
         from apps.extraction.wish_types import WISHES_FROM_WORDS
@@ -49,6 +49,7 @@ class ExtractionConfig(AppConfig):
         register_lost_hints("extraction.extract", lambda: list_due_runs(older_than=HINT_AFTER))
         commands.register()
         topics.register("extraction", ExtractionTopic())
+        topics.register("collection", CollectionTopic())
         menu.register(
             "extraction", MenuEntry(_("Records"), "extraction:list", icon="table-2", order=30, also=("/record/",))
         )

@@ -15,6 +15,7 @@ from apps.core.doors.erasers import Eraser, erasers
 from apps.core.doors.exporters import PersonExporter, person_exporters
 from apps.core.doors.given import Given, given
 from apps.core.doors.handovers import Handover, handovers
+from apps.core.erasing import erase_some
 from apps.extraction.models import (
     Collection,
     CollectionReader,
@@ -110,6 +111,7 @@ _OF_ORGANIZATION = (
     CollectionReader,
     Collection,
 )
+_FEW = (CollectionSchema, CollectionReader, Collection)
 
 
 def _erase_organization(organization_id: UUID) -> int:
@@ -119,6 +121,13 @@ def _erase_organization(organization_id: UUID) -> int:
     return sum(
         model.objects.filter(organization_id=organization_id)._raw_delete("default")  # noqa: SLF001
         for model in _OF_ORGANIZATION
+    )
+
+
+def _erase_piece(organization_id: UUID, limit: int) -> int | None:
+    """Records with all that hangs on them; collections and their schemas are few."""
+    return erase_some(
+        organization_id, limit, tables=_OF_ORGANIZATION[: -len(_FEW)], pointers={Record: ((Record, "merged_into"),)}
     )
 
 
@@ -133,5 +142,5 @@ def register() -> None:
         ),
     )
     given.register("collections", Given("collections", _("Collections they are named for"), count_named))
-    erasers.register("extraction", Eraser("extraction", _erase_person, _erase_organization))
+    erasers.register("extraction", Eraser("extraction", _erase_person, _erase_organization, _erase_piece))
     person_exporters.register("extraction", PersonExporter("extraction", _rows_of))

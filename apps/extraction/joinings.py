@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.accounts.types import Actor
 from apps.core.errors import NotFound
-from apps.extraction import selectors
-from apps.extraction.models import Collection, Duplicate, Record, RecordMerge
+from apps.extraction import selectors, shape
+from apps.extraction.models import Collection, Duplicate, Record, RecordKey, RecordMerge
 from apps.extraction.types import DuplicateStatus
+
+#: So many pairs are looked at: a page says that there are some, and leads to all.
+MOST_SHARING = 100
 
 
 def list_duplicates(
@@ -46,6 +49,28 @@ def list_pairs_of(record: Record, viewer: Actor) -> QuerySet[Duplicate]:
     """Pairs of the record that wait for somebody to decide, the likeliest first."""
     rows = list_duplicates(viewer, collection_id=record.collection_id)
     return rows.filter(Q(one=record) | Q(other=record)).order_by("-score", "-pk")
+
+
+def list_sharing_a_key(collection: Collection, viewer: Actor) -> list[Duplicate]:
+    """Pairs that wait and whose records have the same values of a unique key, which therefore holds for one of them alone.
+
+    As it comes about when a key is new: whoever has the values first keeps them. At most ``MOST_SHARING``.
+    """
+    keys = [("\x1f".join(names), names) for names in collection.unique_keys]
+    if not keys:
+        return []
+    lacking = Q(pk__in=[])
+    for fields, _names in keys:
+        for end in ("one", "other"):
+            lacking |= Q(~Exists(RecordKey.objects.filter(record=OuterRef(end), fields=fields)))
+    rows = list_duplicates(viewer, project_id=collection.project_id, collection_id=collection.pk)
+    rows = rows.filter(lacking, score__gte=1.0).order_by("-score", "-pk")  # whose key is the same is listed as sure
+    return [pair for pair in rows[:MOST_SHARING] if any(_share(pair, names) for _fields, names in keys)]
+
+
+def _share(pair: Duplicate, names: list[str]) -> bool:
+    digest = shape.key_of(names, pair.one.data)
+    return digest is not None and digest == shape.key_of(names, pair.other.data)
 
 
 def get_merge(*, merge_id: UUID, viewer: Actor) -> RecordMerge:

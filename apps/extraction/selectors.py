@@ -89,6 +89,15 @@ _collection: accounts.ForViewer[Collection] = accounts.ForViewer(
 )
 
 
+def is_collection_visible(*, collection_id: UUID, viewer: Actor) -> bool:
+    return _visible_id.first(viewer, pk=collection_id) is not None
+
+
+_visible_id: accounts.ForViewer[Any] = accounts.ForViewer(
+    lambda viewer, *, pk: visible_collections(viewer).filter(pk=pk).values_list("pk")[:1]
+)
+
+
 def lock_collection(*, collection_id: UUID, viewer: Actor, with_deleted: bool = False) -> Collection:
     rows = visible_collections(viewer, with_deleted=with_deleted).annotate(document=_document())
     if (found := rows.select_for_update(of=("self",)).filter(pk=collection_id).first()) is None:

@@ -1,4 +1,4 @@
-"""Runs as live topics: how one goes, and what is decided about its suggestions. Words are fetched by whoever may read them."""
+"""Runs and collections as live topics: how a run goes, which records come, change and go. Words are fetched by whoever may read them."""
 
 from __future__ import annotations
 
@@ -43,6 +43,45 @@ class ExtractionTopic:
             {**{name: said for name, said in event.payload.items() if name not in hidden}, "extraction": data}
             for event in events
         ]
+
+    def running_turns(self, object_id: UUID) -> Sequence[UUID]:
+        return ()
+
+
+#: What followers of a collection are told of: ids, numbers and names of fields. Of all else only that something happened.
+ABOUT_RECORDS = frozenset(
+    f"extraction.{each}"
+    for each in (
+        *("record_created", "record_updated", "record_deleted", "record_restored"),
+        *("records_merged", "records_separated"),
+    )
+)
+
+
+class CollectionTopic:
+    """Registered as ``collection``: for whoever sees it."""
+
+    has_presence = False
+
+    def is_allowed(self, viewer: Any, object_id: UUID) -> bool:
+        return selectors.is_collection_visible(collection_id=object_id, viewer=viewer)
+
+    def may_write(self, viewer: Any, object_id: UUID) -> bool:
+        return False
+
+    def snapshot(self, viewer: Any, object_id: UUID) -> Snapshot:
+        """The position is read first: what happens meanwhile comes again as an event, and is the same."""
+        position = topic_position(f"collection:{object_id}")
+        found = selectors.get_collection(collection_id=object_id, viewer=viewer)
+        records = selectors.count_records([found]).get(found.pk, 0)
+        return Snapshot(position, {"collection": {"id": str(found.pk), "version": found.version, "records": records}})
+
+    def audience(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> Hashable:
+        """Whoever may follow it is told the same."""
+        return "all"
+
+    def render(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> list[dict[str, Any]]:
+        return [each.payload if each.type in ABOUT_RECORDS else {} for each in events]
 
     def running_turns(self, object_id: UUID) -> Sequence[UUID]:
         return ()

@@ -219,6 +219,16 @@ class RecordInvalid(Invalid):
     default_detail = _("Some fields do not fit the collection.")
 
 
+class TooManyToSort(Unprocessable):
+    """``most`` is how many can be put in order by a field."""
+
+    code = "too_many_to_sort"
+    title = _("Too many for this order")
+    default_detail = _(
+        "At most 20,000 records are put in the order of a field, and these are more. Narrow them down, or sort by title, by when they were added or changed."
+    )
+
+
 class NotUnique(Conflict):
     """``record`` is the one that has these values, ``fields`` the unique key."""
 

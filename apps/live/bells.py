@@ -63,6 +63,23 @@ def ring_after_commit(topic: str, news: Emitted | None = None) -> None:
     transaction.on_commit(lambda: ring(topic, news), robust=True)
 
 
+class _Ring:
+    """Named by its topic, so that one transaction rings it once."""
+
+    def __init__(self, topic: str) -> None:
+        self.topic = topic
+
+    def __call__(self) -> None:
+        ring(self.topic)
+
+
+def ring_once_after_commit(topic: str) -> None:
+    """As ``ring_after_commit``, for a transaction that may write many events to the topic: followers read the log once."""
+    waiting = (function for _savepoints, function, _robust in transaction.get_connection().run_on_commit)
+    if not any(isinstance(each, _Ring) and each.topic == topic for each in waiting):
+        transaction.on_commit(_Ring(topic), robust=True)
+
+
 def rights_changed(topic: str) -> None:
     """After commit: who follows this topic is asked for their rights before they hear more; without it within five seconds."""
     _tell(topic, lambda client: client.publish(channel(topic), RIGHTS))

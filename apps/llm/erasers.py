@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from apps.core.doors.erasers import Eraser, erasers
+from apps.core.erasing import erase_some
 from apps.llm.models import Budget, BudgetReservation, CallAttempt, Model, ModelDefaults, Provider
 
 
@@ -19,5 +20,9 @@ def _erase_organization(organization_id: UUID) -> int:
     return count
 
 
+def _erase_piece(organization_id: UUID, limit: int) -> int | None:
+    return erase_some(organization_id, limit, tables=(BudgetReservation, CallAttempt))
+
+
 def register() -> None:
-    erasers.register("llm", Eraser("llm", _erase_person, _erase_organization))
+    erasers.register("llm", Eraser("llm", _erase_person, _erase_organization, _erase_piece))

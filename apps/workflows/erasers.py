@@ -9,6 +9,7 @@ from django.db import connection
 
 from apps.core.doors.erasers import Eraser, erasers
 from apps.core.doors.exporters import PersonExporter, person_exporters
+from apps.core.erasing import erase_some
 from apps.workflows.models import (
     Approval,
     Choice,
@@ -57,6 +58,10 @@ def _erase_organization(organization_id: UUID) -> int:
     )
 
 
+def _erase_piece(organization_id: UUID, limit: int) -> int | None:
+    return erase_some(organization_id, limit, tables=(ChoiceAnswer, Choice, Approval, Step))
+
+
 def register() -> None:
-    erasers.register("workflows", Eraser("workflows", _erase_person, _erase_organization))
+    erasers.register("workflows", Eraser("workflows", _erase_person, _erase_organization, _erase_piece))
     person_exporters.register("workflows", PersonExporter("workflows", _rows_of))

@@ -112,6 +112,18 @@ export default class extends Controller {
 
   #refreshed = (row, field, answer, [table]) => this.#replace(row, table).querySelector(`td[data-field="${CSS.escape(field)}"]`);
 
+  /** Somebody else changed it: drawn anew in its place, and the focus stays where it was. */
+  renew(row, table) {
+    const place = this.#cells(row).indexOf(row.querySelector(":focus")?.closest("td"));
+    const fresh = this.#replace(row, table);
+    for (const cell of fresh.querySelectorAll("[data-field]")) {
+      const before = row.querySelector(`[data-field="${CSS.escape(cell.dataset.field)}"]`);
+      if (before && before.dataset.raw !== cell.dataset.raw) cell.dataset.changed = "";
+    }
+    if (place >= 0) this.#cells(fresh)[place]?.focus();
+    else if (row.querySelector('td[tabindex="0"]')) this.#cells(fresh)[0].tabIndex = 0;
+  }
+
   #replace(row, table) {
     const fresh = table.querySelector("tr");
     const isChosen = row.querySelector(".tick")?.checked;

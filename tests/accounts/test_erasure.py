@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from apps.accounts import audit
+from apps.accounts import audit, erasing
 from apps.accounts.models import (
     ApiKey,
     Erasure,
@@ -171,7 +171,7 @@ def test_trial_counts_and_changes_nothing(ines, project):
     before = everything()
 
     trial = erasure.erase_person(actor=SYSTEM, user_id=ines.pk, is_trial=True)
-    whole = erasure.erase_organization(actor=SYSTEM, organization_id=project.organization_id, is_trial=True)
+    whole = erasure.count_organization(actor=SYSTEM, organization_id=project.organization_id)
 
     assert trial.id is whole.id is None
     assert everything() == before
@@ -182,8 +182,13 @@ def test_person_takes_along_an_organization_that_nobody_else_is_in(ines):
     alone = ProjectFactory(owner=ines)
     start(actor_of(ines), alone, title="Mine")
 
+    counted = erasure.erase_person(actor=SYSTEM, user_id=ines.pk, is_trial=True)
     erasure.erase_person(actor=SYSTEM, user_id=ines.pk)
+    assert Organization.objects.get(pk=alone.organization_id).erased_for == "command"
+    erasing.go_on(alone.organization_id)
 
+    assert counted.rows["conversations"] > 1
+    assert set(Erasure.objects.values_list("subject_id", flat=True)) == {ines.pk, alone.organization_id}
     assert not Organization.objects.filter(pk=alone.organization_id).exists()
     assert not Conversation.objects.filter(title="Mine").exists()
 
@@ -210,8 +215,11 @@ def test_only_operators_and_oneself_erase(ines, project, owner):
     for actor in (actor_of(other), actor_of(User.objects.get(pk=other.pk))):
         refused(Forbidden, actor=actor, user_id=ines.pk)
     for actor in (actor_of(ines), actor_of(other)):
+        for refused_to in (erasing.erase_organization, erasure.count_organization, erasure.end_organization):
+            with pytest.raises(Forbidden):
+                refused_to(actor=actor, organization_id=project.organization_id)
         with pytest.raises(Forbidden):
-            erasure.erase_organization(actor=actor, organization_id=project.organization_id)
+            erasure.erase_piece(actor=actor, organization_id=project.organization_id, limit=1)
     assert Organization.objects.filter(pk=project.organization_id).exists()
 
 
@@ -219,7 +227,7 @@ def test_home_stays(project):
     Organization.objects.filter(pk=project.organization_id).update(is_home=True)
 
     with pytest.raises(HomeStays):
-        erasure.erase_organization(actor=SYSTEM, organization_id=project.organization_id)
+        erasing.erase_organization(actor=SYSTEM, organization_id=project.organization_id)
 
 
 def tenant_tables():
@@ -247,7 +255,7 @@ def test_organization_is_forgotten_and_its_neighbour_is_not(
     record_all()
 
     with django_capture_on_commit_callbacks(execute=True):
-        receipt = erasure.erase_organization(actor=SYSTEM, organization_id=organization.pk)
+        receipt = erasing.erase_organization(actor=SYSTEM, organization_id=organization.pk)
     with connection.cursor() as cursor:
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
@@ -333,7 +341,11 @@ def test_operator_erases_after_typing_the_name(ines, project, owner):
         assert "Nothing was changed" in wrong.content.decode()
         assert not Erasure.objects.filter(subject_id=row.pk).exists()
         done = browser.post(address, chosen | {"typed": typed}, follow=True)
-        assert "Erased for good" in done.content.decode()
+        if model == "user":
+            assert "Erased for good" in done.content.decode()
+        else:
+            assert "it is being erased" in done.content.decode()
+            erasing.go_on(row.pk)
         assert Erasure.objects.get(subject_id=row.pk).requested_by == "operator"
 
 

@@ -42,6 +42,7 @@ def caused(error, cause):
         (OSError(errno.ENOSPC, "full"), "storage_full", 507),
         (caused(OperationalError("full"), psycopg.errors.DiskFull()), "storage_full", 507),
         (caused(DatabaseError("full"), psycopg.errors.DiskFull()), "storage_full", 507),
+        (caused(OperationalError("stopped"), psycopg.errors.QueryCanceled()), "took_too_long", 503),
         (RuntimeError("a secret"), "internal_error", 500),
         (DatabaseError("relation missing"), "internal_error", 500),
     ],

@@ -241,7 +241,7 @@ def test_table_asks_the_same_number_of_questions(browser, me, project, count, dj
         browser.get(table(collection))
 
 
-TABLE_QUERIES = 16
+TABLE_QUERIES = 17
 
 
 def test_chosen_rows_are_deleted_and_brought_back(browser, me, project):

@@ -15,6 +15,7 @@ from apps.extraction import selectors, services
 from apps.extraction.models import (
     Collection,
     CollectionSchema,
+    Duplicate,
     ExtractionRun,
     Proposal,
     Record,
@@ -205,3 +206,27 @@ def test_doctor_finds_what_is_wrong(me, project, name):
         cursor.execute(BREAK[name])
 
     assert len(check()) == 1
+
+
+def test_table_says_that_a_key_does_not_hold_yet_and_leads_to_the_pairs(client, owner, project):
+    me = actor_of(owner)
+    collection = people(me, project)
+    for age in (28, 71):
+        record(me, collection, name="Sarah", age=age)
+    record(me, collection, name="Tomás", age=3)
+    client.force_login(owner)
+    address = f"/records/{collection.pk}/"
+    assert "unique key" not in client.get(address).content.decode()
+
+    services.change_collection(actor=me, collection_id=collection.pk, changes={"unique_keys": [["name"]]})
+    during = client.get(address).content.decode()
+    services.reshape_records(actor=SYSTEM)
+    after = client.get(address).content.decode()
+
+    assert "a unique key does not hold for every record" in during
+    assert "a unique key does not hold for every record" not in after
+    assert "1 pair of records has the same values of a unique key" in after
+    assert f"/records/{collection.pk}/duplicates/" in after
+    pair = Duplicate.objects.get()
+    services.change_record(actor=me, record_id=pair.one_id, changes={"name": "Sara"})
+    assert "the same values of a unique key" not in client.get(address).content.decode()

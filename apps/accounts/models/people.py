@@ -87,6 +87,9 @@ class Organization(VersionedModel):
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC")
     is_home = models.BooleanField(default=False, editable=False)
     deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # While it is erased, piece by piece: who asked for it, as the receipt says it, and how many rows of each app have gone.
+    erased_for = models.CharField(max_length=8, blank=True, default="", db_default="", editable=False)
+    erased_rows = models.JSONField(default=dict, db_default={}, editable=False)
 
     class Meta:
         verbose_name = _("organization")

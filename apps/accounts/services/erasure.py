@@ -1,7 +1,8 @@
 """Forgetting for good: a person, who is anonymized while what they wrote keeps an author, and an organization with all its rows.
 
-Every app that keeps something about either has registered an eraser (``core.doors.erasers``). One transaction runs them all and
-writes the receipt, so that nothing is ever half forgotten.
+Every app that keeps something about either has registered an eraser (``core.doors.erasers``). Of a person one transaction runs them all and
+writes the receipt. An organization may have millions of rows: it is closed first, then nobody has any right in it, and its rows go in pieces, each
+a transaction; the last one takes the rest and writes the receipt. ``accounts.erasing`` goes from piece to piece.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Count, F, Q
 
-from apps.accounts import events, policies, rights, selectors
+from apps.accounts import events, policies, right_events, rights, selectors
 from apps.accounts.models import (
     ApiKey,
     CodeGuess,
@@ -53,10 +54,10 @@ from apps.accounts.types import (
     OrganizationRole,
     SessionEnd,
 )
-from apps.core import forgetting
+from apps.core import failpoints, forgetting, jobs
 from apps.core.db import database_now
 from apps.core.doors.erasers import Eraser, erasers
-from apps.core.errors import NotFound
+from apps.core.errors import NotFound, Unavailable
 from apps.core.events import emit
 from apps.core.types import Scope
 
@@ -77,8 +78,9 @@ class Receipt:
 def erase_person(*, actor: Actor, user_id: UUID, is_trial: bool = False) -> Receipt:
     """Name, address, sessions, keys and rights go; the row stays, anonymous, as the author of what was written.
 
-    Organizations that no other person belongs to go with them, and their programs. Raises ``LastOwner`` where others would be left without an owner,
-    ``LastOperator`` where the installation would. ``is_trial`` does it all and takes it back, to count.
+    Organizations that no other person belongs to are closed with them and go in pieces, each with a receipt of its own. Raises
+    ``LastOwner`` where others would be left without an owner, ``LastOperator`` where the installation would. ``is_trial`` does it all and
+    takes it back, to count.
     """
     policies.require(policies.can_erase_person(actor, user_id))
     user = User.objects.select_for_update().filter(pk=user_id, anonymized_at=None).first()
@@ -87,25 +89,95 @@ def erase_person(*, actor: Actor, user_id: UUID, is_trial: bool = False) -> Rece
     alone = _require_nobody_left_behind(user)
     rows: dict[str, int] = {}
     for organization in alone:
-        _add(rows, _forget_organization(organization, actor))
+        if is_trial:
+            _add(rows, _forget_organization(organization, actor))
+        else:
+            _close(organization, actor, _who(actor, user_id), in_background=True)
     _add(rows, _forget_person(user, actor))
-    return _end(ErasureKind.PERSON, user_id, rows, actor, is_trial=is_trial)
+    return _end(ErasureKind.PERSON, user_id, rows, _who(actor, user_id), is_trial=is_trial)
 
 
 @transaction.atomic
-def erase_organization(*, actor: Actor, organization_id: UUID, is_trial: bool = False) -> Receipt:
-    """Every row and every file of it, for good. Raises ``HomeStays`` for the organization that the installation began with.
+def count_organization(*, actor: Actor, organization_id: UUID) -> Receipt:
+    """What would go, by doing it and taking it back; of one that is being erased what is left. Raises what ``close_organization`` raises."""
+    organization = _lock_to_erase(actor, organization_id)
+    rows = _forget_organization(organization, actor)
+    return _end(ErasureKind.ORGANIZATION, organization_id, rows, "", is_trial=True)
+
+
+@transaction.atomic
+def close_organization(*, actor: Actor, organization_id: UUID, in_background: bool) -> None:
+    """From now on nobody has any right in it, and it is erased; there is no way back. Safe to repeat.
+
+    ``in_background``: by a job. Raises ``HomeStays`` for the organization that the installation began with.
+    """
+    organization = _lock_to_erase(actor, organization_id)
+    _close(organization, actor, _who(actor, organization_id), in_background=in_background)
+
+
+def _close(organization: Organization, actor: Actor, who: str, *, in_background: bool) -> None:
+    if not organization.erased_for:
+        organization.erased_for = who
+        organization.deleted_at = organization.deleted_at or database_now()
+        organization.erased_rows = _counted(_take_rights(organization, actor))
+        organization.save(update_fields=["erased_for", "deleted_at", "erased_rows", "updated_at"])
+        emit(
+            right_events.OrganizationClosed(organization_id=organization.pk),
+            actor=actor,
+            scope=scope_of(organization.pk),
+            subject=("organization", organization.pk),
+        )
+    if in_background:
+        jobs.after_commit("accounts.erase_organization", organization_id=organization.pk)
+
+
+@transaction.atomic
+def erase_piece(*, actor: Actor, organization_id: UUID, limit: int) -> bool:
+    """About ``limit`` rows of one table of a closed organization. False: what is left is worth no pieces.
+
+    Holds the organization's row: whoever writes there waits until the piece is gone, so nothing comes to hang on what goes. Raises
+    ``Unavailable`` while somebody else holds it.
+    """
+    policies.require(policies.can_operate(actor))
+    organization = _lock_closed(organization_id)
+    for name, eraser in _in_order():
+        if eraser.erase_piece is None or (count := eraser.erase_piece(organization.pk, limit)) is None:
+            continue
+        _add(organization.erased_rows, {name: count})
+        organization.save(update_fields=["erased_rows", "updated_at"])
+        failpoints.hit("before_commit")
+        return True
+    return False
+
+
+@transaction.atomic
+def end_organization(*, actor: Actor, organization_id: UUID) -> Receipt:
+    """The rest of a closed organization, itself included, and the receipt for all of it.
 
     People stay, without it. The log keeps that there was one, by its id, and the audit log its chain.
     """
+    policies.require(policies.can_operate(actor))
+    organization = _lock_closed(organization_id)
+    rows, who = dict(organization.erased_rows), organization.erased_for
+    _add(rows, _forget_organization(organization, actor))
+    return _end(ErasureKind.ORGANIZATION, organization_id, rows, who, is_trial=False)
+
+
+def _lock_to_erase(actor: Actor, organization_id: UUID) -> Organization:
     policies.require(policies.can_operate(actor))
     organization = Organization.objects.select_for_update().filter(pk=organization_id).first()
     if organization is None:
         raise NotFound
     if organization.is_home:
         raise HomeStays
-    rows = _forget_organization(organization, actor)
-    return _end(ErasureKind.ORGANIZATION, organization_id, rows, actor, is_trial=is_trial)
+    return organization
+
+
+def _lock_closed(organization_id: UUID) -> Organization:
+    rows = Organization.objects.filter(pk=organization_id).exclude(erased_for="")
+    if (found := rows.select_for_update(skip_locked=True).first()) is not None:
+        return found
+    raise Unavailable if rows.exists() else NotFound
 
 
 def _require_nobody_left_behind(user: User) -> list[Organization]:
@@ -205,12 +277,11 @@ def _anonymize(user: User) -> int:
     )
 
 
-def _forget_organization(organization: Organization, actor: Actor) -> dict[str, int]:
-    rows = {name: eraser.erase_organization(organization.pk) for name, eraser in _in_order()}
+def _take_rights(organization: Organization, actor: Actor) -> dict[str, int]:
+    """Memberships, keys, programs, invitations and ways to sign in."""
     people = list(OrganizationMember.objects.filter(organization=organization).values_list("user", flat=True))
-    projects = list(Project.objects.filter(organization=organization).values_list("pk", flat=True))
     keys = ApiKey.objects.filter(organization=organization).values_list("pk", flat=True)
-    rows["core"] = forgetting.forget_places(targets=[organization.pk, *projects], callers=[f"key:{pk}" for pk in keys])
+    rows = {"core": forgetting.forget_places(targets=[], callers=[f"key:{pk}" for pk in keys])}
     accounts = 0
     own = IdentityProvider.objects.filter(organization=organization)
     UserSession.objects.filter(identity_provider__in=own).update(identity_provider=None)
@@ -221,18 +292,27 @@ def _forget_organization(organization: Organization, actor: Actor) -> dict[str, 
         ApiKey,
         Invitation,
         Denial,
-        ProjectTeam,
         TeamMember,
-        Team,
         ServiceAccount,
         ProjectMember,
         OrganizationMember,
-        Project,
     ):
         accounts += model.objects.filter(organization=organization).delete()[0]  # type: ignore[attr-defined]
     accounts += sum(_anonymize(program) for program in programs)
     for user_id in people:
         sessions.end_all_sessions(user_id=user_id, reason=SessionEnd.RIGHTS, actor=actor)
+    return rows | {"accounts": accounts}
+
+
+def _forget_organization(organization: Organization, actor: Actor) -> dict[str, int]:
+    rows = _take_rights(organization, actor)
+    for name, eraser in _in_order():
+        _add(rows, {name: eraser.erase_organization(organization.pk)})
+    projects = list(Project.objects.filter(organization=organization).values_list("pk", flat=True))
+    _add(rows, {"core": forgetting.forget_places(targets=[organization.pk, *projects], callers=[])})
+    accounts = 0
+    for model in (ProjectTeam, Team, Project):
+        accounts += model.objects.filter(organization=organization).delete()[0]  # type: ignore[attr-defined]
     emit(
         events.OrganizationErased(organization_id=organization.pk),
         actor=actor,
@@ -240,7 +320,8 @@ def _forget_organization(organization: Organization, actor: Actor) -> dict[str, 
         subject=("organization", organization.pk),
     )
     accounts += Organization.objects.filter(pk=organization.pk).delete()[0]
-    return rows | {"accounts": accounts}
+    _add(rows, {"accounts": accounts})
+    return rows
 
 
 def _in_order() -> Iterator[tuple[str, Eraser]]:
@@ -255,13 +336,17 @@ def _add(rows: dict[str, int], more: dict[str, int]) -> None:
         rows[name] = rows.get(name, 0) + count
 
 
-def _end(kind: ErasureKind, subject_id: UUID, rows: dict[str, int], actor: Actor, *, is_trial: bool) -> Receipt:
-    counted: dict[str, Any] = {name: count for name, count in sorted(rows.items()) if count}
+def _end(kind: ErasureKind, subject_id: UUID, rows: dict[str, int], who: str, *, is_trial: bool) -> Receipt:
+    counted = _counted(rows)
     if is_trial:
         transaction.set_rollback(True)
         return Receipt(None, kind, subject_id, counted)
-    made = Erasure.objects.create(kind=kind, subject_id=subject_id, requested_by=_who(actor, subject_id), rows=counted)
+    made = Erasure.objects.create(kind=kind, subject_id=subject_id, requested_by=who, rows=counted)
     return Receipt(made.pk, kind, subject_id, counted)
+
+
+def _counted(rows: dict[str, int]) -> dict[str, Any]:
+    return {name: count for name, count in sorted(rows.items()) if count}
 
 
 def _who(actor: Actor, subject_id: UUID) -> str:

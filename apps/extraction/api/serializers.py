@@ -11,6 +11,7 @@ from rest_framework import serializers
 from apps.core import rules
 from apps.core.api import PageQuery, Serializer
 from apps.core.rule_fields import Text
+from apps.extraction import orders
 from apps.extraction.models import (
     Collection,
     CollectionSchema,
@@ -207,10 +208,12 @@ class RecordQuery(PageQuery):
     behind = serializers.BooleanField(
         required=False, allow_null=True, default=None, help_text="Written by an older schema."
     )
-    sort = serializers.ChoiceField(
-        choices=["-created_at", "created_at", "title", "-title", "-updated_at", "updated_at"],
+    sort = serializers.RegexField(
+        orders.PATTERN,
         required=False,
-        default="-created_at",
+        default=orders.DEFAULT,
+        help_text="created_at, updated_at, title, or data.<field> of a field with one plain value; - before it: descending. Records "
+        "without a value come last both ways.",
     )
     where = serializers.CharField(
         required=False,

@@ -7,11 +7,10 @@ from rest_framework import serializers
 from apps.core import rules
 from apps.core.api import Serializer
 from apps.core.rule_fields import Text
+from apps.extraction import orders
 from apps.extraction.filters import MAX_CONDITIONS
 from apps.extraction.models import RecordComment, RecordView
 from apps.extraction.types import MAX_COMMENT
-
-SORTS = ["-created_at", "created_at", "title", "-title", "-updated_at", "updated_at"]
 
 
 class ViewState(Serializer):
@@ -24,7 +23,7 @@ class ViewState(Serializer):
         help_text="field:operator:value, as in the list of records.",
     )
     q = serializers.CharField(required=False, max_length=200, allow_blank=True)
-    sort = serializers.ChoiceField(choices=SORTS, required=False)
+    sort = serializers.RegexField(orders.PATTERN, required=False, help_text="As in the list of records.")
     complete = serializers.BooleanField(required=False, allow_null=True)
     columns = serializers.ListField(
         child=serializers.CharField(max_length=200), max_length=200, required=False, help_text="None: the first ones."

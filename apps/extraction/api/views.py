@@ -10,19 +10,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.core.api import APIView, Order, Page, PageQuery, etag, expected_version
-from apps.extraction import filters, joinings, selectors, services
+from apps.extraction import filters, joinings, orders, selectors, services
 from apps.extraction.api import duplicate_shapes, source_shapes
 from apps.extraction.api import serializers as shapes
 from apps.extraction.api.review_serializers import AllAcceptedOut
-
-ORDERS = {
-    "-created_at": Order("created_at"),
-    "created_at": Order("created_at", descending=False),
-    "title": Order("title", descending=False),
-    "-title": Order("title"),
-    "-updated_at": Order("updated_at"),
-    "updated_at": Order("updated_at", descending=False),
-}
 
 
 class CollectionListView(APIView):
@@ -94,7 +85,7 @@ class RecordListView(APIView):
             is_complete=query["complete"],
             is_behind=query["behind"],
         )
-        page = Page.of(rows, order=ORDERS[query["sort"]], cursor=query.get("cursor"), limit=query["limit"])
+        page = orders.page_of(collection, rows, sort=query["sort"], cursor=query.get("cursor"), limit=query["limit"])
         shown = shapes.RecordOut(
             page.results, many=True
         ).data  # one serializer for all: making one a row takes longer than reading it

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,19 +12,11 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
-from apps.core.api import Order
-from apps.extraction import filters
+from apps.extraction import filters, orders
 from apps.extraction.filters import Condition
 from apps.extraction.pages.values import Column, as_uuid
 
-ORDERS = {
-    "-created_at": Order("created_at"),
-    "created_at": Order("created_at", descending=False),
-    "title": Order("title", descending=False),
-    "-title": Order("title"),
-    "-updated_at": Order("updated_at"),
-    "updated_at": Order("updated_at", descending=False),
-}
+_SORTS = re.compile(orders.PATTERN)
 LOOKS = ("table", "cards", "graph")
 SHOWN_COLUMNS = 7
 STATE = ("where", "q", "sort", "complete", "columns", "look")
@@ -62,7 +55,7 @@ def operators_for(column: Column) -> tuple[str, ...]:
 class Asked:
     where: tuple[str, ...] = ()
     text: str = ""
-    sort: str = "-created_at"
+    sort: str = orders.DEFAULT
     is_complete: bool | None = None
     columns: tuple[str, ...] = ()
     look: str = "table"
@@ -71,10 +64,6 @@ class Asked:
     @property
     def conditions(self) -> list[Condition]:
         return [filters.read(raw) for raw in self.where]
-
-    @property
-    def order(self) -> Order:
-        return ORDERS[self.sort]
 
     @property
     def is_narrowed(self) -> bool:
@@ -122,7 +111,7 @@ def asked_in(query: QueryDict) -> Asked:
     return Asked(
         where=tuple(raw[:500] for raw in [*query.getlist("where"), *added] if raw)[: filters.MAX_CONDITIONS + 1],
         text=query.get("q", "").replace("\x00", "")[:200].strip(),
-        sort=sort if sort in ORDERS else "-created_at",
+        sort=sort if _SORTS.match(sort) else orders.DEFAULT,
         is_complete={"yes": True, "no": False}.get(query.get("complete", "")),
         columns=_columns(query),
         look=look if look in LOOKS else "table",
@@ -155,7 +144,7 @@ def asked_of_view(state: dict[str, Any], view_id: UUID) -> Asked:
     return Asked(
         where=tuple(state.get("where", ())),
         text=state.get("q", ""),
-        sort=state["sort"] if state.get("sort") in ORDERS else "-created_at",
+        sort=state["sort"] if _SORTS.match(state.get("sort", "")) else orders.DEFAULT,
         is_complete=state.get("complete"),
         columns=tuple(state.get("columns", ())),
         look=state["look"] if state.get("look") in LOOKS else "table",

@@ -19,11 +19,13 @@ from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.core.api import Order, Page, page_url
 from apps.core.errors import Invalid
-from apps.extraction import policies, selectors, services, shape, use_selectors
+from apps.core.events import topic_position
+from apps.extraction import joinings, orders, policies, selectors, services, shape, use_selectors
 from apps.extraction.models import Collection, Record, RecordView
 from apps.extraction.pages import asking, drawing, graphs
 from apps.extraction.pages.asking import Asked
 from apps.extraction.pages.values import Cell, Column, as_uuid, cell_of, columns_of, relation_ids
+from apps.extraction.types import TooManyToSort
 
 WINDOW = 50
 MOST_CHOICES = 20
@@ -122,14 +124,16 @@ class TablePage(CollectionView):
 
 def _table(request: HttpRequest, collection: Collection, asked: Asked) -> dict[str, Any]:
     viewer = request.actor  # type: ignore[attr-defined]
+    position = topic_position(collection.scope.topic)  # read first: what happens meanwhile comes again as an event
     columns = columns_of(selectors.schema_of(collection))
     name = title_column(collection, columns)
     others = [column for column in columns if column is not name]
     shown = asking.shown_columns(asked, others)
-    page, problem = _page(request, collection, asked)
+    page, problem, notice = _page(request, collection, asked)
     siblings = selectors.list_names(viewer, project_id=collection.project_id)
     counts = selectors.count_records(siblings)
     targets = {row.slug: row.pk for row in siblings}
+    can_sort = asked.is_narrowed or orders.is_small(counts.get(collection.pk, 0))
     return {
         "asked": asked,
         "here": asked.url(),
@@ -140,6 +144,7 @@ def _table(request: HttpRequest, collection: Collection, asked: Asked) -> dict[s
         "column_state": asked.hidden(without=["columns"]),
         "column_names": ",".join(column.name for column in shown),
         "problem": problem,
+        "notice": notice,
         "columns": columns,
         "name": name,
         "shown": shown,
@@ -151,9 +156,13 @@ def _table(request: HttpRequest, collection: Collection, asked: Asked) -> dict[s
         "operators": asking.WORDS.items(),
         "looks": _looks(asked),
         "orders": _orders(asked),
+        "heads": [(column, _head(asked, collection, column) if can_sort else None) for column in shown],
         "has_needed": bool(collection.needed),
         "siblings": [(row, counts.get(row.pk, 0)) for row in siblings],
         "total": counts.get(collection.pk, 0),
+        "position": position,
+        "fresh_url": request.path + asked.url(),
+        "sharing": joinings.list_sharing_a_key(collection, viewer),
         "editable": [
             {"column": column, "target_id": targets.get(column.relation)} for column in [name, *shown] if column
         ],
@@ -163,15 +172,27 @@ def _table(request: HttpRequest, collection: Collection, asked: Asked) -> dict[s
     }
 
 
-def _page(request: HttpRequest, collection: Collection, asked: Asked) -> tuple[Page, str]:
-    """A condition that fits no field shows nothing and says why: the way to take it away is on the page."""
+def _page(request: HttpRequest, collection: Collection, asked: Asked) -> tuple[Page, str, str]:
+    """A condition that fits no field shows nothing and says why: the way to take it away is on the page. An order that so many cannot be
+    put in gives way to the newest first, and the page says so.
+    """
+    cursor, notice = request.GET.get("cursor"), ""
     try:
         rows = selectors.list_records(
             collection=collection, conditions=asked.conditions, text=asked.text, is_complete=asked.is_complete
         )
-        return Page.of(rows, order=asked.order, cursor=request.GET.get("cursor"), limit=WINDOW), ""
+        sort = asked.sort
+        if sort not in orders.ORDERS and orders.field_of(selectors.schema_of(collection), sort) is None:
+            sort = orders.DEFAULT  # the field has another name by now, or is gone
+        try:
+            page = orders.page_of(collection, rows, sort=sort, cursor=cursor, limit=WINDOW)
+        except TooManyToSort as error:
+            notice = str(error.detail)
+            page = orders.page_of(collection, rows, sort=orders.DEFAULT, cursor=cursor, limit=WINDOW)
     except Invalid as error:
-        return Page([], None, None), next((each.detail for each in error.fields), error.detail)
+        return Page([], None, None), next((each.detail for each in error.fields), error.detail), ""
+    else:
+        return page, "", notice
 
 
 def title_column(collection: Collection, columns: Sequence[Column]) -> Column | None:
@@ -219,13 +240,22 @@ def _looks(asked: Asked) -> list[dict[str, Any]]:
 
 def _orders(asked: Asked) -> dict[str, dict[str, str]]:
     """Of the heads that sort: where a click leads, and how it is sorted now."""
-    found = {}
-    for field, first in (("title", "title"), ("updated_at", "-updated_at"), ("created_at", "-created_at")):
-        other = first.removeprefix("-") if first.startswith("-") else f"-{first}"
-        is_here = asked.sort in {field, f"-{field}"}
-        now = ("descending" if asked.sort.startswith("-") else "ascending") if is_here else "none"
-        found[field] = {"url": asked.url(sort=other if asked.sort == first else first), "now": now}
-    return found
+    return {
+        field: _sorted(asked, field, newest_first=field != "title") for field in ("title", "updated_at", "created_at")
+    }
+
+
+def _sorted(asked: Asked, field: str, *, newest_first: bool = False) -> dict[str, str]:
+    first, other = (f"-{field}", field) if newest_first else (field, f"-{field}")
+    is_here = asked.sort in {field, f"-{field}"}
+    now = ("descending" if asked.sort.startswith("-") else "ascending") if is_here else "none"
+    return {"url": asked.url(sort=other if asked.sort == first else first), "now": now}
+
+
+def _head(asked: Asked, collection: Collection, column: Column) -> dict[str, str] | None:
+    """None: a click on the head sorts nothing."""
+    field = f"{orders.OF_FIELD}{column.name}"
+    return _sorted(asked, field) if orders.field_of(selectors.schema_of(collection), field) else None
 
 
 class ChoicesView(CollectionView):

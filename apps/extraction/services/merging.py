@@ -22,7 +22,7 @@ from apps.accounts.types import SYSTEM, Actor
 from apps.core.errors import DomainError, FieldError, Invalid, NotFound, Unavailable, VersionMismatch
 from apps.core.events import emit_last, told_last
 from apps.core.ids import uuid7
-from apps.extraction import joinings, migrating, policies, reach, selectors, shape
+from apps.extraction import joinings, migrating, news, policies, reach, selectors, shape
 from apps.extraction.events import DuplicatesKeptApart, RecordsMerged, RecordsSeparated
 from apps.extraction.models import (
     Collection,
@@ -180,7 +180,7 @@ def _join(
     }
     merge.save(force_insert=True)
     fact = RecordsMerged(merge.pk, winner.pk, loser.pk, collection.pk, winner.version)
-    emit_last(fact, actor=actor, scope=collection.scope, subject=("record", winner.pk))
+    news.tell_of_record(fact, actor=actor, collection=collection, record_id=winner.pk)
     return merge
 
 
@@ -225,7 +225,7 @@ def undo_merge(*, actor: Actor, merge_id: UUID) -> RecordMerge:
     merge.undone_by_id = actor.user_id
     RecordMerge.objects.filter(pk=merge.pk).update(undone_at=Now(), undone_by=actor.user_id, updated_at=Now())
     fact = RecordsSeparated(merge.pk, winner.pk, loser.pk, collection.pk, winner.version)
-    emit_last(fact, actor=actor, scope=collection.scope, subject=("record", winner.pk))
+    news.tell_of_record(fact, actor=actor, collection=collection, record_id=winner.pk)
     return joinings.get_merge(merge_id=merge_id, viewer=actor)
 
 

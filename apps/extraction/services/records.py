@@ -17,9 +17,8 @@ from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core.compiled import insert
 from apps.core.errors import FieldError, TooLarge, VersionMismatch
-from apps.core.events import emit_last
 from apps.core.ids import uuid7
-from apps.extraction import duplicates, policies, schema, selectors, shape, targets
+from apps.extraction import duplicates, news, policies, schema, selectors, shape, targets
 from apps.extraction.events import RecordCreated, RecordDeleted, RecordRestored, RecordUpdated
 from apps.extraction.models import Collection, Record, RecordKey, RecordLink, RecordRevision
 from apps.extraction.services import evidence
@@ -99,7 +98,7 @@ def _create(actor: Actor, collection: Collection, data: dict[str, Any]) -> Recor
     record = _new(collection, actor)
     _write(collection, record, data, actor, RevisionKind.CREATED)
     fact = RecordCreated(record.pk, collection.pk, record.version, record.is_complete)
-    emit_last(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
+    news.tell_of_record(fact, actor=actor, collection=collection, record_id=record.pk)
     return record
 
 
@@ -139,8 +138,8 @@ def delete_record(*, actor: Actor, record_id: UUID) -> None:
     """It can be brought back. Its values are free for others meanwhile; who pointed to it sees that it is gone."""
     record, collection = _lock(actor, record_id, stays=False)
     put_away(record, actor, RevisionKind.DELETED)
-    emit_last(
-        RecordDeleted(record.pk, collection.pk), actor=actor, scope=collection.scope, subject=("record", record.pk)
+    news.tell_of_record(
+        RecordDeleted(record.pk, collection.pk), actor=actor, collection=collection, record_id=record.pk
     )
 
 
@@ -154,7 +153,7 @@ def restore_record(*, actor: Actor, record_id: UUID) -> Record:
         return record
     bring_back(collection, record, actor, RevisionKind.UNDELETED)
     fact = RecordRestored(record.pk, collection.pk, record.version)
-    emit_last(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
+    news.tell_of_record(fact, actor=actor, collection=collection, record_id=record.pk)
     return record
 
 
@@ -230,7 +229,7 @@ def _change(
     fields = tuple(change.field for change in changed)
     is_complete = record.is_complete
     fact = RecordUpdated(record.pk, collection.pk, record.version, fields, is_complete, lacked and is_complete)
-    emit_last(fact, actor=actor, scope=collection.scope, subject=("record", record.pk))
+    news.tell_of_record(fact, actor=actor, collection=collection, record_id=record.pk)
     return record
 
 

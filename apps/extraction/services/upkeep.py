@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models.functions import Now
 
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core import jobs
 from apps.extraction import duplicates, migrating, policies, schema, selectors, shape
-from apps.extraction.models import Collection, Record, RecordKey
-from apps.extraction.types import Candidate
+from apps.extraction.models import Collection, Duplicate, Record, RecordKey
+from apps.extraction.types import Candidate, DuplicateStatus
 
 SHAPED_AT_ONCE = 200
 SHAPE_SECONDS = 5.0
@@ -108,7 +109,12 @@ def _take_keys(collection: Collection, record: Record, data: dict[str, object]) 
 
 
 def _list_pair(record: Record, other_id: UUID, names: Sequence[str]) -> None:
-    duplicates.keep_pairs(record, [Candidate(other_id, "", "same", 1.0, dict.fromkeys(names, duplicates.SAME_KEY))])
+    """As what is surest: of a pair that waited already, too, so that it is found among many that wait."""
+    said = dict.fromkeys(names, duplicates.SAME_KEY)
+    duplicates.keep_pairs(record, [Candidate(other_id, "", "same", 1.0, said)])
+    one, other = sorted((record.pk, other_id))
+    waits = Duplicate.objects.filter(one=one, other=other, status=DuplicateStatus.PENDING, score__lt=1.0)
+    waits.update(score=1.0, fields=said, updated_at=Now())
 
 
 _ADD_UP = """

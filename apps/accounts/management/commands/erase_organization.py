@@ -4,6 +4,7 @@ from uuid import UUID
 
 from django.core.management.base import CommandError
 
+from apps.accounts import erasing
 from apps.accounts.management.erasing import EraseCommand
 from apps.accounts.models import Organization
 from apps.accounts.services import erasure
@@ -11,7 +12,7 @@ from apps.accounts.types import SYSTEM
 
 
 class Command(EraseCommand):
-    help = "Forget an organization for good, with every conversation, file, provider and ledger row."
+    help = "Forget an organization for good, with every conversation, file, provider and ledger row. Interrupted, it goes on by itself, or with the same command."
     name = "slug"
     confirm_help = "the short name once more, instead of typing it"
 
@@ -23,4 +24,6 @@ class Command(EraseCommand):
         return found.pk, found.slug
 
     def erase(self, subject_id: UUID, *, is_trial: bool) -> erasure.Receipt:
-        return erasure.erase_organization(actor=SYSTEM, organization_id=subject_id, is_trial=is_trial)
+        if is_trial:
+            return erasure.count_organization(actor=SYSTEM, organization_id=subject_id)
+        return erasing.erase_organization(actor=SYSTEM, organization_id=subject_id)
