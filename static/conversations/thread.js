@@ -35,7 +35,8 @@ export class Thread {
   }
 
   get articles() {
-    return [...this.#element.querySelectorAll("[data-message], [data-client]")];
+    // Articles alone: what is quoted in a card below a message names a message, too.
+    return [...this.#element.querySelectorAll("article[data-message], article[data-client]")];
   }
 
   get lastNumber() {

@@ -70,6 +70,19 @@ def test_card_comes_to_both_and_is_decided_by_one(both, provider):
     expect(daniel.page.locator(".decided").first).to_contain_text("Accepted by Inês Duarte")
 
 
+def test_what_somebody_says_stands_below_the_cards_and_not_in_them(both, provider):
+    ines, daniel = both
+    provider.script(found({"name": "Sarah", "age": 28}), {"text": "Yes."})
+    ines.say("/extract people")
+    expect(ines.page.locator(".card.proposal details[data-message]")).not_to_have_count(0, timeout=20_000)
+
+    daniel.say("Is she the lead?")
+
+    said = ines.page.locator(".thread > article", has_text="Is she the lead?")
+    expect(said).to_have_count(1, timeout=20_000)
+    expect(ines.page.locator(".card article")).to_have_count(0)
+
+
 def test_what_is_missing_is_asked_and_answered_in_words(both, provider):
     ines, _daniel = both
     provider.script(found({"name": "Rui"}), {"text": "Thank you."}, found({"name": "Rui", "born": "1998-02-01"}))
