@@ -26,6 +26,7 @@ from apps.workflows import calling, listening, problems, services
 from apps.workflows.gates import MARK
 from apps.workflows.problems import TaskError
 from apps.workflows.types import (
+    CRASHES,
     MAX_STEPS,
     RUN_SECONDS,
     HeldRun,
@@ -310,9 +311,16 @@ class EngineDesk:
         assert function.outside is not None
         if step is None:
             step = self.write(at, StepStatus.RUNNING, step_id=call.step_id, lease_seconds=services.CALL_LEASE_SECONDS)
+        elif step.attempts >= CRASHES:  # each attempt ends the count of the run's own crashes
+            raise problems.workers_lost(at.path)
         else:
             self.begin_call(at, step, attempts=step.attempts + 1)
-        gave = function.outside(call)
+        try:
+            gave = function.outside(call)
+        except TaskError as failed:
+            if failed.cost:
+                self.change(at, step, StepStatus.RUNNING, cost=failed.cost)
+            raise
         self.change(at, step, StepStatus.RUNNING, state={**step.state, "raw": gave.output}, cost=gave.cost)
         return gave.output
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from apps.core.errors import DomainError
@@ -16,18 +17,25 @@ _FILTERED = ("type", "status", "instance", "title", "detail")
 class TaskError(Exception):
     """``problem`` is what ``catch`` sees. ``cost``: what was spent before."""
 
-    def __init__(self, problem: dict[str, Any]) -> None:
+    def __init__(self, problem: dict[str, Any], cost: Decimal = Decimal(0)) -> None:
         super().__init__(problem.get("title", ""))
-        self.problem = problem
+        self.problem, self.cost = problem, cost
 
 
-def problem(kind: str, status: int, detail: str, *, code: str = "", instance: str = "") -> TaskError:
+def problem(
+    kind: str, status: int, detail: str, *, code: str = "", instance: str = "", cost: Decimal = Decimal(0)
+) -> TaskError:
     found: dict[str, Any] = {"type": BASE + kind, "status": status, "title": kind, "detail": detail[:2000]}
     if code:
         found["code"] = code
     if instance:
         found["instance"] = instance
-    return TaskError(found)
+    return TaskError(found, cost)
+
+
+def workers_lost(instance: str) -> TaskError:
+    """Of a call that every worker died of: it is not made again."""
+    return problem("runtime", 500, "The workers that made this call died.", code="worker_lost", instance=instance)
 
 
 def of_domain_error(error: DomainError, instance: str) -> TaskError:

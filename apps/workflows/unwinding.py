@@ -13,7 +13,7 @@ from apps.accounts.types import SYSTEM
 from apps.core.errors import DomainError
 from apps.workflows import problems, selectors, services
 from apps.workflows.problems import TaskError
-from apps.workflows.types import StepRow, StepStatus, Suspended
+from apps.workflows.types import CRASHES, StepRow, StepStatus, Suspended
 from apps.workflows.walker import At, Walker
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 #: Of a call to another server, with a growing wait between.
 MOST_ATTEMPTS = 3
 FIRST_WAIT = timedelta(seconds=2)
+#: How often a call was begun of which nobody knows the end: its workers were lost.
+BEGUN = "begun"
 
 
 def unwind(desk: EngineDesk, walker: Walker) -> None:
@@ -45,6 +47,10 @@ def _take_back(desk: EngineDesk, walker: Walker, at: At, step: StepRow, gave: An
             desk.heed(services.undo_inside(actor=SYSTEM, held=desk.held, function=function, call=call, step=step))
             return
         assert function.outside is not None
+        begun = step.state.get(BEGUN, 0)
+        if begun >= CRASHES:
+            raise problems.workers_lost(at.path)
+        step.state = {**step.state, BEGUN: begun + 1}
         desk.begin_call(at, step)
         given = function.outside(call)
         desk.change(at, step, StepStatus.COMPLETED, output=given.output, cost=given.cost)
@@ -56,10 +62,11 @@ def _note(desk: EngineDesk, at: At, step: StepRow, failed: TaskError) -> None:
     """What did not reach another server, or that it could not serve, is tried again."""
     status = failed.problem.get("status", 500)
     is_passing = failed.problem.get("title") == "communication" and (status >= 500 or status in {408, 429})  # noqa: PLR2004
+    state = {name: each for name, each in step.state.items() if name != BEGUN}
     if not is_passing or step.attempts >= MOST_ATTEMPTS:
-        desk.change(at, step, StepStatus.FAILED, error=failed.problem)
+        desk.change(at, step, StepStatus.FAILED, error=failed.problem, state=state)
         return
     until = desk.now() + FIRST_WAIT * 2 ** (step.attempts - 1)
-    state = {**step.state, "until": until.isoformat()}
+    state["until"] = until.isoformat()
     desk.change(at, step, StepStatus.RUNNING, error=failed.problem, state=state, attempts=step.attempts + 1)
     raise Suspended("undo", until)

@@ -17,7 +17,7 @@ from apps.workflows import durations, expressions, listening, problems, retrying
 from apps.workflows.documents import DIRECTIVES, kind_of, stage_of, walk
 from apps.workflows.expressions import ExpressionFailed
 from apps.workflows.problems import TaskError
-from apps.workflows.types import StepRow, StepStatus, Suspended
+from apps.workflows.types import MAX_WAIT_DAYS, StepRow, StepStatus, Suspended
 
 NOTHING = object()
 
@@ -278,9 +278,11 @@ class Walker:
     def duration(self, at: At, value: Any) -> timedelta:
         found = self.fill(at, value, at.value)
         try:
-            return durations.read(found)
+            if (length := durations.read(found)) > timedelta(days=MAX_WAIT_DAYS):
+                raise OverflowError
         except (ValueError, OverflowError):
             raise problems.problem("configuration", 400, "This is no duration.", instance=at.path) from None
+        return length
 
     # Composites
 

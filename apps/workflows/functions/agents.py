@@ -72,15 +72,19 @@ def work(call: WorkflowCall) -> Gave:
     try:
         done, value = asyncio.run(worked())
     except working.Stopped:
-        raise problems.problem("runtime", 409, "The run was stopped meanwhile.", code="stopped") from None
+        raise problems.problem(
+            "runtime", 409, "The run was stopped meanwhile.", code="stopped", cost=meter.cost
+        ) from None
     except TimeoutError:
-        raise problems.problem("timeout", 408, "The agent took too long.", code="timeout") from None
+        raise problems.problem("timeout", 408, "The agent took too long.", code="timeout", cost=meter.cost) from None
     except TryLater as later:
-        raise problems.problem("communication", 503, "The model does not answer now.", code=later.code) from later
+        detail = "The model does not answer now."
+        raise problems.problem("communication", 503, detail, code=later.code, cost=meter.cost) from later
     except ModelError as error:
         if structured.later_of(error) is None:
             raise
-        raise problems.problem("communication", 503, "The model does not answer now.", code=error.code) from error
+        detail = "The model does not answer now."
+        raise problems.problem("communication", 503, detail, code=error.code, cost=meter.cost) from error
     output = {
         "text": done.text,
         "model": done.model,
@@ -138,7 +142,8 @@ async def _as_object(call: WorkflowCall, context: AnswerContext, done: working.W
     answer = await structured.ask(request, lambda _kind: schema, meter)
     value = repair.read(answer.text).value
     if wrong := listening.first_wrong(schema, value):
-        raise problems.problem("validation", 502, f"The answer does not fit the schema: {wrong}", code="does_not_fit")
+        detail = f"The answer does not fit the schema: {wrong}"
+        raise problems.problem("validation", 502, detail, code="does_not_fit", cost=meter.cost)
     return value
 
 

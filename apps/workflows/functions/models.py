@@ -16,13 +16,17 @@ from apps.core.doors.workflow_functions import Gave, WorkflowCall, WorkflowFunct
 from apps.core.leases import scaled
 from apps.extraction import repair, structured
 from apps.extraction.reading_types import Answer
+from apps.extraction.types import RUN_CALL_SECONDS
 from apps.llm import engine as llm
 from apps.llm import selectors as models
+from apps.llm.errors import ModelError
 from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
 from apps.workflows import problems
+from apps.workflows.problems import TaskError
 from apps.workflows.types import Category
 
-SECONDS = 120.0
+#: Longer than one call may take: its own time-out is the one that says so.
+SECONDS = RUN_CALL_SECONDS + 20
 MOST_OPTIONS = 8
 INSTRUCTIONS = (
     "Propose up to {count} different ways to decide what is asked, in the language of the question. Exactly one is recommended, the others are "
@@ -69,7 +73,8 @@ def propose(call: WorkflowCall) -> Gave:
     )
     answer, meter = _ask(call, said, SCHEMA)
     if not (options := understood(answer.text, count)):
-        raise problems.problem("runtime", 502, "The model proposed nothing to choose from.", code="nothing_proposed")
+        detail = "The model proposed nothing to choose from."
+        raise problems.problem("runtime", 502, detail, code="nothing_proposed", cost=meter.cost)
     return Gave({"options": options, "model": answer.model, "is_demo": answer.is_demo}, cost=meter.cost)
 
 
@@ -123,8 +128,12 @@ def _ask(
     meter = Meter()
     try:
         return asyncio.run(_asked(request, schema, meter)), meter
-    except TryLater as later:
-        raise problems.problem("communication", 503, "The model does not answer now.", code=later.code) from later
+    except (TryLater, TimeoutError) as later:
+        code = later.code if isinstance(later, TryLater) else "timeout"
+        detail = "The model does not answer now."
+        raise problems.problem("communication", 503, detail, code=code, cost=meter.cost) from later
+    except ModelError as error:
+        raise TaskError(problems.of_domain_error(error, "").problem, meter.cost) from error
 
 
 async def _asked(request: CompletionRequest, schema: dict[str, Any] | None, meter: Meter) -> Answer:

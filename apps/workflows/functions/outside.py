@@ -58,6 +58,9 @@ def call_http(call: WorkflowCall) -> Gave:
     except http.FAILURES as error:
         detail = credentials.hidden(f"{type(error).__name__}: {error}", kept)[:300]
         raise problems.problem("communication", 502, detail, code="not_reached") from None
+    except (TypeError, ValueError) as error:  # a header that is no ASCII, a port that is no number
+        detail = f"This cannot be sent: {type(error).__name__}."
+        raise problems.problem("configuration", 400, detail, code="cannot_be_sent") from None
     if not answer.is_success:
         detail = credentials.hidden(answer.text, kept)[:500]
         raise problems.problem("communication", answer.status_code, detail, code="answered_error")
