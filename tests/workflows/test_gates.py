@@ -183,6 +183,26 @@ def test_stage_that_has_not_begun_is_not_approved(actor, project):
     assert not Approval.objects.filter(run=run).exists()
 
 
+def test_fork_begins_in_no_stage_that_is_closed_to_who_forks(actor, project):
+    inside = {"do": [{"x": NOTHING}, {"y": NOTHING}], **stage("Scenes", requires=[TWO], manual=True)}
+    collection = people(actor, project)
+    run = ran(actor, project, [{"concept": {**NOTHING, **stage("Concept")}}, {"scenes": inside}])
+    services.advance_stage(actor=actor, run_id=run.pk, stage="scenes", override=True, reason="We show it anyway")
+    run = walked(run)
+    assert run.status == "completed"
+    place = next(each for each in Step.objects.filter(run=run) if each.path.endswith("/y")).number
+    before = Run.objects.count()
+
+    with pytest.raises(GateClosed) as closed:
+        services.fork_run(actor=actor_of(member_of(project)), run_id=run.pk, number=place)
+
+    assert (closed.value.extra["stage"], Run.objects.count()) == ("scenes", before)
+    for name in ("Sarah", "Tomás"):
+        person(actor, collection, name=name, age=28)
+    assert services.fork_run(actor=actor, run_id=run.pk, number=place).stage == "scenes"
+    assert services.fork_run(actor=actor, run_id=run.pk, number=1).stage == ""
+
+
 def test_what_is_said_is_the_definitions_own_words(actor, project):
     people(actor, project)
     run = ran(actor, project, [{"a": {**NOTHING, **stage("A", requires=[{**TWO, "says": "Two heroes first"}])}}])

@@ -8,6 +8,8 @@ from apps.workflows.services.definitions import (
     delete_definition,
 )
 from apps.workflows.services.hearing import forget_heard, hear
+from apps.workflows.services.forking import fork_run
+from apps.workflows.services.hearing import hear
 from apps.workflows.services.others import emit_signal, read_inner, require_asker, start_inner
 from apps.workflows.services.rollback import roll_back
 from apps.workflows.services.runs import (
@@ -15,7 +17,6 @@ from apps.workflows.services.runs import (
     claim_run,
     fail_run,
     finish_run,
-    fork_run,
     give_back,
     pause_run,
     resume_run,

@@ -355,37 +355,3 @@ def retry_run(*, actor: Actor, run_id: UUID) -> Run:
     withdrawn.update(status=ChoiceStatus.OPEN)
     _queue(run, error={}, failed_steps=[], finished_at=None)
     return told(run, actor, "retried")
-
-
-@transaction.atomic
-def fork_run(*, actor: Actor, run_id: UUID, number: int) -> Run:
-    """Another run that came through the same steps up to before this one, and goes its own way from there. Effects are not repeated."""
-    source = selectors.lock_run(run_id=run_id, viewer=actor)
-    policies.require(policies.can_run(actor, accounts.project_role(actor, source.project_id)))
-    accounts.lock_project(source.project_id, actor)
-    selectors.get_step(source, number)
-    run = begin(
-        actor,
-        source.definition,
-        source.followed,
-        data=source.data,
-        title=source.title,
-        conversation_id=source.conversation_id,
-        cause=RunCause.FORK,
-    )
-    kept = (
-        "path", "visit", "kind", "status", "input", "output", "error", "state", "attempts", "started_at", "ended_at",
-    )  # fmt: skip
-    copied = [
-        Step(
-            organization_id=run.organization_id,
-            project_id=run.project_id,
-            run=run,
-            number=place,
-            **{name: getattr(step, name) for name in kept},
-        )
-        for place, step in enumerate(selectors.list_before(source, number), 1)
-    ]
-    Step.objects.bulk_create(copied)
-    Run.objects.filter(pk=run.pk).update(forked_from=source, step_count=len(copied), stage=source.stage)
-    return selectors.get_run(run_id=run.pk, viewer=actor)
