@@ -7,9 +7,8 @@ from apps.workflows.services.definitions import (
     create_definition,
     delete_definition,
 )
-from apps.workflows.services.hearing import forget_heard, hear
 from apps.workflows.services.forking import fork_run
-from apps.workflows.services.hearing import hear
+from apps.workflows.services.hearing import forget_heard, hear
 from apps.workflows.services.others import emit_signal, read_inner, require_asker, start_inner
 from apps.workflows.services.rollback import roll_back
 from apps.workflows.services.runs import (
