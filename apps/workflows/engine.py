@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -87,6 +89,15 @@ def _walk(held: HeldRun, memory: list[StepRow]) -> None:
         services.fail_run(actor=SYSTEM, held=held, error=failed.problem, steps=failing)
 
 
+@contextmanager
+def _told_as_problem(at: At) -> Iterator[None]:
+    """What cannot be kept is an error of the task."""
+    try:
+        yield
+    except DomainError as error:
+        raise problems.of_domain_error(error, at.path) from error
+
+
 class EngineDesk:
     """Reads steps from memory, writes them through services. ``perform`` does what a task does."""
 
@@ -119,22 +130,24 @@ class EngineDesk:
         if self.count >= MAX_STEPS:
             detail = "A run has at most 10,000 steps: does it go round in circles?"
             raise problems.problem("runtime", 500, detail, code="too_many_steps", instance=at.path)
-        step, now = services.write_step(
-            actor=SYSTEM,
-            held=self.held,
-            path=at.path,
-            visit=at.visit,
-            kind=at.kind,
-            status=status,
-            data=at.value,
-            **fields,
-        )
+        with _told_as_problem(at):
+            step, now = services.write_step(
+                actor=SYSTEM,
+                held=self.held,
+                path=at.path,
+                visit=at.visit,
+                kind=at.kind,
+                status=status,
+                data=at.value,
+                **fields,
+            )
         self._remember(step)
         self.heed(now)
         return step
 
     def change(self, at: At, step: StepRow, status: StepStatus, **fields: Any) -> StepRow:
-        now = services.change_step(actor=SYSTEM, held=self.held, step=step, status=status, **fields)
+        with _told_as_problem(at):
+            now = services.change_step(actor=SYSTEM, held=self.held, step=step, status=status, **fields)
         self.heed(now)
         return step
 
@@ -156,10 +169,8 @@ class EngineDesk:
     # Tasks
 
     def perform(self, walker: Walker, at: At, step: StepRow | None) -> Any:
-        try:
+        with _told_as_problem(at):
             return _TASKS[at.kind](self, walker, at, step)
-        except DomainError as error:
-            raise problems.of_domain_error(error, at.path) from error
 
     def asker(self) -> Actor:
         """Who the run acts for, with the rights of now."""
@@ -225,7 +236,7 @@ class EngineDesk:
                 if idle := listening.idle(walker, at, spec["to"], heard):
                     services.forget_heard(actor=SYSTEM, held=self.held, step=step, event_ids=idle)
                 raise Suspended("event")
-            self.change(at, step, StepStatus.WAITING, state={**step.state, "taken": taken})
+            self.change(at, step, StepStatus.WAITING, state={**step.state, "heard": [], "taken": taken})
         read_as = spec.get("read", "data")
         found = [event if read_as == "envelope" else event.get("data") for event in step.state["taken"]]
         return listening.each(walker, at, found) if "foreach" in at.body else found

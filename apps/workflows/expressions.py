@@ -213,13 +213,12 @@ def _run(
 
 
 def _plain(programs: Sequence[str], value: Any, variables: Mapping[str, Any]) -> list[Any] | None:
-    """``.`` and a variable alone mean themselves: most steps only hand on what they got."""
-    found = []
-    for program in programs:
-        if program == ".":
-            found.append(value)
-        elif program.startswith("$") and program[1:] in variables:
-            found.append(variables[program[1:]])
-        else:
-            return None
-    return found
+    """``.`` and a variable alone mean themselves: most steps only hand on what they got. Several would say it several times."""
+    if len(programs) != 1:
+        return None
+    program = programs[0]
+    if program == ".":
+        return [value]
+    if program.startswith("$") and program[1:] in variables:
+        return [variables[program[1:]]]
+    return None

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from apps.workflows import checks
-from apps.workflows.models import Definition, Run
-from apps.workflows.types import DefinitionRejected
+from apps.workflows.models import Definition, Run, Step
+from apps.workflows.types import MAX_DATA_BYTES, DefinitionRejected
 from tests.workflows.factories import defined, document, ran, walked
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +79,22 @@ def test_what_grows_beyond_what_a_step_keeps(actor, project):
 
     assert run.status == "failed"
     assert run.error["code"] in {"expression_failed", "data_too_large"}
+
+
+@pytest.mark.parametrize(
+    "grow",
+    [
+        {"d": {"set": {"a": "${ . }", "b": "${ . }"}}},
+        {"d": {"fork": {"branches": [{"a": {"set": "${ . }"}}, {"b": {"set": "${ . }"}}]}}},
+    ],
+)
+def test_what_says_the_same_thing_twice_each_time_ends(actor, project, grow):
+    run = ran(
+        actor, project, [{"all": {"for": {"each": "n", "in": "${ [range(40)] }"}, "do": [grow]}}], {"x": "0" * 99}
+    )
+
+    assert (run.status, run.error["code"] in {"expression_failed", "data_too_large"}) == ("failed", True)
+    assert max(len(json.dumps(row.output)) for row in Step.objects.filter(run=run)) <= MAX_DATA_BYTES
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,21 @@ from apps.core.leases import scaled
 from apps.core.storable import storable
 from apps.workflows import policies
 from apps.workflows.models import Choice, Step
-from apps.workflows.types import ChoiceStatus, HeldRun, LateWriter, RunStatus, StepRow, StepStatus
+from apps.workflows.types import (
+    MAX_DATA_BYTES,
+    ChoiceStatus,
+    DataTooLarge,
+    HeldRun,
+    LateWriter,
+    RunStatus,
+    StepRow,
+    StepStatus,
+)
 
 LEASE_SECONDS = 20.0
 CALL_LEASE_SECONDS = 180.0
+#: What a step remembers: what it gave, the context, what it goes through or has heard.
+MOST_STATE = 4 * MAX_DATA_BYTES
 _ENDED = frozenset({StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.FAILED, StepStatus.CANCELLED})
 
 _HELD = """
@@ -90,7 +101,7 @@ def write_step(
             "path": path,
             "visit": visit,
             "kind": kind,
-            "input": _json(data),
+            "input": _json(data, MAX_DATA_BYTES),
             "took": timedelta(seconds=seconds),
             **_shared(
                 held,
@@ -172,10 +183,10 @@ def _shared(
         "fence": held.fence,
         "lease": timedelta(seconds=scaled(lease_seconds)),
         "status": status.value,
-        "output": _json(output),
-        "error": _json(error or {}),
-        "state": _json(state or {}),
-        "wrote": _json([[str(pk), before, after] for pk, before, after in wrote]),
+        "output": _json(output, MAX_DATA_BYTES),
+        "error": _json(error or {}, MAX_DATA_BYTES),
+        "state": _json(state or {}, MOST_STATE),
+        "wrote": _json([[str(pk), before, after] for pk, before, after in wrote], MOST_STATE),
         "waits_on": waits_on,
         "wake_at": wake_at,
         "cost": cost,
@@ -183,8 +194,29 @@ def _shared(
     }
 
 
-def _json(value: Any) -> Any:
+def _json(value: Any, most: int) -> Any:
+    _require_size(value, most)
     return None if value is None else Jsonb(storable(value))
+
+
+def _require_size(value: Any, most: int) -> None:
+    """``DataTooLarge`` as soon as it is more. Counted before anything is made of it: what it has twice is in memory once."""
+    left, rest = most, [value]
+    while rest:
+        each = rest.pop()
+        if isinstance(each, str):
+            left -= 2 + (len(each) if each.isascii() else len(each.encode("utf-8", "surrogatepass")))
+        elif isinstance(each, dict):
+            left -= 2 + 4 * len(each)
+            rest += each
+            rest += each.values()
+        elif isinstance(each, list | tuple):
+            left -= 2 + 2 * len(each)
+            rest += each
+        else:
+            left -= len(repr(each))
+        if left < 0:
+            raise DataTooLarge
 
 
 def _execute(sql: str, values: dict[str, Any]) -> tuple[int, str]:
