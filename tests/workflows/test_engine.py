@@ -9,7 +9,7 @@ from apps.accounts.types import SYSTEM
 from apps.workflows import engine, invariants, services
 from apps.workflows.models import Choice, Run, Step
 from apps.workflows.types import RunState
-from tests.workflows.factories import defined, document, fresh, ran, step, steps, walked
+from tests.workflows.factories import begun, defined, document, fresh, ran, step, steps, walked
 
 pytestmark = pytest.mark.django_db
 
@@ -274,6 +274,20 @@ def test_retry_goes_on_at_the_step_that_failed(actor, project):
     ]
     with pytest.raises(RunState):
         services.resume_run(actor=actor, run_id=run.pk)
+
+
+def test_resume_leaves_the_run_with_the_worker_that_has_it(actor, project):
+    run = begun(actor, project, [{"a": put(x=1)}])
+    held, _memory = services.claim_run(actor=SYSTEM, run_id=run.pk)
+    services.pause_run(actor=actor, run_id=run.pk)
+
+    again = services.resume_run(actor=actor, run_id=run.pk)
+
+    assert services.claim_run(actor=SYSTEM, run_id=run.pk) is None
+    assert (again.status, again.version) == ("running", run.version + 2)
+    assert Run.objects.get(pk=run.pk).fence == held.fence
+    services.give_back(actor=SYSTEM, held=held)
+    assert walked(run).output == {"x": 1}
 
 
 def test_fork_goes_its_own_way_from_a_step(actor, project):

@@ -276,7 +276,11 @@ def resume_run(*, actor: Actor, run_id: UUID) -> Run:
         return selectors.get_run(run_id=run_id, viewer=actor)
     if run.status != RunStatus.PAUSED:
         raise RunState(run.status)
-    _queue(run)
+    held = Run.objects.filter(
+        pk=run_id, lease_until__gt=Now()
+    )  # a worker has it yet: it goes on, and does nothing twice
+    if not held.update(status=RunStatus.RUNNING, is_woken=True, version=F("version") + 1, updated_at=Now()):
+        _queue(run)
     return told(run, actor, "resumed")
 
 
