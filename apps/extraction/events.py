@@ -67,9 +67,10 @@ class CollectionReaderRemoved:
 @event("extraction.collection_erased.v1")
 @dataclass(frozen=True, slots=True)
 class CollectionErased:
-    """It was deleted 30 days before; its records went with it."""
+    """It was deleted 30 days before; its records went with it. ``visibility``: who had seen it."""
 
     collection_id: UUID
+    visibility: str
 
 
 @event("extraction.records_erased.v1")

@@ -54,6 +54,15 @@ def _named(viewer: Actor) -> QuerySet[CollectionReader]:
     return CollectionReader.objects.filter(Q(user=viewer.user_id) | Q(team__in=teams_of(viewer.user_id)))
 
 
+def ids(viewer: Actor) -> Any:
+    """Of collections that are not closed to the viewer, deleted ones too. For rows of apps above that hold words of collections, which
+    ask for scopes of their own.
+    """
+    rows = Collection.objects.filter(accounts.project_filter(viewer, field="project"))
+    rows = rows.filter(~Q(visibility=Visibility.NAMED) | _open_to(viewer))
+    return ArraySubquery(rows.order_by().values("pk"))
+
+
 # Runs, which read for several collections
 
 

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection as Several
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.accounts import selectors as accounts
 from apps.accounts.selectors import ProjectPerson
-from apps.accounts.types import Actor, OrganizationRole
+from apps.accounts.types import Actor, ActorKind, OrganizationRole, ProjectRole
 from apps.core.errors import NotFound
+from apps.extraction import reach
 from apps.extraction.models import Collection, CollectionReader, places_in, teams_in
+from apps.extraction.types import Visibility
 
 
 def list_readers(collection: Collection) -> QuerySet[CollectionReader]:
@@ -37,6 +40,33 @@ def list_teams_for(collection: Collection, viewer: Actor) -> list[tuple[UUID, st
     if role is None or role == OrganizationRole.GUEST:
         return []
     return list(teams_in(collection.organization_id))
+
+
+def open_to(viewer: Actor, field: str) -> Q:
+    """Of rows that name in ``field`` the collections they hold words of those that hold none of a collection which is closed to the viewer.
+
+    What is gone for good is closed to all but managers: nobody can say any more for whom it was.
+    """
+    if viewer.kind == ActorKind.SYSTEM:
+        return Q()
+    manages = accounts.project_filter(viewer, field="project", at_least=ProjectRole.MANAGER)
+    return Q(**{field: []}) | manages | Q(**{f"{field}__contained_by": reach.ids(viewer)})
+
+
+def list_named_for(collection_ids: Several[UUID]) -> set[UUID] | None:
+    """Who is named for each of these that is closed, beside managers; None: none of them is."""
+    kept: dict[UUID, str] = dict(Collection.objects.filter(pk__in=collection_ids).values_list("pk", "visibility"))
+    closed = [pk for pk in collection_ids if kept.get(pk) != Visibility.PROJECT]
+    if not closed:
+        return None
+    rows = CollectionReader.objects.filter(collection__in=closed)
+    people: dict[UUID, set[UUID]] = {pk: set() for pk in closed}
+    teams: dict[UUID, set[UUID]] = {}
+    for team_id, user_id in places_in(rows.exclude(team=None).values("team")):
+        teams.setdefault(team_id, set()).add(user_id)
+    for collection_id, person, team_id in rows.values_list("collection_id", "user_id", "team_id"):
+        people[collection_id] |= {person} if person else teams.get(team_id, set())
+    return set.intersection(*people.values())
 
 
 def count_named(organization_id: UUID) -> dict[UUID, int]:

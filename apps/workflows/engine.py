@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
@@ -24,7 +24,7 @@ from apps.core.doors.workflow_functions import WorkflowCall, WorkflowFunction, w
 from apps.core.errors import DomainError
 from apps.core.ids import uuid7
 from apps.core.leases import scaled
-from apps.workflows import calling, listening, problems, services
+from apps.workflows import calling, listening, problems, services, sight_selectors
 from apps.workflows.gates import MARK
 from apps.workflows.problems import TaskError
 from apps.workflows.types import (
@@ -107,6 +107,7 @@ class EngineDesk:
         self.count = max((step.number for step in memory), default=0)
         self.began = time.monotonic()
         self.actor: Actor | None = None
+        self.collections = set(held.collections)
 
     def now(self) -> datetime:
         return timezone.now()
@@ -236,6 +237,7 @@ class EngineDesk:
                 if idle := listening.idle(walker, at, spec["to"], heard):
                     services.forget_heard(actor=SYSTEM, held=self.held, step=step, event_ids=idle)
                 raise Suspended("event")
+            self.take_in(sight_selectors.list_collections_of(taken))
             self.change(at, step, StepStatus.WAITING, state={**step.state, "heard": [], "taken": taken})
         read_as = spec.get("read", "data")
         found = [event if read_as == "envelope" else event.get("data") for event in step.state["taken"]]
@@ -251,7 +253,8 @@ class EngineDesk:
             step = self._remember(row)
         if not spec.get("await", True):
             return at.value
-        status, output, error = services.read_inner(actor=SYSTEM, held=self.held, step=step)
+        status, output, error, collections = services.read_inner(actor=SYSTEM, held=self.held, step=step)
+        self.take_in(collections)
         if status == RunStatus.COMPLETED:
             return output
         if status in {RunStatus.FAILED, RunStatus.CANCELLED}:
@@ -291,7 +294,15 @@ class EngineDesk:
         if wrong := listening.first_wrong(function.parameters, given):
             raise problems.problem("validation", 400, wrong, code="does_not_fit", instance=at.path)
         services.require_asker(actor=call.actor, held=self.held)
+        if function.about is not None:
+            self.take_in(function.about(call))
         return function, call
+
+    def take_in(self, collections: Iterable[UUID]) -> None:
+        """Before words of them come into the run: who does not see all of them does not see it from then on."""
+        if new := set(collections) - self.collections:
+            services.note_collections(actor=SYSTEM, held=self.held, collections=new)
+            self.collections |= new
 
     def _called(self, walker: Walker, at: At) -> tuple[str, dict[str, Any]]:
         """The function's name and arguments; a name of the document's own stands for a call of its own."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -137,6 +138,8 @@ class Run(TenantModel, LeasedModel):
     key_id = models.UUIDField(null=True, editable=False)
     # Plain: a conversation may be erased before the run.
     conversation_id = models.UUIDField(null=True, editable=False)
+    # Of which its data, steps and questions may hold words: who does not see all of them does not see the run. Plain ids.
+    collections = ArrayField(models.UUIDField(), default=list, db_default=[], editable=False)
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", editable=False)
     forked_from = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+", editable=False)
     depth = models.PositiveSmallIntegerField(default=0, editable=False)

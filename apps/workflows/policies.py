@@ -1,4 +1,6 @@
-"""Who may define, run and read workflows. Everyone who sees the project sees its runs."""
+"""Who may define, run and read workflows. Everyone who sees the project sees its runs, but for those that hold words of a
+collection which is closed to them (``selectors.visible_to``).
+"""
 
 from __future__ import annotations
 

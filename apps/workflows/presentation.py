@@ -99,6 +99,7 @@ def run_data(run: Run, viewer: Actor) -> dict[str, Any]:
         **run_row(run),
         "input": run.data,
         "output": run.output,
+        "collections": [str(pk) for pk in run.collections],
         "stages": stage_map(run),
         "choices": choices_of(run, viewer),
     }

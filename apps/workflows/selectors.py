@@ -17,6 +17,7 @@ from apps.core.doors.consumers import LoggedEvent
 from apps.core.errors import NotFound
 from apps.core.events import public_name
 from apps.core.leases import is_free, scaled
+from apps.extraction import reader_selectors as readers
 from apps.extraction import selectors as records
 from apps.workflows import policies
 from apps.workflows.models import (
@@ -33,6 +34,7 @@ from apps.workflows.models import (
 from apps.workflows.types import (
     LIVING,
     OPEN,
+    TOLD_BY,
     UNDO,
     ChoiceStatus,
     RunStatus,
@@ -168,7 +170,7 @@ def as_cloud_event(event: LoggedEvent) -> dict[str, Any]:
     if event.type == SIGNAL:
         said = Step.objects.filter(pk=event.payload["step_id"]).values_list("state", flat=True).first() or {}
         found |= said.get("envelope", {})
-        found["id"] = str(event.id)
+        found |= {"id": str(event.id), TOLD_BY: str(event.subject_id)}
     elif collection_id := event.payload.get("collection_id"):
         named = records.visible_collections(SYSTEM, with_deleted=True).filter(pk=collection_id)
         found["collection"] = named.values_list("slug", flat=True).first()
@@ -206,7 +208,8 @@ def open_secret(*, project_id: UUID, name: str) -> dict[str, Any] | None:
 
 
 def visible_to(viewer: Actor) -> QuerySet[Run]:
-    return Run.objects.filter(readable(viewer))
+    """What a run came through goes from step to step, so it is closed as a whole to whoever does not see all that it read in."""
+    return Run.objects.filter(readable(viewer), readers.open_to(viewer, "collections"))
 
 
 def list_runs(
@@ -289,12 +292,6 @@ def get_choice(*, choice_id: UUID, viewer: Actor) -> tuple[Run, Choice]:
     if found is None:
         raise NotFound
     return get_run(run_id=found.run_id, viewer=viewer), found
-
-
-def people_with(viewer: Actor, run: Run, least: str) -> list[UUID]:
-    """Who has this role in the run's project, by name."""
-    people = accounts.list_people_of_project(accounts.get_project(run.project_id, viewer), viewer)
-    return [person.id for person in people if policies.has_role(person.role, least)]
 
 
 def list_answers(choice_ids: Iterable[UUID]) -> dict[UUID, list[ChoiceAnswer]]:

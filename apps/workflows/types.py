@@ -18,6 +18,8 @@ MAX_DEPTH = 20
 MAX_DEFINITIONS = 100  # of a project
 MAX_VERSIONS = 1_000
 MAX_OPEN_RUNS = 500  # of a project
+#: Of an event that a run told, which run it was: an attribute beside those that documents may set.
+TOLD_BY = "parlancerun"
 MAX_STEPS = 10_000  # of a run, each time that a task is done anew counted
 MAX_DATA_BYTES = 1_048_576  # of what a step gets or gives
 MAX_SUBFLOWS = 5  # runs inside runs
@@ -259,6 +261,7 @@ class HeldRun:
     started_at: str
     depth: int
     is_unwinding: bool
+    collections: tuple[UUID, ...]
     reactions: int
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -52,7 +52,8 @@ class WorkflowFunction:
 
     ``inside`` runs in the transaction that also writes the end of its step: its effects happen exactly once. What calls other servers is
     ``outside``: no transaction, and after a crash it may be repeated with the same ``effect_key``. A function that answers ``Waits`` has
-    ``look``: it reads what became of the subject, and gives None while there is nothing to say.
+    ``look``: it reads what became of the subject, and gives None while there is nothing to say. ``about`` says, before anything is done, of
+    which collections the step may come to hold words: from then on the run is seen by who sees all of them.
     """
 
     name: str
@@ -61,6 +62,7 @@ class WorkflowFunction:
     inside: Callable[[WorkflowCall], Gave | Waits] | None = None
     outside: Callable[[WorkflowCall], Gave] | None = None
     look: Callable[[WorkflowCall, dict[str, Any]], Gave | None] | None = None
+    about: Callable[[WorkflowCall], Sequence[UUID]] | None = None
 
 
 workflow_functions: Door[WorkflowFunction] = Door("workflow function")

@@ -85,8 +85,7 @@ def _erase_collection(actor: Actor, collection_id: UUID, limit: int) -> int:
         if collection is None or Record.objects.filter(collection=collection).exists():
             return done
         Proposal.objects.filter(collection=collection).delete()
-        emit(
-            CollectionErased(collection.pk), actor=actor, scope=collection.scope, subject=("collection", collection.pk)
-        )
+        fact = CollectionErased(collection.pk, collection.visibility)
+        emit(fact, actor=actor, scope=collection.scope, subject=("collection", collection.pk))
         collection.delete()
     return done

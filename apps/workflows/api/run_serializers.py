@@ -154,6 +154,10 @@ class ChoiceOut(serializers.Serializer):
 class RunOut(RunRowOut):
     input = serializers.JSONField()
     output = serializers.JSONField(allow_null=True)
+    collections = serializers.ListField(
+        child=serializers.UUIDField(),
+        help_text="Of which it may hold words: to who does not see all of them the run is not there.",
+    )
     stages = StageOut(many=True)
     choices = ChoiceOut(many=True)
 

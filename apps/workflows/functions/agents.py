@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import asdict
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -21,6 +22,7 @@ from apps.core.doors.tools import ToolCall
 from apps.core.doors.workflow_functions import Gave, WorkflowCall, WorkflowFunction
 from apps.core.leases import scaled
 from apps.extraction import repair, structured
+from apps.extraction import selectors as records
 from apps.llm import engine as llm
 from apps.llm import selectors as models
 from apps.llm.errors import ModelError
@@ -39,6 +41,12 @@ def allowed_tools(run: Any) -> list[str] | None:
     stage = dict(stages(run.followed.document)).get(run.stage, {})
     found: list[str] | None = stage.get("tools")
     return found
+
+
+def _about(call: WorkflowCall) -> list[UUID]:
+    """Its tools read where the model wants to: all that who began the run sees in the project."""
+    rows = records.list_collections(call.actor, project_id=call.project_id)
+    return list(rows.order_by().values_list("pk", flat=True))
 
 
 def work(call: WorkflowCall) -> Gave:
@@ -167,5 +175,6 @@ FUNCTIONS = (
             },
         },
         outside=work,
+        about=_about,
     ),
 )

@@ -12,7 +12,7 @@ from apps.accounts.types import SYSTEM
 from apps.core import http
 from apps.core.db import give_connections_back
 from apps.core.doors.workflow_functions import Gave, WorkflowCall, WorkflowFunction
-from apps.workflows import letters, problems, selectors, services
+from apps.workflows import letters, problems, selectors, services, sight_selectors
 from apps.workflows.functions import credentials
 from apps.workflows.types import MAX_DATA_BYTES
 
@@ -109,7 +109,7 @@ def notify(call: WorkflowCall) -> Gave:
     if to == "starter":
         ids = [run.requested_by_id] if run.requested_by_id else []
     else:
-        ids = selectors.people_with(call.actor, run, to)
+        ids = sight_selectors.people_with(call.actor, run, to)
     letters.send_word(run=run, people=ids[: services.MOST_MAILS], text=call.arguments["text"])
     return Gave({"people": len(ids[: services.MOST_MAILS])})
 

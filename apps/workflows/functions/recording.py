@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -12,7 +13,7 @@ from apps.bulk import selectors as operations
 from apps.bulk import services as operation_services
 from apps.bulk.types import FINAL as OPERATION_ENDS
 from apps.core.doors.workflow_functions import Gave, Waits, WorkflowCall, WorkflowFunction
-from apps.core.errors import FieldError, Invalid, NotFound
+from apps.core.errors import DomainError, FieldError, Invalid, NotFound
 from apps.extraction import rendering
 from apps.extraction import selectors as records
 from apps.extraction import services as record_services
@@ -43,6 +44,22 @@ def _record(call: WorkflowCall) -> Any:
     found = records.get_record(record_id=_id(call.arguments["record"], "record"), viewer=call.actor)
     if found.project_id != call.project_id:
         raise NotFound
+    return found
+
+
+def _about(call: WorkflowCall) -> list[UUID]:
+    """Which collections the arguments name, by short name or by a record. What is not there says nothing of any."""
+    given = call.arguments
+    params = given.get("params", {})
+    slugs = [given.get("collection"), params.get("collection")]
+    for several in (given.get("collections"), params.get("collections")):
+        slugs += several if isinstance(several, list) else []
+    named = [slug for slug in slugs if isinstance(slug, str)]
+    rows = records.list_collections(call.actor, project_id=call.project_id).filter(slug__in=named)
+    found = list(rows.order_by().values_list("pk", flat=True)) if named else []
+    if "record" in given:
+        with suppress(DomainError):
+            found.append(_record(call).collection_id)
     return found
 
 
@@ -173,14 +190,18 @@ FUNCTIONS = (
             {"collection": _TEXT, "data": {"type": "object"}, "on_duplicate": {"enum": _CASES}}, "collection", "data"
         ),
         inside=create,
+        about=_about,
     ),
     WorkflowFunction(
         "records.update",
         _("Changes fields of a record."),
         _takes({"record": _TEXT, "data": {"type": "object"}}, "record", "data"),
         inside=update,
+        about=_about,
     ),
-    WorkflowFunction("records.delete", _("Deletes a record."), _takes({"record": _TEXT}, "record"), inside=delete),
+    WorkflowFunction(
+        "records.delete", _("Deletes a record."), _takes({"record": _TEXT}, "record"), inside=delete, about=_about
+    ),
     WorkflowFunction(
         "records.list",
         _("Reads records of a collection."),
@@ -194,12 +215,14 @@ FUNCTIONS = (
             "collection",
         ),
         inside=list_them,
+        about=_about,
     ),
     WorkflowFunction(
         "render",
         _("Puts a record into a template."),
         _takes({"template": _TEXT, "record": _TEXT}, "template", "record"),
         inside=render,
+        about=_about,
     ),
     WorkflowFunction(
         "bulk",
@@ -216,6 +239,7 @@ FUNCTIONS = (
         ),
         inside=bulk,
         look=bulk_ended,
+        about=_about,
     ),
     WorkflowFunction(
         "extract",
@@ -223,5 +247,6 @@ FUNCTIONS = (
         _takes({"message": _TEXT, "file": _TEXT, "collections": _SLUGS, "model": _TEXT}),
         inside=extract,
         look=extract_ended,
+        about=_about,
     ),
 )

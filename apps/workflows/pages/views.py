@@ -15,6 +15,7 @@ from apps.accounts import places
 from apps.accounts import selectors as accounts
 from apps.core.api import Order, Page, page_url
 from apps.core.errors import NotFound
+from apps.extraction import reader_selectors as readers
 from apps.workflows import policies, presentation, schedules, selectors, services
 from apps.workflows.models import Run
 from apps.workflows.pages.shown import shown_run
@@ -73,6 +74,7 @@ class RunView(LoginRequiredMixin, View):
             **shown_run(run, actor, role),
             "steps": [(step, presentation.step_data(step)) for step in reversed(steps)],
             "is_cut": run.step_count > STEPS,
+            "is_closed": readers.list_named_for(run.collections) is not None,
             "has_left_undone": run.status == RunStatus.PAUSED and selectors.has_left_undone(run),
         }
 

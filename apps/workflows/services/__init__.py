@@ -9,7 +9,7 @@ from apps.workflows.services.definitions import (
 )
 from apps.workflows.services.forking import fork_run
 from apps.workflows.services.hearing import forget_heard, hear
-from apps.workflows.services.others import emit_signal, read_inner, require_asker, start_inner
+from apps.workflows.services.others import emit_signal, note_collections, read_inner, require_asker, start_inner
 from apps.workflows.services.rollback import roll_back
 from apps.workflows.services.runs import (
     cancel_run,
@@ -58,6 +58,7 @@ __all__ = [
     "hear",
     "hear_starts",
     "keep_secret",
+    "note_collections",
     "pass_gate",
     "pause_run",
     "pause_start",

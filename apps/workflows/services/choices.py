@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.core.errors import FieldError, Invalid, NotFound
-from apps.workflows import letters, policies, selectors
+from apps.workflows import letters, policies, selectors, sight_selectors
 from apps.workflows.events import ChoiceAnswered, ChoiceAsked, ChoiceDecided
 from apps.workflows.models import Choice, ChoiceAnswer, Run
 from apps.workflows.services.runs import announce, lock_steered, wake
@@ -57,7 +57,9 @@ def ask_choice(
     )
     announce(ChoiceAsked(run.pk, choice.pk), run, actor)
     if by_mail:
-        letters.send_question(run=run, choice=choice, people=selectors.people_with(actor, run, asked)[:MOST_MAILS])
+        letters.send_question(
+            run=run, choice=choice, people=sight_selectors.people_with(actor, run, asked)[:MOST_MAILS]
+        )
     return choice
 
 
@@ -116,7 +118,7 @@ def _decided(choice: Choice, run: Run, actor: Actor) -> ChoiceAnswer | None:
     if choice.rule == ChoiceRule.QUORUM:
         counted = Counter(_said(each) for each in answers)
         return next((each for each in answers if counted[_said(each)] >= choice.quorum), None)
-    asked = set(selectors.people_with(actor, run, choice.asked))
+    asked = set(sight_selectors.people_with(actor, run, choice.asked))
     return _most(answers) if asked <= {each.person_id for each in answers} else None
 
 

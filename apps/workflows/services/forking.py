@@ -35,6 +35,7 @@ def fork_run(*, actor: Actor, run_id: UUID, number: int) -> Run:
         title=source.title,
         conversation_id=source.conversation_id,
         cause=RunCause.FORK,
+        collections=source.collections,
     )
     copied = [
         Step(

@@ -7,9 +7,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F, Func, Value
 
 from apps.accounts.types import Actor
 from apps.core.doors.consumers import LoggedEvent
+from apps.extraction.types import Visibility
 from apps.workflows import listening, policies, selectors
 from apps.workflows.models import Run, Step
 from apps.workflows.services.runs import lock_held, wake
@@ -22,6 +24,7 @@ OWN = "workflows."
 TOLD = frozenset({selectors.SIGNAL, "workflows.choice_decided", "workflows.run_completed", "workflows.run_failed"})
 #: Of a step that did not write down what it listens for.
 _ANY: dict[str, Any] = {"any": []}
+COLLECTION_ERASED = "extraction.collection_erased"
 
 
 @transaction.atomic
@@ -30,6 +33,8 @@ def hear(*, actor: Actor, event: LoggedEvent) -> int:
     policies.require(policies.is_system(actor))
     if event.organization_id is None:
         return 0
+    if event.type == COLLECTION_ERASED and event.payload.get("visibility") == Visibility.PROJECT:
+        _forget_collection(event)
     kinds = ["listen"] if not event.type.startswith(OWN) or event.type in TOLD else []
     if event.type.startswith(RECORDS):
         kinds.append("gate")
@@ -45,6 +50,12 @@ def hear(*, actor: Actor, event: LoggedEvent) -> int:
             continue
         woken.append(step.run_id)
     return wake(list(dict.fromkeys(woken)))
+
+
+def _forget_collection(event: LoggedEvent) -> None:
+    """Everyone saw it, so who sees the project sees what runs read there; of others nobody can say any more for whom they were."""
+    rows = Run.objects.filter(project=event.project_id, collections__contains=[event.subject_id])
+    rows.update(collections=Func(F("collections"), Value(event.subject_id), function="array_remove"))
 
 
 def _note(step: Step, envelope: dict[str, Any]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from apps.workflows import policies, selectors
 from apps.workflows.events import SignalEmitted
 from apps.workflows.models import DefinitionVersion, Run
 from apps.workflows.problems import problem
-from apps.workflows.services.runs import announce, begin
+from apps.workflows.services.runs import announce, begin, lock_held
 from apps.workflows.services.steps import write_step
 from apps.workflows.types import MAX_SUBFLOWS, HeldRun, RunCause, StepRow, StepStatus
 
@@ -68,6 +68,7 @@ def start_inner(*, actor: Actor, held: HeldRun, wanted: Mapping[str, Any], path:
         conversation_id=held.conversation_id,
         parent=outer,
         depth=outer.depth + 1,
+        collections=outer.collections,
     )
     row, _status = write_step(
         actor=SYSTEM,
@@ -83,8 +84,17 @@ def start_inner(*, actor: Actor, held: HeldRun, wanted: Mapping[str, Any], path:
     return row
 
 
-def read_inner(*, actor: Actor, held: HeldRun, step: StepRow) -> tuple[str, Any, dict[str, Any]]:
-    """Status, output and error of the run that a step waits for."""
+def read_inner(*, actor: Actor, held: HeldRun, step: StepRow) -> tuple[str, Any, dict[str, Any], list[UUID]]:
+    """Status, output and error of the run that a step waits for, and of which collections it holds words."""
     policies.require(policies.is_system(actor))
     row = Run.objects.filter(pk=UUID(step.state["run"]), parent=held.run_id)
-    return row.values_list("status", "output", "error").get()
+    return row.values_list("status", "output", "error", "collections").get()
+
+
+@transaction.atomic
+def note_collections(*, actor: Actor, held: HeldRun, collections: Iterable[UUID]) -> None:
+    """Before the run comes to hold words of them: from now on it is seen by who sees all of them."""
+    policies.require(policies.is_system(actor))
+    run = lock_held(held=held)
+    run.collections = sorted({*run.collections, *collections})
+    run.save(update_fields=["collections", "updated_at"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -92,6 +93,7 @@ def begin(
     conversation_id: UUID | None = None,
     parent: Run | None = None,
     depth: int = 0,
+    collections: Sequence[UUID] = (),
     **more: Any,
 ) -> Run:
     """The row and what is told of it, for callers who asked for the right. ``more``: what started it by itself."""
@@ -112,6 +114,7 @@ def begin(
         conversation_id=conversation_id,
         parent=parent,
         depth=depth,
+        collections=list(collections),
         data=data,
         correlation_id=current().correlation_id[:64],
         reactions=current().depth,
@@ -167,6 +170,7 @@ def _held(run: Run, fence: int) -> HeldRun:
         (run.started_at or run.created_at).isoformat(),
         run.depth,
         run.is_unwinding,
+        tuple(run.collections),
         run.reactions,
     )
 

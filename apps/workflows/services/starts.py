@@ -5,7 +5,7 @@ For each time and each event one run: the row of the start is held, the run has 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from apps.core.correlation import current
 from apps.core.doors.consumers import LoggedEvent
 from apps.core.errors import NotFound
 from apps.core.events import MAX_DEPTH, emit
-from apps.workflows import expressions, policies, schedules, selectors
+from apps.workflows import expressions, policies, schedules, selectors, sight_selectors
 from apps.workflows.events import StartArmed, StartDisarmed, StartPaused, StartResumed, StartSkipped
 from apps.workflows.models import Definition, DefinitionVersion, Run, Start
 from apps.workflows.services.runs import begin
@@ -175,7 +175,7 @@ def _held(rows: Any) -> Start | None:
     return held
 
 
-def _begin(start: Start, *, key: str, data: Any, cause: RunCause) -> bool:
+def _begin(start: Start, *, key: str, data: Any, cause: RunCause, collections: Sequence[UUID] = ()) -> bool:
     """A run for who armed it. False: why not is in the row, and in the log. The caller saves the row."""
     asker = actor_of_row(user_id=start.armed_by_id, key_id=start.key_id)
     if not policies.can_run(asker, accounts.project_role(asker, start.project_id)):
@@ -190,7 +190,7 @@ def _begin(start: Start, *, key: str, data: Any, cause: RunCause) -> bool:
     definition = selectors.get_definition(definition_id=start.definition_id, viewer=SYSTEM)
     version = DefinitionVersion.objects.get(definition=definition, number=definition.number)
     try:
-        begin(asker, definition, version, data=data, cause=cause, start=start, start_key=key)
+        begin(asker, definition, version, data=data, cause=cause, collections=collections, start=start, start_key=key)
     except TooManyOpenRuns:
         _skip(start, StartReason.TOO_MANY_RUNS)
         return False
@@ -262,7 +262,8 @@ def _react(start_id: UUID, event: LoggedEvent, envelope: dict[str, Any]) -> bool
         _skip(start, StartReason.ROUND)
         begun = False
     else:
-        begun = _begin(start, key=f"event {event.id}", data=found, cause=RunCause.EVENT)
+        told = sorted(sight_selectors.list_collections_of(found))
+        begun = _begin(start, key=f"event {event.id}", data=found, cause=RunCause.EVENT, collections=told)
     start.save()
     return begun
 
