@@ -172,7 +172,6 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/workflows/services/runs.py", "wake"): PART,
     ("apps/workflows/services/stages.py", "check_stage"): READ,
     ("apps/workflows/services/stages.py", "look"): PART,
-    ("apps/workflows/services/stages.py", "require_open"): PART,
     ("apps/workflows/services/stages.py", "missing_of"): READ,
     ("apps/workflows/services/stages.py", "viewer_of"): READ,
     ("apps/workflows/services/starts.py", "arm"): PART,

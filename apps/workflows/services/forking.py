@@ -58,5 +58,5 @@ def fork_run(*, actor: Actor, run_id: UUID, number: int) -> Run:
     stage = passed[-1] if passed else ""
     Run.objects.filter(pk=run.pk).update(forked_from=source, step_count=len(copied), stage=stage)
     if stage:
-        require_open(actor, run, stage)
+        require_open(actor=actor, run=run, name=stage)
     return selectors.get_run(run_id=run.pk, viewer=actor)

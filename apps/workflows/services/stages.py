@@ -163,7 +163,7 @@ def advance_stage(*, actor: Actor, run_id: UUID, stage: str = "", override: bool
     return selectors.get_run(run_id=run_id, viewer=actor)
 
 
-def require_open(actor: Actor, run: Run, name: str) -> None:
+def require_open(*, actor: Actor, run: Run, name: str) -> None:
     """That the actor may let a run into this stage, and that all it requires is there. The caller has locked the run."""
     wanted = _stage(run, name)
     policies.require(policies.has_role(accounts.project_role(actor, run.project_id), wanted.get("by", "editor")))
