@@ -80,10 +80,13 @@ def test_process_pdf_reads_its_words(owner, project):
 def test_process_document_that_fights_back_fails_with_a_reason(
     owner, project, content, name, state, text_state, reason
 ):
+    largest = resource.getrusage(
+        resource.RUSAGE_CHILDREN
+    ).ru_maxrss  # another child of this process: who migrated the tests' database
     file = processed(upload(owner, project, content, name))
 
     assert (file.is_processed, file.state, file.text_state, file.text_reason) == (True, state, text_state, reason)
-    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 1 << 20
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < max(largest + 1, 1 << 20)  # kB
 
 
 def test_process_document_with_an_outside_entity_reads_no_file(owner, project, tmp_path):
