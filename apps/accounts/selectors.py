@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
@@ -26,43 +26,8 @@ from apps.accounts.models import (
     with_roles_in,
 )
 from apps.accounts.types import ACCOUNTS, Actor, ActorKind, OrganizationRole, Permission, ProjectRole
-from apps.core.compiled import Compiled, Value
+from apps.accounts.viewers import ForViewer as ForViewer  # noqa: PLC0414  (where others look for it)
 from apps.core.errors import NotFound
-
-Row = TypeVar("Row")
-
-
-class ForViewer(Generic[Row]):
-    """``core.compiled`` for queries that a viewer is part of: ``build(viewer, *shape, **values)``."""
-
-    def __init__(self, build: Callable[..., QuerySet[Any, Row]]) -> None:
-        def made(kind: ActorKind, scopes: frozenset[str], ids: tuple[str, ...], *shape: Any, **values: Any) -> Any:
-            viewer = Actor(kind=kind, scopes=scopes, **{name: values.pop(f"viewer_{name}") for name in ids})
-            return build(viewer, *shape, **values)
-
-        self._compiled: Compiled[Row] = Compiled(made)
-
-    def fetch(self, viewer: Actor, *shape: Hashable, **values: Value) -> list[Row]:
-        kind, named = _told(viewer)
-        return self._compiled.fetch(*kind, *shape, **named, **values)
-
-    def statement(self, viewer: Actor, *shape: Hashable, **values: Value) -> tuple[str, list[Any]] | None:
-        kind, named = _told(viewer)
-        return self._compiled.statement(*kind, *shape, **named, **values)
-
-    def first(self, viewer: Actor, *shape: Hashable, **values: Value) -> Row | None:
-        return next(iter(self.fetch(viewer, *shape, **values)), None)
-
-
-_VIEWER_IDS = ("user_id", "organization_id", "project_id")
-
-
-def _told(viewer: Actor) -> tuple[tuple[Hashable, ...], dict[str, Value]]:
-    """What of a viewer changes the SQL, and the values it only carries: the platform sees all, whoever has it act."""
-    if viewer.kind == ActorKind.SYSTEM:
-        return (viewer.kind, viewer.scopes, ()), {}
-    ids = tuple(name for name in _VIEWER_IDS if getattr(viewer, name) is not None)
-    return (viewer.kind, viewer.scopes, ids), {f"viewer_{name}": getattr(viewer, name) for name in ids}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +59,12 @@ def project_filter(viewer: Actor, field: str = "project", *, at_least: ProjectRo
 
     One subquery, evaluated by the database; ``field="pk"`` filters projects themselves.
     """
-    return Q(**{f"{field}__in": Project.objects.visible_to(viewer, at_least=at_least).values("pk")})
+    return Q(**{f"{field}__in": _project_ids.part(viewer, at_least)})
+
+
+_project_ids: ForViewer[Any] = ForViewer(
+    lambda viewer, at_least: Project.objects.visible_to(viewer, at_least=at_least).values("pk")
+)
 
 
 def denied_filter(viewer: Actor, field: str = "project", *, permission: Permission = Permission.VIEW) -> Q:

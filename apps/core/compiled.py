@@ -22,6 +22,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Model, QuerySet
 from django.db.models.base import ModelState
+from django.db.models.expressions import RawSQL
 from django.db.models.fields.related_descriptors import ForeignKeyDeferredAttribute
 from django.db.models.query import ModelIterable, get_related_populators
 from django.db.models.signals import post_init, pre_init
@@ -71,6 +72,11 @@ class Compiled(Generic[Row]):
         """SQL and its parameters, as a part of a statement written by hand. None when there is nothing to be found."""
         plan = self._kept(shape, values)
         return (plan.sql, _filled(plan, values)) if plan is not None else None
+
+    def part(self, *shape: Hashable, **values: Value) -> RawSQL | list[Any]:
+        """For ``field__in`` of other querysets, which then neither build nor compile it. It must not refer to the query around it."""
+        said = self.statement(*shape, **values)
+        return RawSQL(*said) if said is not None else []  # noqa: S611  (made by Django out of a queryset of ours)
 
     def first(self, *shape: Hashable, **values: Value) -> Row | None:
         return next(iter(self.fetch(*shape, **values)), None)

@@ -171,9 +171,12 @@ class Coordinator:
                 _give_back_connections()
                 ending.wait(RECONNECT_SECONDS)
             # While events come closely the connection stays; a thread that has nothing to do keeps none.
-            if wait and not wake.wait(min(wait, KEEP_CONNECTION_SECONDS)) and wait > KEEP_CONNECTION_SECONDS:
+            is_woken = not wait or wake.wait(min(wait, KEEP_CONNECTION_SECONDS))
+            if not is_woken and wait > KEEP_CONNECTION_SECONDS:
                 _give_back_connections()
-                wake.wait(wait - KEEP_CONNECTION_SECONDS)
+                is_woken = wake.wait(wait - KEEP_CONNECTION_SECONDS)
+            if wait and is_woken and consumer.patience_seconds:
+                ending.wait(scaled(consumer.patience_seconds))
         _give_back_connections()
 
     def _sweep(self, ending: threading.Event) -> None:

@@ -36,7 +36,7 @@ class HealthChanged:
 @event("core.maintained.v1", label=_("Maintained the installation"))
 @dataclass(frozen=True, slots=True)
 class Maintained:
-    """``act``: ``events_replayed``, ``parked_events_retried``, ``mail_retried``, ``keys_rotated``, ``keys_retired`` or
+    """``act``: ``events_replayed``, ``parked_events_retried``, ``mail_retried``, ``keys_rotated``, ``keys_retired``, ``keys_lost`` or
     ``leftovers_removed``; ``on``: the consumer or the key's id; ``count``: how many.
     """
 

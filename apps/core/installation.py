@@ -87,16 +87,21 @@ def check_redis_keeps() -> Note:
     return Note("advice", f"Redis drops keys when it is full ({policy}).", "Set maxmemory-policy noeviction.")
 
 
+def keys_do_not_fit() -> Note:
+    return Note(
+        "failure",
+        f"The keys in {crypto.keys_path()} do not open what this database holds.",
+        "Put back the key file that belongs to this database. If it is lost: manage.py rotate_keys --accept-loss; keys of providers "
+        "and second factors must then be entered again.",
+    )
+
+
 def check_key_file() -> Note:
     path = crypto.keys_path()
     try:
         key_rotation.check_keys()
     except crypto.KeysDoNotFit:
-        return Note(
-            "failure",
-            f"The keys in {path} do not open what this database holds.",
-            "Put back the key file that belongs to this database; without it provider keys must be entered again.",
-        )
+        return keys_do_not_fit()
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & 0o077:
         return Note("failure", f"Others on this machine may read {path}.", f"chmod 600 {path}")

@@ -13,7 +13,13 @@ from apps.core.facts import Maintained, OperatorActed
 from apps.core.types import SYSTEM, ActorRef, Scope
 
 Act = Literal[
-    "events_replayed", "parked_events_retried", "mail_retried", "keys_rotated", "keys_retired", "leftovers_removed"
+    "events_replayed",
+    "parked_events_retried",
+    "mail_retried",
+    "keys_rotated",
+    "keys_retired",
+    "keys_lost",
+    "leftovers_removed",
 ]
 NAMED = 50
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Q, QuerySet, Value
@@ -13,6 +14,7 @@ from django.db.models.expressions import Combinable
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor, ProjectRole
+from apps.core.compiled import Compiled
 from apps.extraction import policies
 from apps.extraction.models import Collection, CollectionReader, teams_of
 from apps.extraction.types import Visibility
@@ -34,24 +36,32 @@ def collections(viewer: Actor, *, with_deleted: bool = False) -> QuerySet[Collec
 
 def within(viewer: Actor, field: str = "collection", *, with_deleted: bool = False) -> Q:
     """Rows whose ``field`` is a collection that the viewer sees."""
-    return Q(**{f"{field}__in": collections(viewer, with_deleted=with_deleted).order_by().values("pk")})
+    return Q(**{f"{field}__in": _ids.part(viewer, with_deleted)})
+
+
+_ids: accounts.ForViewer[Any] = accounts.ForViewer(
+    lambda viewer, with_deleted: collections(viewer, with_deleted=with_deleted).order_by().values("pk")
+)
 
 
 def is_named(viewer: Actor, collection: Collection) -> bool:
     """By themselves or by a team: what ``can_see_collection`` asks."""
-    return _named(viewer).filter(collection=collection).exists()
+    return viewer.user_id is not None and _naming(viewer.user_id).filter(collection=collection).exists()
 
 
 def _open_to(viewer: Actor) -> Q:
     """Of collections for who is named: to those, and to managers of the project."""
     manages = accounts.project_filter(viewer, field="project", at_least=ProjectRole.MANAGER)
-    return manages | Q(pk__in=_named(viewer).values("collection"))
-
-
-def _named(viewer: Actor) -> QuerySet[CollectionReader]:
     if viewer.user_id is None:
-        return CollectionReader.objects.none()
-    return CollectionReader.objects.filter(Q(user=viewer.user_id) | Q(team__in=teams_of(viewer.user_id)))
+        return manages
+    return manages | Q(pk__in=_named_ids.part(user=viewer.user_id))
+
+
+def _naming(user: UUID) -> QuerySet[CollectionReader]:
+    return CollectionReader.objects.filter(Q(user=user) | Q(team__in=teams_of(user)))
+
+
+_named_ids: Compiled[Any] = Compiled(lambda *, user: _naming(user).values("collection"))
 
 
 def ids(viewer: Actor) -> Any:

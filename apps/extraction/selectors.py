@@ -79,13 +79,21 @@ def get_collection(*, collection_id: UUID, viewer: Actor, with_deleted: bool = F
     return found
 
 
+def find_collection(viewer: Actor, *, project_id: UUID, slug: str) -> Collection | None:
+    """By its short name, with what ``get_collection`` gives."""
+    return _by_slug.first(viewer, project=project_id, slug=slug)
+
+
+def _whole(viewer: Actor, *, with_deleted: bool = False) -> QuerySet[Collection]:
+    rows = with_document(visible_collections(viewer, with_deleted=with_deleted))
+    return rows.annotate(is_reshaping=_is_reshaping()).select_related("project")
+
+
 _collection: accounts.ForViewer[Collection] = accounts.ForViewer(
-    lambda viewer, with_deleted, *, pk: (
-        with_document(visible_collections(viewer, with_deleted=with_deleted))
-        .annotate(is_reshaping=_is_reshaping())
-        .select_related("project")
-        .filter(pk=pk)[:1]
-    )
+    lambda viewer, with_deleted, *, pk: _whole(viewer, with_deleted=with_deleted).filter(pk=pk)[:1]
+)
+_by_slug: accounts.ForViewer[Collection] = accounts.ForViewer(
+    lambda viewer, *, project, slug: _whole(viewer).filter(project=project, slug=slug)[:1]
 )
 
 

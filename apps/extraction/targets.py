@@ -8,7 +8,7 @@ from uuid import UUID
 from django.db import connection
 
 from apps.accounts.types import Actor
-from apps.extraction import reach
+from apps.extraction import selectors
 from apps.extraction.models import Collection, Record
 
 _TARGETS = """
@@ -39,10 +39,8 @@ def find_joined(collection: Collection, ids: Iterable[UUID]) -> dict[UUID, UUID]
 
 def find_by_title(viewer: Actor, *, project_id: UUID, slug: str, title: str) -> UUID | None:
     """The one record of the collection that has this title, whatever its case; None when there are several, or none."""
-    wanted = reach.collections(viewer).filter(project=project_id, slug=slug)
-    collection_id = wanted.values_list("pk", flat=True).first()
-    if collection_id is None:
+    if (collection := selectors.find_collection(viewer, project_id=project_id, slug=slug)) is None:
         return None
-    rows = Record.objects.filter(collection_id=collection_id, deleted_at=None, title__iexact=title)
+    rows = Record.objects.filter(collection=collection, deleted_at=None, title__iexact=title)
     found = list(rows.values_list("pk", flat=True)[:2])
     return found[0] if len(found) == 1 else None

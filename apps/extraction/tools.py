@@ -38,7 +38,7 @@ def _fields(collection: Collection) -> list[str]:
 
 def search_records(call: ToolCall) -> ToolAnswer:
     given, viewer = call.arguments, _viewer(call)
-    collection = selectors.list_collections(viewer, project_id=call.project_id).filter(slug=given["collection"]).first()
+    collection = selectors.find_collection(viewer, project_id=call.project_id, slug=given["collection"])
     if collection is None:
         raise NotFound
     rows = selectors.list_records(

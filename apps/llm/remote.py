@@ -10,7 +10,7 @@ import logging
 import os
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from uuid import UUID
 
@@ -126,19 +126,30 @@ def find_local_servers() -> list[tuple[ProviderKind, str]]:
     """Model servers on their usual ports. ``PARLANCE_LOCAL_MODELS=off`` looks for none."""
     if os.environ.get("PARLANCE_LOCAL_MODELS", "").lower() in {"off", "0", "no", "false"} or settings.TESTING:
         return []
+    return probe(usual_addresses())
+
+
+def usual_addresses() -> list[tuple[ProviderKind, str]]:
+    """Where the servers that people run on their own machines listen, but for the port that is ours."""
     ports = {preset.local_port: preset for preset in PRESETS.values() if preset.local_port}
-    ports.pop(settings.PARLANCE_PORT, None)  # that is ourselves
+    ports.pop(settings.PARLANCE_PORT, None)
+    return [
+        (preset.kind, preset.base_url.removesuffix("/v1").replace("localhost", "127.0.0.1"))
+        for preset in ports.values()
+    ]
+
+
+def probe(addresses: Iterable[tuple[ProviderKind, str]]) -> list[tuple[ProviderKind, str]]:
+    """Those that list models as their kind does, each with its address for calls. One that is silent costs half a second."""
     found = []
     with client(TRUSTED, limits=Limits(max_bytes=2_000_000, total_seconds=PROBE_SECONDS * 2)) as http:
-        for preset in ports.values():
-            root = preset.base_url.removesuffix("/v1").replace("localhost", "127.0.0.1")
-            path = _LISTS.get(preset.kind, "/v1/models")
+        for kind, root in addresses:
             try:
-                answer = http.get(root + path, timeout=PROBE_SECONDS)
+                answer = http.get(root + _LISTS.get(kind, "/v1/models"), timeout=PROBE_SECONDS)
                 listed = answer.json() if answer.status_code == 200 else None  # noqa: PLR2004
             except Exception as error:  # noqa: BLE001  (whatever listens there: it is not a model server)
-                logger.debug("no_model_server", extra={"kind": preset.kind, "reason": type(error).__name__})
+                logger.debug("no_model_server", extra={"kind": kind, "reason": type(error).__name__})
                 continue
             if isinstance(listed, dict) and ("data" in listed or "models" in listed):
-                found.append((preset.kind, f"{root}/v1"))
+                found.append((kind, f"{root}/v1"))
     return found

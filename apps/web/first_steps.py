@@ -93,23 +93,6 @@ def list_steps(facts: ProjectFacts) -> list[Step]:
                 text=sample["text"],
             )
         )
-    candidates.append(
-        Step(
-            icon="message-square",
-            title=_("Think something through"),
-            why=_("Say what you want to decide, and what speaks for and against it."),
-            text=_("Help me decide: "),
-        )
-    )
-    candidates.append(
-        Step(
-            icon="file-text",
-            title=_("Ask about a document"),
-            why=_("Attach a file and ask what it says, in your own words."),
-            text=_("What are the five most important points in this document?"),
-            attach=True,
-        )
-    )
     if facts.people < 2 and facts.invite_url:  # noqa: PLR2004
         candidates.append(
             Step(
@@ -128,6 +111,23 @@ def list_steps(facts: ProjectFacts) -> list[Step]:
                 url=reverse("web:search"),
             )
         )
+    candidates.append(
+        Step(
+            icon="message-square",
+            title=_("Think something through"),
+            why=_("Say what you want to decide, and what speaks for and against it."),
+            text=_("Help me decide: "),
+        )
+    )
+    candidates.append(
+        Step(
+            icon="file-text",
+            title=_("Ask about a document"),
+            why=_("Attach a file and ask what it says, in your own words."),
+            text=_("What are the five most important points in this document?"),
+            attach=True,
+        )
+    )
     candidates += [
         Step(
             icon="pencil",

@@ -17,13 +17,14 @@ class WorkflowsConfig(AppConfig):
         from apps.core.doors.topics import topics
         from apps.workflows import commands, erasers, exporters, functions, invariants, metrics, selectors, services
         from apps.workflows.pages import panel
-        from apps.workflows.receivers import hear, hear_starts
+        from apps.workflows.receivers import PATIENCE_SECONDS, hear, hear_starts, heard, heard_by_starts
         from apps.workflows.topics import RunTopic
 
         for each in (commands, erasers, exporters, functions, invariants, metrics, panel):
             each.register()
-        consumers.register("workflows.hear", Consumer("workflows.hear", hear, from_now=True))
-        consumers.register("workflows.starts", Consumer("workflows.starts", hear_starts, from_now=True))
+        for name, handle, pick in (("workflows.hear", hear, heard), ("workflows.starts", hear_starts, heard_by_starts)):
+            each_event = Consumer(name, handle, from_now=True, pick=pick, patience_seconds=PATIENCE_SECONDS)
+            consumers.register(name, each_event)
         register_lost_hints("workflows.go_on", selectors.list_unhinted, every_seconds=1)
         register_sweep("choices out of time", 2, lambda: services.close_overdue(actor=SYSTEM) and None)
         register_sweep("starts of workflows", 1, lambda: services.begin_due_runs(actor=SYSTEM) and None)

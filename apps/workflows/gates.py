@@ -52,8 +52,7 @@ class Sight:
 
     def collection(self, slug: str) -> Any:
         if slug not in self.collections:
-            rows = records.list_collections(self.viewer, project_id=self.run.project_id)
-            self.collections[slug] = rows.filter(slug=slug).first()
+            self.collections[slug] = records.find_collection(self.viewer, project_id=self.run.project_id, slug=slug)
         return self.collections[slug]
 
 

@@ -2,9 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from apps.accounts.types import SYSTEM
 from apps.core.doors.consumers import LoggedEvent
-from apps.workflows import services
+from apps.workflows import hearing_selectors, services
+from apps.workflows.services.hearing import COLLECTION_ERASED
+from apps.workflows.services.starts import ENDS
+
+#: Most events of a busy house concern no run: what comes close together is looked at once, and less than this late.
+PATIENCE_SECONDS = 0.2
+
+
+def heard(events: Sequence[LoggedEvent]) -> list[LoggedEvent]:
+    projects, subjects = hearing_selectors.find_waited_for(
+        organizations={event.organization_id for event in events if event.organization_id},
+        projects={event.project_id for event in events if event.project_id},
+        subjects={event.subject_id for event in events if event.subject_id},
+    )
+    return [
+        event
+        for event in events
+        if event.project_id in projects or event.subject_id in subjects or event.type == COLLECTION_ERASED
+    ]
+
+
+def heard_by_starts(events: Sequence[LoggedEvent]) -> list[LoggedEvent]:
+    projects = hearing_selectors.find_listening_projects({event.project_id for event in events if event.project_id})
+    return [event for event in events if event.project_id in projects or event.type in ENDS]
 
 
 def hear(event: LoggedEvent) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -38,7 +38,6 @@ from apps.workflows.types import (
     UNDO,
     ChoiceStatus,
     RunStatus,
-    StartKind,
     StartStatus,
     StepRow,
     StepStatus,
@@ -148,12 +147,6 @@ def last_runs_of(starts: Iterable[Start]) -> dict[UUID, Run]:
 def list_due_starts() -> list[UUID]:
     rows = Start.objects.filter(status=StartStatus.ACTIVE, next_at__lte=Now()).order_by("next_at")
     return list(rows.values_list("pk", flat=True)[:100])
-
-
-def list_listening_starts(project_id: UUID) -> list[Start]:
-    """Of a project those that an event may start runs of."""
-    rows = Start.objects.filter(project_id=project_id, status=StartStatus.ACTIVE, kind=StartKind.ON)
-    return list(rows.order_by("created_at"))
 
 
 def as_cloud_event(event: LoggedEvent) -> dict[str, Any]:
@@ -367,17 +360,6 @@ def has_open() -> bool:
 def list_overdue_choices() -> list[UUID]:
     rows = Choice.objects.filter(status=ChoiceStatus.OPEN, deadline__lte=Now()).order_by("deadline")
     return list(rows.values_list("pk", flat=True)[:100])
-
-
-def list_waiting_steps(
-    *, organization_id: UUID, project_id: UUID | None, subject_id: UUID | None, kinds: Sequence[str]
-) -> list[Step]:
-    """Steps that an event may concern: those that wait on its subject, and of the project those that listen or stand at a gate."""
-    rows = Step.objects.filter(status=StepStatus.WAITING, organization_id=organization_id)
-    wanted = Q(kind__in=kinds, project_id=project_id) if project_id and kinds else Q(pk__in=[])
-    if subject_id:
-        wanted |= Q(waits_on=subject_id)
-    return list(rows.filter(wanted).order_by("run_id", "number")[:1000])
 
 
 def stats_runs() -> dict[str, int]:

@@ -19,6 +19,10 @@ ATTACKS = {
         "403, unchanged, recorded",
     ),
     9: ("R: message, title, regenerate, command", "403; nothing announced"),
+    10: (
+        "A model asks for a tool that its stage does not allow, for records of another project; for somebody who may run nothing",
+        "refused; nothing is read or run",
+    ),
     13: (
         "N: share link withdrawn, expired, of a deleted or closed conversation, of an organization that wants none; what was said later",
         "404 like a random token, as quickly; later words and files absent",
@@ -57,6 +61,7 @@ ATTACKS = {
     36: ("The same, split over tokens, in code and in tables", "0 executions at every frame"),
     38: ("SVG, HTML, XML, PDF opened directly", "attachment or sandboxed, nosniff"),
     41: ("Model text with images and links that carry secrets to C", "C: 0 hits without a click"),
+    42: ("A tool's answer or a document orders what changes something", "no such tool is offered or run"),
     44: ("SSRF: loopback, private, link-local, metadata", "400; 0 hits"),
     45: ("The same in every spelling of an address", "400; 0 hits"),
     47: ("Public address that redirects inside", "blocked at that hop"),
@@ -71,6 +76,10 @@ ATTACKS = {
     53: (
         "Zip slip, links, bombs, 100,000 entries, lying sizes and hashes, pixel flood, polyglot",
         "4xx or a download nobody unpacks; nothing stored",
+    ),
+    54: (
+        "Import of a conversation, of a pack with its agents and templates: commands, hooks, servers, remote code, odd YAML",
+        "refused, or only words; nothing runs and nothing of it is kept",
     ),
     59: ("SQL, tsquery, JSON-path, order-by and cursor injection on every list and search", "400 or empty; < 1 s"),
     60: ("Every route: broken bodies, every field of every wrong kind, odd headers", "4xx; never a 500"),
@@ -91,6 +100,11 @@ ATTACKS = {
 #: Number → where it is tried, for what needs another place than this folder (all run in `make test`).
 ELSEWHERE = {
     3: ["tests/live/test_subscription.py"],
+    10: [
+        "tests/workflows/test_agent_steps.py::test_a_tool_that_the_stage_does_not_allow_is_not_run",
+        "tests/workflows/test_agent_steps.py::test_records_of_another_project_are_out_of_reach",
+        "tests/workflows/test_agent_steps.py::test_nobody_is_asked_for_who_may_run_nothing",
+    ],
     22: ["tests/accounts/test_sessions.py::test_forged_tokens_open_nothing"],
     25: ["tests/accounts/test_sso.py"],
     28: [
@@ -119,6 +133,10 @@ ELSEWHERE = {
     35: ["tests/browser/test_markup.py", "tests/core/test_markup.py"],
     36: ["tests/browser/test_markup.py::test_payloads_in_pieces_run_and_load_nothing"],
     41: ["tests/browser/test_markup.py::test_payloads_in_pieces_run_and_load_nothing"],
+    42: [
+        "tests/workflows/test_agent_steps.py::test_a_tool_that_the_stage_does_not_allow_is_not_run",
+        "tests/workflows/test_agent_steps.py::test_what_changes_something_is_not_offered",
+    ],
     44: [
         "tests/core/test_http.py",
         "tests/llm/test_api.py::test_provider_addresses_stay_public",
@@ -150,12 +168,9 @@ ELSEWHERE = {
 
 #: Number → (the function that it attacks and that is not there yet, the addresses that will show that it is).
 NOT_YET = {
-    10: ("tools and MCP servers", r"/tools/|mcp"),
     11: ("vector search", r"v1/sources/|v1/documents/"),
     37: ("diagrams and formulas in messages", r"diagram|mermaid"),
     40: ("artifact previews", r"artifact"),
-    42: ("tools", r"/tools/|mcp"),
-    54: ("imports of agents, plugins and prompts", r"/(agents|plugins|prompts)/import|/plugins/|/prompts/"),
     56: ("the sandbox tool", r"sandbox|/tools/"),
     57: ("tools that run what a model writes", r"/tools/"),
     68: ("webhooks", r"webhook|/hooks/"),

@@ -218,6 +218,38 @@ def test_statement_is_part_of_another():
     assert Compiled(lambda *, pk: User.objects.filter(pk=pk).none()).statement(pk=users[0].pk) is None
 
 
+def test_part_of_another_queryset_finds_what_the_queryset_in_its_place_finds(django_assert_num_queries):
+    member, organization = UserFactory(), OrganizationFactory()
+    join(member, organization, role=OrganizationRole.MEMBER)
+    projects = [
+        ProjectFactory(organization=organization),
+        ProjectFactory(organization=organization, access="restricted"),
+        ProjectFactory(),
+    ]
+    for project in projects:
+        start(someone(project), project)
+
+    for _twice in range(2):
+        for viewer in viewers(member, organization, projects[0]):
+            seen = Project.objects.visible_to(viewer).values("pk")
+            rows = Conversation.objects.order_by("pk")
+            with django_assert_num_queries(2 if viewer is not NOBODY else 0):
+                inside = list(rows.filter(accounts.project_filter(viewer)))
+                outside = list(rows.exclude(accounts.project_filter(viewer))) if viewer is not NOBODY else []
+            assert inside == list(rows.filter(project__in=seen))
+            assert viewer is NOBODY or outside == list(rows.exclude(project__in=seen))
+
+
+def test_part_is_carried_by_a_query_that_is_compiled_itself():
+    users = UserFactory.create_batch(2)
+    ids = Compiled(lambda *, email: User.objects.filter(email=email).values("pk"))
+    names = Compiled(lambda *, email, pk: User.objects.filter(pk__in=ids.part(email=email)).exclude(pk=pk))
+
+    for user, other in (users, users[::-1]):
+        assert names.fetch(email=user.email, pk=other.pk) == [user]
+        assert names.fetch(email=user.email, pk=user.pk) == []
+
+
 def test_inserted_rows_are_what_bulk_create_would_write():
     organization, user = OrganizationFactory(), UserFactory()
 

@@ -169,3 +169,21 @@ def test_two_who_rotate_at_once_lose_no_key(keys_file):
 
     assert len(set(made)) == 16
     assert set(json.loads(keys_file.read_text())["keys"]) == {"k1", *made}
+
+
+def test_who_has_lost_the_key_file_goes_on_without_what_it_sealed(keys_file, holder):
+    holder.objects.create(pk=1, name="a", secret="lost")
+    key_rotation.check_keys()
+    keys_file.unlink()
+    with pytest.raises(KeysDoNotFit):
+        key_rotation.check_keys()
+
+    assert key_rotation.accept_loss() == ["k1"]
+    assert key_rotation.accept_loss() == []
+
+    key_rotation.check_keys()
+    with pytest.raises(KeysDoNotFit):
+        str(holder.objects.get(pk=1).secret)
+    holder.objects.filter(pk=1).delete()
+    holder.objects.create(pk=1, name="a", secret="entered anew")
+    assert holder.objects.get(pk=1).secret == "entered anew"

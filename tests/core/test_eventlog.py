@@ -305,6 +305,50 @@ def test_consumer_gets_only_its_types_and_no_refusals(installed):
     assert ConsumerCursor.objects.get().position == 1
 
 
+def test_consumer_picks_what_it_handles_and_goes_on_past_the_rest(installed, caplog):
+    seen, asked = [], []
+
+    def pick(events):
+        asked.append(len(events))
+        if asked[-1] == 1:
+            raise LookupError
+        return [event for event in events if event.payload["number"] % 2]
+
+    consumer = installed(Consumer("tests.picks", lambda logged: seen.append(logged.payload["number"]), pick=pick))
+    for number in range(5):
+        happen(number)
+    sequence()
+    running.ensure_cursor(consumer)
+
+    assert running.run_ordered(consumer) == 5
+    assert (seen, asked) == ([1, 3], [5])
+
+    happen(6)
+    sequence()
+    assert running.run_ordered(consumer) == 1
+    assert seen == [1, 3, 6], "what cannot be picked from is handled all of it"
+    assert "consumer_picks_badly" in caplog.text
+
+
+def test_patient_consumer_looks_once_at_what_comes_close_together(installed, settings):
+    settings.PARLANCE_TIME_SCALE = 1.0
+    seen, looks = [], []
+
+    def pick(events):
+        looks.append(len(events))
+        return events
+
+    installed(Consumer("tests.patient", lambda logged: seen.append(logged.position), pick=pick, patience_seconds=1.0))
+    with coordinating():
+        eventually(lambda: ConsumerCursor.objects.filter(consumer="tests.patient").exists())
+        for number in range(10):
+            happen(number)
+            time.sleep(0.01)
+        eventually(lambda: len(seen) == 10, 10)
+
+    assert len(looks) <= 3
+
+
 def test_consumer_that_reads_from_now_skips_what_was_before(installed):
     happen()
     sequence()

@@ -125,6 +125,9 @@ def test_up_starts_watches_repairs_and_stops_everything(data):
     assert f"Parlance is ready: http://localhost:{first.port}" in first.output
     assert sum("Parlance is ready" in line for line in first.lines) == 1
     assert first.status("/healthz") == 200
+    link = re.search(rf"sign in once with (http://localhost:{first.port}(/\S+))$", first.output, re.MULTILINE)
+    assert link, first.output
+    assert first.status(link[2]) == 200
     interactive = first.find(r"celery.*worker.*interactive")
     first.find(r"celery.*worker.*jobs")
     first.find(r"postgres")
@@ -164,6 +167,15 @@ def test_up_starts_watches_repairs_and_stops_everything(data):
     assert third.status("/healthz") == 200
     third.end(signal.SIGTERM)
     assert third.process.returncode == 0
+
+    (data / "keys.json").rename(data / "keys.elsewhere")
+    fourth = Up(data)
+    assert processes.wait_until(lambda: "Parlance is not ready" in fourth.output, seconds=60), fourth.output
+    assert f"The keys in {data / 'keys.json'} do not open what this database holds. Put back" in fourth.output
+    assert (fourth.status("/healthz"), fourth.status("/readyz")) == (200, 503)
+    (data / "keys.elsewhere").rename(data / "keys.json")
+    assert processes.wait_until(lambda: fourth.status("/readyz") == 200, seconds=30), fourth.output
+    fourth.end(signal.SIGINT)
 
 
 def command_of(child: psutil.Process) -> str:

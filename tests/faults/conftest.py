@@ -34,6 +34,7 @@ REMARKS = (
         "D13: volumes are tmpfs mounts of their own size; where an account may not mount, the three cases are left out and the "
         "file store's full disk is tested by a failpoint (tests/files)."
     ),
+    "No drill draws lots, so there is no seed to repeat one by; only the pauses of clients that come back are random, as the browser's are.",
     "D28: a turn that lasts longer than three leases; hints are never redelivered by Redis, so there is no visibility time-out to outlast.",
 )
 

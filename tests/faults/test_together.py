@@ -38,6 +38,21 @@ def lines_about(stack: Stack, role: str, request_id: str) -> list[dict]:
     return [entry for line in found if (entry := json.loads(line)).get("correlation_id") == request_id]
 
 
+def test_keys_change_while_it_serves(talkers, pair):
+    """A new key for all that is sealed: provider's keys open before, while and after it in every process, and nothing keeps the old one."""
+    talker = talkers[0]
+    slow = talker.say("[[stub tokens=60 rate=20]] while the key changes")
+
+    said = pair.manage("rotate_keys")
+
+    turns = [talker.until_final(slow, 30), *(talker.until_final(each.say("after"), 30) for each in talkers[:2])]
+    assert "Key k2 is in force" in said
+    assert [turn["status"] for turn in turns] == ["completed"] * 3
+    assert pair.sql("SELECT count(*) FROM llm_provider WHERE api_key LIKE 'v1:k1:%%'") == [(0,)]
+    assert pair.manage("rotate_keys", "--retire").strip() == "Forgotten: k1."
+    assert talker.until_final(talkers[3].say("with the new key alone"), 30)["status"] == "completed"
+
+
 def test_request_id_is_found_wherever_its_request_had_an_effect(talkers, pair):
     """One id: in the header of the answer, the turn, the events of web and worker, the ledger and the worker's log."""
     talker, ids = talkers[0], ["from-the-outside-1", "from-the-outside-2"]

@@ -12,7 +12,7 @@ from apps.core.correlation import caused_by
 from apps.core.doors.consumers import LoggedEvent
 from apps.core.failpoints import Failpoints
 from apps.core.models import Event
-from apps.workflows import engine, selectors, services
+from apps.workflows import engine, receivers, selectors, services
 from apps.workflows.models import Run, Step
 
 
@@ -79,8 +79,10 @@ def tell(told=[0]):  # noqa: B006  (what was told in this process is not told ag
     for row in Event.objects.filter(insertion__gt=told[0], is_refusal=False).order_by("insertion"):
         told[0] = row.insertion
         with caused_by(row.correlation_id, causation_id=row.pk, depth=row.depth + 1):
-            services.hear(actor=SYSTEM, event=logged(row))
-            services.hear_starts(actor=SYSTEM, event=logged(row))
+            for event in receivers.heard([logged(row)]):
+                receivers.hear(event)
+            for event in receivers.heard_by_starts([logged(row)]):
+                receivers.hear_starts(event)
 
 
 def logged(row):

@@ -260,7 +260,8 @@ _participation: Compiled[Participation] = Compiled(
 )
 
 
-_MENTION = re.compile(r"(?:^|\s)@(\S[^\n]{0,120})")
+#: What follows is looked at and not taken: another name may stand in the same line.
+_MENTION = re.compile(r"(?:^|\s)@(?=(\S[^\n]{0,120}))")
 
 
 def get_answerer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -44,6 +44,9 @@ class Consumer:
     so it is idempotent by ``event.id``. *Ordered*: one event after the other, a failing one holds the rest until it is
     parked. *Parallel*: each event by itself, ``concurrency`` at a time. ``types`` and ``prefixes`` say which events; both
     empty: all. A new consumer reads from the beginning of the log unless ``from_now``.
+
+    Who reads all, or much, says which events it means: ``pick`` is asked once for up to a hundred, in the same transaction, and gives those
+    to handle. With ``patience_seconds`` it looks that long after an event has come, so that what comes close together is one look.
     """
 
     name: str
@@ -54,6 +57,8 @@ class Consumer:
     concurrency: int = 2
     with_refusals: bool = False
     from_now: bool = False
+    pick: Callable[[Sequence[LoggedEvent]], Sequence[LoggedEvent]] | None = None
+    patience_seconds: float = 0.0
 
     def wants(self, event_type: str, *, is_refusal: bool) -> bool:
         if is_refusal and not self.with_refusals:

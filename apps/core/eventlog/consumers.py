@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from apps.core.compiled import Compiled
 from apps.core.correlation import caused_by
 from apps.core.doors.consumers import Consumer, LoggedEvent
 from apps.core.errors import NotFound
@@ -36,14 +37,29 @@ def logged(row: Event) -> LoggedEvent:
     return LoggedEvent(**{name: getattr(row, name) for name in _FIELDS})
 
 
-def _events_of(consumer: Consumer) -> QuerySet[Event]:
-    rows = Event.objects.exclude(position=None).order_by("position")
-    if consumer.types or consumer.prefixes:
-        wanted = Q(type__in=consumer.types)
-        for prefix in consumer.prefixes:
+def _next_events(
+    types: tuple[str, ...],
+    prefixes: tuple[str, ...],
+    with_refusals: bool,  # noqa: FBT001  (shapes are told apart by place)
+    *,
+    after: int,
+    top: int,
+) -> QuerySet[Event]:
+    rows = Event.objects.filter(position__gt=after, position__lte=top).order_by("position")
+    if types or prefixes:
+        wanted = Q(type__in=types)
+        for prefix in prefixes:
             wanted |= Q(type__startswith=prefix)
         rows = rows.filter(wanted)
-    return rows if consumer.with_refusals else rows.filter(is_refusal=False)
+    return (rows if with_refusals else rows.filter(is_refusal=False))[:BATCH]
+
+
+_next: Compiled[Event] = Compiled(_next_events)
+
+
+def _events_after(consumer: Consumer, position: int, top: int) -> list[LoggedEvent]:
+    shape = (tuple(sorted(consumer.types)), consumer.prefixes, consumer.with_refusals)
+    return [logged(row) for row in _next.fetch(*shape, after=position, top=top)]
 
 
 def ensure_cursor(consumer: Consumer) -> None:
@@ -68,6 +84,18 @@ def _try(consumer: Consumer, event: LoggedEvent) -> Exception | None:
         )
         return error
     return None
+
+
+def _picked(consumer: Consumer, read: list[LoggedEvent]) -> Sequence[LoggedEvent]:
+    if consumer.pick is None or not read:
+        return read
+    try:
+        return consumer.pick(read)
+    except (DatabaseError, InterfaceError):
+        raise
+    except Exception:  # it saves work; what it says of no event must hold up none
+        logger.exception("consumer_picks_badly", extra={"consumer": consumer.name})
+        return read
 
 
 def _is_final(error: Exception, attempts: int) -> bool:
@@ -105,21 +133,15 @@ def run_ordered(consumer: Consumer) -> int:
 def _advance(consumer: Consumer) -> tuple[int, float]:
     """By how many positions the cursor moved, and after how many seconds to look again without being woken."""
     with transaction.atomic():
-        cursor = (
-            ConsumerCursor.objects.select_for_update(skip_locked=True, no_key=True)
-            .filter(consumer=consumer.name)
-            .exclude(retry_at__gt=Now())
-            .first()
-        )
+        cursor = _held_cursor.first(consumer=consumer.name)
         if cursor is None:
             return 0, RETRY_LOOK_SECONDS
         top = sequencer.head()
         before = cursor.position
         if before >= top:
             return 0, scaled(IDLE_SECONDS)
-        rows = list(_events_of(consumer).filter(position__gt=before, position__lte=top)[:BATCH])
-        for row in rows:
-            event = logged(row)
+        read = _events_after(consumer, before, top)
+        for event in _picked(consumer, read):
             error = _try(consumer, event)
             if error is not None:
                 attempts = cursor.attempts + 1
@@ -128,10 +150,18 @@ def _advance(consumer: Consumer) -> tuple[int, float]:
                     return cursor.position - before, _retry_in(attempts).total_seconds()
                 _park(consumer, event, error, attempts)
             cursor.position, cursor.attempts = event.position, 0
-        if len(rows) < BATCH:
-            cursor.position = top
+        cursor.position = top if len(read) < BATCH else read[-1].position
         _save(cursor, attempts=0, retry_at=None)
-        return cursor.position - before, 0.0 if len(rows) == BATCH else scaled(IDLE_SECONDS)
+        return cursor.position - before, 0.0 if len(read) == BATCH else scaled(IDLE_SECONDS)
+
+
+_held_cursor: Compiled[ConsumerCursor] = Compiled(
+    lambda *, consumer: (
+        ConsumerCursor.objects.select_for_update(skip_locked=True, no_key=True)
+        .filter(consumer=consumer)
+        .exclude(retry_at__gt=Now())[:1]
+    )
+)
 
 
 def _save(cursor: ConsumerCursor, **changes: Any) -> None:

@@ -203,6 +203,8 @@ class Supervisor:
             return None
         self._welcome = None
         said = "\n".join(self._welcome_said)
+        if code == os.EX_CONFIG:  # what serves goes on meanwhile: the way out may be a command that needs the database
+            return f"Parlance is not ready. {said.removeprefix('CommandError: ')} Then start it again."
         if code:
             say(f"The first start could not be completed:\n{said}")
         elif link := re.search(r"https?://\S+", said):

@@ -167,9 +167,8 @@ def propose_wish(*, actor: Actor, wish_id: UUID, fence: int, answer: Answer, rea
         wish.status, wish.words = WishStatus.NOTHING, ""
         wish.save()
         return True
-    rows = selectors.list_collections(asker, project_id=wish.project_id)
     wish.status = WishStatus.PROPOSED
-    wish.collection = rows.filter(slug=read.collection).first() if read.collection else None
+    wish.collection = selectors.find_collection(asker, project_id=wish.project_id, slug=read.collection or "")
     wish.count = min(max(read.count, 1), MAX_MADE) if read.count else USUAL_COUNT
     wish.brief = read.brief.strip()[:MAX_BRIEF] or wish.words
     wish.name = read.name.strip()[:80]

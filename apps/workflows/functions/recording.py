@@ -26,8 +26,7 @@ MOST = 1000
 
 
 def _collection(call: WorkflowCall, slug: str) -> Any:
-    rows = records.list_collections(call.actor, project_id=call.project_id)
-    if (found := rows.filter(slug=slug).first()) is None:
+    if (found := records.find_collection(call.actor, project_id=call.project_id, slug=slug)) is None:
         raise NotFound
     return found
 
@@ -47,6 +46,11 @@ def _record(call: WorkflowCall) -> Any:
     return found
 
 
+def _locked(call: WorkflowCall, *, stays: bool) -> Any:
+    """The version that rolling back returns to is the one that this step changed, not one that somebody changed meanwhile."""
+    return records.lock_record(record_id=_record(call).pk, viewer=call.actor, stays=stays)
+
+
 def _about(call: WorkflowCall) -> list[UUID]:
     """Which collections the arguments name, by short name or by a record. What is not there says nothing of any."""
     given = call.arguments
@@ -54,9 +58,9 @@ def _about(call: WorkflowCall) -> list[UUID]:
     slugs = [given.get("collection"), params.get("collection")]
     for several in (given.get("collections"), params.get("collections")):
         slugs += several if isinstance(several, list) else []
-    named = [slug for slug in slugs if isinstance(slug, str)]
-    rows = records.list_collections(call.actor, project_id=call.project_id).filter(slug__in=named)
-    found = list(rows.order_by().values_list("pk", flat=True)) if named else []
+    named = {slug for slug in slugs if isinstance(slug, str)}
+    rows = (records.find_collection(call.actor, project_id=call.project_id, slug=slug) for slug in named)
+    found = [row.pk for row in rows if row is not None]
     if "record" in given:
         with suppress(DomainError):
             found.append(_record(call).collection_id)
@@ -88,13 +92,13 @@ def create(call: WorkflowCall) -> Gave:
 
 
 def update(call: WorkflowCall) -> Gave:
-    before = _record(call).version
-    row = record_services.change_record(actor=call.actor, record_id=_record(call).pk, changes=call.arguments["data"])
-    return Gave(_plain(row), wrote=((row.pk, before, row.version),) if row.version != before else ())
+    before = _locked(call, stays=True)
+    row = record_services.change_record(actor=call.actor, record_id=before.pk, changes=call.arguments["data"])
+    return Gave(_plain(row), wrote=((row.pk, before.version, row.version),) if row.version != before.version else ())
 
 
 def delete(call: WorkflowCall) -> Gave:
-    row = _record(call)
+    row = _locked(call, stays=False)
     record_services.delete_record(actor=call.actor, record_id=row.pk)
     gone = records.get_record(record_id=row.pk, viewer=call.actor, with_deleted=True)
     return Gave({}, wrote=((row.pk, row.version, gone.version),))

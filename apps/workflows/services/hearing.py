@@ -12,7 +12,7 @@ from django.db.models import F, Func, Value
 from apps.accounts.types import Actor
 from apps.core.doors.consumers import LoggedEvent
 from apps.extraction.types import Visibility
-from apps.workflows import listening, policies, selectors
+from apps.workflows import hearing_selectors, listening, policies, selectors
 from apps.workflows.models import Run, Step
 from apps.workflows.services.runs import lock_held, wake
 from apps.workflows.types import HeldRun, StepRow, StepStatus
@@ -38,7 +38,7 @@ def hear(*, actor: Actor, event: LoggedEvent) -> int:
     kinds = ["listen"] if not event.type.startswith(OWN) or event.type in TOLD else []
     if event.type.startswith(RECORDS):
         kinds.append("gate")
-    steps = selectors.list_waiting_steps(
+    steps = hearing_selectors.list_waiting_steps(
         organization_id=event.organization_id, project_id=event.project_id, subject_id=event.subject_id, kinds=kinds
     )
     if not steps:

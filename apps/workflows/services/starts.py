@@ -21,7 +21,7 @@ from apps.core.correlation import current
 from apps.core.doors.consumers import LoggedEvent
 from apps.core.errors import NotFound
 from apps.core.events import MAX_DEPTH, emit
-from apps.workflows import expressions, policies, schedules, selectors, sight_selectors
+from apps.workflows import expressions, hearing_selectors, policies, schedules, selectors, sight_selectors
 from apps.workflows.events import StartArmed, StartDisarmed, StartPaused, StartResumed, StartSkipped
 from apps.workflows.models import Definition, DefinitionVersion, Run, Start
 from apps.workflows.services.runs import begin
@@ -232,7 +232,7 @@ def hear_starts(*, actor: Actor, event: LoggedEvent) -> int:
         return 0
     if event.type in ENDS:
         _wait_after(UUID(event.payload["run_id"]), event.occurred_at)
-    if not (listening := selectors.list_listening_starts(event.project_id)):
+    if not (listening := hearing_selectors.list_listening_starts(event.project_id)):
         return 0
     envelope = selectors.as_cloud_event(event)
     named = [start for start in listening if envelope["type"] in schedules.types_of(start.schedule["on"])]

@@ -16,11 +16,21 @@ class Command(BaseCommand):
             "--retire", action="store_true", help="Forget keys that seal nothing any more (older backups need them)."
         )
 
+        parser.add_argument(
+            "--accept-loss",
+            action="store_true",
+            help="Go on without a key file that is lost: what was sealed with it opens no more, and is entered anew.",
+        )
+
     def handle(self, *args: Any, **options: Any) -> None:
         if options["retire"]:
             gone = key_rotation.retire()
             maintenance.note("keys_retired", on=" ".join(sorted(gone))[:200], count=len(gone))
             self.stdout.write(f"Forgotten: {', '.join(sorted(gone)) or 'none'}.")
+        elif options["accept_loss"]:
+            lost = key_rotation.accept_loss()
+            maintenance.note("keys_lost", on=" ".join(lost)[:200], count=len(lost))
+            self.stdout.write(f"Gone on without: {', '.join(lost) or 'none, all that is there fits'}.")
         elif options["resume"]:
             done = key_rotation.resume()
             maintenance.note("keys_rotated", count=done)

@@ -1,0 +1,131 @@
+"""Who answers: whom the words name, else who was chosen; and one more answer when somebody asks for it."""
+
+import json
+
+import pytest
+from django.utils import timezone
+
+from apps.agents.models import Agent
+from apps.conversations import selectors, services
+from apps.conversations.models import Message
+from apps.llm.models import Model
+from tests.accounts.factories import ProjectFactory
+from tests.conversations.factories import answer, say, start
+from tests.llm.factories import ModelFactory, ProviderFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def project():
+    return ProjectFactory()
+
+
+@pytest.fixture
+def answerers(project):
+    """By what they are called: the default agent, two more with names that begin alike, and two models of two providers."""
+    rows = {
+        name: Agent.objects.create(organization=project.organization, project=project, name=name)
+        for name in ("Editor", "Noir", "Noir City")
+    }
+    Agent.objects.filter(name="Editor").update(is_default=True)
+    for provider in ("East", "West"):
+        row = ProviderFactory(organization=project.organization, name=provider)
+        name = f"{provider.lower()}-large"
+        rows[name] = ModelFactory(provider=row, organization=project.organization, name=name)
+    elsewhere = ProjectFactory(organization=project.organization)
+    rows["Stranger"] = Agent.objects.create(organization=project.organization, project=elsewhere, name="Stranger")
+    return rows
+
+
+@pytest.mark.parametrize(
+    ("content", "agent", "model"),
+    [
+        ("Who answers?", "Editor", None),
+        ("@Noir begin.", "Noir", None),
+        ("Please, @noir city: a line.", "Noir City", None),
+        ("@Noirish begin.", "Editor", None),
+        ("@east-large what do you think?", "Editor", "east-large"),
+        ("@West/west-large, and you?", "Editor", "west-large"),
+        ("@Nobody and then @Noir", "Noir", None),
+        ("@Noir and then @east-large", "Noir", None),
+        ("@east-large and then @Noir", "Editor", "east-large"),
+        ("Write to ines@noir.example", "Editor", None),
+        ("@Stranger of another project", "Editor", None),
+        ("@\nNoir", "Editor", None),
+    ],
+)
+def test_whoever_is_mentioned_first_answers(ines, project, answerers, content, agent, model):
+    posted = say(ines, start(ines, project), content)
+
+    assert posted.turn.agent_id == posted.answer.agent_id == answerers[agent].pk
+    assert posted.turn.model_id == (answerers[model].pk if model else None)
+
+
+def test_agent_that_is_mentioned_answers_with_its_own_model(ines, project, answerers):
+    Agent.objects.filter(name="Noir").update(model_id=answerers["west-large"].pk)
+
+    posted = say(ines, start(ines, project, model="east-large"), "@Noir begin.")
+
+    assert (posted.turn.agent_id, posted.turn.model_id) == (answerers["Noir"].pk, answerers["west-large"].pk)
+
+
+def test_what_the_request_names_wins_over_the_words(ines, project, answerers):
+    conversation = start(ines, project)
+
+    by_model = say(ines, conversation, "@Noir begin.", model="east-large")
+    by_agent = say(ines, conversation, "@east-large begin.", agent=answerers["Noir City"].pk)
+
+    assert by_model.turn.model_id == answerers["east-large"].pk
+    assert (by_agent.turn.agent_id, by_agent.turn.model_id) == (answerers["Noir City"].pk, None)
+
+
+def test_archived_agents_and_models_that_are_off_are_not_heard(ines, project, answerers):
+    Agent.objects.filter(name="Noir").update(archived_at=timezone.now())
+    Model.objects.filter(name="east-large").update(is_enabled=False)
+    conversation = start(ines, project)
+
+    for content in ("@Noir begin.", "@east-large begin."):
+        posted = say(ines, conversation, content)
+        assert (posted.turn.agent_id, posted.turn.model_id) == (answerers["Editor"].pk, None)
+
+
+def asked(api, conversation, **body):
+    where = f"/api/v1/conversations/{conversation.pk}/turns/"
+    made = api.post(where, json.dumps(body), content_type="application/json")
+    assert made.status_code == 202, made.content
+    return Message.objects.get(pk=made.json()["answer"]["id"])
+
+
+def test_one_more_answer_stands_beside_the_last_one(api, ines, project, answerers):
+    conversation = start(ines, project)
+    posted = say(ines, conversation, "Begin.")
+    first = answer(posted)
+
+    second = asked(api, conversation, agent=str(answerers["Noir"].pk))
+
+    assert (second.parent_id, second.agent_id, second.status) == (posted.message.pk, answerers["Noir"].pk, "pending")
+    assert second.pk != first.pk
+    conversation.refresh_from_db()
+    assert selectors.active_leaf(conversation=conversation, user_id=ines.user_id) == second.pk
+
+
+def test_words_that_nobody_answered_get_an_answer_below_them(api, ines, project, answerers):
+    told = say(ines, start(ines, project), "@Noir begin.")
+    conversation = services.fork_conversation(
+        actor=ines, conversation_id=told.message.conversation_id, message_id=told.message.pk
+    )
+    words = Message.objects.get(conversation=conversation)
+
+    made = asked(api, conversation)
+
+    assert (made.parent_id, made.role, made.agent_id) == (words.pk, "assistant", answerers["Noir"].pk)
+    assert made.turn.status == "queued"
+
+
+def test_conversation_without_words_has_nothing_to_answer(api, ines, project):
+    conversation = start(ines, project)
+
+    refused = api.post(f"/api/v1/conversations/{conversation.pk}/turns/", "{}", content_type="application/json")
+
+    assert (refused.status_code, refused.json()["code"]) == (400, "not_an_answer")
