@@ -118,6 +118,16 @@ class RecordRestored:
     version: int
 
 
+@event("extraction.records_reshaped.v1")
+@dataclass(frozen=True, slots=True)
+class RecordsReshaped:
+    """The collection says since which fields are needed. So many records became complete by it, so many lack something now; told in pieces."""
+
+    collection_id: UUID
+    became_complete: int
+    became_incomplete: int
+
+
 @event("extraction.view_kept.v1")
 @dataclass(frozen=True, slots=True)
 class ViewKept:

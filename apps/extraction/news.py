@@ -25,6 +25,11 @@ def tell_of_record(fact: Any, *, actor: ActorRef, collection: Collection, record
     ring_once_after_commit(collection.scope.topic)
 
 
+def tell_of_collection(fact: Any, *, actor: ActorRef, collection: Collection) -> None:
+    emit_last(fact, actor=actor, scope=collection.scope, subject=("collection", collection.pk))
+    ring_once_after_commit(collection.scope.topic)
+
+
 def show(run: ExtractionRun, *, actor: Any) -> None:
     """Whoever has the conversation open draws the message with its card."""
     if run.shown_under is None:

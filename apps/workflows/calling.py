@@ -6,6 +6,8 @@ with a secret names its host in letters.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,6 +20,8 @@ from apps.workflows import problems
 from apps.workflows.expressions import is_expression
 
 if TYPE_CHECKING:
+    from apps.core.doors.workflow_functions import WorkflowCall
+    from apps.workflows.types import StepRow
     from apps.workflows.walker import At, Walker
 
 HTTP = "http"
@@ -74,6 +78,23 @@ def _policy(walker: Walker, at: At, said: Any, value: Any, **more: Any) -> dict[
             raise problems.problem("configuration", 400, "This secret is not used here.", instance=at.path)
         return {kind: {"use": secret}}
     return {kind: walker.fill(at, said[kind], value, **more)}
+
+
+# Keys of effects
+
+
+def key(run_id: Any, step_id: Any) -> str:
+    return f"{run_id}:{step_id}"
+
+
+def key_of(step: StepRow, run_id: Any) -> str:
+    """The step's own, or that of the attempt before, of which nobody knows whether it had an effect."""
+    return str(step.state.get("key") or key(run_id, step.step_id))
+
+
+def asked(call: WorkflowCall, name: str) -> str:
+    """What is asked for, as a digest: a key goes with the same call only."""
+    return hashlib.sha256(json.dumps([name, call.arguments], sort_keys=True, default=str).encode()).hexdigest()
 
 
 # Checks of a document

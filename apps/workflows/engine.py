@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -79,7 +80,9 @@ def _walk(held: HeldRun, memory: list[StepRow]) -> None:
             unwind(desk, walker)
             return
         output = walker.walk(held.data)
-        services.finish_run(actor=SYSTEM, held=held, output=output)
+        walker.failing.clear()  # somebody caught them
+        with _told_as_problem(""):
+            services.finish_run(actor=SYSTEM, held=held, output=output)
     except Suspended as suspended:
         services.give_back(actor=SYSTEM, held=held, why=suspended.why, until=suspended.until)
     except Interrupted as interrupted:
@@ -90,12 +93,12 @@ def _walk(held: HeldRun, memory: list[StepRow]) -> None:
 
 
 @contextmanager
-def _told_as_problem(at: At) -> Iterator[None]:
+def _told_as_problem(path: str) -> Iterator[None]:
     """What cannot be kept is an error of the task."""
     try:
         yield
     except DomainError as error:
-        raise problems.of_domain_error(error, at.path) from error
+        raise problems.of_domain_error(error, path) from error
 
 
 class EngineDesk:
@@ -131,7 +134,7 @@ class EngineDesk:
         if self.count >= MAX_STEPS:
             detail = "A run has at most 10,000 steps: does it go round in circles?"
             raise problems.problem("runtime", 500, detail, code="too_many_steps", instance=at.path)
-        with _told_as_problem(at):
+        with _told_as_problem(at.path):
             step, now = services.write_step(
                 actor=SYSTEM,
                 held=self.held,
@@ -147,16 +150,26 @@ class EngineDesk:
         return step
 
     def change(self, at: At, step: StepRow, status: StepStatus, **fields: Any) -> StepRow:
-        with _told_as_problem(at):
+        with _told_as_problem(at.path):
             now = services.change_step(actor=SYSTEM, held=self.held, step=step, status=status, **fields)
         self.heed(now)
         return step
 
-    def withdraw(self, path: str) -> None:
-        gone = set(services.withdraw_steps(actor=SYSTEM, held=self.held, path=path))
-        for step in self.memory.values():
-            if step.step_id in gone:
-                step.status = StepStatus.CANCELLED
+    def withdraw(
+        self, path: str, step: StepRow, status: StepStatus, state: dict[str, Any], error: dict[str, Any] | None = None
+    ) -> None:
+        with _told_as_problem(path):
+            withdrawn, now = services.withdraw_steps(
+                actor=SYSTEM, held=self.held, path=path, step=step, status=status, state=state, error=error
+            )
+        gone = set(withdrawn)
+        for each in self.memory.values():
+            if each.step_id in gone:
+                each.status = StepStatus.CANCELLED
+        self.heed(now)
+
+    def keep_deadline(self, step: StepRow, deadline: datetime) -> None:
+        services.keep_deadline(actor=SYSTEM, held=self.held, step=step, deadline=deadline)
 
     def pass_gate(self, at: At, stage: dict[str, Any]) -> None:
         step = self.find(at.path + MARK, at.visit)
@@ -170,7 +183,7 @@ class EngineDesk:
     # Tasks
 
     def perform(self, walker: Walker, at: At, step: StepRow | None) -> Any:
-        with _told_as_problem(at):
+        with _told_as_problem(at.path):
             return _TASKS[at.kind](self, walker, at, step)
 
     def asker(self) -> Actor:
@@ -268,7 +281,7 @@ class EngineDesk:
         function, call = self.ready(walker, at, step.step_id if step else uuid7(), at.value)
         if step is not None and step.status == StepStatus.WAITING:
             return self._look(function, call, at, step)
-        return self._do(function, call, at, step)
+        return self._do(walker, function, call, at, step)
 
     def ready(
         self, walker: Walker, at: At, step_id: UUID, value: Any, **more: Any
@@ -289,7 +302,7 @@ class EngineDesk:
             step_id=step_id,
             conversation_id=self.held.conversation_id,
             arguments=given,
-            effect_key=f"{self.held.run_id}:{step_id}",
+            effect_key=calling.key(self.held.run_id, step_id),
         )
         if wrong := listening.first_wrong(function.parameters, given):
             raise problems.problem("validation", 400, wrong, code="does_not_fit", instance=at.path)
@@ -312,7 +325,7 @@ class EngineDesk:
             name, arguments = own.get("call", ""), {**own.get("with", {}), **arguments}
         return name, arguments
 
-    def _do(self, function: WorkflowFunction, call: WorkflowCall, at: At, step: StepRow | None) -> Any:
+    def _do(self, walker: Walker, function: WorkflowFunction, call: WorkflowCall, at: At, step: StepRow | None) -> Any:
         ends = not ({"output", "export"} & set(at.body))
         if function.inside is not None:
             row, now = services.call_inside(
@@ -332,13 +345,17 @@ class EngineDesk:
             return row.output if ends else row.state["raw"]
         assert function.outside is not None
         if step is None:
-            step = self.write(at, StepStatus.RUNNING, step_id=call.step_id, lease_seconds=services.CALL_LEASE_SECONDS)
+            asked = calling.asked(call, function.name)
+            key = walker.lost_key(at.path, asked)
+            state = {"asked": asked, **({"key": key} if key else {})}
+            lease = services.CALL_LEASE_SECONDS
+            step = self.write(at, StepStatus.RUNNING, step_id=call.step_id, state=state, lease_seconds=lease)
         elif step.attempts >= CRASHES:  # each attempt ends the count of the run's own crashes
             raise problems.workers_lost(at.path)
         else:
             self.begin_call(at, step, attempts=step.attempts + 1)
         try:
-            gave = function.outside(call)
+            gave = function.outside(replace(call, effect_key=calling.key_of(step, self.held.run_id)))
         except TaskError as failed:
             if failed.cost:
                 self.change(at, step, StepStatus.RUNNING, cost=failed.cost)

@@ -121,8 +121,8 @@ class Start(TenantModel):
 class Run(TenantModel, LeasedModel):
     """One way through a definition, by the version that it began with. What it came through are its steps; what it stands at follows from them.
 
-    ``is_woken``: something happened while a worker had it. ``is_unwinding``: effects are taken back, then it is paused. ``step_count`` numbers
-    its steps.
+    ``is_woken``: something happened while a worker had it. ``is_unwinding``: effects are taken back, then it is paused, or cancelled when it
+    ``is_given_up``: somebody cancelled it, or the run that began it went back. ``step_count`` numbers its steps.
     """
 
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -158,6 +158,7 @@ class Run(TenantModel, LeasedModel):
     wake_at = models.DateTimeField(null=True, editable=False)
     is_woken = models.BooleanField(default=False, editable=False)
     is_unwinding = models.BooleanField(default=False, editable=False)
+    is_given_up = models.BooleanField(default=False, db_default=False, editable=False)
     step_count = models.PositiveIntegerField(default=0, editable=False)
     crashes = models.PositiveSmallIntegerField(default=0, editable=False)
     cost = models.DecimalField(max_digits=18, decimal_places=8, default=0)
@@ -208,6 +209,8 @@ class Step(TenantModel):
     # What its kind remembers between attempts; ``wrote``: records it wrote, as [id, version before, version after].
     state = models.JSONField(default=dict, editable=False)
     wrote = models.JSONField(default=list, editable=False)
+    # What of it could not be taken back: objects with what, id, code, detail and count.
+    kept = models.JSONField(default=list, db_default=[], editable=False)
     attempts = models.PositiveSmallIntegerField(default=1, editable=False)
     waits_on = models.UUIDField(null=True, editable=False)
     wake_at = models.DateTimeField(null=True, editable=False)

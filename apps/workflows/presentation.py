@@ -4,13 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy
+
 from apps.accounts.types import Actor
+from apps.bulk.types import UndoNotPossible
+from apps.core.errors import NotFound
 from apps.core.yaml_text import write
+from apps.extraction.types import RecordChangedSince
 from apps.workflows import gates, selectors
 from apps.workflows.documents import in_order, stages
 from apps.workflows.models import Choice, ChoiceAnswer, Definition, Run, Start, Step
-from apps.workflows.services.stages import viewer_of
-from apps.workflows.types import RunStatus, StageState, StepStatus
+from apps.workflows.services.ends import viewer_of
+from apps.workflows.types import NOT_ALL, RunStatus, StageState, StepStatus
+
+MOST_KEPT = 100
+_KEPT = {
+    RecordChangedSince.code: RecordChangedSince.default_detail,
+    UndoNotPossible.code: gettext_lazy("What this operation did cannot be undone."),
+    NotFound.code: gettext_lazy("It is not there any more."),
+    NOT_ALL: gettext_lazy("Some of what the run inside did stays."),
+}
 
 
 def text_of(definition: Definition) -> str:
@@ -100,9 +113,25 @@ def run_data(run: Run, viewer: Actor) -> dict[str, Any]:
         "input": run.data,
         "output": run.output,
         "collections": [str(pk) for pk in run.collections],
+        "kept": kept_of(run),
         "stages": stage_map(run),
         "choices": choices_of(run, viewer),
     }
+
+
+def kept_of(run: Run) -> list[dict[str, Any]]:
+    """What of it could not be taken back on a way back, the newest steps first."""
+    return [
+        {"step": step.number, "path": step.path, **kept_data(each)}
+        for step in selectors.list_kept(run)
+        for each in step.kept
+    ][:MOST_KEPT]
+
+
+def kept_data(each: dict[str, Any]) -> dict[str, Any]:
+    """``says`` in the words of the reader, where the reason is a common one."""
+    says = _KEPT.get(each["code"])
+    return {**{name: each[name] for name in ("what", "id", "code", "count")}, "says": str(says or each["detail"])}
 
 
 def choices_of(run: Run, viewer: Actor) -> list[dict[str, Any]]:
@@ -172,6 +201,7 @@ def step_data(step: Step) -> dict[str, Any]:
         "attempts": step.attempts,
         "seconds": round((ended - step.started_at).total_seconds(), 3) if ended else None,
         "cost": str(step.cost),
+        "kept": [kept_data(each) for each in step.kept],
         "records": [record for record, _before, _after in step.wrote],
         "started_at": _time(step.started_at),
         "ended_at": _time(ended),

@@ -11,6 +11,9 @@ from apps.core.errors import DomainError
 BASE = "https://serverlessworkflow.io/spec/1.0.0/errors/"
 #: As the specification's own scenarios call the standard errors.
 _OTHER_BASE = "https://serverlessworkflow.io/dsl/errors/types/"
+#: An answer of another server that is no success.
+ANSWERED = "answered_error"
+WORKER_LOST = "worker_lost"
 _FILTERED = ("type", "status", "instance", "title", "detail")
 
 
@@ -35,7 +38,19 @@ def problem(
 
 def workers_lost(instance: str) -> TaskError:
     """Of a call that every worker died of: it is not made again."""
-    return problem("runtime", 500, "The workers that made this call died.", code="worker_lost", instance=instance)
+    return problem("runtime", 500, "The workers that made this call died.", code=WORKER_LOST, instance=instance)
+
+
+def is_effect_unknown(found: Mapping[str, Any]) -> bool:
+    """Whether a call that failed so may have had its effect all the same: no answer came, or one that does not say that nothing was done.
+
+    409 is what servers answer while they are at the first of two requests with one key (draft-ietf-httpapi-idempotency-key-header, 2.7).
+    """
+    if found.get("code") == WORKER_LOST:
+        return True
+    status = found.get("status", 500)
+    is_answer = found.get("code") == ANSWERED
+    return found.get("title") == "communication" and (not is_answer or status >= 500 or status == 409)  # noqa: PLR2004
 
 
 def of_domain_error(error: DomainError, instance: str) -> TaskError:

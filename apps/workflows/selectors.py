@@ -252,6 +252,11 @@ def list_operations(run: Run) -> list[UUID]:
     return [UUID(each) for each in rows.values_list("state__operation", flat=True)]
 
 
+def list_kept(run: Run) -> list[Step]:
+    """Steps of which something could not be taken back, the newest first."""
+    return list(Step.objects.filter(run=run).exclude(kept=[]).order_by("-number")[:100])
+
+
 def get_step(run: Run, number: int) -> Step:
     if (found := Step.objects.filter(run=run, number=number).first()) is None:
         raise NotFound

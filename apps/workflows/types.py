@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -48,6 +49,8 @@ class RunStatus(models.TextChoices):
 #: Nothing more happens to it unless somebody tries again or rolls back.
 FINAL = frozenset({RunStatus.COMPLETED, RunStatus.FAILED, RunStatus.CANCELLED})
 OPEN = frozenset(RunStatus) - FINAL
+#: Of a run that went back: what could not be taken back may be tried again.
+MAY_UNDO_AGAIN = frozenset({RunStatus.PAUSED, RunStatus.CANCELLED})
 
 
 class StepStatus(models.TextChoices):
@@ -65,8 +68,22 @@ class StepStatus(models.TextChoices):
 
 #: The kind of a step that takes the effect of another back.
 UNDO = "undo"
+#: In the state of a step that was cancelled while it ran.
+UNDER_WAY = "under_way"
+#: Of an operation or a run inside: trying again may take back the rest.
+NOT_ALL = "not_all_taken_back"
+#: In the state of a step that came with a fork: what it did is another run's.
+COPIED = "copied"
 #: What the run has come through, and what it stands at.
 LIVING = frozenset(StepStatus) - {StepStatus.ROLLED_BACK, StepStatus.REPLACED}
+
+
+class Back(StrEnum):
+    """What of a step is taken back by a step of its own, besides what its document says."""
+
+    RECORDS = "records"
+    OPERATION = "operation"
+    RUN = "run"
 
 
 class RunCause(models.TextChoices):

@@ -1,4 +1,4 @@
-"""Taking effects back that are not in our database: what a document says of each task (``compensate``), the last effect first.
+"""Taking back what takes its time, the last thing first: what steps began (runs, operations), and what a document says of a task (``compensate``).
 
 The engine does it before a run that was rolled back is paused. Each is a step of its own: done once, told from what the step gave, and kept
 with what came of it. One that fails stops no other.
@@ -29,7 +29,8 @@ BEGUN = "begun"
 def unwind(desk: EngineDesk, walker: Walker) -> None:
     """``Suspended`` until the next attempt of one that failed. After the last of them the run is paused."""
     for step, taken, gave in selectors.list_undoing(desk.held.run_id):
-        at = At(step.path, {"call": step.state["call"], "with": step.state["with"]}, step.path, "undo", 1, taken, taken)
+        body: dict[str, Any] = {name: step.state[name] for name in ("call", "with") if name in step.state}
+        at = At(step.path, body, step.path, "undo", 1, taken, taken)
         until = step.state.get("until")
         if until and datetime.fromisoformat(until) > desk.now():
             raise Suspended("undo", datetime.fromisoformat(until))
@@ -42,6 +43,11 @@ def unwind(desk: EngineDesk, walker: Walker) -> None:
 
 def _take_back(desk: EngineDesk, walker: Walker, at: At, step: StepRow, gave: Any) -> None:
     try:
+        if "back" in step.state:
+            desk.heed(services.take_back(actor=desk.asker(), held=desk.held, step=step))
+            if step.status == StepStatus.WAITING:
+                raise Suspended("undo")
+            return
         function, call = desk.ready(walker, at, step.step_id, gave, output=gave)
         if function.inside is not None:
             desk.heed(services.undo_inside(actor=SYSTEM, held=desk.held, function=function, call=call, step=step))

@@ -8,12 +8,12 @@ by to where the run stands (as in durable execution by replay: S. Burckhardt et 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
-from apps.workflows import durations, expressions, listening, problems, retrying
+from apps.workflows import calling, durations, expressions, listening, problems, retrying
 from apps.workflows.documents import DIRECTIVES, kind_of, stage_of, walk
 from apps.workflows.expressions import ExpressionFailed
 from apps.workflows.problems import TaskError
@@ -43,6 +43,9 @@ class At:
     value: Any = None
     variables: dict[str, Any] = field(default_factory=dict)
 
+    def seen_with(self, variables: dict[str, Any]) -> At:
+        return replace(self, variables=variables)
+
 
 class Visits(dict[str, int]):
     """How often the walk came to each path."""
@@ -50,6 +53,9 @@ class Visits(dict[str, int]):
     def come(self, path: str) -> int:
         self[path] = self.get(path, 0) + 1
         return self[path]
+
+    def inside(self, path: str) -> dict[str, int]:
+        return {each: count for each, count in self.items() if each.startswith(f"{path}/")}
 
 
 class Desk(Protocol):
@@ -59,7 +65,10 @@ class Desk(Protocol):
     def find(self, path: str, visit: int) -> StepRow | None: ...
     def write(self, at: At, status: StepStatus, **fields: Any) -> StepRow: ...
     def change(self, at: At, step: StepRow, status: StepStatus, **fields: Any) -> StepRow: ...
-    def withdraw(self, path: str) -> None: ...
+    def withdraw(
+        self, path: str, step: StepRow, status: StepStatus, state: dict[str, Any], error: dict[str, Any] | None = None
+    ) -> None: ...
+    def keep_deadline(self, step: StepRow, deadline: datetime) -> None: ...
     def pass_gate(self, at: At, stage: dict[str, Any]) -> None: ...
     def perform(self, walker: Walker, at: At, step: StepRow | None) -> Any: ...
 
@@ -74,6 +83,8 @@ class Walker:
         self.context: Any = None
         #: Steps that an error came through since somebody caught one, the innermost first.
         self.failing: list[StepRow] = []
+        #: Of the attempt before: the call of which nobody knows whether it had an effect.
+        self.lost: StepRow | None = None
         self.is_loose = document.get("evaluate", {}).get("mode") == "loose"
 
     # Whole documents
@@ -183,6 +194,10 @@ class Walker:
             self.context = step.state.get("context", self.context)
             way = "continue" if step.status == StepStatus.SKIPPED else body.get("then", "continue")
             return step.output, step.state.get("then", way)
+        if (
+            step is not None and step.status == StepStatus.CANCELLED
+        ):  # withdrawn: whoever did so was killed before it went on
+            raise Suspended("withdrawn")
         at.value = raw
         if step is None and "if" in body and not self.is_true(at, body["if"], raw):
             self.desk.write(at, StepStatus.SKIPPED, output=raw)
@@ -235,7 +250,7 @@ class Walker:
                 output = self.desk.perform(self, at, step)
                 step = self.desk.find(at.path, at.visit)
         except Suspended as suspended:
-            raise self._in_time(at, suspended) from None
+            raise self._in_time(at, suspended, seen) from None
         if step is not None and step.status == StepStatus.COMPLETED:  # its end was written with its effect
             return step.output, way
         if at.kind == "switch":
@@ -251,8 +266,17 @@ class Walker:
         if step is None:
             self.desk.write(at, StepStatus.COMPLETED, output=output, state=kept)
         else:
+            step.state.pop("won", None)
             self.desk.change(at, step, StepStatus.COMPLETED, output=output, state={**step.state, **kept})
         return output, way
+
+    def lost_key(self, path: str, asked: str) -> str:
+        """The key of the same call in the attempt before, of which nobody knows whether it had an effect; empty when there is none."""
+        lost = self.lost
+        if lost is None or lost.path != path or lost.state.get("asked") != asked:
+            return ""
+        self.lost = None
+        return calling.key_of(lost, self.workflow["id"])
 
     def limit(self, at: At) -> timedelta | None:
         spec = at.body.get("timeout")
@@ -260,18 +284,20 @@ class Walker:
             spec = self.document.get("use", {}).get("timeouts", {}).get(spec)
         return self.duration(at, spec["after"]) if spec else None
 
-    def _in_time(self, at: At, suspended: Suspended) -> Exception:
+    def _in_time(self, at: At, suspended: Suspended, seen: dict[str, int]) -> Exception:
         """Out of time, what it waits for is withdrawn; else it wakes at its deadline at the latest."""
         step = self.desk.find(at.path, at.visit)
         if (limit := self.limit(at)) is None or step is None:
             return suspended
         if "deadline" not in step.state:
-            deadline = (self.desk.now() + limit).isoformat()
-            step = self.desk.change(at, step, StepStatus(step.status), state={**step.state, "deadline": deadline})
+            self.desk.keep_deadline(step, self.desk.now() + limit)
         deadline_at = datetime.fromisoformat(step.state["deadline"])
         if self.desk.now() >= deadline_at:
-            self.desk.withdraw(at.path)
-            return problems.problem("timeout", 408, "It took too long.", code="timeout", instance=at.path)
+            place = self.pointers.get(at.path, at.path)
+            failed = problems.problem("timeout", 408, "It took too long.", code="timeout", instance=place)
+            state = {**step.state, **self._visited(at, seen)}
+            self.desk.withdraw(at.path, step, StepStatus.FAILED, state, failed.problem)
+            return failed
         until = min(suspended.until, deadline_at) if suspended.until else deadline_at
         return Suspended(suspended.why, until)
 
@@ -306,9 +332,12 @@ class Walker:
             value = self.tasks(at.body["do"], f"{at.path}/do", value, inside)
         return value
 
-    def fork(self, at: At, _step: StepRow) -> Any:
+    def fork(self, at: At, step: StepRow) -> Any:
         """Branches one after the other, each as far as it comes; of those that compete the first that is done."""
         spec, given, waits = at.body["fork"], [], []
+        if (won := step.state.get("won")) is not None:
+            self.visits.update(won["visits"])
+            return won["output"]
         for item in spec["branches"]:
             ((name, body),) = item.items()
             try:
@@ -317,7 +346,9 @@ class Walker:
                 waits.append(suspended)
                 continue
             if spec.get("compete"):
-                self.desk.withdraw(f"{at.path}/fork")
+                path = f"{at.path}/fork"
+                state = {**step.state, "won": {"output": output, "visits": self.visits.inside(path)}}
+                self.desk.withdraw(path, step, StepStatus.RUNNING, state)
                 return output
             if way == "end":
                 raise Ended(output)
@@ -326,27 +357,6 @@ class Walker:
             raise Suspended(waits[0].why, min((wait.until for wait in waits if wait.until), default=None))
         return given
 
-    def attempt(self, at: At, step: StepRow) -> Any:
-        """``try``: again as often as the policy says, then what ``catch`` says."""
-        caught, tries = at.body["catch"], 0
-        policy = retrying.policy_of(self, caught)
-        while True:
-            try:
-                return self.tasks(at.body["try"], f"{at.path}/try", at.value, at.variables)
-            except TaskError as failed:
-                name = caught.get("as", "error")
-                inside = {**at.variables, name: failed.problem}
-                here = At(at.name, at.body, at.path, at.kind, at.visit, at.raw, at.value, inside)
-                if not retrying.catches(self, here, caught, failed):
-                    raise
-                tries += 1
-                self.failing.clear()
-                if policy and retrying.again(self, here, policy, tries, step):
-                    continue
-                if "do" in caught:
-                    return self.tasks(caught["do"], f"{at.path}/catch", at.value, inside)
-                return at.value
 
-
-_COMPOSITES: dict[str, Any] = {"do": Walker.do, "for": Walker.loop, "fork": Walker.fork, "try": Walker.attempt}
+_COMPOSITES: dict[str, Any] = {"do": Walker.do, "for": Walker.loop, "fork": Walker.fork, "try": retrying.attempt}
 assert not DIRECTIVES & set(_COMPOSITES)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apps.accounts.types import SYSTEM
 from apps.core.models import Event
 from apps.extraction import services as records
 from apps.workflows import presentation, services
@@ -298,3 +299,21 @@ def test_no_sequence_of_calls_comes_past_an_unmet_gate(actor, project, acts, mon
         assert {row.path for row in Step.objects.filter(run=each, kind="set", status="completed")} <= {
             path.removesuffix("#gate") for path in gates
         }
+
+
+def test_run_is_woken_when_the_collection_needs_less(actor, project):
+    """Nobody writes a record: what is there is complete, once it is looked at by what the collection says now."""
+    collection = people(actor, project, needed=["age"])
+    person(actor, collection, name="Sarah")
+    one = {"records": {"collection": "people", "complete": True}}
+    run = ran(actor, project, [{"scenes": {**NOTHING, **stage("Scenes", requires=[one])}}])
+    assert (run.status, run.waits_for) == ("waiting", "stage")
+
+    records.change_collection(actor=actor, collection_id=collection.pk, changes={"needed": []})
+    assert walked(run).status == "waiting"
+    records.reshape_records(actor=SYSTEM)
+
+    assert walked(run).status == "completed"
+    (told,) = Event.objects.filter(type="extraction.records_reshaped")
+    assert told.payload == {"collection_id": str(collection.pk), "became_complete": 1, "became_incomplete": 0}
+    assert told.topic == f"collection:{collection.pk}"

@@ -10,7 +10,7 @@ from apps.core.doors.workflow_functions import Gave, WorkflowFunction, workflow_
 from apps.workflows import engine, problems, services
 from apps.workflows.models import Run, Step
 from apps.workflows.types import CRASHES
-from tests.workflows.factories import begun, fresh, ran, stage
+from tests.workflows.factories import begun, fresh, ran, stage, walked
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +44,33 @@ def test_call_that_every_worker_dies_of_is_not_made_for_ever(actor, project, poi
     assert (run.status, run.error["code"]) == ("failed", "worker_lost")
     assert len(poison) == CRASHES
     assert len(set(poison)) == 1
+
+
+def test_tried_again_it_is_the_same_call(actor, project, poison):
+    """Nobody knows whether it had its effect."""
+    run = go_on(begun(actor, project, [{"a": {"call": "poison"}}]))
+
+    services.retry_run(actor=actor, run_id=run.pk)
+    run = go_on(run)
+
+    assert (run.status, run.error["code"]) == ("failed", "worker_lost")
+    assert len(poison) == 2 * CRASHES
+    assert len(set(poison)) == 1
+
+
+def test_call_that_was_under_way_when_the_run_was_cancelled_is_taken_back(actor, project, poison, monkeypatch):
+    gives = WorkflowFunction("gives", "", {"type": "object"}, outside=lambda _call: Gave({"n": 1}))
+    monkeypatch.setitem(workflow_functions._items, "gives", gives)
+    task = {"call": "poison", "metadata": {"parlance": {"compensate": [{"call": "gives"}]}}}
+    run = begun(actor, project, [{"first": {"do": [{"one": task}], **stage("First")}}])
+    with suppress(RuntimeError):
+        engine.go_on(run.pk)
+    services.cancel_run(actor=actor, run_id=run.pk)
+
+    services.roll_back(actor=actor, run_id=run.pk, stage="first")
+
+    assert walked(run).status == "paused"
+    assert Step.objects.get(run=run, kind="undo").status == "completed"
 
 
 def test_taking_back_that_every_worker_dies_of_ends_too(actor, project, poison, monkeypatch):

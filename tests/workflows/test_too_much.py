@@ -112,3 +112,12 @@ def test_loop_without_end(actor, project, monkeypatch, loop):
     assert (run.status, run.error["code"]) == ("failed", "too_many_steps")
     assert run.step_count <= 150
     assert walked(run).status == "failed"
+
+
+def test_run_gives_no_more_than_a_step(actor, project):
+    """Each step is small enough; what the document makes of the last one is not."""
+    said = {"x": "y" * (MAX_DATA_BYTES * 2 // 3)}
+
+    run = ran(actor, project, [{"a": {"set": "${ . }"}}], said, output={"as": "${ [., .] }"})
+
+    assert (run.status, run.error["code"], run.output) == ("failed", "data_too_large", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -12,7 +13,8 @@ from django.db.models.functions import Now
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core import jobs
-from apps.extraction import duplicates, migrating, policies, schema, selectors, shape
+from apps.extraction import duplicates, migrating, news, policies, schema, selectors, shape
+from apps.extraction.events import RecordsReshaped
 from apps.extraction.models import Collection, Duplicate, Record, RecordKey
 from apps.extraction.types import Candidate, DuplicateStatus
 
@@ -46,19 +48,22 @@ def reshape_records(*, actor: Actor, seconds: float = SHAPE_SECONDS) -> int:
         if time.monotonic() >= until:
             jobs.hint("extraction.reshape")
             return done
-        made = _reshape(behind)
+        made = _reshape(behind, actor)
         done += made
         if not made:
             return done  # somebody else is at them
 
 
 @transaction.atomic
-def _reshape(ids: list[UUID]) -> int:
+def _reshape(ids: list[UUID], actor: Actor) -> int:
+    """What became complete by it, or lacks something now, is told in the end: gates look at it, and whoever has the table open."""
     rows = Record.objects.filter(pk__in=ids, deleted_at=None).defer("words")
     found = list(rows.select_for_update(of=("self",), no_key=True, skip_locked=True).order_by("pk"))
     wanted = Collection.objects.filter(pk__in={record.collection_id for record in found})
     collections = {row.pk: row for row in selectors.with_document(wanted)}
     paths: dict[UUID, migrating.Path] = {}
+    completed: Counter[UUID] = Counter()
+    opened: Counter[UUID] = Counter()
     for record in found:
         collection = collections[record.collection_id]
         known, data = selectors.schema_of(collection), record.data
@@ -66,12 +71,17 @@ def _reshape(ids: list[UUID]) -> int:
             if collection.pk not in paths:
                 paths[collection.pk] = migrating.Path(selectors.schemas_by_number(collection))
             data = paths[collection.pk].bring(data, record.schema_number).value
-        _shape(collection, known, record, data)
+        is_complete = _shape(collection, known, record, data)
+        if is_complete != record.is_complete:
+            (completed if is_complete else opened)[collection.pk] += 1
+    for pk in sorted({*completed, *opened}):
+        fact = RecordsReshaped(pk, completed[pk], opened[pk])
+        news.tell_of_collection(fact, actor=actor, collection=collections[pk])
     return len(found)
 
 
-def _shape(collection: Collection, known: schema.Schema, record: Record, data: dict[str, object]) -> None:
-    """By ``data``, which is the record's as the schema of today would have it: a field has its new name in it."""
+def _shape(collection: Collection, known: schema.Schema, record: Record, data: dict[str, object]) -> bool:
+    """Whether it is complete. By ``data``, which is the record's as the schema of today would have it: a field has its new name in it."""
     title = shape.title_of(collection.title_template, known.fields, data)
     missing = shape.missing(collection.needed, data)
     Record.objects.filter(pk=record.pk).update(
@@ -83,6 +93,7 @@ def _shape(collection: Collection, known: schema.Schema, record: Record, data: d
     )
     _take_keys(collection, record, data)
     duplicates.keep_blocks(record, known, is_new=False)
+    return not missing
 
 
 def _take_keys(collection: Collection, record: Record, data: dict[str, object]) -> None:

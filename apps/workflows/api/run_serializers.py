@@ -151,12 +151,30 @@ class ChoiceOut(serializers.Serializer):
     mine = OwnAnswerOut(allow_null=True)
 
 
+class StayingOut(serializers.Serializer):
+    """What could not be taken back. ``count``: of an operation, so many of its items."""
+
+    what = serializers.ChoiceField(choices=["record", "operation", "run"])
+    id = serializers.UUIDField()
+    code = serializers.CharField()
+    count = serializers.IntegerField()
+    says = serializers.CharField()
+
+
+class RunStayingOut(StayingOut):
+    step = serializers.IntegerField()
+    path = serializers.CharField()
+
+
 class RunOut(RunRowOut):
     input = serializers.JSONField()
     output = serializers.JSONField(allow_null=True)
     collections = serializers.ListField(
         child=serializers.UUIDField(),
         help_text="Of which it may hold words: to who does not see all of them the run is not there.",
+    )
+    kept = RunStayingOut(
+        many=True, help_text="What its ways back could not take back, the newest steps first; at most 100."
     )
     stages = StageOut(many=True)
     choices = ChoiceOut(many=True)
@@ -181,6 +199,7 @@ class StepOut(serializers.Serializer):
     attempts = serializers.IntegerField()
     seconds = serializers.FloatField(allow_null=True)
     cost = serializers.CharField()
+    kept = StayingOut(many=True, help_text="What of it could not be taken back.")
     records = serializers.ListField(child=serializers.UUIDField())
     started_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)

@@ -63,7 +63,7 @@ def call_http(call: WorkflowCall) -> Gave:
         raise problems.problem("configuration", 400, detail, code="cannot_be_sent") from None
     if not answer.is_success:
         detail = credentials.hidden(answer.text, kept)[:500]
-        raise problems.problem("communication", answer.status_code, detail, code="answered_error")
+        raise problems.problem("communication", answer.status_code, detail, code=problems.ANSWERED)
     return Gave(_read(answer, given.get("output", "content"), kept))
 
 

@@ -19,10 +19,11 @@ from apps.extraction import reader_selectors as readers
 from apps.workflows import policies, presentation, schedules, selectors, services
 from apps.workflows.models import Run
 from apps.workflows.pages.shown import shown_run
-from apps.workflows.types import FINAL, OPEN, RunStatus
+from apps.workflows.types import FINAL, MAY_UNDO_AGAIN, OPEN
 
 WINDOW = 50
 STEPS = 200
+KEPT = 20
 VIEWS = ("all", "active", "ended")
 ACTS: dict[str, Any] = {
     "pause": services.pause_run,
@@ -73,9 +74,10 @@ class RunView(LoginRequiredMixin, View):
         return {
             **shown_run(run, actor, role),
             "steps": [(step, presentation.step_data(step)) for step in reversed(steps)],
+            "kept": presentation.kept_of(run)[:KEPT],
             "is_cut": run.step_count > STEPS,
             "is_closed": readers.list_named_for(run.collections) is not None,
-            "has_left_undone": run.status == RunStatus.PAUSED and selectors.has_left_undone(run),
+            "has_left_undone": run.status in MAY_UNDO_AGAIN and selectors.has_left_undone(run),
         }
 
 

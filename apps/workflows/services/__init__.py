@@ -7,6 +7,7 @@ from apps.workflows.services.definitions import (
     create_definition,
     delete_definition,
 )
+from apps.workflows.services.ends import fail_run, finish_run, keep_deadline, withdraw_steps
 from apps.workflows.services.forking import fork_run
 from apps.workflows.services.hearing import forget_heard, hear
 from apps.workflows.services.others import emit_signal, note_collections, read_inner, require_asker, start_inner
@@ -14,8 +15,6 @@ from apps.workflows.services.rollback import roll_back
 from apps.workflows.services.runs import (
     cancel_run,
     claim_run,
-    fail_run,
-    finish_run,
     give_back,
     pause_run,
     resume_run,
@@ -25,8 +24,8 @@ from apps.workflows.services.runs import (
 from apps.workflows.services.secrets import delete_secret, keep_secret
 from apps.workflows.services.stages import advance_stage, approve_stage, check_stage, pass_gate
 from apps.workflows.services.starts import begin_due_run, begin_due_runs, hear_starts, pause_start, resume_start
-from apps.workflows.services.steps import CALL_LEASE_SECONDS, call_inside, change_step, withdraw_steps, write_step
-from apps.workflows.services.undoing import end_unwinding, undo_inside
+from apps.workflows.services.steps import CALL_LEASE_SECONDS, call_inside, change_step, write_step
+from apps.workflows.services.undoing import end_unwinding, take_back, undo_inside
 
 __all__ = [
     "CALL_LEASE_SECONDS",
@@ -57,6 +56,7 @@ __all__ = [
     "give_back",
     "hear",
     "hear_starts",
+    "keep_deadline",
     "keep_secret",
     "note_collections",
     "pass_gate",
@@ -70,6 +70,7 @@ __all__ = [
     "roll_back",
     "start_inner",
     "start_run",
+    "take_back",
     "undo_inside",
     "withdraw_steps",
     "write_step",

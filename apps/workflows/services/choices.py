@@ -18,7 +18,8 @@ from apps.core.errors import FieldError, Invalid, NotFound
 from apps.workflows import letters, policies, selectors, sight_selectors
 from apps.workflows.events import ChoiceAnswered, ChoiceAsked, ChoiceDecided
 from apps.workflows.models import Choice, ChoiceAnswer, Run
-from apps.workflows.services.runs import announce, lock_steered, wake
+from apps.workflows.services.ends import announce
+from apps.workflows.services.runs import lock_steered, wake
 from apps.workflows.types import FINAL, ChoiceClosed, ChoiceRule, ChoiceStatus, RunState
 
 #: Of one step.

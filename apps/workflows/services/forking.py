@@ -12,14 +12,15 @@ from apps.workflows import gates, policies, selectors
 from apps.workflows.models import Approval, Run, Step
 from apps.workflows.services.runs import begin
 from apps.workflows.services.stages import require_open
-from apps.workflows.types import RunCause, StepStatus
+from apps.workflows.types import COPIED, RunCause, StepStatus
 
-KEPT = ("path", "visit", "kind", "status", "input", "output", "error", "state", "attempts", "started_at", "ended_at")
+KEPT = ("path", "visit", "kind", "status", "input", "output", "error", "attempts", "started_at", "ended_at")
 
 
 @transaction.atomic
 def fork_run(*, actor: Actor, run_id: UUID, number: int) -> Run:
-    """Another run that came through the same steps up to before this one, and goes its own way from there. Effects are not repeated.
+    """Another run that came through the same steps up to before this one, and goes its own way from there. Effects are not repeated,
+    and on its way back it takes none of them back: they are the other run's.
 
     The stage that it begins in is asked for what it requires, now: an override counts for the run that it was said of.
     """
@@ -43,6 +44,7 @@ def fork_run(*, actor: Actor, run_id: UUID, number: int) -> Run:
             project_id=run.project_id,
             run=run,
             number=place,
+            state=step.state if step.status == StepStatus.RUNNING else {**step.state, COPIED: True},
             **{name: getattr(step, name) for name in KEPT},
         )
         for place, step in enumerate(selectors.list_before(source, number), 1)

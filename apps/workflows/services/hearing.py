@@ -14,7 +14,8 @@ from apps.core.doors.consumers import LoggedEvent
 from apps.extraction.types import Visibility
 from apps.workflows import hearing_selectors, listening, policies, selectors
 from apps.workflows.models import Run, Step
-from apps.workflows.services.runs import lock_held, wake
+from apps.workflows.services.ends import lock_held
+from apps.workflows.services.runs import wake
 from apps.workflows.types import HeldRun, StepRow, StepStatus
 
 #: Events of these may open a gate.

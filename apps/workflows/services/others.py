@@ -15,7 +15,8 @@ from apps.workflows import policies, selectors
 from apps.workflows.events import SignalEmitted
 from apps.workflows.models import DefinitionVersion, Run
 from apps.workflows.problems import problem
-from apps.workflows.services.runs import announce, begin, lock_held
+from apps.workflows.services.ends import announce, lock_held
+from apps.workflows.services.runs import begin
 from apps.workflows.services.steps import write_step
 from apps.workflows.types import MAX_SUBFLOWS, HeldRun, RunCause, StepRow, StepStatus
 

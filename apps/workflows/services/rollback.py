@@ -1,8 +1,11 @@
-"""The way back: to before a stage. Records that steps wrote return to what they were, the last written first; what was done stays as history."""
+"""The way back: to before a stage, the last thing first. Records return to what they were; runs and operations that steps began are taken back.
+
+What can be set back at once is, with the run; from the first thing on that takes its time each is a step of the engine's (``unwinding.py``).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,22 +19,38 @@ from apps.core.errors import DomainError
 from apps.core.events import told_last
 from apps.extraction import selectors as records
 from apps.extraction import services as record_services
+from apps.extraction.types import RecordChangedSince, RevisionKind
 from apps.workflows import selectors
-from apps.workflows.documents import stages
+from apps.workflows.documents import compensations, stages, walk
 from apps.workflows.events import RunRolledBack
 from apps.workflows.gates import name_of
 from apps.workflows.models import Approval, Choice, Run, Step
-from apps.workflows.services.runs import announce, lock_steered
-from apps.workflows.services.undoing import plan_undoing
-from apps.workflows.types import LIVING, OPEN, UNDO, ChoiceStatus, NotNext, RunState, RunStatus, StepStatus
+from apps.workflows.services.ends import announce, inner_of, operation_of, stop_begun
+from apps.workflows.services.runs import lock_steered
+from apps.workflows.types import (
+    COPIED,
+    LIVING,
+    OPEN,
+    UNDER_WAY,
+    UNDO,
+    Back,
+    ChoiceStatus,
+    NotNext,
+    RunState,
+    RunStatus,
+    StepStatus,
+)
+
+#: A record is by these what it was before.
+_TAKEN_BACK = frozenset({RevisionKind.RESTORED, RevisionKind.UNDELETED})
+_GONE = frozenset({RevisionKind.DELETED, RevisionKind.MERGED})
 
 
 @transaction.atomic
 def roll_back(*, actor: Actor, run_id: UUID, stage: str) -> Run:
-    """To before this stage began. Effects elsewhere are taken back as the document says; then the run is paused, and goes forward again
-    when somebody lets it.
+    """To before this stage began. When all is taken back the run is paused, and goes forward again when somebody lets it.
 
-    What somebody changed since in a record that a step wrote stays as it is; the step says so.
+    What somebody changed since in a record that a step wrote stays as it is; the step says so (``kept``).
     """
     run = lock_steered(actor=actor, run_id=run_id)
     if run.is_unwinding and run.status in OPEN:
@@ -43,26 +62,34 @@ def roll_back(*, actor: Actor, run_id: UUID, stage: str) -> Run:
     ]
     if not gates:
         raise NotNext(next="")
-    first = gates[-1]
-    since = Step.objects.filter(run=run, number__gte=first.number, status__in=LIVING).exclude(kind=UNDO)
-    back = list(since.order_by("-number"))
-    found = _Found()
-    with told_last():
-        for step in back:
-            for record, before, after in reversed(step.wrote):
-                _set_back(actor, found, record, before, after)
+    names = [name for name, _stage in stages(run.followed.document)]
+    # What is made anew is approved anew.
+    Approval.objects.filter(run=run, stage__in=names[names.index(stage) :]).delete()
+    go_back(run, actor, since=gates[-1].number)
+    return selectors.get_run(run_id=run_id, viewer=actor)
+
+
+def go_back(run: Run, actor: Actor, *, since: int = 0, is_given_up: bool = False) -> None:
+    """Of a locked run whose caller asked for the right. Records are set back with the rights of ``actor``.
+
+    ``is_given_up``: the run that began it went back, too; then it is cancelled in the end, and not paused.
+    """
+    rows = Step.objects.filter(run=run, number__gte=since, status__in=LIVING).exclude(kind=UNDO)
+    back = list(rows.order_by("-number"))
+    stop_begun(run, back, actor)
+    planned, set_back, kept = _taken_back(run, back, actor)
+    Step.objects.bulk_create(planned)
     ids = [step.pk for step in back]
     Step.objects.filter(pk__in=ids).update(status=StepStatus.ROLLED_BACK, updated_at=Now())
     Choice.objects.filter(step_id__in=ids, status=ChoiceStatus.OPEN).update(status=ChoiceStatus.WITHDRAWN)
-    _follow(run, found)
-    _forget_approvals(run, stage)
-    planned = plan_undoing(run=run, back=back)
-    before = [name_of(step.path) for step in selectors.list_gates(run) if step.status == StepStatus.COMPLETED]
+    passed = [name_of(step.path) for step in selectors.list_gates(run) if step.status == StepStatus.COMPLETED]
+    ended = RunStatus.CANCELLED if is_given_up else RunStatus.PAUSED
     Run.objects.filter(pk=run.pk).update(
-        status=RunStatus.QUEUED if planned else RunStatus.PAUSED,
+        status=RunStatus.QUEUED if planned else ended,
         is_unwinding=bool(planned),
-        step_count=F("step_count") + planned,
-        stage=before[-1] if before else "",
+        is_given_up=is_given_up,
+        step_count=F("step_count") + len(planned),
+        stage=passed[-1] if passed else "",
         fence=F("fence") + 1,
         lease_until=None,
         wake_at=None,
@@ -70,70 +97,108 @@ def roll_back(*, actor: Actor, run_id: UUID, stage: str) -> Run:
         output=None,
         error={},
         failed_steps=[],
-        finished_at=None,
+        crashes=0,
+        finished_at=Now() if is_given_up and not planned else None,
         version=F("version") + 1,
         updated_at=Now(),
     )
-    announce(RunRolledBack(run.pk, len(back), found.set_back, found.kept), run, actor)
+    announce(RunRolledBack(run.pk, len(back), set_back, kept), run, actor)
     if planned:
         jobs.after_commit("workflows.go_on", run_id=run.pk)
-    return selectors.get_run(run_id=run_id, viewer=actor)
 
 
-def _forget_approvals(run: Run, stage: str) -> None:
-    """Of this stage and those after it: what is made anew is approved anew."""
-    names = [name for name, _stage in stages(run.followed.document)]
-    Approval.objects.filter(run=run, stage__in=names[names.index(stage) :]).delete()
+def _taken_back(run: Run, back: Sequence[Step], actor: Actor) -> tuple[list[Step], int, int]:
+    """The steps that are left to the engine; how many records were set back at once, and how many stay."""
+    bodies = {task.path: task.body for task in walk(run.followed.document)}
+    planned: list[Step] = []
+    set_back, kept, is_later = 0, 0, False
+    with told_last():
+        for step in back:
+            way = _way_of(step)
+            if way and (way != Back.RECORDS or is_later):
+                planned.append(_undo_step(run, step, len(planned) + 1, 0, {"back": way.value}))
+                is_later = True
+            elif way:
+                stay = set_back_records(actor, step)
+                set_back, kept = set_back + len(step.wrote) - len(stay), kept + len(stay)
+            for place, said in enumerate(_compensations(step, bodies), start=1):
+                call = {"call": said["call"], "with": said.get("with", {})}
+                planned.append(_undo_step(run, step, len(planned) + 1, place, call))
+    return planned, set_back, kept
 
 
-@dataclass(slots=True)
-class _Found:
-    """``now``: of each record that was set back, the version it has and the earlier one that it is like."""
-
-    set_back: int = 0
-    kept: int = 0
-    now: dict[str, tuple[int, int]] = field(default_factory=dict)
-
-
-def _set_back(actor: Actor, found: _Found, record: str, before: int, after: int) -> None:
-    """As it was before a step wrote it, unless somebody else wrote it since."""
-    try:
-        with transaction.atomic():
-            version = _undo(actor, found, record, before, after)
-    except DomainError:  # somebody took its values, or erased it
-        version = None
-    if version is None:
-        found.kept += 1
-        return
-    found.set_back += 1
-    found.now[record] = (version, before)
+def _way_of(step: Step) -> Back | None:
+    if inner_of(step) is not None:
+        return Back.RUN
+    if operation_of(step) is not None:
+        return Back.OPERATION
+    return Back.RECORDS if step.wrote else None
 
 
-def _undo(actor: Actor, found: _Found, record: str, before: int, after: int) -> int | None:
-    """The version that it has then; None: it is another's by now."""
-    pk = UUID(record)
+def _compensations(step: Step, bodies: dict[str, Any]) -> Sequence[dict[str, Any]]:
+    """Of a call that was under way nobody knows whether it had an effect: it is taken back, too."""
+    is_done = step.status in {StepStatus.COMPLETED, StepStatus.RUNNING} or {"raw", UNDER_WAY} & step.state.keys()
+    return compensations(bodies.get(step.path, {})) if is_done and not step.state.get(COPIED) else ()
+
+
+def _undo_step(run: Run, step: Step, number: int, place: int, state: dict[str, Any]) -> Step:
+    return Step(
+        organization_id=run.organization_id,
+        project_id=run.project_id,
+        run=run,
+        number=run.step_count + number,
+        path=f"{step.path[:900]}#undo/{step.number}.{place}",
+        kind=UNDO,
+        status=StepStatus.WAITING,
+        input=step.output if "call" in state else None,
+        state={"of": str(step.pk), **state},
+        started_at=Now(),
+    )
+
+
+# Records
+
+
+def set_back_records(actor: Actor, step: Step) -> list[dict[str, Any]]:
+    """The last first. Those that stay, and why, which the step keeps."""
+    stay = []
+    for record, before, after in reversed(step.wrote):
+        try:
+            with transaction.atomic():
+                _set_back(actor, UUID(record), before, after)
+        except DomainError as error:
+            stay.append(staying("record", record, error.code, str(error.detail)))
+    keep(step, stay)
+    return stay
+
+
+def staying(what: str, pk: Any, code: str, detail: str, count: int = 1) -> dict[str, Any]:
+    return {"what": what, "id": str(pk), "code": code, "detail": detail[:500], "count": count}
+
+
+def keep(step: Step, stay: list[dict[str, Any]]) -> None:
+    """What of a step could not be taken back, for whoever looks at it."""
+    if stay != step.kept:
+        step.kept = stay
+        Step.objects.filter(pk=step.pk).update(kept=stay, updated_at=Now())
+
+
+def _set_back(actor: Actor, pk: UUID, before: int, after: int) -> None:
+    """As it was before a step wrote it. ``RecordChangedSince`` when somebody else wrote it since."""
     row: Any = records.lock_record(record_id=pk, viewer=actor, with_deleted=True)
-    if row.version != after and found.now.get(record) != (row.version, after):
-        return None
+    if row.version != after and not _is_again(row, after):
+        raise RecordChangedSince
     if row.deleted_at is not None:
         record_services.restore_record(actor=actor, record_id=pk)
     elif before == 0:
         record_services.delete_record(actor=actor, record_id=pk)
     else:
         record_services.set_back_record(actor=actor, record_id=pk, number=before)
-    return int(records.get_record(record_id=pk, viewer=actor, with_deleted=True).version)
 
 
-def _follow(run: Run, found: _Found) -> None:
-    """Steps that stay wrote what these records say again: their version is another one by now."""
-    if not found.now:
-        return
-    for step in Step.objects.filter(run=run, status__in=LIVING).exclude(wrote=[]):
-        wrote = [
-            [record, before, found.now[record][0]]
-            if found.now.get(record, (0, -1))[1] == after
-            else [record, before, after]
-            for record, before, after in step.wrote
-        ]
-        if wrote != step.wrote:
-            Step.objects.filter(pk=step.pk).update(wrote=wrote)
+def _is_again(row: Any, after: int) -> bool:
+    """What was written later is taken back by now: it is as this version was."""
+    if row.deleted_at is not None or records.get_revision(row, row.version).kind not in _TAKEN_BACK:
+        return False
+    left = records.get_revision(row, after)
+    return left.kind not in _GONE and bool(left.data == row.data)

@@ -20,23 +20,24 @@ from apps.conversations import services as conversation_services
 from apps.core import jobs, leases
 from apps.core.correlation import current
 from apps.core.errors import DomainError, NotFound
-from apps.core.events import emit
 from apps.core.storable import storable
 from apps.workflows import policies, selectors
-from apps.workflows.events import RunCancelled, RunChanged, RunCompleted, RunFailed, RunStarted, RunWaited
+from apps.workflows.events import RunChanged, RunStarted, RunWaited
 from apps.workflows.models import Choice, Definition, DefinitionVersion, Run, Step
+from apps.workflows.problems import is_effect_unknown
+from apps.workflows.services.ends import WORKER_LOST, announce, cancel, fail, lock_held
 from apps.workflows.services.steps import LEASE_SECONDS
 from apps.workflows.types import (
     CRASHES,
     FINAL,
     MAX_DATA_BYTES,
     MAX_OPEN_RUNS,
+    MAY_UNDO_AGAIN,
     OPEN,
     UNDO,
     ChoiceStatus,
     DataTooLarge,
     HeldRun,
-    LateWriter,
     RunCause,
     RunState,
     RunStatus,
@@ -45,17 +46,8 @@ from apps.workflows.types import (
     TooManyOpenRuns,
 )
 
-WORKER_LOST = {
-    "type": "https://serverlessworkflow.io/spec/1.0.0/errors/runtime",
-    "status": 500,
-    "title": "runtime",
-    "detail": "The workers that had this run died. Whatever kills them, trying again may kill the next one.",
-    "code": "worker_lost",
-}
-
-
-def announce(fact: Any, run: Run, actor: Actor) -> None:
-    emit(fact, actor=actor, scope=run.scope, subject=("run", run.pk))
+#: What a step remembers of its time: tried again it has its time anew.
+OF_ITS_TIME = frozenset({"deadline", "since", "begun"})
 
 
 @transaction.atomic
@@ -146,7 +138,7 @@ def claim_run(*, actor: Actor, run_id: UUID) -> tuple[HeldRun, list[StepRow]] | 
     run = Run.objects.select_related("followed").get(pk=run_id)
     if was == RunStatus.RUNNING:  # its worker was lost
         if run.crashes + 1 >= CRASHES:
-            _fail(run, WORKER_LOST, actor)
+            fail(run, WORKER_LOST, actor)
             return None
         Run.objects.filter(pk=run_id).update(crashes=F("crashes") + 1)
     return _held(run, fence), selectors.list_memory(run_id)
@@ -192,45 +184,6 @@ def give_back(
             jobs.after_commit("workflows.go_on", run_id=run.pk)
     run.lease_until, run.is_woken, run.attempts = None, False, 0
     run.save()
-
-
-@transaction.atomic
-def finish_run(*, actor: Actor, held: HeldRun, output: Any) -> None:
-    policies.require(policies.is_system(actor))
-    run = lock_held(held=held)
-    if run.status == RunStatus.PAUSED:  # it ends when somebody lets it go on
-        run.lease_until = None
-        run.save()
-        return
-    run.status, run.output, run.lease_until, run.waits_for = RunStatus.COMPLETED, storable(output), None, ""
-    run.finished_at, run.wake_at = Now(), None
-    run.save()
-    _end_what_is_open(run)
-    announce(RunCompleted(run.pk, run.definition_id), run, actor)
-
-
-@transaction.atomic
-def fail_run(*, actor: Actor, held: HeldRun, error: dict[str, Any], steps: list[UUID]) -> None:
-    """``steps`` are those that failed and that nobody caught, the innermost first: trying again begins there."""
-    policies.require(policies.is_system(actor))
-    run = lock_held(held=held)
-    run.failed_steps = [str(pk) for pk in steps]
-    _fail(run, error, actor)
-
-
-def _fail(run: Run, error: dict[str, Any], actor: Actor) -> None:
-    run.status, run.error, run.lease_until, run.waits_for = RunStatus.FAILED, storable(error), None, ""
-    run.finished_at, run.wake_at = Now(), None
-    run.save()
-    Choice.objects.filter(run=run, status=ChoiceStatus.OPEN).update(status=ChoiceStatus.WITHDRAWN)
-    announce(RunFailed(run.pk, run.definition_id, str(error.get("code") or error.get("title", ""))[:60]), run, actor)
-
-
-def lock_held(*, held: HeldRun) -> Run:
-    run = Run.objects.select_for_update(of=("self",)).filter(pk=held.run_id, fence=held.fence).first()
-    if run is None:
-        raise LateWriter
-    return run
 
 
 def wake(run_ids: list[UUID]) -> int:
@@ -284,11 +237,11 @@ def resume_run(*, actor: Actor, run_id: UUID) -> Run:
         pk=run_id, lease_until__gt=Now()
     )  # a worker has it yet: it goes on, and does nothing twice
     if not held.update(status=RunStatus.RUNNING, is_woken=True, version=F("version") + 1, updated_at=Now()):
-        _queue(run)
+        queue(run)
     return told(run, actor, "resumed")
 
 
-def _queue(run: Run, **changes: Any) -> None:
+def queue(run: Run, **changes: Any) -> None:
     """For a worker. One that still holds it has lost it: the fence is another."""
     Run.objects.filter(pk=run.pk).update(
         status=RunStatus.QUEUED,
@@ -304,62 +257,59 @@ def _queue(run: Run, **changes: Any) -> None:
     jobs.after_commit("workflows.go_on", run_id=run.pk)
 
 
+def undo_again(run: Run) -> None:
+    """Of a locked run: what could not be taken back is tried anew."""
+    left = Step.objects.filter(run=run, kind=UNDO, status=StepStatus.FAILED)
+    left.update(status=StepStatus.WAITING, error={}, ended_at=None, attempts=1)
+    queue(run, is_unwinding=True, finished_at=None)
+
+
 @transaction.atomic
 def cancel_run(*, actor: Actor, run_id: UUID) -> Run:
-    """Whoever has it writes nothing more. Runs that it waits for are cancelled too. Not while effects are taken back: they would stay."""
+    """Whoever has it writes nothing more. Runs and operations that it began are cancelled too; what was done stays until somebody rolls back.
+
+    Not while effects are taken back: they would stay.
+    """
     run = lock_steered(actor=actor, run_id=run_id)
     if run.status == RunStatus.CANCELLED:
         return selectors.get_run(run_id=run_id, viewer=actor)
     if run.status in FINAL or run.is_unwinding:
         raise RunState(run.status)
-    _cancel(run, actor)
+    cancel(run, actor)
     return selectors.get_run(run_id=run_id, viewer=actor)
-
-
-def _end_what_is_open(run: Run) -> None:
-    """What is left by whoever ended before the last task: blocks around it, branches that still waited."""
-    open_steps = Step.objects.filter(run=run, status__in=[StepStatus.RUNNING, StepStatus.WAITING])
-    open_steps.update(status=StepStatus.CANCELLED, ended_at=Now())
-    Choice.objects.filter(run=run, status=ChoiceStatus.OPEN).update(status=ChoiceStatus.WITHDRAWN)
-
-
-def _cancel(run: Run, actor: Actor) -> None:
-    Run.objects.filter(pk=run.pk).update(
-        status=RunStatus.CANCELLED,
-        fence=F("fence") + 1,
-        lease_until=None,
-        wake_at=None,
-        waits_for="",
-        version=F("version") + 1,
-        finished_at=Now(),
-        updated_at=Now(),
-    )
-    _end_what_is_open(run)
-    announce(RunCancelled(run.pk, run.definition_id), run, actor)
-    for child in Run.objects.select_for_update().filter(parent=run, status__in=OPEN):
-        _cancel(child, actor)
 
 
 @transaction.atomic
 def retry_run(*, actor: Actor, run_id: UUID) -> Run:
-    """From the step that failed. What it was before stays as history. Of a run that was rolled back: what could not be taken back."""
+    """From the step that failed. What it was before stays as history. Of a run that was rolled back: what could not be taken back.
+
+    A call of which nobody knows whether it had an effect is made again as the same: its step goes on, under the same key.
+    """
     run = lock_steered(actor=actor, run_id=run_id)
-    if run.status == RunStatus.PAUSED and selectors.has_left_undone(run):
-        left = Step.objects.filter(run=run, kind=UNDO, status=StepStatus.FAILED)
-        left.update(status=StepStatus.WAITING, error={}, ended_at=None, attempts=1)
-        _queue(run, is_unwinding=True)
+    if run.status in MAY_UNDO_AGAIN and selectors.has_left_undone(run):
+        undo_again(run)
         return told(run, actor, "retried")
     if run.status != RunStatus.FAILED:
         raise RunState(run.status)
     inner, outer = run.failed_steps[:1], run.failed_steps[1:]
     failed = Step.objects.filter(run=run, status=StepStatus.FAILED)
-    # Whose effect is done, and only what follows from it failed, does not do it again.
-    again = failed.filter(pk__in=inner, state__has_key="raw").values_list("pk", flat=True)
-    outer += list(again)
-    failed.filter(pk__in=inner).exclude(pk__in=outer).update(status=StepStatus.REPLACED)
-    failed.filter(pk__in=outer).update(status=StepStatus.RUNNING, ended_at=None, error={})
+    again = [step.pk for step in failed.filter(pk__in=inner) if _is_same_call(step)]
+    failed.filter(pk__in=inner).exclude(pk__in=again).update(status=StepStatus.REPLACED)
+    failed.filter(pk__in=again).exclude(state__has_key="raw").update(attempts=0)
+    for step in failed.filter(pk__in=[*outer, *again]):
+        state = {name: value for name, value in step.state.items() if name not in OF_ITS_TIME}
+        Step.objects.filter(pk=step.pk).update(status=StepStatus.RUNNING, ended_at=None, error={}, state=state)
+    # What was withdrawn when its time was over is done anew, too.
+    for path in list(Step.objects.filter(run=run, pk__in=run.failed_steps).values_list("path", flat=True)):
+        gone = Step.objects.filter(run=run, status=StepStatus.CANCELLED, path__startswith=f"{path}/")
+        gone.update(status=StepStatus.REPLACED)
     waiting = Step.objects.filter(run=run, status=StepStatus.WAITING).values("pk")
     withdrawn = Choice.objects.filter(run=run, status=ChoiceStatus.WITHDRAWN, step_id__in=waiting)
     withdrawn.update(status=ChoiceStatus.OPEN)
-    _queue(run, error={}, failed_steps=[], finished_at=None)
+    queue(run, error={}, failed_steps=[], finished_at=None)
     return told(run, actor, "retried")
+
+
+def _is_same_call(step: Step) -> bool:
+    """Its effect is done and only what follows from it failed, or it may be done."""
+    return "raw" in step.state or (step.kind == "call" and is_effect_unknown(step.error))

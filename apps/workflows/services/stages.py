@@ -10,8 +10,7 @@ from django.db.models import F
 from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
-from apps.accounts.actors import actor_of_row
-from apps.accounts.types import SYSTEM, Actor
+from apps.accounts.types import Actor
 from apps.core.events import hold_topics
 from apps.extraction import selectors as records
 from apps.workflows import gates, policies, selectors
@@ -19,7 +18,8 @@ from apps.workflows.documents import stages
 from apps.workflows.events import RunAdvanced, RunBlocked, StageApproved
 from apps.workflows.gates import MARK, Sight, Verdict
 from apps.workflows.models import Approval, Run, Step
-from apps.workflows.services.runs import announce, lock_steered, wake
+from apps.workflows.services.ends import announce, viewer_of
+from apps.workflows.services.runs import lock_steered, wake
 from apps.workflows.services.steps import change_step, write_step
 from apps.workflows.types import (
     FINAL,
@@ -31,13 +31,6 @@ from apps.workflows.types import (
     StepRow,
     StepStatus,
 )
-
-
-def viewer_of(run: Run) -> Actor:
-    """Whose rights the run has, as they are now."""
-    if run.requested_by_id is None and run.key_id is None:
-        return SYSTEM
-    return actor_of_row(user_id=run.requested_by_id, key_id=run.key_id)
 
 
 def look(run: Run, stage: dict[str, Any], *, at_gate: bool) -> tuple[list[Verdict], Sight]:

@@ -19,14 +19,11 @@ from apps.core.ids import uuid7
 from apps.core.leases import scaled
 from apps.core.storable import storable
 from apps.workflows import policies
-from apps.workflows.models import Choice, Step
 from apps.workflows.types import (
     MAX_DATA_BYTES,
-    ChoiceStatus,
     DataTooLarge,
     HeldRun,
     LateWriter,
-    RunStatus,
     StepRow,
     StepStatus,
 )
@@ -195,11 +192,11 @@ def _shared(
 
 
 def _json(value: Any, most: int) -> Any:
-    _require_size(value, most)
+    require_size(value, most)
     return None if value is None else Jsonb(storable(value))
 
 
-def _require_size(value: Any, most: int) -> None:
+def require_size(value: Any, most: int) -> None:
     """``DataTooLarge`` as soon as it is more. Counted before anything is made of it: what it has twice is in memory once."""
     left, rest = most, [value]
     while rest:
@@ -273,19 +270,3 @@ def write_gave(*, actor: Actor, held: HeldRun, given: Gave, ends: bool, **option
         cost=given.cost,
         **options,
     )
-
-
-@transaction.atomic
-def withdraw_steps(*, actor: Actor, held: HeldRun, path: str) -> list[UUID]:
-    """What waits or runs inside, and what is asked at it, is not waited for any more."""
-    policies.require(policies.is_system(actor))
-    inside = Step.objects.filter(run=held.run_id, status__in=[StepStatus.RUNNING, StepStatus.WAITING])
-    gone = list(inside.filter(path__startswith=f"{path}/").values_list("pk", flat=True))
-    asked = [*gone, *inside.filter(path=path).values_list("pk", flat=True)]
-    inside.filter(pk__in=gone).update(status=StepStatus.CANCELLED)
-    Choice.objects.filter(step_id__in=asked, status=ChoiceStatus.OPEN).update(status=ChoiceStatus.WITHDRAWN)
-    return gone
-
-
-def is_stopped(status: str) -> bool:
-    return status != RunStatus.RUNNING
