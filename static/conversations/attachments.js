@@ -26,7 +26,7 @@ export class Attachments {
   }
 
   get shown() {
-    return [...this.#files.values()].filter(({ id }) => id).map(({ id, name, note }) => ({ id, name, note }));
+    return [...this.#files.values()].filter(({ id }) => id).map(({ id, name, note, preview }) => ({ id, name, note, preview }));
   }
 
   get areUploading() {
@@ -39,16 +39,18 @@ export class Attachments {
 
   /** Files that a draft has kept: already on the server. */
   restore(kept) {
-    for (const { id, name, note } of kept) {
+    for (const { id, name, note, preview } of kept) {
       const element = this.#show(name, note);
       element.dataset.state = "ready";
       slot(element, "progress").remove();
-      this.#files.set(element, { id, name, note });
+      if (preview) this.#picture(element, preview);
+      this.#files.set(element, { id, name, note, preview });
     }
   }
 
-  add(files) {
-    for (const file of files) this.#addOne(file);
+  /** `arrived()` once the server has one of them. */
+  add(files, arrived = () => null) {
+    for (const file of files) this.#addOne(file, arrived);
     this.#changed();
   }
 
@@ -59,17 +61,18 @@ export class Attachments {
     this.#drop(element);
   }
 
+  /** Those that failed, too: what was said of them is over. */
   clear() {
-    for (const element of this.#files.keys()) element.remove();
+    this.#list.replaceChildren();
     this.#files.clear();
   }
 
-  #addOne(file) {
+  #addOne(file, arrived) {
     const element = this.#show(file.name, bytes(file.size));
     if (this.#files.size >= this.#limits.files) return this.#fail(element, t("too_many_files", { count: this.#limits.files }));
     if (file.size > this.#limits.bytes) return this.#fail(element, t("file_too_big", { limit: bytes(this.#limits.bytes) }));
-    if (file.type.startsWith("image/")) this.#preview(element, file);
-    const entry = { id: null, name: file.name, note: bytes(file.size), upload: null };
+    if (file.type.startsWith("image/")) this.#picture(element, URL.createObjectURL(file));
+    const entry = { id: null, name: file.name, note: bytes(file.size), upload: null, arrived };
     this.#files.set(element, entry);
     entry.upload = this.#upload(file, element, entry);
     return element;
@@ -100,6 +103,8 @@ export class Attachments {
 
   #ready(element, entry, answer) {
     entry.id = answer.id;
+    entry.preview = answer.preview_url;
+    entry.arrived();
     element.dataset.state = "ready";
     slot(element, "progress")?.remove();
     fill(element, { note: entry.note });
@@ -109,6 +114,7 @@ export class Attachments {
   #fail(element, reason) {
     element.dataset.state = "failed";
     slot(element, "progress")?.remove();
+    slot(element, "note").setAttribute("role", "alert");
     fill(element, { note: reason });
     element.querySelector(".kind").replaceChildren(icon("file-x"));
     this.#files.delete(element);
@@ -122,16 +128,15 @@ export class Attachments {
     return element;
   }
 
-  #preview(element, file) {
+  #picture(element, url) {
     const picture = element.querySelector(".thumb");
-    if (!picture) return;
-    picture.src = URL.createObjectURL(file);
     picture.addEventListener("load", () => {
-      URL.revokeObjectURL(picture.src);
+      URL.revokeObjectURL(url);
       picture.hidden = false;
       element.querySelector(".kind").hidden = true;
     });
-    picture.addEventListener("error", () => URL.revokeObjectURL(picture.src));
+    picture.addEventListener("error", () => URL.revokeObjectURL(url));
+    picture.src = url;
   }
 
   #drop(element) {

@@ -8,9 +8,10 @@ import { number, t } from "core/words";
 
 /** The composer. It asks its host, the page's conversation or start controller, to take what was written. */
 export default class extends Controller {
-  static targets = ["answerer", "completion", "counter", "input", "notice", "options", "send", "stop"];
+  static targets = ["answerer", "completion", "counter", "input", "notice", "options", "send", "stop", "toFile"];
   static values = { commandsUrl: String, draftKey: String, limit: Number, mentionsUrl: String, quiet: Number, referencesUrl: String };
   #answerer = null;
+  #isSettled = () => false; // does what is complained of no longer hold?
   named = new Named();
 
   connect() {
@@ -69,7 +70,7 @@ export default class extends Controller {
     event?.preventDefault();
     const content = this.inputTarget.value.trim();
     if (!content && this.files.isEmpty) return;
-    if (this.files.areUploading) return this.complain(t("uploads_pending"));
+    if (this.files.areUploading) return this.complain(t("uploads_pending"), () => !this.files.areUploading);
     if (content.length > this.limitValue) return this.#offerFile();
     this.completion.close();
     this.complain("");
@@ -89,7 +90,8 @@ export default class extends Controller {
     if (this.hasInputTarget) this.#showButtons();
   }
 
-  complain(text) {
+  complain(text, isSettled = () => false) {
+    this.#isSettled = isSettled;
     this.noticeTarget.replaceChildren(...(text ? [fill(clone("t-notice"), { text })] : []));
   }
 
@@ -103,10 +105,13 @@ export default class extends Controller {
     this.input();
   }
 
+  /** The words stay where they are until the server has them as a file. */
   longToFile() {
-    const text = this.inputTarget.value;
-    this.inputTarget.value = "";
-    this.files.add([new File([text], t("pasted_file"), { type: "text/plain" })]);
+    const { value: text } = this.inputTarget;
+    this.complain("");
+    this.files.add([new File([text], t("pasted_file"), { type: "text/plain" })], () => {
+      if (this.inputTarget.value.startsWith(text)) this.inputTarget.value = this.inputTarget.value.slice(text.length).trimStart();
+    });
     this.inputTarget.focus();
   }
 
@@ -120,14 +125,17 @@ export default class extends Controller {
     const { length } = this.inputTarget.value;
     this.counterTarget.hidden = length < this.quietValue;
     this.counterTarget.textContent = number(length);
-    if (length > this.limitValue) this.#offerFile();
-    else if (this.noticeTarget.querySelector('[data-action*="longToFile"]')) this.complain("");
+    const isOffered = length >= this.quietValue && !this.files.areUploading;
+    if (this.hasToFileTarget) this.toFileTarget.hidden = !isOffered;
+    if (this.#isSettled()) this.complain("");
+    if (length > this.limitValue && isOffered) this.#offerFile();
     fit(this.inputTarget);
     this.draft.save();
     this.#showButtons();
   }
 
   #offerFile() {
+    this.#isSettled = () => this.inputTarget.value.length <= this.limitValue;
     const text = t("over_limit", { count: this.inputTarget.value.length, limit: this.limitValue });
     this.noticeTarget.replaceChildren(fill(clone("t-too-long"), { text }));
   }

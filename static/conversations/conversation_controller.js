@@ -13,7 +13,7 @@ import { liveSocket } from "live/socket";
 
 /** The page of one conversation: builds its parts and joins them to what stands around the thread. */
 export default class extends Controller {
-  static targets = ["faces", "newWords", "privacy", "scroller", "thread", "title", "titleInput", "typing"];
+  static targets = ["faces", "newWords", "privacy", "scroller", "tagsInput", "thread", "title", "titleInput", "typing"];
   static values = {
     api: String, id: String, leaf: String, listUrl: String, messageUrl: String, messagesApi: String, messagesUrl: String,
     pageUrl: String, position: Number, project: String, saveUrl: String, topic: String, turnsApi: String, version: Number, writable: Boolean,
@@ -132,17 +132,24 @@ export default class extends Controller {
     this.thread.older().catch((error) => this.failed(error));
   }
 
+  /** What a dialog begins with; not under the hands of one who is writing in it. */
+  #renew(name, value) {
+    const [input] = this.targets.findAll(name);
+    if (input && !input.closest("dialog").open) input.value = value;
+  }
+
   dismissNote({ target }) {
     target.closest(".notice").remove();
   }
 
   /** The conversation itself has changed, here or elsewhere. */
-  changed({ title, version, visibility }) {
+  changed({ tags, title, version, visibility }) {
     if (title && title !== this.titleTarget.textContent) {
       document.title = document.title.replace(this.titleTarget.textContent, title);
       this.titleTarget.textContent = title;
-      if (this.hasTitleInputTarget) this.titleInputTarget.value = title;
+      this.#renew("titleInput", title);
     }
+    if (tags) this.#renew("tagsInput", tags.join(", "));
     if (version) this.versionValue = version;
     if (visibility) for (const sign of this.privacyTargets) sign.hidden = sign.dataset.of !== visibility;
     window.dispatchEvent(new CustomEvent("talks:changed"));

@@ -32,9 +32,10 @@ export default class extends Controller {
     document.getElementById("draft").focus();
   }
 
+  /** Programs put a picture of their words beside them: then the words are meant. */
   paste(event) {
-    const { files } = event.clipboardData;
-    if (!files.length) return;
+    const { files, types } = event.clipboardData;
+    if (!files.length || (types.includes("text/plain") && types.includes("text/html"))) return;
     event.preventDefault();
     this.attachments.add(files);
   }
@@ -45,7 +46,9 @@ export default class extends Controller {
     this.formTarget.dataset.dragging = "";
   }
 
-  dragLeave() {
+  /** Anywhere on the page: what is dropped beside the composer would be opened instead of the page. */
+  dragLeave({ relatedTarget = null } = {}) {
+    if (relatedTarget) return; // over to another part of the page
     delete this.formTarget.dataset.dragging;
   }
 

@@ -1,5 +1,6 @@
 import { Controller } from "@hotwired/stimulus";
 
+import { slot } from "core/dom";
 import { Listbox } from "core/listbox";
 
 /** Who answers: agents and models in a popover with a filter. Tells the window what was chosen. */
@@ -53,9 +54,18 @@ export default class extends Controller {
 
   #take(option) {
     if (!option || option.ariaDisabled === "true") return;
-    this.chosen = option;
+    this.#use(option);
     const { model = null, agent = null, label, note } = option.dataset;
     this.element.hidePopover();
     this.dispatch("chosen", { prefix: "picker", detail: { model, agent, label, note } });
+  }
+
+  /** The one in use says so where others have their price. */
+  #use(option) {
+    this.chosen = option;
+    const sign = slot(this.listTarget, "use");
+    if (!sign) return;
+    for (const price of this.listTarget.querySelectorAll('[data-slot="price"]')) price.hidden = option.contains(price);
+    option.append(sign);
   }
 }

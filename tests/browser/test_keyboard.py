@@ -115,6 +115,96 @@ def test_conversation_is_renamed(people):
     expect(page.locator("#rename")).to_be_hidden()
 
 
+def menu(page, name):
+    """An entry of the conversation's menu, from the words being written."""
+    for _ in range(4):
+        if page.evaluate("document.activeElement.id") == "draft":
+            break
+        page.keyboard.press("F6")
+    tab_to(page, "^More actions$", key="Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#conversation-menu [role=menuitem]:focus")).to_have_count(1)
+    for _ in range(20):
+        if re.search(f"^{name}$", page.evaluate(NAME)):
+            break
+        page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
+
+
+def test_file_is_attached_and_who_answers_is_chosen(people, provider):
+    ines = people("ines").start()
+    page = ines.page
+    page.keyboard.press("F6")
+    tab_to(page, "^Attach files$")
+    with page.expect_file_chooser() as choosing:
+        page.keyboard.press("Enter")
+    choosing.value.set_files([{"name": "log.txt", "mimeType": "text/plain", "buffer": b"Sealed"}] * 2)
+    files = page.locator(".composer li.file[data-state=ready]")
+    expect(files).to_have_count(2)
+    tab_to(page, "^Remove log.txt$", key="Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(files).to_have_count(1)
+    expect(page.locator("#draft")).to_be_focused()
+
+    tab_to(page, "^Answered by")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("combobox", name="Find an agent or a model")).to_be_focused()
+    page.keyboard.type("stub-small")
+    chosen = page.locator("#models [role=option][aria-selected=true]")
+    if chosen.get_attribute("data-agent"):  # an assistant that uses this model comes before it
+        page.keyboard.press("ArrowDown")
+    expect(chosen).to_have_attribute("data-model", re.compile("."))
+    page.keyboard.press("Enter")
+    expect(page.locator("#draft")).to_be_focused()
+    expect(page.get_by_role("button", name="Answered by")).to_contain_text("stub-small")
+    page.keyboard.type("What is in it?")
+    page.keyboard.press("Enter")
+    ines.wait_for_end()
+    assert [part["type"] for part in ines.rows()[0]["parts"]] == ["file", "text"]
+    assert ines.rows()[1]["model"].endswith("stub-small")
+
+
+def test_conversation_is_pinned_tagged_archived_and_brought_back(people):
+    ines = people("ines").start()
+    page = ines.page
+    menu(page, "Pin")
+    expect(page.locator("#toasts")).to_contain_text("Pinned.")
+    menu(page, "Tags")
+    expect(page.get_by_label("Tags, with commas between")).to_be_focused()
+    page.keyboard.type("noir, port")
+    page.keyboard.press("Enter")
+    expect(page.locator("#toasts")).to_contain_text("Saved.")
+    menu(page, "Archive")
+    expect(page.locator(".dock")).to_contain_text("This conversation is archived")
+    page.wait_for_selector("body[data-ready]", state="attached")
+
+    tab_to(page, "^Bring it back$")
+    page.keyboard.press("Enter")
+    expect(page.locator("#draft")).to_be_visible()
+    found = page.evaluate("async (url) => (await fetch(url)).json()", f"/api/v1/conversations/{ines.conversation}/")
+    assert (found["is_pinned"], found["tags"], found["archived_at"]) == (True, ["noir", "port"], None)
+
+
+def test_link_is_made_and_withdrawn(people, provider):
+    ines = asked(people, provider, "The fifth one.")
+    page = ines.page
+    at_people(page)
+    tab_to(page, "^Team$")
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("radio", name="Link")).to_be_focused()
+    tab_to(page, "^Make a link$")
+    page.keyboard.press("Enter")
+    address = page.get_by_label("The new link")
+    expect(address).to_have_value(re.compile("/s/"))
+    shared = address.input_value()
+    tab_to(page, "^Withdraw this link$")
+    page.keyboard.press("Enter")
+    expect(page.locator("#context-panel")).to_contain_text("There is none yet.")
+    expect(page.get_by_label("It works")).to_be_focused()
+    assert page.evaluate("async (url) => (await fetch(url)).status", shared) == 404
+    ines.complaints.clear()  # the page that is not there any more
+
+
 def test_words_are_found_everywhere_and_in_one_conversation(people, provider):
     ines = asked(people, provider, "Beside the lantern, behind the lantern shed.")
     page = ines.page
@@ -201,9 +291,7 @@ def test_draft_that_is_brought_back_opens_no_list_of_commands(people):
     expect(page.get_by_role("option", name=re.compile("help"))).to_be_visible()
 
 
-def test_somebody_is_invited_into_a_private_conversation(people):
-    ines = people("ines").start()
-    page = ines.page
+def at_people(page):
     for _ in range(4):
         if page.evaluate("document.activeElement.closest('#context') !== null"):
             break
@@ -213,6 +301,12 @@ def test_somebody_is_invited_into_a_private_conversation(people):
     if page.evaluate(NAME) != "People":
         page.keyboard.press("ArrowLeft")
     expect(page.get_by_role("heading", name="Seen by")).to_be_visible()
+
+
+def test_somebody_is_invited_into_a_private_conversation(people):
+    ines = people("ines").start()
+    page = ines.page
+    at_people(page)
 
     tab_to(page, "^Team$")
     page.keyboard.press("ArrowLeft")
@@ -253,6 +347,40 @@ def test_provider_is_added(people, running_provider):
 
     expect(page.locator("#main")).to_contain_text("Second stub")
     assert "sk-by-hand" not in page.content()
+
+
+def test_budget_is_set_and_a_search_is_narrowed(people, provider):
+    ines = asked(people, provider, "Beside the beacon.")
+    page = ines.page
+    page.goto(f"{ines.stack.base_url}/settings/budget/")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    tab_to(page, "^At most in a month")
+    page.keyboard.press("Control+a")
+    page.keyboard.type("240")
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_contain_text(re.compile(r"of .*240"))
+
+    page.goto(f"{ines.stack.base_url}/search/")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    if page.evaluate("document.activeElement.id") != "search-words":
+        tab_to(page, "^Search messages and titles$")
+    page.keyboard.type("beacon")
+    expect(page.locator("#results mark")).to_have_text("beacon")
+    tab_to(page, "^Filters$")
+    page.keyboard.press("Enter")
+    tab_to(page, "^Tag$")
+    page.keyboard.type("nowhere")
+    page.keyboard.press("Enter")
+    expect(page.locator("#results mark")).to_have_count(0)
+    expect(page).to_have_url(re.compile("q=beacon.*tag=nowhere"))
+    if page.evaluate("document.activeElement.id") != "f-tag":
+        tab_to(page, "^Tag$")
+    page.keyboard.press("Control+a")
+    page.keyboard.press("Delete")
+    tab_to(page, "^Model$", key="Shift+Tab")
+    page.keyboard.type("stub-small")
+    page.keyboard.press("Enter")
+    expect(page.locator("#results mark")).to_have_text("beacon")
 
 
 CREW = """async (project) => {
