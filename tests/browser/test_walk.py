@@ -69,6 +69,15 @@ class Scripted(Demo):
         wish = {"is_wish": True, "count": 10, "brief": BRIEF, "collection": "characters"}
         self.provider.script(said(**wish), *(said(**each) for each in people))
 
+    def will_propose(self):
+        words = {"difficulty": "medium", "time": "two more scenes", "impact": "high", "description": "She pays for it."}
+        titles = ["She keeps silent.", "The truth comes out.", "We never learn."]
+        categories = ["alternative", "recommended", "alternative"]
+        options = [
+            {"title": title, "category": category, **words} for title, category in zip(titles, categories, strict=True)
+        ]
+        self.provider.script(said(options=options))
+
 
 @pytest.fixture(scope="module")
 def stack():

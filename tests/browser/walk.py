@@ -39,6 +39,9 @@ class Demo:
     def will_make_ten(self):
         return
 
+    def will_propose(self):
+        return
+
 
 def picture(page, name):
     if PICTURES:
@@ -117,7 +120,7 @@ def walk(page, stack, model, email):
     the_run(page)
     the_answer(page, model)
     the_others(page, stack, model)
-    the_scenes(page, stack, talk)
+    the_scenes(page, stack, model, talk)
     the_storyboard(page, stack, talk)
     one_stage_back(page, talk)
     the_package(page)
@@ -197,20 +200,25 @@ def the_others(page, stack, model):
     assert len(records(page, "characters")) == 11
 
 
-def the_scenes(page, stack, talk):
-    """Locations first; then how it ends is chosen."""
+def the_scenes(page, stack, model, talk):
+    """Locations first; then how it ends is chosen, of what the model proposes."""
     to_the_talk(page, talk)
     begin(page, "locations", "Locations")
     add(page, stack, "locations", {"Name": "Terminal 7"})
     to_the_talk(page, talk)
+    model.will_propose()
     begin(page, "scenes", "Scenes")
 
     panel = page.locator("#context-panel")
     expect(panel.get_by_text("How does the film end?")).to_be_visible(timeout=LONG)
+    options = panel.locator("label.choice")
+    expect(options).to_have_count(3)
+    expect(options.first).to_contain_text("Recommended")
+    title = options.first.locator("b").inner_text()
     panel.get_by_role("radio").first.check()
     picture(page, "ending")
     panel.get_by_role("button", name="Answer").click()
-    expect(panel.locator(".note-line", has_text="The truth comes out")).to_be_visible(timeout=LONG)
+    expect(panel.locator(".note-line", has_text=title)).to_be_visible(timeout=LONG)
     add(
         page, stack, "scenes",
         {"Number": "1", "Title": "The locker", "Breakdown": "A locker, a folded vest, a school exercise book."},
@@ -233,6 +241,9 @@ def one_stage_back(page, talk):
     page.locator("#context-panel").get_by_role("link", name="Steps, times and the way back").click()
     board = page.locator("ol.stages > li", has=page.get_by_role("heading", name="Storyboard"))
     board.get_by_role("button", name="Back to before this").click()
+    asks = page.get_by_role("alertdialog", name="Back to before “Storyboard”?")
+    expect(asks).to_contain_text("records return to what they were")
+    asks.get_by_role("button", name="Go back").click()
     expect(page.locator("#run .badge", has_text="Paused").first).to_be_visible(timeout=LONG)
     page.get_by_role("button", name="Go on").click()
     expect(board).to_have_attribute("data-state", "available", timeout=LONG)

@@ -1,6 +1,7 @@
 """Workflows of packs: they come, follow and stay like the rest, and the gates of those that ship hold."""
 
 import copy
+import json
 import zipfile
 from uuid import UUID
 
@@ -16,11 +17,15 @@ from apps.packs import archive, catalogue, exporting, reading, services
 from apps.packs.types import ObjectKind, PackRejected
 from apps.workflows import presentation
 from apps.workflows import services as workflows
-from apps.workflows.models import Choice, Definition
+from apps.workflows.models import Choice, Definition, Step
 from apps.workflows.types import GateClosed
 from tests.accounts.factories import ProjectFactory, actor_of
+from tests.extraction.making import demo, priced_model
 from tests.packs.factories import installed, pack
+from tests.provider.fixtures import provider, running_provider
 from tests.workflows.factories import fresh, stage, walked
+
+__all__ = ["demo", "priced_model", "provider", "running_provider"]
 
 pytestmark = pytest.mark.django_db
 FEEDING = {
@@ -138,7 +143,45 @@ class Film:
         return closed.value.extra["missing"]
 
 
+def film_before_its_scenes(me, project):
+    film = Film(me, project)
+    film.run = walked(film.run)
+    film.answer(text="A journalist and the port.")
+    for name, age in (("Sarah", 28), ("Tomás", 31)):
+        film.make("characters", name=name, age=age, motivation=f"{name} wants to know.")
+    film.make("locations", name="Port")
+    film.advance("locations")
+    film.advance("scenes")
+    return film
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ending_of_the_film_is_chosen_from_what_a_model_proposes(me, project, provider, priced_model):
+    said = {"difficulty": "low", "time": "a day", "impact": "none", "description": "She writes it all down."}
+    options = [{"title": title, "category": "alternative", **said} for title in ("The trial", "The boat")]
+    provider.script({"text": json.dumps({"options": options})})
+    film = film_before_its_scenes(me, project)
+
+    asked = json.dumps(provider.bodies[-1], ensure_ascii=False)
+    assert "How does the film end?\\nA journalist and the port.\\nSarah: Sarah wants to know." in asked
+    choice = Choice.objects.get(run=film.run, status="open")
+    assert [(each["title"], each["category"]) for each in choice.options] == [
+        ("The trial", "recommended"), ("The boat", "alternative"),
+    ]  # fmt: skip
+    film.answer(option="option-2")
+    assert Step.objects.get(run=film.run, path="scenes/do/ending").output["title"] == "The boat"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_demo_proposes_endings_of_the_film(me, project, demo):
+    film = film_before_its_scenes(me, project)
+
+    assert len(Choice.objects.get(run=film.run, status="open").options) == 3
+
+
+@pytest.mark.django_db(transaction=True)
 def test_film_from_concept_to_package_and_one_stage_back(me, project):
+    """No model is there: how it ends is asked in words."""
     film = Film(me, project)
     film.run = walked(film.run)
     film.answer(text="A journalist and the port.")
@@ -153,7 +196,7 @@ def test_film_from_concept_to_package_and_one_stage_back(me, project):
     film.advance("locations")
     port = film.make("locations", name="Port")
     film.advance("scenes")
-    film.answer(option="open")
+    film.answer(text="Nobody ever reads it.")
 
     scene = film.make("scenes", number=1, title="The pier", location=str(port.pk))
     assert film.missing("storyboard") == ["No storyboard without scene breakdowns. Every scene needs one."]

@@ -72,6 +72,8 @@ def test_demo_proposes_three_that_differ(actor, project, demo):
     run = ran(actor, project, DO)
     (choice,) = selectors.list_choices(run)
 
+    assert choice.options[0]["title"] == "Everything comes out in the open"
+    assert all(each["description"].startswith("Demo: ") for each in choice.options)
     assert len({each["title"] for each in choice.options}) == 3
     assert [each["category"] for each in choice.options] == ["recommended", "alternative", "alternative"]
 
