@@ -112,3 +112,10 @@ export function showAnswerer(answerer, label, note) {
   const soft = Object.assign(document.createElement("span"), { className: "soft wide", textContent: note ? `· ${note}` : "" });
   answerer.querySelector('[data-slot="label"]').replaceChildren(`${label} `, soft);
 }
+
+/** One button where another was; the focus goes along. */
+export function showInPlaceOf(button, other) {
+  const hadFocus = document.activeElement === other;
+  [button.hidden, other.hidden] = [false, true];
+  if (hadFocus) button.focus();
+}

@@ -1,7 +1,7 @@
 import { Controller } from "@hotwired/stimulus";
 
 import { Completion } from "conversations/completion";
-import { Draft, Named, commandIn, fit, insertSign, isSendKey, keptOf, markIn, nameOf, showAnswerer } from "conversations/composer";
+import { Draft, Named, commandIn, fit, insertSign, isSendKey, keptOf, markIn, nameOf, showAnswerer, showInPlaceOf } from "conversations/composer";
 import { Typist } from "conversations/people";
 import { clone, fill } from "core/dom";
 import { number, t } from "core/words";
@@ -143,10 +143,8 @@ export default class extends Controller {
   /** Send turns into Stop in place while an answer is written and nothing else is. */
   #showButtons() {
     const isStop = Boolean(this.isRunning) && !this.inputTarget.value && this.files.isEmpty;
-    const [shown, other] = isStop ? [this.stopTarget, this.sendTarget] : [this.sendTarget, this.stopTarget];
-    const hadFocus = document.activeElement === other;
-    [shown.hidden, other.hidden] = [false, true];
-    if (hadFocus) shown.focus();
+    if (isStop) showInPlaceOf(this.stopTarget, this.sendTarget);
+    else showInPlaceOf(this.sendTarget, this.stopTarget);
   }
 
   #empty() {

@@ -3,7 +3,7 @@ import { Controller } from "@hotwired/stimulus";
 import { Announcer } from "conversations/announcer";
 import { Follow } from "conversations/follow";
 import { listen } from "conversations/keys";
-import { showLinked } from "conversations/links";
+import { goWhere, showLinked } from "conversations/links";
 import { newClientId, outbox } from "conversations/outbox";
 import { People } from "conversations/people";
 import { Session } from "conversations/session";
@@ -98,9 +98,7 @@ export default class extends Controller {
     try {
       const { notice, data } = await post(`${this.apiValue}commands/`, { name, arguments: words });
       if (notice) this.session.note(notice);
-      if (data?.download) location.assign(this.saveUrlValue + new URL(data.download, location).search);
-      else if (data?.tab) window.dispatchEvent(new CustomEvent("context:show", { detail: { tab: data.tab } }));
-      else if (data?.open) location.assign(data.open);
+      goWhere(data, this.saveUrlValue);
       return true;
     } catch (error) {
       this.failed(error);

@@ -9,3 +9,10 @@ export function showLinked(thread, follow) {
   article.dataset.highlighted = "";
   article.focus({ preventScroll: true });
 }
+
+/** Where the answer to a command leads, if anywhere: a download, a tab beside the conversation, another page. */
+export function goWhere(data, saveUrl) {
+  if (data?.download) location.assign(saveUrl + new URL(data.download, location).search);
+  else if (data?.tab) window.dispatchEvent(new CustomEvent("context:show", { detail: { tab: data.tab } }));
+  else if (data?.open) location.assign(data.open);
+}

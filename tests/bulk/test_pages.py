@@ -171,3 +171,15 @@ def test_operators_brake_from_the_admin(client, project, actor):
 
     assert fresh(operation).status == "cancelled"
     assert SYSTEM.user_id is None
+
+
+def test_results_are_shown_as_people_read_them(browser, project, actor):
+    operation = ran(actor, project, count=1)
+    result = {"ok": True, "none": None, "names": ["Ana", "Rui"], "more": {"a": [1, None]}, "word": "plain"}
+    Item.objects.filter(operation=operation).update(result=result)
+
+    page = browser.get(f"/operations/{operation.pk}/").content.decode()
+
+    for said in ("<b>ok</b> Yes", "<b>none</b> -", "<b>names</b> Ana, Rui", "<b>word</b> plain"):
+        assert said in page
+    assert "<b>more</b> {&quot;a&quot;: [1, null]}" in page

@@ -6,6 +6,7 @@ import json
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from django import template
@@ -85,6 +86,18 @@ def tint(identity: UUID | str) -> int:
 @register.filter
 def grouped(value: float | Decimal | None) -> str:
     return "" if value is None else number_format(value, force_grouping=True)
+
+
+@register.filter
+def plain(value: Any) -> str:
+    """What a program kept, for people: words as they are, yes and no, lists with commas; what is more than that as JSON."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return _("Yes") if value else _("No")
+    if isinstance(value, list) and not any(isinstance(each, list | dict) for each in value):
+        return ", ".join(plain(each) for each in value)
+    return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, list | dict) else str(value)
 
 
 @register.filter
