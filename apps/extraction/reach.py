@@ -39,6 +39,11 @@ def within(viewer: Actor, field: str = "collection", *, with_deleted: bool = Fal
     return Q(**{f"{field}__in": _ids.part(viewer, with_deleted)})
 
 
+def list_ids(viewer: Actor) -> list[UUID]:
+    """Of the collections that the viewer sees."""
+    return [row["pk"] for row in _ids.fetch(viewer, False)]
+
+
 _ids: accounts.ForViewer[Any] = accounts.ForViewer(
     lambda viewer, with_deleted: collections(viewer, with_deleted=with_deleted).order_by().values("pk")
 )

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.conversations.excerpts import excerpt
 from apps.conversations.search import CANDIDATES, terms, tsquery
 from apps.core.doors.search_sources import SearchHit, SearchQuery
-from apps.extraction import selectors
+from apps.extraction import reach
 from apps.extraction.models import Record
 
 
@@ -29,8 +29,11 @@ class RecordSearch:
         )
         if not words or is_about_messages:
             return []
+        # Asked first: with the rights in it, planning the search takes ten times as long as running it, and most have no collection.
+        if not (seen := reach.list_ids(viewer)):
+            return []
         wanted = Words(tsquery(words), search_type="raw", config="simple")
-        rows = selectors.visible_to(viewer).filter(words=wanted)
+        rows = Record.objects.filter(collection__in=seen, deleted_at=None, words=wanted)
         if query.project_id:
             rows = rows.filter(project_id=query.project_id)
         if query.since:
