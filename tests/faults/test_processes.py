@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import signal
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -84,11 +85,15 @@ def test_d3_deploy_while_streams_run(broken, ward, provider, seen):
     with contextlib.ExitStack() as exits:
         talkers = [exits.enter_context(contextlib.closing(Talker(stack, ward.person()))) for _each in range(count)]
         half = count // 2
-        quick = [each.say(slow(200 if LONG else 60, 20)) for each in talkers[:half]]
-        long = [each.say(slow(4000, 20)) for each in talkers[half:]]
 
         def running() -> int:
             return stack.sql("SELECT count(*) FROM conversations_turn WHERE status = 'running' AND last_seq > 0")[0][0]
+
+        # The long ones first, and many at once: the short ones must not have ended before the last has begun.
+        with ThreadPoolExecutor(16) as pool:
+            long = list(pool.map(lambda each: each.say(slow(4000, 20)), talkers[half:]))
+            wait_until(lambda: running() == half, 60, "the long streams run")
+            quick = list(pool.map(lambda each: each.say(slow(400 if LONG else 60, 20)), talkers[:half]))
 
         wait_until(lambda: running() == count, 30, "all streams run")
         began = time.monotonic()
