@@ -60,10 +60,20 @@ RECORD = "The record:"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What came of the call, and the version of the record that it speaks of. None: the record is gone."""
+    """What came of the call, and the version of the record that it speaks of; or why there was none."""
 
     answer: Answer | None
     version: int = 0
+    skipped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """``wanted`` None: words."""
+
+    request: CompletionRequest
+    wanted: structured.Shape | None
+    version: int
 
 
 def _check(scope: BulkScope) -> dict[str, Any]:
@@ -75,7 +85,7 @@ def _check(scope: BulkScope) -> dict[str, Any]:
         raise wrong("prompt", _("Say in at most %(number)d characters what is asked.") % {"number": MAX_BRIEF})
     if unknown := next((name for name in _PLACE.findall(prompt) if name.strip() not in known), ""):
         raise wrong("prompt", _("There is no field “%(name)s”.") % {"name": unknown[:80]}, "unknown_field")
-    if into and (into not in known or known[into].relation is not None):
+    if into and (not isinstance(into, str) or into not in known or known[into].relation is not None):
         raise wrong("into", _("The answer needs a field that is there and points to nothing."), "unknown_field")
     if type(is_empty_only := scope.params.get("only_empty", False)) is not bool:
         raise wrong("only_empty")
@@ -179,19 +189,20 @@ def _resource(scope: BulkScope) -> Resource:
 
 async def _call(work: Work) -> Asked:
     prepared = await in_thread(_prepare, work)
-    if prepared is None:
-        return Asked(None)
-    request, wanted, version = prepared
-    return Asked(await structured.ask(request, wanted, work.meter), version)
+    if isinstance(prepared, Asked):
+        return prepared
+    return Asked(await structured.ask(prepared.request, prepared.wanted, work.meter), prepared.version)
 
 
-def _prepare(work: Work) -> tuple[CompletionRequest, structured.Shape | None, int] | None:
+def _prepare(work: Work) -> Prepared | Asked:
     scope, model = work.scope, _model(work.scope)
     assert work.subject_id is not None
     try:
         record = selectors.get_record(record_id=work.subject_id, viewer=scope.actor)
     except NotFound:
-        return None
+        return Asked(None, skipped="gone")
+    if _is_filled(scope, record):
+        return Asked(None, skipped="filled")
     take_answer(scope, is_demo=forecast.is_demo(model))
     instructions, into = _instructions(scope), scope.params["into"]
     request = CompletionRequest(
@@ -207,8 +218,14 @@ def _prepare(work: Work) -> tuple[CompletionRequest, structured.Shape | None, in
     )
     if into:
         alone = _alone(selectors.schema_of(collection_of(scope)), into)
-        return request, lambda kind: strict_schema.for_provider(alone, kind).schema, record.version
-    return request, None, record.version
+        return Prepared(request, lambda kind: strict_schema.for_provider(alone, kind).schema, record.version)
+    return Prepared(request, None, record.version)
+
+
+def _is_filled(scope: BulkScope, record: Record) -> bool:
+    """Whether somebody was faster, where only what is empty is asked about: what a person typed stays."""
+    into = scope.params["into"]
+    return bool(into and scope.params["only_empty"]) and not shape.is_empty(record.data.get(into))
 
 
 def _alone(whole: Schema, name: str) -> Schema:
@@ -242,7 +259,9 @@ def _apply(work: Work, asked: Asked) -> Done:
     except NotFound:
         return Done(skipped="gone")
     if asked.answer is None:
-        return Done(skipped="gone")
+        return Done(skipped=asked.skipped)
+    if _is_filled(scope, record):
+        return Done(skipped="filled")
     if record.version != asked.version:
         raise again(work, RecordChangedSince())
     told = {"title": record.title, "model": asked.answer.model, "demo": asked.answer.is_demo}

@@ -6,16 +6,18 @@ import pytest
 from django.test import Client
 
 from apps.agents.services import create_agent
-from apps.bulk import engine, services
-from apps.bulk.models import Item, Operation
+from apps.bulk import engine, runner, services
+from apps.bulk.models import Item, Operation, SharedResource
 from apps.core.doors.bulk_kinds import BulkScope, bulk_kinds
 from apps.core.errors import Invalid
 from apps.core.ids import uuid7
+from apps.extraction import structured
 from apps.extraction.models import FieldSource, Record, RecordComment
 from apps.extraction.services import change_record, keep_view
 from apps.llm import routing
 from tests.accounts.factories import actor_of
 from tests.bulk.factories import counts, fresh, planned
+from tests.bulk.test_runner import until
 from tests.extraction.factories import people, record
 from tests.extraction.making import demo, priced_model, run
 from tests.provider.fixtures import provider, running_provider
@@ -76,6 +78,46 @@ def test_answers_go_into_the_field_checked_and_back(me, project, provider, price
 
     assert counts(undoing) == {"succeeded": 1, "failed": 1}
     assert [Record.objects.get(pk=each.pk).data.get("age") for each in (ana, rui)] == [None, 43]
+
+
+def test_what_a_person_typed_since_is_not_written_over(me, project, provider, priced_model):
+    """Before the model was asked, and while it thought; nobody is asked about what is filled, nor pays for it."""
+    collection = people(me, project)
+    before, meanwhile, empty = (record(me, collection, name=name) for name in ("Ana", "Rui", "Zoe"))
+    operation = asked(me, project, collection, prompt="How old is {name}?", into="age", only_empty=True, concurrency=1)
+    change_record(actor=me, record_id=before.pk, changes={"age": 28})
+    provider.script({"text": '{"age": 60}', "delay": 1.5}, {"text": '{"age": 61}'})
+    runner.runner().submit()
+    until(lambda: provider.stats["calls"])
+    change_record(actor=me, record_id=meanwhile.pk, changes={"age": 29})
+
+    run(operation, "completed")
+
+    assert [Record.objects.get(pk=each.pk).data["age"] for each in (before, meanwhile, empty)] == [28, 29, 61]
+    items = Item.objects.filter(operation=operation).order_by("number")
+    assert [(each.status, each.result.get("skipped")) for each in items] == [
+        ("skipped", "filled"),
+        ("skipped", "filled"),
+        ("succeeded", None),
+    ]
+    assert (len(provider.calls), items[0].cost, items[1].cost > 0) == (2, 0, True)
+
+
+def test_tired_provider_slows_down_and_fails_nothing(me, project, provider, priced_model, monkeypatch):
+    """It refuses each item more often than an item may be started (the gateway asks three times each time)."""
+    monkeypatch.setattr(structured, "PAUSE_SECONDS", 0.05)
+    collection = people(me, project)
+    for number in range(3):
+        record(me, collection, name=f"N{number}")
+    provider.script(*[{"status": 429}] * 3 * 3 * 4)
+    provider.default(text='{"age": 31}')
+
+    operation = asked(me, project, collection, prompt="How old is {name}?", into="age")
+    run(operation, "completed")
+
+    assert counts(operation) == {"succeeded": 3}
+    assert {row.data["age"] for row in Record.objects.filter(collection=collection)} == {31}
+    assert SharedResource.objects.get().rests_until is not None
 
 
 def test_demo_comments_on_what_a_view_shows_and_the_comments_go_back(me, project, demo):
