@@ -8,10 +8,10 @@ from __future__ import annotations
 import codecs
 import csv
 import datetime as dt
+import itertools
 import json
 import re
-import zipfile
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,15 +20,17 @@ from typing import IO, Any
 from django.utils.translation import gettext as _
 
 from apps.core.storable import storable
+from apps.extraction import spreadsheets
 from apps.extraction.types import FileUnreadable
 
 FORMATS = ("csv", "json", "jsonl", "xlsx")
 MAX_COLUMNS = 400
 MAX_CELL = 1_000_000
-_MOST_UNPACKED = 1 << 30
-_MOST_WORDS = 200 << 20  # the shared strings of a spreadsheet are held in memory
 _CHUNK = 1 << 16
+#: Of all lines of one row: what is longer is not read to its end.
 _LONGEST_LINE = 4 * MAX_CELL
+#: The header stands among the first.
+_FIRST_ROWS = 1_000
 _FIRST_OBJECTS = 200
 _SUFFIXES = {
     ".csv": "csv", ".tsv": "csv", ".txt": "csv", ".json": "json", ".jsonl": "jsonl", ".ndjson": "jsonl", ".xlsx": "xlsx",
@@ -99,13 +101,15 @@ def _csv(path: Path) -> Sheet:
 
     def rows() -> Iterator[tuple[int, list[str] | None]]:
         with path.open(encoding=encoding, errors="replace", newline="") as source:
-            reader = csv.reader(_lines(source), delimiter=delimiter)
+            lines = _Lines(source)
+            reader = csv.reader(lines, delimiter=delimiter)
             while True:
+                lines.in_row = 0
                 try:
                     yield reader.line_num + 1, next(reader)
                 except StopIteration:
                     return
-                except csv.Error:
+                except (csv.Error, _RowTooLong):
                     yield reader.line_num, None
 
     def read() -> Iterator[RawRow]:
@@ -118,15 +122,33 @@ def _csv(path: Path) -> Sheet:
             else:
                 yield _row(number, columns, [unguarded(cell) for cell in cells])
 
-    header = next((cells for _number, cells in rows() if cells and any(cell.strip() for cell in cells)), None)
+    first = itertools.islice(rows(), _FIRST_ROWS)
+    header = next((cells for _number, cells in first if cells is None or any(cell.strip() for cell in cells)), None)
     if header is None:
         raise FileUnreadable(_("There is no header in this file: a first row that names the columns."))
     return Sheet(_named(header), read)
 
 
-def _lines(source: IO[str]) -> Iterator[str]:
-    while line := source.readline(_LONGEST_LINE):
-        yield line.replace("\x00", "")
+class _RowTooLong(Exception):
+    """A quote that nobody closes takes all that follows into its row: it is not read to its end."""
+
+
+class _Lines:
+    """Lines of a file; ``in_row`` counts the characters of the row that is being read, which may have many."""
+
+    def __init__(self, source: IO[str]) -> None:
+        self._source, self.in_row = source, 0
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if not (line := self._source.readline(_LONGEST_LINE)):
+            raise StopIteration
+        self.in_row += len(line)
+        if self.in_row > _LONGEST_LINE:
+            raise _RowTooLong
+        return line.replace("\x00", "")
 
 
 def _encoding(path: Path) -> str:
@@ -149,7 +171,8 @@ def _encoding(path: Path) -> str:
 def _delimiter(path: Path, encoding: str) -> str:
     """What stands most often between the names of the header."""
     with path.open(encoding=encoding, errors="replace", newline="") as source:
-        line = next((line for line in _lines(source) if line.strip()), "")
+        first = itertools.islice(iter(lambda: source.readline(_LONGEST_LINE), ""), _FIRST_ROWS)
+        line = next((line for line in first if line.strip()), "")
     plain = re.sub(r'"[^"]*"', "", line)
     return max(",;\t|", key=plain.count) if any(mark in plain for mark in ",;\t|") else ","
 
@@ -178,10 +201,10 @@ def _first_names(rows: Iterator[RawRow]) -> list[str]:
     found: dict[str, None] = {}
     for _number, row in zip(range(_FIRST_OBJECTS), rows, strict=False):
         found |= dict.fromkeys(row.values)
+        if len(found) > MAX_COLUMNS:
+            raise FileUnreadable(_("A table has at most %(number)d columns.") % {"number": MAX_COLUMNS})
     if not found:
         raise FileUnreadable(_("There are no objects with fields in this file."))
-    if len(found) > MAX_COLUMNS:
-        raise FileUnreadable(_("A table has at most %(number)d columns.") % {"number": MAX_COLUMNS})
     return list(found)
 
 
@@ -244,8 +267,9 @@ def _json_rows(path: Path) -> Iterator[RawRow]:
 
 
 def _xlsx(path: Path) -> Sheet:
-    with closing(_sheet_rows(path)) as rows:
-        header = next((cells for _number, cells in rows if any(cell not in (None, "") for cell in cells)), None)
+    with closing(spreadsheets.rows_of(path, most_columns=MAX_COLUMNS + 1)) as rows:
+        first = itertools.islice(rows, _FIRST_ROWS)
+        header = next((cells for _number, cells in first if any(cell not in (None, "") for cell in cells)), None)
     if header is None:
         raise FileUnreadable(_("There is no header in this file: a first row that names the columns."))
     while header and header[-1] in (None, ""):
@@ -254,40 +278,12 @@ def _xlsx(path: Path) -> Sheet:
 
     def read() -> Iterator[RawRow]:
         is_below = False
-        for number, cells in _sheet_rows(path):
+        for number, cells in spreadsheets.rows_of(path, most_columns=MAX_COLUMNS + 1):
             if is_below:
                 yield _row(number, columns, [_plain(cell) for cell in cells])
             is_below = is_below or any(cell not in (None, "") for cell in cells)
 
     return Sheet(columns, read)
-
-
-def _sheet_rows(path: Path) -> Generator[tuple[int, tuple[Any, ...]]]:
-    """Of the first sheet, with what its formulas gave when it was last saved."""
-    try:
-        import openpyxl
-    except ImportError:
-        raise FileUnreadable(_("The parsers for documents are not installed here: save it as CSV.")) from None
-    try:
-        _refuse_bomb(path)
-        # It goes by the suffix of a name; content lies under a generated one.
-        with path.open("rb") as source:
-            book = openpyxl.load_workbook(source, read_only=True, data_only=True, keep_links=False)
-            sheet = book.worksheets[0]
-            sheet.reset_dimensions()
-            yield from enumerate(sheet.iter_rows(max_col=MAX_COLUMNS + 1, values_only=True), start=1)
-    except (FileUnreadable, GeneratorExit):
-        raise
-    except Exception as error:  # whatever a broken file makes of the library
-        raise FileUnreadable(_("This spreadsheet could not be read.")) from error
-
-
-def _refuse_bomb(path: Path) -> None:
-    with zipfile.ZipFile(path) as archive:
-        parts = archive.infolist()
-    words = sum(part.file_size for part in parts if "sharedstrings" in part.filename.lower())
-    if words > _MOST_WORDS or sum(part.file_size for part in parts) > _MOST_UNPACKED:
-        raise FileUnreadable(_("This spreadsheet unpacks to far more than it should."))
 
 
 def _plain(cell: Any) -> Any:

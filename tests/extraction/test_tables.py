@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 import zipfile
 
 import pytest
@@ -179,15 +181,116 @@ def test_cells_of_a_spreadsheet_keep_their_kind(tmp_path):
     }  # fmt: skip
 
 
-def bomb():
+MAIN = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
+HEAD = f'<worksheet {MAIN}><sheetData><row><c t="inlineStr"><is><t>name</t></is></c></row>'
+CELL = '<c t="inlineStr"><is><t>%s</t></is></c>'
+
+
+def spreadsheet(sheet, **parts):
+    """As small as the library takes it; ``sheet`` is text, or pieces of it."""
     content = io.BytesIO()
-    with (
-        zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive,
-        archive.open("xl/sharedStrings.xml", "w") as part,
-    ):
-        for _each in range(201):
-            part.write(b"\0" * (1 << 20))
+    exported = io.BytesIO(b"".join(exporting.pieces("xlsx", SCHEMA, [])))
+    with zipfile.ZipFile(exported) as made, zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED) as archive:
+        for part in made.infolist():
+            if part.filename != "xl/worksheets/sheet1.xml":
+                archive.writestr(part, made.read(part))
+        for name, text in {"xl/worksheets/sheet1.xml": sheet, **parts}.items():
+            with archive.open(name, "w") as opened_part:
+                for piece in [text] if isinstance(text, str) else text:
+                    opened_part.write(piece.encode())
     return content.getvalue()
+
+
+def of_many(head, piece, count, tail):
+    """So many megabytes of a piece that is repeated."""
+    block = piece * (1 + (1 << 20) // len(piece))
+    return [head, *[block] * count, tail]
+
+
+HUGE = {
+    "cell": lambda: spreadsheet(of_many(f"{HEAD}<row><c t='inlineStr'><is><t>", "a", 24, "</t></is></c></row>")),
+    "cell of many runs": lambda: spreadsheet(
+        of_many(f"{HEAD}<row><c t='inlineStr'><is>", "<r><t>aaaa</t></r>", 24, "</is></c></row>")
+    ),
+    "foreign rows in a cell": lambda: spreadsheet(
+        of_many(f"{HEAD}<row><c t='inlineStr'><is>", "<row xmlns='x'></row><t>aaaa</t>", 24, "</is></c></row>")
+    ),
+    "words between rows": lambda: spreadsheet(of_many(HEAD, f"{'a' * 4000}<row/>", 24, "")),
+    "elements beside rows": lambda: spreadsheet(of_many(f"<worksheet {MAIN}>", "<a/>", 24, "")),
+    "attribute": lambda: spreadsheet(of_many(f"{HEAD}<row spans='", "a", 24, "'/>")),
+    "styles": lambda: spreadsheet(HEAD, **{"xl/styles.xml": of_many(f"<styleSheet {MAIN}><cellXfs>", "<xf/>", 24, "")}),
+    "entities": lambda: spreadsheet(f"<!DOCTYPE a [<!ENTITY a 'aaaa'>]>{HEAD}<row>{CELL % '&a;'}</row>"),
+    "unpacked": lambda: spreadsheet(of_many(HEAD, f"<row>{CELL % 'a'}</row>", 513, "</sheetData></worksheet>")),
+    "parts": lambda: spreadsheet(HEAD, **{f"x/{number}": "" for number in range(10_001)}),
+    "columns of CSV": lambda: b'"a\n",' * (4 << 20),
+    "lines before the header": lambda: b"\n" * (4 << 20),
+}
+
+
+@pytest.mark.parametrize("name", HUGE)
+def test_huge_table_is_refused_without_being_held(tmp_path, name):
+    """Many megabytes, of which a few are looked at: measured in a process of its own."""
+    path = tmp_path / ("a.csv" if "CSV" in name or "lines" in name else "a.xlsx")
+    path.write_bytes(HUGE[name]())
+    code = (
+        "import os, pathlib, resource, sys, django; os.environ.setdefault('DJANGO_SETTINGS_MODULE', 'config.settings'); django.setup()\n"
+        "import openpyxl\n"
+        "from openpyxl.reader import excel\n"
+        "from apps.extraction import tables\n"
+        "from apps.extraction.types import FileUnreadable\n"
+        "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "try:\n    sheet = tables.opened(pathlib.Path(sys.argv[1]), sys.argv[2]); list(sheet.rows()); said = 'read'\n"
+        "except FileUnreadable: said = 'refused'\n"
+        "print(said, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)"
+    )
+    kind = path.suffix[1:]
+    command = [sys.executable, "-c", code, str(path), kind]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300)
+
+    said, megabytes = done.stdout.split()
+    assert said == "refused"
+    assert int(megabytes) <= 60
+
+
+def test_row_of_csv_that_does_not_end_is_told_and_the_next_are_read(tmp_path):
+    """A quote that nobody closes takes what follows into its row, up to a limit."""
+    path = tmp_path / "a.csv"
+    path.write_text('name\nAnn\n"' + f"{'w' * 99}\n" * 15_000 + "Bob\n")
+
+    rows = list(tables.opened(path, "csv").rows())
+
+    first, second, last = rows[0], rows[1], rows[-1]
+    assert (first.values, second.values, bool(second.problem), last.values) == (
+        {"name": "Ann"},
+        {},
+        True,
+        {"name": "Bob"},
+    )
+
+
+def test_spreadsheet_with_gaps_shared_words_and_much_beside_its_rows_is_read(tmp_path):
+    words = f"<sst {MAIN}>" + "".join(f"<si><t>w{number}</t></si>" for number in range(3)) + "</sst>"
+    merged = "".join(f'<mergeCell ref="A{number}:B{number}"/>' for number in range(10, 5000))
+    rows = '<row r="4"><c r="A4" t="s"><v>2</v></c></row><row r="7"><c r="A7" t="s"><v>0</v></c></row>'
+    sheet = f"{HEAD}{rows}</sheetData><mergeCells>{merged}</mergeCells></worksheet>"
+    kinds = (
+        '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types"><Default Extension="rels" '
+        'ContentType="application/vnd.openxmlformats-package.relationships+xml"/><Override PartName="/xl/workbook.xml" '
+        'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet.main+xml"/>'
+        '<Override PartName="/xl/worksheets/sheet1.xml" '
+        'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.worksheet+xml"/>'
+        '<Override PartName="/xl/sharedStrings.xml" '
+        'ContentType="application/vnd.openxmlformats-officedocument.spreadsheetml.sharedStrings+xml"/></Types>'
+    )
+    content = spreadsheet(sheet, **{"xl/sharedStrings.xml": words})
+    again = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as made, zipfile.ZipFile(again, "w") as archive:
+        for part in made.infolist():
+            archive.writestr(part.filename, kinds if part.filename == "[Content_Types].xml" else made.read(part))
+
+    found = [(row.number, row.values["name"]) for row in opened(tmp_path, again.getvalue(), "a.xlsx").rows()]
+
+    assert found[2:] == [(4, "w2"), (5, None), (6, None), (7, "w0")]
 
 
 @pytest.mark.parametrize(
@@ -199,12 +302,12 @@ def bomb():
         ("a.json", b"[]"),
         ("a.json", b"[" * 100_000),
         ("a.xlsx", b"PK no archive"),
-        ("a.xlsx", bomb),
+        ("a.json", json.dumps([{f"{row}-{place}": 1 for place in range(9)} for row in range(99)]).encode()),
     ],
-    ids=["empty", "wide", "words", "nothing", "deep", "broken", "bomb"],
+    ids=["empty", "wide", "words", "nothing", "deep", "broken", "many names"],
 )
 def test_what_is_no_table_is_refused(tmp_path, name, content):
     with pytest.raises(FileUnreadable) as refused:
-        opened(tmp_path, content() if callable(content) else content, name)
+        opened(tmp_path, content, name)
 
     assert refused.value.code == "table_unreadable"
