@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -15,7 +16,7 @@ MAX_BODY_BYTES = 12 * 1024 * 1024
 
 
 class BoundedJSONParser(BaseParser):
-    """JSON objects only, at most 12 MB, at most 64 levels, no NaN, no NUL, no lone surrogates, no name twice."""
+    """JSON objects only, at most 12 MB, at most 64 levels, no NaN, no number without end, no NUL, no lone surrogates, no name twice."""
 
     media_type = "application/json"
 
@@ -34,7 +35,7 @@ def parse_json_object(raw: bytes) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8")
         rules.require_json_depth(text)
-        data = json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_object)
+        data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, object_pairs_hook=_object)
     except (UnicodeDecodeError, ValueError, RecursionError) as error:
         raise errors.Malformed from error
     if not isinstance(data, dict):
@@ -50,6 +51,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("twice")
     return found
+
+
+def _finite(text: str) -> float:
+    """``1e999`` is a number of JSON, and none that a float or a column of the database holds."""
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(text)
+    return number
 
 
 def _refuse_constant(name: str) -> None:

@@ -33,7 +33,11 @@ def _check(scope: BulkScope) -> dict[str, Any]:
     kept = selection(scope, "template", "as", to_write=False)
     template = _template_of(scope)
     made_as = scope.params.get("as", "pdf")
-    if made_as not in rendering.AS or (made_as == "markdown" and template.format != "markdown"):
+    if (
+        not isinstance(made_as, str)
+        or made_as not in rendering.AS
+        or (made_as == "markdown" and template.format != "markdown")
+    ):
         raise wrong("as", _("Choose one of %(choices)s.") % {"choices": ", ".join(rendering.AS)})
     return kept | {"template": str(template.pk), "as": made_as}
 

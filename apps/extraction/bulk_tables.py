@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.conf import settings
+from django.db.models import Func, IntegerField, QuerySet, TextField
+from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,8 +27,11 @@ from apps.files import selectors as files
 from apps.files import services as file_services
 from apps.files import storage
 
-#: A file of an export holds so many records; more are more files.
+#: A file of an export holds so many records, and so much of the room that a file has, as JSON; more are more files. What another format
+#: makes of it (CSV doubles quotes within quotes), and what is written meanwhile, needs the rest.
 RECORDS_A_FILE = 50_000
+PART_OF_A_FILE = 0.4
+_BESIDE_FIELDS = 64
 
 
 # Import
@@ -162,7 +167,7 @@ def _preview_import(scope: BulkScope, item: PlannedItem) -> dict[str, Any]:
 def _check_export(scope: BulkScope) -> dict[str, Any]:
     kept = selection(scope, "format", to_write=False)
     kind = scope.params.get("format", "csv")
-    if kind not in exporting.CONTENT_TYPES:
+    if not isinstance(kind, str) or kind not in exporting.CONTENT_TYPES:
         raise wrong("format", _("Choose one of %(choices)s.") % {"choices": ", ".join(exporting.CONTENT_TYPES)})
     return kept | {"format": kind}
 
@@ -171,15 +176,20 @@ def _plan_export(scope: BulkScope) -> Iterator[PlannedItem]:
     """One item a file: from its first record up to the first of the next, so that each record is in one file, whatever is written or
     deleted meanwhile. Those that come later are in none.
     """
-    rows = chosen(scope, collection_of(scope, to_write=False)).values_list("created_at", "pk")
+    size = Func(Cast("data", TextField()), function="octet_length", output_field=IntegerField())
+    rows = chosen(scope, collection_of(scope, to_write=False)).annotate(size=size)
+    room = settings.PARLANCE_MAX_FILE_BYTES * PART_OF_A_FILE
     part: dict[str, Any] | None = None
     place: list[str] = []
-    for count, (created_at, pk) in enumerate(rows.iterator(chunk_size=5000)):
+    held, filled = 0, 0
+    for created_at, pk, bytes_of_it in rows.values_list("created_at", "pk", "size").iterator(chunk_size=5000):
         place = [created_at.isoformat(), str(pk)]
-        if count % RECORDS_A_FILE == 0:
+        held, filled = held + 1, filled + bytes_of_it + _BESIDE_FIELDS
+        if part is None or held > RECORDS_A_FILE or filled > room:
             if part:
                 yield PlannedItem(part | {"until": place})
-            part = {"part": count // RECORDS_A_FILE + 1, "from": place}
+            part = {"part": part["part"] + 1 if part else 1, "from": place}
+            held, filled = 1, bytes_of_it + _BESIDE_FIELDS
     if part:
         yield PlannedItem(part | {"to": place})
 
@@ -235,5 +245,5 @@ EXPORT = BulkKind(
     _export,
     check=_check_export,
     place=place_of,
-    description=gettext_lazy("Files to download, of 50,000 records each; they are there for a week."),
+    description=gettext_lazy("Files to download, of 50,000 records at most each; they are there for a week."),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -103,13 +104,20 @@ def _typed(field: Field, raw: str) -> Any:
     try:
         match field.type:
             case "integer" | "number":
-                return float(raw) if "." in raw or "e" in raw.lower() else int(raw)
+                return _finite(float(raw)) if "." in raw or "e" in raw.lower() else int(raw)
             case "boolean":
                 return _BOOLEANS[raw.strip().casefold()]
             case _:
                 return raw
     except (ValueError, KeyError):
         raise _wrong(field.name, _("“%(value)s” is no value for this field.") % {"value": raw[:80]}) from None
+
+
+def _finite(number: float) -> float:
+    """JSON knows no other, nor does the column."""
+    if not math.isfinite(number):
+        raise ValueError
+    return number
 
 
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}

@@ -85,7 +85,7 @@ def register() -> None:
         ),
         Tool(
             "records_search",
-            _("Records of a collection: by words, by conditions such as age:gt:30, complete or not. At most 20."),
+            _("Records of a collection: by words, by conditions such as age:over:30, complete or not. At most 20."),
             _takes(
                 {
                     "collection": _TEXT,

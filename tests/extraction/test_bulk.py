@@ -11,7 +11,7 @@ from apps.bulk import engine
 from apps.bulk import services as operations
 from apps.bulk.models import Item
 from apps.core.errors import Forbidden, Invalid
-from apps.extraction import bulk_tables, selectors, services
+from apps.extraction import bulk_tables, selectors, services, tables
 from apps.extraction.models import Duplicate, Record, RecordRevision
 from apps.files import selectors as files
 from apps.files import storage
@@ -255,6 +255,28 @@ def test_export_is_files_that_are_imported_again_the_same(me, owner, project, co
     back = imported(me, project, collection, str(made[0].pk))
 
     assert counts(back) == {"skipped": 2}
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "jsonl", "xlsx"])
+def test_export_of_large_records_is_more_files(me, project, collection, settings, kind):
+    """Quotes within quotes make CSV half as long again; no file is larger than a file may be."""
+    settings.PARLANCE_MAX_FILE_BYTES = 40_000
+    for number in range(12):
+        record(me, collection, name=f"N{number}", tags=['"' * 1500, "ä" * 1500])
+
+    operation = ran(me, project, "records.export", collection=str(collection.pk), format=kind)
+
+    items = Item.objects.order_by("number")
+    made = [File.objects.get(pk=each.result["attachment"]) for each in items]
+    assert (operation.status, len(made) >= 4) == ("completed", True)
+    assert max(file.size for file in made) <= 40_000
+    names = [
+        row.values["name"]
+        for file in made
+        for row in tables.opened(storage.location(files.content_of(file).path), kind).rows()
+    ]
+    assert names == [f"N{number}" for number in range(12)]
+    assert len({file.name for file in made}) == len(made)
 
 
 def test_export_has_each_record_once_whatever_is_written_meanwhile(me, project, collection, monkeypatch):
