@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from apps.accounts.types import SYSTEM
 from apps.bulk import services
-from apps.bulk.models import Operation, Share, SharedResource
+from apps.bulk.models import LaneClock, Operation, Share, SharedResource
 from apps.bulk.types import FINAL, OperationStatus
 from apps.core.admin import ServiceAdmin
 
@@ -64,11 +64,16 @@ class OperationAdmin(ServiceAdmin):
 
 @admin.register(Share)
 class ShareAdmin(ServiceAdmin):
-    list_display = ("organization", "lane", "served", "updated_at")
+    list_display = ("organization", "lane", "served", "clock", "updated_at")
     list_select_related = ("organization",)
     ordering = ("lane", "served")
 
 
+@admin.register(LaneClock)
+class LaneClockAdmin(ServiceAdmin):
+    list_display = ("lane", "served", "updated_at")
+
+
 @admin.register(SharedResource)
 class SharedResourceAdmin(ServiceAdmin):
-    list_display = ("name", "at_once", "per_second", "tokens", "tokens_at")
+    list_display = ("name", "at_once", "per_second", "tokens", "tokens_at", "rests_until")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -23,7 +25,7 @@ class Operation(TenantModel, LeasedModel):
 
     Counters change in the transaction that changes the items, so they are exact; a constraint says that they add up. ``cursor``: no
     item up to this number waits for a worker, except those with a time in ``due_at``. ``served`` is its virtual time among the
-    operations of its tenant.
+    operations of its tenant. Its pace is counted from ``pace_at``, when it began or went on last, and from what had ended by then.
     """
 
     project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+", editable=False)
@@ -70,6 +72,8 @@ class Operation(TenantModel, LeasedModel):
     served = models.FloatField(default=0)
     seconds = models.FloatField(default=0)
     cost = models.DecimalField(max_digits=18, decimal_places=8, default=0)
+    # The most that one start of an item cost so far: what the next ones are reckoned with.
+    dearest = models.DecimalField(max_digits=18, decimal_places=8, default=0, db_default=0)
     # Items that had ended badly by ``retry_at`` are being put back, up to the number ``retry_after`` so far; the operation ends not before all are.
     retry_at = models.DateTimeField(null=True)
     retry_after = models.PositiveIntegerField(default=0, db_default=0)
@@ -80,6 +84,8 @@ class Operation(TenantModel, LeasedModel):
     planned_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
+    pace_at = models.DateTimeField(null=True)
+    pace_ended = models.IntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("bulk operation")
@@ -122,6 +128,34 @@ class Operation(TenantModel, LeasedModel):
     def ended(self) -> int:
         return self.total - self.pending - self.running
 
+    #: States in which failed items may be put back.
+    RETRYABLE: ClassVar = frozenset(
+        {
+            OperationStatus.COMPLETED_WITH_FAILURES,
+            OperationStatus.EXPIRED,
+            OperationStatus.RUNNING,
+            OperationStatus.PAUSED,
+        }
+    )
+
+    @property
+    def is_half_planned(self) -> bool:
+        """An undoing that ended before its plan was whole: it is planned anew."""
+        return self.undoes_id is not None and self.planned_at is None and self.status in FINAL
+
+    @property
+    def retried(self) -> tuple[str, ...]:
+        """Of which items a retry puts back. Half undone is no end: of an undoing also those that were cancelled."""
+        is_half_undone = self.undoes_id is not None and self.status == OperationStatus.CANCELLED
+        return ("failed", "expired", "cancelled") if is_half_undone else ("failed", "expired")
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether there is something to put back, unless it was undone."""
+        if self.status in self.RETRYABLE or "cancelled" in self.retried:
+            return any(getattr(self, status) for status in self.retried)
+        return False
+
     @property
     def bad_from(self) -> int:
         """Where failures begin in the picture of the counts."""
@@ -137,11 +171,12 @@ class Operation(TenantModel, LeasedModel):
 
     @property
     def items_per_second(self) -> float | None:
-        """Since the start, pauses included; None while there is nothing to tell it from."""
-        if self.started_at is None or not self.ended:
+        """Since it began, or went on last; None while there is nothing to tell it from."""
+        since, ended = self.pace_at or self.started_at, self.ended - self.pace_ended
+        if since is None or ended <= 0:
             return None
-        took = ((self.finished_at or timezone.now()) - self.started_at).total_seconds()
-        return round(self.ended / took, 3) if took > 0 else None
+        took = ((self.finished_at or timezone.now()) - since).total_seconds()
+        return round(ended / took, 3) if took > 0 else None
 
     @property
     def remaining_seconds(self) -> float | None:
@@ -165,6 +200,8 @@ class Item(TenantModel):
     status = models.CharField(max_length=9, choices=ItemStatus.choices, default=ItemStatus.PENDING)
     attempts = models.PositiveSmallIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)
+    # Seconds that whom it asks made it wait, one after the other: its patience ends.
+    put_off = models.FloatField(default=0, db_default=0)
     lease_until = models.DateTimeField(null=True)
     due_at = models.DateTimeField(null=True)
     error_code = models.CharField(max_length=60, blank=True, default="")
@@ -195,10 +232,14 @@ class Item(TenantModel):
 
 
 class Share(TenantModel):
-    """How much of a lane a tenant was served, in virtual time: the least served comes next."""
+    """How much of a lane a tenant was served, in virtual time: the least served comes next.
+
+    ``clock`` is the virtual time among its operations there: who could take nothing for a while comes in at that time.
+    """
 
     lane = models.CharField(max_length=8, choices=Lane.choices)
     served = models.FloatField(default=0)
+    clock = models.FloatField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("share of a tenant")
@@ -209,14 +250,32 @@ class Share(TenantModel):
         return f"{self.organization_id} {self.lane} {self.served}"
 
 
+class LaneClock(BaseModel):
+    """The virtual time of a lane: when the tenant that was served last began to be. Who could take nothing saves nothing up."""
+
+    lane = models.CharField(max_length=8, choices=Lane.choices, unique=True)
+    served = models.FloatField(default=0)
+
+    class Meta:
+        verbose_name = _("clock of a lane")
+        verbose_name_plural = _("clocks of lanes")
+
+    def __str__(self) -> str:
+        return f"{self.lane} {self.served}"
+
+
 class SharedResource(BaseModel):
-    """What all tenants take from, such as a provider's limits: at once, and a second (a token bucket of one second)."""
+    """What all tenants take from, such as a provider's limits: at once, and a second (a token bucket of one second).
+
+    Until ``rests_until`` it takes nothing: it said so itself.
+    """
 
     name = models.CharField(max_length=100, unique=True)
     at_once = models.PositiveIntegerField(null=True)
     per_second = models.FloatField(null=True)
     tokens = models.FloatField(default=1)
     tokens_at = models.DateTimeField(db_default=Now())
+    rests_until = models.DateTimeField(null=True)
 
     class Meta:
         verbose_name = _("shared resource")

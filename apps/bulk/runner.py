@@ -11,6 +11,7 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -24,7 +25,7 @@ from apps.accounts.types import SYSTEM, Actor
 from apps.bulk import selectors, services
 from apps.bulk.services.ends import end_of, scope_of, work_of
 from apps.bulk.services.operations import find_kind
-from apps.bulk.types import Batch, HeldItem, ItemEnd, ItemStatus, Lane, LateWriter
+from apps.bulk.types import Batch, CallTimedOut, HeldItem, ItemEnd, ItemStatus, Lane, LateWriter
 from apps.core.correlation import caused_by
 from apps.core.db import in_thread
 from apps.core.leases import RENEW_SECONDS, scaled
@@ -37,7 +38,6 @@ PLACES = 50
 #: Few, so that tenants alternate when a place comes free.
 CLAIMED_AT_ONCE = 5
 WRITES_AT_ONCE = 3
-CALL_SECONDS = 600.0
 #: What runs when an operation is cancelled may end; then it is ended.
 GRACE_SECONDS = 4.0
 LOOK_SECONDS, LIMITED_SECONDS = 5.0, 0.2
@@ -54,6 +54,18 @@ class Calling:
     task: asyncio.Task[None]
     stops_at: float | None = None
     ends_as: ItemStatus | None = None
+
+
+@contextlib.asynccontextmanager
+async def _at_most(seconds: float) -> AsyncIterator[None]:
+    """A time-out of the kind's own stays what it is; ours is ``CallTimedOut``."""
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            yield
+    except TimeoutError as error:
+        if limit.expired():
+            raise CallTimedOut from error
+        raise
 
 
 class Runner:
@@ -130,7 +142,7 @@ class Runner:
         try:
             kind = find_kind(batch.kind)
             assert kind.call is not None
-            async with asyncio.timeout(scaled(CALL_SECONDS)):
+            async with _at_most(scaled(kind.call_seconds)):
                 found = await kind.call(work)
         except asyncio.CancelledError:
             await self._end_cancelled(batch, item, time.monotonic() - began, work.meter.cost)
@@ -139,15 +151,19 @@ class Runner:
             ends = [end_of(batch, item, error, time.monotonic() - began, work.meter.cost)]
             await self._write(services.end_items, batch=batch, ends=ends)
             return
-        await self._write(
+        spent = time.monotonic() - began
+        applied = await self._write(
             services.apply_items,
             batch=batch,
             items=[item],
             seconds=0.0,
             found={item.item_id: found},
-            spent={item.item_id: time.monotonic() - began},
+            spent={item.item_id: spent},
             costs={item.item_id: work.meter.cost},
         )
+        if applied.left:  # who asked may act here no more: nothing was done with the answer, but it was paid for
+            ends = [ItemEnd(item.item_id, item.fence, ItemStatus.PENDING, spent, cost=work.meter.cost)]
+            await self._write(services.end_items, batch=batch, ends=ends)
 
     async def _end_cancelled(self, batch: Batch, item: HeldItem, seconds: float, cost: Decimal) -> None:
         """Cut short: its operation was cancelled, or this process ends, and another will call."""

@@ -216,8 +216,6 @@ def stats_operations() -> dict[str, int]:
 def stats_seconds_each(*, kind: str, organization_id: UUID) -> tuple[float, int]:
     """Seconds that an item of the kind took in the last operations of the organization, and of how many items that is known."""
     rows = Operation.objects.filter(organization_id=organization_id, kind=kind, succeeded__gt=0).order_by("-created_at")
-    found = [
-        (seconds, total - pending) for seconds, total, pending in rows.values_list("seconds", "total", "pending")[:5]
-    ]
+    found = rows.annotate(ran=F("succeeded") + F("failed") + F("skipped")).values_list("seconds", "ran")[:5]
     count = sum(number for _seconds, number in found)
     return (sum(seconds for seconds, _number in found) / count, count) if count else (0.0, 0)

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from apps.core.errors import Conflict, Invalid, LimitReached, Unprocessable
+from apps.core.errors import Conflict, DomainError, Invalid, LimitReached, Unprocessable
 
 
 class OperationStatus(models.TextChoices):
@@ -70,6 +70,9 @@ MAX_ITEMS = 1_000_000
 MAX_OPERATIONS = 50
 #: Starts of one item: the first, and two after its worker died or asked for later.
 MAX_ATTEMPTS = 3
+#: So long an item may be put off by whom it asks, all waits together; a wait that the other did not ask for counts as a sixth of it at least.
+PATIENCE_SECONDS = 3600.0
+LEAST_PATIENCE = PATIENCE_SECONDS / 6
 #: More than enough for a page of results; what is larger belongs into rows of the kind's own.
 MAX_RESULT_BYTES = 65_536
 SAMPLES = 5
@@ -89,6 +92,7 @@ class HeldItem:
     subject_id: UUID | None
     attempt: int
     fence: int
+    put_off: float = 0.0  # seconds of its patience that are used up
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class ItemEnd:
-    """What became of one held item. ``pending`` with ``delay_seconds`` puts it back."""
+    """What became of one held item. ``pending`` with ``delay_seconds`` puts it back.
+
+    ``put_off``: how much of its patience is used up by now. ``rests_seconds``: so long nobody asks the operation's resource.
+    """
 
     item_id: UUID
     fence: int
@@ -120,6 +127,8 @@ class ItemEnd:
     result: dict[str, Any] = field(default_factory=dict)
     cost: Decimal = Decimal(0)
     delay_seconds: float = 0.0
+    put_off: float = 0.0
+    rests_seconds: float = 0.0
 
 
 class UnknownKind(Invalid):
@@ -171,6 +180,25 @@ class TooManyOperations(LimitReached):
 class NothingToRetry(Conflict):
     code = "nothing_to_retry"
     default_detail = _("No item of this operation failed.")
+
+
+class BudgetCurrency(Invalid):
+    """``currency`` is the one in which its items are paid."""
+
+    code = "budget_currency"
+    default_detail = _("The budget is in another currency than the one in which this is paid.")
+
+    def __init__(self, said: str, paid: str) -> None:
+        super().__init__(
+            _("The budget is in %(said)s, but this is paid in %(paid)s.") % {"said": said, "paid": paid}, currency=paid
+        )
+
+
+class CallTimedOut(DomainError):
+    code = "call_timeout"
+    status = 504
+    title = _("It took too long")
+    default_detail = _("This took longer than an item of this kind may.")
 
 
 class TooManyItems(Invalid):

@@ -14,17 +14,27 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
-from apps.accounts.types import SYSTEM
+from apps.accounts.types import SYSTEM, AnswerQuotaReached
 from apps.bulk import selectors as operations
 from apps.core.db import in_thread
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, Estimate, PlannedItem, TryLater, Work
 from apps.core.errors import DomainError, NotFound
+from apps.core.leases import scaled
 from apps.extraction import engine, policies, selectors, services, structured, walking
+from apps.extraction.bulk_making import LONGEST_WAIT_SECONDS
 from apps.extraction.bulk_scopes import only, wrong
 from apps.extraction.models import ExtractionRun
 from apps.extraction.reading_types import Answer, Found
 from apps.extraction.reading_types import Work as Claimed
-from apps.extraction.types import CUT_SHORT, MAX_COLLECTIONS_A_RUN, PIECE_CHARACTERS, ExtractionFailed, RunStatus
+from apps.extraction.types import (
+    CUT_SHORT,
+    MAX_COLLECTIONS_A_RUN,
+    PIECE_CHARACTERS,
+    READING_SECONDS,
+    RUN_CALL_SECONDS,
+    ExtractionFailed,
+    RunStatus,
+)
 from apps.files import selectors as files
 from apps.llm import forecast
 from apps.llm.errors import ModelError
@@ -90,7 +100,10 @@ async def _call(work: Work) -> Reading:
     """The same run whenever it is called: one that was read before is not read again, one that failed is. Cut short it writes nothing
     but the pieces of a long text that were read by then.
     """
-    run = await in_thread(_begin, work)
+    try:
+        run = await in_thread(_begin, work)
+    except AnswerQuotaReached as full:
+        raise TryLater(min(full.retry_after_seconds, LONGEST_WAIT_SECONDS), code=full.code, is_free=True) from full
     is_first = True
     while True:
         claimed = None
@@ -145,7 +158,7 @@ async def _read_on(work: Work, claimed: Claimed) -> Reading | None:
         code = engine.code_of(error)
         await _fail(claimed, code)
         if isinstance(error, TimeoutError):
-            raise TryLater(structured.PAUSE_SECONDS, code=code) from error
+            raise TryLater(scaled(structured.PAUSE_SECONDS), code=code, is_put_off=True) from error
         raise (isinstance(error, ModelError) and structured.later_of(error)) or _failed(code) from error
     except asyncio.CancelledError:
         await _fail(claimed, CUT_SHORT)
@@ -212,6 +225,7 @@ FROM_FILES = BulkKind(
     _apply,
     check=_check,
     call=_call,
+    call_seconds=READING_SECONDS + 5 * RUN_CALL_SECONDS,
     estimate=_estimate,
     resource=lambda scope: forecast.resource_of(_model(scope)),
     description=gettext_lazy("Each file is read by the model; what it finds waits for review."),

@@ -31,6 +31,7 @@ from apps.llm.errors import (
     ProviderProtocolError,
     ProviderRefused,
     ProviderStalled,
+    RateLimited,
 )
 from apps.llm.types import (
     Answered,
@@ -49,7 +50,8 @@ from apps.llm.types import (
 IN_WORDS = "Answer with one JSON object of this JSON Schema and nothing else:\n"
 #: Of a provider that is tired and does not say for how long.
 PAUSE_SECONDS = 5.0
-LONGEST_PAUSE_SECONDS = 120.0
+#: Of one that says for how long: so long nobody's operations ask it.
+LEAST_REST_SECONDS, LONGEST_REST_SECONDS = 1.0, 600.0
 #: The ways that failed are not tried again for so long.
 LEARNT_SECONDS = 3600.0
 _MOST_LEARNT = 1_000
@@ -78,7 +80,7 @@ async def ask(request: CompletionRequest, wanted: Shape | None, meter: Meter) ->
                 return await _read(request, meter)
             return await answer(request, wanted, meter)
     except TimeoutError as error:
-        raise TryLater(PAUSE_SECONDS, code="timeout") from error
+        raise TryLater(scaled(PAUSE_SECONDS), code="timeout", is_put_off=True) from error
     except ModelError as error:
         meter.add(error.cost)
         if (later := later_of(error)) is None:
@@ -168,11 +170,18 @@ def _after(before: Answer, said: Answer) -> Answer:
 
 
 def later_of(error: ModelError) -> TryLater | None:
-    """When to ask again after what passes by itself; None for what does not."""
+    """When to ask again after what passes by itself; None for what does not. The item is not at fault: it costs none of its attempts.
+
+    What a provider says of itself (its limits, a time to wait) and what is said of it (its breaker is open) holds for all who ask it: it
+    rests. That one call took too long, or broke off, may be this call's own.
+    """
     if not (error.is_transient or isinstance(error, _PASSING)):
         return None
-    pause = error.retry_after_seconds if error.retry_after_seconds is not None else PAUSE_SECONDS
-    return TryLater(scaled(min(pause, LONGEST_PAUSE_SECONDS)), code=error.code)
+    wanted = error.retry_after_seconds
+    if wanted is None and not isinstance(error, RateLimited | BreakerOpen):
+        return TryLater(scaled(PAUSE_SECONDS), code=error.code, is_put_off=True)
+    rest = PAUSE_SECONDS if wanted is None else min(max(wanted, LEAST_REST_SECONDS), LONGEST_REST_SECONDS)
+    return TryLater(scaled(rest), code=error.code, rests=True)
 
 
 def _in_words(request: CompletionRequest, wanted: Mapping[str, Any]) -> CompletionRequest:

@@ -108,6 +108,7 @@ PLATFORM_TABLES: dict[str, str] = {
     "accounts.Device": "a person's, before any organization is chosen",
     "accounts.Pseudonym": "a person's, who may have belonged to several organizations",
     "accounts.AuditEntry": "a plain id, as the log's: entries outlive what they name, and the platform's chain is that of the zero id",
+    "bulk.LaneClock": "the time of all tenants in a lane",
     "bulk.SharedResource": "what all tenants take from: a provider's limits",
     "core.Topic": "counts positions; the topic's name holds the id of the tenant's row",
     "core.Event": "the platform announces things too; with an organization the plain id is on the row",

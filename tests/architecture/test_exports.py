@@ -11,6 +11,7 @@ INSIDE = "inside the rows that it belongs to"
 #: The kind of an export that holds the rows of a table. In words: why none does.
 LEAVES = {
     "bulk.Item": "downloaded from the operation: a million rows of what is in the records",
+    "bulk.LaneClock": "a clock of the platform: the time in a lane",
     "bulk.Operation": "bulk_operations",
     "bulk.Share": "a clock of the platform: whom it served how much",
     "bulk.SharedResource": "a clock of the platform: what a provider still gives",

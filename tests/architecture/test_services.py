@@ -90,6 +90,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/bulk/services/finishing.py", "finish_when_done"): PART,
     ("apps/bulk/services/finishing.py", "hint_work"): PART,
     ("apps/bulk/services/finishing.py", "join_order"): PART,
+    ("apps/bulk/services/finishing.py", "pause_without_money"): PART,
     ("apps/bulk/services/finishing.py", "tell_progress"): PART,
     ("apps/bulk/services/operations.py", "announce"): PART,
     ("apps/bulk/services/operations.py", "find_kind"): READ,

@@ -23,7 +23,7 @@ def teams():
 def planned(actor, project, kind="sample.notes", *, start=True, priority=2, **params):
     options = {
         name: params.pop(name)
-        for name in ("budget", "concurrency", "rate_per_second", "deadline", "key")
+        for name in ("budget", "currency", "concurrency", "rate_per_second", "deadline", "key")
         if name in params
     }
     operation = services.create_operation(

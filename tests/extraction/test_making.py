@@ -92,10 +92,12 @@ def test_repeated_answers_are_asked_for_again_and_each_call_is_paid(me, project,
 
 
 def test_what_fails_is_paid_for_too(me, project, provider, priced_model, monkeypatch):
-    """A limit that gives way by itself, then answers that fit nothing."""
+    """A limit that gives way by itself, which costs no attempt, then answers that fit nothing."""
     collection = people(me, project)
     monkeypatch.setattr(structured, "PAUSE_SECONDS", 0.05)
-    provider.script(*[{"status": 429, "headers": {"Retry-After": "0"}}] * 3, answer(age=3), answer(age=4))
+    provider.script(
+        *[{"status": 429, "headers": {"Retry-After": "0"}}] * 3, answer(age=3), answer(age=4), answer(age=5)
+    )
     operation = made(me, project, collection, count=1)
 
     run(operation, "completed_with_failures")

@@ -6,11 +6,14 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
+from apps.accounts import quotas
 from apps.accounts.types import SYSTEM
 from apps.bulk import runner, services
 from apps.bulk.models import Item
+from apps.core import preferences
 from apps.core.doors.bulk_kinds import BulkScope, TryLater, Work, bulk_kinds
 from apps.core.errors import Invalid
 from apps.extraction import services as extraction
@@ -21,6 +24,7 @@ from apps.llm import engine as llm
 from apps.llm import routing
 from apps.llm.models import Model
 from tests.accounts.factories import actor_of
+from tests.accounts.test_quotas import TEN, allow
 from tests.bulk.factories import counts, fresh, planned
 from tests.bulk.test_runner import until
 from tests.extraction.factories import people
@@ -120,7 +124,24 @@ def test_what_may_be_over_soon_is_asked_again(me, owner, project, provider):
     with pytest.raises(TryLater) as later:
         called(kind, work)
 
-    assert later.value.code == "rate_limited"
+    assert (later.value.code, later.value.rests, later.value.seconds) == ("rate_limited", True, 60)
+
+
+def test_file_waits_for_the_quota_of_who_asked(me, owner, project, provider, settings):
+    collection = people(me, project)
+    file = upload(owner, project, b"Sarah, a journalist.")
+    params = {"attachments": [str(file.pk)], "collections": [str(collection.pk)]}
+    work = Work(BulkScope(file.pk, project.organization_id, project.pk, me, params), file.pk, 1, {}, file.pk, 1, "o:1")
+    settings.PARLANCE_LIMITS = TEN
+    allow(project.organization, answers_an_hour=1)
+    with transaction.atomic():
+        quotas.take_answer(actor=me, organization_id=project.organization_id)
+
+    with pytest.raises(TryLater) as later:
+        called(bulk_kinds.get("extraction.from_files"), work)
+
+    assert (later.value.is_free, provider.calls) == (True, [])
+    preferences.forget_kept()
 
 
 def test_cost_is_estimated_by_what_there_is_to_read(me, owner, project, provider):

@@ -97,6 +97,7 @@ class OperationView(LoginRequiredMixin, View):
             and bool(kind and kind.undo and operation.succeeded)
             and not operation.undoes_id
             and not hasattr(operation, "undone_by"),
+            "can_retry": (operation.is_retryable or operation.is_half_planned) and not hasattr(operation, "undone_by"),
             "can_raise": not is_final and operation.priority > Priority.HIGH,
             "causes": selectors.list_causes(operation),
             "items": page.results,

@@ -2,7 +2,9 @@
 
 The order: what an operator called critical; then the tenant that was served least; within the tenant priority, then the operation
 that was served least. It is start-time fair queueing (P. Goyal, H. Vin, H. Cheng, SIGCOMM 1996) with rows for clocks: virtual time
-grows by the seconds that inside work takes, and by the number of items where the bottleneck is somebody else's server.
+grows by the seconds that inside work takes, and by the number of items where the bottleneck is somebody else's server. A lane's clock
+is when the tenant that was served last began to be, in that time (a tenant's, among its operations, likewise): nobody's turn is counted
+from before it, so who was idle, or held back by a limit, comes in beside the others. Of two that were served the same, who waited longer.
 """
 
 from __future__ import annotations
@@ -18,13 +20,14 @@ from django.db import connection, transaction
 from apps.accounts.types import Actor
 from apps.bulk import policies
 from apps.bulk.types import Batch, HeldItem, Lane
+from apps.core.ids import uuid7
 from apps.core.leases import LEASE_SECONDS, scaled
 
 #: An inside batch is what takes about so long: short enough that another tenant's first item does not wait.
 BATCH_SECONDS = 0.5
 MOST_ITEMS = 200
 FIRST_ITEMS = 20
-#: With a budget, and nothing known yet of what an item costs.
+#: With a budget, as long as nothing has cost anything and nobody said that nothing will.
 FIRST_PAID_ITEMS = 1
 #: Seconds of an item of which nothing is known yet.
 GUESSED_SECONDS = 0.01
@@ -33,10 +36,13 @@ _LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('bulk:' || %(lane)s, 7))"
 
 # Room: how many items the operation's own limits allow now. Tokens are those of one second at most, and never fewer than one.
 _CHOOSE = """
-WITH clock AS (SELECT clock_timestamp() AS now),
+WITH clock AS (
+  SELECT clock_timestamp() AS now, coalesce((SELECT served FROM bulk_laneclock WHERE lane = %(lane)s), 0) AS served),
 busy AS (SELECT resource, sum(running) AS running FROM bulk_operation WHERE resource <> '' AND running > 0 GROUP BY resource),
 open AS (
-  SELECT o.*, o.total - o.pending - o.running AS ended, s.served AS tenant_served, s.id AS share_id, r.id AS resource_id,
+  SELECT o.*, o.total - o.pending - o.running AS ended, greatest(s.served, clock.served) AS tenant_begins,
+    s.updated_at AS tenant_waits, greatest(o.served, s.clock) AS begins, s.id AS share_id, r.id AS resource_id,
+    (o.dry_run #>> '{estimate,cost}')::numeric AS expected,
     CASE WHEN o.rate_per_second IS NOT NULL THEN
       least(greatest(1, o.rate_per_second), o.tokens + o.rate_per_second * extract(epoch FROM now - o.tokens_at)) END AS own_tokens,
     CASE WHEN r.per_second IS NOT NULL THEN
@@ -47,21 +53,24 @@ open AS (
   LEFT JOIN bulk_sharedresource r ON r.name = o.resource AND o.resource <> ''
   LEFT JOIN busy ON busy.resource = o.resource, clock
   WHERE o.status = 'running' AND o.lane = %(lane)s AND o.cursor < o.total AND (o.deadline IS NULL OR o.deadline > now)
+    AND (r.rests_until IS NULL OR r.rests_until <= now)
 ), room AS (
   SELECT open.*, least(
     coalesce(concurrency - running, %(most)s), coalesce(floor(own_tokens), %(most)s),
     coalesce(floor(shared_tokens), %(most)s), coalesce(shared_room, %(most)s), affordable, %(most)s)::int AS room
   FROM open, LATERAL (SELECT CASE
-    WHEN budget IS NULL THEN %(most)s
-    WHEN ended = 0 THEN %(first)s - running
-    WHEN cost = 0 THEN %(most)s
-    ELSE least(floor((budget - cost) * ended / cost), 1000000)::int - running END AS affordable) AS money
+    WHEN budget IS NULL OR (dearest = 0 AND expected = 0) THEN %(most)s
+    WHEN dearest = 0 THEN CASE WHEN cost + coalesce(expected / nullif(total, 0), 0) > budget THEN 0 ELSE %(first)s - running END
+    ELSE greatest(least(floor((budget - cost) / dearest), 1000000), 0)::int - running END AS affordable) AS money
 )
-SELECT id, organization_id, project_id, kind, params, undoes_id IS NOT NULL, requested_by_id, key_id, correlation_id, cursor, total,
-  room, share_id, resource_id, seconds, ended, own_tokens, shared_tokens
+SELECT id, organization_id, project_id, kind, params, undoes_id IS NOT NULL, requested_by_id, key_id, correlation_id, total,
+  room, share_id, resource_id, seconds, ended, own_tokens, shared_tokens, tenant_begins, begins, priority > 0
 FROM room WHERE room >= 1
-ORDER BY priority > 0, tenant_served, priority, served, id LIMIT 1
+ORDER BY priority > 0, tenant_begins, tenant_waits, share_id, priority, begins, served, id LIMIT 1
 """
+
+# Who gives items back lowers the cursor under this lock: read before it, that would be lost.
+_HELD = "SELECT cursor FROM bulk_operation WHERE id = %(operation)s AND status = 'running' FOR UPDATE"
 
 _WAITING = """
 SELECT id, number, attempts FROM bulk_item
@@ -73,16 +82,22 @@ _TAKE = """
 UPDATE bulk_item SET status = 'running', attempts = attempts + 1, fence = fence + 1, started_at = clock_timestamp(),
   lease_until = clock_timestamp() + %(lease)s
 WHERE id = ANY(%(items)s)
-RETURNING id, number, payload, subject_id, attempts, fence
+RETURNING id, number, payload, subject_id, attempts, fence, put_off
 """
 
 _COUNT = """
-WITH share AS (UPDATE bulk_share SET served = served + %(charge)s WHERE id = %(share)s),
+WITH share AS (
+  UPDATE bulk_share SET served = %(tenant_begins)s + %(charge)s, clock = greatest(clock, %(begins)s), updated_at = clock_timestamp()
+  WHERE id = %(share)s),
+lane AS (
+  INSERT INTO bulk_laneclock (id, lane, served, updated_at)
+  SELECT %(new_id)s, %(lane)s, %(tenant_begins)s, clock_timestamp() WHERE %(moves_clock)s
+  ON CONFLICT (lane) DO UPDATE SET served = greatest(bulk_laneclock.served, excluded.served), updated_at = excluded.updated_at),
 shared AS (
   UPDATE bulk_sharedresource SET tokens = %(shared_tokens)s::float8 - %(count)s, tokens_at = clock_timestamp()
   WHERE id = %(resource)s::uuid AND per_second IS NOT NULL)
 UPDATE bulk_operation SET pending = pending - %(count)s, running = running + %(count)s, cursor = %(cursor)s,
-  served = served + %(charge)s, updated_at = clock_timestamp(),
+  served = %(begins)s + %(charge)s, updated_at = clock_timestamp(),
   tokens = coalesce(%(own_tokens)s::float8 - %(count)s, tokens),
   tokens_at = CASE WHEN %(own_tokens)s::float8 IS NULL THEN tokens_at ELSE clock_timestamp() END
 WHERE id = %(operation)s
@@ -120,7 +135,6 @@ def _claim(lane: str, at_most: int) -> tuple[bool, Batch | None]:
             user_id,
             key_id,
             correlation_id,
-            after,
             total,
             room,
             share,
@@ -129,7 +143,14 @@ def _claim(lane: str, at_most: int) -> tuple[bool, Batch | None]:
             ended,
             own_tokens,
             shared_tokens,
+            tenant_begins,
+            begins,
+            moves_clock,
         ) = row
+        cursor.execute(_HELD, {"operation": operation_id})
+        if (held := cursor.fetchone()) is None:
+            return True, None  # paused or stopped a moment ago: the next look passes it by
+        after = held[0]
         each = seconds / ended if ended else GUESSED_SECONDS
         count = room
         if lane == Lane.INSIDE:
@@ -151,6 +172,12 @@ def _claim(lane: str, at_most: int) -> tuple[bool, Batch | None]:
                 "cursor": taken[-1][1] if taken else total,
                 "charge": len(taken) * (max(each, 1e-4) if lane == Lane.INSIDE else 1.0),
                 "share": share,
+                "tenant_begins": tenant_begins,
+                "begins": begins,
+                # What stands before the others makes nobody's turn come later.
+                "moves_clock": moves_clock and bool(taken),
+                "lane": lane,
+                "new_id": uuid7(),
                 "resource": resource,
                 "own_tokens": own_tokens,
                 "shared_tokens": shared_tokens,
@@ -159,8 +186,8 @@ def _claim(lane: str, at_most: int) -> tuple[bool, Batch | None]:
     if not taken:
         return True, None
     items = tuple(
-        HeldItem(pk, number, _plain(payload), subject, attempts, fence)
-        for pk, number, payload, subject, attempts, fence in taken
+        HeldItem(pk, number, _plain(payload), subject, attempts, fence, put_off)
+        for pk, number, payload, subject, attempts, fence, put_off in taken
     )
     return True, Batch(
         operation_id,

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +16,8 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 from django.db.models import F
-from django.db.models.functions import Now
+from django.db.models.functions import Greatest, Now
+from django.utils.translation import gettext as _
 from django.utils.translation import override
 
 from apps.accounts import selectors as accounts
@@ -23,13 +25,15 @@ from apps.accounts.actors import actor_of_row
 from apps.accounts.types import SYSTEM, Actor
 from apps.bulk import policies
 from apps.bulk.events import OperationChanged
-from apps.bulk.models import Operation
-from apps.bulk.services.finishing import finish_when_done, tell_progress
+from apps.bulk.models import Operation, SharedResource
+from apps.bulk.services.finishing import finish_when_done, pause_without_money, tell_progress
 from apps.bulk.services.operations import announce, find_kind
 from apps.bulk.types import (
     GAVE_UP,
+    LEAST_PATIENCE,
     MAX_ATTEMPTS,
     MAX_RESULT_BYTES,
+    PATIENCE_SECONDS,
     UNEXPECTED,
     Batch,
     HeldItem,
@@ -37,12 +41,13 @@ from apps.bulk.types import (
     ItemStatus,
     LateWriter,
     OperationStatus,
-    PauseReason,
 )
 from apps.core import failpoints
 from apps.core.doors.bulk_kinds import BulkScope, Done, TryLater, Work
 from apps.core.errors import DomainError, Forbidden
 from apps.core.events import told_last
+from apps.core.leases import scaled
+from apps.core.storable import storable
 
 logger = logging.getLogger(__name__)
 
@@ -54,12 +59,12 @@ WHERE item.fence = held.fence AND item.status = 'running' ORDER BY item.id FOR U
 _END = """
 UPDATE bulk_item AS item SET status = ended.status, error_code = ended.code, error_detail = ended.detail,
   result = ended.result::jsonb, seconds = item.seconds + ended.seconds, cost = item.cost + ended.cost, lease_until = NULL,
-  attempts = item.attempts - ended.given_back,
+  attempts = item.attempts - ended.given_back, put_off = ended.put_off,
   due_at = CASE WHEN ended.delay > 0 THEN clock_timestamp() + ended.delay * interval '1 second' END,
   finished_at = CASE WHEN ended.status <> 'pending' THEN clock_timestamp() END
 FROM unnest(%(ids)s::uuid[], %(fences)s::int[], %(statuses)s::text[], %(codes)s::text[], %(details)s::text[], %(results)s::text[],
-  %(seconds)s::float8[], %(costs)s::numeric[], %(delays)s::float8[], %(given_back)s::int[])
-  AS ended(id, fence, status, code, detail, result, seconds, cost, delay, given_back)
+  %(seconds)s::float8[], %(costs)s::numeric[], %(delays)s::float8[], %(put_off)s::float8[], %(given_back)s::int[])
+  AS ended(id, fence, status, code, detail, result, seconds, cost, delay, put_off, given_back)
 WHERE item.id = ended.id AND item.fence = ended.fence AND item.status = 'running'
 """
 
@@ -174,11 +179,11 @@ def _one(batch: Batch, item: HeldItem, do: Callable[[], Done], spent: float, cos
     try:
         with transaction.atomic():
             done = do()
-        failpoints.hit("mid_flush")
     except (OperationalError, InterfaceError):
         raise  # the database, not the item: all of the transaction is tried again
     except Exception as error:  # noqa: BLE001  (whatever a kind raises is the end of this item, not of its neighbours)
         return end_of(batch, item, error, spent + time.monotonic() - began, cost)
+    failpoints.hit("mid_flush")
     result = done.result
     if len(json.dumps(result, default=str)) > MAX_RESULT_BYTES:
         logger.warning("bulk_result_left_out", extra={"kind": batch.kind, "item": str(item.item_id)})
@@ -201,6 +206,8 @@ def _end_of(batch: Batch, item: HeldItem, error: Exception, seconds: float) -> I
             return ItemEnd(
                 item.item_id, item.fence, ItemStatus.PENDING, seconds, delay_seconds=max(0.05, error.seconds)
             )
+        case TryLater() if error.is_put_off:
+            return _put_off(item, error, seconds)
         case TryLater() if item.attempt < MAX_ATTEMPTS:
             delay = max(0.05, error.seconds)
             return ItemEnd(item.item_id, item.fence, ItemStatus.PENDING, seconds, error.code, delay_seconds=delay)
@@ -211,6 +218,18 @@ def _end_of(batch: Batch, item: HeldItem, error: Exception, seconds: float) -> I
         case _:
             logger.error("bulk_item_failed", exc_info=error, extra={"kind": batch.kind, "item": str(item.item_id)})
             return ItemEnd(item.item_id, item.fence, ItemStatus.FAILED, seconds, UNEXPECTED)
+
+
+def _put_off(item: HeldItem, error: TryLater, seconds: float) -> ItemEnd:
+    """It waits with whom it asks, and has one attempt more than it had; until its patience ends."""
+    delay = max(0.05, error.seconds)
+    used = item.put_off + max(delay, 0 if error.rests else scaled(LEAST_PATIENCE))
+    rests = delay if error.rests else 0.0
+    if used < scaled(PATIENCE_SECONDS):
+        back = ItemStatus.PENDING
+        return ItemEnd(item.item_id, item.fence, back, seconds, delay_seconds=delay, put_off=used, rests_seconds=rests)
+    detail = _("It was put off again and again, for as long as an item waits. Try it again later.")
+    return ItemEnd(item.item_id, item.fence, ItemStatus.FAILED, seconds, error.code, detail, rests_seconds=rests)
 
 
 @transaction.atomic
@@ -239,11 +258,12 @@ def _write(batch: Batch, ends: Sequence[ItemEnd], actor: Actor) -> str:
                 "fences": [each.fence for each in ends],
                 "statuses": [each.status.value for each in ends],
                 "codes": [each.error_code[:60] for each in ends],
-                "details": [each.error_detail[:500].replace("\x00", "") for each in ends],
-                "results": [json.dumps(each.result, default=str).replace("\\u0000", "") for each in ends],
+                "details": [storable(each.error_detail)[:500] for each in ends],
+                "results": [_as_json(each.result) for each in ends],
                 "seconds": [float(each.seconds) for each in ends],
                 "costs": [Decimal(each.cost) for each in ends],
                 "delays": [float(each.delay_seconds) for each in ends],
+                "put_off": [float(each.put_off) for each in ends],
                 # Given back without a reason: it was not begun.
                 "given_back": [int(each.status == ItemStatus.PENDING and not each.error_code) for each in ends],
             },
@@ -258,14 +278,28 @@ def _write(batch: Batch, ends: Sequence[ItemEnd], actor: Actor) -> str:
     operation = Operation.objects.select_for_update().get(pk=batch.operation_id)
     causes = Counter(each.error_code[:60] for each in ends if each.status == ItemStatus.FAILED)
     count(operation, counts, taken_from="running", cursor=min(back) - 1 if back else None, causes=causes)
+    operation.dearest = max(operation.dearest, *(Decimal(each.cost) for each in ends))
     Operation.objects.filter(pk=operation.pk).update(
-        seconds=F("seconds") + sum(each.seconds for each in ends), cost=F("cost") + sum(each.cost for each in ends)
+        seconds=F("seconds") + sum(each.seconds for each in ends),
+        cost=F("cost") + sum(each.cost for each in ends),
+        dearest=operation.dearest,
     )
     operation.cost += sum(each.cost for each in ends)
     if not finish_when_done(operation, actor):
-        _pause_without_money(operation, actor)
+        pause_without_money(operation, actor)
         tell_progress(operation, actor)
+    if operation.resource and (seconds := max(each.rests_seconds for each in ends)):
+        resting = SharedResource.objects.filter(name=operation.resource)
+        resting.update(rests_until=Greatest(F("rests_until"), Now() + timedelta(seconds=seconds)), updated_at=Now())
     return operation.status
+
+
+def _as_json(result: dict[str, Any]) -> str:
+    """As the column keeps it. Only what has such an escape is looked at: most have none."""
+    text = json.dumps(result, default=str)
+    if "\\u0000" in text or "\\ud" in text:
+        return json.dumps(storable(json.loads(text)))
+    return text
 
 
 def count(
@@ -292,18 +326,6 @@ def count(
         changes["cursor"] = operation.cursor = cursor
     if changes:
         Operation.objects.filter(pk=operation.pk).update(**changes, updated_at=Now())
-
-
-def _pause_without_money(operation: Operation, actor: Actor) -> None:
-    """When the next item, if it costs what those before did, would pass the budget and none is under way any more."""
-    if operation.budget is None or operation.running or operation.status != OperationStatus.RUNNING:
-        return
-    if operation.ended and operation.cost + operation.cost / operation.ended > operation.budget:
-        Operation.objects.filter(pk=operation.pk).update(
-            status=OperationStatus.PAUSED, pause_reason=PauseReason.BUDGET, updated_at=Now()
-        )
-        operation.status = OperationStatus.PAUSED
-        announce(OperationChanged(operation.pk, "paused"), operation, actor)
 
 
 def stop(operation: Operation, actor: Actor, as_what: OperationStatus, *, code: str = "") -> None:

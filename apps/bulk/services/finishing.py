@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
-from django.db.models import F, Min
-from django.db.models.functions import Greatest, Now
+from django.db.models.functions import Now
 
 from apps.accounts.types import Actor
-from apps.bulk.events import OperationCompleted, OperationFailed, OperationProgressed, OperationStarted
+from apps.bulk.events import (
+    OperationChanged,
+    OperationCompleted,
+    OperationFailed,
+    OperationProgressed,
+    OperationStarted,
+)
 from apps.bulk.models import Operation, Share
 from apps.bulk.services.operations import announce
-from apps.bulk.types import Lane, OperationStatus
+from apps.bulk.types import Lane, OperationStatus, PauseReason
 from apps.core import jobs
 
 TELL_SECONDS = 1.0
@@ -28,8 +34,32 @@ def begin_running(operation: Operation, actor: Actor) -> None:
     )
     operation.status = OperationStatus.RUNNING
     announce(OperationStarted(operation.pk, operation.total), operation, actor)
-    if not finish_when_done(operation, actor):
+    if not finish_when_done(operation, actor) and not pause_without_money(operation, actor):
         hint_work(operation.lane)
+
+
+def pause_without_money(operation: Operation, actor: Actor) -> bool:
+    """Of a locked operation: its next item would pass the budget and none is under way any more. ``claims`` reckons the same.
+
+    What the next one costs: as much as the dearest so far; before one cost anything, what the estimate says.
+    """
+    if operation.budget is None or operation.running or operation.status != OperationStatus.RUNNING:
+        return False
+    if operation.cost + _next_cost(operation) <= operation.budget:
+        return False
+    Operation.objects.filter(pk=operation.pk).update(
+        status=OperationStatus.PAUSED, pause_reason=PauseReason.BUDGET, updated_at=Now()
+    )
+    operation.status, operation.pause_reason = OperationStatus.PAUSED, PauseReason.BUDGET
+    announce(OperationChanged(operation.pk, "paused"), operation, actor)
+    return True
+
+
+def _next_cost(operation: Operation) -> Decimal:
+    expected = operation.dry_run.get("estimate", {}).get("cost")
+    if operation.dearest or expected is None or not operation.total:
+        return operation.dearest
+    return Decimal(expected) / operation.total
 
 
 def hint_work(lane: str) -> None:
@@ -37,17 +67,12 @@ def hint_work(lane: str) -> None:
 
 
 def join_order(operation: Operation) -> None:
-    """Who was idle comes in beside those who are served now: idle time is no credit that shuts the others out."""
-    active = Operation.objects.filter(status=OperationStatus.RUNNING, lane=operation.lane).exclude(pk=operation.pk)
-    others = Share.objects.filter(lane=operation.lane, organization_id__in=active.values("organization_id"))
+    """Of a locked operation that begins, or goes on: its tenant has a share of the lane, and its pace is counted from now on.
+
+    Where it stands in the order the clocks say: who claims (``claims``) counts nobody's turn from before them.
+    """
     Share.objects.get_or_create(organization_id=operation.organization_id, lane=operation.lane)
-    mine = Share.objects.filter(organization_id=operation.organization_id, lane=operation.lane)
-    is_new = not active.filter(organization_id=operation.organization_id).exists()
-    least = others.exclude(organization_id=operation.organization_id).aggregate(least=Min("served"))["least"]
-    if is_new and least is not None:
-        mine.update(served=Greatest(F("served"), least))
-    siblings = active.filter(organization_id=operation.organization_id).aggregate(least=Min("served"))["least"]
-    Operation.objects.filter(pk=operation.pk).update(served=siblings or 0.0)
+    Operation.objects.filter(pk=operation.pk).update(pace_at=Now(), pace_ended=operation.ended)
 
 
 def finish_when_done(operation: Operation, actor: Actor) -> bool:

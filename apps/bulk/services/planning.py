@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +17,10 @@ from django.db.models.functions import Now
 from apps.accounts.types import Actor
 from apps.bulk import policies
 from apps.bulk.events import OperationFailed, OperationPlanned
-from apps.bulk.models import Item, Operation, SharedResource
+from apps.bulk.models import Operation, SharedResource
 from apps.bulk.services.finishing import begin_running
 from apps.bulk.services.operations import announce
-from apps.bulk.types import MAX_ATTEMPTS, UNEXPECTED, WORKER_LOST, LateWriter, OperationStatus
+from apps.bulk.types import MAX_ATTEMPTS, UNEXPECTED, WORKER_LOST, BudgetCurrency, LateWriter, OperationStatus
 from apps.core import leases
 from apps.core.doors.bulk_kinds import PlannedItem, Resource
 from apps.core.ids import uuid7
@@ -71,15 +73,12 @@ def claim_planning(*, actor: Actor, operation_id: UUID) -> Draft | None:
     fence = leases.claim(rows, operation_id)
     if fence is None:
         return None
-    with transaction.atomic():
-        operation = Operation.objects.select_for_update().get(pk=operation_id)
-        if operation.fence != fence:
-            return None
-        if operation.attempts > MAX_ATTEMPTS:
-            _fail(operation, actor, WORKER_LOST, "")
-            return None
-    while operation.total and _drop_some(operation_id, fence):
-        pass
+    operation = Operation.objects.get(pk=operation_id)
+    if operation.attempts > MAX_ATTEMPTS:
+        _fail(actor, operation_id, fence, WORKER_LOST, "")
+        return None
+    if not _has_dropped_all(operation_id, fence):
+        return None
     return Draft(
         operation.pk,
         operation.organization_id,
@@ -94,12 +93,24 @@ def claim_planning(*, actor: Actor, operation_id: UUID) -> Draft | None:
     )
 
 
+def _has_dropped_all(operation_id: UUID, fence: int) -> bool:
+    """What there is of the plan, a piece at a time, so that no transaction lasts for a million. False: it is not ours any more."""
+    with contextlib.suppress(LateWriter):
+        while _drop_some(operation_id, fence):
+            pass
+        return True
+    return False
+
+
 @transaction.atomic
 def _drop_some(operation_id: UUID, fence: int) -> bool:
-    """Of what a writer who died left behind: a piece of it. False: nothing is left, or another writes the plan by now."""
-    operation = Operation.objects.select_for_update().filter(pk=operation_id, fence=fence).first()
+    """Whether there was something to drop. Raises ``LateWriter`` when another writes the plan by now, or somebody cancelled it."""
+    drafts = Operation.objects.filter(pk=operation_id, fence=fence, status=OperationStatus.DRAFT)
+    operation = drafts.select_for_update().first()
     if operation is None:
         raise LateWriter
+    if not operation.total:
+        return False
     with connection.cursor() as cursor:
         cursor.execute(_DROP, {"operation": operation_id, "most": COPIED_AT_ONCE})
         gone = dict(cursor.fetchall())
@@ -189,18 +200,23 @@ def copy_back(undoing: Operation, up_to: int) -> int:
 
 @transaction.atomic
 def finish_planning(*, actor: Actor, draft: Draft, dry_run: dict[str, Any], resource: Resource | None = None) -> bool:
-    """The plan is whole: it waits for a person, or starts. False when another writes it by now."""
+    """The plan is whole: it waits for a person, or starts. False when another writes it by now.
+
+    What is said of money is in the currency in which it is paid; ``BudgetCurrency`` when a budget was given in another.
+    """
     policies.require(policies.is_system(actor))
     operation = Operation.objects.select_for_update().filter(pk=draft.operation_id, fence=draft.fence).first()
     if operation is None or operation.status != OperationStatus.DRAFT:
         return False
-    operation.status = OperationStatus.PLANNED
     dry_run = storable(dry_run)
+    operation.currency = _currency(operation, dry_run.get("estimate", {}))
+    operation.status = OperationStatus.PLANNED
     operation.dry_run, operation.lease_until = dry_run, None
     operation.resource = keep_resource(resource) if resource else ""
     Operation.objects.filter(pk=operation.pk).update(
         status=operation.status,
         dry_run=dry_run,
+        currency=operation.currency,
         lease_until=None,
         resource=operation.resource,
         planned_at=Now(),
@@ -212,6 +228,16 @@ def finish_planning(*, actor: Actor, draft: Draft, dry_run: dict[str, Any], reso
     return True
 
 
+def _currency(operation: Operation, estimate: dict[str, Any]) -> str:
+    """That of what it costs, where it costs something."""
+    paid = estimate.get("currency") or ""
+    if not paid or not Decimal(estimate.get("cost") or 0):
+        return operation.currency
+    if operation.budget is not None and operation.currency not in {"", paid}:
+        raise BudgetCurrency(operation.currency, paid)
+    return paid
+
+
 def keep_resource(resource: Resource) -> str:
     """What the kind says of it now is what counts from now on, for all operations that share it."""
     SharedResource.objects.update_or_create(
@@ -220,25 +246,25 @@ def keep_resource(resource: Resource) -> str:
     return resource.name
 
 
-@transaction.atomic
 def fail_planning(*, actor: Actor, draft: Draft, code: str = UNEXPECTED, detail: str = "") -> None:
     """There is no plan: nothing of the operation will run."""
     policies.require(policies.is_system(actor))
-    operation = Operation.objects.select_for_update().filter(pk=draft.operation_id, fence=draft.fence).first()
-    if operation is not None and operation.status == OperationStatus.DRAFT:
-        _fail(operation, actor, code, detail)
+    _fail(actor, draft.operation_id, draft.fence, code, detail)
 
 
-def _fail(operation: Operation, actor: Actor, code: str, detail: str) -> None:
-    Item.objects.filter(operation=operation).delete()
-    Operation.objects.filter(pk=operation.pk).update(
-        status=OperationStatus.FAILED,
-        error_code=code[:60],
-        error_detail=detail[:500],
-        lease_until=None,
-        total=0,
-        pending=0,
-        finished_at=Now(),
-        updated_at=Now(),
-    )
-    announce(OperationFailed(operation.pk, OperationStatus.FAILED, code), operation, actor)
+def _fail(actor: Actor, operation_id: UUID, fence: int, code: str, detail: str) -> None:
+    if not _has_dropped_all(operation_id, fence):
+        return
+    with transaction.atomic():
+        drafts = Operation.objects.filter(pk=operation_id, fence=fence, status=OperationStatus.DRAFT)
+        if (operation := drafts.select_for_update().first()) is None:
+            return
+        drafts.update(
+            status=OperationStatus.FAILED,
+            error_code=code[:60],
+            error_detail=storable(detail)[:500],
+            lease_until=None,
+            finished_at=Now(),
+            updated_at=Now(),
+        )
+        announce(OperationFailed(operation.pk, OperationStatus.FAILED, code), operation, actor)

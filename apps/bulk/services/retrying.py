@@ -5,6 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 
 from apps.accounts.types import Actor
@@ -16,7 +17,7 @@ from apps.bulk.services.finishing import finish_when_done, hint_work
 
 _PUT_BACK = """
 WITH again AS (
-  UPDATE bulk_item AS item SET status = 'pending', attempts = 0, error_code = '', error_detail = '', finished_at = NULL, due_at = NULL
+  UPDATE bulk_item AS item SET status = 'pending', attempts = 0, put_off = 0, error_code = '', error_detail = '', finished_at = NULL, due_at = NULL
   FROM (
     SELECT id, status, error_code FROM bulk_item WHERE operation_id = %(operation)s AND number > %(after)s AND number <= %(to)s
       AND status = ANY(%(statuses)s) AND finished_at <= %(at)s FOR UPDATE
@@ -41,7 +42,7 @@ def retry_some(*, actor: Actor, operation_id: UUID) -> bool:
 
 def put_back(operation: Operation, actor: Actor) -> None:
     """A piece of a locked operation, whose counters are those of the row. Afterwards it may be done: all of them were closed meanwhile."""
-    to = operation.retry_after + planning.COPIED_AT_ONCE
+    to, ended = operation.retry_after + planning.COPIED_AT_ONCE, operation.ended
     with connection.cursor() as cursor:
         cursor.execute(
             _PUT_BACK,
@@ -60,7 +61,10 @@ def put_back(operation: Operation, actor: Actor) -> None:
     if to >= operation.total:
         operation.retry_at = None
     Operation.objects.filter(pk=operation.pk).update(
-        retry_at=operation.retry_at, retry_after=operation.retry_after, updated_at=Now()
+        retry_at=operation.retry_at,
+        retry_after=operation.retry_after,
+        pace_ended=F("pace_ended") + operation.ended - ended,
+        updated_at=Now(),
     )
     if operation.retry_at is None:
         finish_when_done(operation, actor)

@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Case, F, When
 from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
@@ -15,7 +16,7 @@ from apps.bulk.events import OperationChanged, OperationCreated
 from apps.bulk.models import Operation
 from apps.bulk.services import planning, retrying
 from apps.bulk.services.ends import stop
-from apps.bulk.services.finishing import begin_running, hint_work, join_order
+from apps.bulk.services.finishing import begin_running, hint_work, join_order, pause_without_money
 from apps.bulk.services.operations import announce, find_kind, require_room
 from apps.bulk.services.upkeep import close_pending
 from apps.bulk.types import (
@@ -39,6 +40,12 @@ def _lock(actor: Actor, operation_id: UUID) -> Operation:
     role = accounts.project_role(actor, operation.project_id)
     policies.require(policies.can_steer(actor, operation, role))
     return operation
+
+
+def _lock_with_project(actor: Actor, operation_id: UUID) -> Operation:
+    """As ``_lock``, and first the project: of two that take its last place one is refused."""
+    accounts.lock_project(selectors.get_operation(operation_id=operation_id, viewer=actor).project_id, actor)
+    return _lock(actor, operation_id)
 
 
 def _told(operation: Operation, actor: Actor, change: str) -> Operation:
@@ -87,8 +94,11 @@ def resume_operation(*, actor: Actor, operation_id: UUID) -> Operation:
     Operation.objects.filter(pk=operation.pk).update(
         status=OperationStatus.RUNNING, pause_reason=PauseReason.NONE, updated_at=Now()
     )
-    hint_work(operation.lane)
-    return _told(operation, actor, "resumed")
+    operation.status = OperationStatus.RUNNING
+    announce(OperationChanged(operation.pk, "resumed"), operation, actor)
+    if not pause_without_money(operation, actor):
+        hint_work(operation.lane)
+    return selectors.get_operation(operation_id=operation_id, viewer=actor)
 
 
 @transaction.atomic
@@ -114,46 +124,43 @@ def change_pace(*, actor: Actor, operation_id: UUID, changes: dict[str, Any]) ->
     known = ("priority", "concurrency", "rate_per_second", "budget", "deadline")
     wanted = {name: changes[name] for name in known if name in changes}
     Operation.objects.filter(pk=operation.pk).update(**wanted, updated_at=Now())
-    if operation.status == OperationStatus.RUNNING:
+    announce(OperationChanged(operation.pk, "priority" if set(wanted) == {"priority"} else "pace"), operation, actor)
+    operation.budget = wanted.get("budget", operation.budget)
+    if operation.status == OperationStatus.RUNNING and not pause_without_money(operation, actor):
         hint_work(operation.lane)
-    return _told(operation, actor, "priority" if set(wanted) == {"priority"} else "pace")
+    return selectors.get_operation(operation_id=operation_id, viewer=actor)
 
 
 @transaction.atomic
 def retry_failed(*, actor: Actor, operation_id: UUID) -> Operation:
-    """Failed items, and those that ran out of time, wait anew; what succeeded is left alone. Raises ``NothingToRetry``.
+    """Failed items, and those that ran out of time, wait anew; what succeeded is left alone. Raises ``NothingToRetry``; where it had ended
+    it needs a place among those that are not done, as a new one does (``KindIsExclusive``, ``TooManyOperations``).
 
     Of an undoing also those that were cancelled: half undone is no end. What was undone itself is tried again no more. Of a large
     operation a job puts back what is beyond the first items; it ends not before all had their turn.
     """
-    operation = _lock(actor, operation_id)
+    operation = _lock_with_project(actor, operation_id)
     if Operation.objects.filter(undoes=operation).exists():
         raise OperationUndone
-    if operation.undoes_id and operation.planned_at is None and operation.status in FINAL:
+    if operation.is_half_planned:
+        require_room(find_kind(operation.kind), operation.project_id)
         return _plan_anew(operation, actor)
-    again = ["failed", "expired"]
-    if operation.undoes_id and operation.status == OperationStatus.CANCELLED:
-        again.append("cancelled")
-    elif operation.status not in {OperationStatus.COMPLETED_WITH_FAILURES, OperationStatus.EXPIRED}:
-        if operation.status in {OperationStatus.RUNNING, OperationStatus.PAUSED} and operation.failed:
-            pass  # those that failed so far
-        elif operation.status == OperationStatus.COMPLETED:
+    if not operation.is_retryable:
+        if operation.status in {OperationStatus.COMPLETED, *operation.RETRYABLE}:
             raise NothingToRetry
-        else:
-            raise OperationState(operation.status)
-    if not sum(getattr(operation, status) for status in again):
-        raise NothingToRetry
-    is_ended = operation.status in FINAL
-    if is_ended:
+        raise OperationState(operation.status)
+    changes: dict[str, Any] = {}
+    if operation.status in FINAL:
+        require_room(find_kind(operation.kind), operation.project_id)
         join_order(operation)
-    operation.status = OperationStatus.RUNNING if is_ended else operation.status
+        # One that is over would end it at once again; one that is to come still counts.
+        deadline = Case(When(deadline__gt=Now(), then=F("deadline")), default=None)
+        changes = {"status": OperationStatus.RUNNING, "finished_at": None, "deadline": deadline}
     Operation.objects.filter(pk=operation.pk).update(
-        status=operation.status,
+        **changes,
         retry_at=Now(),
         retry_after=0,
-        retry_cancelled="cancelled" in again,
-        finished_at=None,
-        deadline=None,
+        retry_cancelled="cancelled" in operation.retried,
         updated_at=Now(),
     )
     operation = Operation.objects.get(pk=operation.pk)
@@ -187,7 +194,7 @@ def undo_operation(*, actor: Actor, operation_id: UUID) -> Operation:
     A worker plans it, unless it is small.
     Raises ``UndoNotPossible`` where the kind knows no way back, nothing succeeded, or it was undone before.
     """
-    operation = _lock(actor, operation_id)
+    operation = _lock_with_project(actor, operation_id)
     if operation.status not in FINAL:
         raise OperationState(operation.status)
     kind = find_kind(operation.kind)

@@ -12,6 +12,9 @@ from django.utils.functional import Promise
 
 from apps.core.doors import Door
 
+#: How long a call may take, where its kind says nothing else, and at most.
+CALL_SECONDS, MOST_CALL_SECONDS = 600.0, 4500.0
+
 
 @dataclass(frozen=True, slots=True)
 class BulkScope:
@@ -96,11 +99,27 @@ class Resource:
 
 
 class TryLater(Exception):
-    """Raised by ``apply`` or ``call``: not now. It costs one of the attempts, unless ``is_free``: then nothing was begun yet."""
+    """Raised by ``apply`` or ``call``: not now. It costs one of the attempts, except
 
-    def __init__(self, seconds: float = 1.0, *, code: str = "try_later", is_free: bool = False) -> None:
+    - ``is_free``: nothing was begun yet, and it waits as long as it takes;
+    - ``is_put_off``: not the item is at fault but whom it asked. It costs no attempt; in an hour of such waits its patience ends
+      (each wait counts as ten minutes at least, so it is asked six times at most), and it fails with ``code``;
+    - ``rests``: as ``is_put_off``, and whom it asked takes no more from anybody: until then nobody's item of the ``Resource`` is begun.
+      Each wait counts as what it is.
+    """
+
+    def __init__(
+        self,
+        seconds: float = 1.0,
+        *,
+        code: str = "try_later",
+        is_free: bool = False,
+        is_put_off: bool = False,
+        rests: bool = False,
+    ) -> None:
         super().__init__(code)
         self.seconds, self.code, self.is_free = seconds, code, is_free
+        self.is_put_off, self.rests = is_put_off or rests, rests
 
 
 def _as_they_are(_scope: BulkScope) -> dict[str, Any]:
@@ -118,7 +137,8 @@ class BulkKind:
     for one that should be tried again.
 
     ``check`` gives the parameters as they are kept, or raises ``DomainError``. ``preview`` shows an item before the start; it changes
-    nothing. ``undo`` runs like ``apply``. ``is_exclusive``: one operation of the kind at a time in a project.
+    nothing. ``undo`` runs like ``apply``. ``is_exclusive``: one operation of the kind at a time in a project. ``call_seconds``: how
+    long a ``call`` may take, at most 75 minutes; what takes longer fails as ``call_timeout``.
     ``place`` is the address of the page that shows what parameters are about.
     """
 
@@ -133,8 +153,14 @@ class BulkKind:
     preview: Callable[[BulkScope, PlannedItem], dict[str, Any]] | None = None
     resource: Callable[[BulkScope], Resource | None] | None = None
     is_exclusive: bool = False
+    call_seconds: float = CALL_SECONDS
     place: Callable[[dict[str, Any]], str] | None = None
     description: str | Promise = ""
+
+    def __post_init__(self) -> None:
+        if not 0 < self.call_seconds <= MOST_CALL_SECONDS:
+            message = f"a call of {self.name} may not last {self.call_seconds} seconds"
+            raise ValueError(message)
 
     @property
     def is_outside(self) -> bool:
