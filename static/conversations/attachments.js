@@ -4,6 +4,8 @@ import { clone, fill, icon, slot } from "core/dom";
 import { Problem, request } from "core/http";
 import { bytes, t } from "core/words";
 
+const SOON_S = 15; // too much at a time, not a quota that is used up
+
 export class Attachments {
   #list;
   #url;
@@ -94,11 +96,19 @@ export class Attachments {
     });
     upload.addEventListener("loadend", () => {
       entry.upload = null;
+      const wait = upload.status === 429 && Number(upload.getResponseHeader("retry-after"));
       if (upload.status >= 200 && upload.status < 300) this.#ready(element, entry, upload.response);
+      else if (wait && wait <= SOON_S && this.#files.has(element)) entry.upload = this.#again(wait, file, element, entry);
       else if (this.#files.has(element)) this.#fail(element, new Problem(upload.status, upload.response ?? {}).message);
     });
     upload.send(form);
     return upload;
+  }
+
+  /** Many at once may be more than the server takes in a moment. */
+  #again(seconds, file, element, entry) {
+    const timer = setTimeout(() => { entry.upload = this.#upload(file, element, entry); }, seconds * 1000);
+    return { abort: () => clearTimeout(timer) };
   }
 
   #ready(element, entry, answer) {
