@@ -421,3 +421,11 @@ def test_settings_stand_under_headings(browser):
     assert headings == ["You", "Organization", "Projects", "Models and limits"]
     found = browser.get("/search/palette/?q=organization").content.decode()
     assert "/settings/teams/" in found
+
+
+@pytest.mark.parametrize("way", ["cancelled", "error"])
+def test_sign_in_elsewhere_that_came_to_nothing_leads_back(client, way):
+    page = client.get(f"/accounts/linked/login/{way}/").content.decode()
+
+    assert 'href="/accounts/login/"' in page
+    assert "This could not be done" in page
