@@ -1,11 +1,14 @@
-"""What people, models and tools say, wherever a page shows it: nothing runs, nothing is fetched, in a real browser."""
+"""What people, models and tools say or bring, wherever a page shows it: nothing runs, nothing is fetched, in a real browser."""
 
+import base64
 import json
 
 import pytest
+from playwright.sync_api import Error
 
 from tests.browser import chromium, duo
 from tests.corpus.markup import payloads
+from tests.files import samples
 from tests.stack import Stack
 
 pytestmark = [pytest.mark.attacks, pytest.mark.browser, pytest.mark.timeout(300)]
@@ -141,3 +144,75 @@ def test_a41_pictures_and_links_that_carry_secrets_fetch_nothing_and_name_their_
     shown = page.locator("a.remote-image")
     assert shown.count() >= 4
     assert all(CANARY in text for text in shown.all_inner_texts())
+
+
+REACH = (
+    "fetch('/ran?' + document.cookie); new Image().src = 'https://canary.invalid/ran'; "
+    "(window.opener || parent).postMessage('ran', '*'); alert(document.domain)"
+)
+SVG = f'<svg xmlns="http://www.w3.org/2000/svg" onload="{REACH}"><script>{REACH}</script></svg>'
+HTML = f'<!doctype html><title>Minutes</title><body onload="{REACH}"><script>{REACH}</script>'
+XML = f'<?xml version="1.0"?><minutes><script xmlns="http://www.w3.org/1999/xhtml">{REACH}</script></minutes>'
+ACTION = (
+    b"/Type /Catalog /OpenAction << /S /JavaScript /JS (app.alert(1); this.submitForm('https://canary.invalid/ran')) >>"
+)
+HOSTILE = {
+    "drawing.svg": SVG.encode(),
+    "drawing.png": SVG.encode(),
+    "minutes.html": HTML.encode(),
+    "minutes.txt": HTML.encode(),
+    "minutes.xml": XML.encode(),
+    "minutes.pdf": samples.pdf().replace(b"/Type /Catalog", ACTION),
+    "notes.md": f"Notes of the night\n\n<script>{REACH}</script>".encode(),
+    "picture.gif": samples.image(kind="GIF") + HTML.encode(),
+}
+UPLOAD = """async ([project, name, content]) => {
+    const form = new FormData();
+    form.append("project", project);
+    form.append("file", new File([Uint8Array.from(atob(content), (letter) => letter.charCodeAt(0))], name));
+    const headers = { "x-csrftoken": document.querySelector('meta[name="csrf-token"]').content };
+    return (await fetch("/api/v1/attachments/", { method: "POST", headers, body: form })).json();
+}"""
+LISTEN = "<!doctype html><script>window.ran = []; onmessage = ({ data }) => window.ran.push(data);</script>"
+SHOW = '<iframe src="{0}"></iframe><embed src="{0}"><object data="{0}"></object><img src="{0}"><link rel="stylesheet" href="{0}">'
+
+
+def opened(page, address):
+    """The document that the browser shows there; None where it takes a download instead."""
+    try:
+        answer = page.goto(address)
+    except Error as refused:
+        assert "ERR_ABORTED" in refused.message or "Download" in refused.message, refused.message  # noqa: PT017
+        return None
+    return answer if answer.status == 200 else None
+
+
+def test_a38_files_that_are_opened_run_nothing_and_reach_nothing(page, stack):
+    """By their own addresses, in a tab and within a page that would let them do everything."""
+    reached = []
+    page.context.on("request", lambda request: "/ran" in request.url and reached.append(request.url))
+    page.context.on("dialog", lambda dialog: (reached.append(dialog.message), dialog.dismiss()))
+    addresses = []
+    for name, content in HOSTILE.items():
+        file = page.evaluate(UPLOAD, [stack.cast["project"], name, base64.b64encode(content).decode()])
+        ways = (file["url"], f"/files/{file['id']}/preview/", f"/api/v1/attachments/{file['id']}/download/")
+        addresses += [stack.base_url + way for way in ways]
+
+    tab, shown = page.context.new_page(), []
+    for address in addresses:
+        if opened(tab, address):
+            shown.append(address)
+            assert tab.evaluate("self.origin") == "null", address
+            assert tab.locator("script").count() == 0, address
+    assert 0 < len(shown) < len(addresses), "the harmless ones are shown, the others are downloads"
+
+    page.route("**/bare/", lambda route: route.fulfill(body=LISTEN, content_type="text/html"))
+    page.goto(f"{stack.base_url}/bare/")
+    page.evaluate("html => document.body.insertAdjacentHTML('beforeend', html)", "".join(map(SHOW.format, addresses)))
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("window.ran") == []
+    # What became a download has left its frame empty.
+    written = [frame for frame in page.frames[1:] if frame.url not in ("", "about:blank")]
+    assert all(frame.evaluate("self.origin") == "null" for frame in written)
+    assert reached == []
+    page.asked.clear()
