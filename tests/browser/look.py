@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from django.urls import resolve
+from playwright.sync_api import Page
 
 from tests.browser import pages
 from tests.stack import Stack
@@ -50,6 +53,23 @@ def faults_at(stack, browser, addresses, *, width, is_public, part=0, parts=1):
             page.evaluate(pages.REPAINTED)
             faults += [f"dark: {text}" for text in judged(page, view, COLOURS)]
     return faults
+
+
+def look_at(page: Page, route: str) -> None:
+    """The page that somebody has come to on a way that no address alone leads to. ``route`` is that of its address."""
+    assert resolve(urlsplit(page.url).path).route.replace("^", "") == route, page.url
+    page.wait_for_selector("body[data-ready]", state="attached")
+    before, view, faults = page.viewport_size, pages.View(route, page.url), []
+    for width in (360, 1440):
+        page.set_viewport_size({"width": width, "height": pages.WIDTHS[width]})
+        page.emulate_media(color_scheme="light")
+        page.evaluate(pages.REPAINTED)
+        faults += pages.faults_of(page, view, []) + judged(page, view, RULES)
+        page.emulate_media(color_scheme="dark")
+        page.evaluate(pages.REPAINTED)
+        faults += [f"dark: {text}" for text in judged(page, view, COLOURS)]
+    page.set_viewport_size(before)
+    assert faults == []
 
 
 def judged(page, view, rules):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page
 
@@ -26,19 +27,24 @@ REPAINTED = """async () => {
   };
   await Promise.race([painted(), new Promise((done) => setTimeout(done, 2000))]);
 }"""
+READY = "body[data-ready]"
 WIDTHS = {360: 780, 768: 1024, 1440: 900}
 THEMES = ("light", "dark")
 
 
 @dataclass(frozen=True)
 class View:
-    """``prepare`` opens what is not there at once. ``widths`` empty means all."""
+    """``prepare`` opens what is not there at once, and may lead to another page, ``at``. ``html`` is shown in place of what the
+    server would answer there: pages of errors that it does not make on demand.
+    """
 
     name: str
     path: str
     is_public: bool = False
     prepare: Callable[[Page], None] | None = None
     status: int = 200
+    at: str = ""
+    html: str = ""
 
 
 def click(selector: str) -> Callable[[Page], None]:
@@ -60,11 +66,23 @@ def views(addresses: dict[str, Any]) -> list[View]:
     talk, states = addresses["talk"], addresses["states"]
     return [
         View("sign-in", "/accounts/login/", is_public=True),
-        View("sign-up", "/accounts/signup/", is_public=True),
+        View("sign-up-closed", "/accounts/signup/", is_public=True),
         View("password-reset", "/accounts/password/reset/", is_public=True),
-        View("second-step", "/accounts/login/", is_public=True, prepare=_second_step),
+        View("second-step", "/accounts/login/", is_public=True, prepare=_second_step, at="/accounts/2fa/authenticate/"),
         View("shared", addresses["shared"], is_public=True),
         View("shared-gone", "/s/withdrawn/", is_public=True, status=404),
+        View("answer", addresses["answer"], is_public=True),
+        View("inactive", "/accounts/inactive/", is_public=True),
+        View("verification-sent", "/accounts/confirm-email/", is_public=True),
+        View("elsewhere-cancelled", "/accounts/linked/login/cancelled/", is_public=True),
+        View("elsewhere-failed", "/accounts/linked/login/error/", is_public=True, status=401),
+        View("forged", "/accounts/password/reset/", is_public=True, prepare=_forged, status=403),
+        View("wrong", "/conversations/?cursor=garbage", status=400),
+        *(
+            View(f"error-{status}", f"/looked-at/{status}/", is_public=True, status=int(status), html=html)
+            for status, html in addresses["errors"].items()
+        ),
+        *(View(name, path) for name, path in addresses["single"].items()),
         View("welcome", "/"),
         View("welcome-private", "/", prepare=click("[data-start-target=privacy]")),
         View("conversation", talk),
@@ -122,6 +140,15 @@ def _second_step(page: Page) -> None:
         page.get_by_role("button", name="Sign in", exact=True).click()
     page.wait_for_url("**/accounts/2fa/authenticate/")
     page.wait_for_selector("body[data-ready]", state="attached")
+
+
+def _forged(page: Page) -> None:
+    """A form that another site has made."""
+    page.locator("main form[action*=reset] input[name=csrfmiddlewaretoken]").evaluate(
+        "field => { field.value = 'x'.repeat(64); field.form.noValidate = true; field.form.submit(); }"
+    )
+    page.get_by_role("heading", name="You may not do this").wait_for()
+    page.wait_for_selector(READY, state="attached")
 
 
 def _people(page: Page) -> None:
@@ -238,11 +265,18 @@ def sign_in(page: Page, base_url: str, *, email: str = EMAIL, password: str = PA
 
 
 def open_view(page: Page, base_url: str, view: View) -> None:
+    if view.html:
+        page.route(
+            f"{base_url}{view.path}",
+            lambda route: route.fulfill(status=view.status, body=view.html, content_type="text/html; charset=utf-8"),
+        )
     page.goto(f"{base_url}{view.path}")
-    page.wait_for_selector("body[data-ready]", state="attached", timeout=10_000)
+    page.wait_for_selector(READY, state="attached", timeout=10_000)
     page.evaluate("document.fonts.ready")
     if view.prepare is not None:
         view.prepare(page)
+    at = urlsplit(page.url).path
+    assert at == (view.at or urlsplit(view.path).path), f"{view.name} is {at}"
     page.wait_for_timeout(100)
     page.evaluate(REPAINTED)
 

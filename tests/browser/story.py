@@ -9,27 +9,34 @@ from uuid import UUID, uuid4
 
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import F
+from django.test import RequestFactory
 from django.utils import timezone
 
 from apps.accounts import audit, second_factor
 from apps.accounts.models import Device, IdentityProvider, Organization, User, UserSession
 from apps.accounts.services import sessions
-from apps.accounts.types import SYSTEM, Actor, OrganizationRole, SessionKind, SignInMethod
+from apps.accounts.types import NOBODY, SYSTEM, Actor, OrganizationRole, SessionKind, SignInMethod
 from apps.agents import services as agents
 from apps.conversations import services
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.types import Ending, TurnStatus, TurnUsage
+from apps.core import errors
 from apps.core.eventlog.consumers import logged
+from apps.core.handlers import server_error
+from apps.core.middleware import error_page
 from apps.core.models import Event
 from apps.llm import selectors as llm_selectors
 from apps.llm import services as llm
 from apps.llm.models import AttemptStatus, CallAttempt
 from apps.llm.presets import ProviderKind
 from apps.llm.types import Purpose
+from apps.packs.models import InstalledObject
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, join
 from tests.browser import records_story, rights_story, use_story, workflow_story
 from tests.browser.cast import CAREFUL, EMAIL, PASSWORD
+from tests.packs import factories as packs
 
 PHONE = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_1 like Mac OS X) AppleWebKit/605.1.15 Version/18.1 Mobile/15E148 Safari/604.1"
 TABLE = """Three containers were changed more than fifteen minutes after sealing.
@@ -161,7 +168,38 @@ def tell() -> dict[str, Any]:
         if audit.is_audited(row.type):
             audit.record(logged(row))  # as its consumer does; no worker runs beside the pictures
     pages = {name: f"/c/{shown.pk}/" for name, shown in (("talk", talk), ("states", states), ("long", long))}
-    return pages | {"shared": f"/s/{shared}/", "rights": rights, "records": records, "workflows": workflows}
+    pack = packs.row(project, "desk", objects=2)
+    InstalledObject.objects.filter(installation=pack, name="agent-0").update(object_id=editor.pk)
+    single = {
+        "provider": f"/settings/providers/{openai.pk}/",
+        "model": f"/settings/models/{models[0].pk}/",
+        "pack": f"/settings/packs/{pack.pk}/",
+    }
+    return pages | {
+        "shared": f"/s/{shared}/",
+        "answer": workflows.pop("answer"),
+        "single": single,
+        "errors": _errors(),
+        "rights": rights,
+        "records": records,
+        "workflows": workflows,
+    }
+
+
+def _errors() -> dict[str, str]:
+    """Pages of errors by their status, as they are answered to somebody whom nobody knows."""
+    request = RequestFactory().get("/looked-at/")
+    request.actor, request.session, request.user = NOBODY, {}, AnonymousUser()  # type: ignore[attr-defined, assignment]
+    shown: list[type[errors.DomainError]] = [
+        errors.NotAuthenticated,
+        errors.Forbidden,
+        errors.Conflict,
+        errors.TooLarge,
+        errors.LimitReached,
+        errors.Unavailable,
+    ]
+    pages = {str(error.status): error_page(request, error()) for error in shown} | {"500": server_error(request)}
+    return {status: page.content.decode() for status, page in pages.items()}
 
 
 def _ledger(ines: User, project: Any, models: Any) -> None:

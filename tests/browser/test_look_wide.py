@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser import pages, routes
 from tests.browser.look import addresses, faults_at, stack
 
 __all__ = ["addresses", "stack"]
@@ -15,6 +16,10 @@ WIDTH = 1440
 
 def test_every_public_page_is_accessible_and_whole(stack, browser, addresses):
     assert faults_at(stack, browser, addresses, width=WIDTH, is_public=True) == []
+
+
+def test_every_page_is_looked_at(addresses):
+    assert routes.faults(pages.views(addresses)) == []
 
 
 @pytest.mark.parametrize("part", [0, 1, 2])

@@ -1,4 +1,4 @@
-"""Second factors in a real browser: an authenticator app, and a passkey that Chromium's virtual authenticator keeps."""
+"""Passkeys in a real browser: Chromium's virtual authenticator keeps one. An authenticator app: ``test_ways_in``."""
 
 import pytest
 from allauth.mfa.models import Authenticator
@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 from apps.accounts.models import UserSession
 from apps.core.models import MailMessage
 from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, make_session_stale
-from tests.accounts.test_second_factors import code_of, half_a_minute_later
+from tests.browser.look import look_at
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(120), pytest.mark.django_db(transaction=True)]
 
@@ -36,28 +36,6 @@ def sign_in(page, base, person):
 
 def sign_out(page):
     page.context.clear_cookies()
-
-
-def test_app_is_set_up_and_asked_for(page, base, person):
-    with override_settings(CSRF_TRUSTED_ORIGINS=[base]):
-        sign_in(page, base, person)
-        page.goto(f"{base}/settings/security/")
-        page.get_by_role("link", name="Set up").click()
-        assert page.locator("img.qr").evaluate("image => image.naturalWidth") > 0
-        secret = page.locator("#totp-secret").inner_text()
-        page.get_by_label("Code").fill(code_of(secret))
-        page.get_by_role("button", name="Set it up").click()
-        expect(page.locator("#recovery-codes li")).to_have_count(10)
-        sign_out(page)
-
-        sign_in(page, base, person)
-        expect(page.get_by_role("heading", name="One more proof")).to_be_visible()
-        half_a_minute_later(person)
-        page.get_by_label("Code").fill(code_of(secret))
-        page.get_by_role("button", name="Sign in", exact=True).click()
-
-        page.wait_for_url(f"{base}/")
-    assert UserSession.objects.latest("created_at").auth_level == 2
 
 
 @pytest.fixture
@@ -118,6 +96,8 @@ def test_passkey_is_renamed_and_removed_after_a_fresh_proof_by_it(with_passkey, 
     page = with_passkey
     page.goto(f"{base}/settings/security/")
     page.get_by_role("link", name="Rename").click()
+    page.wait_for_url("**/edit/")
+    look_at(page, "accounts/2fa/webauthn/keys/<int:pk>/edit/")
     page.get_by_label("Name").fill("Old laptop")
     page.get_by_role("button", name="Save").click()
     page.wait_for_url(f"{base}/settings/security/")
@@ -128,8 +108,10 @@ def test_passkey_is_renamed_and_removed_after_a_fresh_proof_by_it(with_passkey, 
     page.get_by_role("link", name="Remove…").click()
     expect(page.get_by_role("heading", name="Is it still you?")).to_be_visible()
     page.get_by_role("link", name="Use a passkey").click()
+    look_at(page, "accounts/2fa/webauthn/reauthenticate/")
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.get_by_role("heading", name="Remove the passkey?")).to_be_visible()
+    look_at(page, "accounts/2fa/webauthn/keys/<int:pk>/remove/")
     page.get_by_role("button", name="Remove it").click()
 
     page.wait_for_url(f"{base}/settings/security/")

@@ -55,6 +55,8 @@ def tell(ines: User, project: Any, talk: Any) -> dict[str, str]:
         "export": f"{table}export/",
         "templates": f"{table}templates/",
         "template": f"{table}templates/{template.pk}/",
+        "template-new": f"{table}templates/new/",
+        "bring-along": f"{table}bring-along/",
         "make": f"{table}make/",
         "prompt": f"{table}prompt/",
         "operations": "/operations/",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from apps.accounts.models import User
-from apps.workflows import services
+from apps.workflows import letters, services
 from apps.workflows.models import Choice
 from tests.accounts.factories import actor_of
 from tests.workflows.factories import document, stage, walked
@@ -69,10 +69,12 @@ def tell(ines: User, project: Any, talk: Any) -> dict[str, str]:
     for name in ("cast", "scenes"):
         services.advance_stage(actor=actor, run_id=chosen.pk, stage=name)
         walked(chosen)
+    open_choice = Choice.objects.get(run=asked)
     pages = {"definition": f"/workflows/{definition.pk}/", "editor": f"/workflows/{definition.pk}/edit/"}
     return pages | {
         "run": f"/runs/{chosen.pk}/",
         "asked": f"/runs/{asked.pk}/",
+        "answer": f"/answer/{letters.token_of(open_choice.pk, ines.pk)}/",
         "list": "/workflows/",
         "runs": "/runs/",
     }
