@@ -80,7 +80,7 @@ class ProposalAdmin(ServiceAdmin):
     list_filter = ("status", "organization")
     search_fields = ("id", "run__id")
     list_select_related = ("run", "collection")
-    exclude = ("data", "sources", "links", "problems")
+    exclude = ("entity_id", "data", "sources", "links", "problems")
 
 
 @admin.register(FollowUp)

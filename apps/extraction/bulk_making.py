@@ -6,8 +6,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
 
 from django.db import transaction
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -29,8 +32,9 @@ from apps.core.doors.bulk_kinds import (
 )
 from apps.core.errors import DomainError
 from apps.extraction import coercion, made_selectors, repair, selectors, services, strict_schema, structured
-from apps.extraction.bulk_scopes import collection_of, only, set_back, written, wrong
+from apps.extraction.bulk_scopes import collection_of, only, place_of, set_back, written, wrong
 from apps.extraction.made_types import MAX_BRIEF, MAX_MADE, MadeBefore, NothingMade
+from apps.extraction.models import Collection
 from apps.extraction.reading_types import Answer
 from apps.extraction.schema import Schema
 from apps.extraction.types import NotUnique, RecordInvalid
@@ -60,7 +64,7 @@ class Prepared:
 
 
 def _check(scope: BulkScope) -> dict[str, Any]:
-    only(scope, "collection", "brief", "count", "model")
+    only(scope, "collection", "brief", "count", "model", "review")
     collection = collection_of(scope)
     brief, count = scope.params.get("brief"), scope.params.get("count")
     if not isinstance(brief, str) or not brief.strip() or len(brief) > MAX_BRIEF:
@@ -69,12 +73,16 @@ def _check(scope: BulkScope) -> dict[str, Any]:
         )
     if type(count) is not int or not 1 <= count <= MAX_MADE:
         raise wrong("count", _("A number from 1 to %(number)d.") % {"number": MAX_MADE})
+    review = scope.params.get("review", False)
+    if not isinstance(review, bool):
+        raise wrong("review", _("True or false."))
     model = forecast.find_model(organization_id=scope.organization_id, reference=str(scope.params.get("model") or ""))
     return {
         "collection": str(collection.pk),
         "brief": brief.replace("\x00", "").strip(),
         "count": count,
         "model": str(model.pk),
+        "review": review,
     }
 
 
@@ -90,8 +98,14 @@ def _plan(scope: BulkScope) -> Iterator[PlannedItem | PlanFindings]:
             "fields": fields,
             "model": forecast.label_of(model),
             "is_demo": forecast.is_demo(model),
+            "review": is_reviewed(scope),
         }
     )
+
+
+def is_reviewed(scope: BulkScope) -> bool:
+    """Whether each is a suggestion first. Operations that were planned before there was a choice say nothing of it."""
+    return bool(scope.params.get("review"))
 
 
 def _preview(scope: BulkScope, item: PlannedItem) -> dict[str, Any]:
@@ -134,7 +148,7 @@ def _prepare(work: Work) -> Prepared:
     scope = work.scope
     collection, model = collection_of(scope), _model(scope)
     take_answer(scope, is_demo=forecast.is_demo(model))
-    made = made_selectors.list_made_titles(scope.operation_id)
+    made = made_selectors.list_made_titles(scope.operation_id, organization_id=scope.organization_id)
     there = made_selectors.list_newest_titles(collection, NAMED_OF_COLLECTION)
     named = list(dict.fromkeys(filter(None, [*made[-(MOST_NAMED - len(there)) :], *there])))
     known = {collection.slug: selectors.schema_of(collection)}
@@ -189,16 +203,36 @@ def _apply(work: Work, answer: Answer) -> Done:
     if data is None:
         raise again(work, NothingMade())
     try:
-        record = services.make_record(
-            actor=work.scope.actor,
-            collection_id=collection.pk,
-            data=data,
-            operation_id=work.scope.operation_id,
-            answer=answer,
-        )
+        return Done(_keep(work, collection, data, answer) | {"model": answer.model, "demo": answer.is_demo})
     except (RecordInvalid, NotUnique, MadeBefore) as error:
         raise again(work, error) from error
-    return Done(written(record, was=0) | {"title": record.title, "model": answer.model, "demo": answer.is_demo})
+
+
+def _keep(work: Work, collection: Collection, data: dict[str, Any], answer: Answer) -> dict[str, Any]:
+    actor, operation_id = work.scope.actor, work.scope.operation_id
+    if is_reviewed(work.scope):
+        made = services.suggest_made(
+            actor=actor, collection_id=collection.pk, data=data, operation_id=operation_id, answer=answer
+        )
+        return {"extraction": str(made.run_id), "proposal": str(made.pk), "title": made.entity_id}
+    record = services.make_record(
+        actor=actor, collection_id=collection.pk, data=data, operation_id=operation_id, answer=answer
+    )
+    return written(record, was=0) | {"title": record.title}
+
+
+def _undo(work: Work) -> None:
+    if "proposal" in work.result:
+        services.take_back_made(actor=work.scope.actor, proposal_id=UUID(work.result["proposal"]))
+    else:
+        set_back(work)
+
+
+def _place(params: dict[str, Any]) -> str:
+    """Where the suggestions are decided on; else where the records are."""
+    if params.get("review"):
+        return f"{reverse('extraction:review')}?{urlencode({'collection': params['collection']})}"
+    return place_of(params)
 
 
 def again(work: Work, error: DomainError) -> Exception:
@@ -213,9 +247,10 @@ CREATE = BulkKind(
     _apply,
     check=_check,
     call=_call,
-    undo=set_back,
+    undo=_undo,
     estimate=_estimate,
     preview=_preview,
     resource=_resource,
+    place=_place,
     description=gettext_lazy("A model makes up so many records as you describe them, each unlike the others."),
 )

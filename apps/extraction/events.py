@@ -240,6 +240,16 @@ class ExtractionFailed:
     code: str
 
 
+@event("extraction.proposal_made.v1")
+@dataclass(frozen=True, slots=True)
+class ProposalMade:
+    """A model made it up for an item of an operation; somebody decides."""
+
+    proposal_id: UUID
+    run_id: UUID
+    operation_id: UUID
+
+
 @event("extraction.proposal_accepted.v1", label=_("Accepted a suggested record"))
 @dataclass(frozen=True, slots=True)
 class ProposalAccepted:

@@ -152,7 +152,7 @@ _OF_RECORDS = {
 _OF_RECORD = {RecordLink: "source", RecordMerge: "winner", Duplicate: "one"}
 _OF_RUNS = (
     "requested_by conversation_id message_id file_id cause selection_start selection_end collections status error_code answered_by "
-    "is_demo is_text_cut unplaced answered input_tokens output_tokens cost currency created_at finished_at"
+    "is_demo is_text_cut unplaced answered input_tokens output_tokens cost currency operation_id created_at finished_at"
 )
 _OF_PROJECTS = {
     "record_comments": (
@@ -162,7 +162,7 @@ _OF_PROJECTS = {
     "record_views": (use_selectors.visible_views, "collection owner name is_shared state created_at"),
     "proposals": (
         selectors.visible_proposals,
-        "run collection number data sources links problems duplicates confidence status record decided_by decided_at created_at",
+        "run collection number data sources links problems duplicates confidence status record made_id decided_by decided_at created_at",
     ),
     "follow_ups": (
         question_selectors.visible_follow_ups,
@@ -172,7 +172,7 @@ _OF_PROJECTS = {
         wish_selectors.visible_wishes,
         (
             "requested_by conversation_id shown_under is_asked words status error_code answered_by is_demo count brief collection name fields "
-            "operation_id decided_by decided_at created_at"
+            "is_reviewed operation_id decided_by decided_at created_at"
         ),
     ),
 }

@@ -18,3 +18,17 @@ class MadeBefore(Conflict):
 class NothingMade(Unprocessable):
     code = "nothing_made"
     default_detail = _("What the model answered holds no record.")
+
+
+class MadeByOperation(Conflict):
+    """``operation`` is the one whose items make the suggestions."""
+
+    code = "extraction_of_operation"
+    default_detail = _("An operation makes these suggestions up. Stop it, or try again what failed of it, on its page.")
+
+
+class SuggestionJoined(Conflict):
+    """``record`` is the one that it went into."""
+
+    code = "suggestion_joined"
+    default_detail = _("This suggestion went into a record that was there before. That record stays as it is.")

@@ -92,6 +92,11 @@ def folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
+def repeats(title: str, others: Iterable[str]) -> bool:
+    """Whether it is among the others, whatever its case and width; one without a title repeats nothing."""
+    return bool(title) and folded(title) in {folded(each) for each in others}
+
+
 def _folded(value: Any) -> Any:
     """Two spellings that differ in case, width or white space are one value."""
     match value:

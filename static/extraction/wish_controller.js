@@ -23,8 +23,17 @@ export default class extends Controller {
     if (this.followed) liveSocket().unsubscribe(this.followed);
   }
 
-  confirm({ currentTarget: button }) {
-    return this.#try(button, () => post(`${this.apiValue}confirm/`));
+  async confirm({ currentTarget: button }) {
+    button.disabled = true;
+    if ((await this.deciding) === false) button.disabled = false; // what was ticked last counts
+    else await this.#try(button, () => post(`${this.apiValue}confirm/`));
+  }
+
+  /** Whether each waits for somebody before it is kept. */
+  async decide({ currentTarget: box }) {
+    const review = box.checked;
+    this.deciding = this.#try(box, () => request(this.apiValue, { method: "PATCH", body: { review } }));
+    if (!(await this.deciding)) box.checked = !review;
   }
 
   dismiss({ currentTarget: button }) {
@@ -85,9 +94,11 @@ export default class extends Controller {
     try {
       await act();
       await this.#load();
+      return true;
     } catch (error) {
       button.disabled = false;
       failedIn(this.element, error.errors?.map?.(({ detail }) => detail).find(Boolean) ?? error.message);
+      return false;
     }
   }
 
@@ -99,9 +110,10 @@ export default class extends Controller {
       return; // the next news, or the clock
     }
     if (!found || !this.element.isConnected || (this.form && !this.form.hidden && found[0].dataset.status === "proposed" && !this.form.querySelector(":disabled"))) return;
-    const hadFocus = this.element.contains(document.activeElement);
+    const focused = this.element.contains(document.activeElement) && document.activeElement;
+    const place = focused?.matches?.("[type=checkbox]") ? "[type=checkbox]" : "button, a";
     this.element.replaceChildren(...found);
-    if (hadFocus) this.element.querySelector("button, a")?.focus({ preventScroll: true });
+    if (focused) this.element.querySelector(place)?.focus({ preventScroll: true });
     this.#follow();
   }
 }

@@ -182,22 +182,33 @@ def the_answer(page, model):
 
 
 def the_others(page, stack, model):
-    """Ten more at once; nine stay."""
+    """Ten more are suggested at once: one is rejected, nine are accepted."""
     model.will_make_ten()
     say(page, "/create 10 supporting characters for a noir set in the port of Lisbon")
-    page.get_by_role("button", name="Confirm").click(timeout=LONG)
+    expect(page.get_by_role("checkbox", name="Decide on each before it is kept")).to_be_checked(timeout=LONG)
+    page.get_by_role("button", name="Confirm").click()
     progress = page.locator(".card progress").last
     expect(progress).to_have_attribute("max", "10", timeout=LONG)
     expect(page.locator(".card", has_text="10 of 10").last).to_be_visible(timeout=LONG)
+    ten = page.locator(".extraction", has_text="10 suggested records").last
+    expect(ten.locator(".card.proposal")).to_have_count(10, timeout=LONG)
+    page.locator(".extraction", has_text="10 of 10").last.evaluate("card => card.scrollIntoView()")
     picture(page, "ten-more")
-    assert len(records(page, "characters")) == 12
+    assert len(records(page, "characters")) == 2
 
-    go(page, stack, f"/records/{collection(page, 'characters')}/")
-    made = next(row for row in records(page, "characters") if row["title"] not in {"Sarah", "Tomás"})
-    page.get_by_role("checkbox", name=f"Choose {made['title']}").check()
-    page.get_by_role("button", name="Delete", exact=True).click()
-    expect(page.get_by_text("1 record deleted.")).to_be_visible()
-    assert len(records(page, "characters")) == 11
+    unwanted = ten.locator(".card.proposal").first.locator(".record-name").inner_text()
+    ten.get_by_role("button", name="Reject", exact=True).first.click()
+    expect(ten.locator(".decided", has_text=unwanted)).to_contain_text("Rejected by Inês Duarte", timeout=LONG)
+    ten.get_by_role("button", name="Accept all 9").click()
+    expect(ten.locator(".decided", has_text="Accepted by Inês Duarte")).to_have_count(9, timeout=LONG)
+    ten.locator(".decided").first.evaluate("line => line.scrollIntoView()")
+    picture(page, "nine-kept")
+    people = {row["title"]: row for row in records(page, "characters")}
+    assert len(people) == 11
+    assert unwanted not in people
+    kept = next(row for title, row in people.items() if title not in {"Sarah", "Tomás"})
+    sources = page.evaluate(READ, f"/api/v1/records/{kept['id']}/sources/")["results"]
+    assert {each["method"] for each in sources} == {"generated"}
 
 
 def the_scenes(page, stack, model, talk):

@@ -71,6 +71,7 @@ def test_command_proposes_a_new_collection_and_makes_it_when_confirmed(me, proje
     assert not Collection.objects.exists()
     assert not Operation.objects.exists()
 
+    services.change_wish(actor=me, wish_id=wish.pk, changes={"review": False})
     services.confirm_wish(actor=me, wish_id=wish.pk)
     operation = Operation.objects.get()
     operations.plan_operation(operation_id=operation.pk)

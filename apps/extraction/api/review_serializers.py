@@ -1,8 +1,11 @@
-"""Shapes of what people do with a whole run."""
+"""Shapes of what people do with what was suggested."""
 
 from __future__ import annotations
 
 from rest_framework import serializers
+
+from apps.core.api import Serializer
+from apps.extraction.api.serializers import AnyObject
 
 
 class LeftOut(serializers.Serializer):
@@ -16,3 +19,8 @@ class AllAcceptedOut(serializers.Serializer):
 
     records = serializers.ListField(child=serializers.UUIDField())
     left = LeftOut(many=True)
+
+
+class ProposalAcceptIn(Serializer):
+    data = AnyObject(required=False, help_text="Fields to change before the record is made. Null takes a field away.")
+    into = serializers.UUIDField(required=False, help_text="A record that gets the fields, instead of a new one.")

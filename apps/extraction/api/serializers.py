@@ -315,6 +315,11 @@ class ExtractionOut(serializers.ModelSerializer[ExtractionRun]):
     conversation = serializers.UUIDField(source="conversation_id", allow_null=True)
     message = serializers.UUIDField(source="message_id", allow_null=True)
     attachment = serializers.UUIDField(source="file_id", allow_null=True)
+    operation = serializers.UUIDField(
+        source="operation_id",
+        allow_null=True,
+        help_text="Its items make the suggestions up: nothing is read, and there may be more as long as it goes on.",
+    )
     unplaced = serializers.SerializerMethodField(
         help_text="Empty for who does not see all of the collections that were read for."
     )
@@ -332,6 +337,7 @@ class ExtractionOut(serializers.ModelSerializer[ExtractionRun]):
             "conversation",
             "message",
             "attachment",
+            "operation",
             "cause",
             "collections",
             "status",
@@ -377,11 +383,6 @@ class ProposalPageOut(serializers.Serializer):
     results = ProposalOut(many=True)
     next = serializers.CharField(allow_null=True)
     previous = serializers.CharField(allow_null=True)
-
-
-class ProposalAcceptIn(Serializer):
-    data = AnyObject(required=False, help_text="Fields to change before the record is made. Null takes a field away.")
-    into = serializers.UUIDField(required=False, help_text="A record that gets the fields, instead of a new one.")
 
 
 class RevisionOut(serializers.ModelSerializer[RecordRevision]):

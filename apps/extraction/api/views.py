@@ -13,7 +13,7 @@ from apps.core.api import APIView, Order, Page, PageQuery, etag, expected_versio
 from apps.extraction import filters, joinings, orders, selectors, services
 from apps.extraction.api import duplicate_shapes, source_shapes
 from apps.extraction.api import serializers as shapes
-from apps.extraction.api.review_serializers import AllAcceptedOut
+from apps.extraction.api.review_serializers import AllAcceptedOut, ProposalAcceptIn
 
 
 class CollectionListView(APIView):
@@ -265,11 +265,11 @@ class ProposalAcceptView(APIView):
     @extend_schema(
         operation_id="proposals_accept",
         parameters=[duplicate_shapes.OnDuplicateQuery],
-        request=shapes.ProposalAcceptIn,
+        request=ProposalAcceptIn,
         responses={201: shapes.RecordOut},
     )
     def post(self, request: Request, proposal_id: UUID) -> Response:
-        query, data = duplicate_shapes.OnDuplicateQuery.parse_query(request), shapes.ProposalAcceptIn.parse(request)
+        query, data = duplicate_shapes.OnDuplicateQuery.parse_query(request), ProposalAcceptIn.parse(request)
         record = services.accept_proposal(
             actor=request.actor,
             proposal_id=proposal_id,

@@ -43,6 +43,9 @@ class WishChangeIn(Serializer):
     new_fields = serializers.ListField(
         child=WishFieldIn(), max_length=MAX_WISH_FIELDS, required=False, help_text="Of the new collection."
     )
+    review = serializers.BooleanField(
+        required=False, help_text="Each is a suggestion first, and a record once somebody accepts it."
+    )
 
 
 class WishEstimateOut(serializers.Serializer):
@@ -60,6 +63,7 @@ class WishOut(serializers.ModelSerializer[Wish]):
     status = serializers.ChoiceField(choices=WishStatus.choices)
     operation = serializers.UUIDField(source="operation_id", allow_null=True)
     new_fields = serializers.JSONField(source="fields")
+    review = serializers.BooleanField(source="is_reviewed")
     estimate = serializers.SerializerMethodField()
 
     class Meta:
@@ -78,6 +82,7 @@ class WishOut(serializers.ModelSerializer[Wish]):
             "collection",
             "name",
             "new_fields",
+            "review",
             "estimate",
             "operation",
             "requested_by",

@@ -69,6 +69,11 @@ class Collection(TenantModel):
     def scope(self) -> Scope:
         return Scope(f"collection:{self.pk}", self.organization_id, self.project_id)
 
+    @property
+    def asks_first(self) -> bool:
+        """Whether somebody decides on what a model makes up before it is kept, unless they say otherwise."""
+        return self.trust != Trust.ACCEPT
+
 
 class CollectionSchema(TenantModel):
     """One JSON Schema of a collection; never changed, so that an old record can be read by the schema it was made with."""
@@ -211,7 +216,8 @@ class RecordRevision(TenantModel):
 class ExtractionRun(TenantModel, LeasedModel):
     """The wish to read records out of words, and how it went.
 
-    Words are named by plain ids: a conversation is erased without asking what was read in it.
+    Words are named by plain ids: a conversation is erased without asking what was read in it. Of an operation that makes records up it
+    holds the suggestions: there are no words, nothing is read, and it is completed from the beginning.
     """
 
     project = models.ForeignKey("accounts.Project", on_delete=models.PROTECT, related_name="+")
@@ -258,6 +264,8 @@ class ExtractionRun(TenantModel, LeasedModel):
     correlation_id = models.CharField(max_length=64, blank=True)
     # Of an operation over many files: the item it is for, which reads it itself.
     effect_key = models.CharField(max_length=100, blank=True, default="", db_default="", editable=False)
+    # The operation whose items make these suggestions up.
+    operation_id = models.UUIDField(null=True, editable=False)
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -279,6 +287,11 @@ class ExtractionRun(TenantModel, LeasedModel):
             ),
             models.UniqueConstraint(
                 fields=["organization", "effect_key"], name="extraction_run_of_item", condition=~Q(effect_key="")
+            ),
+            models.UniqueConstraint(
+                fields=["organization", "operation_id"],
+                name="extraction_run_of_operation",
+                condition=Q(operation_id__isnull=False),
             ),
         ]
 
@@ -343,6 +356,8 @@ class Proposal(TenantModel):
     confidence = models.FloatField(default=0)
     status = models.CharField(max_length=8, choices=ProposalStatus.choices, default=ProposalStatus.PENDING)
     record = models.ForeignKey(Record, on_delete=models.PROTECT, null=True, related_name="+")
+    # The record that accepting it made; none: it went into one that was there. Where that one went since, ``record`` says.
+    made_id = models.UUIDField(null=True, editable=False)
     decided_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)
 

@@ -38,6 +38,8 @@ class Wish(TenantModel, LeasedModel):
     name = models.CharField(max_length=80, blank=True)
     fields = models.JSONField(default=list)
     estimate = models.JSONField(default=dict)
+    # Whether somebody decides on each before it is kept.
+    is_reviewed = models.BooleanField(default=False, db_default=False)
     operation_id = models.UUIDField(null=True, editable=False)
     decided_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
     decided_at = models.DateTimeField(null=True)

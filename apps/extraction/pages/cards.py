@@ -15,13 +15,13 @@ from django.utils.translation import gettext as _
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.core.doors.below_messages import Shown
-from apps.extraction import policies, question_selectors, selectors, shape
+from apps.extraction import made_selectors, policies, question_selectors, selectors, shape
 from apps.extraction.models import ExtractionRun, FollowUp, Proposal
 from apps.extraction.pages.nearby import NearCard, near_cards
 from apps.extraction.pages.quoting import Quote, QuotedWords
 from apps.extraction.pages.reasons import reason_of, why_unplaced, why_unread
 from apps.extraction.schema import Field, Schema
-from apps.extraction.types import OPEN_QUESTIONS, STOPPED_BY_PERSON, ProposalStatus, RunCause, RunStatus
+from apps.extraction.types import GENERATED, OPEN_QUESTIONS, STOPPED_BY_PERSON, ProposalStatus, RunCause, RunStatus
 
 MOST_SHOWN = 20
 _MOST_QUOTES = 3
@@ -77,6 +77,8 @@ class ProposalCard:
     conversation_url: str = ""
     questions: tuple[QuestionCard, ...] = ()
     near: tuple[NearCard, ...] = ()
+    is_made: bool = False
+    made_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,8 @@ class RunCard:
     more: int = 0
     is_stopping: bool = False
     is_resumable: bool = False
+    is_made: bool = False
+    is_making: bool = False
 
 
 def below(viewer: Any, message_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Shown]]:
@@ -144,6 +148,7 @@ def run_cards(viewer: Actor, runs: Sequence[ExtractionRun]) -> list[RunCard]:
     for row, card in zip(rows, proposal_cards(viewer, rows, may), strict=True):
         cards.setdefault(row.run_id, []).append(card)
     resumable = selectors.find_resumable(run.pk for run in runs if run.stopped_by)
+    making = made_selectors.still_making(runs)
     return [
         _run_card(
             run,
@@ -151,6 +156,7 @@ def run_cards(viewer: Actor, runs: Sequence[ExtractionRun]) -> list[RunCard]:
             counts.get(run.pk, (0, 0)),
             can_write=may[run.project_id],
             is_resumable=run.pk in resumable,
+            is_making=run.pk in making,
         )
         for run in runs
     ]
@@ -161,7 +167,13 @@ def _writers(viewer: Actor, project_ids: Iterable[UUID]) -> dict[UUID, bool]:
 
 
 def _run_card(
-    run: ExtractionRun, cards: list[ProposalCard], counts: tuple[int, int], *, can_write: bool, is_resumable: bool
+    run: ExtractionRun,
+    cards: list[ProposalCard],
+    counts: tuple[int, int],
+    *,
+    can_write: bool,
+    is_resumable: bool,
+    is_making: bool,
 ) -> RunCard:
     sees_all = run.sees_all  # type: ignore[attr-defined]
     return RunCard(
@@ -170,7 +182,7 @@ def _run_card(
         topic=run.topic,
         url=reverse("extraction:run", kwargs={"run_id": run.pk}),
         api=reverse("extractions_detail", kwargs={"run_id": run.pk}),
-        is_moving=run.status in (RunStatus.QUEUED, RunStatus.RUNNING),
+        is_moving=is_making or run.status in (RunStatus.QUEUED, RunStatus.RUNNING),
         is_demo=run.is_demo,
         unread=tuple(UnreadCard(each.get("characters") or 0, why_unread(str(each["reason"]))) for each in run.unread),
         parts=run.parts,
@@ -191,9 +203,11 @@ def _run_card(
         cost=run.cost,
         currency=run.currency,
         queue_url=reverse("extraction:review"),
-        more=max(0, counts[0] - len(cards)),
+        more=max(0, counts[1] - sum(card.status == ProposalStatus.PENDING for card in cards)),
         is_stopping=run.stopped_by == STOPPED_BY_PERSON,
         is_resumable=is_resumable and sees_all,
+        is_made=run.operation_id is not None,
+        is_making=is_making,
     )
 
 
@@ -279,6 +293,7 @@ def _proposal_card(
     shown = tuple(each for each in fields if each.text or each.wrong)
     filled = [each for each in shown if each.text]
     first = next((source["message"] for source in row.sources if source["message"]), None)
+    made = [source for source in row.sources if source["method"] == GENERATED]
     return ProposalCard(
         id=row.pk,
         number=row.number,
@@ -301,6 +316,8 @@ def _proposal_card(
         conversation_url=words.url_of(UUID(first)) if first else "",
         questions=_questions(follow_up, fields) if follow_up and can_write else (),
         near=near,
+        is_made=bool(made),
+        made_by=made[0]["answered_by"] if made else "",
     )
 
 

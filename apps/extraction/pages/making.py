@@ -90,10 +90,13 @@ class MakePage(OperationForm):
             "brief": request.POST.get("brief", ""),
             "count": int(count) if count.isdecimal() and len(count) < 10 else 0,  # noqa: PLR2004
             "model": request.POST.get("model", ""),
+            "review": bool(request.POST.get("review")),
         }
 
     def shown(self, request: HttpRequest, collection: Collection) -> dict[str, Any]:
+        said = request.POST.get("review") if request.method == "POST" else collection.asks_first
         return {
+            "is_reviewed": bool(said),
             "most": MAX_MADE,
             "most_characters": MAX_BRIEF,
             "usual": USUAL_COUNT,

@@ -8,6 +8,7 @@ from apps.extraction.services.collections import (
     restore_collection,
 )
 from apps.extraction.services.comments import add_comment, change_comment, delete_comment
+from apps.extraction.services.deciding_first import suggest_made, take_back_made
 from apps.extraction.services.erasure import erase_deleted
 from apps.extraction.services.extractions import (
     accept_proposal,
@@ -130,6 +131,8 @@ __all__ = [
     "set_back_record",
     "skip_question",
     "stop_extraction",
+    "suggest_made",
+    "take_back_made",
     "take_record",
     "try_schema",
     "undo_merge",

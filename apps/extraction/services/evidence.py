@@ -9,6 +9,7 @@ from uuid import UUID
 from apps.extraction import shape
 from apps.extraction.models import ExtractionRun, FieldSource, Proposal, Record
 from apps.extraction.pointers import pointer, steps, top
+from apps.extraction.types import GENERATED
 
 
 def keep_sources(
@@ -32,7 +33,7 @@ def keep_sources(
         FieldSource(
             organization_id=run.organization_id,
             record=record,
-            run=run,
+            **_by(run, each),
             field=place,
             value_digest=shape.value_digest(record.data.get(top(place))),
             message_id=each["message"],
@@ -46,6 +47,17 @@ def keep_sources(
         )
         for place, each in wanted.items()
     )
+
+
+def _by(run: ExtractionRun, source: Mapping[str, Any]) -> dict[str, Any]:
+    """Who said it. What a model made up was said by the answer to an item of the operation; no words were read."""
+    if source["method"] != GENERATED:
+        return {"run": run}
+    return {
+        "operation_id": run.operation_id,
+        "answered_by": source["answered_by"],
+        "is_demo": source["is_demo"],
+    }
 
 
 def _is_current(row: FieldSource, data: Mapping[str, Any]) -> bool:

@@ -316,9 +316,9 @@ def _accept(
             actor=actor, record_id=into, proposal=proposal, data=whole, edited=edited, wins=decided_by is not None
         )
     else:
-        record = records.take_record(
-            actor=actor, collection_id=collection.pk, data=whole, on_duplicate=on_duplicate
-        ).record
+        taken = records.take_record(actor=actor, collection_id=collection.pk, data=whole, on_duplicate=on_duplicate)
+        record = taken.record
+        proposal.made_id = record.pk if taken.is_new else None
         evidence.keep_sources(run, proposal, record, edited, whole)
     proposal.record = record
     _decide(proposal, ProposalStatus.ACCEPTED, decided_by=decided_by)
@@ -335,6 +335,7 @@ def _decide(proposal: Proposal, status: ProposalStatus, *, decided_by: UUID | No
         status=status,
         version=proposal.version,
         record=proposal.record,
+        made_id=proposal.made_id,
         decided_by=decided_by,
         decided_at=Now(),
         updated_at=Now(),

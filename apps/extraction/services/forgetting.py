@@ -53,7 +53,8 @@ def _runs_of(conversation_id: UUID | None, message_id: UUID | None, file_id: UUI
     if message_id is not None:
         of_conversation = Q(conversation_id=conversation_id, conversation_id__isnull=False)
         of_its_files = Q(shown_under=message_id, file_id__isnull=False)
-        return rows.filter(Q(message_id=message_id) | of_conversation | of_its_files)
+        of_its_wishes = Q(shown_under=message_id, operation_id__isnull=False)
+        return rows.filter(Q(message_id=message_id) | of_conversation | of_its_files | of_its_wishes)
     return rows.filter(Q(conversation_id=conversation_id) | Q(shown_in=conversation_id))
 
 
@@ -93,7 +94,7 @@ def forget_records(records: Iterable[UUID]) -> None:
     for pk, run_id in list(rows.values_list("pk", "run")):
         _forget_answers(run_id, pk)
     empty_proposals(rows)
-    rows.update(record=None)
+    rows.update(record=None, made_id=None)
     named = Q()
     for pk in wanted:
         named |= Q(duplicates__contains=[{"record": str(pk)}])

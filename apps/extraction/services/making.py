@@ -27,9 +27,8 @@ def make_record(
     Writing a record takes the lock of the collection's log until the commit, so who looks afterwards sees all that came before.
     """
     record = records.take_record(actor=actor, collection_id=collection_id, data=data).record
-    if record.title and shape.folded(record.title) in {
-        shape.folded(title) for title in made_selectors.list_made_titles(operation_id, without=record.pk)
-    }:
+    made = made_selectors.list_made_titles(operation_id, organization_id=record.organization_id, without=record.pk)
+    if shape.repeats(record.title, made):
         raise MadeBefore(title=record.title)
     _keep_generated(record, record.data, operation_id, answer)
     return record

@@ -61,7 +61,7 @@ def take_record(
     collection = selectors.get_collection(collection_id=collection_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, collection.project_id)))
     found, wanted = selectors.schema_of(collection), shape.merged({}, data)
-    _refuse_misfit(found, wanted)
+    refuse_misfit(found, wanted)
     near = [] if on_duplicate == OnDuplicate.NEW else duplicates.find(collection, found, wanted)
     if near and on_duplicate == OnDuplicate.ASK:
         raise MaybeDuplicate(duplicates=[each.as_json() for each in near])
@@ -250,7 +250,7 @@ def _write(
     if len(json.dumps(data, ensure_ascii=False).encode()) > MAX_RECORD_BYTES:
         raise TooLarge
     if is_judged:
-        _refuse_misfit(found, data)
+        refuse_misfit(found, data)
         record.schema_number = collection.schema_number
     links = _links_in(actor, collection, found, record, data)
     record.data, record.shape_number = data, collection.shape_number
@@ -275,7 +275,8 @@ def _write(
     _remember(record, record.version, data, actor, kind)
 
 
-def _refuse_misfit(found: schema.Schema, data: dict[str, Any]) -> None:
+def refuse_misfit(found: schema.Schema, data: dict[str, Any]) -> None:
+    """``RecordInvalid`` names every field that does not fit."""
     if wrong := found.validate(data):
         raise RecordInvalid(
             fields=[FieldError("data" + each.field.replace("/", "."), each.code, each.detail) for each in wrong[:50]]

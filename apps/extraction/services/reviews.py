@@ -17,6 +17,7 @@ from apps.core.errors import DomainError
 from apps.core.events import told_last
 from apps.extraction import news, policies, question_selectors, selectors
 from apps.extraction.events import ExtractionRequested, ExtractionStopped
+from apps.extraction.made_types import MadeByOperation
 from apps.extraction.models import ExtractionRun
 from apps.extraction.services.extractions import OPEN, accept_proposal
 from apps.extraction.types import (
@@ -37,11 +38,19 @@ class AllAccepted:
     left: tuple[tuple[UUID, str, str], ...]
 
 
+def _lock_reading(actor: Actor, run_id: UUID) -> ExtractionRun:
+    """``MadeByOperation`` where nothing is read: how that goes on is said to the operation."""
+    run = selectors.lock_run(run_id=run_id, viewer=actor)
+    require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
+    if run.operation_id is not None:
+        raise MadeByOperation(operation=str(run.operation_id))
+    return run
+
+
 @transaction.atomic
 def retry_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
     """Read the same words again after a failure. From now on it is the wish of who tries again, with their rights."""
-    run = selectors.lock_run(run_id=run_id, viewer=actor)
-    require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
+    run = _lock_reading(actor, run_id)
     require(run.sees_all)  # type: ignore[attr-defined]  # from now on it reads with their rights
     if run.status != RunStatus.FAILED:
         raise RunNotFailed
@@ -52,8 +61,7 @@ def retry_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
 @transaction.atomic
 def stop_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
     """No piece is begun any more. The one that is being read ends; then what was read is suggested. A repeat changes nothing."""
-    run = selectors.lock_run(run_id=run_id, viewer=actor)
-    require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
+    run = _lock_reading(actor, run_id)
     if run.status not in OPEN:
         raise RunEnded
     if run.stopped_by == STOPPED_BY_PERSON:
@@ -68,8 +76,7 @@ def stop_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
 @transaction.atomic
 def resume_extraction(*, actor: Actor, run_id: UUID) -> ExtractionRun:
     """Read what a stopped reading left, with the pieces that it has. From now on it is the wish of who goes on, with their rights."""
-    run = selectors.lock_run(run_id=run_id, viewer=actor)
-    require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
+    run = _lock_reading(actor, run_id)
     require(run.sees_all)  # type: ignore[attr-defined]  # as who tries again
     if run.status != RunStatus.COMPLETED or not selectors.find_resumable([run.pk]):
         raise NothingLeftToRead

@@ -35,7 +35,7 @@ def suggest(run: ExtractionRun, found: Found, there: Mapping[UUID, Collection]) 
         if said is None:
             continue
         number = max((one.number for one in (*rows, *made)), default=0) + 1
-        made.append(_propose(run, there[each.collection_id], number, replace(said, entity_id=_free(said, named))))
+        made.append(propose(run, there[each.collection_id], number, replace(said, entity_id=_free(said, named))))
     Proposal.objects.bulk_create(made)
     return made
 
@@ -86,7 +86,8 @@ def _free(said: Suggested, named: Mapping[str, Proposal]) -> str:
     return found
 
 
-def _propose(run: ExtractionRun, collection: Collection, number: int, suggested: Suggested) -> Proposal:
+def propose(run: ExtractionRun, collection: Collection, number: int, suggested: Suggested) -> Proposal:
+    """Not written yet."""
     return Proposal(
         id=uuid7(),
         organization_id=run.organization_id,

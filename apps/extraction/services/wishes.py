@@ -175,6 +175,7 @@ def propose_wish(*, actor: Actor, wish_id: UUID, fence: int, answer: Answer, rea
     if wish.collection is None:
         wish.name = wish.name or _("Records")
         wish.fields = _tolerated(read.fields)
+    wish.is_reviewed = wish.collection is None or wish.collection.asks_first
     _estimate(wish, asker)
     wish.save()
     _show(wish, asker)
@@ -228,11 +229,15 @@ def _lock_proposed(actor: Actor, wish_id: UUID) -> Wish:
 
 @transaction.atomic
 def change_wish(*, actor: Actor, wish_id: UUID, changes: dict[str, Any], expected_version: int | None = None) -> Wish:
-    """``count, brief, collection`` (None: a new one), ``name, fields``. What does not fit is named by ``Invalid``."""
+    """``count, brief, collection`` (None: a new one), ``name, fields, review``. What does not fit is named by ``Invalid``.
+
+    Another collection brings its own ``review``, unless that is said too.
+    """
     wish = _lock_proposed(actor, wish_id)
     if expected_version is not None and expected_version != wish.version:
         raise VersionMismatch(current=wish.version)
     if "collection" in changes:
+        was = wish.collection_id
         wish.collection = (
             selectors.list_collections(actor, project_id=wish.project_id).filter(pk=changes["collection"]).first()
             if changes["collection"]
@@ -240,6 +245,10 @@ def change_wish(*, actor: Actor, wish_id: UUID, changes: dict[str, Any], expecte
         )
         if changes["collection"] and wish.collection is None:
             raise Invalid(fields=[FieldError("collection", "unknown_collection", str(Invalid.default_detail))])
+        if wish.collection_id != was:
+            wish.is_reviewed = wish.collection is None or wish.collection.asks_first
+    if "review" in changes:
+        wish.is_reviewed = changes["review"]
     for name in ("count", "brief", "name"):
         if name in changes:
             setattr(wish, name, changes[name])
@@ -269,7 +278,12 @@ def confirm_wish(*, actor: Actor, wish_id: UUID) -> Wish:
         actor=actor,
         project_id=wish.project_id,
         kind=bulk_making.KIND,
-        params={"collection": str(collection_id), "brief": wish.brief, "count": wish.count},
+        params={
+            "collection": str(collection_id),
+            "brief": wish.brief,
+            "count": wish.count,
+            "review": wish.is_reviewed,
+        },
         key=f"wish:{wish.pk}",
         start=True,
     )
