@@ -95,7 +95,7 @@ def _lock_run(actor: Actor, collection: Collection, operation_id: UUID, answer: 
 
 
 def _refuse_taken(collection: Collection, run: ExtractionRun, data: Mapping[str, Any]) -> None:
-    """Values of a unique key that a record has, or a suggestion of the run that was not rejected."""
+    """Values of a unique key that a record has, or a suggestion of the run that waits."""
     keys = {tuple(names): digest for names in collection.unique_keys if (digest := shape.key_of(names, data))}
     if not keys:
         return

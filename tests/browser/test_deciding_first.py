@@ -1,0 +1,113 @@
+"""What a model makes up, decided on before it is kept: by two people in one conversation, while more is being made."""
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.members import people, stack, states
+from tests.provider.fixtures import provider, running_provider
+
+__all__ = ["people", "provider", "running_provider", "stack", "states"]
+
+pytestmark = pytest.mark.timeout(300)
+LONG = 40_000
+
+WRITE = """async ([method, path, body]) => {
+    const headers = { "content-type": "application/json", "x-csrftoken": document.querySelector('meta[name="csrf-token"]').content };
+    const answer = await fetch(`/api/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });
+    return answer.status === 204 ? null : answer.json();
+}"""
+DOCUMENT = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+    "required": ["name"],
+}
+
+
+def write(member, method, path, body=None):
+    return member.page.evaluate(WRITE, [method, path, body])
+
+
+def names(member, collection):
+    rows = write(member, "GET", f"records/?collection={collection}&limit=100")["results"]
+    return sorted(row["title"] for row in rows)
+
+
+def sailor(name, **more):
+    return {"text": json.dumps({"entities": {"sailors": [{"id": "m1", "fields": {"name": name}}]}, "links": []})} | more
+
+
+def wish(count):
+    said = {"is_wish": True, "count": count, "brief": "for a noir", "collection": "sailors"}
+    return {"text": json.dumps(said)}
+
+
+@pytest.fixture
+def both(people, stack, provider):
+    ines = people("ines").start()
+    made = {"project": stack.cast["project"], "name": "Sailors", "document": DOCUMENT, "title_template": "{name}"}
+    collection = write(ines, "POST", "collections/", made)["id"]
+    provider.script({"text": "Noted."})
+    ines.say("The port at night.")
+    ines.wait_for_end()
+    yield ines, people("daniel").open(ines.conversation), collection
+    write(ines, "DELETE", f"collections/{collection}/")
+
+
+def test_suggestions_come_to_both_and_each_decides(both, provider):
+    ines, daniel, collection = both
+    # The last one takes a while: the others are decided on meanwhile.
+    provider.script(wish(3), sailor("Ana"), sailor("Rui"), sailor("Eva", delay=8))
+    ines.say("/create 3 sailors for a noir")
+    expect(ines.page.get_by_role("checkbox", name="Decide on each before it is kept")).to_be_checked(timeout=LONG)
+    ines.page.get_by_role("button", name="Confirm").click()
+
+    for member in (ines, daniel):
+        expect(member.page.locator(".card.proposal")).to_have_count(2, timeout=LONG)
+        expect(member.page.locator(".run-line", has_text="more are being made")).to_be_visible()
+    ana = daniel.page.locator(".card.proposal", has_text="Ana")
+    expect(ana.locator(".badge", has_text="Made by a model")).to_be_visible()
+    ana.get_by_role("button", name="Reject").click()
+    expect(ines.page.locator(".decided", has_text="Ana")).to_contain_text("Rejected by Daniel Okoye")
+
+    for member in (ines, daniel):
+        expect(member.page.locator(".card.proposal", has_text="Eva")).to_be_visible(timeout=LONG)
+        expect(member.page.locator(".run-line", has_text="more are being made")).to_have_count(0, timeout=LONG)
+    ines.page.get_by_role("button", name="Accept all 2").click()
+    for member in (ines, daniel):
+        expect(member.page.locator(".decided", has_text="Accepted by Inês Duarte")).to_have_count(2)
+    assert names(ines, collection) == ["Eva", "Rui"]
+    assert ines.complaints == daniel.complaints == []
+
+
+def test_unticked_they_are_records_at_once(both, provider):
+    ines, daniel, collection = both
+    provider.script(wish(2), sailor("Ana"), sailor("Rui"))
+    ines.say("/create 2 sailors for a noir")
+    box = ines.page.get_by_role("checkbox", name="Decide on each before it is kept")
+    box.click(timeout=LONG)
+    expect(daniel.page.get_by_role("checkbox", name="Decide on each before it is kept")).not_to_be_checked()
+    expect(box).not_to_be_checked()
+    box.press("Space")
+    expect(box).to_be_checked()
+    expect(box).to_be_focused()
+    box.press("Space")
+    ines.page.get_by_role("button", name="Confirm").click()
+
+    expect(ines.page.locator(".card", has_text="2 of 2").last).to_be_visible(timeout=LONG)
+    assert names(ines, collection) == ["Ana", "Rui"]
+    expect(ines.page.locator(".card.proposal")).to_have_count(0)
+
+
+def test_it_fits_a_narrow_screen(both, provider):
+    ines, _daniel, _collection = both
+    provider.script(wish(2), sailor("Ana"), sailor("Rui"))
+    ines.page.set_viewport_size({"width": 360, "height": 800})
+    ines.say("/create 2 sailors for a noir")
+    expect(ines.page.get_by_role("checkbox", name="Decide on each before it is kept")).to_be_visible(timeout=LONG)
+    ines.page.get_by_role("button", name="Confirm").click()
+
+    expect(ines.page.locator(".card.proposal")).to_have_count(2, timeout=LONG)
+    assert ines.page.evaluate("document.documentElement.scrollWidth <= 360")
+    expect(ines.page.get_by_role("button", name="Accept all 2")).to_be_visible()
