@@ -29,7 +29,9 @@ class ExtractionTopic:
     def snapshot(self, viewer: Any, object_id: UUID) -> Snapshot:
         """The position is read first: what happens meanwhile comes again as an event, and is the same."""
         position = topic_position(f"extraction:{object_id}")
-        return Snapshot(position, {"extraction": _data(selectors.get_run(run_id=object_id, viewer=viewer))})
+        data = _data(selectors.get_run(run_id=object_id, viewer=viewer))
+        suggested, pending = selectors.count_proposals(viewer, [object_id]).get(object_id, (0, 0))
+        return Snapshot(position, {"extraction": data | {"suggested": suggested, "pending": pending}})
 
     def audience(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> Hashable:
         """Who sees only some of the collections that it reads for is told less: which ones they see, only the database knows."""

@@ -169,11 +169,12 @@ export class Thread {
     const shown = this.find(fresh.dataset.message) ?? (fresh.dataset.client && this.findByClient(fresh.dataset.client));
     if (!shown) return this.isAtPathEnd && isOnPath() ? this.#insert(fresh) : null;
     const hadFocus = shown.contains(document.activeElement);
+    const focused = hadFocus && document.activeElement.id;
     const goOnWriting = carryEditor(shown, fresh);
     shown.replaceWith(fresh);
     this.settle(fresh);
     fresh.dispatchEvent(new CustomEvent("message:replaced", { bubbles: true, detail: { was: shown.id } }));
-    if (hadFocus) fresh.focus({ preventScroll: true });
+    if (hadFocus) ((focused && document.getElementById(focused)) || fresh).focus({ preventScroll: true });
     goOnWriting();
     this.#follow.grown();
     return fresh;

@@ -61,7 +61,9 @@ export default class extends Controller {
 
   /** It went on between the drawing of the page and the first word of the socket. */
   #isBehind({ data }) {
-    return data?.extraction?.status !== this.element.querySelector("[data-status]")?.dataset.status;
+    const { status, suggested, pending } = data?.extraction ?? {};
+    const shown = this.element.querySelector("[data-counts]")?.dataset;
+    return shown?.status !== status || shown?.counts !== `${suggested} ${pending}`;
   }
 
   #look() {
@@ -84,12 +86,14 @@ export default class extends Controller {
 
   async #load() {
     let found;
+    const turn = (this.asked = (this.asked ?? 0) + 1);
     try {
       found = await fetchElements(this.urlValue);
     } catch {
       return; // the next news, or the clock
     }
-    if (!found || !this.element.isConnected) return;
+    if (!found || turn < this.drawn || !this.element.isConnected) return; // what was asked for later is newer
+    this.drawn = turn;
     const [fresh] = found;
     const focused = document.activeElement?.closest?.("[data-proposal]")?.id;
     const opened = new Set([...this.element.querySelectorAll("details[open]")].map(placeOf));

@@ -110,10 +110,10 @@ export default class extends Controller {
       return; // the next news, or the clock
     }
     if (!found || !this.element.isConnected || (this.form && !this.form.hidden && found[0].dataset.status === "proposed" && !this.form.querySelector(":disabled"))) return;
-    const focused = this.element.contains(document.activeElement) && document.activeElement;
-    const place = focused?.matches?.("[type=checkbox]") ? "[type=checkbox]" : "button, a";
+    const hadFocus = this.element.contains(document.activeElement);
+    const focused = hadFocus && document.activeElement.id;
     this.element.replaceChildren(...found);
-    if (focused) this.element.querySelector(place)?.focus({ preventScroll: true });
+    if (hadFocus) ((focused && document.getElementById(focused)) || this.element.querySelector("button, a"))?.focus({ preventScroll: true });
     this.#follow();
   }
 }

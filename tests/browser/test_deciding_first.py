@@ -58,7 +58,7 @@ def both(people, stack, provider):
 def test_suggestions_come_to_both_and_each_decides(both, provider):
     ines, daniel, collection = both
     # The last one takes a while: the others are decided on meanwhile.
-    provider.script(wish(3), sailor("Ana"), sailor("Rui"), sailor("Eva", delay=8))
+    provider.script(wish(3), sailor("Ana"), sailor("Rui"), sailor("Eva", delay=25))
     ines.say("/create 3 sailors for a noir")
     expect(ines.page.get_by_role("checkbox", name="Decide on each before it is kept")).to_be_checked(timeout=LONG)
     ines.page.get_by_role("button", name="Confirm").click()

@@ -115,7 +115,8 @@ def test_topic_is_for_whoever_sees_the_project(me, project, message):
 
     assert topic.is_allowed(me, run.pk)
     assert not topic.is_allowed(stranger, run.pk)
-    assert topic.snapshot(me, run.pk).data["extraction"]["status"] == "completed"
+    said = topic.snapshot(me, run.pk).data["extraction"]
+    assert (said["status"], said["suggested"], said["pending"]) == ("completed", 1, 1)
     assert topic.render(me, run.pk, [event])[0]["extraction"]["message"] == str(message.pk)
     with pytest.raises(NotFound):
         topic.snapshot(stranger, run.pk)
