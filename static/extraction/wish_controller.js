@@ -89,7 +89,7 @@ export default class extends Controller {
   }
 
   async #try(button, act) {
-    button.disabled = true;
+    button.disabled = button.type !== "checkbox"; // a box would lose the focus
     this.element.querySelector(".notice.passing")?.remove();
     try {
       await act();
