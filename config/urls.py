@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sysconfig
 from importlib.util import find_spec
+from pathlib import Path
 
-from django.apps import apps
+from django.apps import AppConfig, apps
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLResolver, include, path
@@ -12,10 +14,17 @@ from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 
+def _is_ours(config: AppConfig) -> bool:
+    """Of this checkout; the environment may lie in it, and what libraries bring there is put at an address of our choice or nowhere."""
+    folder = Path(config.path)
+    libraries = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    return folder.is_relative_to(settings.BASE_DIR) and not any(folder.is_relative_to(each) for each in libraries)
+
+
 def _brought(kind: str, prefix: str) -> list[URLResolver]:
     found = []
     for config in apps.get_app_configs():
-        if not config.path.startswith(str(settings.BASE_DIR / "")):
+        if not _is_ours(config):
             continue
         package = f"{config.name}.{kind}" if kind else config.name
         spec = find_spec(package)
