@@ -10,6 +10,7 @@ import itertools
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -27,7 +28,7 @@ from apps.bulk.services.planning import Draft
 from apps.bulk.types import MAX_ITEMS, SAMPLES, Batch, ItemEnd, ItemStatus, Lane, LateWriter, TooManyItems
 from apps.core import jobs
 from apps.core.correlation import caused_by
-from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Estimate, PlanFindings, PlannedItem
+from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Estimate, PlanFindings, PlannedItem, Preview
 from apps.core.errors import DomainError, Forbidden
 from apps.core.leases import RENEW_SECONDS, scaled
 
@@ -131,8 +132,15 @@ def _pieces(planned: Iterator[PlannedItem | PlanFindings], findings: dict[str, A
 
 
 def _sample(kind: BulkKind, scope: BulkScope, item: PlannedItem) -> dict[str, Any]:
-    shown = kind.preview(scope, item) if kind.preview else item.payload
-    return {"subject": str(item.subject_id) if item.subject_id else None, "shown": shown}
+    """What the preview does not say is left out."""
+    found = kind.preview(scope, item) if kind.preview else Preview(item.payload)
+    told: dict[str, Any] = {
+        "changes": [asdict(each) for each in found.changes],
+        "goes_along": [{"what": str(what), "count": count} for what, count in found.goes_along],
+        "note": str(found.note),
+    }
+    subject = str(item.subject_id) if item.subject_id else None
+    return {"subject": subject, "shown": found.shown} | {name: said for name, said in told.items() if said}
 
 
 def _estimate(kind: BulkKind, scope: BulkScope, total: int) -> dict[str, Any]:

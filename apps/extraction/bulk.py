@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlanFindings, PlannedItem, Work, bulk_kinds
 from apps.core.errors import NotFound
-from apps.extraction import migrating, selectors, services
+from apps.extraction import bulk_samples, migrating, selectors, services
 from apps.extraction.bulk_documents import RENDER
 from apps.extraction.bulk_making import CREATE
 from apps.extraction.bulk_packages import PACKAGE
@@ -128,6 +128,7 @@ def register() -> None:
             _plan_chosen,
             _update,
             check=_check_update,
+            preview=bulk_samples.of_update,
             place=place_of,
             undo=set_back,
             description=gettext_lazy("The same change to all records that conditions find, or that are named."),
@@ -138,6 +139,7 @@ def register() -> None:
             _plan_chosen,
             _delete,
             check=selection,
+            preview=bulk_samples.of_delete,
             place=place_of,
             undo=_undelete,
             description=gettext_lazy("All records that conditions find, or that are named; they can be brought back."),
@@ -148,6 +150,7 @@ def register() -> None:
             _plan_migrate,
             _migrate,
             check=_check_migrate,
+            preview=bulk_samples.of_migrate,
             place=place_of,
             is_exclusive=True,
             description=gettext_lazy("Renames, converts and fills in; what cannot follow stays, and says why."),

@@ -26,6 +26,7 @@ from apps.core.doors.bulk_kinds import (
     Estimate,
     PlanFindings,
     PlannedItem,
+    Preview,
     Resource,
     TryLater,
     Work,
@@ -108,8 +109,9 @@ def is_reviewed(scope: BulkScope) -> bool:
     return bool(scope.params.get("review"))
 
 
-def _preview(scope: BulkScope, item: PlannedItem) -> dict[str, Any]:
-    return {"record": f"{item.payload['number']} / {scope.params['count']}"}
+def _preview(scope: BulkScope, item: PlannedItem) -> Preview:
+    shown = {"record": f"{item.payload['number']} / {scope.params['count']}"}
+    return Preview(shown, note=_("What the model makes up is not known before."))
 
 
 def _model(scope: BulkScope) -> Any:

@@ -17,9 +17,20 @@ from apps.agents.types import Instructions
 from apps.bulk import selectors as operations
 from apps.core.correlation import correlation_id
 from apps.core.db import in_thread
-from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, Estimate, PlanFindings, PlannedItem, Resource, Work
+from apps.core.doors.bulk_kinds import (
+    BulkKind,
+    BulkScope,
+    Done,
+    Estimate,
+    PlanFindings,
+    PlannedItem,
+    Preview,
+    Resource,
+    Work,
+)
 from apps.core.errors import NotFound
 from apps.extraction import (
+    bulk_samples,
     coercion,
     filters,
     repair,
@@ -153,10 +164,11 @@ def _plan(scope: BulkScope) -> Iterator[PlannedItem | PlanFindings]:
     )
 
 
-def _preview(scope: BulkScope, item: PlannedItem) -> dict[str, Any]:
+def _preview(scope: BulkScope, item: PlannedItem) -> Preview:
     assert item.subject_id is not None
     record = selectors.get_record(record_id=item.subject_id, viewer=scope.actor)
-    return {"title": record.title, "prompt": filled(scope.params["prompt"], record.data)[:LONGEST_SHOWN]}
+    shown = {"title": record.title, "prompt": filled(scope.params["prompt"], record.data)[:LONGEST_SHOWN]}
+    return bulk_samples.of_answer(scope, record, scope.params["into"], shown)
 
 
 def filled(prompt: str, data: Mapping[str, Any]) -> str:

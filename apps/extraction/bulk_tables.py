@@ -17,9 +17,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.accounts.types import Actor
-from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlanFindings, PlannedItem, Work
+from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlanFindings, PlannedItem, Preview, Work
 from apps.core.errors import NotFound
-from apps.extraction import exporting, importing, selectors, services, tables, targets
+from apps.extraction import bulk_samples, exporting, importing, selectors, services, shape, tables, targets
 from apps.extraction.bulk_scopes import chosen, collection_of, only, place_of, selection, set_back, written, wrong
 from apps.extraction.models import Collection, Record
 from apps.extraction.types import OnDuplicate, RecordInvalid
@@ -154,11 +154,19 @@ def _target(actor: Actor, collection: Collection, slug: str, value: Any) -> Any:
         return str(pk) if pk else value
 
 
-def _preview_import(scope: BulkScope, item: PlannedItem) -> dict[str, Any]:
-    shown = item.payload.get("data")
-    return {"row": item.payload["row"]} | (
-        shown if shown is not None else {"error": " ".join(_sentence(*each) for each in item.payload["errors"])[:300]}
-    )
+def _preview_import(scope: BulkScope, item: PlannedItem) -> Preview:
+    """A row that names its record shows what that says before and after; whom the others may be is asked when they are written."""
+    row, data = {"row": item.payload["row"]}, item.payload.get("data")
+    if data is None:
+        return Preview(row | {"error": " ".join(_sentence(*each) for each in item.payload["errors"])[:300]})
+    collection = collection_of(scope)
+    if "id" in item.payload and (there := _find(collection, item.payload["id"])):
+        after = shape.merged(there.data, _with_targets(scope.actor, collection, data))
+        changes = bulk_samples.changes_of(scope, selectors.schema_of(collection), there.data, after)
+        return Preview(row | {"title": there.title}, changes, note="" if changes else _("No field of it changes."))
+    if scope.params["on_duplicate"] in {OnDuplicate.MERGE, OnDuplicate.SKIP}:
+        return Preview(row | data, note=_("Whether such a record is there already is decided when the row is written."))
+    return Preview(row | data)
 
 
 # Export

@@ -6,7 +6,7 @@ import signal
 import time
 from decimal import Decimal
 
-from apps.core.doors.bulk_kinds import BulkKind, Done, Estimate, PlannedItem, Resource, TryLater
+from apps.core.doors.bulk_kinds import BulkKind, Done, Estimate, PlannedItem, Preview, Resource, TryLater
 from apps.core.errors import FieldError, Invalid, NotFound
 from apps.core.ids import uuid7
 
@@ -74,7 +74,7 @@ def sample_kinds(write, remove, *, prefix):
         check=check,
         undo=remove,
         estimate=estimate,
-        preview=lambda scope, item: {"text": f"note {item.payload['number']}"},
+        preview=lambda scope, item: Preview({"text": f"note {item.payload['number']}"}),
         resource=resource,
     )
     outside = BulkKind(f"{prefix}.calls", "Calls", plan, made(write), check=check, call=call, resource=resource)

@@ -56,9 +56,27 @@ class CountsOut(serializers.Serializer):
     expired = serializers.IntegerField()
 
 
+class PlannedChangeOut(serializers.Serializer):
+    field = serializers.CharField()
+    title = serializers.CharField(allow_blank=True)
+    before = serializers.JSONField(allow_null=True, help_text="Null: nothing.")
+    after = serializers.JSONField(allow_null=True, help_text="Null: nothing.")
+    is_known = serializers.BooleanField(help_text="False: what it will say is decided when the item runs.")
+
+
+class GoesAlongOut(serializers.Serializer):
+    what = serializers.CharField()
+    count = serializers.IntegerField()
+
+
 class SampleOut(serializers.Serializer):
+    """One of the first items, as it would go if it ran now."""
+
     subject = serializers.UUIDField(allow_null=True)
     shown = serializers.DictField()
+    changes = PlannedChangeOut(many=True, required=False, help_text="Fields of what is there, before and after.")
+    goes_along = GoesAlongOut(many=True, required=False, help_text="What else is touched with it.")
+    note = serializers.CharField(required=False, help_text="What is to be said of this item before it runs.")
 
 
 class EstimateOut(serializers.Serializer):

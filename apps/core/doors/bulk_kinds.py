@@ -42,6 +42,27 @@ class PlanFindings:
     found: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """Of one field: what it says and what it will say; None is nothing. Not ``is_known``: what it will say is decided when the item runs."""
+
+    field: str
+    title: str = ""
+    before: Any = None
+    after: Any = None
+    is_known: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """One item before the start. ``goes_along``: what else is touched by it, and how many of that. ``note``: what is to be said of it."""
+
+    shown: dict[str, Any]
+    changes: tuple[PlannedChange, ...] = ()
+    goes_along: tuple[tuple[str | Promise, int], ...] = ()
+    note: str | Promise = ""
+
+
 @dataclass(slots=True)
 class Meter:
     """What the calls of an item cost so far. It counts however the item ends: done, failed, cancelled, or put off."""
@@ -150,7 +171,7 @@ class BulkKind:
     call: Callable[[Work], Awaitable[Any]] | None = None
     undo: Callable[[Work], None] | None = None
     estimate: Callable[[BulkScope, int], Estimate] | None = None
-    preview: Callable[[BulkScope, PlannedItem], dict[str, Any]] | None = None
+    preview: Callable[[BulkScope, PlannedItem], Preview] | None = None
     resource: Callable[[BulkScope], Resource | None] | None = None
     is_exclusive: bool = False
     call_seconds: float = CALL_SECONDS

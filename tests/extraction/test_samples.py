@@ -1,0 +1,143 @@
+"""What an operation shows of its first records before it begins: before and after, and what goes with what is deleted."""
+
+import pytest
+from django.test import Client
+
+from apps.extraction import selectors, services
+from apps.extraction.models import Record
+from tests.accounts.factories import actor_of, bearer, key_of
+from tests.bulk.factories import fresh, planned
+from tests.extraction.factories import people, record
+from tests.extraction.making import demo
+from tests.files.factories import upload
+
+__all__ = ["demo"]
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def me(owner):
+    return actor_of(owner)
+
+
+@pytest.fixture
+def collection(me, project):
+    return people(me, project, unique_keys=[["name"]])
+
+
+def samples(me, project, kind, collection, **params):
+    operation = planned(me, project, kind, start=False, collection=str(collection.pk), **params)
+    return operation, operation.dry_run["samples"]
+
+
+def said(sample):
+    return [(each["field"], each["before"], each["after"]) for each in sample["changes"]]
+
+
+def test_change_shows_fields_before_and_after(me, owner, project, collection, client):
+    there = selectors.collections_by_slug(me, project.pk, ["places"])["places"]
+    lisbon, porto = record(me, there, name="Lisbon"), record(me, there, name="Porto")
+    ana = record(me, collection, name="Ana", age=3, lives_in=str(lisbon.pk))
+    record(me, collection, name="Rui", age=4)
+
+    operation, found = samples(
+        me, project, "records.update", collection, data={"age": 4, "lives_in": str(porto.pk), "born": None}
+    )
+
+    assert [each["shown"] for each in found] == [{"title": "Ana"}, {"title": "Rui"}]
+    assert said(found[0]) == [("age", 3, 4), ("lives_in", "Lisbon", "Porto")]
+    assert said(found[1]) == [("lives_in", None, "Porto")]
+    assert "note" not in found[0]
+    assert Record.objects.get(pk=ana.pk).data["age"] == 3
+    api = Client(headers=bearer(key_of(owner, project.organization)))
+    told = api.get(f"/api/v1/bulk-operations/{operation.pk}/").json()["dry_run"]["samples"][0]["changes"]
+    assert told[0] == {"field": "age", "title": "Age", "before": 3, "after": 4, "is_known": True}
+    client.force_login(owner)
+    page = " ".join(client.get(f"/operations/{operation.pk}/").content.decode().split())
+    assert '<span class="soft">Age</span> <del><span class="sr">before:</span> 3</del>' in page
+    assert '<ins><span class="sr">after:</span> Porto</ins>' in page
+
+
+@pytest.mark.parametrize(
+    ("data", "note"),
+    [
+        ({"age": 3}, "No field of it changes."),
+        ({"age": -1}, "It would be refused: age: "),
+        ({"name": "Rui"}, "It would be refused: name: Another record has these values."),
+    ],
+)
+def test_change_that_is_none_or_would_be_refused_says_so(me, project, collection, data, note):
+    record(me, collection, name="Ana", age=3)
+    record(me, collection, name="Rui")
+
+    _operation, found = samples(me, project, "records.update", collection, data=data)
+
+    assert found[0]["note"].startswith(note)
+
+
+def test_deletion_shows_what_goes_with_it(me, owner, project, collection, client):
+    ana = record(me, collection, name="Ana", age=3, tags=["a", "b"])
+    record(me, collection, name="Rui", siblings=[str(ana.pk)])
+    record(me, collection, name="Eva", siblings=[str(ana.pk)])
+    services.add_comment(actor=me, record_id=ana.pk, text="Ask her.")
+
+    operation, found = samples(me, project, "records.delete", collection, ids=[str(ana.pk)])
+
+    assert said(found[0]) == [("name", "Ana", None), ("age", 3, None), ("tags", ["a", "b"], None)]
+    assert found[0]["goes_along"] == [
+        {"what": "Records that point to it, and show that it is gone", "count": 2},
+        {"what": "Comments", "count": 1},
+    ]
+    client.force_login(owner)
+    page = client.get(f"/operations/{operation.pk}/").content.decode()
+    assert 'Comments: <b class="num">1</b>' in page
+
+
+def test_row_that_names_its_record_shows_the_change(me, owner, project, collection):
+    ana = record(me, collection, name="Ana", age=3)
+    content = f"_id,name,age\n{ana.pk},Ana,4\n,Rui,5\n".encode()
+
+    _operation, found = samples(
+        me,
+        project,
+        "records.import",
+        collection,
+        attachment=str(upload(owner, project, content, "people.csv").pk),
+        on_duplicate="merge",
+    )
+
+    assert said(found[0]) == [("age", 3, 4)]
+    assert (found[0]["shown"], found[1]["shown"]) == ({"row": 2, "title": "Ana"}, {"row": 3, "name": "Rui", "age": 5})
+    assert found[1]["note"] == "Whether such a record is there already is decided when the row is written."
+
+
+def test_what_a_model_decides_is_said_not_to_be_known(me, owner, project, collection, demo, client):
+    record(me, collection, name="Ana", age=3)
+
+    operation, found = samples(me, project, "records.prompt", collection, prompt="How old is {name}?", into="age")
+
+    assert found[0]["changes"] == [
+        {"field": "age", "title": "Age", "before": 3, "after": None, "is_known": False}
+    ]  # fmt: skip
+    assert found[0]["note"] == "What the model answers is not known before."
+    client.force_login(owner)
+    assert "not known before" in client.get(f"/operations/{operation.pk}/").content.decode()
+    _operation, told = samples(me, project, "records.prompt", collection, prompt="How old is {name}?")
+    assert told[0]["note"].startswith("The answer becomes a comment.")
+    made, told = samples(me, project, "records.create", collection, brief="Sailors", count=2)
+    assert told[0]["note"] == "What the model makes up is not known before."
+    assert fresh(made).status == "planned"
+
+
+def test_record_that_follows_a_new_schema_shows_what_it_becomes(me, project, collection):
+    record(me, collection, name="Ana", age=3)
+    document = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "years": {"type": "string", "x-was": "age"}},
+        "required": ["name"],
+    }
+    services.change_collection(actor=me, collection_id=collection.pk, changes={"document": document})
+
+    _operation, found = samples(me, project, "records.migrate", collection)
+
+    assert sorted(said(found[0])) == [("age", 3, None), ("years", None, "3")]
