@@ -1,4 +1,4 @@
-"""``/extract`` in a conversation."""
+"""``/extract``, ``/create`` and ``/collection`` in a conversation."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from apps.extraction.models import Collection
 from apps.extraction.services.extractions import request_extraction
 from apps.extraction.services.wishes import request_wish
 from apps.extraction.types import NoCollections, NothingToRead
+from apps.extraction.wish_types import WishKind
 
 ALL = "all"
 _LOOK_BACK = 50
@@ -67,6 +68,26 @@ def create(call: CommandCall) -> CommandResult:
     return CommandResult("")
 
 
+def describe(call: CommandCall) -> CommandResult:
+    """The words describe a collection; what a model proposes for it comes as a card below the newest message of the path."""
+    actor: Actor = call.actor  # type: ignore[assignment]
+    if not call.arguments.strip():
+        return CommandResult(_("Say what it holds: /collection Ships with name, year built and tonnage"))
+    talk = conversations.get_conversation(conversation_id=call.conversation_id, viewer=actor)
+    leaf = conversations.active_leaf(conversation=talk, user_id=actor.user_id)
+    if leaf is None:
+        return CommandResult(_("Write a message first. The proposal is shown below it."))
+    request_wish(
+        actor=actor,
+        conversation_id=talk.pk,
+        message_id=leaf,
+        words=call.arguments,
+        kind=WishKind.COLLECTION,
+        language=get_language() or "en",
+    )
+    return CommandResult("")
+
+
 def _named(words: str, there: Sequence[Collection]) -> tuple[list[Collection], str]:
     """Collections by their names or short names, commas between; with the first name that is nobody's."""
     known = {name.casefold(): row for row in there for name in (row.slug, row.name)}
@@ -88,5 +109,7 @@ def _newest_words(actor: Actor, conversation_id: UUID) -> UUID:
 def register() -> None:
     summary = gettext_lazy("Suggest records from the last message")
     wish = gettext_lazy("Have a model make up records")
+    described = gettext_lazy("Describe a collection; a model proposes its fields")
+    commands.register("collection", Command("collection", described, describe, gettext_lazy("<what it holds>")))
     commands.register("create", Command("create", wish, create, gettext_lazy("10 <collection> <brief>")))
     commands.register("extract", Command("extract", summary, extract, gettext_lazy("[all] <collection>")))

@@ -293,7 +293,7 @@ class QuestionsSettled:
 @event("extraction.wish_requested.v1")
 @dataclass(frozen=True, slots=True)
 class WishRequested:
-    """Words in a conversation are read as a wish to have records made up."""
+    """Words in a conversation are read as a wish to have records made up, or as the description of a collection."""
 
     wish_id: UUID
 
@@ -303,6 +303,16 @@ class WishRequested:
 class WishConfirmed:
     wish_id: UUID
     operation_id: UUID
+
+
+@event("extraction.collection_described.v1", label=_("Made a collection from a description"))
+@dataclass(frozen=True, slots=True)
+class CollectionDescribed:
+    """Somebody accepted what a model proposed for a description in a conversation, as it was or edited."""
+
+    wish_id: UUID
+    collection_id: UUID
+    is_edited: bool
 
 
 @event("extraction.wish_dismissed.v1")

@@ -7,6 +7,7 @@ from typing import Any
 from apps.accounts.policies import has_scope
 from apps.accounts.types import Actor, ActorKind, ProjectRole
 from apps.extraction.types import Visibility
+from apps.extraction.wish_types import WishKind
 
 READ = "records:read"
 WRITE = "records:write"
@@ -37,6 +38,11 @@ def can_write_records(actor: Actor, role: ProjectRole | None) -> bool:
 def can_define_collections(actor: Actor, role: ProjectRole | None) -> bool:
     """Make, change and delete collections: what is asked of every record is for managers to say."""
     return role == ProjectRole.MANAGER and has_scope(actor, WRITE)
+
+
+def can_wish(actor: Actor, kind: str, role: ProjectRole | None) -> bool:
+    """Have something made that is asked for in a conversation: what one could make oneself."""
+    return can_define_collections(actor, role) if kind == WishKind.COLLECTION else can_write_records(actor, role)
 
 
 def can_keep_views(actor: Actor, role: ProjectRole | None) -> bool:

@@ -15,10 +15,9 @@ from apps.accounts.types import Actor
 from apps.conversations import selectors as conversations
 from apps.core.errors import NotFound
 from apps.core.leases import is_free
-from apps.extraction import policies, reach, schema, schema_forms, selectors
+from apps.extraction import policies, reach, schema, selectors, wish_fields
 from apps.extraction.models import Collection, Wish
 from apps.extraction.schema import Schema
-from apps.extraction.schema_forms import FieldForm, FieldKind
 from apps.extraction.wish_types import WishStatus
 
 
@@ -71,23 +70,7 @@ def list_due_wishes(*, older_than: timedelta) -> list[dict[str, Any]]:
     return [{"wish_id": pk} for pk in rows.order_by("created_at").values_list("pk", flat=True)[:20]]
 
 
-def document_of(fields: list[dict[str, Any]]) -> dict[str, Any]:
-    """The first field is what each record needs."""
-    return schema_forms.from_fields(
-        [
-            FieldForm(
-                name=each["name"],
-                kind=FieldKind(each["kind"]),
-                title=each["title"] if each["title"] != schema.title_of(each["name"]) else "",
-                required=place == 0,
-                choices=tuple(each["choices"]),
-            )
-            for place, each in enumerate(fields)
-        ]
-    )
-
-
 def schema_of(wish: Wish) -> Schema:
     if wish.collection_id is None:
-        return schema.check(document_of(wish.fields))
+        return schema.check(wish_fields.document_of(wish.fields))
     return selectors.schema_of(selectors.with_document(Collection.objects.filter(pk=wish.collection_id)).get())

@@ -19,6 +19,16 @@ WISH_CALL_SECONDS = 60.0
 MAX_WISH_FIELDS = 30
 USUAL_COUNT = 5
 KINDS = ("text", "long_text", "integer", "number", "boolean", "date", "email", "url", "choice")
+#: Of a collection that is described. ``relation`` points to another that is there, or to itself.
+DESCRIBED_KINDS = (*KINDS, "date_time", "time", "relation")
+NOTHING_DESCRIBED = "nothing_described"
+
+
+class WishKind(models.TextChoices):
+    """What is asked for: records that are made up, or a collection with nothing in it."""
+
+    RECORDS = "records", _("Records")
+    COLLECTION = "collection", _("A collection")
 
 
 class WishStatus(models.TextChoices):
@@ -54,6 +64,7 @@ class WishWork:
     words: str
     language: str
     correlation_id: str
+    kind: str = WishKind.RECORDS
     collections: tuple[tuple[str, str, tuple[str, ...]], ...] = ()
 
 

@@ -1,4 +1,6 @@
-"""Reading a wish: one call to the organization's default model, which says what is to be made; people confirm it."""
+"""Reading a wish, or the description of a collection: one call to the organization's default model, which says what is to be made;
+people confirm it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from apps.core.errors import DomainError
 from apps.core.leases import scaled
 from apps.extraction import repair, services, structured
 from apps.extraction.reading_types import Answer
-from apps.extraction.wish_types import KINDS, WISH_CALL_SECONDS, WishRead, WishWork
+from apps.extraction.wish_types import DESCRIBED_KINDS, KINDS, WISH_CALL_SECONDS, WishKind, WishRead, WishWork
 from apps.llm import engine as llm
 from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
 
@@ -52,6 +54,40 @@ SCHEMA: dict[str, Any] = {
 }
 
 
+DESCRIBING = (
+    "Somebody describes a collection of records that they need. Say its name in the plural, in one sentence what it is for, and its "
+    "fields in the language of the description: all that are named, in their order, and those only; where none is named, four to eight "
+    "that fit, the first of which is what a record is called. Of each its name as people write it, its kind, its choices where it is one "
+    "of a few, whether a record cannot be without it, and whether it holds several values. A field that names another record is a "
+    "relation: give the short name of the collection that is there. Make no records up."
+)
+DESCRIPTION: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "purpose": {"type": "string"},
+        "fields": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string"},
+                    "kind": {"type": "string", "enum": list(DESCRIBED_KINDS)},
+                    "choices": {"type": "array", "items": {"type": "string"}},
+                    "required": {"type": "boolean"},
+                    "is_list": {"type": "boolean"},
+                    "relation": {"type": "string"},
+                },
+                "required": ["name", "kind", "choices", "required", "is_list", "relation"],
+                "additionalProperties": False,
+            },
+        },
+    },
+    "required": ["name", "purpose", "fields"],
+    "additionalProperties": False,
+}
+
+
 def read_wish(wish_id: UUID) -> None:
     """Safe to repeat: only the holder of the lease asks, and who comes late writes nothing."""
     work = services.claim_wish(actor=SYSTEM, wish_id=wish_id)
@@ -72,18 +108,20 @@ def read_wish(wish_id: UUID) -> None:
 async def _ask(work: WishWork) -> Answer:
     there = [f"- {slug}: {name} ({', '.join(fields)})" for slug, name, fields in work.collections]
     said = "\n".join(["Collections:", *(there or ["none"]), "", f"Words: {work.words}"])
+    is_described = work.kind == WishKind.COLLECTION
+    told, shape = (DESCRIBING, DESCRIPTION) if is_described else (INSTRUCTIONS, SCHEMA)
     request = CompletionRequest(
         organization_id=work.organization_id,
         project_id=work.project_id,
         user_id=work.user_id,
-        messages=(NeutralMessage.of_text(Role.SYSTEM, INSTRUCTIONS), NeutralMessage.of_text(Role.USER, said)),
+        messages=(NeutralMessage.of_text(Role.SYSTEM, told), NeutralMessage.of_text(Role.USER, said)),
         parameters=Parameters(temperature=0),
         purpose=Purpose.EXTRACTION,
         language=work.language,
         correlation_id=work.correlation_id,
     )
     async with asyncio.timeout(scaled(WISH_CALL_SECONDS)), llm.own_loop():
-        return await structured.ask(request, lambda _kind: SCHEMA, Meter())
+        return await structured.ask(request, lambda _kind: shape, Meter())
 
 
 def understood(answer: Answer) -> WishRead:
@@ -97,7 +135,7 @@ def understood(answer: Answer) -> WishRead:
     return WishRead(
         is_wish=value.get("is_wish") is True,
         count=count if type(count) is int else 0,
-        brief=_text(value.get("brief")),
+        brief=_text(value.get("brief")) or _text(value.get("purpose")),
         collection=_text(value.get("collection")),
         name=_text(value.get("name")),
         fields=value["fields"] if isinstance(value.get("fields"), list) else [],

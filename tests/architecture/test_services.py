@@ -121,6 +121,8 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/conversations/services/transfer.py", "export_markdown"): READ,
     ("apps/conversations/services/turns.py", "lease"): PART,
     ("apps/conversations/services/turns.py", "stop_active_turns"): PART,
+    ("apps/extraction/services/describing.py", "keep_changes"): PART,
+    ("apps/extraction/services/describing.py", "keep_proposal"): PART,
     ("apps/extraction/services/evidence.py", "bring_sources_back"): PART,
     ("apps/extraction/services/evidence.py", "follow_growth"): PART,
     ("apps/extraction/services/evidence.py", "keep_sources"): PART,

@@ -1,4 +1,4 @@
-"""Wishes over JSON: have words read as one, look at what was understood, change, confirm or dismiss it."""
+"""Wishes and described collections over JSON: have words read, look at what was understood, change, confirm or dismiss it."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ from apps.core.rule_fields import Text
 from apps.extraction import services, wish_selectors
 from apps.extraction.made_types import MAX_BRIEF, MAX_MADE
 from apps.extraction.models import Wish
-from apps.extraction.wish_types import KINDS, MAX_WISH_FIELDS, WishStatus
+from apps.extraction.wish_types import DESCRIBED_KINDS, MAX_WISH_FIELDS, WishKind, WishStatus
 
 
 class WishIn(Serializer):
-    """``message``: below which it is shown."""
+    """``message``: below which it is shown. ``kind`` collection: the words describe one, and no records are made."""
 
+    kind = serializers.ChoiceField(choices=WishKind.choices, required=False, default=WishKind.RECORDS)
     conversation = serializers.UUIDField()
     message = serializers.UUIDField()
     words = Text(rules.TEXT.of(MAX_BRIEF))
@@ -31,8 +32,13 @@ class WishIn(Serializer):
 class WishFieldIn(Serializer):
     name = Text(rules.NAME.of(80))
     title = Text(rules.NAME.of(80), required=False)
-    kind = serializers.ChoiceField(choices=list(KINDS))
+    kind = serializers.ChoiceField(choices=list(DESCRIBED_KINDS))
     choices = serializers.ListField(child=Text(rules.NAME.of(80)), max_length=50, required=False)
+    required = serializers.BooleanField(required=False, help_text="Of a described collection, as the two below.")
+    is_list = serializers.BooleanField(required=False)
+    relation = serializers.CharField(
+        required=False, max_length=60, allow_blank=True, help_text="Short name of the collection that it points to."
+    )
 
 
 class WishChangeIn(Serializer):
@@ -60,6 +66,7 @@ class WishOut(serializers.ModelSerializer[Wish]):
 
     conversation = serializers.UUIDField(source="conversation_id")
     message = serializers.UUIDField(source="shown_under")
+    kind = serializers.ChoiceField(choices=WishKind.choices)
     status = serializers.ChoiceField(choices=WishStatus.choices)
     operation = serializers.UUIDField(source="operation_id", allow_null=True)
     new_fields = serializers.JSONField(source="fields")
@@ -73,6 +80,7 @@ class WishOut(serializers.ModelSerializer[Wish]):
             "project",
             "conversation",
             "message",
+            "kind",
             "status",
             "error_code",
             "answered_by",
@@ -127,6 +135,7 @@ class WishListView(APIView):
             conversation_id=data["conversation"],
             message_id=data["message"],
             words=data["words"],
+            kind=data["kind"],
             language=get_language() or "en",
         )
         return Response(WishOut(wish).data, status=202)
@@ -152,7 +161,9 @@ class WishView(APIView):
 class WishConfirmView(APIView):
     @extend_schema(operation_id="wishes_confirm", request=None, responses={202: WishOut})
     def post(self, request: Request, wish_id: UUID) -> Response:
-        """Makes the collection, where it is new, and starts the operation, with the rights of who confirms."""
+        """Makes the collection, where it is new, and starts the operation, with the rights of who confirms. Of a described collection
+        the collection alone.
+        """
         return Response(WishOut(services.confirm_wish(actor=request.actor, wish_id=wish_id)).data, status=202)
 
 

@@ -1,4 +1,4 @@
-"""What people in conversations want models to make up."""
+"""What people in conversations want to be made: records that a model makes up, a collection that they describe."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from apps.accounts.models import TenantModel
 from apps.core.models import LeasedModel
 from apps.core.types import Scope
 from apps.extraction.models.records import Collection
-from apps.extraction.wish_types import WishStatus
+from apps.extraction.wish_types import WishKind, WishStatus
 
 
 class Wish(TenantModel, LeasedModel):
-    """So many records of a collection that is there, or of a new one with these fields. Nothing is made until somebody confirms it.
+    """So many records of a collection that is there, or of a new one with these fields; or that new one alone. Nothing is made until
+    somebody confirms it.
 
-    Conversation, message and operation are plain ids, as in ``ExtractionRun``. ``fields`` is a list of ``{"name", "title", "kind", "choices"}``.
+    Conversation, message and operation are plain ids, as in ``ExtractionRun``. ``fields`` is a list of ``{"name", "title", "kind", "choices"}``;
+    of a described collection also ``"required"``, ``"is_list"`` and ``"relation"``, and ``brief`` is what it is for.
     """
 
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -25,6 +27,9 @@ class Wish(TenantModel, LeasedModel):
     conversation_id = models.UUIDField(editable=False)
     # The message below which it is shown; of words that were said in one, that message.
     shown_under = models.UUIDField(editable=False)
+    kind = models.CharField(
+        max_length=10, choices=WishKind.choices, default=WishKind.RECORDS, db_default=WishKind.RECORDS, editable=False
+    )
     is_asked = models.BooleanField(default=True, editable=False)
     words = models.TextField(blank=True)
     language = models.CharField(max_length=12, default="en", editable=False)

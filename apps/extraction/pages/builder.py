@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy
 
 from apps.core import rules
 from apps.core.errors import DomainError, FieldError, Invalid
-from apps.extraction import schema
-from apps.extraction.models import Collection
+from apps.extraction import schema, wish_fields
+from apps.extraction.models import Collection, Wish
 from apps.extraction.pages.values import Column, read
 from apps.extraction.pointers import steps
 from apps.extraction.schema_forms import FieldForm, FieldKind, from_csv_header, from_fields, name_of, to_fields
@@ -110,6 +110,14 @@ def draft_of_document(document: object, *, name: str = "") -> Draft:
     title = found.document.get("title")
     known = name or (str(title)[:80] if isinstance(title, str) else "")
     return Draft(name=known, lines=tuple(lines_of(found, None)), base=found.document)
+
+
+def draft_of_wish(wish: Wish) -> Draft:
+    """What a model proposed for a description; a field that points to the collection itself says so."""
+    draft = draft_of_document(wish_fields.document_of(wish.fields), name=wish.name)
+    own = wish_fields.slug_of(wish.name)
+    lines = (replace(line, relation=THIS) if line.relation == own else line for line in draft.lines)
+    return replace(draft, description=wish.brief, lines=tuple(lines))
 
 
 def lines_of(found: schema.Schema, collection: Collection | None) -> Iterable[Line]:

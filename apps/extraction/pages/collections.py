@@ -10,7 +10,6 @@ from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.files.uploadedfile import UploadedFile
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 from django.views import View
 
@@ -18,13 +17,14 @@ from apps.accounts import places
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
 from apps.core.errors import DomainError, NotFound, TooLarge
-from apps.extraction import policies, schema, selectors, services
-from apps.extraction.models import Collection
+from apps.extraction import policies, schema, selectors, services, wish_fields, wish_selectors
+from apps.extraction.models import Collection, Wish
 from apps.extraction.pages import builder
 from apps.extraction.pages.builder import Draft, Line
 from apps.extraction.pages.schema_effects import Effects, effects_of
 from apps.extraction.pages.tables import CollectionView
 from apps.extraction.types import Trust
+from apps.extraction.wish_types import WishDecided, WishKind, WishStatus
 
 WAYS = ("fields", "schema", "csv")
 MAX_UPLOAD_BYTES = 1_000_000
@@ -52,7 +52,19 @@ class CollectionListPage(LoginRequiredMixin, View):
 
 
 class NewCollectionPage(LoginRequiredMixin, View):
-    """Field by field, from a JSON Schema, or from the head of a table: all of them end in the form builder."""
+    """Field by field, from a JSON Schema, from the head of a table, or from a description in a conversation (``?wish=``): all of them
+    end in the form builder.
+    """
+
+    def wish(self, request: HttpRequest) -> Wish | None:
+        if not (said := request.GET.get("wish")):
+            return None
+        viewer = request.actor  # type: ignore[attr-defined]
+        wish = wish_selectors.get_wish(wish_id=_id(said), viewer=viewer)
+        if wish.kind != WishKind.COLLECTION:
+            raise NotFound
+        request.project = accounts.get_project(wish.project_id, viewer)  # type: ignore[attr-defined]
+        return wish
 
     def project(self, request: HttpRequest) -> Any:
         if (project := places.find_project(request)) is None:
@@ -62,13 +74,19 @@ class NewCollectionPage(LoginRequiredMixin, View):
         return project
 
     def get(self, request: HttpRequest) -> HttpResponse:
+        wish = self.wish(request)
         project = self.project(request)
         way = request.GET.get("from", "fields")
         if way in {"schema", "csv"}:
             return _begin(request, way)
+        if wish is not None:
+            if wish.status != WishStatus.PROPOSED:
+                raise WishDecided
+            return _builder(request, project, None, builder.draft_of_wish(wish))
         return _builder(request, project, None, Draft(lines=_BLANK))
 
     def post(self, request: HttpRequest) -> HttpResponse:
+        wish = self.wish(request)
         project = self.project(request)
         way = request.POST.get("read", "")
         if way in {"schema", "csv"}:
@@ -77,17 +95,17 @@ class NewCollectionPage(LoginRequiredMixin, View):
         try:
             base = builder.base_in(request.POST)
             draft = builder.draft_in(request.POST, base)
-            slug = draft.slug or slugify(draft.name)[:60].strip("-") or "records"
+            slug = draft.slug or wish_fields.slug_of(draft.name)
             document = builder.document_of(draft, schema.check(base) if base else None, slug=slug)
-            made = services.create_collection(
-                actor=request.actor,  # type: ignore[attr-defined]
-                project_id=project.pk,
-                document=document,
-                **builder.settings_of(draft),
-            )
+            settings = builder.settings_of(draft) | {"document": document}
+            actor = request.actor  # type: ignore[attr-defined]
+            if wish is not None:
+                made_id = services.confirm_wish(actor=actor, wish_id=wish.pk, edited=settings).collection_id
+            else:
+                made_id = services.create_collection(actor=actor, project_id=project.pk, **settings).pk
         except DomainError as error:
             return _builder(request, project, None, draft, error)
-        return redirect("extraction:table", made.pk)
+        return redirect("extraction:table", made_id)
 
     def read(self, request: HttpRequest, project: Any, way: str) -> HttpResponse:
         try:
@@ -150,6 +168,13 @@ class CollectionActPage(LoginRequiredMixin, View):
             services.restore_collection(actor=actor, collection_id=collection_id)
             return redirect("extraction:table", collection_id)
         raise NotFound
+
+
+def _id(said: str) -> UUID:
+    try:
+        return UUID(said)
+    except ValueError:
+        raise NotFound from None
 
 
 def _given(request: HttpRequest) -> str:

@@ -59,6 +59,9 @@ def reason_of(code: str) -> str:
         "nothing_to_read": _("The words are no longer there."),
         "words_are_sensitive": _("The message was marked as sensitive, and records are not sealed. Nothing was read."),
         "person": _("Somebody stopped it before anything was read."),
+        "nothing_described": _(
+            "No fields could be read from this. Name them: Ships with name, year built and tonnage."
+        ),
         "worker_lost": _("The workers that read this stopped, three times. Try again."),
     }
     return texts.get(code, _("This could not be read. The words are as they were. Try again."))

@@ -1,4 +1,4 @@
-"""Wishes as cards below messages: what is proposed, what came of it."""
+"""Wishes and described collections as cards below messages: what is proposed, what came of it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from apps.extraction.made_types import MAX_BRIEF, MAX_MADE
 from apps.extraction.models import Wish
 from apps.extraction.pages import cards
 from apps.extraction.pages.reasons import reason_of
-from apps.extraction.wish_types import WishStatus
+from apps.extraction.wish_types import KINDS, WishKind, WishStatus
 
 #: Rows without a name at the end of the fields, for more of them.
 BLANK_FIELDS = 2
@@ -38,7 +38,22 @@ KIND_WORDS = {
     "email": _("E-mail"),
     "url": _("Address (URL)"),
     "choice": _("Choice"),
+    "date_time": _("Date and time"),
+    "time": _("Time of day"),
+    "relation": _("Another record"),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedField:
+    """``target``: the name of the collection that it points to, as far as the viewer sees that, else its short name."""
+
+    title: str
+    kind: Any
+    choices: tuple[str, ...]
+    is_required: bool
+    is_list: bool
+    target: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +74,13 @@ class WishCard:
     reason: str
     operation: Any
     is_moving: bool
+    described: tuple[DescribedField, ...] = ()
     most: int = MAX_MADE
     most_characters: int = MAX_BRIEF
 
     @property
     def kinds(self) -> Any:
-        return KIND_WORDS.items()
+        return [(kind, KIND_WORDS[kind]) for kind in KINDS]
 
 
 def below(viewer: Any, message_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Shown]]:
@@ -92,7 +108,8 @@ def wish_cards(viewer: Actor, rows: Sequence[Wish]) -> list[WishCard]:
 
 
 def _card(viewer: Actor, row: Wish, role: Any, seen: Mapping[UUID, Any], there: Sequence[Any]) -> WishCard:
-    can_write = policies.can_write_records(viewer, role)
+    is_described = row.kind == WishKind.COLLECTION
+    can_write = policies.can_wish(viewer, row.kind, role)
     operation = seen.get(row.operation_id) if row.operation_id else None
     is_new = row.collection_id is None
     own = next((each for each in there if each.pk == row.collection_id), None)
@@ -113,7 +130,23 @@ def _card(viewer: Actor, row: Wish, role: Any, seen: Mapping[UUID, Any], there: 
         can_confirm=can_write and (not is_new or policies.can_define_collections(viewer, role)),
         reason=reason_of(row.error_code) if row.status == WishStatus.FAILED else "",
         operation=operation,
+        described=_described(row, there) if is_described else (),
         is_moving=row.status == WishStatus.READING or bool(operation and operation.status not in FINAL),
+    )
+
+
+def _described(row: Wish, there: Sequence[Any]) -> tuple[DescribedField, ...]:
+    names = {each.slug: each.name for each in there}
+    return tuple(
+        DescribedField(
+            each["title"],
+            KIND_WORDS[each["kind"]],
+            tuple(each["choices"]),
+            each["required"],
+            each["is_list"],
+            names.get(each["relation"], each["relation"]),
+        )
+        for each in row.fields
     )
 
 

@@ -24,22 +24,23 @@ from apps.core.correlation import correlation_id
 from apps.core.errors import DomainError, FieldError, Invalid, NotFound, VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
-from apps.extraction import bulk_making, policies, schema_forms, selectors, wish_selectors
+from apps.extraction import bulk_making, policies, selectors, wish_fields, wish_selectors
 from apps.extraction.events import WishConfirmed, WishDismissed, WishRequested
 from apps.extraction.made_types import MAX_BRIEF, MAX_MADE
 from apps.extraction.models import Wish
 from apps.extraction.reading_types import Answer
+from apps.extraction.services import describing
 from apps.extraction.services.collections import create_collection
 from apps.extraction.wish_types import (
-    KINDS,
     MAX_OPEN_WISHES,
     MAX_WISH_ATTEMPTS,
-    MAX_WISH_FIELDS,
+    NOTHING_DESCRIBED,
     USUAL_COUNT,
     WISH_LEASE_SECONDS,
     WISHES_FROM_WORDS,
     TooManyWishes,
     WishDecided,
+    WishKind,
     WishRead,
     WishStatus,
     WishWork,
@@ -59,13 +60,16 @@ def request_wish(
     conversation_id: UUID,
     message_id: UUID,
     words: str,
+    kind: str = WishKind.RECORDS,
     language: str = "en",
     is_asked: bool = True,
 ) -> Wish:
-    """Have words read as a wish. It is shown below the message, and nothing is made until somebody confirms what was understood."""
+    """Have words read as a wish, or as the description of a collection. It is shown below the message, and nothing is made until
+    somebody confirms what was understood.
+    """
     talk = conversations.get_conversation(conversation_id=conversation_id, viewer=actor)
     project = accounts.lock_project(talk.project_id, actor)
-    require(policies.can_write_records(actor, accounts.role_in(actor, project)))
+    _require(actor, kind, accounts.role_in(actor, project))
     if conversations.get_message(message_id=message_id, viewer=actor).conversation_id != talk.pk:
         raise NotFound
     words = words.replace("\x00", "").strip()[:MAX_BRIEF]
@@ -82,6 +86,7 @@ def request_wish(
         key_id=actor.key_id,
         conversation_id=talk.pk,
         shown_under=message_id,
+        kind=kind,
         is_asked=is_asked,
         words=words,
         language=language[:12],
@@ -92,6 +97,13 @@ def request_wish(
         _show(wish, actor)
     jobs.after_commit("extraction.read_wish", wish_id=wish.pk)
     return wish
+
+
+def _require(actor: Actor, kind: str, role: Any) -> None:
+    detail = None
+    if kind == WishKind.COLLECTION and policies.can_write_records(actor, role):
+        detail = _("Only whoever manages the project can make a collection. Ask them.")
+    require(policies.can_wish(actor, kind, role), detail=detail)
 
 
 def _show(wish: Wish, actor: Actor) -> None:
@@ -118,7 +130,7 @@ def claim_wish(*, actor: Actor, wish_id: UUID) -> WishWork | None:
         return None
     asker = actor_of_row(user_id=wish.requested_by_id, key_id=wish.key_id)
     try:
-        require(policies.can_write_records(asker, accounts.project_role(asker, wish.project_id)))
+        _require(asker, wish.kind, accounts.project_role(asker, wish.project_id))
     except DomainError as refusal:
         _fail(wish, refusal.code)
         return None
@@ -132,6 +144,7 @@ def claim_wish(*, actor: Actor, wish_id: UUID) -> WishWork | None:
         words=wish.words,
         language=wish.language,
         correlation_id=wish.correlation_id,
+        kind=wish.kind,
         collections=tuple(
             (row.slug, row.name, tuple(each.title for each in selectors.schema_of(row).top[:_MOST_FIELDS]))
             for row in there[:_MOST_COLLECTIONS]
@@ -163,6 +176,14 @@ def propose_wish(*, actor: Actor, wish_id: UUID, fence: int, answer: Answer, rea
         return False
     asker = actor_of_row(user_id=wish.requested_by_id, key_id=wish.key_id)
     wish.answered_by, wish.is_demo = answer.model[:200], answer.is_demo
+    if wish.kind == WishKind.COLLECTION:
+        if not describing.keep_proposal(wish, asker, read):
+            _fail(wish, NOTHING_DESCRIBED)
+            return True
+        wish.status = WishStatus.PROPOSED
+        wish.save()
+        _show(wish, asker)
+        return True
     if not read.is_wish and not wish.is_asked:
         wish.status, wish.words = WishStatus.NOTHING, ""
         wish.save()
@@ -174,29 +195,12 @@ def propose_wish(*, actor: Actor, wish_id: UUID, fence: int, answer: Answer, rea
     wish.name = read.name.strip()[:80]
     if wish.collection is None:
         wish.name = wish.name or _("Records")
-        wish.fields = _tolerated(read.fields)
+        wish.fields = wish_fields.tolerated(read.fields)
     wish.is_reviewed = wish.collection is None or wish.collection.asks_first
     _estimate(wish, asker)
     wish.save()
     _show(wish, asker)
     return True
-
-
-def _tolerated(fields: Any) -> list[dict[str, Any]]:
-    """A model's fields, as far as they are any."""
-    found: dict[str, dict[str, Any]] = {}
-    for each in fields if isinstance(fields, list) else []:
-        if not isinstance(each, dict) or not (name := schema_forms.name_of(str(each.get("name", "")))):
-            continue
-        choices = [str(one)[:80] for one in each.get("choices") or [] if str(one).strip()][:50]
-        kind = each.get("kind") if each.get("kind") in KINDS else "text"
-        if kind == "choice" and not choices:
-            kind = "text"
-        title = str(each.get("title") or each.get("name"))[:80]
-        found.setdefault(
-            name, {"name": name, "title": title, "kind": kind, "choices": choices if kind == "choice" else []}
-        )
-    return list(found.values())[:MAX_WISH_FIELDS] or [{"name": "name", "title": "Name", "kind": "text", "choices": []}]
 
 
 def _estimate(wish: Wish, actor: Actor) -> None:
@@ -221,7 +225,7 @@ def _estimate(wish: Wish, actor: Actor) -> None:
 
 def _lock_proposed(actor: Actor, wish_id: UUID) -> Wish:
     wish = wish_selectors.lock_wish(wish_id=wish_id, viewer=actor)
-    require(policies.can_write_records(actor, accounts.project_role(actor, wish.project_id)))
+    _require(actor, wish.kind, accounts.project_role(actor, wish.project_id))
     if wish.status != WishStatus.PROPOSED:
         raise WishDecided
     return wish
@@ -236,6 +240,9 @@ def change_wish(*, actor: Actor, wish_id: UUID, changes: dict[str, Any], expecte
     wish = _lock_proposed(actor, wish_id)
     if expected_version is not None and expected_version != wish.version:
         raise VersionMismatch(current=wish.version)
+    if wish.kind == WishKind.COLLECTION:
+        describing.keep_changes(wish, actor, changes)
+        return _kept(wish, actor)
     if "collection" in changes:
         was = wish.collection_id
         wish.collection = (
@@ -253,11 +260,15 @@ def change_wish(*, actor: Actor, wish_id: UUID, changes: dict[str, Any], expecte
         if name in changes:
             setattr(wish, name, changes[name])
     if "fields" in changes:
-        wish.fields = _tolerated(changes["fields"])
+        wish.fields = wish_fields.tolerated(changes["fields"])
     if wish.collection is None:
-        wish.fields = wish.fields or _tolerated([])
+        wish.fields = wish.fields or wish_fields.tolerated([])
         wish_selectors.schema_of(wish)
     _estimate(wish, actor)
+    return _kept(wish, actor)
+
+
+def _kept(wish: Wish, actor: Actor) -> Wish:
     wish.version += 1
     wish.save()
     _show(wish, actor)
@@ -265,13 +276,18 @@ def change_wish(*, actor: Actor, wish_id: UUID, changes: dict[str, Any], expecte
 
 
 @transaction.atomic
-def confirm_wish(*, actor: Actor, wish_id: UUID) -> Wish:
-    """The collection, where it is new, and the operation, which starts: with the rights and out of the quota of who confirms."""
+def confirm_wish(*, actor: Actor, wish_id: UUID, edited: dict[str, Any] | None = None) -> Wish:
+    """The collection, where it is new, and the operation, which starts: with the rights and out of the quota of who confirms.
+
+    Of a described collection the collection alone; ``edited`` is what the form builder made of it (``create_collection``).
+    """
     wish = _lock_proposed(actor, wish_id)
+    if wish.kind == WishKind.COLLECTION:
+        return _decided(wish, actor, collection_id=describing.make_described(wish=wish, actor=actor, edited=edited))
     collection_id = wish.collection_id
     if collection_id is None:
         made = create_collection(
-            actor=actor, project_id=wish.project_id, name=wish.name, document=wish_selectors.document_of(wish.fields)
+            actor=actor, project_id=wish.project_id, name=wish.name, document=wish_fields.document_of(wish.fields)
         )
         collection_id = made.pk
     operation = operations.create_operation(
@@ -287,16 +303,19 @@ def confirm_wish(*, actor: Actor, wish_id: UUID) -> Wish:
         key=f"wish:{wish.pk}",
         start=True,
     )
+    emit(WishConfirmed(wish.pk, operation.pk), actor=actor, scope=wish.scope, subject=("wish", wish.pk))
+    return _decided(wish, actor, collection_id=collection_id, operation_id=operation.pk)
+
+
+def _decided(wish: Wish, actor: Actor, **made: UUID) -> Wish:
     Wish.objects.filter(pk=wish.pk).update(
+        **made,
         status=WishStatus.CONFIRMED,
-        collection_id=collection_id,
-        operation_id=operation.pk,
         decided_by=actor.user_id,
         decided_at=Now(),
         version=wish.version + 1,
         updated_at=Now(),
     )
-    emit(WishConfirmed(wish.pk, operation.pk), actor=actor, scope=wish.scope, subject=("wish", wish.pk))
     _show(wish, actor)
     return wish_selectors.get_wish(wish_id=wish.pk, viewer=actor)
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Iterator, Mapping
 
 from apps.llm import tokens
-from apps.llm.adapters import demo_answers, demo_making, demo_proposals, demo_rules, demo_wishes
+from apps.llm.adapters import demo_answers, demo_collections, demo_making, demo_proposals, demo_rules, demo_wishes
 from apps.llm.adapters.parts import PartWriter
 from apps.llm.types import (
     Finished,
@@ -72,6 +72,8 @@ class DemoAdapter:
                 found = demo_making.make(demo_answers.last_person(call.messages), schema)
             elif demo_wishes.is_asked(schema):
                 found = demo_wishes.read(demo_answers.last_person(call.messages))
+            elif demo_collections.is_asked(schema):
+                found = demo_collections.read(demo_answers.last_person(call.messages))
             elif demo_proposals.is_asked(schema):
                 found = demo_proposals.propose(demo_answers.last_person(call.messages))
             elif call.purpose is Purpose.GENERATION:

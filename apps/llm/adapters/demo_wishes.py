@@ -52,9 +52,8 @@ def read(text: str) -> dict[str, Any]:
     brief = said[wish.end() :].strip(" ,.;:!?\n") or said
     number = wish["count"].lower()
     last = what.split()[-1]
-    slug = _known(what, last, text)
-    is_german = bool(_GERMAN.search(said))
-    fields = (_FIELDS_GERMAN if is_german else _FIELDS)[_kind(last)]
+    slug = known_collection(f"{what}\n{last}", text)
+    fields = usual_fields(last, said)
     return {
         "is_wish": bool(_MAKES.search(said[: wish.start()])),
         "count": int(number) if number.isdecimal() else _WORDS[number],
@@ -66,12 +65,18 @@ def read(text: str) -> dict[str, Any]:
     }
 
 
-def _known(what: str, last: str, text: str) -> str:
-    wanted = {_stem(what), _stem(last)}
+def known_collection(words: str, text: str) -> str:
+    """The short name of the collection that is called as one line of ``words`` says, of those that the prompt lists."""
+    wanted = {_stem(line) for line in words.splitlines() if line.strip()}
     for slug, name in _COLLECTION.findall(text):
         if {_stem(slug), _stem(name.strip())} & wanted:
             return str(slug)
     return ""
+
+
+def usual_fields(word: str, said: str) -> tuple[tuple[str, str], ...]:
+    """Names and kinds that fit what is called so, in the language of what was said."""
+    return (_FIELDS_GERMAN if _GERMAN.search(said) else _FIELDS)[_kind(word)]
 
 
 def _kind(word: str) -> str:

@@ -1,0 +1,82 @@
+"""Fields as a model or a person names them, as far as they are any; and the schema that they make. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from django.utils.text import slugify
+
+from apps.extraction import schema, schema_forms
+from apps.extraction.schema_forms import FieldForm, FieldKind
+from apps.extraction.wish_types import DESCRIBED_KINDS, KINDS, MAX_WISH_FIELDS
+
+_MOST_CHOICES = 50
+_LONGEST = 80
+
+
+def tolerated(fields: Any) -> list[dict[str, Any]]:
+    """Of records that are made up; without any there is a name."""
+    found = [
+        {name: each[name] for name in ("name", "title", "kind", "choices")}
+        for each in _read(fields, KINDS, relations=())
+    ]
+    return found or [{"name": "name", "title": "Name", "kind": "text", "choices": []}]
+
+
+def described(fields: Any, relations: Collection[str]) -> list[dict[str, Any]]:
+    """Of a collection that is described. ``relations``: short names that a field may point to; what points elsewhere is text."""
+    return list(_read(fields, DESCRIBED_KINDS, relations))
+
+
+def _read(fields: Any, kinds: Sequence[str], relations: Collection[str]) -> list[dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for place, each in enumerate(fields if isinstance(fields, list) else [], 1):
+        if not isinstance(each, dict) or not (name := _name(str(each.get("name", "")), place)):
+            continue
+        given = each.get("choices") if isinstance(each.get("choices"), list) else []
+        choices = list(dict.fromkeys(str(one).strip()[:_LONGEST] for one in given if str(one).strip()))[:_MOST_CHOICES]
+        relation = str(each.get("relation") or "")
+        kind = each.get("kind") if each.get("kind") in kinds else "text"
+        if (kind == "choice" and not choices) or (kind == "relation" and relation not in relations):
+            kind = "text"
+        one = {
+            "name": name,
+            "title": " ".join(str(each.get("title") or each.get("name")).replace("\x00", "").split())[:_LONGEST],
+            "kind": kind,
+            "choices": choices if kind == "choice" else [],
+            "required": each.get("required") is True,
+            "is_list": each.get("is_list") is True,
+            "relation": relation if kind == "relation" else "",
+        }
+        found.setdefault(name, one)
+    return list(found.values())[:MAX_WISH_FIELDS]
+
+
+def _name(said: str, place: int) -> str:
+    """Words in letters that no property has go by their place."""
+    return schema_forms.name_of(said) or (f"field_{place}" if any(map(str.isalnum, said)) else "")
+
+
+def slug_of(name: str) -> str:
+    """What a collection of this name will be called in relations, of which one may be its own."""
+    return slugify(name)[:60].strip("-") or "records"
+
+
+def document_of(fields: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The first field is what each record needs, unless it is said which are."""
+    says = any("required" in each for each in fields)
+    return schema_forms.from_fields(
+        [
+            FieldForm(
+                name=each["name"],
+                kind=FieldKind(each["kind"]),
+                title=each["title"] if each["title"] != schema.title_of(each["name"]) else "",
+                required=each.get("required", False) if says else place == 0,
+                is_list=each.get("is_list", False),
+                choices=tuple(each["choices"]),
+                relation=each.get("relation", ""),
+            )
+            for place, each in enumerate(fields)
+        ]
+    )
