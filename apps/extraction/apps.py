@@ -27,7 +27,14 @@ class ExtractionConfig(AppConfig):
         from apps.extraction.meaning import EMBEDDING_MODEL
         from apps.extraction.pages.wish_cards import below
         from apps.extraction.policies import can_write_records
-        from apps.extraction.receivers import FORGOTTEN, forget_words, hear_posted, read_posted
+        from apps.extraction.receivers import (
+            FORGOTTEN,
+            forget_words,
+            hear_posted,
+            look_beside,
+            read_posted,
+            were_beside_others,
+        )
         from apps.extraction.search import RecordSearch
         from apps.extraction.selectors import list_due_runs
         from apps.extraction.topics import CollectionTopic, ExtractionTopic
@@ -79,6 +86,11 @@ class ExtractionConfig(AppConfig):
         consumers.register("extraction.posted", Consumer("extraction.posted", read_posted, types=posted, from_now=True))
         consumers.register("extraction.forgotten", Consumer("extraction.forgotten", forget_words, types=FORGOTTEN))
         consumers.register("extraction.wishes", Consumer("extraction.wishes", hear_posted, types=posted, from_now=True))
+        made = frozenset({"extraction.record_created"})
+        consumers.register(
+            "extraction.beside",
+            Consumer("extraction.beside", look_beside, types=made, from_now=True, pick=were_beside_others),
+        )
         register_lost_hints("extraction.read_wish", lambda: list_due_wishes(older_than=HINT_AFTER))
         preferences.register(
             Setting(

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q
 
 from apps.core.db import prepared
@@ -47,6 +48,13 @@ INSERT INTO extraction_recordblock (id, organization_id, collection_id, record_i
 SELECT id, %(organization)s::uuid, %(collection)s::uuid, %(record)s::uuid, block, clock_timestamp()
 FROM unnest(%(ids)s::uuid[], %(blocks)s::bigint[]) AS new(id, block)
 """
+
+
+_ALONE = "hashtextextended('records:' || %(collection)s, 13)"
+_TRY_ALONE = f"SELECT pg_try_advisory_xact_lock({_ALONE})"
+# Held by the session and given back at once: a transaction's own would keep others from being alone until its end.
+_WAIT = f"SELECT pg_advisory_lock_shared({_ALONE})"
+_WAITED = f"SELECT pg_advisory_unlock_shared({_ALONE})"
 
 
 @lru_cache(maxsize=64)
@@ -91,6 +99,24 @@ def find(
         if (verdict := decide(score)) is not Verdict.NEW:
             found.append(Candidate(pk, title, verdict.value, score.total, dict(score.by_field)))
     return sorted(found, key=lambda each: (-each.score, each.record_id))[:most]
+
+
+def is_alone(collection: Collection) -> bool:
+    """Whether nobody else is adding to it: asked before ``find``, in the transaction that writes. Nobody waits for anybody here.
+
+    Who is alone is so until the end of the transaction, and saw what all others wrote, or they will see it. Who is not looks again after
+    the commit, behind ``wait_for_others``: of two who are not alone the later one sees the other.
+    """
+    with prepared() as cursor:
+        cursor.execute(_TRY_ALONE, {"collection": str(collection.pk)})
+        return bool(cursor.fetchone()[0])
+
+
+def wait_for_others(collection_id: UUID) -> None:
+    """Until whoever is alone in the collection now has ended; the next statement sees what they wrote."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAIT, {"collection": str(collection_id)})
+        cursor.execute(_WAITED, {"collection": str(collection_id)})
 
 
 def likeness(schema: Schema, one: Record, other: Record) -> Score:

@@ -84,10 +84,13 @@ class RecordsErased:
 @event("extraction.record_created.v1", public="record.created")
 @dataclass(frozen=True, slots=True)
 class RecordCreated:
+    """``is_beside_others``: somebody else was adding to the collection in that moment, and neither saw what the other wrote."""
+
     record_id: UUID
     collection_id: UUID
     version: int
     is_complete: bool
+    is_beside_others: bool = False
 
 
 @event("extraction.record_updated.v1", public="record.updated")

@@ -1,7 +1,10 @@
-"""Reactions to the log: what was posted may be read for records, or answer what was asked; what is gone or sealed is forgotten."""
+"""Reactions to the log: what was posted may be read for records, or answer what was asked; what is gone or sealed is forgotten; records
+that were written at once are compared.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from apps.accounts.types import SYSTEM
@@ -54,3 +57,12 @@ def _forget(conversation_id: UUID, message_id: UUID | None = None) -> None:
 def hear_posted(event: LoggedEvent) -> None:
     """Idempotent: one wish a message."""
     services.hear_wish(actor=SYSTEM, message_id=UUID(event.payload["message_id"]), key_id=event.actor_key_id)
+
+
+def were_beside_others(events: Sequence[LoggedEvent]) -> Sequence[LoggedEvent]:
+    return [event for event in events if event.payload.get("is_beside_others")]
+
+
+def look_beside(event: LoggedEvent) -> None:
+    """Idempotent: a pair is listed once."""
+    services.list_beside(actor=SYSTEM, record_id=UUID(event.payload["record_id"]))

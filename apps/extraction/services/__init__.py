@@ -23,6 +23,7 @@ from apps.extraction.services.making import make_record, write_answer
 from apps.extraction.services.many_files import begin_run, fail_left_lying
 from apps.extraction.services.merging import keep_apart, merge_records, undo_merge
 from apps.extraction.services.migration import migrate_record, try_schema
+from apps.extraction.services.pairs import list_alike, list_beside
 from apps.extraction.services.readers import forget_leaving, name_reader, remove_reader
 from apps.extraction.services.records import (
     change_record,
@@ -45,7 +46,6 @@ from apps.extraction.services.vectors import (
     claim_vectors,
     hint_vectors,
     keep_vectors,
-    list_alike,
     put_off_vectors,
     queue_vectors,
 )
@@ -107,6 +107,7 @@ __all__ = [
     "keep_vectors",
     "keep_view",
     "list_alike",
+    "list_beside",
     "make_record",
     "make_template",
     "merge_records",

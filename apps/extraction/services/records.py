@@ -62,7 +62,9 @@ def take_record(
     require(policies.can_write_records(actor, accounts.project_role(actor, collection.project_id)))
     found, wanted = selectors.schema_of(collection), shape.merged({}, data)
     refuse_misfit(found, wanted)
-    near = [] if on_duplicate == OnDuplicate.NEW else duplicates.find(collection, found, wanted)
+    looks = on_duplicate != OnDuplicate.NEW
+    is_beside_others = looks and not duplicates.is_alone(collection)
+    near = duplicates.find(collection, found, wanted) if looks else []
     if near and on_duplicate == OnDuplicate.ASK:
         raise MaybeDuplicate(duplicates=[each.as_json() for each in near])
     if on_duplicate in {OnDuplicate.MERGE, OnDuplicate.SKIP} and (there := _same(actor, collection, wanted, near)):
@@ -73,7 +75,7 @@ def take_record(
             there = _change(collection, there, changed, actor, RevisionKind.CHANGED)
             evidence.follow_growth(there, said)
         return Taken(there, is_new=False, version_before=before)
-    record = _create(actor, collection, wanted)
+    record = _create(actor, collection, wanted, is_beside_others=is_beside_others)
     duplicates.keep_pairs(record, near)
     return Taken(record, is_new=True, candidates=tuple(near))
 
@@ -94,10 +96,10 @@ def _same(actor: Actor, collection: Collection, data: dict[str, Any], near: list
     )
 
 
-def _create(actor: Actor, collection: Collection, data: dict[str, Any]) -> Record:
+def _create(actor: Actor, collection: Collection, data: dict[str, Any], *, is_beside_others: bool) -> Record:
     record = _new(collection, actor)
     _write(collection, record, data, actor, RevisionKind.CREATED)
-    fact = RecordCreated(record.pk, collection.pk, record.version, record.is_complete)
+    fact = RecordCreated(record.pk, collection.pk, record.version, record.is_complete, is_beside_others)
     news.tell_of_record(fact, actor=actor, collection=collection, record_id=record.pk)
     return record
 

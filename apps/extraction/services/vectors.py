@@ -13,9 +13,8 @@ from django.db.models.functions import Now
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core import jobs, leases, preferences
-from apps.extraction import duplicates, meaning, policies, selectors
+from apps.extraction import meaning, policies
 from apps.extraction.models import Collection, Record, RecordVector
-from apps.extraction.similarity import MEANING
 from apps.llm import services as llm
 from apps.llm.embedding import MOST_TEXTS
 
@@ -111,25 +110,6 @@ def put_off_vectors(*, actor: Actor, wanted: VectorsWanted, seconds: float) -> N
     require(policies.is_system(actor))
     rows = RecordVector.objects.filter(organization_id=wanted.organization_id, record__in=wanted.records, is_due=True)
     rows.update(lease_until=leases.until(seconds), updated_at=Now())
-
-
-@transaction.atomic
-def list_alike(*, actor: Actor, record_id: UUID) -> int:
-    """Pairs for review of which what both mean says that they may be one thing; how many."""
-    require(policies.is_system(actor))
-    record = Record.objects.filter(pk=record_id, deleted_at=None, collection__deleted_at=None).first()
-    if record is None:
-        return 0
-    collection = selectors.with_document(Collection.objects.filter(pk=record.collection_id)).get()
-    found = duplicates.find(collection, selectors.schema_of(collection), record.data, record_id=record.pk)
-    alike = [each for each in found if each.by_field.get(MEANING, 0.0) > 0]
-    # Who is deleted meanwhile holds its row: no pair is made with somebody who goes.
-    ids = [record.pk, *(each.record_id for each in alike)]
-    there = Record.objects.filter(pk__in=ids, deleted_at=None).select_for_update(of=("self",), no_key=True)
-    held = set(there.order_by("pk").values_list("pk", flat=True))
-    pairs = [each for each in alike if each.record_id in held] if record.pk in held else []
-    duplicates.keep_pairs(record, pairs)
-    return len(pairs)
 
 
 def hint_vectors(*, actor: Actor) -> bool:

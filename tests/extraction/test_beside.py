@@ -1,0 +1,114 @@
+"""Records of one collection written at the same moment: neither sees the other, and the pair is listed after both were committed."""
+
+import threading
+
+import pytest
+from django.db import connections, transaction
+
+from apps.accounts.types import SYSTEM
+from apps.core.models import Event
+from apps.extraction import receivers, services
+from apps.extraction.models import Duplicate, Record
+from apps.extraction.types import OnDuplicate
+from tests.accounts.factories import actor_of
+from tests.extraction.factories import people
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SARAH = {"name": "Sarah Silva", "born": "1998-02-01"}
+SARA = {"name": "Sara Silva", "born": "1998-02-01"}
+
+
+@pytest.fixture
+def me(owner):
+    return actor_of(owner)
+
+
+class Writer(threading.Thread):
+    """Adds a record on a connection of its own; ``commits`` is set for it to end."""
+
+    def __init__(self, me, collection, data, **how):
+        super().__init__()
+        self.wrote, self.commits = threading.Event(), threading.Event()
+        self.write = lambda: services.take_record(actor=me, collection_id=collection.pk, data=data, **how)
+
+    def run(self):
+        try:
+            with transaction.atomic():
+                self.taken = self.write()
+                self.wrote.set()
+                self.commits.wait(30)
+        finally:
+            self.wrote.set()
+            connections.close_all()
+
+    def begin(self):
+        self.start()
+        self.wrote.wait(30)
+        return self
+
+    def end(self):
+        self.commits.set()
+        self.join(30)
+
+
+def beside():
+    """Events that say so, as the consumer is given them."""
+    rows = Event.objects.filter(type="extraction.record_created.v1").order_by("topic_position", "id")
+    return receivers.were_beside_others(list(rows))
+
+
+def pairs():
+    return {frozenset(pair) for pair in Duplicate.objects.values_list("one_id", "other_id")}
+
+
+def test_pair_of_two_writers_is_listed_after_the_commit(me, project):
+    collection = people(me, project)
+    first = Writer(me, collection, SARAH).begin()
+    second = Writer(me, collection, SARA).begin()
+    assert (first.taken.candidates, second.taken.candidates) == ((), ())
+
+    second.end()  # the other one is still at it: whoever looks waits for it
+    told = beside()
+    looking = threading.Thread(target=lambda: (receivers.look_beside(told[0]), connections.close_all()))
+    looking.start()
+    looking.join(1)
+    assert looking.is_alive()
+    first.end()
+    looking.join(30)
+
+    assert [event.payload["record_id"] for event in told] == [str(second.taken.record.pk)]
+    assert pairs() == {frozenset({first.taken.record.pk, second.taken.record.pk})}
+    receivers.look_beside(told[0])
+    assert Duplicate.objects.count() == 1
+    assert beside() == told
+
+
+def test_of_two_that_were_not_alone_the_later_one_finds_the_other(me, project):
+    collection = people(me, project)
+    alone = Writer(me, collection, {"name": "Tomás Costa"}).begin()
+    first, second = Writer(me, collection, SARAH).begin(), Writer(me, collection, SARA).begin()
+    alone.end()
+    first.end()
+    services.list_beside(actor=SYSTEM, record_id=first.taken.record.pk)
+    assert pairs() == set()
+
+    second.end()
+    for event in beside():
+        receivers.look_beside(event)
+
+    assert pairs() == {frozenset({first.taken.record.pk, second.taken.record.pk})}
+
+
+def test_who_is_alone_is_not_looked_at_again(me, project):
+    collection, other = people(me, project), people(me, project, name="Others", slug="others")
+    Writer(me, collection, SARAH).begin().end()
+    elsewhere = Writer(me, other, SARAH).begin()
+    unasked = Writer(me, collection, SARA, on_duplicate=OnDuplicate.NEW).begin()
+    Writer(me, collection, {"name": "Zoe"}).begin().end()
+    unasked.end()
+    elsewhere.end()
+
+    assert beside() == []
+    assert services.list_beside(actor=SYSTEM, record_id=Record.objects.get(title="Zoe").pk) == 0
+    services.delete_record(actor=me, record_id=Record.objects.get(title="Zoe").pk)
+    assert services.list_beside(actor=SYSTEM, record_id=Record.objects.get(title="Zoe").pk) == 0
