@@ -201,6 +201,17 @@ class CallTimedOut(DomainError):
     default_detail = _("This took longer than an item of this kind may.")
 
 
+class ResultNotKept(DomainError):
+    """Of one item: nothing that it did is true."""
+
+    code = "result_not_kept"
+    status = 500
+    title = _("The result cannot be kept")
+    default_detail = _(
+        "What came of this cannot be kept: it holds a number that is none (NaN, infinity), or something that JSON cannot say."
+    )
+
+
 class TooManyItems(Invalid):
     code = "too_many_items"
     default_detail = _("This would be more items than one operation may have.")

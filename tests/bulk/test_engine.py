@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from apps.bulk import engine, seats, selectors, services
 from apps.bulk.models import Item, Operation
 from apps.bulk.services import operations, planning
 from apps.bulk.types import LateWriter, OperationUndone, TooManyOperations
-from apps.core.doors.bulk_kinds import PlanFindings, PlannedItem, bulk_kinds
+from apps.core.doors.bulk_kinds import Done, PlanFindings, PlannedItem, bulk_kinds
 from apps.core.models import Event
 from tests.accounts.factories import UserFactory, actor_of, add_to_project, member_of
 from tests.bulk.factories import counts, fresh, planned, ran, teams
@@ -309,6 +310,36 @@ def test_what_no_text_column_keeps_hinders_no_plan(actor, project, kinds):
     assert operation.status == "planned"
     assert Item.objects.get(operation=operation).payload == {"name": "ab\ufffd", "rows": ["\U0001f600"]}
     assert operation.dry_run["found"] == {"left_out": ["x"]}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        Done({"score": float("nan")}),
+        Done({"scores": [1.0, float("-inf")]}),
+        Done({("a", "b"): 1}),
+        Done({"score": 1}, cost=Decimal("NaN")),
+    ],
+)
+def test_result_that_cannot_be_kept_fails_its_item_alone(actor, project, kinds, made):
+    """What it did is not true; its neighbours of the same chunk are."""
+    kind = kinds["sample.notes"]
+
+    def apply(work, found):
+        done = kind.apply(work, found)
+        return made if work.payload["number"] == 3 else done
+
+    bulk_kinds._items["sample.notes"] = replace(kind, apply=apply)
+    operation = ran(actor, project, count=5)
+
+    assert (operation.status, counts(operation), teams()) == (
+        "completed_with_failures",
+        {"succeeded": 4, "failed": 1},
+        4,
+    )
+    failed = Item.objects.get(operation=operation, status="failed")
+    assert (failed.number, failed.error_code, failed.result) == (3, "result_not_kept", {})
+    assert "NaN" in failed.error_detail
 
 
 def test_large_undoing_is_planned_in_pieces_by_a_worker(actor, project, monkeypatch):

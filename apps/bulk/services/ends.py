@@ -41,6 +41,7 @@ from apps.bulk.types import (
     ItemStatus,
     LateWriter,
     OperationStatus,
+    ResultNotKept,
 )
 from apps.core import failpoints
 from apps.core.doors.bulk_kinds import BulkScope, Done, TryLater, Work
@@ -179,13 +180,14 @@ def _one(batch: Batch, item: HeldItem, do: Callable[[], Done], spent: float, cos
     try:
         with transaction.atomic():
             done = do()
+            length = _length_of(done)
     except (OperationalError, InterfaceError):
         raise  # the database, not the item: all of the transaction is tried again
     except Exception as error:  # noqa: BLE001  (whatever a kind raises is the end of this item, not of its neighbours)
         return end_of(batch, item, error, spent + time.monotonic() - began, cost)
     failpoints.hit("mid_flush")
     result = done.result
-    if len(json.dumps(result, default=str)) > MAX_RESULT_BYTES:
+    if length > MAX_RESULT_BYTES:
         logger.warning("bulk_result_left_out", extra={"kind": batch.kind, "item": str(item.item_id)})
         result = {}
     if done.skipped:
@@ -193,6 +195,17 @@ def _one(batch: Batch, item: HeldItem, do: Callable[[], Done], spent: float, cos
     status = ItemStatus.SKIPPED if done.skipped else ItemStatus.SUCCEEDED
     seconds = spent + time.monotonic() - began
     return ItemEnd(item.item_id, item.fence, status, seconds, result=result, cost=done.cost + cost)
+
+
+def _length_of(done: Done) -> int:
+    """Of its result as JSON. ``ResultNotKept`` while what the item did can be taken back: its neighbours are written with it."""
+    try:
+        text = json.dumps(done.result, default=str, allow_nan=False)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise ResultNotKept from error
+    if not Decimal(done.cost).is_finite():
+        raise ResultNotKept
+    return len(text)
 
 
 def end_of(batch: Batch, item: HeldItem, error: Exception, seconds: float, cost: Decimal = Decimal(0)) -> ItemEnd:
