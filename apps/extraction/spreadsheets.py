@@ -28,6 +28,8 @@ LONGEST_ROW = 4 << 20
 #: Of a part, outside of rows: widths, styles, merged cells.
 MOST_BESIDE, MOST_ELEMENTS_BESIDE = 8 << 20, 200_000
 MOST_ROWS = 1_048_576  # ECMA-376: there is no row below
+#: One after the other. Formats that were given to whole columns leave a million of them below the table.
+MOST_EMPTY_ROWS = 10_000
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _ROW, _WORDS = f"{_MAIN} row", f"{_MAIN} si"
 #: How deep they stand: in the data of a worksheet, in the table of strings.
@@ -49,7 +51,11 @@ def rows_of(path: Path, *, most_columns: int) -> Generator[tuple[int, tuple[Any,
             reader.read()
             sheet = reader.wb.worksheets[0]
             sheet.reset_dimensions()
+            empty = 0
             for number, cells in enumerate(sheet.iter_rows(max_col=most_columns, values_only=True), start=1):
+                empty = 0 if any(cell not in (None, "") for cell in cells) else empty + 1
+                if empty > MOST_EMPTY_ROWS:
+                    raise _too_empty(number)
                 if number > MOST_ROWS:
                     raise _too_much()
                 yield number, cells
@@ -61,6 +67,14 @@ def rows_of(path: Path, *, most_columns: int) -> Generator[tuple[int, tuple[Any,
 
 def _too_much() -> FileUnreadable:
     return FileUnreadable(_("This spreadsheet unpacks to far more than it should."))
+
+
+def _too_empty(number: int) -> FileUnreadable:
+    said = {"number": number, "most": MOST_EMPTY_ROWS}
+    detail = _(
+        "Up to row %(number)d there are more than %(most)d empty rows one after the other. Delete them, or save it as CSV."
+    )
+    return FileUnreadable(detail % said)
 
 
 class _Archive(zipfile.ZipFile):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apps.extraction import exporting, importing, schema, tables
+from apps.extraction import exporting, importing, schema, spreadsheets, tables
 from apps.extraction.types import FileUnreadable
 
 DOCUMENT = {
@@ -225,6 +225,29 @@ HUGE = {
     "columns of CSV": lambda: b'"a\n",' * (4 << 20),
     "lines before the header": lambda: b"\n" * (4 << 20),
 }
+
+
+@pytest.mark.parametrize(
+    ("rows", "last"),
+    [
+        (["<row/>" * 10_000] * 100, 10_002),  # formats of whole columns
+        (["<row><c s='1'/><c s='1'/></row>" * 10_000] * 10, 10_002),
+        ([f"<row r='1048576'>{CELL % 'far below'}</row>"], 10_002),  # the library fills such a gap
+        ([f"<row>{CELL % 'Ana'}</row>", "<row/>" * 20_000], 10_003),
+    ],
+)
+def test_spreadsheet_with_a_million_empty_rows_is_refused_after_the_first_of_them(tmp_path, rows, last):
+    """Whatever dimension it declares: that is never asked."""
+    head = HEAD.replace("<sheetData>", "<dimension ref='A1:A1'/><sheetData>")
+    path = tmp_path / "a.xlsx"
+    path.write_bytes(spreadsheet([head, *rows, "</sheetData></worksheet>"]))
+    read = []
+
+    with pytest.raises(FileUnreadable) as refused:
+        read.extend(number for number, _cells in spreadsheets.rows_of(path, most_columns=4))
+
+    assert "empty rows" in refused.value.detail
+    assert max(read) == last - 1
 
 
 @pytest.mark.parametrize("name", HUGE)
