@@ -66,6 +66,10 @@ class Prices:
     def are_known(self) -> bool:
         return self.input is not None or self.output is not None
 
+    def add_up_with(self, other: Prices) -> bool:
+        """What has no price costs nothing, in whatever currency."""
+        return not (self.are_known and other.are_known) or self.currency == other.currency
+
     def cost_of(self, usage: Usage) -> Decimal:
         price_in, price_out = self.input or Decimal(0), self.output or Decimal(0)
         price_cached = price_in if self.cached is None else self.cached
@@ -103,7 +107,7 @@ class OrganizationRoutes:
     def plan(self, model_id: UUID | None, *, allow_fallback: bool) -> tuple[ModelRoute, ...]:
         """Who is asked, in order. Raises ``ModelMissing`` for a model that is gone or switched off.
 
-        The demo never stands in for a model that failed.
+        The demo never stands in for a model that failed, nor does one that is paid in another currency: no budget could add up both.
         """
         wanted = model_id or self.default_id
         first = self.models.get(wanted) if wanted else None
@@ -114,4 +118,6 @@ class OrganizationRoutes:
             if wanted is None or fallback is None:
                 raise ModelMissing
             return (fallback,)
+        if fallback is not None and not first.prices.add_up_with(fallback.prices):
+            fallback = None
         return (first, fallback) if fallback is not None else (first,)

@@ -15,7 +15,7 @@ from apps.llm.models import AttemptStatus, Budget, BudgetReservation, CallAttemp
 from apps.llm.services.ledger import Closing, Opening
 from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Role, Usage
 from tests.accounts.factories import OrganizationFactory, UserFactory, actor_of, join
-from tests.llm.factories import priced, stub_model
+from tests.llm.factories import priced, set_defaults, stub_model
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -124,6 +124,56 @@ def test_set_budget_refuses_a_second_currency(provider):
         set_limit(model, 1)
 
     assert not Budget.objects.exists()
+
+
+def test_fallback_that_is_paid_in_another_currency_is_refused_when_it_is_chosen(provider):
+    dollars = stub_model(provider, **priced())
+    euros = stub_model(provider, organization=dollars.organization, name="stub-euro", **priced(currency="EUR"))
+    free = stub_model(provider, organization=dollars.organization, name="stub-free")
+    chosen = {"actor": SYSTEM, "organization_id": dollars.organization_id, "default_id": dollars.pk}
+
+    with pytest.raises(Invalid) as refused:
+        services.set_defaults(fallback_id=euros.pk, **chosen)
+
+    assert [(each.field, each.code) for each in refused.value.fields] == [("fallback", "currency_mismatch")]
+    assert services.set_defaults(fallback_id=free.pk, **chosen).fallback_id == free.pk
+    with pytest.raises(Invalid) as refused:
+        services.update_model(actor=SYSTEM, model_id=free.pk, **priced(currency="EUR"))
+    assert [(each.field, each.code) for each in refused.value.fields] == [("currency", "currency_mismatch")]
+    services.update_model(actor=SYSTEM, model_id=free.pk, **priced())
+
+
+def test_model_in_another_currency_stands_in_for_nobody(provider):
+    """Chosen by name, with a fallback that fits the default: what the operation may spend is in its own currency."""
+    dollars = stub_model(provider, **priced())
+    euros = stub_model(provider, organization=dollars.organization, name="stub-euro", **priced(currency="EUR"))
+    other = stub_model(provider, organization=dollars.organization, name="stub-other", **priced())
+    set_defaults(dollars, other)
+    routing.forget()
+
+    provider.script({"status": 401}, {"text": "never asked"})
+    failed = asyncio.run(many([replace(request_of(euros), model_id=euros.pk)]))
+    provider.script({"status": 401}, {"text": "asked"})
+    answered = asyncio.run(many([replace(request_of(dollars), model_id=dollars.pk)]))
+
+    assert [type(each).__name__ for each in failed] == ["ProviderAuthError"]
+    assert answered == [None]
+    assert set(CallAttempt.objects.filter(cost__gt=0).values_list("currency", flat=True)) == {"USD"}
+
+
+def test_model_in_another_currency_is_not_switched_on_beside_a_budget(provider):
+    model = stub_model(provider, **priced())
+    euros = stub_model(
+        provider, organization=model.organization, name="stub-euro", is_enabled=False, **priced(currency="EUR")
+    )
+    set_limit(model, 1)
+
+    with pytest.raises(Invalid) as refused:
+        services.update_model(actor=SYSTEM, model_id=euros.pk, is_enabled=True)
+
+    assert refused.value.fields[0].code == "currency_mismatch"
+    euros.refresh_from_db()
+    assert not euros.is_enabled
 
 
 @pytest.mark.parametrize("role", [OrganizationRole.MEMBER, OrganizationRole.GUEST])

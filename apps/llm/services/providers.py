@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -184,12 +185,30 @@ def update_model(*, actor: Actor, model_id: UUID, version: int | None = None, **
         )
     for field, value in changes.items():
         setattr(model, field, value)
+    _require_one_currency(model, budget)
     model.is_customized = True
     model.is_absent = model.is_absent and "is_enabled" not in changes
     model.version += 1
     model.save(update_fields=[*changes, "is_customized", "is_absent", "version", "updated_at"])
     announce(model.provider, events.ModelChanged(model.pk, tuple(sorted(changes)), model.is_enabled), actor)
     return model
+
+
+def _require_one_currency(model: Model, budget: Budget | None) -> None:
+    """Of an enabled model that has a price: the budget's, and that of the default for which it may stand in, or that stands in for it."""
+    prices = selectors.prices_of(model)
+    if not model.is_enabled or not prices.are_known:
+        return
+    if budget and prices.currency != budget.currency:
+        detail = _("The budget is kept in another currency.")
+        raise Invalid(fields=[FieldError("currency", "currency_mismatch", detail)])
+    chosen = ModelDefaults.objects.filter(organization_id=model.organization_id)
+    chosen = chosen.select_related("default", "fallback").filter(Q(default=model) | Q(fallback=model))
+    for row in chosen:
+        other = row.fallback if row.default_id == model.pk else row.default
+        if other is not None and not _add_up(model, other):
+            detail = _("The default model and the one that stands in for it are priced in one currency.")
+            raise Invalid(fields=[FieldError("currency", "currency_mismatch", detail)])
 
 
 @transaction.atomic
@@ -216,6 +235,9 @@ def set_defaults(
             wrong = [FieldError("fallback", "same", _("Choose another model than the default."))]
         elif enabled[fallback_id].provider.kind == ProviderKind.DEMO:
             wrong = [FieldError("fallback", "demo", _("The demo does not stand in for a model."))]
+        elif default_id and not _add_up(enabled[default_id], enabled[fallback_id]):
+            detail = _("It is priced in another currency than the default: no budget could add up both.")
+            wrong = [FieldError("fallback", "currency_mismatch", detail)]
     if wrong:
         raise Invalid(fields=wrong)
     row = ModelDefaults.objects.select_for_update().filter(organization_id=organization_id).first()
@@ -232,6 +254,10 @@ def set_defaults(
     )
     transaction.on_commit(lambda: shared_state.announce_change(organization_id))
     return row
+
+
+def _add_up(one: Model, other: Model) -> bool:
+    return selectors.prices_of(one).add_up_with(selectors.prices_of(other))
 
 
 @transaction.atomic
