@@ -20,6 +20,7 @@ ENUM_NAMES = {
     "PermissionEnum": "apps.accounts.types.Permission",
     "ProviderKindEnum": "apps.llm.presets.ProviderKind",
     "ViewOrPostEnum": "apps.conversations.types.VIEW_OR_POST",
+    "WishKindEnum": "apps.extraction.wish_types.WishKind",
     "CollectionVisibilityEnum": "apps.extraction.types.Visibility",
     "VisibilityEnum": "apps.conversations.types.Visibility",
 }

@@ -53,7 +53,7 @@ class Writer(threading.Thread):
 
 def beside():
     """Events that say so, as the consumer is given them."""
-    rows = Event.objects.filter(type="extraction.record_created.v1").order_by("topic_position", "id")
+    rows = Event.objects.filter(type="extraction.record_created").order_by("topic_position", "id")
     return receivers.were_beside_others(list(rows))
 
 
@@ -71,7 +71,7 @@ def test_pair_of_two_writers_is_listed_after_the_commit(me, project):
     told = beside()
     looking = threading.Thread(target=lambda: (receivers.look_beside(told[0]), connections.close_all()))
     looking.start()
-    looking.join(1)
+    looking.join(0.3)
     assert looking.is_alive()
     first.end()
     looking.join(30)

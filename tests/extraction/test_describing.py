@@ -77,7 +77,7 @@ def test_description_is_proposed_and_made_when_somebody_accepts(me, owner, proje
     assert (made.name, made.slug, document["required"]) == ("Ships", "ships", ["name"])
     assert document["properties"]["status"] == {"type": "string", "enum": ["afloat", "sunk"]}
     assert document["properties"]["home_port"]["x-relation"] == "places"
-    fact = Event.objects.get(type="extraction.collection_described.v1")
+    fact = Event.objects.get(type="extraction.collection_described")
     assert (fact.payload["wish_id"], fact.payload["collection_id"], fact.payload["is_edited"]) == (
         str(wish.pk),
         str(made.pk),
@@ -140,7 +140,7 @@ def test_form_builder_begins_with_what_was_proposed(me, owner, project, talk, de
     assert (made.status_code, made["Location"]) == (302, f"/records/{collection.pk}/")
     assert (wish.status, wish.collection_id, collection.name) == ("confirmed", collection.pk, "Vessels")
     assert [each.name for each in selectors.schema_of(selectors.get_collection(collection_id=collection.pk, viewer=me)).top] == ["name", "draught"]  # fmt: skip
-    assert Event.objects.get(type="extraction.collection_described.v1").payload["is_edited"] is True
+    assert Event.objects.get(type="extraction.collection_described").payload["is_edited"] is True
     assert browser.get(address).status_code == 409
     again = browser.post(address, {"name": "More", "row": ["0"], "trust": "review", "trust_above": "90"} | lines)
     assert (again.status_code, Collection.objects.count()) == (409, 1)
@@ -149,7 +149,7 @@ def test_form_builder_begins_with_what_was_proposed(me, owner, project, talk, de
 
 
 def test_form_builder_goes_to_the_project_of_the_conversation(me, owner, project, demo):
-    other = ProjectFactory(organization=project.organization, owner=owner)
+    other = ProjectFactory(organization=project.organization)
     talk = start(me, other)
     say(me, talk, "Hello")
     wish = described(me, talk)

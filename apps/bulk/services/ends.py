@@ -23,7 +23,7 @@ from django.utils.translation import override
 from apps.accounts import selectors as accounts
 from apps.accounts.actors import actor_of_row
 from apps.accounts.types import SYSTEM, Actor
-from apps.bulk import policies
+from apps.bulk import cutting, policies
 from apps.bulk.events import OperationChanged
 from apps.bulk.models import Operation, SharedResource
 from apps.bulk.services.finishing import finish_when_done, pause_without_money, tell_progress
@@ -179,8 +179,12 @@ def _one(batch: Batch, item: HeldItem, do: Callable[[], Done], spent: float, cos
     began = time.monotonic()
     try:
         with transaction.atomic():
-            done = do()
+            with cutting.watched(batch.operation_id):
+                done = do()
             length = _length_of(done)
+    except cutting.Cut as cut:
+        logger.info("bulk_item_cut", extra={"kind": batch.kind, "item": str(item.item_id)})
+        return ItemEnd(item.item_id, item.fence, cut.ends_as, spent + time.monotonic() - began, cost=cost)
     except (OperationalError, InterfaceError):
         raise  # the database, not the item: all of the transaction is tried again
     except Exception as error:  # noqa: BLE001  (whatever a kind raises is the end of this item, not of its neighbours)
