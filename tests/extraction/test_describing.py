@@ -34,7 +34,7 @@ def me(owner):
 @pytest.fixture
 def talk(me, project):
     talk = start(me, project)
-    answer(say(me, talk, "Hello").message)
+    answer(say(me, talk, "Hello"))
     return talk
 
 
