@@ -34,7 +34,8 @@ def _read(fields: Any, kinds: Sequence[str], relations: Collection[str]) -> list
     for place, each in enumerate(fields if isinstance(fields, list) else [], 1):
         if not isinstance(each, dict) or not (name := _name(str(each.get("name", "")), place)):
             continue
-        given = each.get("choices") if isinstance(each.get("choices"), list) else []
+        said = each.get("choices")
+        given = said if isinstance(said, list) else []
         choices = list(dict.fromkeys(str(one).strip()[:_LONGEST] for one in given if str(one).strip()))[:_MOST_CHOICES]
         relation = str(each.get("relation") or "")
         kind = each.get("kind") if each.get("kind") in kinds else "text"

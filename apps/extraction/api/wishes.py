@@ -36,9 +36,7 @@ class WishFieldIn(Serializer):
     choices = serializers.ListField(child=Text(rules.NAME.of(80)), max_length=50, required=False)
     required = serializers.BooleanField(required=False, help_text="Of a described collection, as the two below.")
     is_list = serializers.BooleanField(required=False)
-    relation = serializers.CharField(
-        required=False, max_length=60, allow_blank=True, help_text="Short name of the collection that it points to."
-    )
+    relation = Text(rules.SLUG.of(60), required=False, help_text="Short name of the collection that it points to.")
 
 
 class WishChangeIn(Serializer):
