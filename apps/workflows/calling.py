@@ -31,6 +31,15 @@ _HOST = re.compile(r"https?://[A-Za-z0-9.\-]+(:\d{1,5})?(?=[/?#]|$)")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")
 
 
+def named(walker: Walker, at: At) -> tuple[str, dict[str, Any]]:
+    """The function's name and arguments; a name of the document's own stands for a call of its own."""
+    name, arguments = at.body["call"], at.body.get("with", {})
+    own = walker.document.get("use", {}).get("functions", {}).get(name)
+    if own is not None:
+        name, arguments = own.get("call", ""), {**own.get("with", {}), **arguments}
+    return name, arguments
+
+
 def prepared(walker: Walker, at: At, said: Mapping[str, Any], value: Any, **more: Any) -> dict[str, Any]:
     """The arguments as the function takes them. A secret is in them by its name only."""
     endpoint = said.get("endpoint")

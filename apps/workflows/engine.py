@@ -287,7 +287,7 @@ class EngineDesk:
         self, walker: Walker, at: At, step_id: UUID, value: Any, **more: Any
     ) -> tuple[WorkflowFunction, WorkflowCall]:
         """What is called, with what, and for whom, who may still ask for it."""
-        name, arguments = self._called(walker, at)
+        name, arguments = calling.named(walker, at)
         function = workflow_functions.get(name)
         if function is None:
             detail = f"There is no function {name}."
@@ -316,14 +316,6 @@ class EngineDesk:
         if new := set(collections) - self.collections:
             services.note_collections(actor=SYSTEM, held=self.held, collections=new)
             self.collections |= new
-
-    def _called(self, walker: Walker, at: At) -> tuple[str, dict[str, Any]]:
-        """The function's name and arguments; a name of the document's own stands for a call of its own."""
-        name, arguments = at.body["call"], at.body.get("with", {})
-        own = walker.document.get("use", {}).get("functions", {}).get(name)
-        if own is not None:
-            name, arguments = own.get("call", ""), {**own.get("with", {}), **arguments}
-        return name, arguments
 
     def _do(self, walker: Walker, function: WorkflowFunction, call: WorkflowCall, at: At, step: StepRow | None) -> Any:
         ends = not ({"output", "export"} & set(at.body))

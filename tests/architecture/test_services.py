@@ -176,6 +176,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/workflows/services/ends.py", "inner_of"): READ,
     ("apps/workflows/services/ends.py", "lock_held"): PART,
     ("apps/workflows/services/ends.py", "operation_of"): READ,
+    ("apps/workflows/services/ends.py", "reading_of"): READ,
     ("apps/workflows/services/ends.py", "stop_begun"): PART,
     ("apps/workflows/services/ends.py", "viewer_of"): READ,
     ("apps/workflows/services/rollback.py", "go_back"): PART,
@@ -192,6 +193,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/workflows/services/stages.py", "missing_of"): READ,
     ("apps/workflows/services/starts.py", "arm"): PART,
     ("apps/workflows/services/starts.py", "disarm"): PART,
+    ("apps/workflows/services/steps.py", "hold"): PART,
     ("apps/workflows/services/steps.py", "require_size"): READ,
 }
 

@@ -2,8 +2,6 @@
 
 import json
 import logging
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
 
 import pytest
@@ -26,57 +24,34 @@ from tests.accounts.factories import (
     member_of,
 )
 from tests.workflows.factories import document, ran
+from tests.workflows.office import Office, opened
 
 pytestmark = pytest.mark.django_db
 CANARY = "canary-7f3a9c-open-sesame"
 SECRETS = "/api/v1/workflow-secrets/"
 
 
-class Office:
+class Mirror(Office):
     """Says back what it was asked, credentials and all. ``gives``: its status."""
 
     def __init__(self):
+        super().__init__()
         self.seen, self.gives, self.kind = [], 200, "application/json"
-        office = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                office.answer(self, b"")
-
-            def do_POST(self):
-                office.answer(self, self.rfile.read(int(self.headers["Content-Length"])))
-
-            def log_message(self, *_arguments):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def answer(self, request, body):
-        asked = {"path": request.path, "authorization": request.headers.get("Authorization"), "body": body.decode()}
+    def answer(self, path, headers, body):
+        asked = {"path": path, "authorization": headers.get("Authorization"), "body": body.decode()}
         self.seen.append(asked)
         said = {"asked": asked}
-        if request.path.startswith("/oauth2/token"):
+        if path.startswith("/oauth2/token"):
             said = {"access_token": f"token-{CANARY}", "token_type": "bearer"}
-        text = json.dumps(said).encode()
-        request.send_response(200 if "token" in request.path else self.gives)
-        request.send_header("Content-Type", self.kind)
-        request.send_header("X-Echo", request.headers.get("Authorization", "none"))
-        request.send_header("Content-Length", str(len(text)))
-        request.end_headers()
-        request.wfile.write(text)
+        more = {"Content-Type": self.kind, "X-Echo": headers.get("Authorization", "none")}
+        return 200 if "token" in path else self.gives, said, more
 
 
 @pytest.fixture
 def office(settings):
-    settings.PARLANCE_ALLOW_PRIVATE_ADDRESSES = ["127.0.0.1"]
-    found = Office()
-    thread = threading.Thread(target=found.server.serve_forever, args=(0.05,))
-    thread.start()
-    yield found
-    found.server.shutdown()
-    thread.join(5)
-    found.server.server_close()
+    with opened(Mirror(), settings) as found:
+        yield found
 
 
 def get(endpoint, **more):

@@ -1,42 +1,24 @@
 """A call is made again: under the same key when nobody knows whether it had its effect, under another when it had none."""
 
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
 import pytest
 
 from apps.workflows import services
 from tests.workflows.factories import ran, walked
+from tests.workflows.office import LOST, Office, opened
 
 pytestmark = pytest.mark.django_db
-LOST = 0
 
 
-class Office:
+class Bookings(Office):
     """Books once for each key. ``gives``: the statuses of its next answers; ``LOST``: it books, and nobody hears of it."""
 
     def __init__(self):
+        super().__init__()
         self.keys, self.gives = [], []
-        office = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                self.rfile.read(int(self.headers["Content-Length"]))
-                office.keys.append(self.headers["Idempotency-Key"])
-                status = office.gives.pop(0) if office.gives else 200
-                if status == LOST:
-                    self.close_connection = True
-                    return
-                self.send_response(status)
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"ok")
-
-            def log_message(self, *_arguments):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+    def answer(self, path, headers, body):
+        self.keys.append(headers["Idempotency-Key"])
+        return self.gives.pop(0) if self.gives else 200, b"ok", {"Content-Type": "text/plain"}
 
     def is_same(self):
         return [key == self.keys[0] for key in self.keys[1:]]
@@ -44,14 +26,8 @@ class Office:
 
 @pytest.fixture
 def office(settings):
-    settings.PARLANCE_ALLOW_PRIVATE_ADDRESSES = ["127.0.0.1"]
-    found = Office()
-    thread = threading.Thread(target=found.server.serve_forever, args=(0.05,))
-    thread.start()
-    yield found
-    found.server.shutdown()
-    thread.join(5)
-    found.server.server_close()
+    with opened(Bookings(), settings) as found:
+        yield found
 
 
 def book(office, body="${ . }"):

@@ -1,8 +1,6 @@
 """What a run did elsewhere is taken back, the last first, once, and what came of it is kept."""
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -12,47 +10,30 @@ from apps.workflows.models import Run, Step
 from apps.workflows.types import DefinitionRejected, RunState
 from tests.extraction.factories import people
 from tests.workflows.factories import defined, fresh, killed, ran, stage, walked
+from tests.workflows.office import Office, opened
 
 pytestmark = pytest.mark.django_db
 
 
-class Office:
+class Bookings(Office):
     """Books and cancels over HTTP. ``refuses``: the statuses of its next answers to cancellations."""
 
     def __init__(self):
+        super().__init__()
         self.seen, self.keys, self.refuses = [], [], []
-        office = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                office.seen.append((self.path, body))
-                office.keys.append((self.path, self.headers["Idempotency-Key"]))
-                status = office.refuses.pop(0) if self.path == "/cancel" and office.refuses else 200
-                said = json.dumps({"booking": f"for {body.get('who')}"}).encode()
-                self.send_response(status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(said)))
-                self.end_headers()
-                self.wfile.write(said)
-
-            def log_message(self, *_arguments):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+    def answer(self, path, headers, body):
+        said = json.loads(body)
+        self.seen.append((path, said))
+        self.keys.append((path, headers["Idempotency-Key"]))
+        status = self.refuses.pop(0) if path == "/cancel" and self.refuses else 200
+        return status, {"booking": f"for {said.get('who')}"}, {}
 
 
 @pytest.fixture
 def office(settings):
-    settings.PARLANCE_ALLOW_PRIVATE_ADDRESSES = ["127.0.0.1"]
-    found = Office()
-    thread = threading.Thread(target=found.server.serve_forever, args=(0.05,))
-    thread.start()
-    yield found
-    found.server.shutdown()
-    thread.join(5)
-    found.server.server_close()
+    with opened(Bookings(), settings) as found:
+        yield found
 
 
 def post(office, path, body):

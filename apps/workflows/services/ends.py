@@ -18,8 +18,11 @@ from apps.bulk import selectors as operations
 from apps.bulk import services as operation_services
 from apps.bulk.types import FINAL as OPERATION_ENDS
 from apps.bulk.types import OperationState
+from apps.core.errors import NotFound
 from apps.core.events import emit
 from apps.core.storable import storable
+from apps.extraction import services as record_services
+from apps.extraction.types import RunEnded as ReadingEnded
 from apps.workflows import policies
 from apps.workflows.events import RunCancelled, RunCompleted, RunFailed
 from apps.workflows.models import Choice, Run, Step
@@ -180,9 +183,10 @@ def cancel(run: Run, actor: Actor) -> None:
 
 
 def stop_begun(run: Run, steps: Iterable[Step], actor: Actor) -> None:
-    """Runs and operations that these steps began and that are under way are cancelled. What they did by then stays.
+    """Runs and operations that these steps began and that are under way are cancelled, readings begin no further piece. What they did
+    by then stays.
 
-    Whoever may steer the run may do so: operations are cancelled by the platform, which waits for them no more.
+    Whoever may steer the run may do so: it is the platform that stops them, and waits for them no more.
     """
     runs, begun = [], []
     for step in steps:
@@ -190,6 +194,9 @@ def stop_begun(run: Run, steps: Iterable[Step], actor: Actor) -> None:
             runs.append(inner)
         if (operation := operation_of(step)) is not None:
             begun.append(operation)
+        if (reading := reading_of(step)) is not None:
+            with suppress(ReadingEnded, NotFound):  # it has ended meanwhile, or was forgotten
+                record_services.stop_extraction(actor=SYSTEM, run_id=reading)
     if runs:
         for child in Run.objects.select_for_update().filter(pk__in=runs, parent=run, status__in=OPEN).order_by("pk"):
             cancel(child, actor)
@@ -208,6 +215,11 @@ def inner_of(step: Step) -> UUID | None:
 def operation_of(step: Step) -> UUID | None:
     """The operation over many items that a step began."""
     return _begun(step, "call", "operation")
+
+
+def reading_of(step: Step) -> UUID | None:
+    """The reading that a step waits for."""
+    return _begun(step, "call", "extraction")
 
 
 def _begun(step: Step, kind: str, name: str) -> UUID | None:

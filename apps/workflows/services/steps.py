@@ -34,6 +34,8 @@ CALL_LEASE_SECONDS = 180.0
 MOST_STATE = 4 * MAX_DATA_BYTES
 _ENDED = frozenset({StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.FAILED, StepStatus.CANCELLED})
 
+_HOLD = "SELECT FROM workflows_run WHERE id = %(run)s AND fence = %(fence)s AND status IN ('running', 'paused') FOR NO KEY UPDATE"
+
 _HELD = """
 WITH held AS (
   UPDATE workflows_run SET lease_until = clock_timestamp() + %(lease)s, step_count = step_count + %(new)s, crashes = 0,
@@ -216,6 +218,16 @@ def require_size(value: Any, most: int) -> None:
             raise DataTooLarge
 
 
+def hold(held: HeldRun) -> None:
+    """Before anything else is locked: whoever goes back, forks or cancels holds the run first, too, and nobody waits for somebody who waits
+    for them. ``LateWriter`` when somebody else has it.
+    """
+    with prepared() as cursor:
+        cursor.execute(_HOLD, {"run": held.run_id, "fence": held.fence})
+        if cursor.fetchone() is None:
+            raise LateWriter
+
+
 def _execute(sql: str, values: dict[str, Any]) -> tuple[int, str]:
     with prepared() as cursor:
         cursor.execute(sql, values)
@@ -241,6 +253,7 @@ def call_inside(
     """What the function does and its step are one transaction. Not ``ends``: what it gave is in ``state["raw"]``, and the step goes on."""
     policies.require(policies.is_system(actor))
     assert function.inside is not None
+    hold(held)
     with told_last():
         given = function.inside(call)
         options: dict[str, Any] = {"step_id": call.step_id, "data": data, "path": path, "visit": visit, "kind": "call"}

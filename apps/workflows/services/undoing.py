@@ -28,7 +28,7 @@ from apps.workflows.problems import problem
 from apps.workflows.services.ends import announce, inner_of, lock_held, operation_of
 from apps.workflows.services.rollback import go_back, keep, set_back_records, staying
 from apps.workflows.services.runs import queue, undo_again
-from apps.workflows.services.steps import change_step
+from apps.workflows.services.steps import change_step, hold
 from apps.workflows.types import NOT_ALL, OPEN, UNDO, Back, HeldRun, RunStatus, StepRow, StepStatus
 
 #: It was tried to its end before: another look tries again what failed.
@@ -50,6 +50,7 @@ def undo_inside(*, actor: Actor, held: HeldRun, function: WorkflowFunction, call
     """What the function does and the end of its step are one transaction. The status of the run now."""
     policies.require(policies.is_system(actor))
     assert function.inside is not None
+    hold(held)
     with told_last():
         given = function.inside(call)
         assert isinstance(given, Gave)
@@ -102,6 +103,7 @@ def _operation(actor: Actor, of: Step, is_again: bool) -> _Taken:  # noqa: FBT00
     assert pk is not None
     if operations.find_operation(operation_id=pk, viewer=SYSTEM) is None:  # forgotten, a month after its end
         return _Taken(stay=[staying("operation", pk, NotFound.code, str(NotFound.default_detail))])
+    accounts.lock_project(of.project_id, actor)  # before the operation, as who tries one again holds them
     row = operations.lock_operation(operation_id=pk, viewer=actor)
     if row.status not in OPERATION_ENDS:
         return _Taken(waits_on=row.pk)
