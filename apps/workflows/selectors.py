@@ -38,12 +38,14 @@ from apps.workflows.types import (
     UNDO,
     ChoiceStatus,
     RunStatus,
+    SecretKind,
     StartStatus,
     StepRow,
     StepStatus,
 )
 
 HINT_SECONDS = 3.0
+MOST_BESIDE = 20
 SIGNAL = "workflows.signal_emitted"
 
 
@@ -182,6 +184,13 @@ def list_secrets(viewer: Actor, *, project_id: UUID | None = None) -> QuerySet[S
     """Their names: documents say them anyway."""
     rows = Secret.objects.filter(readable(viewer)).defer("sealed")
     return rows.filter(project_id=project_id) if project_id else rows
+
+
+def kinds_of_secrets(secrets: Iterable[Secret]) -> dict[UUID, SecretKind]:
+    """Of secrets that the caller may name; of what is in them nothing more is told."""
+    rows = Secret.objects.filter(pk__in=[secret.pk for secret in secrets]).only("sealed")
+    found = {row.pk: SecretKind.of(json.loads(row.sealed)) for row in rows}
+    return {pk: kind for pk, kind in found.items() if kind is not None}
 
 
 def lock_secret(*, secret_id: UUID, viewer: Actor) -> Secret:
@@ -360,6 +369,12 @@ def is_running(run_id: UUID) -> bool:
 
 def has_open() -> bool:
     return Run.objects.filter(status__in=OPEN).exists()
+
+
+def list_staged_runs(conversation_id: UUID) -> list[Run]:
+    """What is under way beside a conversation and in a stage, with the documents that they follow."""
+    rows = Run.objects.filter(conversation_id=conversation_id, parent=None, status__in=OPEN).exclude(stage="")
+    return list(rows.select_related("followed").order_by("-created_at")[:MOST_BESIDE])
 
 
 def list_overdue_choices() -> list[UUID]:

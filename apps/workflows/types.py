@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -183,6 +184,19 @@ class TooManyDefinitions(LimitReached):
     limit = "definitions"
     most = MAX_DEFINITIONS
     reason = "quota"
+
+
+class SecretKind(models.TextChoices):
+    """What a secret is for, by what is in it."""
+
+    BEARER = "bearer", _("Token")
+    BASIC = "basic", _("User name and password")
+    OAUTH2 = "oauth2", _("OAuth 2, client credentials")
+
+    @classmethod
+    def of(cls, value: Mapping[str, Any]) -> SecretKind | None:
+        needed = {cls.BEARER: {"token"}, cls.BASIC: {"username", "password"}, cls.OAUTH2: {"authority", "client"}}
+        return next((kind for kind, names in needed.items() if names <= value.keys()), None)
 
 
 class TooManySecrets(LimitReached):

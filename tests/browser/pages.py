@@ -118,6 +118,8 @@ def views(addresses: dict[str, Any]) -> list[View]:
         *(View(f"workflows-{name}", path) for name, path in addresses["workflows"].items()),
         View("workflows-new", "/workflows/new/"),
         View("workflows-wrong", "/workflows/new/", prepare=_wrong_file, status=400),
+        View("workflows-secrets", "/workflows/secrets/"),
+        View("workflows-secret-delete", "/workflows/secrets/", prepare=click("[commandfor=delete-1]")),
         View("conversation-workflow", talk, prepare=_workflow, status=409),
         View("conversation-workflow-empty", states, prepare=_workflow),
         *(View(f"rights-{name}", path) for name, path in addresses["rights"].items()),

@@ -70,6 +70,9 @@ def tell(ines: User, project: Any, talk: Any) -> dict[str, str]:
         services.advance_stage(actor=actor, run_id=chosen.pk, stage=name)
         walked(chosen)
     open_choice = Choice.objects.get(run=asked)
+    services.keep_secret(actor=actor, project_id=project.pk, name="location_office", value={"token": "a token"})
+    login = {"username": "parlance", "password": "a password"}
+    services.keep_secret(actor=actor, project_id=project.pk, name="studio_calendar", value=login)
     pages = {"definition": f"/workflows/{definition.pk}/", "editor": f"/workflows/{definition.pk}/edit/"}
     return pages | {
         "run": f"/runs/{chosen.pk}/",
