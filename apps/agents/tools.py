@@ -11,11 +11,15 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
+from uuid import UUID
 
 import jsonschema_rs
 import orjson
+from django.db import InterfaceError, OperationalError
 
+from apps.core import preferences
 from apps.core.db import in_thread
+from apps.core.doors.tool_limits import tool_limits
 from apps.core.doors.tools import Tool, ToolAnswer, ToolCall, tools
 from apps.core.errors import DomainError
 from apps.core.leases import scaled
@@ -24,7 +28,9 @@ from apps.llm.types import ToolSpec
 logger = logging.getLogger(__name__)
 
 MOST_CHARACTERS = 20_000
-#: Makes the call of a tool from its arguments: for whom and where.
+MOST_IN_ARGUMENTS = 10_000
+IN_ANSWERS = "agents.tools_in_answers"
+#: Makes the call of a tool from its arguments: for whom and where. In a thread, where it may ask the database who that is today.
 Caller = Callable[[dict[str, Any]], ToolCall]
 
 
@@ -41,6 +47,23 @@ def offered(*, allowed: Collection[str] | None = None, wanted: Collection[str] |
     )
 
 
+def offered_beside(*, organization_id: UUID, project_id: UUID, conversation_id: UUID) -> tuple[Tool, ...]:
+    """What an answer in a conversation is offered now: of use in the project, and left over by every limit.
+
+    Where nothing is of use this is one look for each kind of thing that tools read; the rest is asked only then.
+    """
+    found = offered()
+    has_use = {look: look(project_id) for look in {tool.has_use for tool in found if tool.has_use}}
+    found = tuple(tool for tool in found if tool.has_use is None or has_use[tool.has_use])
+    if not found or not preferences.get(IN_ANSWERS, organization=organization_id, project=project_id):
+        return ()
+    for limit in tool_limits:
+        allowed = limit.allowed(conversation_id)
+        if allowed is not None:
+            found = tuple(tool for tool in found if tool.name in allowed)
+    return found
+
+
 def specs_of(these: Sequence[Tool]) -> tuple[ToolSpec, ...]:
     return tuple(ToolSpec(tool.name, str(tool.summary), tool.parameters) for tool in these)
 
@@ -50,19 +73,28 @@ async def run(these: Sequence[Tool], name: str, arguments: Mapping[str, Any], ca
     tool = next((each for each in these if each.name == name), None)
     if tool is None:
         return ToolAnswer(f"There is no tool {name[:60]} here.", is_error=True)
+    if is_too_long(arguments):
+        return ToolAnswer("These arguments are too long.", is_error=True)
     if wrong := _first_wrong(orjson.dumps(tool.parameters), dict(arguments)):
         return ToolAnswer(f"These arguments do not fit: {wrong}", is_error=True)
     try:
         async with asyncio.timeout(scaled(tool.timeout_seconds)):
-            answer = await in_thread(tool.run, caller(dict(arguments)))
+            answer = await in_thread(lambda: tool.run(caller(dict(arguments))))
     except TimeoutError:
         return ToolAnswer("The tool took too long.", is_error=True)
+    except (OperationalError, InterfaceError):  # away, or it ended what took too long
+        logger.warning("tool_without_database", extra={"tool": tool.name})
+        return ToolAnswer("The tool cannot look now.", is_error=True)
     except DomainError as error:
         said = "; ".join([error.detail, *(f"{each.field}: {each.detail}" for each in error.fields[:5])])
         return ToolAnswer(said[:MOST_CHARACTERS], is_error=True)
     if len(answer.content) > MOST_CHARACTERS:
         return ToolAnswer(f"{answer.content[:MOST_CHARACTERS]}… (cut)", answer.is_error)
     return answer
+
+
+def is_too_long(arguments: Mapping[str, Any]) -> bool:
+    return len(str(arguments)) > MOST_IN_ARGUMENTS
 
 
 def _first_wrong(schema: bytes, arguments: dict[str, Any]) -> str:

@@ -1,9 +1,11 @@
-"""An agent at work: it answers, asks for tools, reads what they say, and answers again, until it has no more to ask or has asked often enough."""
+"""An agent at work: it answers, asks for tools, reads what they say, and answers again, until it has no more to ask or has asked often enough.
+
+``stream`` is the loop, for who shows it as it comes; ``work`` gives what came of it.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -12,14 +14,16 @@ from typing import Any
 from apps.agents import engine, tools
 from apps.agents.types import AnswerContext
 from apps.core.db import in_thread
-from apps.core.doors.tools import Tool
+from apps.core.doors.tools import Tool, ToolAnswer
 from apps.llm.types import (
     Answered,
     AppendText,
+    ClosePart,
     Finished,
     NeutralMessage,
     NeutralPart,
     OpenPart,
+    Operation,
     Parameters,
     PartType,
     ReasoningContent,
@@ -32,6 +36,11 @@ from apps.llm.types import (
 
 #: Of one round: a model that wants more is told of the first ones.
 MOST_CALLS = 8
+#: Of all that tools gave in one answer: a context has an end.
+MOST_CHARACTERS = 200_000
+LONGEST_NAME = 200
+#: Asked in a thread, before tools are: which may be asked now.
+Usable = Callable[[], Sequence[Tool]]
 
 
 class Stopped(Exception):
@@ -49,13 +58,12 @@ class Used:
 
 @dataclass(slots=True)
 class Worked:
-    """What came of it. ``messages``: what was said since the question, the last answer at the end."""
+    """What came of it: ``text`` is the last answer."""
 
     text: str = ""
     model: str = ""
     is_demo: bool = False
     used: list[Used] = field(default_factory=list)
-    messages: list[NeutralMessage] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -64,21 +72,20 @@ class _Round:
 
     parts: dict[int, NeutralPart] = field(default_factory=dict)
     texts: dict[int, list[str]] = field(default_factory=dict)
+    count: int = 0
 
-    def take(self, operation: Any) -> None:
+    def take(self, operation: Operation) -> None:
         match operation:
-            case OpenPart(index=index, type=PartType.TEXT):
-                self.texts[index] = []
+            case OpenPart(index=index, type=kind):
+                self.count = max(self.count, index + 1)
+                if kind is PartType.TEXT:
+                    self.texts[index] = []
             case AppendText(index=index, text=text) if index in self.texts:
                 self.texts[index].append(text)
             case SetPart(index=index, data={"id": pk, "name": name, "arguments": arguments}):
                 self.parts[index] = ToolCallContent(pk, name, arguments)
             case SetPart(index=index, data={"text": text, "signature": signature}):
                 self.parts[index] = ReasoningContent(text, signature)
-
-    @property
-    def text(self) -> str:
-        return "".join("".join(pieces) for _index, pieces in sorted(self.texts.items()))
 
     def message(self) -> NeutralMessage:
         said: dict[int, NeutralPart] = {
@@ -90,6 +97,94 @@ class _Round:
         return [part for _index, part in sorted(self.parts.items()) if isinstance(part, ToolCallContent)]
 
 
+async def stream(
+    context: AnswerContext,
+    usable: Usable,
+    caller: tools.Caller,
+    *,
+    rounds: int,
+    may_go_on: Callable[[], bool] | None = None,
+) -> AsyncGenerator[Operation]:
+    """What ``engine.answer`` yields, round after round, its parts numbered through; behind those of a round one for what became of each
+    tool that it asked for. What a tool gave is for the model alone, since who reads the answer may see less than who asked: the part
+    has words only where it failed.
+
+    ``context.tools`` are offered. At most ``rounds`` times they are asked; then the model has to answer without. ``may_go_on`` is asked
+    between, in a thread. What is said in different rounds stands in paragraphs of its own. Raises ``ModelError`` as ``engine.answer`` does, and ``Stopped``.
+    """
+    said: list[NeutralMessage] = []
+    base, room, has_spoken = 0, MOST_CHARACTERS, False
+    for number in range(rounds + 1):
+        is_last = number == rounds
+        asked = replace(context, messages=(*context.messages, *said))
+        if context.tools and is_last:
+            asked = replace(asked, overrides=replace(context.overrides or Parameters(), tool_choice="none"))
+        heard = _Round()
+        async with aclosing(engine.answer(asked)) as operations:
+            async for operation in operations:
+                heard.take(operation)
+                yield _numbered(operation, base)
+                if has_spoken and isinstance(operation, OpenPart) and operation.type is PartType.TEXT:
+                    has_spoken = False
+                    yield AppendText(base + operation.index, "\n\n")
+        base += heard.count
+        has_spoken = has_spoken or bool(heard.texts)
+        calls = heard.calls()
+        if not calls:
+            return
+        these = () if is_last else await in_thread(usable)
+        results = []
+        for place, call in enumerate(calls):
+            if is_last or room <= 0:
+                answer = ToolAnswer("Asked often enough.", is_error=True)
+            elif place >= MOST_CALLS:
+                answer = ToolAnswer("Too many at once. Ask again.", is_error=True)
+            else:
+                answer = await tools.run(these, call.name, call.arguments, caller)
+            room -= len(answer.content)
+            results.append(ToolResultContent(call.id, answer.content, answer.is_error))
+            yield OpenPart(base, PartType.TOOL_RESULT, _told(call.id, answer))
+            yield ClosePart(base)
+            base += 1
+        if is_last:
+            return
+        said += [heard.message(), NeutralMessage(Role.TOOL, tuple(results))]
+        if may_go_on is not None and not await in_thread(may_go_on):
+            raise Stopped
+
+
+def _numbered(operation: Operation, base: int) -> Operation:
+    """Behind ``base`` parts; of what a model asks for no more than a reader has use for."""
+    match operation:
+        case AppendText(index=index, text=text):
+            return AppendText(base + index, text) if base else operation
+        case OpenPart(index=index, type=kind, data=data):
+            return OpenPart(base + index, kind, _cut(data))
+        case SetPart(index=index, data=data):
+            return SetPart(base + index, _cut(data))
+        case ClosePart(index=index):
+            return ClosePart(base + index)
+        case _:
+            return operation
+
+
+def _cut(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    match data:
+        case {"id": pk, "name": name, "arguments": arguments}:
+            shown = {} if tools.is_too_long(arguments) else arguments
+            return {"id": pk[:LONGEST_NAME], "name": name[:LONGEST_NAME], "arguments": shown}
+        case _:
+            return data
+
+
+def _told(pk: str, answer: ToolAnswer) -> dict[str, Any]:
+    return {
+        "id": pk[:LONGEST_NAME],
+        "content": answer.content if answer.is_error else "",
+        "is_error": answer.is_error,
+    }
+
+
 async def work(
     context: AnswerContext,
     these: Sequence[Tool],
@@ -99,52 +194,26 @@ async def work(
     may_go_on: Callable[[], bool],
     spend: Callable[[Decimal | str], None],
 ) -> Worked:
-    """At most ``rounds`` times tools are asked for; then it has to answer without. ``may_go_on`` is asked between, ``spend`` told each cost.
-
-    Raises ``ModelError`` as ``engine.answer`` does, and ``Stopped``.
-    """
+    """As ``stream``, to its end, with ``these`` tools. ``spend`` is told each cost."""
     done = Worked()
-    specs = tools.specs_of(these)
-    for number in range(rounds + 1):
-        asked = replace(context, messages=(*context.messages, *done.messages), tools=specs)
-        if specs and number == rounds:
-            asked = replace(asked, overrides=replace(context.overrides or Parameters(), tool_choice="none"))
-        heard = await _hear(asked, done, spend)
-        done.messages.append(heard.message())
-        done.text = heard.text
-        calls = heard.calls()
-        if not calls or number == rounds:
-            return done
-        done.messages.append(await _ask_tools(these, calls, caller, done.used))
-        if not await in_thread(may_go_on):
-            raise Stopped
-    raise AssertionError("the last round returns")
-
-
-async def _hear(context: AnswerContext, done: Worked, spend: Callable[[Decimal | str], None]) -> _Round:
-    heard = _Round()
-    async with aclosing(engine.answer(context)) as operations:
+    texts: dict[int, list[str]] = {}
+    asked: list[tuple[str, dict[str, Any]]] = []
+    context = replace(context, tools=tools.specs_of(these))
+    async with aclosing(stream(context, lambda: these, caller, rounds=rounds, may_go_on=may_go_on)) as operations:
         async for operation in operations:
-            heard.take(operation)
             match operation:
                 case Answered(provider=provider, model=model, is_demo=is_demo):
                     done.model, done.is_demo = f"{provider}/{model}", is_demo
+                    texts = {}
+                case OpenPart(index=index, type=PartType.TEXT):
+                    texts[index] = []
+                case AppendText(index=index, text=text) if index in texts:
+                    texts[index].append(text)
+                case SetPart(data={"name": name, "arguments": arguments}):
+                    asked.append((name, dict(arguments)))
+                case OpenPart(type=PartType.TOOL_RESULT, data={"is_error": is_error}):
+                    done.used.append(Used(*asked[len(done.used)], is_error))
                 case Finished(cost=cost):
                     spend(cost)
-    return heard
-
-
-async def _ask_tools(
-    these: Sequence[Tool], calls: list[ToolCallContent], caller: tools.Caller, used: list[Used]
-) -> NeutralMessage:
-    """One after the other, in the order in which they were asked for; each call has its answer, as both wires want it."""
-    results = []
-    for place, call in enumerate(calls):
-        if place >= MOST_CALLS:
-            results.append(ToolResultContent(call.id, "Too many at once. Ask again.", is_error=True))
-            continue
-        answer = await tools.run(these, call.name, call.arguments, caller)
-        used.append(Used(call.name, dict(call.arguments), answer.is_error))
-        results.append(ToolResultContent(call.id, answer.content, answer.is_error))
-        await asyncio.sleep(0)
-    return NeutralMessage(Role.TOOL, tuple(results))
+    done.text = "".join("".join(pieces) for _index, pieces in sorted(texts.items())).lstrip("\n")
+    return done

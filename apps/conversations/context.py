@@ -11,6 +11,7 @@ from django.utils.translation import override
 
 from apps.accounts.actors import actor_of_row
 from apps.agents import selectors as agents
+from apps.agents import tools
 from apps.agents.types import AnswerContext
 from apps.conversations import selectors
 from apps.conversations.models import Conversation, Message, Turn
@@ -52,11 +53,19 @@ def read_context(held: HeldTurn) -> AnswerContext:
         system_prompt=conversation.system_prompt,
         messages=tuple(message for message in messages if message.parts),
         model_id=turn.model_id,
+        tools=_tools_beside(turn),
         language=language,
         correlation_id=held.correlation_id,
         people=tuple(people.values()),
         unread_files=_unread_files(rows),
     )
+
+
+def _tools_beside(turn: Turn) -> tuple[llm.ToolSpec, ...]:
+    found = tools.offered_beside(
+        organization_id=turn.organization_id, project_id=turn.project_id, conversation_id=turn.conversation_id
+    )
+    return tools.specs_of(found)
 
 
 def _unread_files(rows: list[Message]) -> tuple[UUID, ...]:
@@ -87,16 +96,12 @@ def _fitting(rows: list[Message], beside: _Beside, *, several: bool, taken: int)
 
 
 def _weight(message: llm.NeutralMessage) -> int:
-    """In characters: of words, of documents, of what tools were asked and gave. Pictures are counted in bytes, apart."""
+    """In characters: of words, of documents. Pictures are counted in bytes, apart."""
     weight = 0
     for part in message.parts:
         match part:
             case llm.TextContent(text) | llm.ReasoningContent(text) | llm.KnowledgeContent(text=text):
                 weight += len(text)
-            case llm.ToolResultContent(content=text):
-                weight += len(text)
-            case llm.ToolCallContent(arguments=arguments):
-                weight += len(str(arguments))
     return weight
 
 
@@ -133,12 +138,8 @@ def _neutral(row: Message, beside: _Beside, *, several: bool) -> llm.NeutralMess
                     for each in selectors.named_in([part])
                     if (given := beside.texts.pop(each, None))
                 ]
-            case "tool_call":
-                parts.append(llm.ToolCallContent(part["id"], part["name"], part.get("arguments", {})))
-            case "tool_result":
-                parts.append(llm.ToolResultContent(part["id"], part["content"]))
             case _:
-                continue
+                continue  # what tools were asked, too: the words of an answer stand for it, and things are looked up again
     name = row.author.display_name if several and row.author is not None else ""
     return llm.NeutralMessage(role=role, parts=tuple(parts), name=name)
 

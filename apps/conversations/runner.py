@@ -13,9 +13,7 @@ import socket
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -25,12 +23,12 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 from psycopg_pool import PoolTimeout
 
 from apps.accounts.types import SYSTEM
-from apps.agents import engine as agents
 from apps.agents.types import AnswerContext
-from apps.conversations import context, control, services, turn_order
+from apps.conversations import answering, context, control, services, turn_order
 from apps.conversations.file_waits import wait_for_files
+from apps.conversations.running import Running
 from apps.conversations.services.turns import Checkpoint
-from apps.conversations.types import MAX_RUNNING_A_PROCESS, Ending, HeldTurn, LateWriter, TurnStatus, TurnUsage
+from apps.conversations.types import MAX_RUNNING_A_PROCESS, Ending, HeldTurn, LateWriter, TurnStatus
 from apps.core import redis, worker_life
 from apps.core.correlation import caused_by
 from apps.core.db import in_thread
@@ -40,7 +38,6 @@ from apps.core.leases import RENEW_SECONDS, scaled
 from apps.live import streams
 from apps.live.bells import publish_status_async
 from apps.llm import engine as llm
-from apps.llm.types import Answered, AppendText, Finished, OpenPart, Operation, PartType, Usage
 
 logger = logging.getLogger(__name__)
 
@@ -52,28 +49,6 @@ AWAY_SECONDS = 0.5
 # Those that were claimed go on before others are: in a crowd the first hear their first word early.
 CLAIMS_AT_ONCE = 2
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
-
-
-@dataclass(eq=False)
-class Running:
-    """One turn in this process."""
-
-    held: HeldTurn
-    task: asyncio.Task[None] | None = None
-    stream: streams.TurnStream | None = None
-    checkpointed_seq: int = 0
-    cancelled_for: str = ""
-    answered: Answered | None = None
-    usage: Usage | None = None
-    finished: Finished | None = None
-    first_text_at: float | None = None
-    has_joined: bool = False
-    is_ending: bool = False
-    offsets: dict[int, int] = field(default_factory=dict)
-
-    @property
-    def parts(self) -> list[dict[str, Any]]:
-        return self.stream.parts if self.stream else self.held.start_parts
 
 
 class Runner:
@@ -161,40 +136,27 @@ class Runner:
             if answer_context is None or isinstance(answer_context, Ending):
                 return answer_context
             answer_context = await wait_for_files(running.held, answer_context)
-            async with contextlib.aclosing(agents.answer(answer_context)) as operations:
+            async with contextlib.aclosing(answering.answer(running.held, answer_context)) as operations:
                 async for operation in operations:
-                    self._take(running, operation)
+                    running.take(operation)
         except asyncio.CancelledError:
             match running.cancelled_for:
                 case "stopped":
-                    return _ending(running, TurnStatus.STOPPED)
+                    return running.ending(TurnStatus.STOPPED)
                 case "shutdown":
-                    return _ending(running, TurnStatus.INTERRUPTED, reason="shutdown")
+                    return running.ending(TurnStatus.INTERRUPTED, reason="shutdown")
                 case _:
                     return None
-        except (streams.LateWriter, LateWriter):
-            return None
+        except (streams.LateWriter, LateWriter, *DATABASE_AWAY):
+            return (
+                None  # the database is asked between rounds, too: the lease lapses, and it runs again or is interrupted
+            )
         except DomainError as error:
-            return _ending(running, TurnStatus.FAILED, reason=error.code)
+            return running.ending(TurnStatus.FAILED, reason=error.code)
         except Exception:
             logger.exception("turn_failed", extra={"turn": str(running.held.turn_id)})
-            return _ending(running, TurnStatus.FAILED, reason="internal_error")
-        return _ending(running, TurnStatus.COMPLETED)
-
-    def _take(self, running: Running, operation: Operation) -> None:
-        stream = running.stream
-        assert stream is not None
-        match operation:
-            case Answered():
-                running.answered = operation
-            case Usage():
-                running.usage = operation
-            case Finished():
-                running.finished = operation
-            case _:
-                stream.append((_shifted(running, operation),))
-                if running.first_text_at is None and isinstance(operation, AppendText):
-                    running.first_text_at = self.loop.time()
+            return running.ending(TurnStatus.FAILED, reason="internal_error")
+        return running.ending(TurnStatus.COMPLETED)
 
     async def _finish(self, running: Running, ending: Ending) -> None:
         """Everything that was shown is in the stream, then the row is final, then readers hear of it."""
@@ -335,47 +297,6 @@ def _read_context(held: HeldTurn) -> AnswerContext | Ending | None:
     except (DatabaseError, OSError, ValueError, KeyError):
         logger.exception("context_failed", extra={"turn": str(held.turn_id)})
         return Ending(TurnStatus.FAILED, held.start_parts, reason="internal_error")
-
-
-def _shifted(running: Running, operation: Any) -> Operation:
-    """A continued answer: its first text part goes on in the last one that is there, other parts come behind."""
-    base = len(running.held.start_parts)
-    if not base:
-        return operation
-    if isinstance(operation, OpenPart):
-        last = running.held.start_parts[-1]
-        joins = operation.type == PartType.TEXT and last["type"] == "text" and not running.has_joined
-        if joins:
-            running.has_joined = True
-            running.offsets[operation.index] = base - 1
-        else:
-            running.offsets[operation.index] = base + operation.index
-    index = running.offsets.get(operation.index, base + operation.index)
-    return type(operation)(index, *[getattr(operation, name) for name in operation.__slots__ if name != "index"])
-
-
-def _ending(running: Running, status: TurnStatus, *, reason: str = "") -> Ending:
-    answered, usage, finished = running.answered, running.usage, running.finished
-    parts, first_at = running.parts, running.first_text_at
-    shown_for = asyncio.get_running_loop().time() - first_at if first_at is not None else None
-    if status == TurnStatus.COMPLETED and finished is not None and finished.reason != "stop":
-        reason = str(finished.reason)
-    return Ending(
-        status=status,
-        reason=reason,
-        parts=parts,
-        usage=TurnUsage(
-            input_tokens=usage.input_tokens if usage else 0,
-            output_tokens=usage.output_tokens if usage else 0,
-            cost=Decimal(finished.cost) if finished and finished.cost else None,
-            currency=finished.currency if finished else "",
-            estimated=usage.estimated if usage else True,
-        ),
-        provider=answered.provider if answered else "",
-        model=answered.model if answered else "",
-        is_fallback=bool(answered and answered.is_fallback),
-        shown_seconds=shown_for,
-    )
 
 
 def _report(task: asyncio.Task[Any]) -> None:

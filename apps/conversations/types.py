@@ -308,7 +308,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class HeldTurn:
-    """A claimed turn as its runner knows it."""
+    """A claimed turn as its runner knows it. ``user_id``, ``key_id``: who asked."""
 
     turn_id: UUID
     fence: int
@@ -321,6 +321,8 @@ class HeldTurn:
     is_continuation: bool
     is_sensitive: bool = False
     start_parts: list[dict[str, Any]] = field(default_factory=list)
+    user_id: UUID | None = None
+    key_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -334,3 +336,8 @@ class HeldTitle:
 def text_of_parts(parts: list[dict[str, Any]]) -> str:
     """``content``: the joined text of the text parts."""
     return "".join(part.get("text", "") for part in parts if part.get("type") == "text")
+
+
+def is_shown(parts: list[dict[str, Any]]) -> bool:
+    """Whether a reader has more of an answer than that tools were asked."""
+    return any(part.get("type") not in {"tool_call", "tool_result"} for part in parts)

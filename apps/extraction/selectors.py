@@ -16,6 +16,7 @@ from django.db.models.lookups import LessThan
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.core import leases
+from apps.core.compiled import Compiled
 from apps.core.errors import NotFound
 from apps.extraction import reach, schema, shape
 from apps.extraction.filters import Condition, as_q
@@ -45,6 +46,16 @@ def list_collections(viewer: Actor, *, project_id: UUID | None = None) -> QueryS
     """With the schema in force as ``document``, and ``is_reshaping``."""
     rows = with_document(visible_collections(viewer)).annotate(is_reshaping=_is_reshaping())
     return rows.filter(project_id=project_id) if project_id else rows
+
+
+def has_collections(project_id: UUID) -> bool:
+    """Whether there are any, for whomever: asked before every answer in a conversation of the project."""
+    return _any_collection.first(project=project_id) is not None
+
+
+_any_collection: Compiled[Collection] = Compiled(
+    lambda *, project: Collection.objects.filter(project_id=project, deleted_at=None).only("id")[:1]
+)
 
 
 def list_names(viewer: Actor, *, project_id: UUID) -> list[Collection]:

@@ -82,6 +82,7 @@ def register() -> None:
             _takes({}),
             list_collections,
             changes_something=False,
+            has_use=selectors.has_collections,
         ),
         Tool(
             "records_search",
@@ -98,6 +99,7 @@ def register() -> None:
             ),
             search_records,
             changes_something=False,
+            has_use=selectors.has_collections,
         ),
         Tool(
             "records_get",
@@ -105,6 +107,7 @@ def register() -> None:
             _takes({"record": _TEXT}, "record"),
             get_record,
             changes_something=False,
+            has_use=selectors.has_collections,
         ),
     ):
         tools.register(tool.name, tool)

@@ -15,12 +15,22 @@ class WorkflowsConfig(AppConfig):
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.menu import MenuEntry, menu
         from apps.core.doors.topics import topics
-        from apps.workflows import commands, erasers, exporters, functions, invariants, metrics, selectors, services
+        from apps.workflows import (
+            commands,
+            erasers,
+            exporters,
+            functions,
+            invariants,
+            metrics,
+            selectors,
+            services,
+            stage_tools,
+        )
         from apps.workflows.pages import panel
         from apps.workflows.receivers import PATIENCE_SECONDS, hear, hear_starts, heard, heard_by_starts
         from apps.workflows.topics import RunTopic
 
-        for each in (commands, erasers, exporters, functions, invariants, metrics, panel):
+        for each in (commands, erasers, exporters, functions, invariants, metrics, panel, stage_tools):
             each.register()
         for name, handle, pick in (("workflows.hear", hear, heard), ("workflows.starts", hear_starts, heard_by_starts)):
             each_event = Consumer(name, handle, from_now=True, pick=pick, patience_seconds=PATIENCE_SECONDS)

@@ -108,6 +108,7 @@ class Answer {
   }
 
   #showPart(part, index) {
+    if (part.type === "tool_result") return this.#settle(part, index);
     const shown = this.#parts.get(index);
     if (shown?.type === part.type) return this.#grow(shown, part);
     const made = this.#make(part, index);
@@ -133,7 +134,18 @@ class Answer {
     return { type: part.type, element, length: 0, markup: isText ? new StreamingMarkup(box, { caret: part.type === "text", onSettled }) : null };
   }
 
+  /** Some servers count the ids of calls anew in every round: the nearest one before is meant. */
+  #settle({ id, is_error: isError = false }, index) {
+    const calls = [...this.#parts].filter(([at, shown]) => at < index && shown.call === id);
+    const state = slot(calls.at(-1)?.[1].element ?? this.article.ownerDocument.createElement("i"), "state");
+    if (!state) return null;
+    state.dataset.kind = isError ? "bad" : "good";
+    state.textContent = isError ? state.dataset.failed : state.dataset.done;
+    return null;
+  }
+
   #grow(shown, part) {
+    if (part.type === "tool_call") shown.call = part.id;
     if (!shown.markup) return fill(shown.element, { name: part.name ?? "", arguments: shownValue(part.arguments), text: part.detail ?? "" });
     const { text = "" } = part;
     if (text.length === shown.length) return null;

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from django.db import connection
 
 from apps.conversations import control
 from apps.conversations.models import Message, Turn
-from apps.conversations.runner import Runner
 from apps.conversations.types import TurnStatus
 from apps.core import redis
-from apps.llm import clients, routing, shared_state
 from tests.conversations.factories import say, start
+from tests.conversations.running import runner, wait_until
 from tests.llm.factories import stub_model
 from tests.provider.script import expected_text
 
+__all__ = ["runner"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SLOW_END = """
@@ -36,25 +34,6 @@ def slow_end() -> Iterator[None]:
     yield
     with connection.cursor() as cursor:
         cursor.execute(FAST_END)
-
-
-@pytest.fixture
-def runner(settings) -> Iterator[Runner]:
-    """Leases are renewed four times a second here: a renewal waits for the row that is being written, and finds it final."""
-    settings.PARLANCE_TIME_SCALE = 0.05
-    routing.forget()
-    made = Runner()
-    yield made
-    made.close()
-    for work in (clients.close_all(), shared_state.leave_loop(), redis.close_async()):
-        asyncio.run_coroutine_threadsafe(work, made.loop).result(10)
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 10) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.mark.usefixtures("slow_end")

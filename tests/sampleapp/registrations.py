@@ -27,6 +27,7 @@ from apps.core.doors.sealed import SealedPlace, sealed_places
 from apps.core.doors.search_sources import search_sources
 from apps.core.doors.settings import Setting
 from apps.core.doors.subject_names import SubjectName, subject_names
+from apps.core.doors.tool_limits import ToolLimit, tool_limits
 from apps.core.doors.tools import Tool, ToolAnswer, tools
 from apps.core.doors.topics import Snapshot, topics
 from apps.core.doors.workflow_functions import Gave, WorkflowFunction, workflow_functions
@@ -120,6 +121,7 @@ def register():
     sealed_places.register(NAME, SealedPlace(lambda key: 0, lambda key, limit: 0))
     search_sources.register(NAME, SampleSearch())
     subject_names.register(f"{NAME}.note", SubjectName(f"{NAME}.note", lambda pk: "a note"))
+    tool_limits.register(NAME, ToolLimit(NAME, lambda conversation: None))
     tools.register(NAME, Tool(NAME, "Says hello", {"type": "object"}, lambda call: ToolAnswer("hello")))
     topics.register(NAME, SampleTopic())
     workflow_functions.register(NAME, WorkflowFunction(NAME, "Yes", {}, inside=lambda call: Gave("yes")))

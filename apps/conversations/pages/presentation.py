@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -47,6 +48,7 @@ class PartView:
     call_id: str = ""
     arguments: str = ""
     result: str | None = None
+    is_error: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +214,6 @@ def _siblings(own: UUID, ids: Sequence[UUID]) -> SiblingsView | None:
 
 
 def _parts(message: Message, readable: Mapping[Named, Reference]) -> list[PartView]:
-    results = {part["id"]: part["content"] for part in message.parts if part["type"] == "tool_result"}
     found: list[PartView] = []
     for index, part in enumerate(message.parts):
         match part["type"]:
@@ -223,17 +224,7 @@ def _parts(message: Message, readable: Mapping[Named, Reference]) -> list[PartVi
                 html = mark_safe(render(part.get("text", "")))  # noqa: S308  (as above)
                 found.append(PartView(index, "reasoning", "conversations/_part_reasoning.html", html=html))
             case "tool_call":
-                found.append(
-                    PartView(
-                        index,
-                        "tool_call",
-                        "conversations/_part_tool_call.html",
-                        name=str(part.get("name", "")),
-                        call_id=str(part.get("id", "")),
-                        arguments=str(part.get("arguments", "")),
-                        result=results.get(part.get("id", "")),
-                    )
-                )
+                found.append(_tool_call(index, part, message.parts[index + 1 :]))
             case "citation":
                 found.append(
                     PartView(
@@ -251,6 +242,23 @@ def _parts(message: Message, readable: Mapping[Named, Reference]) -> list[PartVi
             case _:
                 continue
     return found
+
+
+def _tool_call(index: int, part: Mapping[str, Any], later: Sequence[Mapping[str, Any]]) -> PartView:
+    """Ids are the model's, and some servers count anew in every call: the next result of that id is its own."""
+    given = part.get("arguments", "")
+    pk = str(part.get("id", ""))
+    own = next((each for each in later if each["type"] == "tool_result" and each.get("id") == pk), None)
+    return PartView(
+        index,
+        "tool_call",
+        "conversations/_part_tool_call.html",
+        name=str(part.get("name", "")),
+        call_id=pk,
+        arguments=given if isinstance(given, str) else json.dumps(given, ensure_ascii=False, indent=2),
+        result=None if own is None else str(own.get("content", "")),
+        is_error=own is not None and own.get("is_error") is True,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from apps.conversations.types import (
     LateWriter,
     MessageStatus,
     TurnStatus,
+    is_shown,
     text_of_parts,
 )
 from apps.core import jobs
@@ -153,6 +154,8 @@ def _claim(actor: Actor, turn_id: UUID, worker: str) -> HeldTurn | None:
         is_continuation=is_continuation,
         is_sensitive=is_sensitive,
         start_parts=_parts_so_far(message_id, parts, sealed) if is_continuation else [],
+        user_id=user_id,
+        key_id=key_id,
     )
 
 
@@ -324,9 +327,10 @@ def reap_turn(
 ) -> str:
     """Give a turn whose lease has lapsed a new start or an end; gives its status.
 
-    ``streamed_parts`` is what the stream still held, merged over the row by the caller. Nothing visible yet: run again,
-    at most three starts. Text was shown: ``interrupted: worker_lost`` with the later of row and stream. The calls that
-    the lost worker had open are settled first, so that turn, conversation and ledger tell the same figures.
+    ``streamed_parts`` is what the stream still held, merged over the row by the caller. Nothing visible yet, or tools were asked
+    and no more (they only read): run again from the beginning, at most three starts. Text was shown: ``interrupted: worker_lost``
+    with the later of row and stream. The calls that the lost worker had open are settled first, so that turn, conversation and
+    ledger tell the same figures.
     """
     account_policies.require(policies.is_system(actor))
     selectors.lock_conversation_of_turn(turn_id)
@@ -346,12 +350,14 @@ def reap_turn(
     if turn.stop_requested_at is not None:
         end_turn(actor, turn, Ending(TurnStatus.STOPPED, parts), seq=streamed_seq, is_sensitive=is_sensitive)
     elif (
-        (parts and not turn.is_continuation)
+        (is_shown(parts) and not turn.is_continuation)
         or (turn.is_continuation and parts != stored)
         or turn.attempts >= MAX_ATTEMPTS
     ):
         ending = Ending(TurnStatus.INTERRUPTED, parts, reason="worker_lost")
         end_turn(actor, turn, ending, seq=streamed_seq, is_sensitive=is_sensitive)
     else:
+        if stored and not turn.is_continuation:
+            Message.objects.filter(pk=turn.message_id).update(stored_parts=[], sealed="")
         _queue_again(turn, actor, attempts=turn.attempts)
     return turn.status

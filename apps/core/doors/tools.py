@@ -1,4 +1,4 @@
-"""Functions that a model may ask for. Run by ``agents`` where a workflow lets an agent work; nothing offers them in a conversation yet."""
+"""Functions that a model may ask for. Run by ``agents``, in answers of conversations and where a workflow lets an agent work."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class ToolAnswer:
 class Tool:
     """``parameters`` is a JSON Schema object. ``changes_something``: a person has to be asked before it runs, so it is not offered where nobody is.
 
-    ``name``: letters, digits, ``_`` and ``-``, as providers take it.
+    ``name``: letters, digits, ``_`` and ``-``, as providers take it. ``has_use(project_id)``: whether there is anything for it in the project,
+    in one indexed look; asked before every answer of a conversation, once for all tools that share it.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Tool:
     run: Callable[[ToolCall], ToolAnswer]
     changes_something: bool = True
     timeout_seconds: float = 30.0
+    has_use: Callable[[UUID], bool] | None = None
 
 
 tools: Door[Tool] = Door("tool")

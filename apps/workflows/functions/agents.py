@@ -28,19 +28,12 @@ from apps.llm import selectors as models
 from apps.llm.errors import ModelError
 from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
 from apps.workflows import listening, problems, selectors
-from apps.workflows.documents import stages
+from apps.workflows.stage_tools import allowed_tools
 
 SECONDS = 150.0
 ROUNDS = 5
 MOST_ROUNDS = 12
 AS_OBJECT = "Give what you found as an object, and nothing else."
-
-
-def allowed_tools(run: Any) -> list[str] | None:
-    """What the stage that the run is in allows; None where there is no stage, or it does not say."""
-    stage = dict(stages(run.followed.document)).get(run.stage, {})
-    found: list[str] | None = stage.get("tools")
-    return found
 
 
 def _about(call: WorkflowCall) -> list[UUID]:
