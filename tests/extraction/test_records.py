@@ -45,6 +45,7 @@ def test_record_is_kept_with_title_text_and_first_revision(me, project):
         "collection_id": str(collection.pk),
         "version": 1,
         "is_complete": False,
+        "is_beside_others": False,
     }
 
 
