@@ -29,7 +29,7 @@ from apps.core.embedded.postgres_server import ADMIN
 from apps.core.embedded.services import Services
 from apps.core.supervisor import children
 from apps.core.supervisor.nursery import ROOT, Role
-from tests import services
+from tests import services, wrong_clock
 from tests.nursery import Fork, Nursery
 
 READY_SECONDS = 60.0
@@ -42,7 +42,7 @@ class Stack:
     ``with Stack(env={"PARLANCE_TIME_SCALE": "0.05"}) as stack:`` has a migrated database, an empty Redis database and
     answering processes. ``own_services=True`` gives it a PostgreSQL and a Redis of its own (``stack.services``), which
     may be killed and wiped (``durable``: written to disk as in production); else it shares the run's. More processes:
-    ``webs=2``, ``interactives=2`` (``web-2`` …). ``prepare`` is called with the stack when the servers' folders are there
+    ``webs=2``, ``interactives=2`` (``web-2`` …). ``clocks={"web-2": 3600}``: by how many seconds a process's clock is fast. ``prepare`` is called with the stack when the servers' folders are there
     and nothing runs yet; ``before_removal`` when nothing runs any more.
     """
 
@@ -57,6 +57,7 @@ class Stack:
         durable: bool = False,
         asgi: str = "daphne",
         pin_to_cpu: int | None = None,
+        clocks: Mapping[str, float] | None = None,
         prepare: Callable[[Stack], None] | None = None,
     ) -> None:
         self._prepare_more = prepare
@@ -64,6 +65,7 @@ class Stack:
         self._given = dict(env or {})
         self._counts = {"web": webs, "interactive": interactives, "jobs": jobs}
         self._own_services, self._durable, self._asgi, self._pin = own_services, durable, asgi, pin_to_cpu
+        self._clocks = dict(clocks or {})
         self._nurseries: list[Nursery] = []
         self._running: dict[str, Fork] = {}
         self._roles: dict[str, Role] = {}
@@ -269,7 +271,10 @@ class Stack:
     def _spawn(self, role: str) -> None:
         self._ready_file(role).unlink(missing_ok=True)
         ready = {"PARLANCE_READY_FILE": str(self._ready_file(role))}
-        self._running[role] = self._nurse().begin(self._roles[role], ready, log=self._log_path(role))
+        program = self._roles[role]
+        if role in self._clocks:
+            program = wrong_clock.at(program, self._clocks[role])
+        self._running[role] = self._nurse().begin(program, ready, log=self._log_path(role))
 
     def _nurse(self) -> Nursery:
         """Settings are read when it starts, so another environment needs another one; what the first one forked needs the first."""

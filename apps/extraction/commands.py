@@ -107,9 +107,19 @@ def _newest_words(actor: Actor, conversation_id: UUID) -> UUID:
 
 
 def register() -> None:
-    summary = gettext_lazy("Suggest records from the last message")
-    wish = gettext_lazy("Have a model make up records")
-    described = gettext_lazy("Describe a collection; a model proposes its fields")
-    commands.register("collection", Command("collection", described, describe, gettext_lazy("<what it holds>")))
-    commands.register("create", Command("create", wish, create, gettext_lazy("10 <collection> <brief>")))
-    commands.register("extract", Command("extract", summary, extract, gettext_lazy("[all] <collection>")))
+    for name, summary, run, arguments in (
+        (
+            "collection",
+            gettext_lazy("Describe a collection; a model proposes its fields"),
+            describe,
+            gettext_lazy("<what it holds>"),
+        ),
+        ("create", gettext_lazy("Have a model make up records"), create, gettext_lazy("10 <collection> <brief>")),
+        (
+            "extract",
+            gettext_lazy("Suggest records from the last message"),
+            extract,
+            gettext_lazy("[all] <collection>"),
+        ),
+    ):
+        commands.register(name, Command(name, summary, run, arguments, needs_words=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.urls import reverse
@@ -73,62 +73,59 @@ def greeting(name: str) -> str:
 
 def list_steps(facts: ProjectFacts) -> list[Step]:
     """Always four: what is missing comes first."""
-    candidates = []
+    return [*_missing(facts), *_fitting(facts), *_usual()][:4]
+
+
+def _missing(facts: ProjectFacts) -> Iterator[Step]:
     if not facts.has_model and facts.connect_url:
-        candidates.append(
-            Step(
-                icon="plug",
-                title=_("Connect a model"),
-                why=_("A key of a provider, or a model server on this machine."),
-                url=facts.connect_url,
-            )
-        )
-    if facts.samples and not facts.has_conversations:
-        sample = facts.samples[0]
-        candidates.append(
-            Step(
-                icon="layers",
-                title=_("Try: %(title)s") % {"title": sample["title"]},
-                why=_("Words that show what the pack of this project does."),
-                text=sample["text"],
-            )
+        yield Step(
+            icon="plug",
+            title=_("Connect a model"),
+            why=_("A key of a provider, or a model server on this machine."),
+            url=facts.connect_url,
         )
     if facts.people < 2 and facts.invite_url:  # noqa: PLR2004
-        candidates.append(
-            Step(
-                icon="user-plus",
-                title=_("Invite people"),
-                why=_("They see the same messages as they are written."),
-                url=facts.invite_url,
-            )
+        yield Step(
+            icon="user-plus",
+            title=_("Invite people"),
+            why=_("They see the same messages as they are written."),
+            url=facts.invite_url,
         )
+
+
+def _fitting(facts: ProjectFacts) -> Iterator[Step]:
     if facts.has_conversations:
-        candidates.append(
-            Step(
-                icon="search",
-                title=_("Find what was said"),
-                why=_("Search all messages and titles you may read."),
-                url=reverse("web:search"),
-            )
+        yield Step(
+            icon="search",
+            title=_("Find what was said"),
+            why=_("Search all messages and titles you may read."),
+            url=reverse("web:search"),
         )
-    candidates.append(
+    elif facts.samples:
+        sample = facts.samples[0]
+        yield Step(
+            icon="layers",
+            title=_("Try: %(title)s") % {"title": sample["title"]},
+            why=_("Words that show what the pack of this project does."),
+            text=sample["text"],
+        )
+
+
+def _usual() -> list[Step]:
+    return [
         Step(
             icon="message-square",
             title=_("Think something through"),
             why=_("Say what you want to decide, and what speaks for and against it."),
             text=_("Help me decide: "),
-        )
-    )
-    candidates.append(
+        ),
         Step(
             icon="file-text",
             title=_("Ask about a document"),
             why=_("Attach a file and ask what it says, in your own words."),
             text=_("What are the five most important points in this document?"),
             attach=True,
-        )
-    )
-    candidates += [
+        ),
         Step(
             icon="pencil",
             title=_("Draft a text"),
@@ -142,4 +139,3 @@ def list_steps(facts: ProjectFacts) -> list[Step]:
             text="/help",
         ),
     ]
-    return candidates[:4]

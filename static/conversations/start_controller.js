@@ -47,7 +47,10 @@ export default class extends Controller {
   /** What a command answers is shown where it was run: the list of commands here, the rest on the page of a new conversation. */
   async command({ name, arguments: words }) {
     try {
-      if (name === "help") return await this.#listCommands();
+      const known = await request(this.composer.commandsUrlValue);
+      if (name === "help") return this.#show(known);
+      const refused = known.find((command) => command.name === name && !command.allowed);
+      if (refused) throw new Error(refused.reason);
       const { model, agent } = this.composer.answerer;
       const id = await this.#begin({ ...(model && { model }), ...(agent && { agent }) });
       const { notice, data } = await post(`${this.conversationsUrlValue}${id}/commands/`, { name, arguments: words });
@@ -67,8 +70,7 @@ export default class extends Controller {
     return (await post(this.conversationsUrlValue, body, { headers: { "idempotency-key": this.#key } })).id;
   }
 
-  async #listCommands() {
-    const commands = await request(this.composer.commandsUrlValue);
+  #show(commands) {
     const lines = commands.map((command) => `- \`/${command.name}\` ${command.arguments} — ${command.help}`.replace("  ", " "));
     const note = clone("t-answer-only");
     note.querySelector("button").remove();

@@ -7,11 +7,17 @@ from playwright.sync_api import expect
 
 from tests.browser import duo
 
-START = """async (body) => {
+WRITE = """async ([method, path, body]) => {
     const headers = { "content-type": "application/json", "x-csrftoken": document.querySelector('meta[name="csrf-token"]').content };
-    const answer = await fetch("/api/v1/conversations/", { method: "POST", headers, body: JSON.stringify(body) });
-    return (await answer.json()).id;
+    const answer = await fetch(`/api/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });
+    return answer.status === 204 ? null : answer.json();
 }"""
+#: Of a small collection: a name, and an age that may be missing.
+NAME_AND_AGE = {
+    "type": "object",
+    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+    "required": ["name"],
+}
 READ = "async (url) => (await fetch(url)).json()"
 
 
@@ -43,11 +49,25 @@ class Member:
         self.page.goto(f"{self.stack.base_url}/")
         self.page.wait_for_selector("body[data-ready]", state="attached")
         # A typed title: the job that writes titles would take the next script of the provider.
-        return self.open(self.page.evaluate(START, {"project": self.stack.cast["project"], "title": "Ledger"}))
+        begun = {"project": self.stack.cast["project"], "title": "Ledger"}
+        return self.open(self.write("POST", "conversations/", begun)["id"])
 
     def say(self, text):
         self.page.locator("#draft").fill(text)
         self.page.locator("#draft").press("Enter")
+
+    def write(self, method, path, body=None):
+        """What the API answers to a call of this page."""
+        return self.page.evaluate(WRITE, [method, path, body])
+
+    def make_collection(self, name):
+        made = {
+            "project": self.stack.cast["project"],
+            "name": name,
+            "document": NAME_AND_AGE,
+            "title_template": "{name}",
+        }
+        return self.write("POST", "collections/", made)["id"]
 
     def messages(self, state=None):
         return self.page.locator("article.message" + (f'[data-state="{state}"]' if state else ""))

@@ -5,7 +5,7 @@ import time
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.members import people, stack, states
+from tests.browser.members import READ, people, stack, states
 from tests.provider.fixtures import provider, running_provider
 
 __all__ = ["people", "provider", "running_provider", "stack", "states"]
@@ -56,3 +56,19 @@ def test_list_that_comes_after_the_command_was_sent_stays_away(people):
     expect(answers(page)).to_be_visible()
     page.wait_for_timeout(300)
     expect(page.locator("[data-composer-target=completion]")).to_be_hidden()
+
+
+def test_command_that_reads_what_was_said_makes_no_conversation(people):
+    ines = people("ines")
+    page = ines.page
+    page.goto(f"{ines.stack.base_url}/")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    before = page.evaluate(READ, "/api/v1/conversations/")["results"]
+    page.locator("#draft").fill("/expo")
+    expect(page.get_by_role("option", name="/export")).to_have_attribute("aria-disabled", "true")
+
+    ines.say("/export markdown")
+
+    expect(page.get_by_role("alert").filter(has_text="nothing is said here yet")).to_be_visible()
+    expect(page.locator("#draft")).to_have_value("/export markdown")
+    assert page.evaluate(READ, "/api/v1/conversations/")["results"] == before

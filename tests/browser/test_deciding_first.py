@@ -13,24 +13,9 @@ __all__ = ["people", "provider", "running_provider", "stack", "states"]
 pytestmark = pytest.mark.timeout(300)
 LONG = 40_000
 
-WRITE = """async ([method, path, body]) => {
-    const headers = { "content-type": "application/json", "x-csrftoken": document.querySelector('meta[name="csrf-token"]').content };
-    const answer = await fetch(`/api/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });
-    return answer.status === 204 ? null : answer.json();
-}"""
-DOCUMENT = {
-    "type": "object",
-    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
-    "required": ["name"],
-}
-
-
-def write(member, method, path, body=None):
-    return member.page.evaluate(WRITE, [method, path, body])
-
 
 def names(member, collection):
-    rows = write(member, "GET", f"records/?collection={collection}&limit=100")["results"]
+    rows = member.write("GET", f"records/?collection={collection}&limit=100")["results"]
     return sorted(row["title"] for row in rows)
 
 
@@ -46,13 +31,12 @@ def wish(count):
 @pytest.fixture
 def both(people, stack, provider):
     ines = people("ines").start()
-    made = {"project": stack.cast["project"], "name": "Sailors", "document": DOCUMENT, "title_template": "{name}"}
-    collection = write(ines, "POST", "collections/", made)["id"]
+    collection = ines.make_collection("Sailors")
     provider.script({"text": "Noted."})
     ines.say("The port at night.")
     ines.wait_for_end()
     yield ines, people("daniel").open(ines.conversation), collection
-    write(ines, "DELETE", f"collections/{collection}/")
+    ines.write("DELETE", f"collections/{collection}/")
 
 
 def test_suggestions_come_to_both_and_each_decides(both, provider):

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from tests.browser import duo
-from tests.browser.members import START, Member
+from tests.browser.members import Member
 from tests.provider.fixtures import provider, running_provider
 from tests.stack import Stack
 
@@ -50,7 +50,7 @@ def test_pages_messages_and_reconnects_cost_little(browser, running_provider, pr
         ines.page.goto(f"{stack.base_url}/")
         ines.page.wait_for_selector("body[data-ready]", state="attached")
         note("start page")
-        conversation = ines.page.evaluate(START, {"project": stack.cast["project"], "title": "Ledger"})
+        conversation = ines.write("POST", "conversations/", {"project": stack.cast["project"], "title": "Ledger"})["id"]
         note("new conversation")
         ines.open(conversation)
         note("conversation")

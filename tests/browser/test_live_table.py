@@ -10,21 +10,6 @@ __all__ = ["people", "provider", "running_provider", "stack", "states"]
 
 pytestmark = pytest.mark.timeout(300)
 
-WRITE = """async ([method, path, body]) => {
-    const headers = { "content-type": "application/json", "x-csrftoken": document.querySelector('meta[name="csrf-token"]').content };
-    const answer = await fetch(`/api/v1/${path}`, { method, headers, body: body && JSON.stringify(body) });
-    return answer.status === 204 ? null : answer.json();
-}"""
-DOCUMENT = {
-    "type": "object",
-    "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
-    "required": ["name"],
-}
-
-
-def write(member, method, path, body=None):
-    return member.page.evaluate(WRITE, [method, path, body])
-
 
 def at_table(member, collection):
     member.page.goto(f"{member.stack.base_url}/records/{collection}/")
@@ -36,14 +21,13 @@ def at_table(member, collection):
 def both(people, stack):
     """Both look at a table with Sarah, Tomás and Ana in it."""
     ines, daniel = people("ines").start(), people("daniel").start()
-    made = {"project": stack.cast["project"], "name": "Quay", "document": DOCUMENT, "title_template": "{name}"}
-    collection = write(ines, "POST", "collections/", made)["id"]
+    collection = ines.make_collection("Quay")
     ids = {
-        name: write(ines, "POST", "records/", {"collection": collection, "data": {"name": name, "age": 3}})["id"]
+        name: ines.write("POST", "records/", {"collection": collection, "data": {"name": name, "age": 3}})["id"]
         for name in ("Sarah", "Tomás", "Ana")
     }
     yield at_table(ines, collection), at_table(daniel, collection), collection, ids
-    write(ines, "DELETE", f"collections/{collection}/")
+    ines.write("DELETE", f"collections/{collection}/")
 
 
 def cell(member, record, field):
@@ -62,13 +46,13 @@ def test_what_one_writes_stands_at_the_other_s(both):
     news = daniel.page.locator("[data-collection-feed-target=news]")
     expect(news).to_be_hidden()
     for name in ("Rui", "Zoe"):
-        write(ines, "POST", "records/", {"collection": collection, "data": {"name": name}})
+        ines.write("POST", "records/", {"collection": collection, "data": {"name": name}})
     expect(news).to_contain_text("2 new records")
     expect(daniel.page.locator("tr[data-record]")).to_have_count(3)
     news.get_by_role("link", name="Show").click()
     expect(daniel.page.locator("tr[data-record]")).to_have_count(5)
 
-    write(ines, "DELETE", f"records/{ids['Tomás']}/")
+    ines.write("DELETE", f"records/{ids['Tomás']}/")
     row = daniel.page.locator(f'tr[data-record="{ids["Tomás"]}"]')
     expect(row).to_have_attribute("data-gone", "")
     expect(row.locator("[data-field]")).to_have_count(0)
@@ -81,8 +65,8 @@ def test_row_under_a_hand_is_left_alone_until_it_is_let_go(both):
     field = daniel.page.locator("#cell-editor input")
     field.fill("44")
 
-    write(ines, "PATCH", f"records/{ids['Ana']}/", {"data": {"name": "Ana Maria"}})
-    write(ines, "PATCH", f"records/{ids['Sarah']}/", {"data": {"age": 30}})
+    ines.write("PATCH", f"records/{ids['Ana']}/", {"data": {"name": "Ana Maria"}})
+    ines.write("PATCH", f"records/{ids['Sarah']}/", {"data": {"age": 30}})
 
     expect(cell(daniel, ids["Sarah"], "age")).to_have_text("30", timeout=10_000)
     expect(cell(daniel, ids["Ana"], "name")).to_have_text("Ana")
@@ -97,7 +81,7 @@ def test_focus_stays_in_the_row_that_is_drawn_anew(both):
     cell(daniel, ids["Ana"], "age").click()
     expect(cell(daniel, ids["Ana"], "age")).to_be_focused()
 
-    write(ines, "PATCH", f"records/{ids['Ana']}/", {"data": {"age": 45}})
+    ines.write("PATCH", f"records/{ids['Ana']}/", {"data": {"age": 45}})
 
     expect(cell(daniel, ids["Ana"], "age")).to_have_text("45", timeout=10_000)
     expect(cell(daniel, ids["Ana"], "age")).to_be_focused()
@@ -106,8 +90,8 @@ def test_focus_stays_in_the_row_that_is_drawn_anew(both):
 def test_who_is_named_no_more_hears_nothing_more(both):
     ines, daniel, collection, ids = both
 
-    write(ines, "PATCH", f"collections/{collection}/", {"visibility": "named"})
-    write(ines, "PATCH", f"records/{ids['Sarah']}/", {"data": {"name": "The secret name"}})
+    ines.write("PATCH", f"collections/{collection}/", {"visibility": "named"})
+    ines.write("PATCH", f"records/{ids['Sarah']}/", {"data": {"name": "The secret name"}})
     daniel.page.wait_for_timeout(3_000)
 
     expect(daniel.page.locator("tr[data-record]", has_text="secret")).to_have_count(0)

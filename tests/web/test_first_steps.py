@@ -38,4 +38,4 @@ def test_each_leads_somewhere_or_begins_a_message():
     steps = offered(has_model=False, connect_url="/settings/", samples=[SAMPLE], people=1, invite_url="/people/")
 
     assert [bool(step.url) != bool(step.text) for step in steps] == [True] * 4
-    assert (steps[0].url, steps[1].text, steps[2].url) == ("/settings/", SAMPLE["text"], "/people/")
+    assert (steps[0].url, steps[1].url, steps[2].text) == ("/settings/", "/people/", SAMPLE["text"])

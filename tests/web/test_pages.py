@@ -233,3 +233,9 @@ def test_reference_of_the_api_leads_home_and_keeps_the_theme_of_the_person(brows
     assert '<a href="/">' in page
     assert "<style" not in page
     assert "style=" not in page
+
+
+def test_composer_takes_files_as_large_as_the_server_does(browser, settings):
+    settings.PARLANCE_MAX_FILE_BYTES = 3 * 2**20
+
+    assert 'data-files-max-bytes-value="3145728"' in browser.get("/").content.decode()

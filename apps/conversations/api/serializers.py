@@ -305,6 +305,7 @@ class CommandOut(serializers.Serializer):
     name = serializers.CharField()
     summary = serializers.CharField()
     arguments = serializers.CharField()
+    needs_words = serializers.BooleanField(help_text="It reads what was said: refused before the first message.")
 
 
 class CommandsOut(serializers.Serializer):

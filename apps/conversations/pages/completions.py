@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.agents.answerers import list_answerers
@@ -20,15 +22,16 @@ COMMAND_ICONS = {
 MENTION_ICONS = {"agent": "bot", "model": "cloud", "person": "user-round"}  # icons
 
 
-def list_commands() -> list[dict[str, Any]]:
+def list_commands(*, is_new: bool = False) -> list[dict[str, Any]]:
+    """All of them; where nothing was said yet those that read it say so."""
     return [
         {
             "name": each["name"],
             "help": each["summary"],
             "icon": COMMAND_ICONS.get(each["name"], "square-slash"),
             "arguments": each["arguments"],
-            "allowed": True,
-            "reason": "",
+            "allowed": not (is_early := is_new and each["needs_words"]),
+            "reason": _("It reads what was said, and nothing is said here yet.") if is_early else "",
         }
         for each in services.describe_commands()
     ]

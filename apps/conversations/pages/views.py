@@ -221,7 +221,7 @@ class NewCommandsFragment(PageView):
     """What may follow a slash, before there is a conversation."""
 
     def get(self, request: HttpRequest) -> JsonResponse:
-        return JsonResponse(list_commands(), safe=False)
+        return JsonResponse(list_commands(is_new=True), safe=False)
 
 
 class CommandsFragment(PageView):

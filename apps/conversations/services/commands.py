@@ -19,7 +19,12 @@ from apps.core.doors.commands import Command, CommandCall, CommandResult, comman
 
 def describe_commands() -> list[dict[str, Any]]:
     return [
-        {"name": each.name, "summary": str(each.summary), "arguments": str(each.arguments)}
+        {
+            "name": each.name,
+            "summary": str(each.summary),
+            "arguments": str(each.arguments),
+            "needs_words": each.needs_words,
+        }
         for each in sorted(commands, key=lambda command: command.name)
     ]
 
@@ -77,6 +82,8 @@ def register() -> None:
         Command("model", gettext_lazy("Choose who answers here"), _model, gettext_lazy("<name>")),
         Command("system", gettext_lazy("Set instructions for this conversation"), _system, gettext_lazy("<text>")),
         Command("title", gettext_lazy("Name this conversation"), _title, gettext_lazy("<text>")),
-        Command("export", gettext_lazy("Download this conversation"), _export, "markdown | json | zip"),
+        Command(
+            "export", gettext_lazy("Download this conversation"), _export, "markdown | json | zip", needs_words=True
+        ),
     ):
         commands.register(command.name, command)

@@ -33,13 +33,17 @@ class CommandResult:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """``arguments`` is a hint such as ``<name>``; ``complete`` offers values for what is typed so far."""
+    """``arguments`` is a hint such as ``<name>``; ``complete`` offers values for what is typed so far.
+
+    One that ``needs_words`` reads what was said: it is refused before the first message.
+    """
 
     name: str
     summary: str | Promise
     run: Callable[[CommandCall], CommandResult]
     arguments: str | Promise = ""
     complete: Callable[[CommandCall], list[str]] | None = None
+    needs_words: bool = False
 
 
 commands: Door[Command] = Door("command")

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django import template
+from django.conf import settings
 from django.forms import BoundField
 from django.template.context import Context
 from django.templatetags.static import static
@@ -44,6 +45,11 @@ def icon(name: str, size: str = "") -> SafeString:
     return format_html(
         '<svg class="icon {}" aria-hidden="true"><use href="{}#i-{}"/></svg>', size, static("vendor/lucide.svg"), name
     )
+
+
+@register.simple_tag
+def max_file_bytes() -> int:
+    return int(settings.PARLANCE_MAX_FILE_BYTES)
 
 
 @register.simple_tag
