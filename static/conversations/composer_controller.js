@@ -57,10 +57,8 @@ export default class extends Controller {
   key(event) {
     const isSend = isSendKey(event, this.sendKey);
     if (this.completion.key(event, isSend)) return;
-    if (isSend) {
-      event.preventDefault();
-      this.send();
-    } else if (event.key === "ArrowUp" && !this.inputTarget.value && !event.altKey) {
+    if (isSend) this.send(event);
+    else if (event.key === "ArrowUp" && !this.inputTarget.value && !event.altKey) {
       event.preventDefault();
       this.host?.editLast?.();
     }
@@ -95,13 +93,9 @@ export default class extends Controller {
     this.noticeTarget.replaceChildren(...(text ? [fill(clone("t-notice"), { text })] : []));
   }
 
-  command() {
-    if (!this.inputTarget.value) insertSign(this.inputTarget, "/");
-    this.input();
-  }
-
-  mention() {
-    insertSign(this.inputTarget, "@");
+  /** A command begins a message, a name may stand anywhere. */
+  sign({ params: { sign } }) {
+    if (sign !== "/" || !this.inputTarget.value) insertSign(this.inputTarget, sign);
     this.input();
   }
 
@@ -143,8 +137,7 @@ export default class extends Controller {
   /** Send turns into Stop in place while an answer is written and nothing else is. */
   #showButtons() {
     const isStop = Boolean(this.isRunning) && !this.inputTarget.value && this.files.isEmpty;
-    if (isStop) showInPlaceOf(this.stopTarget, this.sendTarget);
-    else showInPlaceOf(this.sendTarget, this.stopTarget);
+    showInPlaceOf(...(isStop ? [this.stopTarget, this.sendTarget] : [this.sendTarget, this.stopTarget]));
   }
 
   #empty() {

@@ -2,12 +2,13 @@ import { Controller } from "@hotwired/stimulus";
 
 import { Announcer } from "conversations/announcer";
 import { Follow } from "conversations/follow";
-import { listen } from "conversations/keys";
+import { lastEditable, listen } from "conversations/keys";
 import { goWhere, showLinked } from "conversations/links";
 import { newClientId, outbox } from "conversations/outbox";
 import { People } from "conversations/people";
 import { Session } from "conversations/session";
 import { Thread } from "conversations/thread";
+import { renew } from "core/dom";
 import { post } from "core/http";
 import { liveSocket } from "live/socket";
 
@@ -115,9 +116,7 @@ export default class extends Controller {
   }
 
   editLast() {
-    // What was just sent does not say yet what may be done with it: one's own words may be edited.
-    const isEditable = ({ can, message }) => can?.split(" ").includes("edit") ?? Boolean(message);
-    const mine = this.thread.articles.filter(({ dataset }) => "mine" in dataset && isEditable(dataset)).at(-1);
+    const mine = lastEditable(this.thread.articles);
     if (mine) this.controllerOf(mine)?.edit();
   }
 
@@ -130,12 +129,6 @@ export default class extends Controller {
     this.thread.older().catch((error) => this.failed(error));
   }
 
-  /** What a dialog begins with; not under the hands of one who is writing in it. */
-  #renew(name, value) {
-    const [input] = this.targets.findAll(name);
-    if (input && !input.closest("dialog").open) input.value = value;
-  }
-
   dismissNote({ target }) {
     target.closest(".notice").remove();
   }
@@ -145,9 +138,9 @@ export default class extends Controller {
     if (title && title !== this.titleTarget.textContent) {
       document.title = document.title.replace(this.titleTarget.textContent, title);
       this.titleTarget.textContent = title;
-      this.#renew("titleInput", title);
+      renew(this.titleInputTargets, title);
     }
-    if (tags) this.#renew("tagsInput", tags.join(", "));
+    if (tags) renew(this.tagsInputTargets, tags.join(", "));
     if (version) this.versionValue = version;
     if (visibility) for (const sign of this.privacyTargets) sign.hidden = sign.dataset.of !== visibility;
     window.dispatchEvent(new CustomEvent("talks:changed"));

@@ -54,3 +54,9 @@ export function listen({ root, articles, hasSingleKeys, does }) {
   root.addEventListener("keydown", pressed);
   return () => root.removeEventListener("keydown", pressed);
 }
+
+/** One's newest message that may be edited. What was just sent does not say yet what may be done with it: one's own words may be edited. */
+export function lastEditable(articles) {
+  const isEditable = ({ can, message }) => can?.split(" ").includes("edit") ?? Boolean(message);
+  return articles.findLast(({ dataset }) => "mine" in dataset && isEditable(dataset));
+}

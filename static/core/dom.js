@@ -49,3 +49,8 @@ export function debounce(action, milliseconds) {
     timer = setTimeout(() => action(...values), milliseconds);
   };
 }
+
+/** What a dialog begins with; not under the hands of one who is writing in it. */
+export function renew(inputs, value) {
+  for (const input of inputs) if (!input.closest("dialog").open) input.value = value;
+}

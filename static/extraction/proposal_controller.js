@@ -1,11 +1,8 @@
 import { Controller } from "@hotwired/stimulus";
 
 import { markWords, unmarkWords } from "extraction/marking";
-import { fetchElements, post } from "core/http";
-import { isEditable } from "core/dom";
-import { t } from "core/words";
-
-const KEYS = new Map([["a", "accept"], ["e", "edit"], ["r", "reject"]]);
+import { actionOf, lostOf, noticeOf, redraw, showWrong, valueOf } from "extraction/proposal";
+import { post } from "core/http";
 
 /** One suggested record: accept, edit and accept, reject; the words behind a value. */
 export default class extends Controller {
@@ -87,16 +84,8 @@ export default class extends Controller {
     return this.#settle(`${currentTarget.dataset.api}abandon/`, {});
   }
 
-  async #settle(url, body) {
-    if (this.isBusy) return;
-    this.isBusy = true;
-    try {
-      await post(url, body);
-      await this.#redraw();
-    } catch (error) {
-      this.#tell(error.errors?.[0]?.detail ?? error.message);
-    }
-    this.isBusy = false;
+  #settle(url, body) {
+    return this.#once(() => post(url, body), (error) => this.#tell(error.errors?.[0]?.detail ?? error.message));
   }
 
   /** The words in the message, when it is on the page; beside the value they stand anyway. */
@@ -105,16 +94,21 @@ export default class extends Controller {
     else unmarkWords();
   }
 
-  async #decide(what, body) {
+  #decide(what, body) {
+    const failed = (error) => (error.code === "proposal_decided" ? this.#late(error, body.data) : this.#refused(error));
+    return this.#once(() => post(this.apiValue + what, body), failed);
+  }
+
+  /** One at a time: a second press while the first is on its way does nothing. */
+  async #once(act, failed) {
     if (this.isBusy) return;
     this.isBusy = true;
     this.element.setAttribute("aria-busy", "true");
     try {
-      await post(this.apiValue + what, body);
-      await this.#redraw();
+      await act();
+      await redraw(this.element, this.urlValue);
     } catch (error) {
-      if (error.code === "proposal_decided") await this.#late(error, body.data);
-      else this.#refused(error);
+      await failed(error);
     }
     this.isBusy = false;
     this.element.removeAttribute("aria-busy");
@@ -122,43 +116,19 @@ export default class extends Controller {
 
   /** Somebody was faster: what they decided is shown, and what was typed here is not lost. */
   async #late(error, data) {
-    const who = error.more.decided_by;
-    const said = who ? t("decided_by_other", { name: who }) : error.message;
-    const values = Object.values(data ?? {}).map(String).join(", ");
-    const fresh = await this.#redraw();
-    const note = document.createElement("p");
-    note.className = "notice lost";
-    note.dataset.kind = "warn";
-    note.setAttribute("role", "alert");
-    note.textContent = values ? `${said} ${t("your_values", { values })}` : said;
-    (fresh ?? this.element).after(note);
+    const fresh = await redraw(this.element, this.urlValue);
+    (fresh ?? this.element).after(lostOf(error, data));
   }
 
   #refused(error) {
-    for (const wrong of this.element.querySelectorAll("[data-wrong]")) wrong.hidden = true;
-    const unsaid = (error.errors ?? []).filter(({ field, detail }) => !this.#wrongAt(field, detail));
+    const more = showWrong(this.element, error);
     if (this.hasFormTarget && error.errors?.length) this.#editing(true);
-    const more = unsaid.map(({ detail }) => detail).filter((detail) => detail !== error.message);
     this.#tell([error.message, ...more].join(" "));
     this.element.querySelector("form [aria-invalid]")?.focus();
   }
 
-  #wrongAt(field, detail) {
-    const name = field.replace(/^data\./, "").split(".")[0];
-    const place = this.element.querySelector(`[data-wrong="${CSS.escape(name)}"]`);
-    if (!place) return false;
-    place.hidden = false;
-    place.querySelector("span").textContent = detail;
-    place.parentElement.querySelector("[data-was]")?.setAttribute("aria-invalid", "true");
-    return true;
-  }
-
   #tell(text) {
-    const note = document.createElement("p");
-    note.className = "notice";
-    note.dataset.kind = "bad";
-    note.textContent = text;
-    this.noticeTarget.replaceChildren(note);
+    this.noticeTarget.replaceChildren(noticeOf(text, "bad"));
   }
 
   #editing(isOn) {
@@ -169,41 +139,11 @@ export default class extends Controller {
     this.noticeTarget.replaceChildren();
   }
 
-  async #redraw() {
-    const [fresh] = (await fetchElements(this.urlValue)) ?? [];
-    if (!fresh) return null;
-    const hadFocus = this.element.contains(document.activeElement);
-    this.element.removeAttribute("data-editing");
-    this.element.replaceWith(fresh);
-    fresh.dispatchEvent(new CustomEvent("proposal:decided", { bubbles: true, detail: { hadFocus } }));
-    if (hadFocus && !document.activeElement?.closest("[data-proposal]")) fresh.focus({ preventScroll: true });
-    return fresh;
-  }
-
-  /** Letters work while the card itself has the focus, as those of a message do. */
   #key = (event) => {
-    const isPlain = !event.metaKey && !event.ctrlKey && !event.altKey && !event.shiftKey;
-    const does = isPlain && !isEditable(event.target) && document.body.dataset.singleKeys !== "off" && KEYS.get(event.key);
-    if (!does || event.target !== this.element) return;
+    const does = actionOf(event, this.element);
+    if (!does) return;
     event.preventDefault();
     event.stopPropagation();
-    this[does === "accept" && this.element.querySelector(".near") ? "keepBoth" : does]();
+    this[does]();
   };
-}
-
-/** As JSON wants it; an emptied field is taken away. */
-function valueOf({ value, dataset: { type } }) {
-  const text = value.trim();
-  if (!text) return null;
-  if (type === "lines") return text.split("\n").map((line) => line.trim()).filter(Boolean);
-  if (type === "boolean") return text === "true";
-  if (type === "json") {
-    try {
-      return JSON.parse(text);
-    } catch {
-      throw new Error(t("not_json"));
-    }
-  }
-  const number = Number(text.replace(",", "."));
-  return (type === "integer" || type === "number") && !Number.isNaN(number) ? number : text;
 }

@@ -4,6 +4,7 @@ import { isEditable } from "core/dom";
 import { announce } from "core/toast";
 import { t } from "core/words";
 import { CellEditor } from "extraction/cell_editor";
+import { beside, Picks, wayOf } from "extraction/grid";
 
 /** The table of a collection: one cell has the focus, arrows move it, Enter changes it. Rows are chosen with X or their box. */
 export default class extends Controller {
@@ -24,12 +25,12 @@ export default class extends Controller {
         goOn: this.#goOn,
       });
     }
-    this.element.addEventListener("change", this.#changed);
+    this.picks = new Picks(this.element, this.hasBarTarget && { bar: this.barTarget, count: this.countTarget });
     if (this.hasGridTarget) this.#enter();
   }
 
   disconnect() {
-    this.element.removeEventListener("change", this.#changed);
+    this.picks.disconnect();
   }
 
   get #rows() {
@@ -66,25 +67,13 @@ export default class extends Controller {
     const rows = this.#rows;
     // A card leaves out what is empty, so rows differ in what they show.
     const cells = this.#cells(row).filter((each) => each.checkVisibility());
-    const [y, x] = [rows.indexOf(row), cells.indexOf(cell)];
-    const forward = document.dir === "rtl" ? -1 : 1;
     const isSingle = this.singleValue === "on" && !event.ctrlKey && !event.shiftKey;
-    const to = {
-      ArrowRight: [y, x + forward],
-      ArrowLeft: [y, x - forward],
-      ArrowDown: [y + 1, x],
-      ArrowUp: [y - 1, x],
-      Home: [event.ctrlKey ? 0 : y, 0],
-      End: [event.ctrlKey ? rows.length - 1 : y, cells.length - 1],
-      PageDown: [Math.min(y + 10, rows.length - 1), x],
-      PageUp: [Math.max(y - 10, 0), x],
-      ...(isSingle && { j: [y + 1, x], k: [y - 1, x] }),
-    }[event.key];
+    const to = wayOf(event, { y: rows.indexOf(row), x: cells.indexOf(cell), lastRow: rows.length - 1, lastCell: cells.length - 1, isSingle });
     if (to) {
       event.preventDefault();
       const next = rows[to[0]];
       if (next === row) cells[to[1]]?.focus();
-      else if (next) beside(this.#cells(next), this.#cells(row).indexOf(to[1] === x ? cell : cells[to[1]])).focus();
+      else if (next) beside(this.#cells(next), this.#cells(row).indexOf(cells[to[1]] ?? cell)).focus();
     } else if (event.key === "Enter" || event.key === "F2") {
       event.preventDefault();
       if (event.key === "Enter" && cell.matches(".name")) cell.querySelector("a").click();
@@ -130,7 +119,7 @@ export default class extends Controller {
     this.#prepare(fresh);
     row.replaceWith(fresh);
     if (isChosen) fresh.querySelector(".tick").checked = true;
-    if (isChosen) this.#changed();
+    if (isChosen) this.picks.changed();
     return fresh;
   }
 
@@ -142,35 +131,11 @@ export default class extends Controller {
     if (next) this.editor.open(next);
   };
 
-  // Chosen rows
-
-  get #boxes() {
-    return [...this.element.querySelectorAll('.tick[name="record"]')];
-  }
-
   all({ target }) {
-    for (const box of this.gridTarget.querySelectorAll('.tick[name="record"]')) box.checked = target.checked;
-    this.#changed();
+    this.picks.all(target.checked);
   }
 
   none() {
-    for (const box of this.element.querySelectorAll(".tick")) box.checked = false;
-    this.#changed();
+    this.picks.none();
   }
-
-  #changed = () => {
-    if (!this.hasBarTarget) return;
-    let count = 0;
-    for (const box of this.#boxes) {
-      box.closest("tr")?.setAttribute("aria-selected", String(box.checked));
-      count += box.checked ? 1 : 0;
-    }
-    this.barTarget.hidden = count === 0;
-    this.countTarget.textContent = count;
-  };
-}
-
-/** The cell at that place, or the nearest one before it that is shown. */
-function beside(cells, place) {
-  return cells.slice(0, place + 1).findLast((cell) => cell.checkVisibility()) ?? cells[0];
 }
