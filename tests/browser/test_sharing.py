@@ -153,7 +153,10 @@ def test_news_of_the_tab_that_was_left_comes_too_late(people):
 
     page.route("**/context/details/", hold)
     page.evaluate("dispatchEvent(new CustomEvent('talks:changed'))")
-    page.wait_for_timeout(1500)  # it asks after a moment
+    for _ in range(200):  # it asks after a moment
+        if asked:
+            break
+        page.wait_for_timeout(100)
     panel = open_people(ines)
 
     with page.expect_response("**/context/details/"):
