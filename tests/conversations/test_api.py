@@ -204,7 +204,7 @@ def test_shapes_in_the_openapi_file_are_those_that_are_answered(ines, conversati
 
 def test_commands_are_listed_and_run(api, conversation):
     names = [each["name"] for each in api.get(url(conversation, "commands/")).json()["results"]]
-    assert names == ["create", "export", "extract", "help", "model", "run", "system", "title"]
+    assert names == ["collection", "create", "export", "extract", "help", "model", "run", "system", "title"]
 
     told = api.post(
         url(conversation, "commands/"), {"name": "title", "arguments": "New"}, content_type="application/json"

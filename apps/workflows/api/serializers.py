@@ -128,7 +128,8 @@ def lines_told(data: dict[str, Any]) -> Iterator[None]:
     try:
         yield
     except DefinitionRejected as rejected:
-        if "text" in data and "lines" not in rejected.extra:
+        # With a document beside it nobody has read the text: it may be no YAML at all.
+        if "text" in data and "document" not in data and "lines" not in rejected.extra:
             known = lines_of(data["text"])
             rejected.extra["lines"] = {each.field: _nearest(known, each.field) for each in rejected.fields}
         raise
