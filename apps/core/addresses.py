@@ -22,7 +22,9 @@ class AddressRefused(Invalid):
     """The detail never says what the name resolved to: that would make the refusal a scanner."""
 
     code = "address_refused"
-    default_detail = _("This address cannot be reached from here: only public http and https addresses are.")
+    default_detail = _(
+        "This address cannot be reached from here: only public http and https addresses are, and those inside that whoever runs this server has opened (PARLANCE_ALLOW_PRIVATE_ADDRESSES)."
+    )
 
 
 class AddressNotListed(AddressRefused):

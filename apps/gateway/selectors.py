@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from uuid import UUID
 
+from django.db.models import CharField, F, Value
+from django.db.models.functions import Concat
 from django.utils.translation import gettext as _
 
 from apps.accounts.types import Actor
@@ -17,7 +19,9 @@ AGENT = "agent/"
 
 
 def list_names(viewer: Actor) -> list[Listed]:
-    """Models as ``provider/name``, then agents as ``agent/name`` (``agent/<id>`` where two share a name)."""
+    """Models as ``provider/name``, then agents as ``agent/name``: where two share a name, as ``agent/project/name``, and where that
+    is not enough, as ``agent/<id>``.
+    """
     assert viewer.organization_id is not None
     models = llm.list_enabled_models(organization_id=viewer.organization_id)
     listed = [
@@ -25,14 +29,15 @@ def list_names(viewer: Actor) -> list[Listed]:
         for model in models
     ]
     found = list(agents.list_agents(viewer))
-    times = Counter(agent.name for agent in found)
+    names = [(agent.name, f"{agent.project.name}/{agent.name}", str(agent.pk)) for agent in found]
+    times = Counter(name for kinds in names for name in set(kinds))
     listed += [
         Listed(
-            f"{AGENT}{agent.name if times[agent.name] == 1 else agent.pk}",
+            f"{AGENT}{next(name for name in kinds if times[name] == 1)}",
             agent.project.name,
             int(agent.created_at.timestamp()),
         )
-        for agent in found
+        for agent, kinds in zip(found, names, strict=True)
     ]
     return sorted(listed, key=lambda one: (one.id.startswith(AGENT), one.id.casefold()))
 
@@ -62,7 +67,10 @@ def _agent(viewer: Actor, name: str) -> Answerer:
     try:
         found = list(rows.filter(pk=UUID(name)))
     except ValueError:
-        found = list(rows.filter(name=name)[:2])
-    if len(found) != 1:
+        in_full = Concat(F("project__name"), Value("/"), F("name"), output_field=CharField())
+        found = list((rows.filter(name=name) | rows.alias(in_full=in_full).filter(in_full=name))[:2])
+    if len(found) > 1:
+        raise NoSuchModel(_("Several agents have this name: say agent/project/name, as /v1/models lists them."))
+    if not found:
         raise NoSuchModel
     return Answerer(model_id=None, agent_id=found[0].pk, project_id=found[0].project_id)

@@ -17,7 +17,19 @@ STYLESHEETS = [
         *("tokens", "reset", "base", "shell", "page"),
         *("button", "avatar", "badge", "tabs", "message", "provenance", "card", "code", "prose", "attachment"),
         *("composer", "menu", "chat", "progress", "states", "form", "table", "tile", "overlay"),
-        *("layout", "search", "provider", "record", "door", "shared", "welcome", "chrome", "modes", "extraction"),
+        *(
+            "layout",
+            "search",
+            "provider",
+            "record",
+            "door",
+            "shared",
+            "welcome",
+            "chrome",
+            "modes",
+            "history",
+            "extraction",
+        ),
         *("records", "one_record", "stages", "choice", "workflows"),
     )
 ]
