@@ -78,31 +78,40 @@ def _way(request):
     caller.send_to(None)
 
 
-def pytest_runtest_logreport(report):
-    """Tests are named after what they try: ``test_a59_…``, or named in the catalogue. A note of theirs is the property ``got``;
-    what is counted over the whole run is the property ``count``: (what, how many).
-    """
-    place, _colons, name = report.nodeid.partition("::")
-    if report.when != "call" and report.passed:
-        return
-    own = _NUMBER.match(name)
-    numbers = (
-        {int(own[1])} if own else {number for number, places in ELSEWHERE.items() if _is_among(report.nodeid, places)}
-    )
-    for number in numbers:
-        tried = _tried[number]
-        if own:
-            tried.files.add(place)
-        if report.passed:
-            tried.passed += 1
-            sent = [value for key, value in report.user_properties if key == "over http"]
-            tried.over_http += bool(sent)
-            tried.sent += sum(sent)
-            tried.notes += [value for key, value in report.user_properties if key == "got"]
-        elif report.failed:
-            tried.failed.append(name)
-    if numbers and report.passed:
-        _counts.update(value for key, value in report.user_properties if key == "count")
+class Counting:
+    """A plugin of its own: of a conftest pytest would leave the hook out for tests of other folders, which attacks are, too."""
+
+    def pytest_runtest_logreport(self, report):
+        """Tests are named after what they try: ``test_a59_…``, or named in the catalogue. A note of theirs is the property ``got``;
+        what is counted over the whole run is the property ``count``: (what, how many).
+        """
+        place, _colons, name = report.nodeid.partition("::")
+        if report.when != "call" and report.passed:
+            return
+        own = _NUMBER.match(name)
+        numbers = (
+            {int(own[1])}
+            if own
+            else {number for number, places in ELSEWHERE.items() if _is_among(report.nodeid, places)}
+        )
+        for number in numbers:
+            tried = _tried[number]
+            if own:
+                tried.files.add(place)
+            if report.passed:
+                tried.passed += 1
+                sent = [value for key, value in report.user_properties if key == "over http"]
+                tried.over_http += bool(sent)
+                tried.sent += sum(sent)
+                tried.notes += [value for key, value in report.user_properties if key == "got"]
+            elif report.failed:
+                tried.failed.append(name)
+        if numbers and report.passed:
+            _counts.update(value for key, value in report.user_properties if key == "count")
+
+
+def pytest_configure(config):
+    config.pluginmanager.register(Counting(), "attacks counted")
 
 
 def _is_among(nodeid, places):
