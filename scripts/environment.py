@@ -33,7 +33,7 @@ def main(groups):
         make_environment(uv)
         installed = {}
         missing = groups
-    say("Installing %s ..." % ", ".join(missing))
+    say("Installing %s: a minute or two ..." % ", ".join(missing))
     plain = [group for group in missing if group != BINARIES]
     if plain:
         # All that is there already is named again, so that pins of two groups are judged together.

@@ -1,8 +1,9 @@
 import { Controller } from "@hotwired/stimulus";
 
-import { debounce, icon } from "core/dom";
+import { debounce } from "core/dom";
 import { fetchElements, post } from "core/http";
 import { liveSocket } from "live/socket";
+import { refusalOf } from "workflows/refusal";
 
 const NEWS_MS = 200;
 const LOOK_EVERY_MS = 5000; // a bell may be lost; while something moves somebody looks
@@ -59,15 +60,7 @@ export default class extends Controller {
   }
 
   #refuse(form, error) {
-    const missing = error.more?.missing ?? [];
-    const note = Object.assign(document.createElement("div"), { className: "notice refusal" });
-    note.dataset.kind = missing.length ? "warn" : "bad";
-    const words = Object.assign(document.createElement("div"), { className: "grow", textContent: error.message });
-    const list = document.createElement("ul");
-    list.append(...missing.map((text) => Object.assign(document.createElement("li"), { textContent: text })));
-    if (missing.length) words.append(list);
-    note.append(icon("circle-alert"), words);
-    this.#placeOf(form)?.replaceChildren(note);
+    this.#placeOf(form)?.replaceChildren(refusalOf(error, form.closest("[data-stage]")));
   }
 
   #follow(topics) {

@@ -70,7 +70,7 @@ def test_run_is_begun_tried_answered_and_followed_by_both(both):
     tried.press("Enter")
     refusal = stage(ines, "scenes").get_by_role("alert")
     expect(refusal).to_contain_text("This stage cannot begin yet.")
-    expect(refusal.get_by_role("listitem")).to_have_text(["Somebody has to hold the camera."])
+    expect(refusal.get_by_role("listitem")).to_have_text(["Somebody has to hold the camera. Open the records"])
     expect(tried).to_be_focused()
     ines.complaints.clear()  # the browser says that it was refused
 
