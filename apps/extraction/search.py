@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.contrib.postgres.search import SearchQuery as Words
@@ -16,6 +17,8 @@ from apps.core.doors.search_sources import SearchHit, SearchQuery
 from apps.extraction import reach
 from apps.extraction.models import Record
 
+_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
 
 class RecordSearch:
     """Registered as ``records``. What is asked about messages (author, model, tag, cost) finds none."""
@@ -24,10 +27,7 @@ class RecordSearch:
 
     def search(self, viewer: Any, query: SearchQuery) -> list[SearchHit]:
         words = terms(query.text)
-        is_about_messages = (
-            query.conversation_id or query.author_id or query.model or query.tag or query.min_cost is not None
-        )
-        if not words or is_about_messages:
+        if not words or query.is_about_messages:
             return []
         # Asked first: with the rights in it, planning the search takes ten times as long as running it, and most have no collection.
         if not (seen := reach.list_ids(viewer)):
@@ -52,12 +52,17 @@ def _hit(row: Any, words: list[str]) -> SearchHit:
         kind="record",
         id=row.pk,
         title=row.title or row.collection.name,
-        snippet=excerpt(row.text.replace("\n", " · "), words),
+        snippet=excerpt(_words_of(row), words),
         url=_address(row),
         at=row.updated_at,
         rank=float(row.rank),
         extra={"collection": str(row.collection_id), "collection_name": row.collection.name},
     )
+
+
+def _words_of(row: Any) -> str:
+    """What was written in it; ids, of records that it points to, are no words."""
+    return " · ".join(line for line in row.text.split("\n") if not _ID.fullmatch(line))
 
 
 def _address(row: Any) -> str:

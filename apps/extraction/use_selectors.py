@@ -1,15 +1,22 @@
-"""Reads of what people add to collections and records: views and comments. Strangers get the same ``NotFound`` as for a random id."""
+"""Reads of what people add to collections and records, and when: views, comments, changes. Strangers get the same ``NotFound`` as for a random id."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Greatest
 
 from apps.accounts.types import Actor
 from apps.core.errors import NotFound
 from apps.extraction import reach
 from apps.extraction.models import Collection, Record, RecordComment, RecordView
+
+
+def with_last_change(rows: QuerySet[Collection]) -> QuerySet[Collection]:
+    """Each with ``changed_at``: when it, or a record that is in it now, was changed last."""
+    newest = Record.objects.filter(collection=OuterRef("pk"), deleted_at=None).order_by("-updated_at")
+    return rows.annotate(changed_at=Greatest("updated_at", Subquery(newest.values("updated_at")[:1])))
 
 
 def visible_views(viewer: Actor) -> QuerySet[RecordView]:

@@ -98,7 +98,7 @@ def _fitting(facts: ProjectFacts) -> Iterator[Step]:
         yield Step(
             icon="search",
             title=_("Find what was said"),
-            why=_("Search all messages and titles you may read."),
+            why=_("Search all titles, messages and records you may read."),
             url=reverse("web:search"),
         )
     elif facts.samples:
@@ -106,7 +106,9 @@ def _fitting(facts: ProjectFacts) -> Iterator[Step]:
         yield Step(
             icon="layers",
             title=_("Try: %(title)s") % {"title": sample["title"]},
-            why=_("Words that show what the pack of this project does."),
+            why=_("Words that show what the pack of this project does.")
+            if sample["text"].startswith("/")
+            else _("Send these words of the pack; then /extract suggests records from them."),
             text=sample["text"],
         )
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.test import Client
 
+from apps.accounts.models import User
 from apps.bulk import engine, runner, services
 from apps.bulk.models import Item, Operation
 from apps.core.doors.bulk_kinds import BulkScope, TryLater, Work, bulk_kinds
@@ -172,6 +173,18 @@ def test_page_plans_and_says_what_is_wrong_beside_the_field(me, owner, project, 
     reader = Client()
     reader.force_login(reader_of(project))
     assert reader.post(address, {"brief": "Sailors", "count": "3"}).status_code == 403
+
+
+def test_what_an_estimate_is_based_on_is_shown_in_the_language_of_who_looks(me, owner, project, demo):
+    operation = made(me, project, people(me, project), start=False)
+    User.objects.filter(pk=owner.pk).update(language="de")
+    browser = Client()
+    browser.force_login(owner)
+
+    page = browser.get(f"/operations/{operation.pk}/").content.decode()
+
+    assert fresh(operation).dry_run["estimate"]["basis"] == "The demo answers by rules and costs nothing."
+    assert "Die Demo antwortet nach Regeln und kostet nichts." in page
 
 
 def test_last_answer_that_does_not_do_is_a_failure_with_its_reason(me, project, demo):

@@ -1,13 +1,15 @@
 """Pages of records: what is shown is what is in the rows, what is typed becomes what the field holds, and strangers see nothing."""
 
 import json
+import re
+from datetime import UTC, datetime
 
 import pytest
 from django.http import QueryDict
 from django.test import Client
 
 from apps.conversations.models import Conversation
-from apps.extraction import services
+from apps.extraction import selectors, services, use_selectors
 from apps.extraction.models import Collection, CollectionSchema, ExtractionRun, FieldSource, Record, RecordView
 from apps.extraction.pages.asking import asked_in
 from apps.extraction.pages.graphs import places as spots
@@ -65,6 +67,21 @@ def test_list_shows_collections_of_the_project_with_their_counts(browser, me, pr
     assert "People" in page
     assert "1 record" in page
     assert 'href="/records/" title="Records" aria-current="page"' in page
+
+
+def test_list_says_when_a_collection_or_its_records_changed_last(browser, me, project):
+    collection = people(me, project)
+    sarah, gone = record(me, collection, name="Sarah"), record(me, collection, name="Gone")
+    services.delete_record(actor=me, record_id=gone.pk)
+    Collection.objects.update(updated_at=datetime(2020, 5, 4, 12, tzinfo=UTC))
+    Record.objects.filter(pk=sarah.pk).update(updated_at=datetime(2021, 7, 6, 12, tzinfo=UTC))
+
+    rows = use_selectors.with_last_change(selectors.list_collections(me, project_id=project.pk))
+
+    assert {row.slug: row.changed_at.year for row in rows} == {"people": 2021, "places": 2020}
+    said = re.findall(r"Changed (?:<[^>]+>)?([^<]+)", page_of(browser, "/records/"))
+    assert len(said) == 2
+    assert [[year for year in ("2020", "2021") if year in each] for each in said] == [["2021"], ["2020"]]
 
 
 def test_form_builder_makes_a_collection_with_its_rules(browser, project):

@@ -3,7 +3,7 @@
 import pytest
 
 from apps.core.doors.search_sources import SearchQuery
-from apps.extraction import services
+from apps.extraction import selectors, services
 from apps.extraction.search import RecordSearch
 from tests.accounts.factories import UserFactory, actor_of
 from tests.extraction.factories import people, record
@@ -33,3 +33,14 @@ def test_records_are_found_by_their_words_for_those_who_see_them(me, project):
     hit = RecordSearch().search(me, SearchQuery("journalist"))[0]
     assert "\ue000journalist\ue001" in hit.snippet
     assert str(sarah.pk) in hit.url
+
+
+def test_excerpt_of_a_record_shows_no_ids(me, project):
+    collection = people(me, project)
+    tomas = record(me, collection, name="Tomás", tags=["lisbon"])
+    home = record(me, selectors.collections_by_slug(me, project.pk, ["places"])["places"], name="Porto")
+    record(me, collection, name="Sarah", age=28, siblings=[str(tomas.pk)], lives_in=str(home.pk), tags=["journalist"])
+
+    hit = RecordSearch().search(me, SearchQuery("sarah"))[0]
+
+    assert sorted(hit.snippet.split(" · ")) == ["28", "journalist", "\ue000Sarah\ue001"]

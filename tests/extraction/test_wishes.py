@@ -5,6 +5,7 @@ import json
 import pytest
 from django.test import Client
 
+from apps.accounts.models import User
 from apps.accounts.types import SYSTEM, ProjectRole
 from apps.bulk import engine as operations
 from apps.bulk.models import Operation
@@ -83,6 +84,16 @@ def test_command_proposes_a_new_collection_and_makes_it_when_confirmed(me, proje
     with pytest.raises(WishDecided) as late:
         services.confirm_wish(actor=me, wish_id=wish.pk)
     assert late.value.code == "wish_decided"
+
+
+def test_estimate_is_in_the_language_of_who_asked(owner, project, demo):
+    User.objects.filter(pk=owner.pk).update(language="de")
+    owner.refresh_from_db()
+    me = actor_of(owner)
+
+    wish = commanded(me, start(me, project), "10 Figuren für einen Film noir in Lissabon")
+
+    assert wish.estimate["basis"] == "Die Demo antwortet nach Regeln und kostet nichts."
 
 
 def test_plain_words_are_heard_once_and_use_the_collection_that_is_there(me, project, talk, demo):

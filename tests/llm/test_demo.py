@@ -80,6 +80,18 @@ async def test_demo_calls_a_named_tool_and_tells_its_result():
     assert "sunny, 21 °C" in told
 
 
+@pytest.mark.parametrize(("language", "words"), [("en", "What comes next"), ("de", "So geht es weiter")])
+async def test_demo_says_that_records_come_next_where_there_are_collections(language, words):
+    records = ToolSpec("records_search", "Records of a collection.", {"type": "object", "properties": {}})
+
+    there = await text_of(user("Sarah, a journalist"), tools=(TOOL, records), language=language)
+    elsewhere = await text_of(user("Sarah, a journalist"), tools=(TOOL,), language=language)
+
+    assert words in there
+    assert "`/extract`" in there
+    assert "/extract" not in elsewhere
+
+
 async def test_demo_quotes_the_knowledge_that_fits():
     passage = KnowledgeContent(
         "4", "Handbook", "Lunch is at noon. Holidays are thirty days a year. Doors close at six."

@@ -9,7 +9,7 @@ from django.conf import settings
 from apps.extraction import coercion, rendering, repair, schema, strict_schema
 from apps.extraction import selectors as records
 from apps.extraction import services as record_services
-from apps.llm.adapters import demo_answers
+from apps.llm.adapters import demo_answers, demo_making
 from apps.llm.types import NeutralMessage, Role
 from apps.packs import archive, catalogue, reading
 from apps.packs.types import ObjectKind
@@ -54,6 +54,26 @@ def test_demo_finds_two_linked_characters_in_the_sample(language):
     ids = {each.id: each.fields["name"] for each in found.entities}
     family = {(ids[link.from_id], ids[link.to_id]) for link in found.links if link.field == "/family"}
     assert ("Sarah", "Tomás") in family or ("Tomás", "Sarah") in family
+
+
+@pytest.mark.parametrize(("language", "brief"), [("en", "a noir set in Lisbon"), ("de", "Figuren für einen Krimi")])
+def test_demo_makes_characters_of_a_few_fields_that_differ(language, brief):
+    pack = catalogue.get_shipped("film", language)
+    document = next(each.content["document"] for each in pack.of(ObjectKind.COLLECTION) if each.name == "characters")
+    wanted = strict_schema.envelope({"characters": schema.check(document)}, "openai").schema
+
+    made = []
+    for number in (1, 2, 3):
+        prompt = f"Brief: {brief}\nThis is number {number} of 3"
+        fields = demo_making.make(prompt, wanted)["entities"]["characters"][0]["fields"]
+        made.append({name: value for name, value in fields.items() if value is not None})
+
+    few = {"name", "age", "role", "occupation", "description", "motivation"}
+    assert [set(each) for each in made] == [few] * 3
+    for each in made:
+        assert len({str(value) for value in each.values()}) == len(few)
+    for name in few:
+        assert len({each[name] for each in made}) == 3, name
 
 
 @pytest.mark.django_db

@@ -34,6 +34,15 @@ def test_what_is_missing_comes_first(facts, icons):
     assert [step.icon for step in offered(**facts)] == icons
 
 
+def test_sample_says_what_comes_after_it():
+    words, command = (
+        offered(samples=[SAMPLE | {"text": text}])[0].why for text in (SAMPLE["text"], "/create 3 characters")
+    )
+
+    assert words == "Send these words of the pack; then /extract suggests records from them."
+    assert command == "Words that show what the pack of this project does."
+
+
 def test_each_leads_somewhere_or_begins_a_message():
     steps = offered(has_model=False, connect_url="/settings/", samples=[SAMPLE], people=1, invite_url="/people/")
 

@@ -169,6 +169,18 @@ def test_chat_page_takes_the_same_queries_whatever_it_shows(
         browser.get(f"/c/{conversation.pk}/")
 
 
+@pytest.mark.parametrize(
+    ("query", "places"),
+    [
+        ("q=nothing", "titles, messages and records"),
+        ("q=nothing&tag=x", "titles and messages"),
+        ("since=2099-01-01", "titles and messages"),
+    ],
+)
+def test_search_that_finds_nothing_says_where_it_looked(browser, query, places):
+    assert f"Looked in {places} you may read." in browser.get(f"/search/?{query}").content.decode()
+
+
 def test_search_ignores_filters_it_cannot_read(browser):
     page = browser.get(
         "/search/", {"q": "x\x00", "project": "no", "since": "2026-99-99", "min_cost": "cheap", "offset": "-1"}

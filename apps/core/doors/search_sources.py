@@ -35,6 +35,11 @@ class SearchQuery:
         named = (self.project_id, self.conversation_id, self.author_id, self.since, self.until, self.min_cost)
         return bool(self.model or self.tag) or any(value is not None for value in named)
 
+    @property
+    def is_about_messages(self) -> bool:
+        """Narrowed by what only messages have: where, from whom, by which model, at which cost."""
+        return bool(self.conversation_id or self.author_id or self.model or self.tag or self.min_cost is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:

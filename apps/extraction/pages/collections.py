@@ -17,7 +17,7 @@ from apps.accounts import places
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
 from apps.core.errors import DomainError, NotFound, TooLarge
-from apps.extraction import policies, schema, selectors, services, wish_fields, wish_selectors
+from apps.extraction import policies, schema, selectors, services, use_selectors, wish_fields, wish_selectors
 from apps.extraction.models import Collection, Wish
 from apps.extraction.pages import builder
 from apps.extraction.pages.builder import Draft, Line
@@ -40,7 +40,8 @@ class CollectionListPage(LoginRequiredMixin, View):
         if project and is_deleted:
             rows = list(selectors.list_deleted_collections(viewer, project_id=project.pk)[:100])
         elif project:
-            rows = list(selectors.list_collections(viewer, project_id=project.pk).order_by("name", "pk"))
+            there = selectors.list_collections(viewer, project_id=project.pk)
+            rows = list(use_selectors.with_last_change(there).order_by("name", "pk"))
         counts = selectors.count_records(rows)
         role = accounts.role_in(viewer, project) if project else None
         context = {

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from apps.accounts import policies as account_policies
 from apps.accounts import quotas
@@ -194,10 +195,11 @@ def propose_wish(*, actor: Actor, wish_id: UUID, fence: int, answer: Answer, rea
     wish.brief = read.brief.strip()[:MAX_BRIEF] or wish.words
     wish.name = read.name.strip()[:80]
     if wish.collection is None:
-        wish.name = wish.name or _("Records")
         wish.fields = wish_fields.tolerated(read.fields)
     wish.is_reviewed = wish.collection is None or wish.collection.asks_first
-    _estimate(wish, asker)
+    with override(asker.language):
+        wish.name = wish.name or ("" if wish.collection else _("Records"))
+        _estimate(wish, asker)
     wish.save()
     _show(wish, asker)
     return True

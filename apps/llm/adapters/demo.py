@@ -23,6 +23,7 @@ from apps.llm.types import (
 )
 
 DEMO_MODEL = "demo"
+RECORD_TOOLS = "records_"
 SECONDS_BEFORE_FIRST_WORD = 0.15
 SECONDS_A_WORD = 0.025
 
@@ -83,7 +84,9 @@ class DemoAdapter:
             return json.dumps(found, ensure_ascii=False)
         if call.purpose is Purpose.GENERATION:
             return demo_making.say(demo_answers.last_person(call.messages))
-        return demo_answers.answer(call.messages, language=call.language, tool=self._wanted_tool(call))
+        return demo_answers.answer(
+            call.messages, language=call.language, tool=self._wanted_tool(call), has_records=_has_records(call)
+        )
 
     def _wanted_tool(self, call: WireCall) -> tuple[str, dict[str, object]] | None:
         """A tool is called when the last message is a person's and names it; its result is then told."""
@@ -93,6 +96,11 @@ class DemoAdapter:
         if last is None or last.role is not Role.USER or any(isinstance(p, ToolResultContent) for p in last.parts):
             return None
         return demo_answers.wanted_tool(last.text, call.tools, must=call.parameters.tool_choice)
+
+
+def _has_records(call: WireCall) -> bool:
+    """Such tools are only there where a project has collections."""
+    return any(tool.name.startswith(RECORD_TOOLS) for tool in call.tools)
 
 
 def _words(text: str) -> Iterator[str]:

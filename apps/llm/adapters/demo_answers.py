@@ -17,6 +17,7 @@ _WORDS = {
     "en": {
         "who": "This is the **demo**: no model is connected, so these words come from rules and not from a model.",
         "asked": "You wrote: “{text}”",
+        "next": "**What comes next:** write `/extract`. Then records are suggested from these words, each value with the words it comes from, and you decide about each.",
         "can": "What you can try here:",
         "items": (
             "ask for `code` or for a `table` and see how they look",
@@ -39,6 +40,7 @@ _WORDS = {
     "de": {
         "who": "Das ist die **Demo**: Es ist kein Modell verbunden, diese Worte stammen aus Regeln und nicht von einem Modell.",
         "asked": "Sie schrieben: „{text}“",
+        "next": "**So geht es weiter:** Schreiben Sie `/extract`. Dann werden aus diesen Worten Datensätze vorgeschlagen, jeder Wert mit den Worten, aus denen er stammt, und Sie entscheiden über jeden.",
         "can": "Das können Sie hier ausprobieren:",
         "items": (
             "nach `Code` oder nach einer `Tabelle` fragen und sehen, wie sie aussehen",
@@ -80,7 +82,14 @@ _NAME = re.compile(r"\b[A-ZÄÖÜ][a-zäöüß'-]+(?:\s+[A-ZÄÖÜ][a-zäöüß'
 _QUOTED = re.compile(r"[\"“„']([^\"”“']{1,200})[\"”“']")
 
 
-def answer(messages: Sequence[NeutralMessage], *, language: str, tool: tuple[str, dict[str, object]] | None) -> str:
+def answer(
+    messages: Sequence[NeutralMessage],
+    *,
+    language: str,
+    tool: tuple[str, dict[str, object]] | None,
+    has_records: bool = False,
+) -> str:
+    """``has_records``: there are collections that what was said can become records of."""
     words = _WORDS["de" if language.lower().startswith("de") else "en"]
     if tool:
         return f"{words['who']}\n\n{str(words['calls']).format(name=tool[0])}\n"
@@ -100,6 +109,8 @@ def answer(messages: Sequence[NeutralMessage], *, language: str, tool: tuple[str
         blocks += [str(words["code"]), f"```python\n{code}\n```"]
     if _TABLE.search(asked):
         blocks += [str(words["table"]), _table(words["head"], words["rows"])]
+    if has_records and asked:
+        blocks.append(str(words["next"]))
     blocks += [str(words["can"]), "\n".join(f"- {item}" for item in words["items"])]
     return "\n\n".join(blocks) + "\n"
 

@@ -52,6 +52,10 @@ _TRAITS = (
     "keeps a secret from the rest|owes somebody a favour|never says where the money comes from|knows the old quarter by heart|came back after ten years away|trusts nobody who smiles first|writes everything down|has lost something and looks for it|is kinder than they seem|wants out, this time for good",
     "verschweigt den anderen etwas|schuldet jemandem einen Gefallen|sagt nie, woher das Geld kommt|kennt die Altstadt auswendig|ist nach zehn Jahren zurückgekehrt|traut niemandem, der zuerst lächelt|schreibt alles auf|hat etwas verloren und sucht es|ist freundlicher, als es scheint|will aussteigen, diesmal für immer",
 )
+_WISHES = (
+    "to pay a debt before it is called in|to be believed for once|to leave without being followed|to find who gave the order|to keep the house|to make up for an old mistake|to be forgotten",
+    "eine Schuld begleichen, ehe sie fällig wird|dass man ihm oder ihr einmal glaubt|gehen, ohne verfolgt zu werden|herausfinden, wer den Auftrag gab|das Haus behalten|einen alten Fehler gutmachen|vergessen werden",
+)
 _THINGS = (
     "Blue Lantern|Silent Harbour|Paper Crown|Second Light|Amber Key|Long Stair|Glass Bridge|North Gate|Last Ferry|Open Window|Iron Rose|Small Hours",
     "Blaue Laterne|Stiller Hafen|Papierkrone|Zweites Licht|Bernsteinschlüssel|Lange Treppe|Glasbrücke|Nordtor|Letzte Fähre|Offenes Fenster|Eiserne Rose|Frühe Stunde",
@@ -112,7 +116,7 @@ def make(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
         title = made.name if kind == "people" else made.thing
         if not any(title.casefold() in each for each in there):
             break
-    made_fields = {name: _value(name, rule, made, kind) for name, rule in properties.items()}
+    made_fields = _fields(fields, made, kind)
     answer: dict[str, Any] = {"entities": {slug: [{"id": "m1", "fields": made_fields}]}}
     if "links" in schema.get("properties", {}):
         answer["links"] = []
@@ -132,7 +136,7 @@ def fill(text: str, schema: Mapping[str, Any]) -> dict[str, Any]:
         elif own.get("type", "string") == "string" and not choices and "format" not in own:
             found[name] = say(text)[: int(own.get("maxLength", _LONGEST))]
         else:
-            found[name] = _value(name, rule, made, "things")
+            found[name] = _value(name, rule, made, "things", must=True)
     return found
 
 
@@ -146,27 +150,39 @@ def _region(brief: str) -> str:
     return next((name for name, words in _WHERE.items() if any(word in said for word in words)), "en")
 
 
-def _value(name: str, rule: Any, made: _Made, kind: str) -> Any:
+def _fields(own: Mapping[str, Any], made: _Made, kind: str) -> dict[str, Any]:
+    """What there is a rule for; the rest stays empty, but for what has to be there. One field sums up."""
+    properties, required = own.get("properties", {}), own.get("required", ())
+    found = {name: _value(name, rule, made, kind) for name, rule in properties.items()}
+    needed = [name for name in required if name in properties and not demo_rules.may_be_null(properties[name])]
+    about = demo_rules.about_field(properties)
+    for place, name in enumerate([name for name in needed if found[name] is None] or ([about] if about else [])):
+        other = replace(made, number=made.number + place * _APART)
+        found[name] = _value(name, properties[name], other, kind, must=True)
+    return {name: value for name, value in found.items() if value is not None or name in required}
+
+
+def _value(name: str, rule: Any, made: _Made, kind: str, *, must: bool = False) -> Any:
     own = demo_rules.plain(rule)
     meaning = demo_rules.meaning_of(name)
     if choices := [each for each in own.get("enum", ()) if each is not None]:
         return choices[made.number % len(choices)]
     match own.get("type", "string"):
         case "object":
-            return {inner: _value(inner, each, made, kind) for inner, each in own.get("properties", {}).items()}
+            return _fields(own, made, kind)
         case "array":
             items = own.get("items", {})
             if demo_rules.plain(items).get("type") == "object":
                 several = [replace(made, number=made.number + place) for place in range(_SEVERAL)]
                 return [_value(name.rstrip("s"), items, each, "things") for each in several]
-            one = _value(name.rstrip("s"), items, made, "things")
+            one = _value(name.rstrip("s"), items, made, "things", must=must)
             return [one] if one not in (None, "") else []
         case "boolean":
             return made.number % 2 == 0
         case "integer" | "number":
             return _number(own, 21 + (made.number * 17) % 50 if meaning == "age" else 1 + (made.number * 37) % 100)
         case _:
-            return _text(meaning, own, made, kind)
+            return _text(meaning, own, made, kind, must=must)
 
 
 def _number(own: Mapping[str, Any], value: int) -> int:
@@ -175,7 +191,7 @@ def _number(own: Mapping[str, Any], value: int) -> int:
     return value if low <= value <= high else low + value % max(1, high - low + 1)
 
 
-def _text(meaning: str, own: Mapping[str, Any], made: _Made, kind: str) -> str | None:
+def _text(meaning: str, own: Mapping[str, Any], made: _Made, kind: str, *, must: bool) -> str | None:
     year, month, day = 1950 + (made.number * 13) % 55, 1 + made.number % 12, 1 + (made.number * 7) % 28
     match own.get("format"):
         case "date":
@@ -198,11 +214,15 @@ def _text(meaning: str, own: Mapping[str, Any], made: _Made, kind: str) -> str |
         "email": _email(made),
         "phone": f"+351 21 555 {made.number % 10_000:04d}",
         "occupation": made.of(_WORK["noir" if "noir" in made.brief.lower() else ""], 5),
+        "number": str(made.number + 1),
         "place": _place(made),
+        "home": _place(made),
+        "wish": made.of(_WISHES, 4) if kind == "people" else "",
         "currency": "EUR",
         "born": f"{year}-{month:02d}-{day:02d}",
     }
-    return (known.get(meaning) or _sentence(made, kind))[: int(own.get("maxLength", _LONGEST))]
+    said = known.get(meaning) or (_sentence(made, kind) if must else "")
+    return said[: int(own.get("maxLength", _LONGEST))] or None
 
 
 def _email(made: _Made) -> str:

@@ -67,6 +67,19 @@ _KINSHIP = re.compile(
     rf"(?P<kin>{_KIN})(?:,)?\s(?:(?:named|called|namens|is|ist|heißt)\s)?(?P<name>{_UPPER}[^\W\d_]+)",
     re.IGNORECASE,
 )
+_LIVES = re.compile(
+    r"\b(?:lives?|lived|living|resid(?:es?|ed|ing)|based|at home|moved|lebt|lebte|wohnt|wohnte|wohnhaft|zu Hause|zog) (?:\w+ ){0,2}$",
+    re.IGNORECASE,
+)
+_COMES = re.compile(r"\b(?:from|aus)(?: the| der| dem)? $", re.IGNORECASE)
+_PREPOSITION = r"(?:in|near|at|to|nach|bei)(?: the| der| dem)? "
+#: What leads on to the next: "…, and her brother".
+_LEADS_ON = re.compile(
+    rf"[\s,;:(]*(?:\b(?:and|or|with|und|oder|mit|while|whose|deren|dessen))?\s*(?:(?:\b(?:her|his|their|my|ihre?n?|seine?n?|meine?n?)|['’]s|['’])\s"  # noqa: RUF001
+    rf"(?:[\w-]+\s)?(?:{_KIN}))?(?:\s(?:named|called|namens))?[\s,;:(]*$",
+    re.IGNORECASE,
+)
+_FEWEST_WORDS = 4
 _VERB = re.compile(
     r"\s(?:is|was|works|lives|has|had|wants|loves|runs|owns|said|called|turned|lived|worked|comes|grew|ist|war|arbeitet|lebt|wohnt|hat|heißt|will|kommt)\b"
 )
@@ -81,14 +94,16 @@ _WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)?")
 
 @dataclass(slots=True)
 class Person:
-    """``said`` are the words about them, from a name to the next."""
+    """``said`` are the words about them, from a name to the next; ``about`` the first of these that tell something."""
 
     name: str
     said: list[str] = field(default_factory=list)
+    about: str = ""
     age: str = ""
     occupation: str = ""
     born: str = ""
     place: str = ""
+    home: str = ""
     email: str = ""
     phone: str = ""
     amount: str = ""
@@ -114,16 +129,15 @@ def read(text: str) -> Reading:
         mentions = [each for each in _names(sentence) if _is_person(sentence, each, places, known)]
         if last is not None and (not mentions or mentions[0][0] > 0) and _PRONOUN.match(sentence):
             _tell(found.people[last], sentence[: mentions[0][0] if mentions else len(sentence)], places)
-            if not mentions and len(found.people[last].said) < _MOST_SAID:
-                found.people[last].said.append(sentence)
+            if not mentions:
+                _say(found.people[last], sentence)
         for number, (_start, end, name) in enumerate(mentions):
             place = _person_of(name, known, found)
             if place is None:
                 continue
             until = mentions[number + 1][0] if number + 1 < len(mentions) else len(sentence)
             _tell(found.people[place], sentence[end:until], places)
-            if len(found.people[place].said) < _MOST_SAID:
-                found.people[place].said.append(sentence)
+            _say(found.people[place], sentence[_start if number else 0 : until])
         _relate(sentence, known, found, last)
         if mentions and (first := known.get(mentions[0][2].split()[0])) is not None and not _PRONOUN.match(sentence):
             last = first
@@ -219,7 +233,17 @@ def _tell(person: Person, said: str, places: list[str]) -> None:
     person.email = person.email or next(iter(emails(clause)), "")
     person.phone = person.phone or next(iter(phones(clause)), "")
     person.amount = person.amount or next((number for number, _currency in amounts(clause)), "")
-    person.place = person.place or next((each for each in places if each in clause), "")
+    person.home = person.home or _said_of(clause, places, _LIVES, _PREPOSITION)
+    person.place = person.place or person.home or _said_of(clause, places, _COMES)
+
+
+def _say(person: Person, clause: str) -> None:
+    """Their own clause, without what leads on to somebody else; a name and little more is nothing about them."""
+    clause = clause[: _LEADS_ON.search(clause).start()].strip()  # type: ignore[union-attr]
+    if len(person.said) < _MOST_SAID and clause:
+        person.said.append(clause)
+    if not person.about and len(_WORD.findall(clause)) >= _FEWEST_WORDS + len(person.name.split()):
+        person.about = clause
 
 
 def _occupation(clause: str) -> str:
@@ -234,6 +258,15 @@ def _occupation(clause: str) -> str:
                 break
             begin = place
         return clause[begin : start + len(word)]
+    return ""
+
+
+def _said_of(clause: str, places: list[str], verb: re.Pattern[str], preposition: str = "") -> str:
+    """The first place that the clause ties to its person by such a word; one that is only named is not theirs."""
+    for each in places:
+        before = re.sub(rf"{preposition}$", "", clause[: clause.find(each)]) if each in clause else ""
+        if verb.search(before[-60:]):
+            return each
     return ""
 
 

@@ -16,6 +16,7 @@ from apps.llm.adapters.demo_words import (
     ANY_RELATION,
     BOTH_WAYS,
     GROUPS,
+    HOME_RELATION,
     MEANINGS,
     PEOPLE_SLUGS,
     PLACE_RELATION,
@@ -31,6 +32,8 @@ _QUOTED = re.compile(r"[\"“„«]([^\"”“»]{1,120})[\"”“»]")
 _PERSONAL = {"age", "born", "occupation", "given", "surname"}
 _LINK_ENDS = {"from", "field", "to"}
 _LONGEST_TEXT = 1_000
+_FEWEST_SPACES = 2
+_ABOUT = next(words for meaning, words in MEANINGS if meaning == "about")
 
 
 def is_envelope(schema: Mapping[str, Any]) -> bool:
@@ -110,15 +113,19 @@ def _filled(properties: Mapping[str, Any], person: Person, text: str) -> dict[st
         "email": person.email,
         "phone": person.phone,
         "place": person.place,
+        "home": person.home,
         "amount": person.amount,
-        "about": " ".join(dict.fromkeys(person.said)),
+        "about": person.about,
     }
     return _by_meaning(properties, known, " ".join(person.said))
 
 
 def _of_place(properties: Mapping[str, Any], place: str, text: str) -> dict[str, Any]:
-    said = [each for each in demo_reading.sentences(text) if place in each]
-    return _by_meaning(properties, {"name": place, "place": place, "about": " ".join(said[:3])}, " ".join(said))
+    """What is told of it is told in a sentence that begins with it: who does something there is another matter."""
+    begins = re.compile(rf"(?:\w+ ){{0,4}}{re.escape(place)}\b")
+    said = [each for each in demo_reading.sentences(text) if begins.match(each)]
+    about = next((each for each in said if each.count(" ") > _FEWEST_SPACES + place.count(" ")), "")
+    return _by_meaning(properties, {"name": place, "place": place, "about": about}, " ".join(said))
 
 
 def _things(text: str, properties: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -148,14 +155,17 @@ def _things(text: str, properties: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _by_meaning(properties: Mapping[str, Any], known: Mapping[str, str], said: str) -> dict[str, Any]:
+    """What was said about it goes into one field, that which sums up; a field for which there is no rule stays empty."""
     found: dict[str, Any] = {}
+    about = about_field(properties)
     for name, rule in properties.items():
         own = plain(rule)
         if choices := own.get("enum"):
             found[name] = next((each for each in choices if isinstance(each, str) and _says(said, each)), None)
             continue
         kinds = own.get("type", "string")
-        value: Any = known.get(meaning_of(name), "")[:_LONGEST_TEXT]
+        meaning = meaning_of(name)
+        value: Any = "" if meaning == "about" and name != about else known.get(meaning, "")[:_LONGEST_TEXT]
         if kinds == "object":
             value = _by_meaning(own.get("properties", {}), known, said)
         elif kinds == "array":
@@ -168,6 +178,25 @@ def _by_meaning(properties: Mapping[str, Any], known: Mapping[str, str], said: s
             value = value if value and demo_reading.dates(value) else known.get("date") or known.get("born")
         found[name] = value or None if kinds != "array" else value
     return found
+
+
+def about_field(properties: Mapping[str, Any]) -> str:
+    """The one field that sums up: a description before notes. Empty: there is none."""
+    summing = [name for name, rule in properties.items() if meaning_of(name) == "about" and _takes_words(rule)]
+    places = {word: place for place, word in enumerate(_ABOUT)}
+    return min(summing, key=lambda name: places.get(_spoken(name), len(places)), default="")
+
+
+def may_be_null(rule: Any) -> bool:
+    if not isinstance(rule, Mapping):
+        return True
+    each = rule.get("type")
+    return each == "null" or (isinstance(each, list) and "null" in each) or any(map(may_be_null, rule.get("anyOf", ())))
+
+
+def _takes_words(rule: Any) -> bool:
+    own = plain(rule)
+    return own.get("type", "string") == "string" and not own.get("enum") and "format" not in own
 
 
 def plain(rule: Any) -> Mapping[str, Any]:
@@ -228,14 +257,15 @@ def _links(
             if name and link not in found:
                 found.append(link)
     for number, person in enumerate(reading.people):
-        if person.place and number in people:
-            slug, own = people[number]
-            name = next(
-                (each for each in relations if each.startswith(slug + ".") and _tail(each) in PLACE_RELATION), ""
-            )
-            if name:
-                to = places[person.place][1] if person.place in places else person.place
-                found.append({"from": own, "field": name, "to": to})
+        if number not in people:
+            continue
+        slug, own = people[number]
+        theirs = [each for each in relations if each.startswith(slug + ".")]
+        home = next((each for each in theirs if _tail(each) in HOME_RELATION), "")
+        somewhere = next((each for each in theirs if _tail(each) in PLACE_RELATION), "")
+        for name, place in ((home, person.home), ("" if home and person.home else somewhere, person.place)):
+            if name and place:
+                found.append({"from": own, "field": name, "to": places[place][1] if place in places else place})
     return found
 
 

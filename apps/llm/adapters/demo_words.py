@@ -49,19 +49,16 @@ ANY_RELATION = (
     "beziehung",
 )
 PLACE_RELATION = (
-    "lives in",
-    "home",
-    "lives at",
     "location",
     "place",
     "city",
-    "wohnt in",
-    "wohnort",
     "ort",
     "locations",
     "places",
     "setting",
 )
+#: Where somebody is said to live; where they are at work, or what they are after there, is no home.
+HOME_RELATION = ("lives in", "lives at", "home", "residence", "wohnt in", "wohnort")
 
 OCCUPATIONS = {
     *["actor", "actress", "accountant", "architect", "artist", "baker", "barista", "bartender", "biologist", "bookseller", "broker", "builder", "butcher", "captain", "carpenter", "chef"],
@@ -164,9 +161,11 @@ MEANINGS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("occupation", ("occupation", "job", "profession", "role", "position", "beruf", "rolle", "job title", "career", "work")),
     ("amount", ("amount", "price", "cost", "budget", "salary", "total", "sum", "betrag", "preis", "kosten", "gehalt", "summe", "value")),
     ("currency", ("currency", "währung")),
-    ("place", ("city", "place", "location", "town", "home", "residence", "ort", "stadt", "wohnort", "lives in", "country", "land", "setting")),
+    ("home", HOME_RELATION),
+    ("place", ("city", "place", "location", "town", "ort", "stadt", "country", "land", "setting")),
     ("date", ("date", "datum", "day", "when", "deadline", "due", "tag", "termin")),
     ("name", ("name", "full name", "title", "titel", "label", "bezeichnung")),
-    ("about", ("description", "about", "notes", "note", "background", "summary", "bio", "goal", "goals", "motivation", "story", "beschreibung")),
-    ("about", ("notizen", "hintergrund", "zusammenfassung", "ziel", "text", "details", "biography", "backstory", "subject", "problem")),
+    ("about", ("description", "about", "summary", "bio", "biography", "beschreibung", "zusammenfassung", "subject", "problem", "notes", "note")),
+    ("about", ("notizen", "text", "details", "background", "hintergrund", "backstory", "story")),
+    ("wish", ("motivation", "goal", "goals", "ziel", "ziele", "wants")),
 )  # fmt: skip
