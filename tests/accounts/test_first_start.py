@@ -5,9 +5,9 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from apps.accounts.models import Organization, OrganizationMember, Project, SignInLink, User
+from apps.accounts.models import Organization, OrganizationMember, Project, SignInAttempt, SignInLink, User
 from apps.accounts.services import people, sessions
-from apps.accounts.types import SYSTEM, LinkNotValid, OrganizationRole
+from apps.accounts.types import SYSTEM, LinkNotValid, OrganizationRole, SignInMethod
 from tests.accounts.factories import UserFactory
 
 PASSWORD = "correct horse battery"
@@ -70,6 +70,11 @@ def test_claim_page_signs_in_the_first_person(client):
     assert weak.status_code == 400
     assert good.status_code == 302
     assert User.objects.get().is_superuser
+    attempt = SignInAttempt.objects.get()
+    assert (attempt.user, attempt.has_succeeded, attempt.method) == (User.objects.get(), True, SignInMethod.LINK)
+    activity = client.get("/settings/sign-in-activity/").content.decode()
+    assert "Let in" in activity
+    assert "Sign-in link" in activity
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,6 +18,7 @@ from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 
+from apps.accounts import knocks
 from apps.accounts.actors import waiting_session
 from apps.accounts.identity.known import list_offered
 from apps.accounts.models import User
@@ -54,7 +55,9 @@ class SignInView(LoginView):
 
 
 def sign_in(request: HttpRequest, user: User) -> HttpResponse:
-    """Somebody who was made this minute, and has no second factor yet."""
+    """Somebody who was made this minute, and has no second factor yet. The way in was a link: it always lets in, and is listed."""
+    record_authentication(request, user, LINK)
+    knocks.judge(request, user)
     login(request, user, backend=BACKEND)
     return redirect(settings.LOGIN_REDIRECT_URL)
 

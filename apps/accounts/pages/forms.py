@@ -10,6 +10,7 @@ from allauth.account import forms as allauth
 from allauth.account.models import EmailAddress
 from django import forms
 from django.conf import settings
+from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
@@ -73,6 +74,17 @@ class SignUpForm(allauth.SignupForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["password1"].help_text = PASSWORD_HINT
+
+    def clean(self) -> dict[str, Any]:
+        """Allauth looks at the password beside the address alone: the name typed above it belongs to the rule as well."""
+        cleaned: dict[str, Any] = super().clean()
+        if cleaned.get("password1") and "password1" not in self.errors:
+            person = User(email=cleaned.get("email", ""), name=cleaned.get("name", ""))
+            try:
+                validate_password(cleaned["password1"], person)
+            except forms.ValidationError as error:
+                self.add_error("password1", error)
+        return cleaned
 
     def try_save(self, request: HttpRequest) -> Any:
         passwords.limit_mail(request=request, name="sign_up", email=self.cleaned_data["email"])
