@@ -15,7 +15,7 @@ export class Thread {
   #urls;
   #follow;
   #loading = null;
-  #refreshing = new Map();
+  #refreshing = new Map(); // message id → {again: the wish that came meanwhile, done: a promise}
   #edges;
   isAtPathEnd = true; // false: messages after the last one shown exist and are not on the page
 
@@ -72,22 +72,28 @@ export class Thread {
   }
 
   /**
-   * Take the server's HTML of one message; several wishes while one is on its way make one more fetch. A message that is not
-   * on the page is put there only when `isOnPath()` says that it belongs.
+   * Take the server's HTML of one message; several wishes while one is on its way make one more fetch, and all wait for what it
+   * brings. A message that is not on the page is put there only when `isOnPath()` says that it belongs.
    */
-  async refresh(id, isOnPath = () => false) {
-    if (this.#refreshing.has(id)) {
-      this.#refreshing.set(id, isOnPath);
-      return;
+  refresh(id, isOnPath = () => false) {
+    const underWay = this.#refreshing.get(id);
+    if (underWay) {
+      underWay.again = isOnPath;
+      return underWay.done;
     }
-    this.#refreshing.set(id, null);
+    const wish = { again: null };
+    this.#refreshing.set(id, wish);
+    wish.done = this.#refreshOnce(id, isOnPath, wish);
+    return wish.done;
+  }
+
+  async #refreshOnce(id, isOnPath, wish) {
     try {
       const [fresh] = (await fetchElements(this.#urls.message.replace(NO_ID, id))) ?? [];
       if (fresh) this.#put(fresh, isOnPath);
     } finally {
-      const again = this.#refreshing.get(id);
       this.#refreshing.delete(id);
-      if (again) await this.refresh(id, again);
+      if (wish.again) await this.refresh(id, wish.again);
     }
   }
 

@@ -35,6 +35,20 @@ def test_answer_is_written_while_it_comes_and_ends_as_the_row(people, provider):
     expect(ines.page.locator("#announcer")).to_have_text("Answer finished, 60 words")
 
 
+def test_all_words_of_an_answer_are_counted_for_who_opened_the_page_while_it_was_written(people, provider):
+    provider.script({"tokens": 120, "rate": 30})
+    ines = people("ines").start()
+    ines.say("At length.")
+    expect(ines.messages("streaming")).to_have_count(1)
+    ines.page.wait_for_timeout(2500)  # a checkpoint has some of the words by now
+    ines.page.reload()
+    expect(ines.messages("streaming")).to_have_count(1)
+
+    ines.wait_for_end()
+
+    expect(ines.page.locator("#announcer")).to_have_text("Answer finished, 120 words")
+
+
 def test_stop_keeps_the_words_and_continue_goes_on_behind_them(people, provider):
     provider.script({"tokens": 300, "rate": 30}, {"text": "and so on."})
     ines = people("ines").start()
