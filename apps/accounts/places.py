@@ -76,6 +76,19 @@ _organization: selectors.ForViewer[Organization] = selectors.ForViewer(
 )
 
 
+def is_chosen(request: HttpRequest) -> bool:
+    """A new session has chosen nothing yet."""
+    return SESSION_KEY in request.session
+
+
+def stay_in(request: HttpRequest, project_id: UUID) -> None:
+    """What the person works in is where the next page begins. Of projects that they do not see nothing is noted."""
+    if request.session.get(SESSION_KEY) == str(project_id):
+        return
+    if any(project.pk == project_id for project in list_projects(request)):
+        request.session[SESSION_KEY] = str(project_id)
+
+
 def choose_project(request: HttpRequest, project_id: UUID) -> Project:
     """Raises ``NotFound`` for a project the viewer may not see."""
     actor: Actor = request.actor  # type: ignore[attr-defined]

@@ -5,11 +5,14 @@ import json
 import pytest
 from django.utils import timezone
 
+from apps.accounts.models import User
+from apps.accounts.types import OrganizationRole, Permission
 from apps.agents.models import Agent
 from apps.conversations import selectors, services
-from apps.conversations.models import Message
+from apps.conversations.models import Message, Turn
+from apps.core.models import Event
 from apps.llm.models import Model
-from tests.accounts.factories import ProjectFactory
+from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, join
 from tests.conversations.factories import answer, say, start
 from tests.llm.factories import ModelFactory, ProviderFactory
 
@@ -88,6 +91,92 @@ def test_archived_agents_and_models_that_are_off_are_not_heard(ines, project, an
     for content in ("@Noir begin.", "@east-large begin."):
         posted = say(ines, conversation, content)
         assert (posted.turn.agent_id, posted.turn.model_id) == (answerers["Editor"].pk, None)
+
+
+@pytest.fixture
+def leo(project):
+    leo = UserFactory(name="Leo Brandt")
+    join(leo, project.organization)
+    return leo
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["@Leo Brandt just for you", "Look, @leo brandt: the quay.", "@Leo Brandt, and @Nobody", "Not me, @Leo Brandt"],
+)
+def test_words_that_name_only_people_get_no_answer(api, ines, leo, project, answerers, content):
+    conversation = start(ines, project)
+
+    posted = api.post(
+        f"/api/v1/conversations/{conversation.pk}/messages/", json.dumps({"content": content}), "application/json"
+    )
+
+    assert (posted.status_code, posted.json()["turn"], posted.json()["answer"]) == (202, None, None)
+    assert [row.text for row in Message.objects.all()] == [content]
+    assert not Turn.objects.exists()
+    told = list(Event.objects.filter(type__startswith="conversations.message_posted"))
+    assert [(event.payload.get("answer_id"), event.payload.get("turn_id")) for event in told] == [(None, None)]
+
+    after = say(ines, conversation, "And now a question.")
+    assert (after.message.parent_id, after.turn.agent_id) == (
+        Message.objects.earliest("number").pk,
+        answerers["Editor"].pk,
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "agent", "model"),
+    [
+        ("@Leo Brandt and @Noir: begin.", "Noir", None),
+        ("@Noir, tell @Leo Brandt.", "Noir", None),
+        ("@Leo Brandt and @east-large", "Editor", "east-large"),
+        ("@Leo Brandtner is a writer.", "Editor", None),
+        ("Leo Brandt is a writer.", "Editor", None),
+        ("@Ines: a note to myself.", "Editor", None),
+    ],
+)
+def test_words_to_people_and_to_who_answers_are_answered(ines, leo, project, answerers, content, agent, model):
+    User.objects.filter(pk=ines.user_id).update(name="Ines")
+
+    posted = say(ines, start(ines, project), content)
+
+    assert posted.turn.agent_id == answerers[agent].pk
+    assert posted.turn.model_id == (answerers[model].pk if model else None)
+
+
+def test_person_with_the_longer_name_is_meant_and_not_the_agent(ines, leo, project, answerers):
+    leo_too = Agent.objects.create(organization=project.organization, project=project, name="Leo")
+
+    assert say(ines, start(ines, project), "@Leo Brandt just for you").turn is None
+    assert say(ines, start(ines, project), "@Leo begin.").turn.agent_id == leo_too.pk
+
+
+def test_request_that_names_who_answers_is_answered_whoever_the_words_name(ines, leo, project, answerers):
+    conversation = start(ines, project)
+
+    assert say(ines, conversation, "@Leo Brandt", model="east-large").turn.model_id == answerers["east-large"].pk
+    assert say(ines, conversation, "@Leo Brandt", agent=answerers["Noir"].pk).turn.agent_id == answerers["Noir"].pk
+
+
+def test_edit_that_names_only_people_has_no_answer_and_one_may_be_asked_for(api, ines, leo, project, answerers):
+    conversation = start(ines, project)
+    posted = say(ines, conversation, "A question.")
+
+    edited = services.edit_message(actor=ines, message_id=posted.message.pk, content="@Leo Brandt a question.")
+
+    assert (edited.turn, edited.answer) == (None, None)
+    assert asked(api, conversation).parent_id == edited.message.pk
+
+
+def test_names_of_a_project_mean_nothing_to_who_was_let_into_one_conversation(ines, leo, project, answerers):
+    conversation = start(ines, project)
+    visitor = UserFactory(name="Visitor")
+    join(visitor, project.organization, role=OrganizationRole.GUEST)
+    services.invite_participant(
+        actor=ines, conversation_id=conversation.pk, user_id=visitor.pk, permission=Permission.POST
+    )
+
+    assert say(actor_of(visitor), conversation, "@Leo Brandt, are you there?").turn is not None
 
 
 def asked(api, conversation, **body):

@@ -15,6 +15,7 @@ from django.utils import translation
 
 from apps.accounts.models import User
 from apps.accounts.types import SYSTEM
+from apps.agents.models import Agent
 from apps.conversations import context, selectors, services
 from apps.conversations.api.examples import IMPORT_EXAMPLES
 from apps.conversations.invariants import check_content_is_the_text_of_the_parts, check_numbers_gapless
@@ -79,6 +80,21 @@ def test_export_is_named_by_the_title(told, title, plain, encoded):
 
     assert answered["Content-Disposition"] == f"attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}"
     assert answered.json()["conversation"]["title"] == title
+
+
+def test_export_markdown_names_who_speaks_as_the_page_does(ines, project):
+    Agent.objects.create(organization=project.organization, project=project, name="Noir")
+    User.objects.filter(pk=ines.user_id).update(name="Inês")
+    conversation = start(ines, project)
+    answer(say(ines, conversation), "By nobody in particular.")
+    answer(say(ines, conversation, "@Noir"), "By Noir.")
+    Message.objects.filter(author=None).update(answered_by="Demo/demo")
+    conversation.refresh_from_db()
+
+    text = services.export_markdown(conversation=conversation, viewer=ines)
+
+    heads = [line.split(", ")[0] for line in text.splitlines() if line.startswith("## ")]
+    assert heads == ["## Inês", "## Assistant (Demo/demo)", "## Inês", "## Noir (Demo/demo)"]
 
 
 def test_export_markdown_is_the_path_of_the_viewer(told):

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from allauth.core.exceptions import ReauthenticationRequired
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.core.paginator import Page, Paginator
@@ -247,13 +248,15 @@ class ProjectListView(SettingsView):
             "can_create": policies.can_create_project(self.actor, self.role()),
         }
 
-    def create(self) -> BaseForm:
+    def create(self) -> BaseForm | HttpResponse:
         form = forms.NewProjectForm(self.request.POST, language=self.actor.language)
         if form.is_valid():
             made = projects.create_project(
                 actor=self.actor, organization_id=self.organization().pk, **form.cleaned_data
             )
             messages.success(self.request, _("The project %(name)s is there.") % {"name": made.name})
+            places.choose_project(self.request, made.pk)
+            return redirect(settings.LOGIN_REDIRECT_URL)  # its first page
         return form
 
 

@@ -179,6 +179,14 @@ class Message(TenantModel):
         """The words alone. The column is empty while an answer is being written and where it is sealed; the parts say more."""
         return self.content or text_of_parts(self.parts)
 
+    @property
+    def speaker(self) -> str:
+        """Who said it, as pages and exports write it: a person, whoever an import names, else the agent."""
+        if self.author is not None:
+            return self.author.display_name
+        imported = next((str(part["author"]) for part in self.parts if part.get("author")), "")
+        return imported or (self.agent.name if self.agent is not None else str(_("Assistant")))
+
 
 class Attachment(TenantModel):
     """Which message shows which file: whoever sees the message may read the file."""

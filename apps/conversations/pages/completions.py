@@ -56,7 +56,7 @@ def list_mentions(project: Any, *, viewer: Actor) -> list[dict[str, Any]]:
             "id": str(person.id),
             "name": person.name,
             "kind": "person",
-            "note": "",
+            "note": _("no model answers"),
             "icon": MENTION_ICONS["person"],
             "allowed": True,
             "reason": "",

@@ -135,9 +135,8 @@ def message_view(
     ``readable``: of what the message names, what the viewer may read (``selectors.find_in_messages``).
     """
     turn = message.turn
-    author = message.author
     is_person = message.role == Role.USER
-    name = author.display_name if author else _imported_author(message) or _answerer_name(message)
+    name = message.speaker
     is_open = message.status in (MessageStatus.PENDING, MessageStatus.STREAMING, MessageStatus.WAITING)
     content = message.text
     mine = offers if message.deleted_at is None and not message.is_sensitive and not is_open else ()
@@ -181,14 +180,6 @@ def message_view(
         below=below,
         references=reference_views(message, readable or {}),
     )
-
-
-def _answerer_name(message: Message) -> str:
-    return message.agent.name if message.agent else _("Assistant")
-
-
-def _imported_author(message: Message) -> str:
-    return next((str(part["author"]) for part in message.parts if part.get("author")), "")
 
 
 def _state(message: Message, turn: Turn | None) -> str:

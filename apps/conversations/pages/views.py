@@ -53,6 +53,7 @@ class PageView(LoginRequiredMixin, View):
 class ConversationPage(PageView):
     def get(self, request: HttpRequest, conversation_id: UUID) -> HttpResponse:
         conversation = self.conversation_of(request, conversation_id)
+        places.stay_in(request, conversation.project_id)
         context = _page_context(request, conversation)
         services.mark_read(
             actor=request.actor,  # type: ignore[attr-defined]

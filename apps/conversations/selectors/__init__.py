@@ -1,6 +1,7 @@
 """Every shared read of conversations, by noun."""
 
 from apps.conversations.selectors.conversations import (
+    find_last_project,
     find_participation,
     find_writable,
     get_answerer,
@@ -13,6 +14,7 @@ from apps.conversations.selectors.conversations import (
     list_participations,
     list_shared_with,
     lock_conversation,
+    names_only_people,
     read_window,
 )
 from apps.conversations.selectors.paths import (
@@ -102,6 +104,7 @@ __all__ = [
     "find_answer_to",
     "find_in",
     "find_in_messages",
+    "find_last_project",
     "find_number",
     "find_participation",
     "find_posted",
@@ -150,6 +153,7 @@ __all__ = [
     "lock_turn",
     "messages",
     "named_in",
+    "names_only_people",
     "newest_leaf",
     "only_on_branch",
     "path_ids",

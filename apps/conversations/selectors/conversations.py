@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts.policies import has_scope
 from apps.accounts.types import Actor, ActorKind, Permission
 from apps.agents import selectors as agents
-from apps.conversations.models import Conversation, Participation
+from apps.conversations.models import Conversation, Message, Participation
 from apps.conversations.policies import WRITE, has_read_scope
 from apps.conversations.selectors.rights import (
     denied_here,
@@ -251,6 +251,20 @@ _participations: Compiled[Participation] = Compiled(
 )
 
 
+def find_last_project(*, viewer: Actor, project_ids: Iterable[UUID]) -> UUID | None:
+    """The one of these projects in whose conversations the viewer last wrote, or read something new."""
+    if viewer.user_id is None:
+        return None
+    there = {"conversation__project__in": list(project_ids), "conversation__deleted_at": None}
+    wrote = Message.objects.filter(author=viewer.user_id, **there).order_by("-created_at")
+    read = Participation.objects.filter(user=viewer.user_id, **there).order_by("-updated_at")
+    found = [
+        *wrote.values_list("created_at", "conversation__project")[:1],
+        *read.values_list("updated_at", "conversation__project")[:1],
+    ]
+    return max(found)[1] if found else None
+
+
 def find_participation(*, conversation: Conversation, user_id: UUID | None) -> Participation | None:
     return _participation.first(conversation=conversation.pk, user=user_id) if user_id else None
 
@@ -277,19 +291,47 @@ def get_answerer(
     if model:
         found = llm.get_model(organization_id=conversation.organization_id, reference=model)
         chosen = Answerer(found.pk, conversation.agent_id)
-    elif "@" in content and (mentioned := _find_mentioned(conversation, content)):
+    elif mentioned := next((each for each in _list_mentioned(conversation, actor, content) if each is not None), None):
         chosen = mentioned
     if chosen.agent_id is None and (default := agents.find_default_agent(project_id=conversation.project_id)):
         return Answerer(chosen.model_id, default.pk)
     return chosen
 
 
-def _find_mentioned(conversation: Conversation, content: str) -> Answerer | None:
-    """The first ``@name`` that is an agent of the project or a model: the longest name that fits wins."""
+def names_only_people(conversation: Conversation, actor: Actor, content: str) -> bool:
+    """Words for others in the project, and for nobody who answers: no model takes them for a question."""
+    mentioned = list(_list_mentioned(conversation, actor, content))
+    return bool(mentioned) and all(each is None for each in mentioned)
+
+
+def _list_mentioned(conversation: Conversation, actor: Actor, content: str) -> Iterator[Answerer | None]:
+    """For each ``@name`` of the words: the agent of the project or the model, or None for another person. The longest name that
+    fits wins; a name of nobody is left out.
+    """
+    if "@" not in content:
+        return
+    people = _names_of_others(conversation, actor)
     for match in _MENTION.finditer(content):
         said = match.group(1).casefold()
-        if found := agents.find_by_spoken_name(project_id=conversation.project_id, said=said):
-            return Answerer(found.model_id, found.pk)
-        if model := llm.find_model_by_spoken_name(organization_id=conversation.organization_id, said=said):
-            return Answerer(model.pk, conversation.agent_id)
-    return None
+        person = max((len(name) for name in people if _is_spoken(said, name)), default=0)
+        found = agents.find_by_spoken_name(project_id=conversation.project_id, said=said)
+        if found is not None and len(found.name) >= person:
+            yield Answerer(found.model_id, found.pk)
+        elif model := llm.find_model_by_spoken_name(organization_id=conversation.organization_id, said=said):
+            yield Answerer(model.pk, conversation.agent_id)
+        elif person:
+            yield None
+
+
+def _names_of_others(conversation: Conversation, actor: Actor) -> list[str]:
+    """Who was let into this one conversation knows nobody of the project."""
+    project = accounts.visible_projects(actor).filter(pk=conversation.project_id).first()
+    if project is None or accounts.project_role(actor, project.pk) is None:
+        return []
+    people = accounts.list_people_of_project(project, actor)
+    return [person.name.casefold() for person in people if person.id != actor.user_id]
+
+
+def _is_spoken(said: str, name: str) -> bool:
+    """Both case-folded. A name ends where a word ends."""
+    return said.startswith(name) and not said[len(name) : len(name) + 1].isalnum()

@@ -257,7 +257,7 @@ def mark_read(*, actor: Actor, conversation_id: UUID, number: int) -> None:
     number = min(number, conversation.last_number)
     changed = Participation.objects.filter(
         conversation=conversation, user_id=actor.user_id, last_read_number__lt=number
-    ).update(last_read_number=number)
+    ).update(last_read_number=number, updated_at=Now())
     if not changed and not Participation.objects.filter(conversation=conversation, user_id=actor.user_id).exists():
         _own(conversation, actor, last_read_number=number)
         changed = 1

@@ -71,7 +71,7 @@ def post_message(
     The row lock keeps numbers gapless: a client that has seen number n can ask for everything after n and miss
     nothing. The same ``client_id`` with the same content returns the first result; with other content it raises
     ``ClientIdReused`` (422). Without ``parent_id`` the message goes to the end of the author's active path. ``sensitive`` None:
-    as the message above it.
+    as the message above it. Words that name only people, without ``model`` or ``agent``, get no answer.
     """
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
     account_policies.require(policies.can_post(actor, conversation, access=selectors.access_to(conversation, actor)))
@@ -87,9 +87,18 @@ def post_message(
         parent=parent,
         parts=parts,
         client_id=client_id,
-        answerer=selectors.get_answerer(conversation, actor, content=content, model=model, agent=agent),
+        answerer=_find_answerer(actor, conversation, content, model=model, agent=agent),
         is_sensitive=(parent is not None and parent.is_sensitive) if sensitive is None else sensitive,
     )
+
+
+def _find_answerer(
+    actor: Actor, conversation: Conversation, content: str, *, model: str = "", agent: UUID | None = None
+) -> Answerer | None:
+    """None: the words are for people."""
+    if not model and agent is None and selectors.names_only_people(conversation, actor, content):
+        return None
+    return selectors.get_answerer(conversation, actor, content=content, model=model, agent=agent)
 
 
 def _repeat(
@@ -138,14 +147,14 @@ def _append(
     parent: Message | None,
     parts: list[dict[str, Any]],
     client_id: UUID | None,
-    answerer: Answerer,
+    answerer: Answerer | None,
     is_sensitive: bool,
     is_edit: bool = False,
 ) -> Posted:
-    """An answer is as sensitive as what it answers, and where all is sensitive so is this."""
+    """An answer is as sensitive as what it answers, and where all is sensitive so is this. Without ``answerer`` nobody answers."""
     is_sensitive = is_sensitive or conversation.is_sensitive
     number = conversation.last_number + 1
-    turn = _new_turn(actor, conversation, parent, answerer)
+    turn = _new_turn(actor, conversation, parent, answerer) if answerer else None
     message = Message(
         id=uuid7(),
         organization_id=conversation.organization_id,
@@ -159,9 +168,14 @@ def _append(
         client_id=client_id,
         is_edit=is_edit,
     )
+    is_linear = _continues(conversation, parent, number)
+    if turn is None:
+        append_rows(actor, conversation, [message], None, is_linear=is_linear)
+        announce(conversation, MessagePosted(message_id=message.pk, number=number), actor, ("message", message.pk))
+        return Posted(message, None, None)
     answer = _empty_answer(conversation, number + 1, message, turn)
     turn.message = answer
-    append_rows(actor, conversation, [message, answer], turn, is_linear=_continues(conversation, parent, number))
+    append_rows(actor, conversation, [message, answer], turn, is_linear=is_linear)
     fact = MessagePosted(message_id=message.pk, number=number, answer_id=answer.pk, turn_id=turn.pk)
     announce(conversation, fact, actor, ("message", message.pk))
     jobs.after_commit("conversations.run_turn", turn_id=turn.pk)
@@ -254,7 +268,7 @@ def edit_message(
         parent=message.parent,
         parts=parts,
         client_id=client_id,
-        answerer=selectors.get_answerer(conversation, actor, content=content),
+        answerer=_find_answerer(actor, conversation, content),
         is_sensitive=message.is_sensitive if sensitive is None else sensitive,
         is_edit=True,
     )

@@ -217,7 +217,7 @@ def export_markdown(*, conversation: Conversation, viewer: Actor) -> str:
     for row in rows:
         if row.deleted_at is not None:
             continue
-        name = row.author.display_name if row.author else row.answered_by or _("Answer")
+        name = f"{row.speaker} ({row.answered_by})" if row.answered_by else row.speaker
         lines += [f"## {name}, {row.created_at:%Y-%m-%d %H:%M} UTC", ""]
         if row.is_sensitive:
             lines += [f"*{_('Sensitive')}*", ""]

@@ -64,7 +64,7 @@ def welcome_owner(*, actor: Actor, organization_id: UUID, user_id: UUID) -> Conv
         parent=asked,
         parts=[{"type": "text", "text": answer}],
         content=answer,
-        answered_by="demo",
+        answered_by="Demo/demo",
     )
     Message.objects.bulk_create([asked, said])
     Conversation.objects.filter(pk=conversation.pk).update(head_id=said.pk)

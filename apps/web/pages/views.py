@@ -38,6 +38,10 @@ PALETTE_HITS = 6
 @login_required
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
+    if not places.is_chosen(request):
+        ids = [project.pk for project in places.list_projects(request)]
+        if last := conversations.find_last_project(viewer=request.actor, project_ids=ids):
+            places.stay_in(request, last)
     project = places.find_project(request)
     if project is None:
         return render(request, "web/no_project.html")
