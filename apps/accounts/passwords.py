@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.contrib.auth.password_validation import UserAttributeSimilarityValidator
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
@@ -16,6 +17,13 @@ SHORTEST_WORD = 4
 SHORTEST_NAME = 3
 #: Letters that a password needs beside these words: "Parlance2026!" is the word and what everybody adds to it.
 LETTERS_BESIDE = 6
+
+
+class LikenessValidator(UserAttributeSimilarityValidator):
+    """Django's, for the fields that people have here."""
+
+    def __init__(self) -> None:
+        super().__init__(user_attributes=("name", "email"))
 
 
 class OwnWordsValidator:
