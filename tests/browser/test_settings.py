@@ -95,3 +95,22 @@ def test_provider_form_says_what_the_kind_needs(people):
 
     expect(address).to_have_attribute("placeholder", "https://")
     expect(note).to_contain_text("/chat/completions")
+
+
+def test_settings_of_a_phone_hold_what_they_show(people):
+    """The strip above the page holds pages and no headings; a long mark of the access review goes over two lines."""
+    ines = people("ines")
+    ines.page.set_viewport_size({"width": 360, "height": 740})
+
+    page = go(ines, "/settings/access/")
+
+    mark = page.locator("p > .badge", has_text="Manages others with nothing but a password").first
+    expect(mark).to_be_visible()
+    card = page.locator(".list.boxed > li", has=mark)
+    assert mark.bounding_box()["x"] + mark.bounding_box()["width"] <= (
+        card.bounding_box()["x"] + card.bounding_box()["width"]
+    )
+    headings = page.locator(".with-nav .nav-heading")
+    assert {round(box["width"]) for box in (each.bounding_box() for each in headings.all())} == {1}
+    expect(page.get_by_role("group", name="Models and limits")).to_be_attached()
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
