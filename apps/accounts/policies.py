@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from apps.accounts.types import (
     Actor,
     ActorKind,
@@ -126,7 +128,8 @@ def has_scope(actor: Actor, scope: str) -> bool:
 
 def require_scope(actor: Actor, scope: str) -> None:
     if not has_scope(actor, scope):
-        raise ScopeMissing(scope=scope)
+        detail = _("This key was not given the scope %(scope)s.") % {"scope": scope} if scope else None
+        raise ScopeMissing(detail, scope=scope)
 
 
 def scope_for_request(path: str, method: str) -> str | None:

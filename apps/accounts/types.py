@@ -199,15 +199,8 @@ class Finding(models.TextChoices):
 
 
 class ScopeMissing(Forbidden):
-    """``scope`` is the one that was needed; empty where only keys without scopes may."""
-
     code = "scope_missing"
     default_detail = _("Only a key without scopes may do that.")
-
-    def __init__(self, *, scope: str) -> None:
-        super().__init__(
-            _("This key was not given the scope %(scope)s.") % {"scope": scope} if scope else None, scope=scope
-        )
 
 
 class SignInFailed(NotAuthenticated):

@@ -11,7 +11,8 @@ from django.db.models import Q, QuerySet, Sum
 from django.db.models.functions import Length, Now
 
 from apps.accounts import selectors as accounts
-from apps.accounts.types import Actor, ActorKind, ScopeMissing
+from apps.accounts.policies import require_scope
+from apps.accounts.types import Actor, ActorKind
 from apps.core.doors.file_access import file_access
 from apps.core.errors import NotFound
 from apps.files import policies
@@ -52,7 +53,7 @@ def visible_ids(viewer: Actor, file_ids: Collection[UUID]) -> set[UUID]:
 def get_file(file_id: UUID, viewer: Actor) -> File:
     """Raises ``NotFound`` for strangers and for what is deleted, ``ScopeMissing`` for a key made for something else."""
     if not policies.can_read_files(viewer):
-        raise ScopeMissing(scope=policies.READ)
+        require_scope(viewer, policies.READ)
     file = File.objects.select_related("blob", "preview").filter(pk=file_id, deleted_at=None).first()
     if file is None or file_id not in visible_ids(viewer, [file_id]):
         raise NotFound
