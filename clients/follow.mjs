@@ -7,9 +7,9 @@ const call = (path, body) => fetch(`${base}/api/v1/${path}`, { headers, ...(body
 
 async function ask(content) {
   const body = { client_id: crypto.randomUUID(), content }; // sent again after a lost answer, it makes one message
-  const { turn } = await (await call(`conversations/${conversation}/messages/`, body)).json();
+  const { turn } = await (await call(`conversations/${conversation}/messages/`, body)).json(); // none where it names only people
   let [seq, event, rest] = [0, "", ""];
-  while (!["completed", "stopped", "failed", "interrupted"].includes(event)) {
+  while (turn && !["completed", "stopped", "failed", "interrupted"].includes(event)) {
     const answer = await call(`turns/${turn.id}/events/?after=${seq}`); // ends early: ask again for what is missing
     for await (const bytes of answer.body.pipeThrough(new TextDecoderStream())) {
       const lines = (rest + bytes).split("\n");

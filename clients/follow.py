@@ -21,9 +21,11 @@ def call(method, path, body=None):
 
 def ask(text):
     body = {"client_id": str(uuid.uuid4()), "content": text}  # sent again after a lost answer, it makes one message
-    turn, seq, event = json.load(call("POST", f"conversations/{conversation}/messages/", body))["turn"]["id"], 0, ""
+    turn, seq, event = json.load(call("POST", f"conversations/{conversation}/messages/", body))["turn"], 0, ""
+    if turn is None:
+        return  # it names only people: nobody else answers
     while event not in ("completed", "stopped", "failed", "interrupted"):
-        for line in call("GET", f"turns/{turn}/events/?after={seq}"):  # ends early: ask again for what is missing
+        for line in call("GET", f"turns/{turn['id']}/events/?after={seq}"):  # ends early: ask again for what is missing
             name, _, value = line.decode().rstrip("\n").partition(": ")
             event = value if name == "event" else event
             if name == "data" and event == "delta":
