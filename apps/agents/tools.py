@@ -73,10 +73,8 @@ async def run(these: Sequence[Tool], name: str, arguments: Mapping[str, Any], ca
     tool = next((each for each in these if each.name == name), None)
     if tool is None:
         return ToolAnswer(f"There is no tool {name[:60]} here.", is_error=True)
-    if is_too_long(arguments):
-        return ToolAnswer("These arguments are too long.", is_error=True)
-    if wrong := _first_wrong(orjson.dumps(tool.parameters), dict(arguments)):
-        return ToolAnswer(f"These arguments do not fit: {wrong}", is_error=True)
+    if wrong := _first_wrong(tool, arguments):
+        return ToolAnswer(wrong, is_error=True)
     try:
         async with asyncio.timeout(scaled(tool.timeout_seconds)):
             answer = await in_thread(lambda: tool.run(caller(dict(arguments))))
@@ -88,6 +86,9 @@ async def run(these: Sequence[Tool], name: str, arguments: Mapping[str, Any], ca
     except DomainError as error:
         said = "; ".join([error.detail, *(f"{each.field}: {each.detail}" for each in error.fields[:5])])
         return ToolAnswer(said[:MOST_CHARACTERS], is_error=True)
+    except Exception:  # a model asks for what nobody thought of, and the answer goes on without it
+        logger.exception("tool_failed", extra={"tool": tool.name})
+        return ToolAnswer("The tool failed.", is_error=True)
     if len(answer.content) > MOST_CHARACTERS:
         return ToolAnswer(f"{answer.content[:MOST_CHARACTERS]}… (cut)", answer.is_error)
     return answer
@@ -97,9 +98,11 @@ def is_too_long(arguments: Mapping[str, Any]) -> bool:
     return len(str(arguments)) > MOST_IN_ARGUMENTS
 
 
-def _first_wrong(schema: bytes, arguments: dict[str, Any]) -> str:
-    error = next(iter(_validator(schema).iter_errors(arguments)), None)
-    return str(error.message)[:300] if error else ""
+def _first_wrong(tool: Tool, arguments: Mapping[str, Any]) -> str:
+    if is_too_long(arguments):
+        return "These arguments are too long."
+    error = next(iter(_validator(orjson.dumps(tool.parameters)).iter_errors(dict(arguments))), None)
+    return f"These arguments do not fit: {str(error.message)[:300]}" if error else ""
 
 
 @lru_cache(maxsize=100)

@@ -39,7 +39,7 @@ MOST_CALLS = 8
 #: Of all that tools gave in one answer: a context has an end.
 MOST_CHARACTERS = 200_000
 LONGEST_NAME = 200
-#: Asked in a thread, before tools are: which may be asked now.
+#: Asked in a thread, before each call: which may be asked now.
 Usable = Callable[[], Sequence[Tool]]
 
 
@@ -132,7 +132,6 @@ async def stream(
         calls = heard.calls()
         if not calls:
             return
-        these = () if is_last else await in_thread(usable)
         results = []
         for place, call in enumerate(calls):
             if is_last or room <= 0:
@@ -140,7 +139,7 @@ async def stream(
             elif place >= MOST_CALLS:
                 answer = ToolAnswer("Too many at once. Ask again.", is_error=True)
             else:
-                answer = await tools.run(these, call.name, call.arguments, caller)
+                answer = await tools.run(await in_thread(usable), call.name, call.arguments, caller)
             room -= len(answer.content)
             results.append(ToolResultContent(call.id, answer.content, answer.is_error))
             yield OpenPart(base, PartType.TOOL_RESULT, _told(call.id, answer))

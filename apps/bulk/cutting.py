@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -44,13 +44,17 @@ class Cut(BaseException):
 
 @dataclass(eq=False, slots=True)
 class Running:
-    """One item in one thread; ``raw`` is the connection in whose transaction it runs."""
+    """One item in one thread; ``raw`` is the connection in whose transaction it runs. It does not leave while it is being ``cut``: what is
+    cancelled a moment too late would be another item's, or another tenant's.
+    """
 
     operation_id: UUID
     raw: Any
     since: float
     stops_at: float | None = None
     ends_as: ItemStatus | None = None
+    has_left: bool = False
+    cut: threading.Lock = field(default_factory=threading.Lock)
 
     def require_uncut(self) -> None:
         if self.ends_as is not None:
@@ -78,6 +82,8 @@ def watched(operation_id: UUID) -> Iterator[None]:
             raise Cut(running.ends_as) from error
         raise
     finally:
+        with running.cut:
+            running.has_left = True
         _running.pop(threading.get_ident(), None)
 
 
@@ -102,7 +108,7 @@ def _look_on() -> None:
         try:
             _look()
         except Exception:  # the database is away, or its pool is empty: it looks again
-            logger.info("bulk_not_watched", exc_info=True)
+            logger.warning("bulk_not_watched", exc_info=True)
         finally:
             give_connections_back()
 
@@ -123,9 +129,11 @@ def _look() -> None:
 
 
 def _cut(running: Running, ends_as: ItemStatus) -> None:
-    """Its next statement raises; the one that runs now is cancelled, and what comes a little late takes back more than the item."""
-    running.ends_as = ends_as
-    if running not in _running.values():
-        return
-    if running.raw.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
-        running.raw.cancel_safe(timeout=CANCEL_SECONDS)
+    """Its next statement raises; the one that runs now is cancelled."""
+    with running.cut:
+        if running.has_left:
+            return
+        running.ends_as = ends_as
+        if running.raw.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
+            with contextlib.suppress(psycopg.errors.CancellationTimeout):  # it is asked again at the next look
+                running.raw.cancel_safe(timeout=CANCEL_SECONDS)

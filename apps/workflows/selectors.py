@@ -45,7 +45,6 @@ from apps.workflows.types import (
 )
 
 HINT_SECONDS = 3.0
-MOST_BESIDE = 20
 SIGNAL = "workflows.signal_emitted"
 
 
@@ -372,9 +371,11 @@ def has_open() -> bool:
 
 
 def list_staged_runs(conversation_id: UUID) -> list[Run]:
-    """What is under way beside a conversation and in a stage, with the documents that they follow."""
+    """What is under way beside a conversation and in a stage, with the documents that they follow: one of each stage of each version,
+    since what the others would say is the same.
+    """
     rows = Run.objects.filter(conversation_id=conversation_id, parent=None, status__in=OPEN).exclude(stage="")
-    return list(rows.select_related("followed").order_by("-created_at")[:MOST_BESIDE])
+    return list(rows.select_related("followed").order_by("followed_id", "stage").distinct("followed_id", "stage"))
 
 
 def list_overdue_choices() -> list[UUID]:

@@ -3,6 +3,8 @@
 import json
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.accounts.models import User
@@ -10,6 +12,7 @@ from apps.accounts.types import OrganizationRole, Permission
 from apps.agents.models import Agent
 from apps.conversations import selectors, services
 from apps.conversations.models import Message, Turn
+from apps.conversations.types import Visibility
 from apps.core.models import Event
 from apps.llm.models import Model
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, join
@@ -156,6 +159,26 @@ def test_request_that_names_who_answers_is_answered_whoever_the_words_name(ines,
 
     assert say(ines, conversation, "@Leo Brandt", model="east-large").turn.model_id == answerers["east-large"].pk
     assert say(ines, conversation, "@Leo Brandt", agent=answerers["Noir"].pk).turn.agent_id == answerers["Noir"].pk
+
+
+def test_who_does_not_see_the_conversation_is_only_a_word(ines, leo, project, answerers):
+    private = start(ines, project, visibility=Visibility.PRIVATE)
+
+    assert say(ines, private, "Draft a mail to @Leo Brandt").answer is not None
+
+    services.invite_participant(actor=ines, conversation_id=private.pk, user_id=leo.pk, permission=Permission.POST)
+    assert say(ines, private, "@Leo Brandt just for you").answer is None
+
+
+def test_more_names_than_twenty_are_words(ines, leo, project, answerers):
+    conversation = start(ines, project)
+    words = "@Leo Brandt " * 20 + "@Noir"
+
+    with CaptureQueriesContext(connection) as asked:
+        posted = say(ines, conversation, words * 100)
+
+    assert posted.answer is None
+    assert len(asked) < 150
 
 
 def test_edit_that_names_only_people_has_no_answer_and_one_may_be_asked_for(api, ines, leo, project, answerers):

@@ -156,3 +156,25 @@ def test_as_many_questions_for_many(page, actor, project, rows, django_assert_ma
 
     with django_assert_max_num_queries(30):
         page.get(PAGE)
+
+
+def test_form_keeps_to_the_project_that_it_was_made_for(page, owner, project):
+    other = ProjectFactory(organization=project.organization, name="Another")
+    shown = page.get(PAGE).content.decode()
+    session = page.session
+    session["project"] = str(other.pk)
+    session.save()
+
+    page.post(PAGE, TOKEN | {"project": str(project.pk)})
+
+    assert f'name="project" value="{project.pk}"' in shown
+    assert kept(project) == {"token": CANARY}
+    assert Secret.objects.count() == 1
+
+
+def test_project_of_others_is_hidden(page, project):
+    theirs = ProjectFactory(owner=UserFactory())
+
+    for named in (theirs.pk, "no id"):
+        assert page.post(PAGE, TOKEN | {"project": str(named)}).status_code == 404
+    assert not Secret.objects.exists()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from apps.conversations.selectors.rights import (
     denied_to,
     granted_to,
     is_open_to,
+    list_people_with_grants,
     visible_to,
     with_access_of,
 )
@@ -33,6 +35,7 @@ from apps.conversations.types import (
     Answerer,
     ConversationNotFound,
     ListFilter,
+    Visibility,
 )
 from apps.core import preferences
 from apps.core.compiled import Compiled, Value
@@ -274,6 +277,8 @@ _participation: Compiled[Participation] = Compiled(
 )
 
 
+#: More names than these in one message are words.
+MOST_MENTIONS = 20
 #: What follows is looked at and not taken: another name may stand in the same line.
 _MENTION = re.compile(r"(?:^|\s)@(?=(\S[^\n]{0,120}))")
 
@@ -311,7 +316,7 @@ def _list_mentioned(conversation: Conversation, actor: Actor, content: str) -> I
     if "@" not in content:
         return
     people = _names_of_others(conversation, actor)
-    for match in _MENTION.finditer(content):
+    for match in islice(_MENTION.finditer(content), MOST_MENTIONS):
         said = match.group(1).casefold()
         person = max((len(name) for name in people if _is_spoken(said, name)), default=0)
         found = agents.find_by_spoken_name(project_id=conversation.project_id, said=said)
@@ -324,12 +329,15 @@ def _list_mentioned(conversation: Conversation, actor: Actor, content: str) -> I
 
 
 def _names_of_others(conversation: Conversation, actor: Actor) -> list[str]:
-    """Who was let into this one conversation knows nobody of the project."""
+    """Of those who see it. Who was let into this one conversation knows nobody of the project."""
     project = accounts.visible_projects(actor).filter(pk=conversation.project_id).first()
     if project is None or accounts.project_role(actor, project.pk) is None:
         return []
-    people = accounts.list_people_of_project(project, actor)
-    return [person.name.casefold() for person in people if person.id != actor.user_id]
+    people = [each for each in accounts.list_people_of_project(project, actor) if each.id != actor.user_id]
+    if people and conversation.visibility == Visibility.PRIVATE:
+        let_in = {conversation.owner_id, *list_people_with_grants(conversation)}
+        people = [each for each in people if each.id in let_in]
+    return [each.name.casefold() for each in people]
 
 
 def _is_spoken(said: str, name: str) -> bool:

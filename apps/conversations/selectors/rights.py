@@ -146,3 +146,9 @@ def list_teams_for(conversation: Conversation, viewer: Actor) -> dict[UUID, str]
 def list_team(team_id: UUID | None) -> set[UUID]:
     """Who is in it."""
     return set(members_of([team_id]))
+
+
+def list_people_with_grants(conversation: Conversation) -> set[UUID]:
+    """Who hears of it by a grant, theirs or of a team."""
+    people = ConversationGrant.objects.filter(content_object=conversation).values_list("user_id", flat=True)
+    return {*people, *members_of(TeamGrant.objects.filter(content_object=conversation).values("team"))}

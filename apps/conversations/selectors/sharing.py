@@ -22,7 +22,6 @@ from apps.conversations.models import (
     Message,
     ShareLink,
     TeamGrant,
-    members_of,
     places_in,
     teams_of,
 )
@@ -75,12 +74,6 @@ def list_grants(
     if team_id is not None:
         return TeamGrant.objects.filter(content_object=conversation, team=team_id)
     return ConversationGrant.objects.filter(content_object=conversation, user=user_id)
-
-
-def list_people_with_grants(conversation: Conversation) -> set[UUID]:
-    """Who hears of it by a grant, theirs or of a team."""
-    people = ConversationGrant.objects.filter(content_object=conversation).values_list("user_id", flat=True)
-    return {*people, *members_of(TeamGrant.objects.filter(content_object=conversation).values("team"))}
 
 
 def list_denials(*, conversation: Conversation, viewer: Actor) -> QuerySet[ConversationDenial]:

@@ -141,8 +141,15 @@ class DeleteSecretPage(LoginRequiredMixin, View):
 
 
 def _project(request: HttpRequest) -> Any:
-    """Where one is, for who may define workflows there; others are told that their role does not allow it."""
-    project = places.find_project(request)
+    """The one that the form was made for, whatever was opened since, else where one is: for who may define workflows there; others are
+    told that their role does not allow it.
+    """
+    try:
+        project = accounts.get_project(UUID(request.POST["project"]), request.actor)  # type: ignore[attr-defined]
+    except KeyError:
+        project = places.find_project(request)
+    except ValueError:
+        raise NotFound from None
     if project is None:
         raise NotFound
     policies.require(policies.can_define(request.actor, accounts.role_in(request.actor, project)))  # type: ignore[attr-defined]
