@@ -6,7 +6,6 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.members import people, stack, states
-from tests.browser.test_deciding_first import write
 from tests.provider.fixtures import provider, running_provider
 
 __all__ = ["people", "provider", "running_provider", "stack", "states"]
@@ -26,9 +25,9 @@ def ines(people, stack, provider):
     ines.say("The port at night.")
     ines.wait_for_end()
     yield ines
-    for row in write(ines, "GET", f"collections/?project={stack.cast['project']}&limit=100")["results"]:
+    for row in ines.write("GET", f"collections/?project={stack.cast['project']}&limit=100")["results"]:
         if row["name"] in {"Barges", "Lighters"}:
-            write(ines, "DELETE", f"collections/{row['id']}/")
+            ines.write("DELETE", f"collections/{row['id']}/")
 
 
 def proposal(name):
