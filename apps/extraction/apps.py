@@ -86,10 +86,16 @@ class ExtractionConfig(AppConfig):
         consumers.register("extraction.posted", Consumer("extraction.posted", read_posted, types=posted, from_now=True))
         consumers.register("extraction.forgotten", Consumer("extraction.forgotten", forget_words, types=FORGOTTEN))
         consumers.register("extraction.wishes", Consumer("extraction.wishes", hear_posted, types=posted, from_now=True))
-        made = frozenset({"extraction.record_created"})
         consumers.register(
             "extraction.beside",
-            Consumer("extraction.beside", look_beside, types=made, from_now=True, pick=were_beside_others),
+            Consumer(
+                "extraction.beside",
+                look_beside,
+                types=frozenset({"extraction.record_created"}),
+                order="parallel",
+                from_now=True,
+                pick=were_beside_others,
+            ),
         )
         register_lost_hints("extraction.read_wish", lambda: list_due_wishes(older_than=HINT_AFTER))
         preferences.register(

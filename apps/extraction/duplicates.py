@@ -113,7 +113,9 @@ def is_alone(collection: Collection) -> bool:
 
 
 def wait_for_others(collection_id: UUID) -> None:
-    """Until whoever is alone in the collection now has ended; the next statement sees what they wrote."""
+    """Until whoever is alone in the collection now has ended; the next statement sees what they wrote. To be called without row locks:
+    they may be what that one waits for.
+    """
     with connection.cursor() as cursor:
         cursor.execute(_WAIT, {"collection": str(collection_id)})
         cursor.execute(_WAITED, {"collection": str(collection_id)})

@@ -64,5 +64,7 @@ def were_beside_others(events: Sequence[LoggedEvent]) -> Sequence[LoggedEvent]:
 
 
 def look_beside(event: LoggedEvent) -> None:
-    """Idempotent: a pair is listed once."""
+    """Idempotent: a pair is listed once. A parallel consumer: it waits for whoever is alone in the collection, who may want the rows of
+    another pair.
+    """
     services.list_beside(actor=SYSTEM, record_id=UUID(event.payload["record_id"]))

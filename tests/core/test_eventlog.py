@@ -293,6 +293,42 @@ def test_parallel_consumer_goes_on_past_a_failing_event(installed):
     assert EventDelivery.objects.get().attempts == 5
 
 
+def test_parallel_consumer_owes_only_what_it_picks(installed, caplog):
+    seen, asked = [], []
+
+    def pick(events):
+        asked.append(len(events))
+        if asked[-1] == 1:
+            raise LookupError
+        return [event for event in events if event.payload["number"] % 60 == 0]
+
+    consumer = installed(
+        Consumer(
+            "tests.owes",
+            lambda logged: seen.append(logged.payload["number"]),
+            pick=pick,
+            order="parallel",
+            from_now=True,
+        )
+    )
+    running.ensure_cursor(consumer)
+    for number in range(130):
+        happen(number)
+    sequence()
+
+    assert running.fan_out(consumer) == 3
+    assert (asked, EventDelivery.objects.count(), ConsumerCursor.objects.get().position) == ([100, 30], 3, 130)
+    while running.run_delivery(consumer):
+        pass
+    assert sorted(seen) == [0, 60, 120]
+
+    assert running.replay(consumer, after=100) == 1
+    happen(131)
+    sequence()
+    assert running.fan_out(consumer) == 1, "what cannot be picked from is owed all of it"
+    assert "consumer_picks_badly" in caplog.text
+
+
 def test_consumer_gets_only_its_types_and_no_refusals(installed):
     seen = []
     consumer = installed(Consumer("tests.types", lambda logged: seen.append(logged.type), frozenset({"tests.other"})))

@@ -1,13 +1,19 @@
 """Records of one collection written at the same moment: neither sees the other, and the pair is listed after both were committed."""
 
+import dataclasses
 import threading
+import time
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 
 from apps.accounts.types import SYSTEM
+from apps.core import coordinator
+from apps.core.doors.consumers import consumers
+from apps.core.eventlog import consumers as running
+from apps.core.eventlog import sequencer
 from apps.core.events import told_last
-from apps.core.models import Event
+from apps.core.models import Event, EventDelivery
 from apps.extraction import receivers, services
 from apps.extraction.models import Duplicate, Record
 from apps.extraction.types import OnDuplicate
@@ -25,11 +31,11 @@ def me(owner):
 
 
 class Writer(threading.Thread):
-    """Adds a record on a connection of its own; ``commits`` is set for it to end."""
+    """Adds a record on a connection of its own; ``commits`` is set for it to end, once it did ``then``."""
 
-    def __init__(self, me, collection, data, **how):
+    def __init__(self, me, collection, data, *, then=lambda: None, **how):
         super().__init__()
-        self.wrote, self.commits = threading.Event(), threading.Event()
+        self.wrote, self.commits, self.then, self.ended = threading.Event(), threading.Event(), then, False
         self.write = lambda: services.take_record(actor=me, collection_id=collection.pk, data=data, **how)
 
     def run(self):
@@ -38,6 +44,8 @@ class Writer(threading.Thread):
                 self.taken = self.write()
                 self.wrote.set()
                 self.commits.wait(30)
+                self.then()
+            self.ended = True
         finally:
             self.wrote.set()
             connections.close_all()
@@ -82,6 +90,69 @@ def test_pair_of_two_writers_is_listed_after_the_commit(me, project):
     receivers.look_beside(told[0])
     assert Duplicate.objects.count() == 1
     assert beside() == told
+
+
+def test_of_many_events_at_once_none_holds_what_another_waits_for(me, project, caplog):
+    """The pair of the first is found; then somebody is alone in the collection, for whom the second waits, and joins into a record of the
+    first: they wait for each other if the first is still held.
+    """
+    collection = people(me, project)
+    was_there = services.create_record(actor=me, collection_id=collection.pk, data=SARAH)
+    consumer = consumers.get("extraction.beside")
+    running.ensure_cursor(consumer)
+    alone = Writer(me, collection, {"name": "Tomás Costa"}).begin()
+    first, second = Writer(me, collection, SARA).begin(), Writer(me, collection, {"name": "Zoe Zimmer"}).begin()
+    for each in (first, second, alone):
+        each.end()
+    assert len(beside()) == 2
+    with coordinator.own_connection() as own:
+        sequencer.sequence(own)
+    looked, goes_on = threading.Event(), threading.Event()
+
+    def handle(event):
+        consumer.handle(event)
+        looked.set()
+        goes_on.wait(30)
+
+    def consume():
+        turn = running.step(dataclasses.replace(consumer, handle=handle))
+        for _turn in range(3):
+            turn()
+        connections.close_all()
+
+    consuming = threading.Thread(target=consume)
+    consuming.start()
+    assert looked.wait(30)
+
+    merging = Writer(
+        me,
+        collection,
+        {"name": "Igor Ivanov"},
+        then=lambda: services.take_record(
+            actor=me, collection_id=collection.pk, data={**SARAH, "age": 28}, on_duplicate=OnDuplicate.MERGE
+        ),
+    ).begin()
+    goes_on.set()
+    until_somebody_waits_for_the_collection()
+    merging.end()
+    consuming.join(30)
+
+    was_there.refresh_from_db()
+    assert (merging.ended, was_there.data["age"]) == (True, 28)
+    assert pairs() == {frozenset({was_there.pk, first.taken.record.pk})}
+    assert "consumer_failed" not in caplog.text
+    assert not EventDelivery.objects.exists()
+
+
+def until_somebody_waits_for_the_collection():
+    until = time.monotonic() + 10
+    while time.monotonic() < until:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+            if cursor.fetchone()[0]:
+                return
+        time.sleep(0.01)
+    raise AssertionError("nobody waits")
 
 
 def test_of_two_that_were_not_alone_the_later_one_finds_the_other(me, project):

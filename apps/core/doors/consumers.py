@@ -45,8 +45,11 @@ class Consumer:
     parked. *Parallel*: each event by itself, ``concurrency`` at a time. ``types`` and ``prefixes`` say which events; both
     empty: all. A new consumer reads from the beginning of the log unless ``from_now``.
 
+    Who waits for somebody, or locks rows that others may want, is *parallel*: each event has a transaction of its own, which holds nothing
+    of another.
+
     Who reads all, or much, says which events it means: ``pick`` is asked once for up to a hundred, in the same transaction, and gives those
-    to handle. With ``patience_seconds`` it looks that long after an event has come, so that what comes close together is one look.
+    to handle; only these have deliveries. With ``patience_seconds`` it looks that long after an event has come, so that what comes close together is one look.
     """
 
     name: str

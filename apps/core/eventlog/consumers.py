@@ -174,6 +174,7 @@ SELECT %(consumer)s, id, position, 'waiting', 0, '' FROM core_event
 WHERE position > %(after)s AND position <= %(top)s
   AND (%(types)s::text[] || %(prefixes)s::text[] = '{}' OR type = ANY(%(types)s) OR type ^@ ANY(%(prefixes)s))
   AND (%(refusals)s OR NOT is_refusal)
+  AND (%(picked)s::uuid[] IS NULL OR id = ANY(%(picked)s::uuid[]))
 ON CONFLICT (consumer, event_id) DO UPDATE SET state = 'waiting', attempts = 0, due_at = statement_timestamp()
 """
 
@@ -189,13 +190,26 @@ def fan_out(consumer: Consumer) -> int:
         top = sequencer.head()
         if cursor is None or cursor.position >= top:
             return 0
-        made = _insert_deliveries(consumer, after=cursor.position, top=top)
+        made = _make_deliveries(consumer, after=cursor.position, top=top)
         cursor.position = top
         _save(cursor)
         return made
 
 
-def _insert_deliveries(consumer: Consumer, *, after: int, top: int) -> int:
+def _make_deliveries(consumer: Consumer, *, after: int, top: int) -> int:
+    """Of what the consumer picks, where it does; how many."""
+    if consumer.pick is None:
+        return _insert_deliveries(consumer, after=after, top=top)
+    made = 0
+    while read := _events_after(consumer, after, top):
+        made += _insert_deliveries(consumer, after=after, top=top, picked=[each.id for each in _picked(consumer, read)])
+        after = read[-1].position
+    return made
+
+
+def _insert_deliveries(consumer: Consumer, *, after: int, top: int, picked: list[UUID] | None = None) -> int:
+    if picked == []:
+        return 0
     with connection.cursor() as database:
         database.execute(
             _FAN_OUT,
@@ -206,6 +220,7 @@ def _insert_deliveries(consumer: Consumer, *, after: int, top: int) -> int:
                 "types": sorted(consumer.types),
                 "prefixes": list(consumer.prefixes),
                 "refusals": consumer.with_refusals,
+                "picked": picked,
             },
         )
         return database.rowcount
@@ -253,7 +268,7 @@ def replay(consumer: Consumer, *, after: int) -> int:
         _wake_all()
         cursor = ConsumerCursor.objects.select_for_update().get(consumer=consumer.name)
         if consumer.order == "parallel":
-            return _insert_deliveries(consumer, after=after, top=cursor.position)
+            return _make_deliveries(consumer, after=after, top=cursor.position)
         ahead = max(0, cursor.position - after)
         ConsumerCursor.objects.filter(pk=cursor.pk).update(
             position=min(cursor.position, after), attempts=0, retry_at=None, updated_at=Now()

@@ -25,7 +25,10 @@ def list_alike(*, actor: Actor, record_id: UUID) -> int:
 
 @transaction.atomic
 def list_beside(*, actor: Actor, record_id: UUID) -> int:
-    """Of a record that was written while others were adding to its collection, with what they wrote; how many. Repeating it changes nothing."""
+    """Of a record that was written while others were adding to its collection, with what they wrote; how many. Repeating it changes nothing.
+
+    It waits for whoever is alone there before it locks a row, so its transaction may hold none from before: that one may join records.
+    """
     require(policies.is_system(actor))
     if (record := _there(record_id)) is None:
         return 0
