@@ -8,7 +8,7 @@ from typing import Any
 
 from django.http import HttpRequest, StreamingHttpResponse
 
-from apps.bulk import selectors
+from apps.bulk import presentation, selectors
 from apps.bulk.models import Item, Operation
 from apps.bulk.types import ItemStatus
 from apps.core.csv_lines import as_line
@@ -23,37 +23,32 @@ OF = {
 }
 
 
-def as_file(request: HttpRequest, operation: Operation, *, file_format: str, of: str) -> StreamingHttpResponse:
-    """``of``: all, results or errors. An operation that came from a selector."""
+def as_file(
+    request: HttpRequest, operation: Operation, *, file_format: str, of: str, sees: bool
+) -> StreamingHttpResponse:
+    """``of``: all, results or errors. An operation that came from a selector; ``sees`` as ``presentation.reads_items`` says."""
     name = f"operation-{operation.pk}-{of}.{file_format}"
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
     return streamed(
-        request, _pieces(operation, file_format, of), content_type=CONTENT_TYPES[file_format], headers=headers
+        request,
+        _pieces(operation, file_format, of, sees=sees),
+        content_type=CONTENT_TYPES[file_format],
+        headers=headers,
     )
 
 
-def _pieces(operation: Operation, file_format: str, of: str) -> Iterator[bytes]:
+def _pieces(operation: Operation, file_format: str, of: str, *, sees: bool) -> Iterator[bytes]:
     if file_format == "csv":
         yield as_line(COLUMNS)
     for items in selectors.iterate_items(operation, OF[of]):
-        rows = map(_row, items)
+        rows = [_row(each, sees=sees) for each in items]
         if file_format == "csv":
             yield b"".join(as_line(row.values()) for row in rows)
         else:
             yield b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
 
 
-def _row(item: Item) -> dict[str, Any]:
-    values = (
-        item.number,
-        str(item.subject_id) if item.subject_id else None,
-        item.status,
-        item.attempts,
-        item.payload,
-        item.result,
-        item.error_code,
-        item.error_detail,
-        round(item.seconds, 6),
-        str(item.cost),
-    )
-    return dict(zip(COLUMNS, values, strict=True))
+def _row(item: Item, *, sees: bool) -> dict[str, Any]:
+    said = presentation.item_data(item, sees=sees)
+    said |= {"subject": str(item.subject_id) if item.subject_id else None, "seconds": round(item.seconds, 6)}
+    return {name: said[name] for name in COLUMNS}

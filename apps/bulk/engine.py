@@ -10,7 +10,6 @@ import itertools
 import logging
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
@@ -25,10 +24,10 @@ from apps.accounts.types import NOBODY, SYSTEM, Actor
 from apps.bulk import seats, selectors, services
 from apps.bulk.services.operations import find_kind
 from apps.bulk.services.planning import Draft
-from apps.bulk.types import MAX_ITEMS, SAMPLES, Batch, ItemEnd, ItemStatus, Lane, LateWriter, TooManyItems
+from apps.bulk.types import MAX_ITEMS, Batch, ItemEnd, ItemStatus, Lane, LateWriter, TooManyItems
 from apps.core import jobs
 from apps.core.correlation import caused_by
-from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Estimate, PlanFindings, PlannedItem, Preview
+from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Estimate, PlanFindings, PlannedItem
 from apps.core.errors import DomainError, Forbidden
 from apps.core.leases import RENEW_SECONDS, scaled
 
@@ -101,17 +100,14 @@ def _plan(draft: Draft, asker: Actor) -> Iterator[None]:
     kind = find_kind(draft.kind)
     scope = BulkScope(draft.operation_id, draft.organization_id, draft.project_id, asker, draft.params)
     total = 0
-    samples: list[dict[str, Any]] = []
     findings: dict[str, Any] = {}
     for piece in _pieces(kind.plan(scope), findings):
-        if not samples:
-            samples = [_sample(kind, scope, item) for item in piece[:SAMPLES]]
         if total + len(piece) > MAX_ITEMS:
             raise TooManyItems
         total = services.append_items(actor=SYSTEM, draft=draft, items=piece)
         yield
     resource = kind.resource(scope) if kind.resource else None
-    dry_run = {"total": total, "samples": samples, "estimate": _estimate(kind, scope, total), "found": findings}
+    dry_run = {"total": total, "estimate": _estimate(kind, scope, total), "found": findings}
     services.finish_planning(actor=SYSTEM, draft=draft, dry_run=dry_run, resource=resource)
 
 
@@ -129,18 +125,6 @@ def _pieces(planned: Iterator[PlannedItem | PlanFindings], findings: dict[str, A
             piece, began = [], time.monotonic()
     if piece:
         yield piece
-
-
-def _sample(kind: BulkKind, scope: BulkScope, item: PlannedItem) -> dict[str, Any]:
-    """What the preview does not say is left out."""
-    found = kind.preview(scope, item) if kind.preview else Preview(item.payload)
-    told: dict[str, Any] = {
-        "changes": [asdict(each) for each in found.changes],
-        "goes_along": [{"what": str(what), "count": count} for what, count in found.goes_along],
-        "note": str(found.note),
-    }
-    subject = str(item.subject_id) if item.subject_id else None
-    return {"subject": subject, "shown": found.shown} | {name: said for name, said in told.items() if said}
 
 
 def _estimate(kind: BulkKind, scope: BulkScope, total: int) -> dict[str, Any]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.bulk.models import COUNTED, Operation
+from apps.accounts.types import Actor
+from apps.bulk import policies, samples, selectors
+from apps.bulk.models import COUNTED, Item, Operation
+from apps.core.doors.bulk_kinds import bulk_kinds
 from apps.core.types import Priority
 
 
@@ -12,19 +15,28 @@ def priority_name(value: int) -> str:
     return Priority(value).name.lower()
 
 
-def operation_data(operation: Operation) -> dict[str, Any]:
+def reads_items(viewer: Actor, operation: Operation) -> bool:
+    """Whether the viewer, who sees the operation, sees what is in it."""
+    return policies.can_read_items(viewer, bulk_kinds.get(operation.kind))
+
+
+def operation_data(operation: Operation, viewer: Actor, *, with_samples: bool = False) -> dict[str, Any]:
+    """``with_samples``: of one, read by itself; they cost questions. What the viewer may not read is empty, and ``is_withheld`` says so."""
+    sees = reads_items(viewer, operation)
+    told = samples.dry_run_for if with_samples else samples.without_samples
     undone_by = getattr(operation, "undone_by", None)
     return {
         "id": str(operation.pk),
         "project": str(operation.project_id),
         "kind": operation.kind,
-        "params": operation.params,
+        "params": operation.params if sees else {},
+        "is_withheld": not sees,
         "status": operation.status,
         "reason": operation.pause_reason or operation.error_code,
         "detail": operation.error_detail,
         "counts": {"total": operation.total, **{name: getattr(operation, name) for name in COUNTED}},
         "progress": {"per_second": operation.items_per_second, "remaining_seconds": operation.remaining_seconds},
-        "dry_run": operation.dry_run or None,
+        "dry_run": told(viewer, operation),
         "priority": priority_name(operation.priority),
         "concurrency": operation.concurrency,
         "rate_per_second": operation.rate_per_second,
@@ -39,6 +51,30 @@ def operation_data(operation: Operation) -> dict[str, Any]:
         "started_at": _time(operation.started_at),
         "finished_at": _time(operation.finished_at),
     }
+
+
+def item_data(item: Item, *, sees: bool) -> dict[str, Any]:
+    """``sees``: what ``reads_items`` says of its operation."""
+    return {
+        "id": str(item.pk),
+        "number": item.number,
+        "subject": item.subject_id,
+        "status": item.status,
+        "attempts": item.attempts,
+        "payload": item.payload if sees else {},
+        "result": item.result if sees else {},
+        "code": item.error_code,
+        "detail": item.error_detail if sees else "",
+        "seconds": item.seconds,
+        "cost": str(item.cost),
+        "finished_at": item.finished_at,
+    }
+
+
+def causes_data(operation: Operation, viewer: Actor) -> list[dict[str, Any]]:
+    """The sentence of a failure may quote what it is about."""
+    causes = selectors.list_causes(operation)
+    return causes if reads_items(viewer, operation) else [{**each, "example": ""} for each in causes]
 
 
 def _time(value: Any) -> str | None:

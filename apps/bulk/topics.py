@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.bulk import presentation, selectors
+from apps.core.doors.bulk_kinds import bulk_kinds
 from apps.core.doors.topics import Snapshot, TopicEvent
 from apps.core.events import topic_position
 
@@ -26,15 +27,15 @@ class OperationTopic:
         """The position is read first: what happens meanwhile comes again as an event, and is the same."""
         position = topic_position(f"operation:{object_id}")
         operation = selectors.get_operation(operation_id=object_id, viewer=viewer)
-        return Snapshot(position, {"operation": presentation.operation_data(operation)})
+        return Snapshot(position, {"operation": presentation.operation_data(operation, viewer)})
 
     def audience(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> Hashable:
-        """Whoever may follow it sees all of it."""
-        return "all"
+        """Whoever may follow it sees how it goes; what is in it only who may read that."""
+        return frozenset(kind.name for kind in bulk_kinds if kind.may_read(viewer))
 
     def render(self, viewer: Any, object_id: UUID, events: Sequence[TopicEvent]) -> list[dict[str, Any]]:
         found = selectors.find_operation(operation_id=object_id, viewer=viewer)
-        data = presentation.operation_data(found) if found else None
+        data = presentation.operation_data(found, viewer) if found else None
         return [{**event.payload, "operation": data} for event in events]
 
     def running_turns(self, object_id: UUID) -> Sequence[UUID]:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlanFindings, PlannedItem, Work, bulk_kinds
 from apps.core.errors import NotFound
-from apps.extraction import bulk_samples, migrating, selectors, services
+from apps.extraction import bulk_samples, migrating, policies, selectors, services
 from apps.extraction.bulk_documents import RENDER
 from apps.extraction.bulk_making import CREATE
 from apps.extraction.bulk_packages import PACKAGE
@@ -100,7 +100,20 @@ def _plan_migrate(scope: BulkScope) -> Iterator[PlannedItem | PlanFindings]:
         found = path.bring(row.data, row.schema_number, language=scope.actor.language)
         tally.note(row.pk, row.title, found.problems)
         yield PlannedItem({"title": row.title, "from": row.schema_number}, subject_id=row.pk)
-    yield PlanFindings(tally.as_json())
+    yield PlanFindings(tally.without_values())
+
+
+def _told_migrate(scope: BulkScope, found: dict[str, Any]) -> dict[str, Any]:
+    """The plan keeps which records are samples of a problem; what they say is asked when somebody looks, of those that are there."""
+    collection = collection_of(scope, to_write=False)
+    path, tally = services.path_of(collection), migrating.Tally()
+    ids = {each["record"] for problem in found["problems"] for each in problem["samples"]}
+    for row in (
+        selectors.list_records(collection=collection, is_behind=True).filter(pk__in=ids).order_by("created_at", "pk")
+    ):
+        brought = path.bring(row.data, row.schema_number, language=scope.actor.language)
+        tally.note(row.pk, row.title, brought.problems)
+    return found | {"problems": tally.samples_for(found["problems"])}
 
 
 def _migrate(work: Work, _found: Any) -> Done:
@@ -129,6 +142,7 @@ def register() -> None:
             _update,
             check=_check_update,
             preview=bulk_samples.of_update,
+            may_read=policies.has_read_scope,
             place=place_of,
             undo=set_back,
             description=gettext_lazy("The same change to all records that conditions find, or that are named."),
@@ -140,6 +154,7 @@ def register() -> None:
             _delete,
             check=selection,
             preview=bulk_samples.of_delete,
+            may_read=policies.has_read_scope,
             place=place_of,
             undo=_undelete,
             description=gettext_lazy("All records that conditions find, or that are named; they can be brought back."),
@@ -151,6 +166,8 @@ def register() -> None:
             _migrate,
             check=_check_migrate,
             preview=bulk_samples.of_migrate,
+            may_read=policies.has_read_scope,
+            told=_told_migrate,
             place=place_of,
             is_exclusive=True,
             description=gettext_lazy("Renames, converts and fills in; what cannot follow stays, and says why."),

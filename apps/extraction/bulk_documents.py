@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlannedItem, Work
 from apps.core.errors import NotFound
-from apps.extraction import rendering
+from apps.extraction import policies, rendering
 from apps.extraction.bulk_scopes import chosen, collection_of, place_of, selection, wrong
 from apps.extraction.models import RecordTemplate
 from apps.extraction.template_types import MAX_RENDERED
@@ -88,6 +88,7 @@ RENDER = BulkKind(
     _plan,
     _apply,
     check=_check,
+    may_read=policies.has_read_scope,
     undo=_undo,
     place=place_of,
     description=gettext_lazy("A template makes Markdown, HTML or PDF: one file of each record, or one of all."),

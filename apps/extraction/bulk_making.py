@@ -32,7 +32,7 @@ from apps.core.doors.bulk_kinds import (
     Work,
 )
 from apps.core.errors import DomainError
-from apps.extraction import coercion, made_selectors, repair, selectors, services, strict_schema, structured
+from apps.extraction import coercion, made_selectors, policies, repair, selectors, services, strict_schema, structured
 from apps.extraction.bulk_scopes import collection_of, only, place_of, set_back, written, wrong
 from apps.extraction.made_types import MAX_BRIEF, MAX_MADE, MadeBefore, NothingMade
 from apps.extraction.models import Collection
@@ -248,6 +248,7 @@ CREATE = BulkKind(
     _plan,
     _apply,
     check=_check,
+    may_read=policies.has_read_scope,
     call=_call,
     undo=_undo,
     estimate=_estimate,

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy
 from apps.core import markup
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlannedItem, Work
 from apps.core.errors import DomainError
-from apps.extraction import exporting, paper, rendering, selectors
+from apps.extraction import exporting, paper, policies, rendering, selectors
 from apps.extraction.bulk_documents import RENDER
 from apps.extraction.bulk_scopes import only, wrong
 from apps.extraction.models import Collection, Record, RecordTemplate
@@ -162,6 +162,7 @@ PACKAGE = BulkKind(
     _plan,
     _apply,
     check=_check,
+    may_read=policies.has_read_scope,
     undo=RENDER.undo,
     description=gettext_lazy("One ZIP: records as JSON and CSV, and what each template makes of them as PDF."),
 )

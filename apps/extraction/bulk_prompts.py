@@ -33,6 +33,7 @@ from apps.extraction import (
     bulk_samples,
     coercion,
     filters,
+    policies,
     repair,
     schema,
     selectors,
@@ -165,8 +166,8 @@ def _plan(scope: BulkScope) -> Iterator[PlannedItem | PlanFindings]:
 
 
 def _preview(scope: BulkScope, item: PlannedItem) -> Preview:
-    assert item.subject_id is not None
-    record = selectors.get_record(record_id=item.subject_id, viewer=scope.actor)
+    if (record := bulk_samples.there(scope, item)) is None:
+        return bulk_samples.nothing_there()
     shown = {"title": record.title, "prompt": filled(scope.params["prompt"], record.data)[:LONGEST_SHOWN]}
     return bulk_samples.of_answer(scope, record, scope.params["into"], shown)
 
@@ -328,6 +329,7 @@ PROMPT = BulkKind(
     _plan,
     _apply,
     check=_check,
+    may_read=policies.has_read_scope,
     call=_call,
     undo=_undo,
     estimate=_estimate,

@@ -224,6 +224,7 @@ FROM_FILES = BulkKind(
     _plan,
     _apply,
     check=_check,
+    may_read=policies.has_read_scope,
     call=_call,
     call_seconds=READING_SECONDS + 5 * RUN_CALL_SECONDS,
     estimate=_estimate,

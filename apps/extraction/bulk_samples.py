@@ -1,4 +1,7 @@
-"""What operations show of their first records before they begin: fields before and after, and what goes with what is deleted."""
+"""What operations show of their first records before they begin: fields before and after, and what goes with what is deleted.
+
+``scope.actor`` is whoever looks, and may only read: nobody is shown what they do not see, and nothing of what is gone by then is told.
+"""
 
 from __future__ import annotations
 
@@ -21,9 +24,9 @@ MOST_FIELDS = 8
 
 def of_update(scope: BulkScope, item: PlannedItem) -> Preview:
     """The change as it would be now, and why it would be refused."""
-    if (record := _there(scope, item)) is None:
-        return _gone(item)
-    collection = collection_of(scope)
+    if (record := there(scope, item)) is None:
+        return nothing_there()
+    collection = collection_of(scope, to_write=False)
     found, after = selectors.schema_of(collection), shape.merged(record.data, scope.params["data"])
     changes = changes_of(scope, found, record.data, after)
     note = _refusal(collection, found, record, after)
@@ -32,9 +35,9 @@ def of_update(scope: BulkScope, item: PlannedItem) -> Preview:
 
 def of_delete(scope: BulkScope, item: PlannedItem) -> Preview:
     """What the record says, and how much is out of sight with it, or points to nothing then."""
-    if (record := _there(scope, item)) is None:
-        return _gone(item)
-    found = selectors.schema_of(collection_of(scope))
+    if (record := there(scope, item)) is None:
+        return nothing_there()
+    found = selectors.schema_of(collection_of(scope, to_write=False))
     along = sample_selectors.count_along(record, scope.actor)
     words = {
         "pointing": _("Records that point to it, and show that it is gone"),
@@ -47,9 +50,9 @@ def of_delete(scope: BulkScope, item: PlannedItem) -> Preview:
 
 def of_migrate(scope: BulkScope, item: PlannedItem) -> Preview:
     """What it becomes under the schema of today; what keeps it from that is said."""
-    if (record := _there(scope, item)) is None:
-        return _gone(item)
-    collection = collection_of(scope)
+    if (record := there(scope, item)) is None:
+        return nothing_there()
+    collection = collection_of(scope, to_write=False)
     brought = services.path_of(collection).bring(record.data, record.schema_number, language=scope.actor.language)
     if brought.problems:
         first = brought.problems[0]
@@ -63,7 +66,7 @@ def of_answer(scope: BulkScope, record: Record, field: str, shown: dict[str, Any
     unknown = _("What the model answers is not known before.")
     if not field:
         return Preview(shown, note=f"{_('The answer becomes a comment.')} {unknown}")
-    found = selectors.schema_of(collection_of(scope))
+    found = selectors.schema_of(collection_of(scope, to_write=False))
     known = found.named(field)
     before = _told(record.data.get(field), {})
     change = PlannedChange(field, known.title if known else field, before, is_known=False)
@@ -90,16 +93,16 @@ def changes_of(
     )
 
 
-def _there(scope: BulkScope, item: PlannedItem) -> Record | None:
+def there(scope: BulkScope, item: PlannedItem) -> Record | None:
     assert item.subject_id is not None
     try:
         return selectors.get_record(record_id=item.subject_id, viewer=scope.actor)
     except NotFound:
-        return None  # deleted while the plan was written
+        return None  # deleted since it was planned
 
 
-def _gone(item: PlannedItem) -> Preview:
-    return Preview({"title": item.payload.get("title", "")}, note=_("It is not there any more."))
+def nothing_there() -> Preview:
+    return Preview({}, note=_("It is not there any more."))
 
 
 def _refusal(collection: Collection, found: Schema, record: Record, after: dict[str, Any]) -> str:

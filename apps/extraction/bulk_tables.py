@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.types import Actor
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlanFindings, PlannedItem, Preview, Work
 from apps.core.errors import NotFound
-from apps.extraction import bulk_samples, exporting, importing, selectors, services, shape, tables, targets
+from apps.extraction import bulk_samples, exporting, importing, policies, selectors, services, shape, tables, targets
 from apps.extraction.bulk_scopes import chosen, collection_of, only, place_of, selection, set_back, written, wrong
 from apps.extraction.models import Collection, Record
 from apps.extraction.types import OnDuplicate, RecordInvalid
@@ -159,7 +159,7 @@ def _preview_import(scope: BulkScope, item: PlannedItem) -> Preview:
     row, data = {"row": item.payload["row"]}, item.payload.get("data")
     if data is None:
         return Preview(row | {"error": " ".join(_sentence(*each) for each in item.payload["errors"])[:300]})
-    collection = collection_of(scope)
+    collection = collection_of(scope, to_write=False)
     if "id" in item.payload and (there := _find(collection, item.payload["id"])):
         after = shape.merged(there.data, _with_targets(scope.actor, collection, data))
         changes = bulk_samples.changes_of(scope, selectors.schema_of(collection), there.data, after)
@@ -241,6 +241,7 @@ IMPORT = BulkKind(
     _plan_import,
     _import,
     check=_check_import,
+    may_read=policies.has_read_scope,
     undo=set_back,
     preview=_preview_import,
     place=place_of,
@@ -252,6 +253,7 @@ EXPORT = BulkKind(
     _plan_export,
     _export,
     check=_check_export,
+    may_read=policies.has_read_scope,
     place=place_of,
     description=gettext_lazy("Files to download, of 50,000 records at most each; they are there for a week."),
 )

@@ -80,6 +80,18 @@ class Tally:
             "problems": [{"field": place, "code": code, **cause} for (place, code), cause in causes],
         }
 
+    def without_values(self) -> dict[str, Any]:
+        """To be kept: of samples only which records they are."""
+        found = self.as_json()
+        for problem in found["problems"]:
+            problem["samples"] = [{"record": each["record"]} for each in problem["samples"]]
+        return found
+
+    def samples_for(self, problems: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """Problems that were kept without values, with what the records that were noted here say of them."""
+        known = {(place, code): cause["samples"] for (place, code), cause in self._causes.items()}
+        return [{**each, "samples": known.get((each["field"], each["code"]), [])} for each in problems]
+
 
 class KeyTally:
     """Of records that share the values of a unique key, how many come after the first of them, with samples."""

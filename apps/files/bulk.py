@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlannedItem, Work, bulk_kinds
 from apps.core.errors import FieldError, Invalid, NotFound
-from apps.files import selectors, services
+from apps.files import policies, selectors, services
 from apps.files.models import File
 from apps.files.types import TextState
 
@@ -77,6 +77,7 @@ def register() -> None:
             _plan_unused,
             _delete,
             check=_days,
+            may_read=policies.can_read_files,
             is_exclusive=True,
             description=gettext_lazy("One's own files in the project that no message ever used."),
         ),
@@ -86,6 +87,7 @@ def register() -> None:
             _plan_unread,
             _read,
             check=_days,
+            may_read=policies.can_read_files,
             is_exclusive=True,
             description=gettext_lazy("One's own documents in the project whose text could not be read."),
         ),

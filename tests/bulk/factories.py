@@ -3,7 +3,7 @@
 from django.db.models import Count
 
 from apps.accounts.models import Team
-from apps.bulk import engine, services
+from apps.bulk import engine, samples, services
 from apps.bulk.models import COUNTED, Item, Operation
 
 
@@ -37,6 +37,11 @@ def ran(actor, project, kind="sample.notes", **params):
     operation = planned(actor, project, kind, **params)
     engine.run_all()
     return fresh(operation)
+
+
+def shown(operation, viewer):
+    """What whoever looks now is shown of its first items."""
+    return samples.dry_run_for(viewer, fresh(operation))["samples"]
 
 
 def fresh(operation):

@@ -21,7 +21,7 @@ from apps.bulk.types import LateWriter, OperationUndone, TooManyOperations
 from apps.core.doors.bulk_kinds import Done, PlanFindings, PlannedItem, bulk_kinds
 from apps.core.models import Event
 from tests.accounts.factories import UserFactory, actor_of, add_to_project, member_of
-from tests.bulk.factories import counts, fresh, planned, ran, teams
+from tests.bulk.factories import counts, fresh, planned, ran, shown, teams
 
 pytestmark = pytest.mark.django_db
 
@@ -51,8 +51,9 @@ def test_plan_waits_for_somebody_to_confirm(actor, project):
 
     assert engine.run_all() == 0
     assert (operation.status, counts(operation)) == ("planned", {"pending": 9})
-    assert operation.dry_run["samples"][0] == {"subject": None, "shown": {"text": "note 1"}}
-    assert len(operation.dry_run["samples"]) == 5
+    assert shown(operation, actor)[0] == {"subject": None, "shown": {"text": "note 1"}}
+    assert len(shown(operation, actor)) == 5
+    assert "samples" not in operation.dry_run
     assert operation.dry_run["estimate"] == {
         "cost": "4.5",
         "currency": "EUR",
@@ -62,6 +63,7 @@ def test_plan_waits_for_somebody_to_confirm(actor, project):
     services.start_operation(actor=actor, operation_id=operation.pk)
     engine.run_all()
     assert (fresh(operation).status, teams()) == ("completed", 9)
+    assert shown(operation, actor) == []
 
 
 def test_time_is_estimated_from_what_ran_before(actor, project):

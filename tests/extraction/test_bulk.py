@@ -17,7 +17,7 @@ from apps.files import selectors as files
 from apps.files import storage
 from apps.files.models import File
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
-from tests.bulk.factories import counts, fresh, planned, ran
+from tests.bulk.factories import counts, fresh, planned, ran, shown
 from tests.conversations.factories import someone
 from tests.extraction.factories import people, places, record
 from tests.files.factories import upload
@@ -75,7 +75,7 @@ def test_dry_run_counts_and_shows_what_is_wrong_before_anything_is_written(me, o
     assert [(each["column"], each["samples"][0]["row"], each["samples"][0]["value"]) for each in found["errors"]] == [
         ("Age", 3, "old")
     ]
-    assert operation.dry_run["samples"][0]["shown"]["name"] == "Sarah Silva"
+    assert shown(operation, me)[0]["shown"]["name"] == "Sarah Silva"
     assert not Record.objects.exists()
     client.force_login(owner)
     page = client.get(f"/operations/{operation.pk}/").content.decode()

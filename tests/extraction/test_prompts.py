@@ -16,7 +16,7 @@ from apps.extraction.models import FieldSource, Record, RecordComment
 from apps.extraction.services import change_record, keep_view
 from apps.llm import routing
 from tests.accounts.factories import actor_of
-from tests.bulk.factories import counts, fresh, planned
+from tests.bulk.factories import counts, planned, shown
 from tests.bulk.test_runner import until
 from tests.extraction.factories import people, record
 from tests.extraction.making import demo, priced_model, run
@@ -53,7 +53,8 @@ def test_answers_go_into_the_field_checked_and_back(me, project, provider, price
         agent=str(agent.pk),
         concurrency=1,
     )
-    assert fresh(operation).dry_run["samples"][0]["shown"]["prompt"] == "How old is Ana {age}?"
+    waiting = asked(me, project, collection, prompt="How old is {name}?", into="age", start=False)
+    assert shown(waiting, me)[0]["shown"]["prompt"] == "How old is Ana {age}?"
 
     run(operation, "completed")
 

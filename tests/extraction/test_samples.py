@@ -1,12 +1,19 @@
 """What an operation shows of its first records before it begins: before and after, and what goes with what is deleted."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 
+from apps.accounts.types import SYSTEM
+from apps.bulk import samples as bulk_samples
+from apps.bulk.topics import OperationTopic
 from apps.extraction import selectors, services
 from apps.extraction.models import Record
-from tests.accounts.factories import actor_of, bearer, key_of
-from tests.bulk.factories import fresh, planned
+from tests.accounts.factories import actor_of, bearer, key_of, reader_of
+from tests.bulk.factories import fresh, planned, ran, shown
 from tests.extraction.factories import people, record
 from tests.extraction.making import demo
 from tests.files.factories import upload
@@ -27,7 +34,7 @@ def collection(me, project):
 
 def samples(me, project, kind, collection, **params):
     operation = planned(me, project, kind, start=False, collection=str(collection.pk), **params)
-    return operation, operation.dry_run["samples"]
+    return operation, shown(operation, me)
 
 
 def said(sample):
@@ -141,3 +148,119 @@ def test_record_that_follows_a_new_schema_shows_what_it_becomes(me, project, col
     _operation, found = samples(me, project, "records.migrate", collection)
 
     assert sorted(said(found[0])) == [("age", 3, None), ("years", None, "3")]
+
+
+def test_who_may_not_read_records_reads_none_in_operations(me, owner, project, collection):
+    """A key that watches operations: their states and counts, nothing of what they are about."""
+    ana = record(me, collection, name="Ana Secret", age=3)
+    waiting, _found = samples(me, project, "records.update", collection, data={"name": "Ana Hidden"}, ids=[str(ana.pk)])
+    content = b"name,age\nRui,Secret\nEva Secret,4\n"
+    attachment = str(upload(owner, project, content, "people.csv").pk)
+    done = ran(me, project, "records.import", collection=str(collection.pk), attachment=attachment)
+    watcher, reader = (
+        Client(headers=bearer(key_of(owner, project.organization, scopes=scopes)))
+        for scopes in (("bulk:read",), ("bulk:read", "records:read"))
+    )
+    told = {}
+    for name, api in (("watcher", watcher), ("reader", reader)):
+        pages = [
+            api.get("/api/v1/bulk-operations/"),
+            *(
+                api.get(f"/api/v1/bulk-operations/{pk}/{rest}")
+                for pk in (waiting.pk, done.pk)
+                for rest in ("", "items/")
+            ),
+        ]
+        files = [api.get(f"/api/v1/bulk-operations/{done.pk}/results/", {"format": each}) for each in ("csv", "jsonl")]
+        assert {each.status_code for each in (*pages, *files)} == {200}
+        told[name] = [each.content.decode() for each in pages] + [
+            b"".join(each.streaming_content).decode() for each in files
+        ]
+
+    assert all("Secret" in each or "Hidden" in each for each in told["reader"])
+    assert not any("Secret" in each or "Hidden" in each for each in told["watcher"])
+    said = watcher.get(f"/api/v1/bulk-operations/{waiting.pk}/").json()
+    assert (said["is_withheld"], said["params"], said["dry_run"]["samples"], said["dry_run"]["total"]) == (
+        True,
+        {},
+        [],
+        1,
+    )
+    failed = watcher.get(f"/api/v1/bulk-operations/{done.pk}/items/", {"status": "failed"}).json()["results"]
+    assert [(each["code"], each["detail"], each["payload"]) for each in failed] == [("record_invalid", "", {})]
+    assert reader.get(f"/api/v1/bulk-operations/{waiting.pk}/").json()["is_withheld"] is False
+
+
+def test_live_followers_are_told_what_they_may_read(me, project, collection):
+    record(me, collection, name="Ana", age=3)
+    operation, _found = samples(me, project, "records.update", collection, data={"name": "Ana Hidden"})
+    watcher = replace(me, scopes=frozenset({"bulk:read"}))
+    topic = OperationTopic()
+
+    told = [topic.snapshot(each, operation.pk).data["operation"]["params"] for each in (me, watcher)]
+
+    assert (told[0]["data"], told[1]) == ({"name": "Ana Hidden"}, {})
+    assert topic.audience(me, operation.pk, []) != topic.audience(watcher, operation.pk, [])
+
+
+def test_samples_are_made_for_whoever_looks(me, project, collection):
+    """A manager looks at what another asked for: the record changed since, and it points to what only the other sees."""
+    there = selectors.collections_by_slug(me, project.pk, ["places"])["places"]
+    lisbon = record(me, there, name="Lisbon")
+    ana = record(me, collection, name="Ana", age=3, lives_in=str(lisbon.pk))
+    operation, found = samples(me, project, "records.update", collection, data={"age": 4, "lives_in": None})
+    assert said(found[0]) == [("age", 3, 4), ("lives_in", "Lisbon", None)]
+
+    services.change_record(actor=me, record_id=ana.pk, changes={"age": 5})
+    only_reads = replace(me, scopes=frozenset({"bulk:read", "records:read"}))
+    assert said(shown(operation, only_reads)[0])[0] == ("age", 5, 4)
+    services.change_collection(actor=me, collection_id=collection.pk, changes={"visibility": "named"})
+    closed = shown(operation, actor_of(reader_of(project)))
+    assert [(each["shown"], each.get("changes")) for each in closed] == [({}, None)]
+
+
+def test_of_a_record_that_is_gone_nothing_is_shown(me, project, collection, demo):
+    """Erased or deleted: samples are kept nowhere."""
+    ana = record(me, collection, name="Ana Secret", age=3)
+    for kind, more in (
+        ("records.update", {"data": {"age": 4}}),
+        ("records.delete", {}),
+        ("records.prompt", {"prompt": "{name}?", "into": "age"}),
+    ):
+        operation, found = samples(me, project, kind, collection, ids=[str(ana.pk)], **more)
+        assert "Ana Secret" in str(found)
+        assert "Ana Secret" not in str(operation.dry_run)
+        services.delete_record(actor=me, record_id=ana.pk)
+        Record.objects.update(deleted_at=Now() - timedelta(days=31))
+        if kind == "records.prompt":
+            services.erase_deleted(actor=SYSTEM)
+            assert not Record.objects.filter(pk=ana.pk).exists()
+
+        assert [(each["shown"], each["note"]) for each in shown(operation, me)] == [({}, "It is not there any more.")]
+        if kind != "records.prompt":
+            Record.objects.update(deleted_at=Now())
+            services.restore_record(actor=me, record_id=ana.pk)
+
+
+def test_what_keeps_records_from_following_is_told_of_those_that_are_there(me, project, collection):
+    ana, rui = record(me, collection, name="Ana", age=3), record(me, collection, name="Rui Secret", age=4)
+    document = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "age": {"type": "string", "format": "date"}},
+        "required": ["name"],
+    }
+    services.change_collection(actor=me, collection_id=collection.pk, changes={"document": document})
+    operation = planned(me, project, "records.migrate", start=False, collection=str(collection.pk))
+
+    def told():
+        problems = bulk_samples.dry_run_for(me, operation)["found"]["problems"]
+        return [(each["count"], [(one["title"], one["value"]) for one in each["samples"]]) for each in problems]
+
+    assert told() == [(2, [("Ana", "3"), ("Rui Secret", "4")])]
+    assert "Secret" not in str(operation.dry_run)
+    assert [each["record"] for each in operation.dry_run["found"]["problems"][0]["samples"]] == [
+        str(ana.pk),
+        str(rui.pk),
+    ]
+    services.delete_record(actor=me, record_id=rui.pk)
+    assert told() == [(2, [("Ana", "3")])]

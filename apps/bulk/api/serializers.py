@@ -5,7 +5,7 @@ from typing import Any
 from django.core.validators import RegexValidator
 from rest_framework import serializers
 
-from apps.bulk.models import COUNTED, Item
+from apps.bulk.models import COUNTED
 from apps.bulk.types import ItemStatus, OperationStatus
 from apps.core.api import PageQuery, Serializer
 from apps.core.types import Priority
@@ -70,7 +70,7 @@ class GoesAlongOut(serializers.Serializer):
 
 
 class SampleOut(serializers.Serializer):
-    """One of the first items, as it would go if it ran now."""
+    """One of the first items, as it would go if it ran now, for who asks: with their rights."""
 
     subject = serializers.UUIDField(allow_null=True)
     shown = serializers.DictField()
@@ -88,7 +88,9 @@ class EstimateOut(serializers.Serializer):
 
 class DryRunOut(serializers.Serializer):
     total = serializers.IntegerField()
-    samples = SampleOut(many=True)
+    samples = SampleOut(
+        many=True, help_text="Made while one operation is read that waits for its start; in lists there are none."
+    )
     estimate = EstimateOut()
     found = serializers.DictField(
         required=False,
@@ -106,6 +108,10 @@ class OperationOut(serializers.Serializer):
     project = serializers.UUIDField()
     kind = serializers.CharField()
     params = serializers.DictField()
+    is_withheld = serializers.BooleanField(
+        help_text="True: `params`, what the plan found, and what is in its items are left empty; who asks may not read what they are about "
+        "(of records: the scope `records:read`)."
+    )
     status = serializers.ChoiceField(choices=OperationStatus.choices)
     reason = serializers.CharField(allow_blank=True)
     detail = serializers.CharField(allow_blank=True)
@@ -226,23 +232,6 @@ class StatsOut(serializers.Serializer):
     jobs = JobStatsOut(
         many=True, help_text="The platform's own, of all organizations. For its operators; others get none."
     )
-
-
-def item_out(item: Item) -> dict[str, Any]:
-    return {
-        "id": str(item.pk),
-        "number": item.number,
-        "subject": item.subject_id,
-        "status": item.status,
-        "attempts": item.attempts,
-        "payload": item.payload,
-        "result": item.result,
-        "code": item.error_code,
-        "detail": item.error_detail,
-        "seconds": item.seconds,
-        "cost": str(item.cost),
-        "finished_at": item.finished_at,
-    }
 
 
 def stats_out(row: dict[str, Any]) -> dict[str, Any]:

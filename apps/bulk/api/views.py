@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from uuid import UUID
 
 from django.http import HttpResponseBase
@@ -8,6 +9,7 @@ from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.accounts.types import Actor
 from apps.bulk import selectors, services
 from apps.bulk.api.serializers import (
     ItemPageOut,
@@ -23,18 +25,20 @@ from apps.bulk.api.serializers import (
     ResultsQuery,
     StatsOut,
     StatsQuery,
-    item_out,
     stats_out,
 )
 from apps.bulk.downloads import as_file
 from apps.bulk.models import Operation
-from apps.bulk.presentation import operation_data
+from apps.bulk.presentation import causes_data, item_data, operation_data, reads_items
 from apps.core.api import APIView, Order, Page
 from apps.core.doors.bulk_kinds import bulk_kinds
 
 
-def detail(operation: Operation) -> dict[str, object]:
-    return {**operation_data(operation), "causes": selectors.list_causes(operation)}
+def detail(operation: Operation, viewer: Actor) -> dict[str, object]:
+    return {
+        **operation_data(operation, viewer, with_samples=True),
+        "causes": causes_data(operation, viewer),
+    }
 
 
 class OperationListView(APIView):
@@ -48,25 +52,25 @@ class OperationListView(APIView):
             status=query.get("status", ""),
         )
         page = Page.of(rows, order=Order("created_at"), cursor=query.get("cursor"), limit=query["limit"])
-        return Response(page.answer(operation_data))
+        return Response(page.answer(partial(operation_data, viewer=request.actor)))
 
     @extend_schema(operation_id="bulk_operations_create", request=OperationIn, responses={202: OperationOut})
     def post(self, request: Request) -> Response:
         data = OperationIn.parse(request)
         operation = services.create_operation(actor=request.actor, project_id=data.pop("project"), **data)
-        return Response(operation_data(operation), status=202)
+        return Response(operation_data(operation, request.actor), status=202)
 
 
 class OperationView(APIView):
     @extend_schema(operation_id="bulk_operations_read", responses=OperationDetailOut)
     def get(self, request: Request, operation_id: UUID) -> Response:
         operation = selectors.get_operation(operation_id=operation_id, viewer=request.actor)
-        return Response(detail(operation))
+        return Response(detail(operation, request.actor))
 
     @extend_schema(operation_id="bulk_operations_change", request=PaceIn, responses=OperationOut)
     def patch(self, request: Request, operation_id: UUID) -> Response:
         operation = services.change_pace(actor=request.actor, operation_id=operation_id, changes=PaceIn.parse(request))
-        return Response(operation_data(operation))
+        return Response(operation_data(operation, request.actor))
 
 
 class OperationItemsView(APIView):
@@ -77,7 +81,7 @@ class OperationItemsView(APIView):
         rows = selectors.list_items(operation, status=query.get("status", ""), error_code=query.get("code", ""))
         order = Order("number", descending=False)
         page = Page.of(rows, order=order, cursor=query.get("cursor"), limit=query["limit"])
-        return Response(page.answer(item_out))
+        return Response(page.answer(partial(item_data, sees=reads_items(request.actor, operation))))
 
 
 class OperationResultsView(APIView):
@@ -92,42 +96,43 @@ class OperationResultsView(APIView):
     def get(self, request: Request, operation_id: UUID) -> HttpResponseBase:
         query = ResultsQuery.parse_query(request)
         operation = selectors.get_operation(operation_id=operation_id, viewer=request.actor)
-        return as_file(request._request, operation, file_format=query["format"], of=query["of"])  # noqa: SLF001
+        sees = reads_items(request.actor, operation)
+        return as_file(request._request, operation, file_format=query["format"], of=query["of"], sees=sees)  # noqa: SLF001
 
 
 class OperationStartView(APIView):
     @extend_schema(operation_id="bulk_operations_start", request=None, responses={202: OperationOut})
     def post(self, request: Request, operation_id: UUID) -> Response:
         operation = services.start_operation(actor=request.actor, operation_id=operation_id)
-        return Response(operation_data(operation), status=202)
+        return Response(operation_data(operation, request.actor), status=202)
 
 
 class OperationPauseView(APIView):
     @extend_schema(operation_id="bulk_operations_pause", request=None, responses={202: OperationOut})
     def post(self, request: Request, operation_id: UUID) -> Response:
         operation = services.pause_operation(actor=request.actor, operation_id=operation_id)
-        return Response(operation_data(operation), status=202)
+        return Response(operation_data(operation, request.actor), status=202)
 
 
 class OperationResumeView(APIView):
     @extend_schema(operation_id="bulk_operations_resume", request=None, responses={202: OperationOut})
     def post(self, request: Request, operation_id: UUID) -> Response:
         operation = services.resume_operation(actor=request.actor, operation_id=operation_id)
-        return Response(operation_data(operation), status=202)
+        return Response(operation_data(operation, request.actor), status=202)
 
 
 class OperationCancelView(APIView):
     @extend_schema(operation_id="bulk_operations_cancel", request=None, responses={202: OperationOut})
     def post(self, request: Request, operation_id: UUID) -> Response:
         operation = services.cancel_operation(actor=request.actor, operation_id=operation_id)
-        return Response(operation_data(operation), status=202)
+        return Response(operation_data(operation, request.actor), status=202)
 
 
 class OperationRetryView(APIView):
     @extend_schema(operation_id="bulk_operations_retry", request=None, responses={202: OperationOut})
     def post(self, request: Request, operation_id: UUID) -> Response:
         operation = services.retry_failed(actor=request.actor, operation_id=operation_id)
-        return Response(operation_data(operation), status=202)
+        return Response(operation_data(operation, request.actor), status=202)
 
 
 class OperationUndoView(APIView):
@@ -139,7 +144,7 @@ class OperationUndoView(APIView):
     )
     def post(self, request: Request, operation_id: UUID) -> Response:
         operation = services.undo_operation(actor=request.actor, operation_id=operation_id)
-        return Response(operation_data(operation), status=202)
+        return Response(operation_data(operation, request.actor), status=202)
 
 
 class JobListView(APIView):

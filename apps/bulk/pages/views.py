@@ -14,7 +14,7 @@ from django.views import View
 
 from apps.accounts import places
 from apps.accounts import selectors as accounts
-from apps.bulk import policies, selectors, services
+from apps.bulk import policies, presentation, samples, selectors, services
 from apps.bulk.downloads import CONTENT_TYPES, OF, as_file
 from apps.bulk.models import Item, Operation
 from apps.bulk.types import FINAL, ItemStatus
@@ -85,9 +85,12 @@ class OperationView(LoginRequiredMixin, View):
         page = Page.of(rows, order=order, cursor=request.GET.get("cursor"), limit=WINDOW)
         kind = bulk_kinds.get(operation.kind)
         role = accounts.role_in(actor, request.project)  # type: ignore[attr-defined]
+        sees = presentation.reads_items(actor, operation)
         is_final = operation.status in FINAL
         return {
             "operation": operation,
+            "sees": sees,
+            "dry_run": samples.dry_run_for(actor, operation) if not operation.started_at else None,
             "label": label_of(operation.kind),
             "place": kind.place(operation.params) if kind and kind.place else "",
             "can_steer": policies.can_steer(actor, operation, role),
@@ -99,9 +102,9 @@ class OperationView(LoginRequiredMixin, View):
             and not hasattr(operation, "undone_by"),
             "can_retry": (operation.is_retryable or operation.is_half_planned) and not hasattr(operation, "undone_by"),
             "can_raise": not is_final and operation.priority > Priority.HIGH,
-            "causes": selectors.list_causes(operation),
+            "causes": presentation.causes_data(operation, actor),
             "items": page.results,
-            "made_files": _files(page.results) if operation.requested_by_id == actor.user_id else [],
+            "made_files": _files(page.results) if sees and operation.requested_by_id == actor.user_id else [],
             "item_status": status,
             "item_statuses": [(name, label) for name, label in ItemStatus.choices if getattr(operation, name)],
             "next_url": page_url(request, page.next),
@@ -139,4 +142,6 @@ class ResultsPage(OperationView):
         file_format, of = request.GET.get("format", "jsonl"), request.GET.get("of", "all")
         if file_format not in CONTENT_TYPES or of not in OF:
             raise NotFound
-        return as_file(request, self.found(request, operation_id), file_format=file_format, of=of)
+        operation = self.found(request, operation_id)
+        sees = presentation.reads_items(request.actor, operation)  # type: ignore[attr-defined]
+        return as_file(request, operation, file_format=file_format, of=of, sees=sees)

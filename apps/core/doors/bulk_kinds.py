@@ -143,6 +143,10 @@ class TryLater(Exception):
         self.is_put_off, self.rests = is_put_off or rests, rests
 
 
+def _everybody(_reader: Any) -> bool:
+    return True
+
+
 def _as_they_are(_scope: BulkScope) -> dict[str, Any]:
     return _scope.params
 
@@ -157,8 +161,11 @@ class BulkKind:
     ``effect_key``); its answer is ``found``, None without a ``call``. Both raise ``DomainError`` for an item that fails, ``TryLater``
     for one that should be tried again.
 
-    ``check`` gives the parameters as they are kept, or raises ``DomainError``. ``preview`` shows an item before the start; it changes
-    nothing. ``undo`` runs like ``apply``. ``is_exclusive``: one operation of the kind at a time in a project. ``call_seconds``: how
+    ``check`` gives the parameters as they are kept, or raises ``DomainError``. ``preview`` shows an item before the start, to whoever looks
+    at the operation then: ``scope.actor`` is the reader, who may see less than who asked; it changes nothing, and what it shows is kept
+    nowhere. ``told`` makes of what the plan found (``PlanFindings``) what a reader sees, in the same way: values of what is there belong
+    into it, not into the plan. ``may_read``: whether somebody who sees the operation also sees what is in its parameters, items and
+    results; it asks the database nothing. ``undo`` runs like ``apply``. ``is_exclusive``: one operation of the kind at a time in a project. ``call_seconds``: how
     long a ``call`` may take, at most 75 minutes; what takes longer fails as ``call_timeout``.
     ``place`` is the address of the page that shows what parameters are about.
     """
@@ -172,6 +179,8 @@ class BulkKind:
     undo: Callable[[Work], None] | None = None
     estimate: Callable[[BulkScope, int], Estimate] | None = None
     preview: Callable[[BulkScope, PlannedItem], Preview] | None = None
+    told: Callable[[BulkScope, dict[str, Any]], dict[str, Any]] | None = None
+    may_read: Callable[[Any], bool] = _everybody
     resource: Callable[[BulkScope], Resource | None] | None = None
     is_exclusive: bool = False
     call_seconds: float = CALL_SECONDS
