@@ -66,7 +66,10 @@ def resource_of(model: Model) -> Resource:
 
 
 def estimate(model: Model, *, calls: int, input_tokens: int, output_tokens: int, is_timed: bool = False) -> Estimate:
-    """``input_tokens`` and ``output_tokens`` are those of one call. ``is_timed``: the caller knows better how long it takes."""
+    """``input_tokens`` and ``output_tokens`` are those of one call. ``is_timed``: the caller knows better how long it takes.
+
+    Of a model without prices the currency is that of who stands in for it: what it costs is paid in that.
+    """
     if is_demo(model):
         basis = _("The demo answers by rules and costs nothing.")
         return Estimate(Decimal(0), "USD", None if is_timed else round(calls * 0.2, 1), basis)
@@ -75,8 +78,9 @@ def estimate(model: Model, *, calls: int, input_tokens: int, output_tokens: int,
         _("%(calls)s calls of %(model)s, each about %(input)s tokens to read and %(output)s to write.")
         % {"calls": calls, "model": label_of(model), "input": input_tokens, "output": output_tokens}
     ]
-    cost = None
+    cost, currency = None, ""
     if prices.are_known:
+        currency = prices.currency
         cost = (calls * prices.cost_of(Usage(input_tokens=input_tokens, output_tokens=output_tokens))).quantize(_PLACES)
         said.append(
             _("A million tokens cost %(input)s and %(output)s %(currency)s.")
@@ -88,11 +92,25 @@ def estimate(model: Model, *, calls: int, input_tokens: int, output_tokens: int,
         )
     else:
         said.append(_("Nobody has said what this model costs."))
+        if (other := _stand_in_of(model)) is not None:
+            currency = other.currency
+            said.append(
+                _("Where %(model)s stands in for it, that is paid in %(currency)s.")
+                % {"model": label_of(other), "currency": currency}
+            )
     seconds = None
     if not is_timed:
         seconds = round(calls * (SECONDS_A_CALL + output_tokens / TOKENS_A_SECOND), 1)
         said.append(_("Time: a guess of %(number)s tokens a second.") % {"number": TOKENS_A_SECOND})
-    return Estimate(cost, prices.currency, seconds, " ".join(said))
+    return Estimate(cost, currency, seconds, " ".join(said))
+
+
+def _stand_in_of(model: Model) -> Model | None:
+    """Who answers when it fails, as far as that costs something."""
+    found = selectors.find_fallback_model(organization_id=model.organization_id)
+    if found is None or found.pk == model.pk or is_demo(found):
+        return None
+    return found if selectors.prices_of(found).are_known else None
 
 
 def _plain(price: Decimal | None) -> str:

@@ -45,6 +45,12 @@ def find_default_model(*, organization_id: UUID) -> Model | None:
     return best_of(list(enabled))
 
 
+def find_fallback_model(*, organization_id: UUID) -> Model | None:
+    """Who steps in for a model that fails, where somebody has chosen one that is switched on."""
+    chosen = ModelDefaults.objects.filter(organization_id=organization_id).values("fallback")
+    return list_enabled_models(organization_id=organization_id).filter(pk__in=chosen).first()
+
+
 def best_of(models: Sequence[Model]) -> Model | None:
     """Providers in the order in which they came, within one the catalogue's favourite; then the demo, and last what never worked."""
     key = [

@@ -8,16 +8,15 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Sum
 from django.db.models.functions import Now
-from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
-from apps.core.errors import FieldError, Invalid, VersionMismatch
+from apps.core.errors import VersionMismatch
 from apps.core.events import emit
 from apps.core.types import Scope
-from apps.llm import policies, selectors, shared_state
+from apps.llm import currencies, policies, selectors, shared_state
 from apps.llm.events import BudgetSet
-from apps.llm.models import Budget, CallAttempt, Model
+from apps.llm.models import Budget, CallAttempt
 
 
 @transaction.atomic
@@ -30,13 +29,8 @@ def set_budget(
     """
     organization = accounts.lock_organization(organization_id, actor)
     policies.require(policies.can_manage_budget(actor, accounts.role_of(actor, organization)))
-    priced = Model.objects.filter(
-        organization_id=organization_id, is_enabled=True, output_price_per_million_tokens__isnull=False
-    )
-    if limit is not None and priced.exclude(currency=currency).exists():
-        raise Invalid(
-            fields=[FieldError("currency", "currency_mismatch", _("Enabled models are priced in another currency."))]
-        )
+    if limit is not None:
+        currencies.refuse_budget(organization_id, currency)
     month = selectors.current_month()
     budget = Budget.objects.select_for_update().filter(organization_id=organization_id, month=month).first()
     if budget is None:

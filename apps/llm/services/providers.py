@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -18,9 +17,9 @@ from apps.core.addresses import PUBLIC, AddressRefused, check_url
 from apps.core.errors import FieldError, Invalid, VersionMismatch
 from apps.core.events import emit
 from apps.core.types import Scope
-from apps.llm import catalogue, events, policies, selectors, shared_state
+from apps.llm import catalogue, currencies, events, policies, selectors, shared_state
 from apps.llm.errors import ProviderFromEnvironment, ProviderNameTaken
-from apps.llm.models import Budget, Model, ModelDefaults, Provider, ProviderSource
+from apps.llm.models import Model, ModelDefaults, Provider, ProviderSource
 from apps.llm.presets import ProviderKind
 from apps.llm.types import RemoteModel
 
@@ -48,7 +47,7 @@ def create_provider(
 
     Raises ``ProviderNameTaken``; ``Invalid`` for an address that may not be called or a kind that needs one.
     """
-    organization = accounts.get_organization(organization_id, actor)
+    organization = accounts.lock_organization(organization_id, actor)
     policies.require(policies.can_manage_providers(actor, accounts.role_of(actor, organization)))
     provider = Provider(
         organization_id=organization_id,
@@ -133,8 +132,10 @@ def note_check(*, actor: Actor, provider_id: UUID, code: str) -> Provider:
 @transaction.atomic
 def record_models(*, actor: Actor, provider_id: UUID, listed: Sequence[RemoteModel]) -> int:
     """Take over the provider's own list. New ones come with what the catalogue knows; gone ones are switched off until they
-    are listed again. What a person has set stays. Returns how many models are there now.
+    are listed again. What a person has set stays, and what would be paid in another currency than the budget stays off. Returns how many
+    models are there now.
     """
+    _lock_organization_of(provider_id, actor)
     provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
     policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
     kind = ProviderKind(provider.kind)
@@ -146,10 +147,12 @@ def record_models(*, actor: Actor, provider_id: UUID, listed: Sequence[RemoteMod
         if name not in present
     ]
     back = [model for name, model in present.items() if name in offered and model.is_absent]
-    Model.objects.filter(pk__in=[model.pk for model in back]).update(is_enabled=True, is_absent=False)
+    fits = currencies.fitting(provider.organization_id)
+    Model.objects.filter(pk__in=[model.pk for model in back]).update(is_absent=False)
+    Model.objects.filter(pk__in=[model.pk for model in back if fits(model)]).update(is_enabled=True)
     enabled = sum(model.is_enabled or model.is_absent for name, model in present.items() if name in offered)
     _switch_on(kind, added, already=enabled)
-    Model.objects.bulk_create(added)
+    _insert(provider, added)
     gone = [m for name, m in present.items() if name not in offered and m.is_enabled and not m.is_customized]
     Model.objects.filter(pk__in=[model.pk for model in gone]).update(is_enabled=False, is_absent=True)
     announce(provider, events.ModelsListed(provider.pk, len(added), len(gone)), actor)
@@ -159,56 +162,38 @@ def record_models(*, actor: Actor, provider_id: UUID, listed: Sequence[RemoteMod
 @transaction.atomic
 def add_known_models(*, actor: Actor, provider_id: UUID) -> None:
     """For a provider without a list of its own: what the catalogue knows of its kind. One that has models keeps them."""
+    _lock_organization_of(provider_id, actor)
     provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
     policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
     if Model.objects.filter(provider=provider).exists():
         return
-    kind = ProviderKind(provider.kind)
-    rows = [_new_model(provider, kind, RemoteModel(known.name)) for known in catalogue.list_known(kind)]
-    Model.objects.bulk_create(rows)
-    announce(provider, events.ModelsListed(provider.pk, len(rows), 0), actor)
+    announce(provider, events.ModelsListed(provider.pk, _insert_known(provider), 0), actor)
+
+
+def _lock_organization_of(provider_id: UUID, actor: Actor) -> None:
+    """Before the provider, as ``currencies`` asks."""
+    accounts.lock_organization(selectors.get_provider(provider_id=provider_id, viewer=actor).organization_id, actor)
 
 
 @transaction.atomic
 def update_model(*, actor: Actor, model_id: UUID, version: int | None = None, **changes: Any) -> Model:
     """Label, limits, prices, abilities, on or off. What is set here is kept when the provider's list is read again."""
+    accounts.lock_organization(
+        selectors.get_visible_model(model_id=model_id, viewer=actor).organization_id, actor
+    )  # as ``currencies`` asks
     model = selectors.lock_model(model_id=model_id, viewer=actor)
     policies.require(policies.can_manage_providers(actor, _role(actor, model.provider)))
     if version is not None and version != model.version:
         raise VersionMismatch(current=model.version)
-    budget = (
-        Budget.objects.filter(organization_id=model.organization_id, limit__isnull=False).order_by("-month").first()
-    )
-    if budget and changes.get("currency", budget.currency) != budget.currency:
-        raise Invalid(
-            fields=[FieldError("currency", "currency_mismatch", _("The budget is kept in another currency."))]
-        )
     for field, value in changes.items():
         setattr(model, field, value)
-    _require_one_currency(model, budget)
+    currencies.refuse_model(model)
     model.is_customized = True
     model.is_absent = model.is_absent and "is_enabled" not in changes
     model.version += 1
     model.save(update_fields=[*changes, "is_customized", "is_absent", "version", "updated_at"])
     announce(model.provider, events.ModelChanged(model.pk, tuple(sorted(changes)), model.is_enabled), actor)
     return model
-
-
-def _require_one_currency(model: Model, budget: Budget | None) -> None:
-    """Of an enabled model that has a price: the budget's, and that of the default for which it may stand in, or that stands in for it."""
-    prices = selectors.prices_of(model)
-    if not model.is_enabled or not prices.are_known:
-        return
-    if budget and prices.currency != budget.currency:
-        detail = _("The budget is kept in another currency.")
-        raise Invalid(fields=[FieldError("currency", "currency_mismatch", detail)])
-    chosen = ModelDefaults.objects.filter(organization_id=model.organization_id)
-    chosen = chosen.select_related("default", "fallback").filter(Q(default=model) | Q(fallback=model))
-    for row in chosen:
-        other = row.fallback if row.default_id == model.pk else row.default
-        if other is not None and not _add_up(model, other):
-            detail = _("The default model and the one that stands in for it are priced in one currency.")
-            raise Invalid(fields=[FieldError("currency", "currency_mismatch", detail)])
 
 
 @transaction.atomic
@@ -235,9 +220,8 @@ def set_defaults(
             wrong = [FieldError("fallback", "same", _("Choose another model than the default."))]
         elif enabled[fallback_id].provider.kind == ProviderKind.DEMO:
             wrong = [FieldError("fallback", "demo", _("The demo does not stand in for a model."))]
-        elif default_id and not _add_up(enabled[default_id], enabled[fallback_id]):
-            detail = _("It is priced in another currency than the default: no budget could add up both.")
-            wrong = [FieldError("fallback", "currency_mismatch", detail)]
+        else:
+            wrong = currencies.problems_of_pair(enabled[default_id] if default_id else None, enabled[fallback_id])
     if wrong:
         raise Invalid(fields=wrong)
     row = ModelDefaults.objects.select_for_update().filter(organization_id=organization_id).first()
@@ -254,10 +238,6 @@ def set_defaults(
     )
     transaction.on_commit(lambda: shared_state.announce_change(organization_id))
     return row
-
-
-def _add_up(one: Model, other: Model) -> bool:
-    return selectors.prices_of(one).add_up_with(selectors.prices_of(other))
 
 
 @transaction.atomic
@@ -325,10 +305,24 @@ def _save(provider: Provider, **options: Any) -> None:
 
 
 def insert_known_models(provider: Provider) -> None:
-    kind = ProviderKind(provider.kind)
+    """Under the lock of the organization."""
     if provider.base_url and provider.base_url != provider.preset.base_url:
         return  # somebody else's server: only it knows what it has
+    _insert_known(provider)
+
+
+def _insert_known(provider: Provider) -> int:
+    kind = ProviderKind(provider.kind)
     rows = [_new_model(provider, kind, RemoteModel(known.name)) for known in catalogue.list_known(kind)]
+    _insert(provider, rows)
+    return len(rows)
+
+
+def _insert(provider: Provider, rows: list[Model]) -> None:
+    """New ones; what would be paid in another currency than the budget is there, and off."""
+    fits = currencies.fitting(provider.organization_id)
+    for row in rows:
+        row.is_enabled = row.is_enabled and fits(row)
     Model.objects.bulk_create(rows)
 
 
