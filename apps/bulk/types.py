@@ -212,6 +212,23 @@ class ResultNotKept(DomainError):
     )
 
 
+class PlanNotKept(DomainError):
+    """Of one item, by its number; 0: of what the plan found."""
+
+    code = "plan_not_kept"
+    status = 500
+    title = _("The plan cannot be kept")
+    default_detail = _(
+        "What the plan found cannot be kept: it holds a number that is none (NaN, infinity), or something that JSON cannot say."
+    )
+
+    def __init__(self, number: int = 0) -> None:
+        said = _(
+            "Item %(number)d of the plan cannot be kept: it holds a number that is none (NaN, infinity), or something that JSON cannot say."
+        )
+        super().__init__(said % {"number": number} if number else None, item=number)
+
+
 class TooManyItems(Invalid):
     code = "too_many_items"
     default_detail = _("This would be more items than one operation may have.")

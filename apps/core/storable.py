@@ -1,12 +1,23 @@
-"""Text as PostgreSQL keeps it: neither NUL nor halves of surrogate pairs, which the escapes of JSON and XLSX can say."""
+"""Values as PostgreSQL keeps them: text with neither NUL nor halves of surrogate pairs, which the escapes of JSON and XLSX can say; JSON
+without numbers that are none, which Python reads and writes.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _HALF = re.compile("[\ud800-\udfff]")
+
+
+def as_json(value: Any) -> str:
+    """Its JSON; ``ValueError`` for what JSON has no words for, such as a number that is none (NaN, infinity)."""
+    try:
+        return json.dumps(storable(value), allow_nan=False)
+    except (TypeError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def storable(value: Any) -> Any:

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext as _
 
+from apps.core.storable import as_json
 from apps.extraction import readings, shape
 from apps.extraction.schema import Field, Schema
 from apps.extraction.tables import RawRow, Sheet
@@ -88,6 +89,8 @@ class Reader:
             taken = self._value(raw, self._fields[name])
             if isinstance(taken, _Refusal):
                 misfits.append(self._misfit(column, taken.code, taken.detail, raw))
+            elif not _is_sayable(taken):
+                misfits.append(self._misfit(column, "not_a_number", _("This holds a number that is none."), str(raw)))
             elif taken is not None:
                 data[name] = taken
         if not data and not misfits and not record_id:
@@ -177,6 +180,17 @@ def _from_json(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         return text
+
+
+def _is_sayable(value: Any) -> bool:
+    """Python's JSON also reads NaN and infinity, which no other one knows."""
+    if not isinstance(value, float | list | dict):
+        return True
+    try:
+        as_json(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _moment(text: str) -> str:

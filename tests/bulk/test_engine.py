@@ -18,7 +18,7 @@ from apps.bulk import engine, seats, selectors, services
 from apps.bulk.models import Item, Operation
 from apps.bulk.services import operations, planning
 from apps.bulk.types import LateWriter, OperationUndone, TooManyOperations
-from apps.core.doors.bulk_kinds import Done, PlanFindings, PlannedItem, bulk_kinds
+from apps.core.doors.bulk_kinds import Done, Estimate, PlanFindings, PlannedItem, bulk_kinds
 from apps.core.models import Event
 from tests.accounts.factories import UserFactory, actor_of, add_to_project, member_of
 from tests.bulk.factories import counts, fresh, planned, ran, shown, teams
@@ -299,6 +299,39 @@ def test_project_has_so_many_operations_that_are_not_done(actor, project, monkey
 
     with pytest.raises(TooManyOperations):
         planned(actor, project, count=1)
+
+
+@pytest.mark.parametrize(
+    ("planned_last", "said"),
+    [
+        (PlannedItem({"score": float("nan")}), "Item 2502 of the plan cannot be kept"),
+        (PlannedItem({"rows": [1, float("-inf")]}), "Item 2502 of the plan cannot be kept"),
+        (PlannedItem({("a", "b"): 1}), "Item 2502 of the plan cannot be kept"),
+        (PlanFindings({"mean": float("nan")}), "What the plan found cannot be kept"),
+    ],
+)
+def test_plan_that_json_cannot_say_names_the_item(actor, project, kinds, planned_last, said):
+    def plan(scope):
+        yield from (PlannedItem({"number": number}) for number in range(2501))
+        yield planned_last
+
+    bulk_kinds._items["sample.notes"] = replace(kinds["sample.notes"], plan=plan)
+    operation = planned(actor, project, start=False, count=1)
+
+    assert (operation.status, operation.error_code, operation.total) == ("failed", "plan_not_kept", 0)
+    assert operation.error_detail.startswith(said)
+    assert not Item.objects.filter(operation=operation).exists()
+
+
+def test_budget_is_in_the_currency_that_is_paid_although_nobody_knows_how_much(actor, project, kinds):
+    unknown = Estimate(None, "EUR", None, "Nobody has said.")
+    bulk_kinds._items["sample.notes"] = replace(kinds["sample.notes"], estimate=lambda scope, total: unknown)
+
+    other = planned(actor, project, start=False, count=1, budget=Decimal(1), currency="USD")
+    same = planned(actor, project, start=False, count=1, budget=Decimal(1), currency="EUR")
+
+    assert (other.status, other.error_code) == ("failed", "budget_currency")
+    assert (same.status, same.currency) == ("planned", "EUR")
 
 
 def test_what_no_text_column_keeps_hinders_no_plan(actor, project, kinds):

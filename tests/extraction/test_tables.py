@@ -121,6 +121,23 @@ def test_spreadsheets_of_all_places_are_read(tmp_path, encoding, mark):
     assert found[1].is_blank
 
 
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+def test_number_that_is_none_is_wrong_in_its_row_alone(tmp_path, number):
+    lines = [
+        f'{{"name": "Ana", "height": {number}}}',
+        f'{{"name": "Rui", "age": {number}}}',
+        f'{{"name": "Eva", "more": {{"a": {number}}}}}',
+        '{"name": "Tom", "height": 1.5}',
+    ]
+
+    found = read(opened(tmp_path, "\n".join(lines), "people.jsonl"))
+
+    assert [bool(row.misfits) for row in found] == [True, True, True, False]
+    assert (found[0].misfits[0].column, found[2].misfits[0].column) == ("height", "more")
+    for row in found:
+        json.dumps([row.data, [each.as_json(1) for each in row.misfits]], allow_nan=False)
+
+
 def test_what_is_wrong_is_told_by_row_and_column(tmp_path):
     content = 'name,age,born,role,extra\nSarah,28,01.02.1998,lead,x\n,3,,,\nTom,old,2001-02-30,boss,\n"a",1,,,,,7\nAna,-1,,,\n'
 

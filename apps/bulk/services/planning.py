@@ -20,11 +20,19 @@ from apps.bulk.events import OperationFailed, OperationPlanned
 from apps.bulk.models import Operation, SharedResource
 from apps.bulk.services.finishing import begin_running
 from apps.bulk.services.operations import announce
-from apps.bulk.types import MAX_ATTEMPTS, UNEXPECTED, WORKER_LOST, BudgetCurrency, LateWriter, OperationStatus
+from apps.bulk.types import (
+    MAX_ATTEMPTS,
+    UNEXPECTED,
+    WORKER_LOST,
+    BudgetCurrency,
+    LateWriter,
+    OperationStatus,
+    PlanNotKept,
+)
 from apps.core import leases
 from apps.core.doors.bulk_kinds import PlannedItem, Resource
 from apps.core.ids import uuid7
-from apps.core.storable import storable
+from apps.core.storable import as_json, storable
 
 _COPY = """
 COPY bulk_item (id, organization_id, operation_id, number, subject_id, payload, status, attempts, fence,
@@ -123,7 +131,9 @@ def _drop_some(operation_id: UUID, fence: int) -> bool:
 
 @transaction.atomic
 def append_items(*, actor: Actor, draft: Draft, items: Sequence[PlannedItem]) -> int:
-    """The next rows of the plan by ``COPY``; how many there are now. Raises ``LateWriter`` when another writes it by now."""
+    """The next rows of the plan by ``COPY``; how many there are now. Raises ``LateWriter`` when another writes it by now, ``PlanNotKept``
+    for an item that cannot be kept.
+    """
     policies.require(policies.is_system(actor))
     operation = Operation.objects.select_for_update().filter(pk=draft.operation_id, fence=draft.fence).first()
     if operation is None or operation.status != OperationStatus.DRAFT:
@@ -137,9 +147,9 @@ def append_items(*, actor: Actor, draft: Draft, items: Sequence[PlannedItem]) ->
 
 
 def copy_items(operation: Operation, items: Sequence[PlannedItem]) -> None:
-    now = operation.created_at
+    now, payloads = operation.created_at, [_payload(*each) for each in enumerate(items, operation.total + 1)]
     with connection.cursor() as cursor, cursor.copy(_COPY) as copy:
-        for number, item in enumerate(items, operation.total + 1):
+        for number, (item, payload) in enumerate(zip(items, payloads, strict=True), operation.total + 1):
             copy.write_row(
                 (
                     uuid7(),
@@ -147,7 +157,7 @@ def copy_items(operation: Operation, items: Sequence[PlannedItem]) -> None:
                     operation.pk,
                     number,
                     item.subject_id,
-                    json.dumps(storable(item.payload)),
+                    payload,
                     "pending",
                     0,
                     0,
@@ -159,6 +169,13 @@ def copy_items(operation: Operation, items: Sequence[PlannedItem]) -> None:
                     now,
                 )
             )
+
+
+def _payload(number: int, item: PlannedItem) -> str:
+    try:
+        return as_json(item.payload)
+    except ValueError as error:
+        raise PlanNotKept(number) from error
 
 
 @transaction.atomic
@@ -202,13 +219,17 @@ def copy_back(undoing: Operation, up_to: int) -> int:
 def finish_planning(*, actor: Actor, draft: Draft, dry_run: dict[str, Any], resource: Resource | None = None) -> bool:
     """The plan is whole: it waits for a person, or starts. False when another writes it by now.
 
-    What is said of money is in the currency in which it is paid; ``BudgetCurrency`` when a budget was given in another.
+    What is said of money is in the currency in which it is paid; ``BudgetCurrency`` when a budget was given in another. ``PlanNotKept``
+    for findings that cannot be kept.
     """
     policies.require(policies.is_system(actor))
     operation = Operation.objects.select_for_update().filter(pk=draft.operation_id, fence=draft.fence).first()
     if operation is None or operation.status != OperationStatus.DRAFT:
         return False
-    dry_run = storable(dry_run)
+    try:
+        dry_run = json.loads(as_json(dry_run))
+    except ValueError as error:
+        raise PlanNotKept from error
     operation.currency = _currency(operation, dry_run.get("estimate", {}))
     operation.status = OperationStatus.PLANNED
     operation.dry_run, operation.lease_until = dry_run, None
@@ -229,9 +250,9 @@ def finish_planning(*, actor: Actor, draft: Draft, dry_run: dict[str, Any], reso
 
 
 def _currency(operation: Operation, estimate: dict[str, Any]) -> str:
-    """That of what it costs, where it costs something."""
-    paid = estimate.get("currency") or ""
-    if not paid or not Decimal(estimate.get("cost") or 0):
+    """That in which it is paid, unless it is known to cost nothing."""
+    paid, cost = estimate.get("currency") or "", estimate.get("cost")
+    if not paid or (cost is not None and not Decimal(cost)):
         return operation.currency
     if operation.budget is not None and operation.currency not in {"", paid}:
         raise BudgetCurrency(operation.currency, paid)
