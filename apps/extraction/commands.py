@@ -50,29 +50,22 @@ def extract(call: CommandCall) -> CommandResult:
 
 
 def create(call: CommandCall) -> CommandResult:
-    """The words are read as a wish; what is understood comes as a card below the newest message of the path."""
-    actor: Actor = call.actor  # type: ignore[assignment]
-    if not call.arguments.strip():
-        return CommandResult(_("Say how many of what: /create 10 characters for a noir set in Lisbon"))
-    talk = conversations.get_conversation(conversation_id=call.conversation_id, viewer=actor)
-    leaf = conversations.active_leaf(conversation=talk, user_id=actor.user_id)
-    if leaf is None:
-        raise NothingToRead
-    request_wish(
-        actor=actor,
-        conversation_id=talk.pk,
-        message_id=leaf,
-        words=call.arguments,
-        language=get_language() or "en",
-    )
-    return CommandResult("")
+    """The words are read as a wish."""
+    example = _("Say how many of what: /create 10 characters for a noir set in Lisbon")
+    return _wish(call, WishKind.RECORDS, example)
 
 
 def describe(call: CommandCall) -> CommandResult:
-    """The words describe a collection; what a model proposes for it comes as a card below the newest message of the path."""
+    """The words describe a collection; a model proposes it."""
+    example = _("Say what it holds: /collection Ships with name, year built and tonnage")
+    return _wish(call, WishKind.COLLECTION, example)
+
+
+def _wish(call: CommandCall, kind: WishKind, example: str) -> CommandResult:
+    """What is understood comes as a card below the newest message of the path."""
     actor: Actor = call.actor  # type: ignore[assignment]
     if not call.arguments.strip():
-        return CommandResult(_("Say what it holds: /collection Ships with name, year built and tonnage"))
+        return CommandResult(example)
     talk = conversations.get_conversation(conversation_id=call.conversation_id, viewer=actor)
     leaf = conversations.active_leaf(conversation=talk, user_id=actor.user_id)
     if leaf is None:
@@ -82,7 +75,7 @@ def describe(call: CommandCall) -> CommandResult:
         conversation_id=talk.pk,
         message_id=leaf,
         words=call.arguments,
-        kind=WishKind.COLLECTION,
+        kind=kind,
         language=get_language() or "en",
     )
     return CommandResult("")

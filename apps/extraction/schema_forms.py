@@ -10,6 +10,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
+from django.utils.text import slugify
+
 from apps.extraction.schema import Schema, effective, title_of, type_of
 
 
@@ -93,6 +95,11 @@ def name_of(title: str) -> str:
     apart = unicodedata.normalize("NFC", title).lower().translate(_LETTERS_APART)
     plain = unicodedata.normalize("NFKD", apart).encode("ascii", "ignore").decode()
     return "_".join(re.findall(r"[a-z0-9]+", plain))[:64].rstrip("_")
+
+
+def slug_of(name: str) -> str:
+    """The short name of a collection of this name, which fields that point to it say."""
+    return slugify(name)[:60].strip("-") or "records"
 
 
 def from_fields(fields: Sequence[FieldForm], *, base: Schema | None = None) -> dict[str, Any]:

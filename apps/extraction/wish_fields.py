@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from django.utils.text import slugify
-
 from apps.extraction import schema, schema_forms
 from apps.extraction.schema_forms import FieldForm, FieldKind
 from apps.extraction.wish_types import DESCRIBED_KINDS, KINDS, MAX_WISH_FIELDS
@@ -25,8 +23,20 @@ def tolerated(fields: Any) -> list[dict[str, Any]]:
 
 
 def described(fields: Any, relations: Collection[str]) -> list[dict[str, Any]]:
-    """Of a collection that is described. ``relations``: short names that a field may point to; what points elsewhere is text."""
+    """Of a collection that is described. ``relations``: short names that a field may point to. What points elsewhere is text, and keeps
+    the ``relation`` that was meant (``lost``).
+    """
     return list(_read(fields, DESCRIBED_KINDS, relations))
+
+
+def lost(fields: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """By the names of fields where they were to point to, of those that are text because there is no such collection."""
+    return {each["name"]: each["relation"] for each in fields if each["kind"] == "text" and each.get("relation")}
+
+
+def renamed(fields: Sequence[dict[str, Any]], before: str, after: str) -> list[dict[str, Any]]:
+    """What points to the described collection itself goes on to do so under its new short name."""
+    return [each | {"relation": after} if each.get("relation") == before else each for each in fields]
 
 
 def _read(fields: Any, kinds: Sequence[str], relations: Collection[str]) -> list[dict[str, Any]]:
@@ -37,7 +47,9 @@ def _read(fields: Any, kinds: Sequence[str], relations: Collection[str]) -> list
         said = each.get("choices")
         given = said if isinstance(said, list) else []
         choices = list(dict.fromkeys(str(one).strip()[:_LONGEST] for one in given if str(one).strip()))[:_MOST_CHOICES]
-        relation = str(each.get("relation") or "")
+        relation = str(each.get("relation") or "").replace("\x00", "")[:_LONGEST]
+        if each.get("kind") != "relation" or "relation" not in kinds:
+            relation = ""
         kind = each.get("kind") if each.get("kind") in kinds else "text"
         if (kind == "choice" and not choices) or (kind == "relation" and relation not in relations):
             kind = "text"
@@ -48,7 +60,7 @@ def _read(fields: Any, kinds: Sequence[str], relations: Collection[str]) -> list
             "choices": choices if kind == "choice" else [],
             "required": each.get("required") is True,
             "is_list": each.get("is_list") is True,
-            "relation": relation if kind == "relation" else "",
+            "relation": relation,
         }
         found.setdefault(name, one)
     return list(found.values())[:MAX_WISH_FIELDS]
@@ -57,11 +69,6 @@ def _read(fields: Any, kinds: Sequence[str], relations: Collection[str]) -> list
 def _name(said: str, place: int) -> str:
     """Words in letters that no property has go by their place."""
     return schema_forms.name_of(said) or (f"field_{place}" if any(map(str.isalnum, said)) else "")
-
-
-def slug_of(name: str) -> str:
-    """What a collection of this name will be called in relations, of which one may be its own."""
-    return slugify(name)[:60].strip("-") or "records"
 
 
 def document_of(fields: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -76,7 +83,7 @@ def document_of(fields: Sequence[dict[str, Any]]) -> dict[str, Any]:
                 required=each.get("required", False) if says else place == 0,
                 is_list=each.get("is_list", False),
                 choices=tuple(each["choices"]),
-                relation=each.get("relation", ""),
+                relation=each.get("relation", "") if each["kind"] == "relation" else "",
             )
             for place, each in enumerate(fields)
         ]

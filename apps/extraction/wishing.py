@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -27,33 +28,6 @@ INSTRUCTIONS = (
     "the words of the wish, without the number. Name the collection that fits by its short name; where none fits, leave it empty and "
     "describe a new one: its name and four to eight fields, the first of which is what a record is called. Make nothing up yet."
 )
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {
-        "is_wish": {"type": "boolean"},
-        "count": {"type": "integer"},
-        "brief": {"type": "string"},
-        "collection": {"type": "string"},
-        "name": {"type": "string"},
-        "fields": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "name": {"type": "string"},
-                    "kind": {"type": "string", "enum": list(KINDS)},
-                    "choices": {"type": "array", "items": {"type": "string"}},
-                },
-                "required": ["name", "kind", "choices"],
-                "additionalProperties": False,
-            },
-        },
-    },
-    "required": ["is_wish", "count", "brief", "collection", "name", "fields"],
-    "additionalProperties": False,
-}
-
-
 DESCRIBING = (
     "Somebody describes a collection of records that they need. Say its name in the plural, in one sentence what it is for, and its "
     "fields in the language of the description: all that are named, in their order, and those only; where none is named, four to eight "
@@ -61,31 +35,44 @@ DESCRIBING = (
     "of a few, whether a record cannot be without it, and whether it holds several values. A field that names another record is a "
     "relation: give the short name of the collection that is there. Make no records up."
 )
-DESCRIPTION: dict[str, Any] = {
-    "type": "object",
-    "properties": {
+
+
+def _answer(properties: dict[str, Any], fields: dict[str, Any], kinds: Sequence[str]) -> dict[str, Any]:
+    """What is to be answered, with the fields of a collection; of each ``fields`` beside name, kind and choices."""
+    each = {
         "name": {"type": "string"},
-        "purpose": {"type": "string"},
-        "fields": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "properties": {
-                    "name": {"type": "string"},
-                    "kind": {"type": "string", "enum": list(DESCRIBED_KINDS)},
-                    "choices": {"type": "array", "items": {"type": "string"}},
-                    "required": {"type": "boolean"},
-                    "is_list": {"type": "boolean"},
-                    "relation": {"type": "string"},
-                },
-                "required": ["name", "kind", "choices", "required", "is_list", "relation"],
-                "additionalProperties": False,
-            },
-        },
+        "kind": {"type": "string", "enum": list(kinds)},
+        "choices": {"type": "array", "items": {"type": "string"}},
+        **fields,
+    }
+    return _whole({**properties, "fields": {"type": "array", "items": _whole(each)}})
+
+
+def _whole(properties: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [*properties],
+        "additionalProperties": False,
+    }
+
+
+SCHEMA = _answer(
+    {
+        "is_wish": {"type": "boolean"},
+        "count": {"type": "integer"},
+        "brief": {"type": "string"},
+        "collection": {"type": "string"},
+        "name": {"type": "string"},
     },
-    "required": ["name", "purpose", "fields"],
-    "additionalProperties": False,
-}
+    {},
+    KINDS,
+)
+DESCRIPTION = _answer(
+    {"name": {"type": "string"}, "purpose": {"type": "string"}},
+    {"required": {"type": "boolean"}, "is_list": {"type": "boolean"}, "relation": {"type": "string"}},
+    DESCRIBED_KINDS,
+)
 
 
 def read_wish(wish_id: UUID) -> None:

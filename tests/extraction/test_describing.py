@@ -5,6 +5,7 @@ import json
 import pytest
 from django.test import Client
 
+from apps.accounts.models import User
 from apps.accounts.types import ProjectRole
 from apps.core.doors.commands import CommandCall, commands
 from apps.core.errors import Forbidden, Invalid, NotFound
@@ -12,38 +13,19 @@ from apps.core.models import Event
 from apps.extraction import selectors, services, wishing
 from apps.extraction.models import Collection, Record, Wish
 from apps.extraction.wish_types import WishDecided
-from apps.llm import routing
 from apps.llm.adapters.demo_collections import read
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, bearer, key_of
-from tests.conversations.factories import answer, say, someone, start
+from tests.conversations.factories import say, someone, start
 from tests.extraction.factories import places
-from tests.extraction.making import demo, priced_model
-from tests.provider.fixtures import provider, running_provider
+from tests.extraction.wish_factories import demo, me, priced_model, provider, running_provider, talk, wished
 
-__all__ = ["demo", "priced_model", "provider", "running_provider"]
+__all__ = ["demo", "me", "priced_model", "provider", "running_provider", "talk"]
 pytestmark = pytest.mark.django_db(transaction=True)
 SHIPS = "Ships with name, year built, status (afloat|sunk) and home port (places)"
 
 
-@pytest.fixture
-def me(owner):
-    routing.forget()
-    return actor_of(owner)
-
-
-@pytest.fixture
-def talk(me, project):
-    talk = start(me, project)
-    answer(say(me, talk, "Hello"))
-    return talk
-
-
 def described(me, talk, words=SHIPS):
-    commands.get("collection").run(CommandCall(me, talk.pk, words))
-    wish = Wish.objects.latest("created_at")
-    wishing.read_wish(wish.pk)
-    wish.refresh_from_db()
-    return wish
+    return wished(me, talk, "collection", words)
 
 
 def field(name, kind="text", **more):
@@ -221,6 +203,48 @@ def test_described_changed_and_made_over_the_api(me, owner, project, talk, demo)
     assert (made["status"], made["operation"]) == ("confirmed", None)
     collection = Collection.objects.get(pk=made["collection"])
     assert (collection.slug, collection.name) == ("boats", "Boats")
+
+
+def test_name_that_is_missing_is_in_the_language_of_who_asked(owner, project, talk, priced_model, provider):
+    User.objects.filter(pk=owner.pk).update(language="de")
+    owner.refresh_from_db()
+    provider.script({"text": json.dumps({"name": " ", "purpose": "", "fields": [field("Name")]})})
+
+    assert described(actor_of(owner), talk, "Was wir brauchen").name == "Datensätze"
+
+
+def test_field_that_points_to_its_own_collection_does_so_under_another_name(me, project, talk, priced_model, provider):
+    fields = [field("Name"), field("Sister ships", "relation", relation="ships", is_list=True)]
+    provider.script({"text": json.dumps({"name": "Ships", "purpose": "", "fields": fields})})
+    wish = described(me, talk)
+
+    changed = services.change_wish(actor=me, wish_id=wish.pk, changes={"name": "Boats and barges"})
+    assert changed.fields[1]["relation"] == "boats-and-barges"
+    made = services.confirm_wish(actor=me, wish_id=wish.pk).collection
+
+    document = selectors.schema_of(selectors.get_collection(collection_id=made.pk, viewer=me)).document
+    assert (made.slug, document["properties"]["sister_ships"]["x-relation"]) == ("boats-and-barges", "boats-and-barges")
+
+
+def test_field_that_points_to_nothing_is_text_and_says_so(me, owner, project, talk, priced_model, provider):
+    fields = [field("Name"), field("Port", "relation", relation="nowhere")]
+    provider.script({"text": json.dumps({"name": "Ships", "purpose": "", "fields": fields})})
+    wish = described(me, talk)
+    browser = Client()
+    browser.force_login(owner)
+
+    page = " ".join(browser.get(f"/c/{talk.pk}/").content.decode().split())
+    assert "It was to point to “nowhere”; there is no such collection" in page
+    with pytest.raises(Invalid) as refused:
+        services.change_wish(actor=me, wish_id=wish.pk, changes={"fields": fields, "name": "Boats"})
+    assert [(each.field, each.code, each.detail) for each in refused.value.fields] == [
+        ("new_fields", "unknown_collection", "There is no collection “nowhere”.")
+    ]
+    wish.refresh_from_db()
+    assert (wish.name, wish.fields[1]["kind"]) == ("Ships", "text")
+    made = services.confirm_wish(actor=me, wish_id=wish.pk).collection
+    document = selectors.schema_of(selectors.get_collection(collection_id=made.pk, viewer=me)).document
+    assert document["properties"]["port"] == {"type": "string"}
 
 
 def test_command_says_what_it_needs(me, project, talk, demo):

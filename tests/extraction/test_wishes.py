@@ -9,34 +9,21 @@ from apps.accounts.models import User
 from apps.accounts.types import SYSTEM, ProjectRole
 from apps.bulk import engine as operations
 from apps.bulk.models import Operation
-from apps.core.doors.commands import CommandCall, commands
 from apps.core.errors import Forbidden, Invalid, NotFound, VersionMismatch
 from apps.extraction import receivers, services, wish_selectors, wishing
 from apps.extraction.models import Collection, Record, Wish
 from apps.extraction.services import wishes
 from apps.extraction.wish_types import TooManyWishes, WishDecided
 from apps.extraction.wish_words import sounds_like_a_wish
-from apps.llm import routing
 from tests.accounts.factories import UserFactory, actor_of, bearer, key_of, reader_of
-from tests.conversations.factories import answer, say, someone, start
+from tests.conversations.factories import say, someone, start
 from tests.extraction.factories import people
-from tests.extraction.making import demo, priced_model, run
-from tests.provider.fixtures import provider, running_provider
+from tests.extraction.making import run
+from tests.extraction.wish_factories import demo, me, priced_model, provider, running_provider, talk, wished
 
-__all__ = ["demo", "priced_model", "provider", "running_provider"]
+__all__ = ["demo", "me", "priced_model", "provider", "running_provider", "talk"]
 pytestmark = pytest.mark.django_db(transaction=True)
 LISBON = "create 10 characters for a noir set in Lisbon"
-
-
-@pytest.fixture
-def me(owner):
-    routing.forget()
-    return actor_of(owner)
-
-
-@pytest.fixture
-def talk(me, project):
-    return start(me, project)
 
 
 def heard(me, talk, words):
@@ -50,12 +37,7 @@ def heard(me, talk, words):
 
 
 def commanded(me, talk, words):
-    posted = say(me, talk, "Hello")
-    answer(posted)
-    commands.get("create").run(CommandCall(me, talk.pk, words))
-    wish = Wish.objects.get()
-    wishing.read_wish(wish.pk)
-    return Wish.objects.get()
+    return wished(me, talk, "create", words)
 
 
 def test_command_proposes_a_new_collection_and_makes_it_when_confirmed(me, project, talk, demo):
@@ -86,12 +68,12 @@ def test_command_proposes_a_new_collection_and_makes_it_when_confirmed(me, proje
     assert late.value.code == "wish_decided"
 
 
-def test_estimate_is_in_the_language_of_who_asked(owner, project, demo):
+def test_estimate_is_in_the_language_of_who_asked(owner, project, talk, demo):
     User.objects.filter(pk=owner.pk).update(language="de")
     owner.refresh_from_db()
     me = actor_of(owner)
 
-    wish = commanded(me, start(me, project), "10 Figuren für einen Film noir in Lissabon")
+    wish = commanded(me, talk, "10 Figuren für einen Film noir in Lissabon")
 
     assert wish.estimate["basis"] == "Die Demo antwortet nach Regeln und kostet nichts."
 

@@ -20,7 +20,7 @@ from apps.extraction import schema, wish_fields
 from apps.extraction.models import Collection, Wish
 from apps.extraction.pages.values import Column, read
 from apps.extraction.pointers import steps
-from apps.extraction.schema_forms import FieldForm, FieldKind, from_csv_header, from_fields, name_of, to_fields
+from apps.extraction.schema_forms import FieldForm, FieldKind, from_csv_header, from_fields, name_of, slug_of, to_fields
 
 MOST_LINES = 200
 THIS = "."  # stands for the short name of the collection that is being made
@@ -115,7 +115,7 @@ def draft_of_document(document: object, *, name: str = "") -> Draft:
 def draft_of_wish(wish: Wish) -> Draft:
     """What a model proposed for a description; a field that points to the collection itself says so."""
     draft = draft_of_document(wish_fields.document_of(wish.fields), name=wish.name)
-    own = wish_fields.slug_of(wish.name)
+    own = slug_of(wish.name)
     lines = (replace(line, relation=THIS) if line.relation == own else line for line in draft.lines)
     return replace(draft, description=wish.brief, lines=tuple(lines))
 

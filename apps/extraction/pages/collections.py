@@ -17,12 +17,13 @@ from apps.accounts import places
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
 from apps.core.errors import DomainError, NotFound, TooLarge
-from apps.extraction import policies, schema, selectors, services, use_selectors, wish_fields, wish_selectors
+from apps.extraction import policies, schema, selectors, services, use_selectors, wish_selectors
 from apps.extraction.models import Collection, Wish
 from apps.extraction.pages import builder
 from apps.extraction.pages.builder import Draft, Line
 from apps.extraction.pages.schema_effects import Effects, effects_of
 from apps.extraction.pages.tables import CollectionView
+from apps.extraction.schema_forms import slug_of
 from apps.extraction.types import Trust
 from apps.extraction.wish_types import WishDecided, WishKind, WishStatus
 
@@ -96,7 +97,7 @@ class NewCollectionPage(LoginRequiredMixin, View):
         try:
             base = builder.base_in(request.POST)
             draft = builder.draft_in(request.POST, base)
-            slug = draft.slug or wish_fields.slug_of(draft.name)
+            slug = draft.slug or slug_of(draft.name)
             document = builder.document_of(draft, schema.check(base) if base else None, slug=slug)
             settings = builder.settings_of(draft) | {"document": document}
             actor = request.actor  # type: ignore[attr-defined]

@@ -19,7 +19,7 @@ from apps.accounts.types import Actor
 from apps.bulk import selectors as operations
 from apps.bulk.types import FINAL
 from apps.core.doors.below_messages import Shown
-from apps.extraction import policies, selectors, wish_selectors
+from apps.extraction import policies, selectors, wish_fields, wish_selectors
 from apps.extraction.made_types import MAX_BRIEF, MAX_MADE
 from apps.extraction.models import Wish
 from apps.extraction.pages import cards
@@ -46,7 +46,9 @@ KIND_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class DescribedField:
-    """``target``: the name of the collection that it points to, as far as the viewer sees that, else its short name."""
+    """``target``: the name of the collection that it points to, as far as the viewer sees that, else its short name. ``lost``: where it
+    was to point to, though nothing is there; it is text.
+    """
 
     title: str
     kind: Any
@@ -54,6 +56,7 @@ class DescribedField:
     is_required: bool
     is_list: bool
     target: str
+    lost: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ def _card(viewer: Actor, row: Wish, role: Any, seen: Mapping[UUID, Any], there: 
 
 
 def _described(row: Wish, there: Sequence[Any]) -> tuple[DescribedField, ...]:
-    names = {each.slug: each.name for each in there}
+    names, lost = {each.slug: each.name for each in there}, wish_fields.lost(row.fields)
     return tuple(
         DescribedField(
             each["title"],
@@ -144,7 +147,8 @@ def _described(row: Wish, there: Sequence[Any]) -> tuple[DescribedField, ...]:
             tuple(each["choices"]),
             each["required"],
             each["is_list"],
-            names.get(each["relation"], each["relation"]),
+            names.get(each["relation"], each["relation"]) if each["name"] not in lost else "",
+            lost.get(each["name"], ""),
         )
         for each in row.fields
     )

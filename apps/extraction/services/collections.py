@@ -8,7 +8,6 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
-from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
@@ -21,6 +20,7 @@ from apps.core.ids import uuid7
 from apps.extraction import policies, schema, schema_changes, selectors, shape
 from apps.extraction.events import CollectionChanged, CollectionCreated, CollectionDeleted, CollectionRestored
 from apps.extraction.models import Collection, CollectionSchema
+from apps.extraction.schema_forms import slug_of
 from apps.extraction.services import readers
 from apps.extraction.types import (
     MAX_COLLECTIONS_A_PROJECT,
@@ -62,7 +62,7 @@ def create_collection(
         id=uuid7(),
         organization_id=project.organization_id,
         project=project,
-        slug=rules.SLUG.of(60)(slug, field="slug") if slug else (slugify(name)[:60].strip("-") or "records"),
+        slug=rules.SLUG.of(60)(slug, field="slug") if slug else slug_of(name),
         name=name,
         description=description,
         title_template=title_template,
