@@ -18,3 +18,11 @@ def project(owner):
     from tests.accounts.factories import ProjectFactory
 
     return ProjectFactory(owner=owner)
+
+
+@pytest.fixture
+def first(owner):
+    """The first of several, which are told apart by their names."""
+    from tests.accounts.factories import ProjectFactory
+
+    return ProjectFactory(owner=owner, name="First project")

@@ -1,17 +1,21 @@
 """An item inside our own code that goes on after its operation was cancelled: cut at a statement, and nothing of it is true."""
 
+import contextlib
 import threading
 import time
 from dataclasses import replace
 
+import psycopg
 import pytest
 from django.db import connection, connections, transaction
 
 from apps.accounts.models import Team
 from apps.accounts.types import SYSTEM
-from apps.bulk import engine, services
+from apps.bulk import cutting, engine, services
 from apps.bulk.models import Item
+from apps.bulk.types import ItemStatus
 from apps.core.doors.bulk_kinds import bulk_kinds
+from apps.core.ids import uuid7
 from tests.bulk.factories import counts, fresh, planned, teams
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -99,3 +103,63 @@ def test_item_that_ends_in_time_is_left_alone(actor, project, kinds):
     canceller.join(30)
 
     assert (fresh(operation).status, counts(operation), teams()) == ("cancelled", {"succeeded": 1}, 1)
+
+
+def test_nothing_is_cut_after_its_item_left():
+    """The watcher found it while it still ran. What the connection does by now is another item's, or another tenant's."""
+    with transaction.atomic(), cutting.watched(uuid7()):
+        running = cutting._running[threading.get_ident()]
+    with connection.cursor() as cursor:
+        sleeping = threading.Thread(target=lambda: (time.sleep(0.3), cutting._cut(running, ItemStatus.CANCELLED)))
+        sleeping.start()
+        cursor.execute("SELECT pg_sleep(0.8)")
+        sleeping.join(10)
+
+    assert (running.has_left, running.ends_as) == (True, None)
+
+
+def test_item_does_not_leave_while_it_is_cut():
+    """The cancelling reaches the statement of this item, though that ends in the same moment."""
+    left, cancels = threading.Event(), threading.Event()
+    cut = {}
+
+    def work():
+        with contextlib.suppress(cutting.Cut), transaction.atomic(), cutting.watched(uuid7()):
+            cut["running"] = cutting._running[threading.get_ident()]
+            cancels.wait(10)
+        left.set()
+        connections.close_all()
+
+    class Slow:
+        """A connection whose cancelling takes its time."""
+
+        pgconn = type("pgconn", (), {"transaction_status": psycopg.pq.TransactionStatus.ACTIVE})
+
+        def cancel_safe(self, *, timeout):
+            cancels.set()
+            cut["had_left"] = left.wait(0.5)
+
+    working = threading.Thread(target=work)
+    working.start()
+    while "running" not in cut:
+        time.sleep(0.01)
+    cut["running"].raw = Slow()
+    cutting._cut(cut["running"], ItemStatus.CANCELLED)
+    working.join(10)
+
+    assert cut["had_left"] is False
+    assert left.is_set()
+
+
+def test_watcher_that_cannot_look_says_so_and_looks_again(caplog):
+    """What it asks for is no id, which the database refuses each time."""
+
+    def said():
+        return [each.levelname for each in caplog.records if each.msg == "bulk_not_watched"]
+
+    with transaction.atomic(), cutting.watched("no id"):
+        until = time.monotonic() + 20
+        while len(said()) < 2 and time.monotonic() < until:
+            time.sleep(0.05)
+
+    assert said()[:2] == ["WARNING", "WARNING"]

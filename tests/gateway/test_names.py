@@ -8,22 +8,14 @@ from apps.agents.models import Agent
 from apps.gateway import selectors
 from apps.gateway.types import NoSuchModel
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
+from tests.accounts.fixtures import first, owner
 
+__all__ = ["first", "owner"]
 pytestmark = pytest.mark.django_db
 
 
 def agent(project, name="Assistant"):
     return Agent.objects.create(organization=project.organization, project=project, name=name)
-
-
-@pytest.fixture
-def owner():
-    return UserFactory()
-
-
-@pytest.fixture
-def first(owner):
-    return ProjectFactory(owner=owner, name="First project")
 
 
 @pytest.fixture

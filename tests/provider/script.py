@@ -74,6 +74,8 @@ class Script:
     reasoning: int = 0  # that many reasoning tokens first
     tool: str = ""  # call this tool first, unless the last message is a tool's result
     arguments: str = "{}"
+    second: str = ""  # with tool: this one, too, in the same answer (streams only)
+    second_arguments: str = "{}"
     again: bool = False  # with tool: also when the last message is a tool's result, whatever else was asked
     finish: str = ""
     usage: bool = True

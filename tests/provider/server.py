@@ -336,6 +336,8 @@ class Stream:
         if self.is_tool_turn:
             broken = self.script.garbage == "tool_arguments"
             self.write(self.speaker.tool(self.script.tool, '{"broken": ' if broken else self.script.arguments))
+            if self.script.second:
+                self.write(self.speaker.tool(self.script.second, self.script.second_arguments, 1))
         elif self.script.garbage == "tool_arguments":
             self.write(self.speaker.tool("anything", '{"broken": '))
         if self.script.garbage != "no_end":

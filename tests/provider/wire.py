@@ -65,11 +65,16 @@ class OpenAIWire:
     def token(self, text: str) -> bytes:
         return self._text + json.dumps(text).encode() + self._end
 
-    def tool(self, name: str, arguments: str) -> bytes:
-        call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": name, "arguments": ""}}
+    def tool(self, name: str, arguments: str, place: int = 0) -> bytes:
+        call = {
+            "index": place,
+            "id": f"call_{place + 1}",
+            "type": "function",
+            "function": {"name": name, "arguments": ""},
+        }
         parts = [self._chunk({"tool_calls": [call]})]
         for start in range(0, len(arguments), 7):
-            piece = {"index": 0, "function": {"arguments": arguments[start : start + 7]}}
+            piece = {"index": place, "function": {"arguments": arguments[start : start + 7]}}
             parts.append(self._chunk({"tool_calls": [piece]}))
         return b"".join(parts)
 
@@ -158,8 +163,8 @@ class AnthropicWire:
             start = self._start({"type": "text", "text": ""})
         return start + self._delta({"type": "text_delta", "text": text})
 
-    def tool(self, name: str, arguments: str) -> bytes:
-        parts = [self._start({"type": "tool_use", "id": "toolu_1", "name": name, "input": {}})]
+    def tool(self, name: str, arguments: str, place: int = 0) -> bytes:
+        parts = [self._start({"type": "tool_use", "id": f"toolu_{place + 1}", "name": name, "input": {}})]
         pieces = [arguments[start : start + 7] for start in range(0, len(arguments), 7)]
         parts += [self._delta({"type": "input_json_delta", "partial_json": piece}) for piece in pieces]
         return b"".join([*parts, self._stop()])

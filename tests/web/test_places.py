@@ -6,19 +6,11 @@ from django.test import Client
 from apps.accounts.models import Project
 from apps.conversations import services
 from apps.core.ids import uuid7
-from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
+from tests.accounts.factories import ProjectFactory, actor_of
+from tests.accounts.fixtures import first, owner
 
+__all__ = ["first", "owner"]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def owner():
-    return UserFactory()
-
-
-@pytest.fixture
-def first(owner):
-    return ProjectFactory(owner=owner, name="First project")
 
 
 @pytest.fixture

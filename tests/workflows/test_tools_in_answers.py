@@ -178,6 +178,47 @@ def test_a_tool_that_the_stage_left_out_meanwhile_is_not_run(actor, project, pro
     assert "Sarah" not in json.dumps(provider.bodies)
 
 
+def test_which_tools_may_be_asked_is_looked_up_before_each_call(actor, project, provider, runner, talk, monkeypatch):
+    """Of two that one answer asks for the first begins a run whose stage does not allow the second."""
+    record(actor, people(actor, project), name="Sarah")
+    definition = defined(actor, project, STAGES)
+
+    def begin(call):
+        walked(workflows.start_run(actor=actor, definition_id=definition.pk, conversation_id=talk.pk))
+        return ToolAnswer("Begun.")
+
+    begins = Tool("begin_look", "Begins.", {"type": "object"}, begin, changes_something=False)
+    monkeypatch.setitem(tools._items, "begin_look", begins)
+    provider.script(
+        {"tool": "begin_look", "second": "records_search", "second_arguments": SEARCH["arguments"]},
+        {"text": "I could not look."},
+    )
+
+    turn, _message = answered(runner, say(actor, talk, "Who is there?"))
+
+    assert turn.status == TurnStatus.COMPLETED
+    assert told(provider.bodies[1]) == ["Begun.", "There is no tool records_search here."]
+    assert "Sarah" not in json.dumps(provider.bodies)
+
+
+def test_every_run_beside_the_conversation_limits_its_tools(actor, project, provider, runner, talk):
+    """However many are newer: the oldest one alone is in the stage that says which tools."""
+    people(actor, project)
+    silent = [{"b": {"set": {"x": 2}, **stage("Scenes")}}, {"c": {"set": {"x": 3}, **stage("End", manual=True)}}]
+    strict, others = (
+        defined(actor, project, STAGES),
+        [defined(actor, project, silent, name=f"silent{number}") for number in range(25)],
+    )
+    for definition in (strict, *others):
+        walked(workflows.start_run(actor=actor, definition_id=definition.pk, conversation_id=talk.pk))
+    provider.default(text="Well.")
+
+    answered(runner, say(actor, talk, "What now?"))
+
+    assert Run.objects.exclude(stage="").count() == 26
+    assert offered(provider.bodies[-1]) == ["collections_list"]
+
+
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
