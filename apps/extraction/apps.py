@@ -103,7 +103,7 @@ class ExtractionConfig(AppConfig):
                 WISHES_FROM_WORDS,
                 bool,
                 default=True,
-                title=_("Offer to make up records when somebody asks for them in a conversation"),
+                title=_("Offer to make records or a collection when somebody asks for them in a conversation"),
                 help=_(
                     "Words that sound like it are read by the default model. Nothing is made until somebody confirms it."
                 ),

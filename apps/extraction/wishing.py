@@ -29,11 +29,11 @@ INSTRUCTIONS = (
     "describe a new one: its name and four to eight fields, the first of which is what a record is called. Make nothing up yet."
 )
 DESCRIBING = (
-    "Somebody describes a collection of records that they need. Say its name in the plural, in one sentence what it is for, and its "
-    "fields in the language of the description: all that are named, in their order, and those only; where none is named, four to eight "
-    "that fit, the first of which is what a record is called. Of each its name as people write it, its kind, its choices where it is one "
-    "of a few, whether a record cannot be without it, and whether it holds several values. A field that names another record is a "
-    "relation: give the short name of the collection that is there. Make no records up."
+    "Somebody describes a collection of records that they need. Say whether the words ask for one to be made, its name in the plural, in "
+    "one sentence what it is for, and its fields in the language of the description: all that are named, in their order, and those only; "
+    "where none is named, four to eight that fit, the first of which is what a record is called. Of each its name as people write it, its "
+    "kind, its choices where it is one of a few, whether a record cannot be without it, and whether it holds several values. A field that "
+    "names another record is a relation: give the short name of the collection that is there. Make no records up."
 )
 
 
@@ -69,7 +69,7 @@ SCHEMA = _answer(
     KINDS,
 )
 DESCRIPTION = _answer(
-    {"name": {"type": "string"}, "purpose": {"type": "string"}},
+    {"is_wish": {"type": "boolean"}, "name": {"type": "string"}, "purpose": {"type": "string"}},
     {"required": {"type": "boolean"}, "is_list": {"type": "boolean"}, "relation": {"type": "string"}},
     DESCRIBED_KINDS,
 )

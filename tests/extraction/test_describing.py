@@ -6,18 +6,19 @@ import pytest
 from django.test import Client
 
 from apps.accounts.models import User
-from apps.accounts.types import ProjectRole
+from apps.accounts.types import SYSTEM, ProjectRole
 from apps.core.doors.commands import CommandCall, commands
 from apps.core.errors import Forbidden, Invalid, NotFound
 from apps.core.models import Event
 from apps.extraction import selectors, services, wishing
 from apps.extraction.models import Collection, Record, Wish
 from apps.extraction.wish_types import WishDecided
+from apps.extraction.wish_words import kind_of
 from apps.llm.adapters.demo_collections import read
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, bearer, key_of
 from tests.conversations.factories import say, someone, start
 from tests.extraction.factories import places
-from tests.extraction.wish_factories import demo, me, priced_model, provider, running_provider, talk, wished
+from tests.extraction.wish_factories import demo, heard, me, priced_model, provider, running_provider, talk, wished
 
 __all__ = ["demo", "me", "priced_model", "provider", "running_provider", "talk"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,6 +103,49 @@ def test_model_is_asked_for_fields_and_its_answer_is_taken_as_far_as_it_goes(me,
     provider.script({"text": json.dumps({"name": "Nothing", "purpose": "", "fields": []})})
     nothing = described(me, talk, "Hm")
     assert (nothing.status, nothing.error_code) == ("failed", "nothing_described")
+
+
+def test_plain_words_are_heard_and_the_collection_is_proposed(me, owner, project, talk, demo):
+    wish = heard(me, talk, "Make a collection of suppliers with name, mail (e-mail) and rating")
+
+    assert (wish.kind, wish.status, wish.name, wish.is_asked) == ("collection", "proposed", "Suppliers", False)
+    assert [(each["name"], each["kind"]) for each in wish.fields] == [
+        ("name", "text"), ("mail", "email"), ("rating", "number"),
+    ]  # fmt: skip
+    browser = Client()
+    browser.force_login(owner)
+    assert "A new collection “Suppliers”" in " ".join(browser.get(f"/c/{talk.pk}/").content.decode().split())
+    assert services.hear_wish(actor=SYSTEM, message_id=wish.shown_under) is None
+    assert services.confirm_wish(actor=me, wish_id=wish.pk).collection.name == "Suppliers"
+
+
+def test_words_that_are_no_wish_for_a_collection_show_nothing(me, project, talk, priced_model, provider):
+    provider.script(
+        {"text": json.dumps({"is_wish": False, "name": "Suppliers", "purpose": "", "fields": [field("Name")]})}
+    )
+
+    wish = heard(me, talk, "How do I make a collection of suppliers?")
+
+    assert (wish.status, wish.words, wish.fields) == ("nothing", "", [])
+    assert heard(someone(project, ProjectRole.EDITOR), talk, "Make a collection of suppliers with name") is None
+    assert not Collection.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ("Make a collection of suppliers with name, mail and rating", "collection"),
+        ("Could you set up a new collection for our ships?", "collection"),
+        ("Leg bitte eine Sammlung von Lieferanten mit Name und Bewertung an", "collection"),
+        ("create 10 characters for a collection of stories", "records"),
+        ("Make a table of suppliers", None),
+        ("The museum has a collection of ships", None),
+        ("Which collections are there?", None),
+        ("make a collection of " + "x" * 1000, None),
+    ],
+)
+def test_which_words_a_model_is_asked_about(words, kind):
+    assert kind_of(words) == kind
 
 
 def test_form_builder_begins_with_what_was_proposed(me, owner, project, talk, demo):

@@ -14,26 +14,16 @@ from apps.extraction import receivers, services, wish_selectors, wishing
 from apps.extraction.models import Collection, Record, Wish
 from apps.extraction.services import wishes
 from apps.extraction.wish_types import TooManyWishes, WishDecided
-from apps.extraction.wish_words import sounds_like_a_wish
+from apps.extraction.wish_words import kind_of
 from tests.accounts.factories import UserFactory, actor_of, bearer, key_of, reader_of
 from tests.conversations.factories import say, someone, start
 from tests.extraction.factories import people
 from tests.extraction.making import run
-from tests.extraction.wish_factories import demo, me, priced_model, provider, running_provider, talk, wished
+from tests.extraction.wish_factories import demo, heard, me, priced_model, provider, running_provider, talk, wished
 
 __all__ = ["demo", "me", "priced_model", "provider", "running_provider", "talk"]
 pytestmark = pytest.mark.django_db(transaction=True)
 LISBON = "create 10 characters for a noir set in Lisbon"
-
-
-def heard(me, talk, words):
-    """Somebody posts it; the log is read, and then the wish."""
-    posted = say(me, talk, words).message
-    found = services.hear_wish(actor=SYSTEM, message_id=posted.pk)
-    if found is not None:
-        wishing.read_wish(found.pk)
-        found.refresh_from_db()
-    return found
 
 
 def commanded(me, talk, words):
@@ -88,7 +78,7 @@ def test_plain_words_are_heard_once_and_use_the_collection_that_is_there(me, pro
     for words in ("I saw 10 ships", "Thanks for the 10 characters", "What is a noir?"):
         assert heard(me, talk, words) is None
     assert heard(me, talk, "It took 3 tries to make 10 ships").status == "nothing"
-    assert not sounds_like_a_wish("create 10 " + "x" * 1000)
+    assert kind_of("create 10 " + "x" * 1000) is None
     assert [row.pk for row in wish_selectors.list_wishes(me, conversation_id=talk.pk)] == [wish.pk]
 
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from apps.accounts.types import SYSTEM
 from apps.core.doors.commands import CommandCall, commands
-from apps.extraction import wishing
+from apps.extraction import services, wishing
 from apps.extraction.models import Wish
 from apps.llm import routing
 from tests.accounts.factories import actor_of
@@ -11,7 +12,7 @@ from tests.conversations.factories import answer, say, start
 from tests.extraction.making import demo, priced_model
 from tests.provider.fixtures import provider, running_provider
 
-__all__ = ["demo", "me", "priced_model", "provider", "running_provider", "talk", "wished"]
+__all__ = ["demo", "heard", "me", "priced_model", "provider", "running_provider", "talk", "wished"]
 
 
 @pytest.fixture
@@ -34,3 +35,13 @@ def wished(me, talk, command, words):
     wishing.read_wish(wish.pk)
     wish.refresh_from_db()
     return wish
+
+
+def heard(me, talk, words):
+    """Somebody posts it; the log is read, and then the wish."""
+    posted = say(me, talk, words).message
+    found = services.hear_wish(actor=SYSTEM, message_id=posted.pk)
+    if found is not None:
+        wishing.read_wish(found.pk)
+        found.refresh_from_db()
+    return found

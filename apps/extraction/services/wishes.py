@@ -46,7 +46,7 @@ from apps.extraction.wish_types import (
     WishStatus,
     WishWork,
 )
-from apps.extraction.wish_words import sounds_like_a_wish
+from apps.extraction.wish_words import kind_of
 from apps.llm import forecast
 
 GAVE_UP = "worker_lost"
@@ -177,6 +177,10 @@ def propose_wish(*, actor: Actor, wish_id: UUID, fence: int, answer: Answer, rea
         return False
     asker = actor_of_row(user_id=wish.requested_by_id, key_id=wish.key_id)
     wish.answered_by, wish.is_demo = answer.model[:200], answer.is_demo
+    if not read.is_wish and not wish.is_asked:
+        wish.status, wish.words = WishStatus.NOTHING, ""
+        wish.save()
+        return True
     if wish.kind == WishKind.COLLECTION:
         if not describing.keep_proposal(wish, asker, read):
             _fail(wish, NOTHING_DESCRIBED)
@@ -184,10 +188,6 @@ def propose_wish(*, actor: Actor, wish_id: UUID, fence: int, answer: Answer, rea
         wish.status = WishStatus.PROPOSED
         wish.save()
         _show(wish, asker)
-        return True
-    if not read.is_wish and not wish.is_asked:
-        wish.status, wish.words = WishStatus.NOTHING, ""
-        wish.save()
         return True
     wish.status = WishStatus.PROPOSED
     wish.collection = selectors.find_collection(asker, project_id=wish.project_id, slug=read.collection or "")
@@ -343,7 +343,8 @@ def forget_wishes(*, actor: Actor, conversation_id: UUID, message_id: UUID | Non
 
 @transaction.atomic
 def hear_wish(*, actor: Actor, message_id: UUID, key_id: UUID | None = None) -> Wish | None:
-    """A message that somebody just posted and that sounds like a wish; None where it does not, or they have no right to have one.
+    """A message that somebody just posted and that sounds like a wish for records or for a collection; None where it does not, or they
+    have no right to have one.
 
     Once a message, however often this is called. Never what is sensitive.
     """
@@ -351,7 +352,8 @@ def hear_wish(*, actor: Actor, message_id: UUID, key_id: UUID | None = None) -> 
     message = conversations.find_readable(message_id=message_id, viewer=actor)
     if message is None or message.role != Role.USER or message.is_sensitive or message.author_id is None:
         return None
-    if not sounds_like_a_wish(message.text) or wish_selectors.has_automatic(message_id):
+    kind = kind_of(message.text)
+    if kind is None or wish_selectors.has_automatic(message_id):
         return None
     talk = message.conversation
     if not preferences.get(WISHES_FROM_WORDS, organization=talk.organization_id, project=talk.project_id):
@@ -363,6 +365,7 @@ def hear_wish(*, actor: Actor, message_id: UUID, key_id: UUID | None = None) -> 
                 conversation_id=talk.pk,
                 message_id=message_id,
                 words=message.text,
+                kind=kind,
                 language=message.author.language if message.author else "en",
                 is_asked=False,
             )

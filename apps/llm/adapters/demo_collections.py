@@ -21,6 +21,11 @@ _OPENING = re.compile(
     r"(?:(?:our|my|all|the|unsere[rn]?|meine[rn]?|alle[rn]?|die|den)\s+)?",
     re.IGNORECASE,
 )
+#: Words that ask for one: of those that the command was not given for.
+_ASKED = re.compile(
+    r"^(?:please |bitte )?(?:(?:can|could) you (?:please )?|let us |let's )?(?:make|create|set up|build|add|start|i need|we need|erstell\w*|mach\w*|leg\w*|richt\w*|wir brauchen|ich brauche)\b",
+    re.IGNORECASE,
+)
 #: Commas, semicolons, lines and "and" between fields; none of them inside of parentheses.
 _BETWEEN = re.compile(r"(?:[,;\n•]|\s[-\u2013]\s|\b(?:and|und|sowie|plus)\b)(?![^(]*\))", re.IGNORECASE)
 _FIELD = re.compile(r"^(?P<name>[^(:]+?)\s*(?:[(:]\s*(?P<of>[^)]*)\)?)?\s*(?P<star>\*?)$")
@@ -66,7 +71,7 @@ _FEW = 2
 
 
 def is_asked(schema: Mapping[str, Any]) -> bool:
-    return {"name", "purpose", "fields"} == set(schema.get("properties", {}))
+    return {"is_wish", "name", "purpose", "fields"} == set(schema.get("properties", {}))
 
 
 def read(text: str) -> dict[str, Any]:
@@ -79,7 +84,8 @@ def read(text: str) -> dict[str, Any]:
         fields = [_as_field(title, kind) for title, kind in usual]
     if fields and not any(each["required"] for each in fields):
         fields[0]["required"] = True
-    return {"name": f"{name[:1].upper()}{name[1:]}", "purpose": "", "fields": fields}
+    is_wish = bool(_ASKED.search(head["name"] if head else said))
+    return {"is_wish": is_wish, "name": f"{name[:1].upper()}{name[1:]}", "purpose": "", "fields": fields}
 
 
 def _field(piece: str, text: str) -> dict[str, Any] | None:
