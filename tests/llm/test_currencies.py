@@ -129,6 +129,23 @@ def test_of_two_who_write_at_once_the_later_one_is_refused(dollars, later):
     assert not ModelDefaults.objects.filter(fallback=free).exists()
 
 
+def test_vectors_are_not_made_in_another_currency_than_the_budget(provider):
+    euros = stub_model(provider, **EUROS)
+    openai = ProviderFactory(organization=euros.organization, kind=ProviderKind.OPENAI, name="OpenAI")
+
+    def embedder():
+        found = services.ensure_embedder(
+            actor=SYSTEM, organization_id=euros.organization_id, reference="OpenAI/text-embedding-3-small"
+        )
+        return found and found.provider_id
+
+    assert embedder() == openai.pk
+    limit_of(euros, 1, "EUR")
+    assert embedder() is None
+    limit_of(euros, None, "EUR")
+    assert embedder() == openai.pk
+
+
 def test_of_a_model_without_prices_the_estimate_is_in_the_currency_of_its_stand_in(dollars):
     free, euros = beside(dollars, "free"), beside(dollars, "euros", **EUROS)
     services.update_model(actor=SYSTEM, model_id=dollars.pk, is_enabled=False)

@@ -60,7 +60,12 @@ class ReadingSettings(SettingsView):
             organization_id=organization.pk,
         )
         if named and llm.ensure_embedder(actor=SYSTEM, organization_id=organization.pk, reference=named) is None:
-            messages.warning(self.request, _("Saved, but there is no provider of that name which makes vectors."))
+            messages.warning(
+                self.request,
+                _(
+                    "Saved, but there is no provider of that name which makes vectors and is paid in the currency of the budget."
+                ),
+            )
             return
         messages.success(self.request, _("Saved."))
 
