@@ -27,6 +27,7 @@ async def answer(context: AnswerContext) -> AsyncGenerator[Operation]:
         purpose=context.purpose,
         language=context.language,
         correlation_id=context.correlation_id,
+        may_cut_results=context.may_cut_results,
     )
     # Closing this generator must end the call now, not when the garbage collector comes to it.
     async with aclosing(llm.stream(request)) as operations:

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import Conflict
+from apps.llm.errors import EmptyAnswer
 from apps.llm.types import NeutralMessage, Parameters, Purpose, ToolSpec
 
 
@@ -19,6 +20,13 @@ class AgentNameTaken(Conflict):
 class DefaultAgentNeeded(Conflict):
     code = "default_agent_needed"
     default_detail = _("A project keeps one default agent. Make another the default first.")
+
+
+class AnswerWithoutWords(EmptyAnswer):
+    """It asked for tools as often as it may, and again when none were offered any more."""
+
+    code = "without_words"
+    title = default_detail = _("The model asked for tools again and again and said nothing. Choose another model.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,7 @@ class AnswerContext:
 
     ``overrides`` are parameters that the caller asks for; what they leave open is the agent's. Calls of programs have no turn.
     ``unread_files`` are still being read by a worker: a second look at them may find their words.
+    ``may_cut_results``: what tools gave is ours, and may be cut to what the model can read.
     """
 
     organization_id: UUID
@@ -55,3 +64,4 @@ class AnswerContext:
     overrides: Parameters | None = None
     unread_files: tuple[UUID, ...] = ()
     purpose: Purpose = Purpose.CHAT
+    may_cut_results: bool = False

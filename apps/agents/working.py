@@ -12,9 +12,10 @@ from decimal import Decimal
 from typing import Any
 
 from apps.agents import engine, tools
-from apps.agents.types import AnswerContext
+from apps.agents.types import AnswerContext, AnswerWithoutWords
 from apps.core.db import in_thread
 from apps.core.doors.tools import Tool, ToolAnswer
+from apps.llm import fitting
 from apps.llm.types import (
     Answered,
     AppendText,
@@ -91,10 +92,22 @@ class _Round:
         said: dict[int, NeutralPart] = {
             index: TextContent("".join(pieces)) for index, pieces in self.texts.items() if pieces
         }
-        return NeutralMessage(Role.ASSISTANT, tuple(part for _index, part in sorted((said | self.parts).items())))
+        return NeutralMessage(
+            Role.ASSISTANT, tuple(_short(part) for _index, part in sorted((said | self.parts).items()))
+        )
+
+    @property
+    def has_words(self) -> bool:
+        return any("".join(pieces).strip() for pieces in self.texts.values())
 
     def calls(self) -> list[ToolCallContent]:
         return [part for _index, part in sorted(self.parts.items()) if isinstance(part, ToolCallContent)]
+
+
+def _short(part: NeutralPart) -> NeutralPart:
+    if isinstance(part, ToolCallContent) and tools.is_too_long(part.arguments):
+        return replace(part, arguments={})
+    return part
 
 
 async def stream(
@@ -109,16 +122,15 @@ async def stream(
     tool that it asked for. What a tool gave is for the model alone, since who reads the answer may see less than who asked: the part
     has words only where it failed.
 
-    ``context.tools`` are offered. At most ``rounds`` times they are asked; then the model has to answer without. ``may_go_on`` is asked
-    between, in a thread. What is said in different rounds stands in paragraphs of its own. Raises ``ModelError`` as ``engine.answer`` does, and ``Stopped``.
+    ``context.tools`` are offered. At most ``rounds`` times they are asked; then the model has to answer without, and if it asks even
+    so, it is asked once more as if there were none. ``may_go_on`` is asked between, in a thread. What is said in different rounds stands in
+    paragraphs of its own. Raises ``ModelError`` as ``engine.answer`` does, ``AnswerWithoutWords``, and ``Stopped``.
     """
     said: list[NeutralMessage] = []
     base, room, has_spoken = 0, MOST_CHARACTERS, False
-    for number in range(rounds + 1):
-        is_last = number == rounds
-        asked = replace(context, messages=(*context.messages, *said))
-        if context.tools and is_last:
-            asked = replace(asked, overrides=replace(context.overrides or Parameters(), tool_choice="none"))
+    for number in range(rounds + 2):
+        is_last = number >= rounds
+        asked = _asked(context, said, left=rounds - number)
         heard = _Round()
         async with aclosing(engine.answer(asked)) as operations:
             async for operation in operations:
@@ -145,11 +157,22 @@ async def stream(
             yield OpenPart(base, PartType.TOOL_RESULT, _told(call.id, answer))
             yield ClosePart(base)
             base += 1
-        if is_last:
+        if is_last and heard.has_words:
             return
         said += [heard.message(), NeutralMessage(Role.TOOL, tuple(results))]
         if may_go_on is not None and not await in_thread(may_go_on):
             raise Stopped
+    raise AnswerWithoutWords
+
+
+def _asked(context: AnswerContext, said: Sequence[NeutralMessage], *, left: int) -> AnswerContext:
+    """With ``left`` rounds to go. What is beyond them is asked as of a model that knows no tools: no protocol refuses it."""
+    asked = replace(context, messages=(*context.messages, *said), may_cut_results=True)
+    if not context.tools or left > 0:
+        return asked
+    if left < 0:
+        return replace(asked, messages=fitting.as_words(asked.messages), tools=())
+    return replace(asked, overrides=replace(context.overrides or Parameters(), tool_choice="none"))
 
 
 def _numbered(operation: Operation, base: int) -> Operation:

@@ -13,8 +13,8 @@ from contextlib import aclosing, asynccontextmanager
 
 from apps.core.db import in_thread
 from apps.core.leases import scaled
-from apps.llm import attempts, clients, routing, selectors, shared_state, tokens
-from apps.llm.errors import BreakerOpen, ModelError
+from apps.llm import attempts, clients, fitting, routing, selectors, shared_state, tokens
+from apps.llm.errors import BreakerOpen, ContextTooLong, ModelError
 from apps.llm.routes import ModelRoute
 from apps.llm.types import AppendText, CompletionRequest, Operation
 
@@ -36,7 +36,6 @@ async def stream(request: CompletionRequest) -> AsyncGenerator[Operation]:
     """
     routes, seen = await routing.routes_of(request.organization_id, request.model_id)
     plan = routes.plan(request.model_id, allow_fallback=request.allow_fallback)
-    expected = tokens.of_messages(request.messages, request.tools)
     number = 0
     refused: ModelError | None = None
     for place, route in enumerate(plan):
@@ -45,13 +44,14 @@ async def stream(request: CompletionRequest) -> AsyncGenerator[Operation]:
             continue
         is_probe = route.provider.breaker in seen.tripped
         begun = asyncio.get_running_loop().time()
+        fitted = fitting.fit(request, route)
         for tried in range(1, ATTEMPTS_A_MODEL + 1):
             number += 1
             attempt = attempts.Attempt(
-                request,
+                fitted,
                 route,
                 number=number,
-                expected_input_tokens=expected,
+                expected_input_tokens=tokens.of_messages(fitted.messages, fitted.tools),
                 has_budget=routes.has_budget,
                 is_fallback=place > 0,
                 requested=plan[0].name,
@@ -66,6 +66,9 @@ async def stream(request: CompletionRequest) -> AsyncGenerator[Operation]:
                 is_resting = await _note_failure(route, error, is_probe=is_probe)
                 if attempt.is_visible:
                     raise
+                if smaller := _smaller(fitted, error, tried):
+                    fitted = smaller
+                    continue
                 pause = None if is_resting else _pause(error, tried, begun)
                 if pause is None:
                     break
@@ -141,6 +144,13 @@ async def _note_failure(route: ModelRoute, error: ModelError, *, is_probe: bool)
     if is_probe:
         await shared_state.end_probe(route.provider.breaker)
     return False
+
+
+def _smaller(request: CompletionRequest, error: ModelError, tried: int) -> CompletionRequest | None:
+    """The estimate was wrong, or nobody knows how much the model can read."""
+    if not isinstance(error, ContextTooLong) or tried >= ATTEMPTS_A_MODEL:
+        return None
+    return fitting.smaller(request, is_last=tried + 1 == ATTEMPTS_A_MODEL)
 
 
 def _left(begun: float) -> float:

@@ -220,6 +220,7 @@ class CompletionRequest:
 
     ``model_id`` None means the organization's default. ``language`` is the person's (``de``, ``en``), used by the demo.
     ``allow_fallback`` is switched off where another model's answer would be worthless (comparing models, tests of one).
+    ``may_cut_results``: what tools gave is cut to what the model can read, rather than refused.
     """
 
     organization_id: UUID
@@ -234,6 +235,7 @@ class CompletionRequest:
     language: str = "en"
     correlation_id: str = ""
     allow_fallback: bool = True
+    may_cut_results: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ def reason_text(turn: Turn | None) -> str:
         ),
         "provider_protocol": _("The provider sent something that is no answer. Retry, or choose another model."),
         "empty": _("The model answered with nothing. Nothing was charged. Retry."),
+        "without_words": _(
+            "The model asked for tools again and again and said nothing. Retry, or choose another model."
+        ),
         "content": _("The provider refused to answer this."),
         "context_length": _(
             "The conversation is longer than this model can read. Choose a model with more context, or fork."
