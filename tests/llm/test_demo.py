@@ -62,6 +62,21 @@ async def test_demo_writes_code_and_tables_when_asked():
     assert "| --- |" in await text_of(user("Eine Tabelle bitte"), language="de")
 
 
+async def test_demo_says_what_it_is_once_an_answer():
+    asked = user("What is the weather?")
+    first = await text_of(asked, tools=(TOOL,))
+    call = NeutralMessage(Role.ASSISTANT, (TextContent(first), ToolCallContent("x", "weather", {})))
+    given = NeutralMessage(Role.TOOL, (ToolResultContent("x", "sunny"),))
+
+    last = await text_of(asked, call, given, tools=(TOOL,))
+
+    assert (first.count("**demo**"), last.count("**demo**")) == (1, 0)
+    assert last.startswith("The tool answered:")
+    assert "**demo**" in await text_of(asked, call, given, user("And tomorrow?"), tools=(TOOL,))
+    unsaid = NeutralMessage(Role.ASSISTANT, (ToolCallContent("x", "weather", {}),))
+    assert "**demo**" in await text_of(asked, unsaid, given, tools=(TOOL,))
+
+
 async def test_demo_calls_a_named_tool_and_tells_its_result():
     asked = user('What is the weather in "Berlin" for 3 days?')
     operations = await operations_of(asked, tools=(TOOL,))

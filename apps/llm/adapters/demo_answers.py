@@ -94,7 +94,7 @@ def answer(
     if tool:
         return f"{words['who']}\n\n{str(words['calls']).format(name=tool[0])}\n"
     asked = last_person(messages)
-    blocks = [str(words["who"])]
+    blocks = [] if _has_said(messages, str(words["who"])) else [str(words["who"])]
     if results := _results(messages):
         blocks += [str(words["result"]), *(_fenced(result) for result in results)]
     if passages := _quotes(asked, messages):
@@ -211,6 +211,16 @@ def _all_names(text: str) -> list[str]:
 
 def last_person(messages: Sequence[NeutralMessage]) -> str:
     return next((m.text for m in reversed(messages) if m.role is Role.USER and m.text.strip()), "")
+
+
+def _has_said(messages: Sequence[NeutralMessage], words: str) -> bool:
+    """In an earlier round of the same answer: since somebody spoke last."""
+    for message in reversed(messages):
+        if message.role is Role.USER and message.text.strip():
+            return False
+        if message.role is Role.ASSISTANT and words in message.text:
+            return True
+    return False
 
 
 def _results(messages: Sequence[NeutralMessage]) -> list[str]:
