@@ -25,7 +25,10 @@ _LOOK_BACK = 50
 
 
 def extract(call: CommandCall) -> CommandResult:
-    """``all``: the whole conversation, else the newest words of a person. What else is said names collections."""
+    """``all``: the whole conversation, else the newest words of a person. What else is said names collections.
+
+    It is shown where it was asked for, at the end of what is there.
+    """
     actor: Actor = call.actor  # type: ignore[assignment]
     talk = conversations.get_conversation(conversation_id=call.conversation_id, viewer=actor)
     first, _space, rest = call.arguments.partition(" ")
@@ -45,6 +48,7 @@ def extract(call: CommandCall) -> CommandResult:
         conversation_id=talk.pk if is_all else None,
         message_id=None if is_all else _newest_words(actor, talk.pk),
         language=get_language() or "en",
+        at_end=True,
     )
     return CommandResult("")
 

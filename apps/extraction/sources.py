@@ -49,10 +49,15 @@ def project_of(run: ExtractionRun, viewer: Actor) -> UUID:
     return conversations.get_conversation(conversation_id=run.conversation_id, viewer=viewer).project_id
 
 
-def place_of(run: ExtractionRun, viewer: Actor) -> tuple[UUID | None, UUID | None]:
-    """The conversation and the message below which the run is shown; neither for a file that nobody has put into one."""
+def place_of(run: ExtractionRun, viewer: Actor, *, at_end: bool = False) -> tuple[UUID | None, UUID | None]:
+    """The conversation and the message below which the run is shown; neither for a file that nobody has put into one.
+
+    ``at_end``: below the last message of the viewer's path, whatever is read.
+    """
     if run.message_id is not None:
-        return conversations.get_message(message_id=run.message_id, viewer=viewer).conversation_id, run.message_id
+        talk = conversations.get_message(message_id=run.message_id, viewer=viewer).conversation
+        leaf = conversations.active_leaf(conversation=talk, user_id=viewer.user_id) if at_end else None
+        return talk.pk, leaf or run.message_id
     if run.file_id is not None:
         showing = conversations.find_showing(file_id=run.file_id, viewer=viewer)
         return (showing.conversation_id, showing.pk) if showing else (None, None)

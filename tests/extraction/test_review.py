@@ -276,6 +276,20 @@ def test_command_reads_the_last_words_or_all(me, project, talk, message, argumen
     assert len(run.collections) == len(slugs)
 
 
+def test_command_is_shown_where_it_was_asked_for(browser, me, project, talk, message):
+    """Below the answer that came meanwhile, not above it."""
+    people(me, project)
+    talk.refresh_from_db()
+
+    conversations.run_command(actor=me, conversation_id=talk.pk, name="extract")
+
+    run = ExtractionRun.objects.get()
+    assert run.message_id == message.pk
+    assert (run.shown_in, run.shown_under) == (talk.pk, talk.head_id)
+    assert run.shown_under != message.pk
+    assert page_of(browser, talk).index(f'id="x-{run.pk}"') > page_of(browser, talk).index(f'id="m-{talk.head_id}"')
+
+
 def test_command_says_what_is_not_there(me, project, talk):
     with pytest.raises(NoCollections):
         conversations.run_command(actor=me, conversation_id=talk.pk, name="extract")

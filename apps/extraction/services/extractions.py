@@ -69,11 +69,12 @@ def request_extraction(
     model: str = "",
     language: str = "en",
     cause: RunCause = RunCause.ASKED,
+    at_end: bool = False,
 ) -> ExtractionRun:
     """Read records of these collections (none named: of all that the project has) out of a message, a part of one, a file or a conversation.
 
     ``selection`` counts code points. The words must be the actor's to read, and there must be some: ``NothingToRead`` otherwise. It is
-    shown in the conversation, below the message, the one that has the file, or the last one of the path.
+    shown in the conversation, below the message, the one that has the file, or the last one of the path (``at_end``: always there).
     """
     project = accounts.lock_project(project_id, actor)
     require(policies.can_write_records(actor, accounts.role_in(actor, project)))
@@ -100,7 +101,7 @@ def request_extraction(
     measure(run, actor)
     if sources.project_of(run, actor) != project.pk:
         raise NotFound
-    run.shown_in, run.shown_under = sources.place_of(run, actor)
+    run.shown_in, run.shown_under = sources.place_of(run, actor, at_end=at_end)
     quotas.take_answer(actor=actor, organization_id=project.organization_id)
     run.save()
     fact = ExtractionRequested(run.pk, tuple(run.collections))
