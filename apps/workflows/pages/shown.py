@@ -9,6 +9,7 @@ from apps.accounts.types import Actor, ProjectRole
 from apps.workflows import gates, policies, presentation, selectors
 from apps.workflows.documents import stages
 from apps.workflows.models import Run
+from apps.workflows.pages import guidance
 from apps.workflows.types import FINAL, ChoiceStatus, RunStatus, StageState
 
 
@@ -17,11 +18,15 @@ def shown_run(run: Run, actor: Actor, role: ProjectRole | None) -> dict[str, Any
     is_final = run.status in FINAL
     can_run = policies.can_run(actor, role)
     wanted = _wanted(run)
+    shown = [
+        _stage(each, role, can_act=can_run and not is_final, wanted=wanted) for each in presentation.stage_map(run)
+    ]
+    if not is_final:
+        required = {name: stage.get("requires", ()) for name, stage in stages(run.followed.document)}
+        guidance.guide(shown, required, run.waits_for)
     return {
         "run": run,
-        "stages": [
-            _stage(each, role, can_act=can_run and not is_final, wanted=wanted) for each in presentation.stage_map(run)
-        ],
+        "stages": shown,
         "choices": [
             {**each, "can_answer": can_run and policies.has_role(role, each["to"])}
             for each in choices
