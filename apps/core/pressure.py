@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from time import monotonic
 
 from django.db import transaction
 from django.db.models.functions import Now
@@ -34,7 +35,10 @@ KEPT_SECONDS = 60
 FRESH_SECONDS = 15.0
 FORGET_AFTER = timedelta(hours=1)
 
+TOLD_EVERY_SECONDS = 60.0
+
 TOPIC = "limits"
+_told_at = -TOLD_EVERY_SECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,8 @@ def watch() -> None:
         return
     if after == before:
         return
-    logger.warning(
+    logger.log(
+        _level(before, after),
         "limits_scaled",
         extra={
             "halvings": after,
@@ -100,6 +105,16 @@ def watch() -> None:
     with transaction.atomic():
         fact = LimitsScaled(halvings=after, cause=pressure.cause or "calm")
         emit(fact, actor=SYSTEM, scope=Scope(topic=TOPIC), subject=("limits", None))
+
+
+def _level(before: int, after: int) -> int:
+    """People at a terminal are told that it begins and that it ends; the steps between are for who reads logs, and so is a quick to and fro."""
+    global _told_at  # noqa: PLW0603  (one coordinator a machine)
+    now = monotonic()
+    if (before and after) or now - _told_at < TOLD_EVERY_SECONDS:
+        return logging.INFO
+    _told_at = now
+    return logging.WARNING
 
 
 Reading = Iterable[tuple[tuple[str, ...], float]]
