@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Func, Value
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from apps.core.ids import uuid7
 
@@ -280,6 +281,8 @@ class JobTally(models.Model):
     last_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = _("job tally")
+        verbose_name_plural = _("job tallies")
         constraints = [models.UniqueConstraint(fields=["name", "day"], name="core_jobtally_once")]
 
     def __str__(self) -> str:

@@ -1,4 +1,7 @@
+import re
+
 import pytest
+from django.apps import apps
 from django.contrib import admin
 from django.test import Client
 from django.urls import reverse
@@ -45,6 +48,14 @@ def test_index_names_each_app_once_and_shows_no_tables_of_libraries_beside_ours(
     names = [str(app["name"]) for app in shown]
     assert sorted(names) == sorted(set(names))
     assert not {"account", "auth"} & {app["app_label"] for app in shown}
+
+
+def test_index_says_what_may_be_done_and_spells_its_tables(browser):
+    shown = browser.get("/admin/").content.decode()
+
+    assert "Most of this is only looked at." in shown
+    wrong = [model for model in apps.get_models() if re.search("[^aeiou]ys$", str(model._meta.verbose_name_plural))]
+    assert wrong == []
 
 
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import TenantModel
 from apps.extraction.models.records import Collection
@@ -17,6 +18,10 @@ class RecordTally(TenantModel):
 
     collection = models.ForeignKey(Collection, on_delete=models.CASCADE, related_name="+")
     number = models.IntegerField()
+
+    class Meta:
+        verbose_name = _("record tally")
+        verbose_name_plural = _("record tallies")
 
     def __str__(self) -> str:
         return f"{self.collection_id} {self.number:+d}"
