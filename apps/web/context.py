@@ -96,6 +96,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "places": SimpleLazyObject(lambda: places.list_places(request)),
         "menu": SimpleLazyObject(lambda: menu_lines(request, "main")),
         "settings_menu": SimpleLazyObject(lambda: settings_groups(request)),
+        "settings_section": SimpleLazyObject(lambda: settings_section(request)),
         "talks": SimpleLazyObject(lambda: group_talks(request.actor, places.find_project(request))),  # type: ignore[attr-defined]
         "talks_url": reverse("web:sidebar"),
         "strings": strings,
@@ -127,6 +128,11 @@ def viewer_card(request: HttpRequest) -> ViewerCard:
 def settings_groups(request: HttpRequest) -> list[tuple[str, list[MenuLine]]]:
     """(heading, entries), those without entries left out."""
     return [(group, list(lines)) for group, lines in groupby(menu_lines(request, "settings"), lambda line: line.group)]
+
+
+def settings_section(request: HttpRequest) -> str:
+    """The name of the page of the settings that this is, or is a part of."""
+    return next((line.label for line in menu_lines(request, "settings") if line.is_current), "")
 
 
 def menu_lines(request: HttpRequest, place: str) -> list[MenuLine]:

@@ -11,8 +11,6 @@ export default class extends Controller {
   connect() {
     if (read("context") === "closed") this.element.dataset.context = "closed";
     for (const drawer of this.element.querySelectorAll("#sidebar, #context")) drawer.addEventListener("toggle", this.#drawerToggled);
-    // Where the pages of the settings are a row that scrolls, the current one is in its middle.
-    document.querySelector(".with-nav > nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center", container: "nearest" });
     // Browsers without invoker commands: the same buttons, by hand.
     if (!("commandForElement" in HTMLButtonElement.prototype)) this.element.addEventListener("click", this.#invoke);
   }

@@ -98,7 +98,7 @@ def test_provider_form_says_what_the_kind_needs(people):
 
 
 def test_settings_of_a_phone_hold_what_they_show(people):
-    """The strip above the page holds pages and no headings; a long mark of the access review goes over two lines."""
+    """A long mark of the access review goes over two lines, and so does a long filter."""
     ines = people("ines")
     ines.page.set_viewport_size({"width": 360, "height": 740})
 
@@ -107,10 +107,40 @@ def test_settings_of_a_phone_hold_what_they_show(people):
     mark = page.locator("p > .badge", has_text="Manages others with nothing but a password").first
     expect(mark).to_be_visible()
     card = page.locator(".list.boxed > li", has=mark)
-    assert mark.bounding_box()["x"] + mark.bounding_box()["width"] <= (
-        card.bounding_box()["x"] + card.bounding_box()["width"]
-    )
-    headings = page.locator(".with-nav .nav-heading")
-    assert {round(box["width"]) for box in (each.bounding_box() for each in headings.all())} == {1}
-    expect(page.get_by_role("group", name="Models and limits")).to_be_attached()
+    assert end_of(mark) <= end_of(card)
+    filters = page.get_by_role("navigation", name="Findings")
+    assert max(end_of(each) for each in filters.get_by_role("link").all()) <= end_of(page.locator(".page-head")) <= 344
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+def end_of(place):
+    box = place.bounding_box()
+    return box["x"] + box["width"]
+
+
+def test_sections_of_a_phone_are_chosen_from_one_button_by_keyboard(people):
+    ines = people("ines")
+    ines.page.set_viewport_size({"width": 360, "height": 740})
+    page = go(ines, "/settings/access/")
+    sections = page.get_by_role("navigation", name="Settings")
+    expect(sections).to_be_hidden()
+
+    page.get_by_role("button", name="Section: Access review").focus()
+    page.keyboard.press("Enter")
+
+    expect(sections.get_by_role("group", name="Models and limits")).to_be_visible()
+    expect(sections.locator("[aria-current=page]")).to_have_text("Access review")
+    assert end_of(sections) <= 352
+    page.keyboard.press("Escape")
+    expect(sections).to_be_hidden()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(sections.get_by_role("link").first).to_be_focused()
+    sections.get_by_role("link", name="Your profile").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/settings/**")
+    expect(page.get_by_role("button", name="Section: Your profile")).to_be_visible()
+
+    page.set_viewport_size({"width": 1440, "height": 900})
+    expect(sections).to_be_visible()
+    expect(page.get_by_role("button", name="Section:")).to_be_hidden()
