@@ -23,9 +23,14 @@ export class Actions {
     if (await this.#change({ title })) toast(t("renamed"));
   }
 
-  async tag(text) {
-    const tags = [...new Set(text.split(",").map((tag) => tag.trim()).filter(Boolean))];
-    if (await this.#change({ tags })) toast(t("saved"));
+  /** Only what was added and what was taken away since `before`: what others do meanwhile stays. */
+  async tag(text, before) {
+    const [now, then] = [text, before].map((list) => new Set(list.split(",").map((tag) => tag.trim()).filter(Boolean)));
+    const body = { add_tags: [...now.difference(then)], remove_tags: [...then.difference(now)] };
+    const conversation = await this.#try(() => request(this.#page.api, { method: "PATCH", body }));
+    if (!conversation) return;
+    this.#changed(conversation);
+    toast(t("saved"));
   }
 
   /** Answers the next word of the menu entry. */

@@ -106,6 +106,9 @@ export function insertSign(input, sign) {
   input.setRangeText(space + sign, at, end, "end");
 }
 
+/** Whoever was chosen for all that is written here: what is said to people alone is not theirs to answer. */
+export const standing = (answerer) => answerer && { ...answerer, unless_to_people: true };
+
 export const nameOf = (answerer) => answerer.querySelector('[data-slot="label"]').firstChild.textContent.trim();
 
 export function showAnswerer(answerer, label, note) {

@@ -1,7 +1,7 @@
 import { Controller } from "@hotwired/stimulus";
 
 import { Completion } from "conversations/completion";
-import { Draft, Named, commandIn, fit, insertSign, isSendKey, keptOf, markIn, nameOf, showAnswerer, showInPlaceOf } from "conversations/composer";
+import { Draft, Named, commandIn, fit, insertSign, isSendKey, keptOf, markIn, nameOf, showAnswerer, showInPlaceOf, standing } from "conversations/composer";
 import { Typist } from "conversations/people";
 import { clone, fill } from "core/dom";
 import { number, t } from "core/words";
@@ -73,7 +73,7 @@ export default class extends Controller {
     this.completion.close();
     this.complain("");
     const command = this.commandsUrlValue && this.files.isEmpty && commandIn(content);
-    const written = { content, attachments: this.files.ids, ...this.named.in(content), ...this.answerer, ...markIn(this.inputTarget.form) };
+    const written = { content, attachments: this.files.ids, ...this.named.in(content), ...standing(this.#answerer), ...markIn(this.inputTarget.form) };
     const isTaken = command ? await this.host.command(command) : await this.host.post(written, this.files.shown);
     if (isTaken) this.#empty();
     return null;

@@ -35,7 +35,8 @@ export default class extends Controller {
 
   tag(event) {
     this.#close(event);
-    this.actions.tag(event.target.elements.tags.value);
+    const { value, defaultValue } = event.target.elements.tags;
+    this.actions.tag(value, defaultValue);
   }
 
   delete() {

@@ -50,7 +50,7 @@ export function debounce(action, milliseconds) {
   };
 }
 
-/** What a dialog begins with; not under the hands of one who is writing in it. */
+/** What a dialog begins with (its `defaultValue`, too); not under the hands of one who is writing in it. */
 export function renew(inputs, value) {
-  for (const input of inputs) if (!input.closest("dialog").open) input.value = value;
+  for (const input of inputs) if (!input.closest("dialog").open) input.value = input.defaultValue = value;
 }

@@ -78,6 +78,9 @@ def test_conversation_is_named_tagged_pinned_and_archived_from_its_menu(people):
     expect(daniel.page.locator("#tags-input")).to_have_value("noir, port")
     choose(daniel, "Tags")
     daniel.page.locator("#tags-input").fill("noir, port, night")
+    choose(ines, "Tags")
+    page.locator("#tags-input").fill("noir, port, quay")
+    page.get_by_role("dialog", name="Tags").get_by_role("button", name="Save").click()
     choose(ines, "Rename")
     page.locator("#rename-input").fill("The quay at night")
     page.get_by_role("dialog", name="Rename").get_by_role("button", name="Rename").click()
@@ -86,7 +89,7 @@ def test_conversation_is_named_tagged_pinned_and_archived_from_its_menu(people):
     expect(daniel.page.locator("#tags-input")).to_have_value("noir, port, night")
     daniel.page.get_by_role("dialog", name="Tags").get_by_role("button", name="Save").click()
     expect(daniel.page.locator("#toasts")).to_contain_text("Saved.")
-    expect(page.locator("#tags-input")).to_have_value("noir, port, night")
+    expect(page.locator("#tags-input")).to_have_value("noir, port, quay, night")
     expect(page.locator("#rename-input")).to_have_value("The quay at night")
 
     choose(ines, "Archive")
@@ -101,7 +104,7 @@ def test_conversation_is_named_tagged_pinned_and_archived_from_its_menu(people):
     expect(toast).to_contain_text("Pinned.")
 
     found = conversation_of(ines)
-    assert (found["title"], found["tags"]) == ("The quay at night", ["noir", "port", "night"])
+    assert (found["title"], found["tags"]) == ("The quay at night", ["noir", "port", "quay", "night"])
     assert (found["is_pinned"], found["archived_at"]) == (True, None)
     assert conversation_of(daniel)["is_pinned"] is False
     page.goto(f"{ines.stack.base_url}/conversations/?view=pinned")

@@ -161,6 +161,19 @@ def test_request_that_names_who_answers_is_answered_whoever_the_words_name(ines,
     assert say(ines, conversation, "@Leo Brandt", agent=answerers["Noir"].pk).turn.agent_id == answerers["Noir"].pk
 
 
+def test_choice_that_stands_for_all_that_is_written_answers_no_words_to_people(api, ines, leo, project, answerers):
+    conversation = start(ines, project)
+
+    def turn_of(content):
+        body = {"content": content, "model": "east-large", "unless_to_people": True}
+        address = f"/api/v1/conversations/{conversation.pk}/messages/"
+        return api.post(address, json.dumps(body), "application/json").json()["turn"]
+
+    assert turn_of("@Leo Brandt just for you") is None
+    assert Turn.objects.get(pk=turn_of("What is the tide?")["id"]).model_id == answerers["east-large"].pk
+    assert Turn.objects.get(pk=turn_of("@Noir, tell @Leo Brandt.")["id"]).model_id == answerers["east-large"].pk
+
+
 def test_who_does_not_see_the_conversation_is_only_a_word(ines, leo, project, answerers):
     private = start(ines, project, visibility=Visibility.PRIVATE)
 

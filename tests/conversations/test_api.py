@@ -45,6 +45,20 @@ def test_conversation_is_started_read_changed_and_deleted(api, project):
     assert api.post(f"{address}restore/").json()["deleted_at"] is None
 
 
+def test_tags_that_two_save_at_once_are_all_there(api, conversation):
+    def change(**body):
+        return api.patch(url(conversation), body, content_type="application/json").json()
+
+    change(tags=["noir", "port"])
+    change(add_tags=["Night"], remove_tags=["port"])
+    last = change(add_tags=["harbour", "noir"], remove_tags=["PORT", "unknown"])
+
+    assert last["tags"] == ["noir", "night", "harbour"]
+    full = change(add_tags=[f"t{number}" for number in range(18)])
+    assert (full["code"], full["errors"][0]["field"]) == ("invalid", "tags")
+    assert change(add_tags=[])["tags"] == ["noir", "night", "harbour"]
+
+
 def test_conversation_begun_private_is_so_from_its_first_message(api, ines, project):
     daniel = someone(project)
     body = {"project": str(project.pk), "visibility": "private"}

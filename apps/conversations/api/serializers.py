@@ -56,6 +56,13 @@ class ConversationChangeIn(Serializer):
     visibility = serializers.ChoiceField(choices=Visibility.choices, required=False)
     system_prompt = Text(rules.TEXT.of(20_000), required=False)
     tags = serializers.ListField(child=Text(rules.TAG), max_length=20, required=False)
+    add_tags = serializers.ListField(
+        child=Text(rules.TAG),
+        max_length=20,
+        required=False,
+        help_text="Beside those that are there, whatever others did meanwhile; `tags` replaces all.",
+    )
+    remove_tags = serializers.ListField(child=Text(rules.TAG), max_length=20, required=False)
     archived = serializers.BooleanField(required=False)
     pinned = serializers.BooleanField(required=False)
     sensitive = serializers.BooleanField(
@@ -91,6 +98,10 @@ class MessageIn(Serializer):
     references = serializers.ListField(child=ReferenceIn(), max_length=MAX_REFERENCES, required=False)
     model = Text(rules.TITLE, required=False)
     agent = serializers.UUIDField(required=False, allow_null=True)
+    unless_to_people = serializers.BooleanField(
+        required=False,
+        help_text="With `model` or `agent`: no answer all the same where the words name only people with `@`.",
+    )
     mode = serializers.ChoiceField(choices=["single"], required=False)
     sensitive = serializers.BooleanField(
         required=False,

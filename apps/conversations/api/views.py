@@ -144,6 +144,7 @@ class MessageListView(APIView):
             references=data.get("references", []),
             model=data.get("model", ""),
             agent=data.get("agent"),
+            unless_to_people=data.get("unless_to_people", False),
             sensitive=data.get("sensitive"),
         )
         return Response(posted_data(posted), status=202)

@@ -101,7 +101,9 @@ def check_version(found: int, expected: int | None) -> None:
 def change_conversation(
     *, actor: Actor, conversation_id: UUID, changes: dict[str, Any], expected_version: int | None = None
 ) -> Conversation:
-    """``changes`` may name title, tags, model, agent, system_prompt, visibility, sensitive; the form lets nothing else through."""
+    """``changes`` may name title, tags, add_tags, remove_tags, model, agent, system_prompt, visibility, sensitive; the form lets nothing else
+    through. What is added to the tags or taken away comes to those that are there, so that two people who save at once both have their way.
+    """
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
     access = selectors.access_to(conversation, actor)
     is_owners = "visibility" in changes or changes.get("sensitive") is False
@@ -114,8 +116,10 @@ def change_conversation(
         conversation.title = rules.TITLE(changes["title"], field="title")
         conversation.title_source = TitleSource.TYPED if conversation.title else TitleSource.NONE
         fields += ["title", "title_source"]
-    if "tags" in changes:
-        conversation.tags = rules.tags(changes["tags"])
+    if not changes.keys().isdisjoint({"tags", "add_tags", "remove_tags"}):
+        gone = set(rules.tags(changes.get("remove_tags", ()), field="remove_tags"))
+        kept = [tag for tag in changes.get("tags", conversation.tags) if tag not in gone]
+        conversation.tags = rules.tags([*kept, *changes.get("add_tags", ())])
         fields.append("tags")
     if "model" in changes:
         reference = changes["model"]

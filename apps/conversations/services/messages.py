@@ -64,6 +64,7 @@ def post_message(
     references: Sequence[Named] = (),
     model: str = "",
     agent: UUID | None = None,
+    unless_to_people: bool = False,
     sensitive: bool | None = None,
 ) -> Posted:
     """Append a message, an empty answer and a queued turn.
@@ -71,7 +72,8 @@ def post_message(
     The row lock keeps numbers gapless: a client that has seen number n can ask for everything after n and miss
     nothing. The same ``client_id`` with the same content returns the first result; with other content it raises
     ``ClientIdReused`` (422). Without ``parent_id`` the message goes to the end of the author's active path. ``sensitive`` None:
-    as the message above it. Words that name only people, without ``model`` or ``agent``, get no answer.
+    as the message above it. Words that name only people get no answer, unless ``model`` or ``agent`` name who gives one
+    (``unless_to_people``: even then not, as of a choice that stands for all that is written).
     """
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
     account_policies.require(policies.can_post(actor, conversation, access=selectors.access_to(conversation, actor)))
@@ -87,16 +89,25 @@ def post_message(
         parent=parent,
         parts=parts,
         client_id=client_id,
-        answerer=_find_answerer(actor, conversation, content, model=model, agent=agent),
+        answerer=_find_answerer(
+            actor, conversation, content, model=model, agent=agent, unless_to_people=unless_to_people
+        ),
         is_sensitive=(parent is not None and parent.is_sensitive) if sensitive is None else sensitive,
     )
 
 
 def _find_answerer(
-    actor: Actor, conversation: Conversation, content: str, *, model: str = "", agent: UUID | None = None
+    actor: Actor,
+    conversation: Conversation,
+    content: str,
+    *,
+    model: str = "",
+    agent: UUID | None = None,
+    unless_to_people: bool = False,
 ) -> Answerer | None:
     """None: the words are for people."""
-    if not model and agent is None and selectors.names_only_people(conversation, actor, content):
+    is_open = unless_to_people or (not model and agent is None)
+    if is_open and selectors.names_only_people(conversation, actor, content):
         return None
     return selectors.get_answerer(conversation, actor, content=content, model=model, agent=agent)
 
