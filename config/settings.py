@@ -14,6 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from config import env
+from config.api_words import INTRODUCTION, TAGS
 from config.enum_names import ENUM_NAMES
 from config.secret import secret_key
 from config.shipped import *  # noqa: F403
@@ -339,7 +340,8 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Parlance",
-    "DESCRIPTION": "Conversations with models and with each other. Errors are RFC 9457 problems; docs/errors.md lists their codes.",
+    "DESCRIPTION": INTRODUCTION,
+    "TAGS": [{"name": name, "description": words} for name, words in TAGS.items()],
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",
