@@ -30,12 +30,12 @@ def looking(broken):
 
 
 def rounds_of(provider, posted) -> list[int]:
-    """For each call that answers this message: how many results of tools it was given."""
+    """For each call that answers this message, titles aside: how many results of tools it was given."""
     words = posted["message"]["content"]
     return [
         sum(each["role"] == "tool" for each in body["messages"])
         for body in provider.bodies
-        if body.get("stream") and any(each["content"] == words for each in body["messages"])
+        if body.get("tools") and any(each["content"] == words for each in body["messages"])
     ]
 
 
