@@ -105,6 +105,43 @@ def test_what_can_begin_is_started_and_what_is_wanted_is_approved(actor, project
     assert f"/api/v1/runs/{run.pk}/steps/scenes/approve/" in shown
 
 
+def said_of(html, name):
+    return html.split(f'data-stage="{name}"')[1].split("<li data-state")[0]
+
+
+def test_each_stage_says_what_comes_next(actor, project, talk, panel):
+    people(actor, project)
+    run = begin(actor, defined(actor, project, film()), talk)
+
+    assert "Next: answer the question that is open." in said_of(panel(talk), "concept")
+    services.answer_choice(actor=actor, run_id=run.pk, choice_id=Choice.objects.get().pk, text="The port.")
+    walked(run)
+    shown = panel(talk)
+    assert "Next: start “Cast” when this is done." in said_of(shown, "concept")
+    assert "All it needs is there. Start it when you want to go on." in said_of(shown, "cast")
+    assert "To get records" not in shown, "only of the stage that comes next"
+
+    services.advance_stage(actor=actor, run_id=run.pk, stage="cast")
+    walked(run)
+    shown = panel(talk)
+    assert "Next: get together what “Scenes” needs. It is listed there." in said_of(shown, "cast")
+    assert "Two people are needed." in said_of(shown, "scenes")
+    assert "then /extract" in said_of(shown, "scenes")
+    assert 'class="how"' not in said_of(shown, "board")
+
+
+def test_who_may_not_start_a_stage_is_told_who_may(actor, project, talk):
+    film_by_managers = film()
+    film_by_managers[1]["cast"]["metadata"]["parlance"]["stage"]["by"] = "manager"
+    run = begin(actor, defined(actor, project, film_by_managers), talk)
+    services.answer_choice(actor=actor, run_id=run.pk, choice_id=Choice.objects.get().pk, text="The port.")
+    walked(run)
+
+    shown = reader(member_of(project))(talk)
+
+    assert "A manager of the project starts it." in said_of(shown, "cast")
+
+
 def test_stage_of_the_map_is_tried_and_refused_with_what_is_missing(actor, project, talk, panel):
     people(actor, project)
     run = begin(actor, defined(actor, project, film()), talk)

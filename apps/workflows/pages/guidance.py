@@ -10,8 +10,15 @@ from django.utils.translation import gettext as _
 from apps.workflows.types import StageState
 
 
-def guide(shown: Sequence[dict[str, Any]], requires: Mapping[str, Sequence[Mapping[str, Any]]], waits_for: str) -> None:
+def guide(
+    shown: Sequence[dict[str, Any]],
+    requires: Mapping[str, Sequence[Mapping[str, Any]]],
+    *,
+    is_asked: bool,
+    is_at_stage: bool,
+) -> None:
     """Give each of ``shown`` its ``now`` and ``how``. ``requires``: of each stage, as the definition says it, in the order of its verdicts.
+    ``is_asked``: a question is open; ``is_at_stage``: the run waits for somebody, or something, to let the next stage begin.
 
     How something is got is said of the next stage alone: the same words below all that come later would hide it.
     """
@@ -19,7 +26,7 @@ def guide(shown: Sequence[dict[str, Any]], requires: Mapping[str, Sequence[Mappi
     for each in shown:
         each["now"], each["how"] = "", []
         if each["state"] == StageState.CURRENT:
-            each["now"] = _current(each, following, waits_for)
+            each["now"] = _current(each, following, is_asked=is_asked, is_at_stage=is_at_stage)
         elif each["state"] == StageState.AVAILABLE:
             each["now"] = _available(each)
         elif each is following and each["lacks"]:
@@ -27,11 +34,13 @@ def guide(shown: Sequence[dict[str, Any]], requires: Mapping[str, Sequence[Mappi
             each["how"] = list(dict.fromkeys(_how(gate for gate, verdict in gates if not verdict["is_met"])))
 
 
-def _current(stage: Mapping[str, Any], following: Mapping[str, Any] | None, waits_for: str) -> str:
-    if waits_for == "choice":
+def _current(
+    stage: Mapping[str, Any], following: Mapping[str, Any] | None, *, is_asked: bool, is_at_stage: bool
+) -> str:
+    if is_asked:
         return _("Next: answer the question that is open.")
-    if waits_for != "stage" or following is None:
-        return _("It goes on by itself.") if waits_for else ""
+    if not is_at_stage or following is None:
+        return _("It goes on by itself.")
     words = {"stage": following["title"]}
     if stage["can_approve"] and not stage["approvals"]:
         return _("Next: approve this when it is ready. Then see what “%(stage)s” needs.") % words

@@ -21,9 +21,10 @@ def shown_run(run: Run, actor: Actor, role: ProjectRole | None) -> dict[str, Any
     shown = [
         _stage(each, role, can_act=can_run and not is_final, wanted=wanted) for each in presentation.stage_map(run)
     ]
-    if not is_final:
+    if not is_final and run.status != RunStatus.PAUSED:
         required = {name: stage.get("requires", ()) for name, stage in stages(run.followed.document)}
-        guidance.guide(shown, required, run.waits_for)
+        is_asked = any(each["status"] == ChoiceStatus.OPEN for each in choices)
+        guidance.guide(shown, required, is_asked=is_asked, is_at_stage=any(each["is_next"] for each in shown))
     return {
         "run": run,
         "stages": shown,
