@@ -101,3 +101,5 @@ TAGS: dict[str, str] = {
     "sign-in": "How people of an organization sign in: its rules and its identity providers.",
     "audit": "Who did what, and who can get at what.",
 }
+
+SHOWN = {"DESCRIPTION": INTRODUCTION, "TAGS": [{"name": name, "description": words} for name, words in TAGS.items()]}

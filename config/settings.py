@@ -13,8 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from config import env
-from config.api_words import INTRODUCTION, TAGS
+from config import api_words, env
 from config.enum_names import ENUM_NAMES
 from config.secret import secret_key
 from config.shipped import *  # noqa: F403
@@ -340,8 +339,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Parlance",
-    "DESCRIPTION": INTRODUCTION,
-    "TAGS": [{"name": name, "description": words} for name, words in TAGS.items()],
+    **api_words.SHOWN,
     "VERSION": "1.0.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": r"/api/v1",

@@ -27,7 +27,12 @@ def test_every_part_is_described_and_none_that_is_not_there(described):
 
 def test_introduction_is_in_the_file_and_names_what_is_there(described):
     assert described["info"]["description"].strip() == INTRODUCTION.strip()
-    for path in ("conversations/", "conversations/{conversation_id}/messages/", "turns/{turn_id}/events/", "auth/token/"):
+    for path in (
+        "conversations/",
+        "conversations/{conversation_id}/messages/",
+        "turns/{turn_id}/events/",
+        "auth/token/",
+    ):
         assert f"/api/v1/{path}" in described["paths"]
     assert f"({PAGE_SIZE}, at most {MAX_PAGE_SIZE})" in INTRODUCTION
     for page in ("errors", "live", "events", "limits", "gateway"):
