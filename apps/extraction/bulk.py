@@ -17,6 +17,7 @@ from apps.extraction.bulk_making import CREATE
 from apps.extraction.bulk_packages import PACKAGE
 from apps.extraction.bulk_prompts import PROMPT
 from apps.extraction.bulk_readings import FROM_FILES
+from apps.extraction.bulk_results import tell
 from apps.extraction.bulk_scopes import (
     chosen,
     collection_of,
@@ -144,6 +145,7 @@ def register() -> None:
             preview=bulk_samples.of_update,
             may_read=policies.has_read_scope,
             place=place_of,
+            tell=tell,
             undo=set_back,
             description=gettext_lazy("The same change to all records that conditions find, or that are named."),
         ),
@@ -156,6 +158,7 @@ def register() -> None:
             preview=bulk_samples.of_delete,
             may_read=policies.has_read_scope,
             place=place_of,
+            tell=tell,
             undo=_undelete,
             description=gettext_lazy("All records that conditions find, or that are named; they can be brought back."),
         ),
@@ -169,6 +172,7 @@ def register() -> None:
             may_read=policies.has_read_scope,
             told=_told_migrate,
             place=place_of,
+            tell=tell,
             is_exclusive=True,
             description=gettext_lazy("Renames, converts and fills in; what cannot follow stays, and says why."),
         ),

@@ -33,6 +33,7 @@ from apps.core.doors.bulk_kinds import (
 )
 from apps.core.errors import DomainError
 from apps.extraction import coercion, made_selectors, policies, repair, selectors, services, strict_schema, structured
+from apps.extraction.bulk_results import tell
 from apps.extraction.bulk_scopes import collection_of, only, place_of, set_back, written, wrong
 from apps.extraction.made_types import MAX_BRIEF, MAX_MADE, MadeBefore, NothingMade
 from apps.extraction.models import Collection
@@ -255,5 +256,6 @@ CREATE = BulkKind(
     preview=_preview,
     resource=_resource,
     place=_place,
+    tell=tell,
     description=gettext_lazy("A model makes up so many records as you describe them, each unlike the others."),
 )

@@ -44,6 +44,7 @@ from apps.extraction import (
     use_selectors,
 )
 from apps.extraction.bulk_making import again, take_answer
+from apps.extraction.bulk_results import tell
 from apps.extraction.bulk_scopes import chosen, collection_of, selection, set_back, written, wrong
 from apps.extraction.filters import Condition
 from apps.extraction.made_types import MAX_BRIEF, NothingMade
@@ -335,5 +336,6 @@ PROMPT = BulkKind(
     estimate=_estimate,
     preview=_preview,
     resource=_resource,
+    tell=tell,
     description=gettext_lazy("Asks a model or an agent about each record; the answer goes into a field or a comment."),
 )

@@ -20,6 +20,7 @@ from apps.accounts.types import Actor
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlanFindings, PlannedItem, Preview, Work
 from apps.core.errors import NotFound
 from apps.extraction import bulk_samples, exporting, importing, policies, selectors, services, shape, tables, targets
+from apps.extraction.bulk_results import tell
 from apps.extraction.bulk_scopes import chosen, collection_of, only, place_of, selection, set_back, written, wrong
 from apps.extraction.models import Collection, Record
 from apps.extraction.types import OnDuplicate, RecordInvalid
@@ -245,6 +246,7 @@ IMPORT = BulkKind(
     undo=set_back,
     preview=_preview_import,
     place=place_of,
+    tell=tell,
     description=gettext_lazy("Rows of a CSV, JSON, JSON Lines or XLSX file, each checked before anything is written."),
 )
 EXPORT = BulkKind(

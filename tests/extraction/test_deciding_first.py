@@ -1,6 +1,7 @@
 """What an operation makes up, decided on before it is kept: suggestions as all others, unlike each other, made once, taken back."""
 
 import json
+import re
 import threading
 from datetime import timedelta
 
@@ -15,7 +16,7 @@ from apps.bulk import services as operations
 from apps.bulk.models import Item, Operation
 from apps.bulk.types import Lane, LateWriter
 from apps.conversations import services as talks
-from apps.core.doors.bulk_kinds import BulkScope, TryLater, Work, bulk_kinds
+from apps.core.doors.bulk_kinds import BulkScope, Told, TryLater, Work, bulk_kinds
 from apps.core.errors import Forbidden, Invalid, NotFound
 from apps.core.eventlog.consumers import logged
 from apps.core.ids import uuid7
@@ -26,7 +27,7 @@ from apps.extraction.models import Collection, ExtractionRun, FieldSource, Propo
 from apps.extraction.reading_types import Answer
 from apps.extraction.types import NotUnique, RecordChangedSince
 from apps.llm import routing
-from tests.accounts.factories import actor_of, bearer, key_of, reader_of
+from tests.accounts.factories import UserFactory, actor_of, bearer, key_of, reader_of
 from tests.bulk.factories import counts, fresh, planned
 from tests.conversations.factories import say, someone, start
 from tests.extraction.factories import people, record
@@ -105,6 +106,39 @@ def test_all_of_them_wait_and_become_records_that_say_who_made_them(me, owner, p
         ("generated", True, None, made.answered_by)
     }
     assert {source.field for source in sources.filter(record=rows[0])} == {f"/{name}" for name in rows[0].data}
+
+
+def results_on(browser, operation):
+    page = browser.get(f"/operations/{operation.pk}/").content.decode()
+    return re.findall(r"</span></td><td>(.*?)</td>", page)
+
+
+def test_results_are_told_by_title_with_a_way_to_each(client, me, owner, project, demo, django_assert_max_num_queries):
+    collection = people(me, project)
+    operation = asked(me, project, collection, count=3)
+    run(operation, "completed")
+    client.force_login(owner)
+    first, second, third = Proposal.objects.order_by("number")
+
+    services.reject_proposal(actor=me, proposal_id=second.pk)
+    accepted = services.accept_proposal(actor=me, proposal_id=third.pk)
+
+    assert set(results_on(client, operation)) == {
+        f'<a href="/review/?collection={collection.pk}#p-{first.pk}">{first.entity_id}</a> <span class="soft">To be decided</span>',
+        f'{second.entity_id} <span class="soft">Rejected</span>',
+        f'<a href="/record/{accepted.pk}/">{third.entity_id}</a> <span class="soft">Accepted</span>',
+    }
+    results = [{"proposal": str(each.pk)} for each in (first, second, third)] + [{"record": str(accepted.pk)}, {}]
+    with django_assert_max_num_queries(2):
+        told = bulk_kinds.get(KIND).tell(me, results)
+    assert told[3:] == [Told(accepted.title, f"/record/{accepted.pk}/"), None]
+    stranger = bulk_kinds.get(KIND).tell(actor_of(UserFactory()), results)
+    assert {each.text for each in stranger if each} == {
+        "Suggested record that is not there any more",
+        "Record that is not there any more",
+    }
+    services.delete_record(actor=me, record_id=accepted.pk)
+    assert bulk_kinds.get("records.delete").tell(me, results)[3] == Told(accepted.title, note="Deleted")
 
 
 def test_rejected_leaves_nothing_and_what_a_person_wrote_is_nobody_s_invention(me, project):

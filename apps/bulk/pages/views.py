@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +14,13 @@ from django.views import View
 
 from apps.accounts import places
 from apps.accounts import selectors as accounts
+from apps.accounts.types import Actor
 from apps.bulk import policies, presentation, samples, selectors, services
 from apps.bulk.downloads import CONTENT_TYPES, OF, as_file
 from apps.bulk.models import Item, Operation
 from apps.bulk.types import FINAL, ItemStatus
 from apps.core.api import Order, Page, page_url
-from apps.core.doors.bulk_kinds import bulk_kinds
+from apps.core.doors.bulk_kinds import BulkKind, Told, bulk_kinds
 from apps.core.errors import NotFound
 from apps.core.types import Priority
 
@@ -38,6 +39,13 @@ ACTS: dict[str, Any] = {
 def label_of(kind: str) -> str:
     found = bulk_kinds.get(kind)
     return str(found.label) if found else kind
+
+
+def _told(viewer: Actor, kind: BulkKind | None, items: Sequence[Item]) -> list[tuple[Item, Told | None]]:
+    """Each with its result in words, where its kind has some."""
+    if kind is None or kind.tell is None:
+        return [(item, None) for item in items]
+    return list(zip(items, kind.tell(viewer, [item.result for item in items]), strict=True))
 
 
 def _files(items: Iterable[Item]) -> list[dict[str, Any]]:
@@ -103,7 +111,7 @@ class OperationView(LoginRequiredMixin, View):
             "can_retry": (operation.is_retryable or operation.is_half_planned) and not hasattr(operation, "undone_by"),
             "can_raise": not is_final and operation.priority > Priority.HIGH,
             "causes": presentation.causes_data(operation, actor),
-            "items": page.results,
+            "items": _told(actor, kind if sees else None, page.results),
             "made_files": _files(page.results) if sees and operation.requested_by_id == actor.user_id else [],
             "item_status": status,
             "item_statuses": [(name, label) for name, label in ItemStatus.choices if getattr(operation, name)],

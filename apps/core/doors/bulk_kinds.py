@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -101,6 +101,15 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """A result in words: what came of the item, the address of its page if it has one, and how it stands by now."""
+
+    text: str
+    url: str = ""
+    note: str | Promise = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Estimate:
     """``cost`` None: not known. ``basis`` tells people what the numbers come from."""
 
@@ -167,7 +176,8 @@ class BulkKind:
     into it, not into the plan. ``may_read``: whether somebody who sees the operation also sees what is in its parameters, items and
     results; it asks the database nothing. ``undo`` runs like ``apply``. ``is_exclusive``: one operation of the kind at a time in a project. ``call_seconds``: how
     long a ``call`` may take, at most 75 minutes; what takes longer fails as ``call_timeout``.
-    ``place`` is the address of the page that shows what parameters are about.
+    ``place`` is the address of the page that shows what parameters are about. ``tell(viewer, results)`` says results to a person, in
+    their order; None: as they are.
     """
 
     name: str
@@ -185,6 +195,7 @@ class BulkKind:
     is_exclusive: bool = False
     call_seconds: float = CALL_SECONDS
     place: Callable[[dict[str, Any]], str] | None = None
+    tell: Callable[[Any, Sequence[Mapping[str, Any]]], Sequence[Told | None]] | None = None
     description: str | Promise = ""
 
     def __post_init__(self) -> None:
