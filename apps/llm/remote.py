@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -61,6 +62,23 @@ def test_connection(*, actor: Actor, provider_id: UUID) -> Provider:
     if provider.kind != ProviderKind.DEMO:
         services.record_models(actor=actor, provider_id=provider_id, listed=listed)
     return services.note_check(actor=actor, provider_id=provider_id, code="")
+
+
+def try_out(*, actor: Actor, organization_id: UUID, **fields: Any) -> Provider:
+    """Ask one that is not there yet: not saved, with ``check_code`` (empty: it answers, with a list or without).
+
+    ``fields`` and refusals are those of ``services.create_provider``; ``LimitReached`` as for ``test_connection``.
+    """
+    draft = services.draft_provider(actor=actor, organization_id=organization_id, **fields)
+    try:
+        with _one_of_few(actor):
+            give_connections_back()
+            asyncio.run(fetch_models(selectors.route_of_provider(draft)))
+    except (ModelMissing, ProviderRefused):
+        pass
+    except ModelError as error:
+        draft.check_code = error.code
+    return draft
 
 
 @contextmanager

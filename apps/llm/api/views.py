@@ -91,7 +91,9 @@ class ProviderListView(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """The key is stored encrypted and never shown again. ``test/`` asks the provider for its models."""
+        """The key is stored encrypted and never shown again. It is saved whether it answers or not: nobody is asked here, ``test/`` asks
+        for its models. One whose test failed answers for nobody unasked until it has worked once.
+        """
         data = shapes.ProviderIn.parse(request)
         kind = ProviderKind(data.pop("kind"))
         if base_url := data.get("base_url"):

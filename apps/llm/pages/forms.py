@@ -79,9 +79,12 @@ class ProviderForm(forms.Form):
         help_text=_("Stored encrypted; nobody can read it again. A server of your own may need none."),
     )
 
-    def __init__(self, *args: Any, has_key: bool = False, kind: ProviderKind | None = None, **kwargs: Any) -> None:
-        """``kind`` of a provider that is there: it stays what it is."""
+    def __init__(
+        self, *args: Any, has_key: bool = False, kind: ProviderKind | None = None, kept: str = "", **kwargs: Any
+    ) -> None:
+        """``kind`` of a provider that is there: it stays what it is. ``kept``: the key that was typed a moment ago."""
         super().__init__(*args, **kwargs)
+        self._kept = kept
         chosen = kind or str(self["kind"].value() or ProviderKind.OPENAI)
         if kind:
             del self.fields["kind"]
@@ -95,6 +98,7 @@ class ProviderForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         kind = values.get("kind")
+        values["api_key"] = values.get("api_key") or self._kept
         if kind and not values.get("name"):
             values["name"] = str(ProviderKind(kind).label)
         if kind and PRESETS[ProviderKind(kind)].needs_key and not values.get("api_key"):

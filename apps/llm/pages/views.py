@@ -20,6 +20,7 @@ from apps.accounts.types import Actor
 from apps.core.errors import DomainError, NotFound
 from apps.llm import policies, remote, selectors, services
 from apps.llm.models import Model, Provider, ProviderSource
+from apps.llm.pages import kept_key
 from apps.llm.pages.forms import BudgetForm, DefaultsForm, ModelForm, ProviderForm, take_errors
 from apps.llm.pages.words import check_words
 from apps.llm.presets import ProviderKind
@@ -49,27 +50,34 @@ class ProvidersPage(SettingsView):
         return self._show(request, ProviderForm())
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        """Save and ask it at once: a provider that cannot be reached is kept, and its page says why and lets it be mended."""
-        form = ProviderForm(request.POST)
-        if form.is_valid():
-            try:
-                made = services.create_provider(
-                    actor=self.actor,
-                    organization_id=self.organization().pk,
-                    **{**form.cleaned_data, "kind": ProviderKind(form.cleaned_data["kind"])},
-                )
-            except DomainError as error:
-                take_errors(form, error)
-            else:
-                return answer_check(request, remote.test_connection(actor=self.actor, provider_id=made.pk))
-        return self._show(request, form, status=400)
+        """It is asked first. One that does not answer is saved only by who says so (``anyway``); its page lets it be mended then."""
+        organization_id = self.organization().pk
+        form = ProviderForm(request.POST, kept=kept_key.open_for(self.actor, organization_id, request.POST))
+        if not form.is_valid():
+            return self._show(request, form, status=400)
+        given = {**form.cleaned_data, "kind": ProviderKind(form.cleaned_data["kind"])}
+        try:
+            if "anyway" not in request.POST:
+                draft = remote.try_out(actor=self.actor, organization_id=organization_id, **given)
+                if draft.check_code:
+                    kept = kept_key.seal_for(self.actor, organization_id, request.POST, given["api_key"])
+                    return self._show(request, form, status=422, trouble=check_words(draft), kept=kept)
+            made = services.create_provider(actor=self.actor, organization_id=organization_id, **given)
+        except DomainError as error:
+            take_errors(form, error)
+            return self._show(request, form, status=400)
+        return answer_check(request, remote.test_connection(actor=self.actor, provider_id=made.pk))
 
-    def _show(self, request: HttpRequest, form: ProviderForm, status: int = 200) -> HttpResponse:
+    def _show(
+        self, request: HttpRequest, form: ProviderForm, status: int = 200, *, trouble: str = "", kept: str = ""
+    ) -> HttpResponse:
         organization = self.organization()
         providers = selectors.list_providers_with_counts(viewer=self.actor, organization_id=organization.pk)
         context = {
             "providers": [_line(provider) for provider in providers],
             "form": form,
+            "trouble": trouble,
+            "kept": kept,
             "can_manage": self.can_manage(),
         }
         return render(request, "settings/providers.html", context, status=status)

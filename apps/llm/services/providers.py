@@ -31,8 +31,7 @@ FORBIDDEN_HEADERS = frozenset(
 )
 
 
-@transaction.atomic
-def create_provider(
+def draft_provider(
     *,
     actor: Actor,
     organization_id: UUID,
@@ -43,11 +42,8 @@ def create_provider(
     headers: Mapping[str, str] | None = None,
     **timeouts: float | None,
 ) -> Provider:
-    """With the models that the catalogue knows for its kind; ``refresh`` asks the provider itself afterwards.
-
-    Raises ``ProviderNameTaken``; ``Invalid`` for an address that may not be called or a kind that needs one.
-    """
-    organization = accounts.lock_organization(organization_id, actor)
+    """As ``create_provider`` would save it, and not saved. ``Invalid`` for an address that may not be called or a kind that needs one."""
+    organization = accounts.get_organization(organization_id, actor)
     policies.require(policies.can_manage_providers(actor, accounts.role_of(actor, organization)))
     provider = Provider(
         organization_id=organization_id,
@@ -59,6 +55,16 @@ def create_provider(
         **timeouts,
     )
     _check(provider)
+    return provider
+
+
+@transaction.atomic
+def create_provider(*, actor: Actor, organization_id: UUID, **fields: Any) -> Provider:
+    """With the models that the catalogue knows for its kind; ``refresh`` asks the provider itself afterwards. ``fields`` and refusals
+    are those of ``draft_provider``; ``ProviderNameTaken``.
+    """
+    accounts.lock_organization(organization_id, actor)
+    provider = draft_provider(actor=actor, organization_id=organization_id, **fields)
     _save(provider, force_insert=True)
     insert_known_models(provider)
     announce(provider, events.ProviderCreated(provider.pk, provider.kind), actor)
