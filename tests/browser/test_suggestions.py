@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.members import people, stack, states
+from tests.conversations.running import wait_until
 from tests.provider.fixtures import provider, running_provider
 
 __all__ = ["people", "provider", "running_provider", "stack", "states"]
@@ -57,7 +58,9 @@ def test_card_comes_to_both_and_is_decided_by_one(both, provider):
         expect(member.page.locator(".card.proposal")).to_have_count(2, timeout=20_000)
     sarah = ines.page.locator(".card.proposal").first
     sarah.locator("summary", has_text="28").click()
-    ines.page.wait_for_function(f"JSON.stringify(({MARKED})()) === '[\"28\"]'")
+    wait_until(
+        lambda: ines.page.evaluate(MARKED) == ["28"]
+    )  # from here: the page's policy lets no condition be tried in it twice
     expect(sarah.locator("details[open] mark")).to_have_text(["28"], use_inner_text=True)
 
     daniel.page.locator(".card.proposal").first.get_by_role("button", name="Edit").click()
