@@ -16,7 +16,12 @@ from apps.core.turnstile import Turnstile
 def build_application(http: Any) -> ProtocolTypeRouter:
     if "daphne.http_protocol" in sys.modules:
         guard_daphne()
-    routes: dict[str, Any] = {"http": OnlyHttps(BodyLimit(Turnstile(http)))}
+    http = BodyLimit(Turnstile(http))
+    if apps.is_installed("apps.web"):
+        from apps.web.static_files import StaticFiles
+
+        http = StaticFiles(http)
+    routes: dict[str, Any] = {"http": OnlyHttps(http)}
     if apps.is_installed("apps.live"):
         from apps.live.consumers import live_socket
         from apps.live.outlet import hasten_daphne

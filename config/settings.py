@@ -87,7 +87,6 @@ MIDDLEWARE = [
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "apps.core.correlation.CorrelationMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "apps.web.static_files.StaticFilesMiddleware",
     "apps.core.middleware.ContentPolicyMiddleware",
     "apps.core.middleware.PolicyHeadersMiddleware",
     "apps.core.middleware.CacheMiddleware",

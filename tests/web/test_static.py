@@ -1,20 +1,34 @@
 """Static files carry the hash of their content, and only the right hash may be kept for ever."""
 
+import asyncio
+
+import httpx
 import pytest
+from django.conf import settings
 from django.templatetags.static import static
-from django.test import Client
 
 from apps.web.modules import import_map
+from apps.web.static_files import StaticFiles
 
-pytestmark = pytest.mark.django_db
+
+async def elsewhere(scope, receive, send):
+    await send({"type": "http.response.start", "status": 418, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def fetched(address, method="GET", **headers):
+    async def fetch():
+        async with httpx.AsyncClient(
+            transport=httpx.ASGITransport(StaticFiles(elsewhere)), base_url="http://t"
+        ) as client:
+            return await client.request(method, address, headers=headers)
+
+    return asyncio.run(fetch())
 
 
 def headers_of(address):
-    """The file itself is closed at once: an open one is a warning, and warnings are errors here."""
-    answer = Client().get(address)
+    answer = fetched(address)
     assert answer.status_code == 200
-    answer.getvalue()
-    answer.close()
     return answer.headers
 
 
@@ -46,3 +60,40 @@ def test_file_is_framed_and_read_by_no_other_page():
     assert headers["Content-Security-Policy"] == "frame-ancestors 'none'"
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "Access-Control-Allow-Origin" not in headers
+    assert headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_file_comes_whole_and_in_part_and_not_again():
+    content = (settings.BASE_DIR / "static" / "web" / "main.js").read_bytes()
+
+    whole = fetched("/static/web/main.js")
+    part = fetched("/static/web/main.js", range="bytes=2-9")
+    head = fetched("/static/web/main.js", "HEAD")
+    again = fetched("/static/web/main.js", **{"if-modified-since": whole.headers["Last-Modified"]})
+
+    assert (whole.status_code, whole.content) == (200, content)
+    assert whole.headers["Content-Type"] == 'text/javascript; charset="utf-8"'
+    assert (part.status_code, part.content) == (206, content[2:10])
+    assert (head.status_code, head.content, head.headers["Content-Length"]) == (200, b"", str(len(content)))
+    assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/static/",
+        "/static/web/",
+        "/static/web/none.js",
+        "/static/../manage.py",
+        "/static/%2e%2e/manage.py",
+        "/static/web/../../manage.py",
+        "/staticweb/main.js",
+        "/",
+    ],
+)
+def test_what_is_no_file_goes_on_to_the_pages(address):
+    assert fetched(address).status_code == 418
+
+
+def test_file_is_only_read():
+    assert fetched("/static/web/main.js", "POST").status_code == 405
