@@ -178,7 +178,8 @@ def _workflow(page: Page) -> None:
 
 def _wrong_file(page: Page) -> None:
     """What the server says of a file, at its lines."""
-    page.locator("svg.flow").wait_for()
+    # What was typed here before comes back with the page, and no drawing is made of what is wrong.
+    page.locator("svg.flow, [data-flow-editor-target=problems] button").first.wait_for()
     page.locator(".cm-content").focus()
     page.keyboard.press("Control+a")
     page.keyboard.press("Delete")

@@ -7,8 +7,11 @@ import pytest
 from django.conf import settings
 from django.templatetags.static import static
 
-from apps.web.modules import import_map
+from apps.web.modules import STYLESHEETS, import_map
 from apps.web.static_files import StaticFiles
+
+#: Linked by the page itself, and by no other.
+ON_ONE_PAGE = ("core/css/api_docs.css",)
 
 
 async def elsewhere(scope, receive, send):
@@ -97,3 +100,26 @@ def test_what_is_no_file_goes_on_to_the_pages(address):
 
 def test_file_is_only_read():
     assert fetched("/static/web/main.js", "POST").status_code == 405
+
+
+def test_all_sheets_come_as_one_in_their_order():
+    address = static("sheet.css")
+    folder = settings.BASE_DIR / "static"
+
+    answer = fetched(address)
+
+    assert answer.headers["Cache-Control"].endswith("immutable")
+    assert answer.headers["Content-Type"].startswith("text/css")
+    assert answer.text == "\n".join((folder / name).read_text() for name in STYLESHEETS)
+    assert {path.relative_to(folder).as_posix() for path in folder.rglob("*.css")} == {*STYLESHEETS, *ON_ONE_PAGE}
+
+
+@pytest.mark.parametrize("address", ["/static/sheet.css", "/static/web/main.js"])
+def test_file_is_packed_for_who_takes_that(address):
+    bare = fetched(address, **{"accept-encoding": "identity"})
+    packed = fetched(address, **{"accept-encoding": "gzip, br"})
+
+    assert "Content-Encoding" not in bare.headers
+    assert (packed.headers["Content-Encoding"], packed.headers["Vary"]) == ("gzip", "Accept-Encoding")
+    assert int(packed.headers["Content-Length"]) < int(bare.headers["Content-Length"])
+    assert packed.content == bare.content

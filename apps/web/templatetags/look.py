@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from apps.core.date_words import date_words
-from apps.web.modules import STYLESHEETS, import_map, imported_by
+from apps.web.modules import import_map, imported_by
 
 register = template.Library()
 
@@ -206,12 +206,6 @@ def when_words(value: datetime | None) -> str:
 def clock(value: datetime | None) -> SafeString | str:
     """The time beside a message; its day is in the tooltip and in the day line above."""
     return _time_tag(value, date_words(value, "TIME_FORMAT")) if value is not None else ""
-
-
-@register.simple_tag
-@lru_cache(maxsize=1)
-def stylesheets() -> SafeString:
-    return format_html_join("\n    ", '<link rel="stylesheet" href="{}">', ((static(path),) for path in STYLESHEETS))
 
 
 @register.simple_tag(takes_context=True)
