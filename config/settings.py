@@ -361,6 +361,11 @@ STORAGES = {
     "staticfiles": {"BACKEND": "apps.web.static_files.HashedStorage"},
 }
 STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "apps.web.static_files.SheetFinder",
+]
 STATIC_ROOT = env.text("PARLANCE_STATIC_ROOT", str(DATA_DIR / "static"))
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG

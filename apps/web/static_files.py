@@ -9,22 +9,25 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
-from collections.abc import MutableMapping
+from collections.abc import Iterable, MutableMapping
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.contrib.staticfiles.finders import BaseFinder
 from django.contrib.staticfiles.storage import StaticFilesStorage
+from django.core.checks import CheckMessage
+from django.core.files.storage import FileSystemStorage, Storage
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from apps.core.bodies import Application, wall_headers
 from apps.web.modules import STYLESHEETS
 
 FOREVER = f"max-age={60 * 60 * 24 * 365}, public, immutable"
-#: All of ``STYLESHEETS`` in one: forty links would be forty fetches before the first word can be shown.
 SHEET = "sheet.css"
 WORTH_PACKING = 1_000  # bytes
 
@@ -36,26 +39,47 @@ class HashedStorage(StaticFilesStorage):
         return f"{address}?v={digest}" if digest else address
 
 
+class SheetFinder(BaseFinder):
+    """``sheet.css``: all of ``STYLESHEETS`` in one. Forty links would be forty fetches before the first word can be shown."""
+
+    def check(self, **_kwargs: Any) -> list[CheckMessage]:
+        return []
+
+    def find(self, path: str, find_all: bool = False, **_kwargs: Any) -> Any:  # noqa: FBT001, FBT002  (its parent's)
+        if path != SHEET:
+            return []
+        made = str(_written() if settings.DEBUG else _remembered_sheet())
+        return [made] if find_all else made
+
+    def list(self, _ignore_patterns: Iterable[str] | None) -> Iterable[tuple[str, Storage]]:
+        yield SHEET, FileSystemStorage(location=Path(self.find(SHEET)).parent)
+
+
+def _written() -> Path:
+    """Into the data folder, in one step: other processes write the same and read it meanwhile."""
+    contents = [Path(path).read_bytes() for name in STYLESHEETS if isinstance(path := finders.find(name), str)]
+    sheet = settings.DATA_DIR / "sheets" / SHEET
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    with NamedTemporaryFile(dir=sheet.parent, delete=False) as file:
+        file.write(b"\n".join(contents))
+    Path(file.name).replace(sheet)
+    return sheet
+
+
+_remembered_sheet = cache(_written)
+
+
 def digest_of(name: str) -> str:
     """Empty for what does not exist."""
-    return _read_digest(name) if settings.DEBUG else _remembered_digest(name)
+    return _read(name) if settings.DEBUG else _remembered(name)
 
 
-def _read_digest(name: str) -> str:
-    content = _joined() if name == SHEET else _content_of(name)
-    return hashlib.sha256(content).hexdigest()[:10] if content else ""
-
-
-_remembered_digest = cache(_read_digest)
-
-
-def _content_of(name: str) -> bytes:
+def _read(name: str) -> str:
     path = finders.find(name)
-    return Path(path).read_bytes() if isinstance(path, str) else b""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:10] if isinstance(path, str) else ""
 
 
-def _joined() -> bytes:
-    return b"\n".join(_content_of(name) for name in STYLESHEETS)
+_remembered = cache(_read)
 
 
 @cache
@@ -105,11 +129,6 @@ class StaticFiles:
     def _find(
         self, name: str, scope: MutableMapping[str, Any], asked: dict[str, str]
     ) -> tuple[int, dict[str, str], bytes] | None:
-        if name == SHEET and scope["method"] in {"GET", "HEAD"}:
-            content = _sheet()
-            about = {"Content-Type": 'text/css; charset="utf-8"', "Content-Length": str(len(content))}
-            about["Cache-Control"] = "max-age=60, public"
-            return HTTPStatus.OK, self._headers | about, content if scope["method"] == "GET" else b""
         if (file := self._files.find(scope["path"])) is None:
             return None
         answer = file.get_response(scope["method"], asked)
@@ -118,13 +137,6 @@ class StaticFiles:
             with contextlib.closing(answer.file) as opened:
                 body = opened.read()
         return int(answer.status), self._headers | dict(answer.headers), body
-
-
-def _sheet() -> bytes:
-    return _joined() if settings.DEBUG else _remembered_sheet()
-
-
-_remembered_sheet = cache(_joined)
 
 
 class _Files(WhiteNoiseMiddleware):
