@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF
+from django.conf import global_settings
 from django.utils.translation import gettext_lazy as _
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -361,11 +362,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "apps.web.static_files.HashedStorage"},
 }
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATICFILES_FINDERS = [
-    "django.contrib.staticfiles.finders.FileSystemFinder",
-    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "apps.web.static_files.SheetFinder",
-]
+STATICFILES_FINDERS = [*global_settings.STATICFILES_FINDERS, "apps.web.static_files.SheetFinder"]
 STATIC_ROOT = env.text("PARLANCE_STATIC_ROOT", str(DATA_DIR / "static"))
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
