@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Any
 from uuid import UUID
@@ -86,6 +87,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
             "is_unclaimed": SimpleLazyObject(lambda: not people.is_claimed()),
             "is_sign_up_open": SimpleLazyObject(people.is_sign_up_open),
         }
+    sections = cache(lambda: settings_groups(request))
     return {
         **always,
         "viewer": SimpleLazyObject(lambda: viewer_card(request)),
@@ -95,8 +97,8 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "organization": SimpleLazyObject(lambda: places.find_organization(request)),
         "places": SimpleLazyObject(lambda: places.list_places(request)),
         "menu": SimpleLazyObject(lambda: menu_lines(request, "main")),
-        "settings_menu": SimpleLazyObject(lambda: settings_groups(request)),
-        "settings_section": SimpleLazyObject(lambda: settings_section(request)),
+        "settings_menu": SimpleLazyObject(sections),
+        "settings_section": SimpleLazyObject(lambda: current_section(sections())),
         "talks": SimpleLazyObject(lambda: group_talks(request.actor, places.find_project(request))),  # type: ignore[attr-defined]
         "talks_url": reverse("web:sidebar"),
         "strings": strings,
@@ -130,9 +132,9 @@ def settings_groups(request: HttpRequest) -> list[tuple[str, list[MenuLine]]]:
     return [(group, list(lines)) for group, lines in groupby(menu_lines(request, "settings"), lambda line: line.group)]
 
 
-def settings_section(request: HttpRequest) -> str:
+def current_section(groups: list[tuple[str, list[MenuLine]]]) -> str:
     """The name of the page of the settings that this is, or is a part of."""
-    return next((line.label for line in menu_lines(request, "settings") if line.is_current), "")
+    return next((line.label for _heading, lines in groups for line in lines if line.is_current), "")
 
 
 def menu_lines(request: HttpRequest, place: str) -> list[MenuLine]:
