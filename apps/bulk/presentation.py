@@ -33,7 +33,7 @@ def operation_data(operation: Operation, viewer: Actor, *, with_samples: bool = 
         "is_withheld": not sees,
         "status": operation.status,
         "reason": operation.pause_reason or operation.error_code,
-        "detail": operation.error_detail,
+        "detail": operation.error_detail if sees else "",
         "counts": {"total": operation.total, **{name: getattr(operation, name) for name in COUNTED}},
         "progress": {"per_second": operation.items_per_second, "remaining_seconds": operation.remaining_seconds},
         "dry_run": told(viewer, operation),

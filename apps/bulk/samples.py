@@ -5,8 +5,11 @@ Nothing of it is kept: what is erased, or closed to somebody, is in no sample.
 
 from __future__ import annotations
 
+import logging
 from dataclasses import asdict
 from typing import Any
+
+from django.utils.translation import gettext as _
 
 from apps.accounts.types import Actor
 from apps.bulk import policies, selectors
@@ -14,6 +17,8 @@ from apps.bulk.models import Operation
 from apps.bulk.types import SAMPLES, OperationStatus
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, PlannedItem, Preview, bulk_kinds
 from apps.core.errors import DomainError
+
+logger = logging.getLogger(__name__)
 
 
 def dry_run_for(viewer: Actor, operation: Operation) -> dict[str, Any] | None:
@@ -43,7 +48,13 @@ def without_samples(viewer: Actor, operation: Operation) -> dict[str, Any] | Non
 
 def _sample(kind: BulkKind, scope: BulkScope, payload: dict[str, Any], subject_id: Any) -> dict[str, Any]:
     """What the preview does not say is left out."""
-    found = kind.preview(scope, PlannedItem(payload, subject_id)) if kind.preview else Preview(payload)
+    try:
+        found = kind.preview(scope, PlannedItem(payload, subject_id)) if kind.preview else Preview(payload)
+    except DomainError:
+        raise
+    except Exception:  # an app's preview that breaks hides its sample, not the operation
+        logger.exception("bulk_preview_broke", extra={"kind": kind.name})
+        found = Preview({}, note=_("It cannot be shown."))
     told: dict[str, Any] = {
         "changes": [asdict(each) for each in found.changes],
         "goes_along": [{"what": str(what), "count": count} for what, count in found.goes_along],

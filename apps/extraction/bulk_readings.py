@@ -36,6 +36,7 @@ from apps.extraction.types import (
     RunStatus,
 )
 from apps.files import selectors as files
+from apps.files.policies import can_read_files
 from apps.llm import forecast
 from apps.llm.errors import ModelError
 
@@ -224,7 +225,9 @@ FROM_FILES = BulkKind(
     _plan,
     _apply,
     check=_check,
-    may_read=policies.has_read_scope,
+    may_read=lambda actor: (
+        policies.has_read_scope(actor) and can_read_files(actor)
+    ),  # an item says how its file is called
     call=_call,
     call_seconds=READING_SECONDS + 5 * RUN_CALL_SECONDS,
     estimate=_estimate,

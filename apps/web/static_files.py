@@ -56,13 +56,16 @@ class SheetFinder(BaseFinder):
 
 
 def _written() -> Path:
-    """Into the data folder, in one step: other processes write the same and read it meanwhile."""
+    """Into the data folder, under its hash: another release that shares the folder has a sheet of its own. Never written over."""
     contents = [Path(path).read_bytes() for name in STYLESHEETS if isinstance(path := finders.find(name), str)]
-    sheet = settings.DATA_DIR / "sheets" / SHEET
-    sheet.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(dir=sheet.parent, delete=False) as file:
-        file.write(b"\n".join(contents))
-    Path(file.name).replace(sheet)
+    whole = b"\n".join(contents)
+    sheet: Path = settings.DATA_DIR / "sheets" / hashlib.sha256(whole).hexdigest()[:16] / SHEET
+    if not sheet.exists():
+        sheet.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=sheet.parent, delete=False) as file:  # others write the same at this moment
+            file.write(whole)
+        Path(file.name).chmod(0o644)
+        Path(file.name).replace(sheet)
     return sheet
 
 
@@ -118,7 +121,8 @@ class StaticFiles:
         digest = digest_of(name)
         if digest and scope.get("query_string") == f"v={digest}".encode():
             headers["Cache-Control"] = FOREVER
-        if status == HTTPStatus.OK and len(body) > WORTH_PACKING and "gzip" in asked.get("HTTP_ACCEPT_ENCODING", ""):
+        takes_packed = "gzip" in asked.get("HTTP_ACCEPT_ENCODING", "") and "Content-Encoding" not in headers
+        if status == HTTPStatus.OK and len(body) > WORTH_PACKING and takes_packed:
             body = _packed(digest, body)
             headers |= {"Content-Encoding": "gzip", "Content-Length": str(len(body))}
             headers.pop("ETag", None)  # it is that of the bare file

@@ -12,12 +12,13 @@ from apps.core.errors import Forbidden, Invalid, NotFound
 from apps.core.models import Event
 from apps.extraction import selectors, services, wishing
 from apps.extraction.models import Collection, Record, Wish
+from apps.extraction.types import SlugTaken
 from apps.extraction.wish_types import WishDecided
 from apps.extraction.wish_words import kind_of
 from apps.llm.adapters.demo_collections import read
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, bearer, key_of
 from tests.conversations.factories import say, someone, start
-from tests.extraction.factories import places
+from tests.extraction.factories import people, places
 from tests.extraction.wish_factories import demo, heard, me, priced_model, provider, running_provider, talk, wished
 
 __all__ = ["demo", "me", "priced_model", "provider", "running_provider", "talk"]
@@ -262,6 +263,9 @@ def test_field_that_points_to_its_own_collection_does_so_under_another_name(me, 
     provider.script({"text": json.dumps({"name": "Ships", "purpose": "", "fields": fields})})
     wish = described(me, talk)
 
+    people(me, project)
+    with pytest.raises(SlugTaken):
+        services.change_wish(actor=me, wish_id=wish.pk, changes={"name": "People"})
     changed = services.change_wish(actor=me, wish_id=wish.pk, changes={"name": "Boats and barges"})
     assert changed.fields[1]["relation"] == "boats-and-barges"
     made = services.confirm_wish(actor=me, wish_id=wish.pk).collection

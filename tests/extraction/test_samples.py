@@ -2,14 +2,18 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.db.models.functions import Now
 from django.test import Client
 
 from apps.accounts.types import SYSTEM
+from apps.bulk import policies as bulk_policies
 from apps.bulk import samples as bulk_samples
 from apps.bulk.topics import OperationTopic
+from apps.core.doors.bulk_kinds import bulk_kinds
 from apps.extraction import selectors, services
 from apps.extraction.models import Record
 from tests.accounts.factories import actor_of, bearer, key_of, reader_of
@@ -264,3 +268,42 @@ def test_what_keeps_records_from_following_is_told_of_those_that_are_there(me, p
     ]
     services.delete_record(actor=me, record_id=rui.pk)
     assert told() == [(2, [("Ana", "3")])]
+
+
+def test_plan_of_before_forgets_values(me, project, collection):
+    operation, _shown = samples(me, project, "records.delete", collection)
+    kept = {"record": "1", "title": "Secret", "value": "Hidden"}
+    operation.kind = "records.migrate"
+    operation.dry_run = {"total": 1, "found": {"problems": [{"field": "age", "count": 1, "samples": [kept]}]}}
+    operation.save()
+
+    import_module("apps.bulk.migrations.0005_samples_are_not_kept").forget_values(apps, None)
+
+    assert fresh(operation).dry_run["found"]["problems"] == [{"field": "age", "count": 1, "samples": [{"record": "1"}]}]
+
+
+def test_preview_that_breaks_hides_its_sample_and_not_the_operation(me, project, collection, monkeypatch, caplog):
+    record(me, collection, name="Ana")
+    operation, found = samples(me, project, "records.delete", collection)
+    kind = bulk_kinds.get("records.delete")
+    monkeypatch.setattr(bulk_samples.bulk_kinds, "get", lambda _name: replace(kind, preview=lambda *_: 1 / 0))
+
+    broken = shown(operation, me)
+
+    assert found[0]["shown"] == {"title": "Ana"}
+    assert [(each["shown"], each["note"]) for each in broken] == [({}, "It cannot be shown.")]
+    assert "bulk_preview_broke" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("scopes", "may"),
+    [
+        (("bulk:read", "records:read"), False),
+        (("bulk:read", "conversations:read"), False),
+        (("bulk:read", "records:read", "conversations:read"), True),
+    ],
+)
+def test_items_of_files_are_for_who_may_read_files(owner, scopes, may):
+    key = replace(actor_of(owner), scopes=frozenset(scopes))
+
+    assert bulk_policies.can_read_items(key, bulk_kinds.get("extraction.from_files")) is may

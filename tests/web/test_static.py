@@ -7,6 +7,7 @@ import pytest
 from django.conf import settings
 from django.templatetags.static import static
 
+from apps.web import static_files
 from apps.web.modules import STYLESHEETS, import_map
 from apps.web.static_files import StaticFiles
 
@@ -123,3 +124,14 @@ def test_file_is_packed_for_who_takes_that(address):
     assert (packed.headers["Content-Encoding"], packed.headers["Vary"]) == ("gzip", "Accept-Encoding")
     assert int(packed.headers["Content-Length"]) < int(bare.headers["Content-Length"])
     assert packed.content == bare.content
+
+
+def test_another_release_has_a_sheet_of_its_own(settings, tmp_path, monkeypatch):
+    settings.DATA_DIR = tmp_path
+    ours = static_files._written()
+    monkeypatch.setattr(static_files, "STYLESHEETS", STYLESHEETS[:3])
+    theirs = static_files._written()
+
+    assert ours != theirs
+    assert ours.read_bytes().startswith(theirs.read_bytes())
+    assert sorted(path.name for path in tmp_path.rglob("*") if path.is_file()) == ["sheet.css", "sheet.css"]

@@ -16,6 +16,7 @@ from apps.extraction.events import CollectionDescribed
 from apps.extraction.models import Wish
 from apps.extraction.schema_forms import slug_of
 from apps.extraction.services.collections import create_collection
+from apps.extraction.types import SlugTaken
 from apps.extraction.wish_types import WishRead
 
 MAX_PURPOSE = 500
@@ -39,6 +40,8 @@ def keep_changes(wish: Wish, actor: Actor, changes: dict[str, Any]) -> None:
     before, there = slug_of(wish.name), _there(wish, actor)
     wish.name, wish.brief = changes.get("name", wish.name), changes.get("brief", wish.brief)[:MAX_PURPOSE]
     own = slug_of(wish.name)
+    if own != before and own in there:  # a field that points to itself would point to the other one
+        raise SlugTaken
     if "fields" in changes:
         wish.fields = wish_fields.described(changes["fields"], {*there, before, own})
         if gone := wish_fields.lost(wish.fields):
