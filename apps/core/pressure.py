@@ -39,6 +39,7 @@ TOLD_EVERY_SECONDS = 60.0
 
 TOPIC = "limits"
 _told_at = -TOLD_EVERY_SECONDS
+_is_told = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +109,19 @@ def watch() -> None:
 
 
 def _level(before: int, after: int) -> int:
-    """People at a terminal are told that it begins and that it ends; the steps between are for who reads logs, and so is a quick to and fro."""
-    global _told_at  # noqa: PLW0603  (one coordinator a machine)
-    now = monotonic()
-    if (before and after) or now - _told_at < TOLD_EVERY_SECONDS:
+    """People at a terminal are told that it begins, at most once a minute, and of each begin that they were told the end, however
+    soon it comes. The steps between, and the rest of a quick to and fro, are for who reads logs.
+    """
+    global _told_at, _is_told  # noqa: PLW0603  (one coordinator a machine)
+    if before and after:
         return logging.INFO
-    _told_at = now
-    return logging.WARNING
+    if after:
+        now = monotonic()
+        _is_told = now - _told_at >= TOLD_EVERY_SECONDS
+        _told_at = now if _is_told else _told_at
+        return logging.WARNING if _is_told else logging.INFO
+    was_told, _is_told = _is_told, False
+    return logging.WARNING if was_told else logging.INFO
 
 
 Reading = Iterable[tuple[tuple[str, ...], float]]
