@@ -28,6 +28,7 @@ async def answer(context: AnswerContext) -> AsyncGenerator[Operation]:
         language=context.language,
         correlation_id=context.correlation_id,
         may_cut_results=context.may_cut_results,
+        without_tools=context.without_tools,
     )
     # Closing this generator must end the call now, not when the garbage collector comes to it.
     async with aclosing(llm.stream(request)) as operations:

@@ -15,7 +15,6 @@ from apps.agents import engine, tools
 from apps.agents.types import AnswerContext, AnswerWithoutWords
 from apps.core.db import in_thread
 from apps.core.doors.tools import Tool, ToolAnswer
-from apps.llm import fitting
 from apps.llm.types import (
     Answered,
     AppendText,
@@ -129,7 +128,7 @@ async def stream(
     said: list[NeutralMessage] = []
     base, room, has_spoken = 0, MOST_CHARACTERS, False
     for number in range(rounds + 2):
-        is_last = number >= rounds
+        is_last, is_beyond = number >= rounds, number > rounds
         asked = _asked(context, said, left=rounds - number)
         heard = _Round()
         async with aclosing(engine.answer(asked)) as operations:
@@ -157,7 +156,7 @@ async def stream(
             yield OpenPart(base, PartType.TOOL_RESULT, _told(call.id, answer))
             yield ClosePart(base)
             base += 1
-        if is_last and heard.has_words:
+        if is_beyond and heard.has_words:  # before that, words beside a question are about the question
             return
         said += [heard.message(), NeutralMessage(Role.TOOL, tuple(results))]
         if may_go_on is not None and not await in_thread(may_go_on):
@@ -171,7 +170,7 @@ def _asked(context: AnswerContext, said: Sequence[NeutralMessage], *, left: int)
     if not context.tools or left > 0:
         return asked
     if left < 0:
-        return replace(asked, messages=fitting.as_words(asked.messages), tools=())
+        return replace(asked, without_tools=True)
     return replace(asked, overrides=replace(context.overrides or Parameters(), tool_choice="none"))
 
 

@@ -47,11 +47,12 @@ async def stream(request: CompletionRequest) -> AsyncGenerator[Operation]:
         fitted = fitting.fit(request, route)
         for tried in range(1, ATTEMPTS_A_MODEL + 1):
             number += 1
+            sent = fitting.worded(fitted)
             attempt = attempts.Attempt(
-                fitted,
+                sent,
                 route,
                 number=number,
-                expected_input_tokens=tokens.of_messages(fitted.messages, fitted.tools),
+                expected_input_tokens=tokens.of_messages(sent.messages, sent.tools),
                 has_budget=routes.has_budget,
                 is_fallback=place > 0,
                 requested=plan[0].name,

@@ -30,18 +30,26 @@ CUT = "… (cut: there is no room for more of this)"
 
 
 def fit(request: CompletionRequest, route: ModelRoute) -> CompletionRequest:
-    """Raises nothing: a request that cannot fit goes out as it is, and the provider says so."""
+    """Raises nothing: a request that cannot fit goes out as it is, and the provider says so. What tools gave stays what it is,
+    so that it can become ``smaller``; before it goes out it is ``worded``.
+    """
+    if not route.can_call_tools:
+        request = replace(request, without_tools=True)
     if request.may_cut_results and route.context_window:
         window = int(route.context_window * SURE_SHARE)
         answer = min(request.parameters.max_output_tokens or TOKENS_FOR_THE_ANSWER, window // 4)
         given = _of_results(request.messages)
-        beside = tokens.of_messages(request.messages, request.tools) - given
+        sent = worded(request)
+        beside = tokens.of_messages(sent.messages, sent.tools) - given
         room = window - answer - beside
         if given > room:
             request = replace(request, messages=_within(request.messages, room))
-    if not route.can_call_tools:
-        request = replace(request, messages=as_words(request.messages), tools=())
     return request
+
+
+def worded(request: CompletionRequest) -> CompletionRequest:
+    """As it goes out."""
+    return replace(request, messages=_as_words(request.messages), tools=()) if request.without_tools else request
 
 
 def smaller(request: CompletionRequest, *, is_last: bool) -> CompletionRequest | None:
@@ -53,7 +61,7 @@ def smaller(request: CompletionRequest, *, is_last: bool) -> CompletionRequest |
     return None if found == request.messages else replace(request, messages=found)
 
 
-def as_words(messages: Sequence[NeutralMessage]) -> tuple[NeutralMessage, ...]:
+def _as_words(messages: Sequence[NeutralMessage]) -> tuple[NeutralMessage, ...]:
     """Without a word of tools in the protocol: what they gave stands as documents beside the person's words before it."""
     names = {part.id: part.name for message in messages for part in message.parts if isinstance(part, ToolCallContent)}
     found: list[NeutralMessage] = []

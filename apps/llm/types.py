@@ -221,6 +221,7 @@ class CompletionRequest:
     ``model_id`` None means the organization's default. ``language`` is the person's (``de``, ``en``), used by the demo.
     ``allow_fallback`` is switched off where another model's answer would be worthless (comparing models, tests of one).
     ``may_cut_results``: what tools gave is cut to what the model can read, rather than refused.
+    ``without_tools``: it goes out as plain words, with nothing of tools in the protocol.
     """
 
     organization_id: UUID
@@ -236,6 +237,7 @@ class CompletionRequest:
     correlation_id: str = ""
     allow_fallback: bool = True
     may_cut_results: bool = False
+    without_tools: bool = False
 
 
 @dataclass(frozen=True, slots=True)

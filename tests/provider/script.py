@@ -76,6 +76,7 @@ class Script:
     arguments: str = "{}"
     second: str = ""  # with tool: this one, too, in the same answer (streams only)
     second_arguments: str = "{}"
+    beside: str = ""  # with tool: these words before it (streams only)
     again: bool = False  # with tool: also when the last message is a tool's result, whatever else was asked
     finish: str = ""
     usage: bool = True

@@ -204,7 +204,7 @@ class Connection(asyncio.Protocol):
         prompt_tokens = len(json.dumps(body.get("messages", []))) // 4 + 1
         speaker = kind(record["n"], record["model"], script, prompt_tokens)
         is_tool_turn = bool(script.tool) and (script.again or not ends_with_tool_result(body))
-        words = [] if is_tool_turn else script.words(last_user_text)
+        words = [script.beside] * bool(script.beside) if is_tool_turn else script.words(last_user_text)
         if script.garbage == "html":
             record["finished_at"] = time.time()
             self.raw(200, wire.HTML, "text/html")

@@ -164,7 +164,9 @@ class AnthropicWire:
         return start + self._delta({"type": "text_delta", "text": text})
 
     def tool(self, name: str, arguments: str, place: int = 0) -> bytes:
-        parts = [self._start({"type": "tool_use", "id": f"toolu_{place + 1}", "name": name, "input": {}})]
+        before = [self._stop()] if self.is_text_open else []
+        self.is_text_open = False
+        parts = [*before, self._start({"type": "tool_use", "id": f"toolu_{place + 1}", "name": name, "input": {}})]
         pieces = [arguments[start : start + 7] for start in range(0, len(arguments), 7)]
         parts += [self._delta({"type": "input_json_delta", "partial_json": piece}) for piece in pieces]
         return b"".join([*parts, self._stop()])

@@ -177,6 +177,18 @@ def test_it_asks_as_often_as_it_may_and_then_answers(actor, project, provider, m
     assert provider.bodies[1]["tool_choice"] in ("none", {"type": "none"})
 
 
+def test_what_was_spent_without_words_is_on_the_step_and_the_run(actor, project, provider, openai):
+    people(actor, project)
+    provider.default(**SEARCH, again=True)
+
+    run = ran(actor, project, works({"rounds": 5}))
+
+    assert (run.status, run.error["code"], run.error["instance"]) == ("failed", "without_words", "/do/0/look")
+    costs = [call.cost for call in CallAttempt.objects.filter(status="completed")]
+    assert len(costs) == 7
+    assert step(run, "look").cost == run.cost == sum(costs) > 0
+
+
 def test_result_by_schema(actor, project, provider, openai):
     schema = {"type": "object", "properties": {"count": {"type": "integer"}}, "required": ["count"]}
     provider.script({"text": "There are three."}, {"text": '{"count": 3}'})

@@ -46,6 +46,21 @@ def gives(monkeypatch):
     return give
 
 
+def words_of(message):
+    """What a model reads of it, on either wire."""
+    content = message["content"]
+    return content if isinstance(content, str) else "".join(part.get("text", "") for part in content)
+
+
+def asked_words(body):
+    return "".join(words_of(each) for each in body["messages"])
+
+
+def insists(rounds=answering.ROUNDS):
+    """It asks for tools as often as it may, and once more."""
+    return [SEARCH | {"again": True}] * (rounds + 1)
+
+
 def reading(project, provider, kind=WIRES[0], **values):
     model = stub_model(provider, organization=project.organization, kind=kind, **priced(**values))
     set_defaults(model)
@@ -126,7 +141,7 @@ def test_who_takes_over_without_tools_reads_plain_words(actor, project, provider
     body = provider.bodies[-1]
     assert ("tools" in body, told(body)) == (False, [])
     (said,) = [each for each in body["messages"] if each["role"] != "system"]
-    words = said["content"] if isinstance(said["content"], str) else "".join(each["text"] for each in said["content"])
+    words = words_of(said)
     assert words.startswith("Who is there?")
     assert "Sarah" in words
     assert 'title="records_search"' in words
@@ -136,8 +151,7 @@ def test_who_takes_over_without_tools_reads_plain_words(actor, project, provider
 def test_who_insists_on_tools_is_asked_once_more_without(actor, project, provider, runner, kind):
     record(actor, people(actor, project), name="Sarah")
     reading(project, provider, kind)
-    asks = [SEARCH | {"again": True}] * (answering.ROUNDS + 1)
-    provider.script(*asks, {"text": "Sarah is there."})
+    provider.script(*insists(), {"text": "Sarah is there."})
 
     turn, message = answered(runner, say(actor, start(actor, project), "Who is there?"))
 
@@ -147,6 +161,83 @@ def test_who_insists_on_tools_is_asked_once_more_without(actor, project, provide
     assert ("tools" in last, "tool_choice" in last, told(last)) == (False, False, [])
     assert json.dumps(last["messages"]).count("<document ") == answering.ROUNDS + 1
     assert {each["role"] for each in last["messages"]} <= {"system", "user"}
+
+
+@pytest.mark.parametrize("kind", WIRES)
+def test_the_last_question_without_tools_fits_too(actor, project, provider, runner, gives, kind):
+    people(actor, project)
+    reading(project, provider, kind, context_window=8_000)
+    gives(*[f"{number} " + "word " * 6_000 for number in range(answering.ROUNDS)])
+    provider.script(*insists(), {"text": "Found."})
+
+    turn, message = answered(runner, say(actor, start(actor, project), "Who is there?"))
+
+    assert (turn.status, message.content) == (TurnStatus.COMPLETED, "Found.")
+    last = provider.bodies[-1]
+    words = asked_words(last)
+    assert ("tools" in last, told(last), words.count("<document ")) == (False, [], answering.ROUNDS + 1)
+    assert 3_000 < tokens.of_text(words) < 8_000 - 1_600  # a quarter of what is sure is the answer's
+    newest = f"{answering.ROUNDS - 1} word word"
+    assert newest in words
+    assert "0 word" not in words
+    assert words.count(fitting.CUT) == answering.ROUNDS
+
+
+def test_the_last_question_is_made_smaller_where_nobody_knows_the_window(actor, project, provider, runner, talk, gives):
+    people(actor, project)
+    gives(*["word " * 3_900] * answering.ROUNDS)
+    provider.script(*insists(), MUCH, MUCH, {"text": "Found little."})
+
+    turn, message = answered(runner, say(actor, talk, "Who is there?"))
+
+    assert (turn.status, message.content) == (TurnStatus.COMPLETED, "Found little.")
+    whole, less, least = map(asked_words, provider.bodies[-3:])
+    assert whole.count("word ") == 3_900 * answering.ROUNDS
+    assert len(whole) / 10 < len(less) < len(whole) / 7
+    assert "word " not in least
+    assert [each.count("<document ") for each in (whole, less, least)] == [answering.ROUNDS + 1] * 3
+
+
+def test_who_takes_over_without_tools_is_sent_less_where_it_was_too_much(actor, project, provider, runner, gives):
+    people(actor, project)
+    first = stub_model(provider, organization=project.organization, **priced())
+    second = stub_model(provider, organization=project.organization, name="stub-large", can_call_tools=False)
+    set_defaults(first, second)
+    gives("word " * 3_900)
+    provider.script(SEARCH, {"status": 401}, model="stub-small")
+    provider.script(MUCH, MUCH, {"text": "Found little."}, model="stub-large")
+
+    turn, message = answered(runner, say(actor, start(actor, project), "Who is there?"))
+
+    assert (turn.status, message.content, turn.is_fallback) == (TurnStatus.COMPLETED, "Found little.", True)
+    whole, less, least = provider.bodies[-3:]
+    assert [asked_words(each).count("<document ") for each in (whole, less, least)] == [1, 1, 1]
+    assert asked_words(whole).count("word ") == 3_900
+    assert 400 < asked_words(less).count("word ") < 500
+    assert asked_words(least).count("word ") == 0
+    assert [told(each) for each in (whole, less, least)] == [[], [], []]
+
+
+@pytest.mark.parametrize("kind", WIRES)
+def test_words_beside_a_question_are_no_answer(actor, project, provider, runner, kind):
+    record(actor, people(actor, project), name="Sarah")
+    reading(project, provider, kind)
+    *asks, last = insists()
+    provider.script(*asks, last | {"beside": "I look once more."}, {"text": "Sarah is there."})
+
+    turn, message = answered(runner, say(actor, start(actor, project), "Who is there?"))
+
+    assert (turn.status, len(provider.bodies)) == (TurnStatus.COMPLETED, answering.ROUNDS + 2)
+    assert [part["text"].strip() for part in of(message, "text")] == ["I look once more.", "Sarah is there."]
+
+
+def test_words_beside_the_last_question_are_better_than_none(actor, project, provider, runner, talk):
+    people(actor, project)
+    provider.script(*insists(), SEARCH | {"again": True, "beside": "Nobody, I think."})
+
+    turn, message = answered(runner, say(actor, talk, "Who is there?"))
+
+    assert (turn.status, message.content) == (TurnStatus.COMPLETED, "Nobody, I think.")
 
 
 def test_who_says_nothing_even_then_failed_for_that(actor, project, provider, runner, talk, owner, client):

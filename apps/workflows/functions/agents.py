@@ -83,7 +83,7 @@ def work(call: WorkflowCall) -> Gave:
         raise problems.problem("communication", 503, detail, code=later.code, cost=meter.cost) from later
     except ModelError as error:
         if structured.later_of(error) is None:
-            raise
+            raise problems.TaskError(problems.of_domain_error(error, "").problem, meter.cost) from error
         detail = "The model does not answer now."
         raise problems.problem("communication", 503, detail, code=error.code, cost=meter.cost) from error
     output = {
