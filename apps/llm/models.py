@@ -83,6 +83,11 @@ class Provider(TenantModel):
         return preset_of(self.kind)
 
     @property
+    def is_elsewhere(self) -> bool:
+        """At an address that somebody named, not at its kind's own."""
+        return bool(self.base_url) and self.base_url != self.preset.base_url
+
+    @property
     def has_never_worked(self) -> bool:
         """Its last test failed and none went well before. Some that the operator named answer, but keep no list of models."""
         if not self.check_code or self.worked_at is not None:

@@ -12,6 +12,7 @@ import threading
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -24,8 +25,8 @@ from apps.core.errors import DomainError, FieldError, Invalid, LimitReached
 from apps.core.http import Limits, client
 from apps.core.leases import scaled
 from apps.llm import clients, policies, selectors, services
-from apps.llm.errors import ModelError, ModelMissing, ProviderRefused
-from apps.llm.models import Provider
+from apps.llm.errors import ModelError, ModelMissing
+from apps.llm.models import CODES_WITHOUT_LIST, Provider
 from apps.llm.presets import PRESETS, ProviderKind
 from apps.llm.routes import ProviderRoute
 from apps.llm.types import RemoteModel, Timeouts
@@ -40,6 +41,14 @@ _counting = threading.Lock()
 _LISTS = {ProviderKind.OLLAMA: "/api/tags", ProviderKind.LLAMACPP: "/v1/models"}
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a provider says when it is asked for its models: ``code`` is empty when it answers, ``listed`` None without a list."""
+
+    code: str = ""
+    listed: Sequence[RemoteModel] | None = None
+
+
 def test_connection(*, actor: Actor, provider_id: UUID) -> Provider:
     """Ask the provider for its models, keep them, and say how it went in ``check_code`` (empty: it answered).
 
@@ -48,37 +57,39 @@ def test_connection(*, actor: Actor, provider_id: UUID) -> Provider:
     provider = selectors.get_provider(provider_id=provider_id, viewer=actor)
     may = selectors.can_manage(organization_id=provider.organization_id, viewer=actor)
     policies.require(may)
+    return keep_answer(actor=actor, provider_id=provider_id, answer=_ask(actor, provider))
+
+
+def try_out(*, actor: Actor, organization_id: UUID, **fields: Any) -> Answer:
+    """Ask one that is not there yet, and is not saved; ``keep_answer`` takes what it said once it is.
+
+    ``fields`` and refusals are those of ``services.create_provider``; ``LimitReached`` as for ``test_connection``.
+    """
+    return _ask(actor, services.draft_provider(actor=actor, organization_id=organization_id, **fields))
+
+
+def keep_answer(*, actor: Actor, provider_id: UUID, answer: Answer) -> Provider:
+    if answer.listed is None:
+        if answer.code in {"", *CODES_WITHOUT_LIST}:  # it may still have what its kind usually has
+            services.add_known_models(actor=actor, provider_id=provider_id)
+    elif selectors.get_provider(provider_id=provider_id, viewer=actor).kind != ProviderKind.DEMO:
+        services.record_models(actor=actor, provider_id=provider_id, listed=answer.listed)
+    return services.note_check(actor=actor, provider_id=provider_id, code=answer.code)
+
+
+def _ask(actor: Actor, provider: Provider) -> Answer:
+    """Where its kind is at home, nothing under the list's address means that it keeps no list. At an address that somebody named it
+    is trouble: most often ``/v1`` is missing. A request that is refused (400) is trouble everywhere: some refuse a wrong key so.
+    """
     route = selectors.route_of_provider(provider)
     try:
         with _one_of_few(actor):
             give_connections_back()
-            listed = asyncio.run(fetch_models(route))
-    except (ModelMissing, ProviderRefused) as error:
-        # It answers, but keeps no list: then it may still have what its kind usually has.
-        services.add_known_models(actor=actor, provider_id=provider_id)
-        return services.note_check(actor=actor, provider_id=provider_id, code=error.code)
+            return Answer(listed=asyncio.run(fetch_models(route)))
+    except ModelMissing as error:
+        return Answer(code=error.code if provider.is_elsewhere else "")
     except ModelError as error:
-        return services.note_check(actor=actor, provider_id=provider_id, code=error.code)
-    if provider.kind != ProviderKind.DEMO:
-        services.record_models(actor=actor, provider_id=provider_id, listed=listed)
-    return services.note_check(actor=actor, provider_id=provider_id, code="")
-
-
-def try_out(*, actor: Actor, organization_id: UUID, **fields: Any) -> Provider:
-    """Ask one that is not there yet: not saved, with ``check_code`` (empty: it answers, with a list or without).
-
-    ``fields`` and refusals are those of ``services.create_provider``; ``LimitReached`` as for ``test_connection``.
-    """
-    draft = services.draft_provider(actor=actor, organization_id=organization_id, **fields)
-    try:
-        with _one_of_few(actor):
-            give_connections_back()
-            asyncio.run(fetch_models(selectors.route_of_provider(draft)))
-    except (ModelMissing, ProviderRefused):
-        pass
-    except ModelError as error:
-        draft.check_code = error.code
-    return draft
+        return Answer(code=error.code)
 
 
 @contextmanager

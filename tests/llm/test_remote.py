@@ -3,8 +3,6 @@ from __future__ import annotations
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from django.db import connections
@@ -15,6 +13,7 @@ from apps.llm import remote
 from apps.llm.presets import ProviderKind
 from tests.accounts.factories import UserFactory, actor_of, join
 from tests.llm.factories import ProviderFactory
+from tests.llm.servers import listening
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,26 +64,6 @@ def test_tests_of_a_connection_keep_none_of_ours_and_are_few_at_once(silent, row
     assert refused.value.headers["Retry-After"] == "20"
     assert codes == ["network"] * remote.MAX_TESTS_A_PERSON
     assert remote.test_connection(actor=admin, provider_id=row.pk).check_code == "network"
-
-
-@contextmanager
-def listening(**answers):
-    """A server on this machine that answers these paths (``_`` for ``/``), by what it answers, and everything else with 404."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            said = answers.get(self.path.strip("/").replace("/", "_"))
-            self.send_response(404 if said is None else 200)
-            self.end_headers()
-            self.wfile.write(said or b"not here")
-
-        def log_message(self, *_args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def closed_address():

@@ -80,9 +80,9 @@ class ProviderForm(forms.Form):
     )
 
     def __init__(
-        self, *args: Any, has_key: bool = False, kind: ProviderKind | None = None, kept: str = "", **kwargs: Any
+        self, *args: Any, has_key: bool = False, kind: ProviderKind | None = None, kept: str | None = "", **kwargs: Any
     ) -> None:
-        """``kind`` of a provider that is there: it stays what it is. ``kept``: the key that was typed a moment ago."""
+        """``kind`` of a provider that is there: it stays what it is. ``kept``: the key that was typed a moment ago; None: it is lost."""
         super().__init__(*args, **kwargs)
         self._kept = kept
         chosen = kind or str(self["kind"].value() or ProviderKind.OPENAI)
@@ -98,11 +98,14 @@ class ProviderForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
         kind = values.get("kind")
-        values["api_key"] = values.get("api_key") or self._kept
+        values["api_key"] = values.get("api_key") or self._kept or ""
         if kind and not values.get("name"):
             values["name"] = str(ProviderKind(kind).label)
-        if kind and PRESETS[ProviderKind(kind)].needs_key and not values.get("api_key"):
-            self.add_error("api_key", _("This kind answers nobody without a key."))
+        if not values["api_key"] and "api_key" not in self.errors:
+            if self._kept is None:
+                self.add_error("api_key", _("Enter the key again."))
+            elif kind and PRESETS[ProviderKind(kind)].needs_key:
+                self.add_error("api_key", _("This kind answers nobody without a key."))
         if kind == ProviderKind.OPENAI_COMPATIBLE and not values.get("base_url"):
             self.add_error("base_url", _("Say where it is."))
         return values

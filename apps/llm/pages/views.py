@@ -52,32 +52,36 @@ class ProvidersPage(SettingsView):
     def post(self, request: HttpRequest) -> HttpResponse:
         """It is asked first. One that does not answer is saved only by who says so (``anyway``); its page lets it be mended then."""
         organization_id = self.organization().pk
-        form = ProviderForm(request.POST, kept=kept_key.open_for(self.actor, organization_id, request.POST))
+        kept = kept_key.open_for(self.actor, organization_id, request.POST) or (
+            None if request.POST.get("kept") else ""
+        )
+        form = ProviderForm(request.POST, kept=kept)
         if not form.is_valid():
             return self._show(request, form, status=400)
         given = {**form.cleaned_data, "kind": ProviderKind(form.cleaned_data["kind"])}
+        answer = None
         try:
             if "anyway" not in request.POST:
-                draft = remote.try_out(actor=self.actor, organization_id=organization_id, **given)
-                if draft.check_code:
-                    kept = kept_key.seal_for(self.actor, organization_id, request.POST, given["api_key"])
-                    return self._show(request, form, status=422, trouble=check_words(draft), kept=kept)
+                answer = remote.try_out(actor=self.actor, organization_id=organization_id, **given)
+                if answer.code:
+                    return self._show(request, form, status=422, trouble=check_words(answer.code))
             made = services.create_provider(actor=self.actor, organization_id=organization_id, **given)
         except DomainError as error:
             take_errors(form, error)
             return self._show(request, form, status=400)
-        return answer_check(request, remote.test_connection(actor=self.actor, provider_id=made.pk))
+        if answer is None:
+            return answer_check(request, remote.test_connection(actor=self.actor, provider_id=made.pk))
+        return answer_check(request, remote.keep_answer(actor=self.actor, provider_id=made.pk, answer=answer))
 
-    def _show(
-        self, request: HttpRequest, form: ProviderForm, status: int = 200, *, trouble: str = "", kept: str = ""
-    ) -> HttpResponse:
+    def _show(self, request: HttpRequest, form: ProviderForm, status: int = 200, *, trouble: str = "") -> HttpResponse:
         organization = self.organization()
+        is_key_wrong = "api_key" in form.errors
         providers = selectors.list_providers_with_counts(viewer=self.actor, organization_id=organization.pk)
         context = {
             "providers": [_line(provider) for provider in providers],
             "form": form,
             "trouble": trouble,
-            "kept": kept,
+            "kept": "" if is_key_wrong else kept_key.keep(self.actor, organization.pk, request.POST),
             "can_manage": self.can_manage(),
         }
         return render(request, "settings/providers.html", context, status=status)
@@ -289,7 +293,7 @@ def _line(provider: Provider) -> dict[str, Any]:
         "is_from_environment": is_from_environment,
         "has_key": bool(provider.api_key) or is_from_environment,
         "checked_at": provider.checked_at,
-        "trouble": check_words(provider) if provider.check_code else "",
+        "trouble": check_words(provider.check_code) if provider.check_code else "",
         "models": getattr(provider, "enabled_models", None),
     }
 

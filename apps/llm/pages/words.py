@@ -5,8 +5,6 @@ from __future__ import annotations
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from apps.llm.models import Provider
-
 CHECKS: dict[str, str | Promise] = {
     "auth": _("Key refused. Enter a new one."),
     "rate_limited": _("Takes no more requests at the moment. Test again in a minute."),
@@ -15,9 +13,10 @@ CHECKS: dict[str, str | Promise] = {
     "timeout": _("Did not answer in time. Check the address and whether the server runs."),
     "network": _("Could not be reached. Check the address and whether the server runs."),
     "provider_protocol": _("Answers, but not as this kind of provider does. Check the kind and the address."),
-    "provider_refused": _("Refused the request. Check the address."),
+    "model_missing": _("Answers, but has no list of models there. Check the address: most end with /v1."),
+    "provider_refused": _("Refused the request. Check the address and the key."),
 }
 
 
-def check_words(provider: Provider) -> str:
-    return str(CHECKS.get(provider.check_code, _("The last test failed. Check the address and the key.")))
+def check_words(code: str) -> str:
+    return str(CHECKS.get(code, _("The last test failed. Check the address and the key.")))

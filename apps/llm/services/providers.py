@@ -42,7 +42,9 @@ def draft_provider(
     headers: Mapping[str, str] | None = None,
     **timeouts: float | None,
 ) -> Provider:
-    """As ``create_provider`` would save it, and not saved. ``Invalid`` for an address that may not be called or a kind that needs one."""
+    """As ``create_provider`` would save it, and not saved. ``Invalid`` for an address that may not be called or a kind that needs one,
+    ``ProviderNameTaken``.
+    """
     organization = accounts.get_organization(organization_id, actor)
     policies.require(policies.can_manage_providers(actor, accounts.role_of(actor, organization)))
     provider = Provider(
@@ -55,13 +57,15 @@ def draft_provider(
         **timeouts,
     )
     _check(provider)
+    if Provider.objects.filter(organization_id=organization_id, name__iexact=name, deleted_at=None).exists():
+        raise ProviderNameTaken
     return provider
 
 
 @transaction.atomic
 def create_provider(*, actor: Actor, organization_id: UUID, **fields: Any) -> Provider:
     """With the models that the catalogue knows for its kind; ``refresh`` asks the provider itself afterwards. ``fields`` and refusals
-    are those of ``draft_provider``; ``ProviderNameTaken``.
+    are those of ``draft_provider``.
     """
     accounts.lock_organization(organization_id, actor)
     provider = draft_provider(actor=actor, organization_id=organization_id, **fields)
@@ -312,7 +316,7 @@ def _save(provider: Provider, **options: Any) -> None:
 
 def insert_known_models(provider: Provider) -> None:
     """Under the lock of the organization."""
-    if provider.base_url and provider.base_url != provider.preset.base_url:
+    if provider.is_elsewhere:
         return  # somebody else's server: only it knows what it has
     _insert_known(provider)
 
