@@ -48,7 +48,7 @@ export default class extends Controller {
       form.reset();
     } catch (error) {
       button.ariaBusy = "false";
-      return this.#refuse(this.element.querySelector(placeOf(form))?.form ?? form, error); // the panel may be drawn anew by now
+      return this.#refuse(document.querySelector(`#context-panel ${placeOf(form)}`)?.form ?? form, error); // the panel may be drawn, or fetched, anew by now
     }
     await this.#load();
     if (!this.element.contains(document.activeElement)) this.element.querySelector("h2[tabindex]")?.focus();

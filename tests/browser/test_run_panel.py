@@ -141,3 +141,27 @@ def test_tab_that_does_not_come_says_so_and_is_tried_again(both):
     page.locator("#context-panel").get_by_role("button", name="Try again").click()
     expect(page.get_by_role("heading", name="No run here yet")).to_be_visible()
     ines.complaints.clear()  # the browser says that it was offline
+
+
+def test_what_is_refused_is_said_where_the_panel_was_fetched_meanwhile(both):
+    page, name = both[0].page, both[0].film
+    panel = page.locator("#context-panel")
+    panel.get_by_label("Workflow").select_option(label=name)
+    panel.get_by_role("button", name="Start").click()
+    tried = stage(both[0], "scenes").get_by_role("button", name="Try to begin")
+    tried.wait_for()
+    held, asked = [], []
+    page.route("**/advance/", lambda route: held.append(route))
+    page.on("request", lambda request: asked.append(request.url) if "hx-request" in request.headers else None)
+
+    with page.expect_request("**/advance/"):
+        tried.click()
+    before = page.locator("[data-controller=run-panel]").element_handle()
+    page.evaluate("tab => { tab.click(); tab.click(); }", page.locator("#tab-workflow").element_handle())
+    page.wait_for_function("panel => !panel.isConnected", arg=before)
+    tried.wait_for()
+    held[0].continue_()
+
+    expect(stage(both[0], "scenes").get_by_role("alert")).to_contain_text("This stage cannot begin yet.")
+    assert len(asked) == 1
+    both[0].complaints.clear()  # the browser says that it was refused

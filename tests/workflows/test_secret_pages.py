@@ -4,6 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.core import preferences
 from apps.workflows import selectors, services
 from apps.workflows.models import Secret
 from apps.workflows.types import MAX_SECRETS, SecretKind
@@ -150,7 +151,8 @@ def test_secret_that_is_of_no_kind_is_named(page, actor, project):
     assert CANARY not in shown
 
 
-def test_as_many_questions_for_many(page, actor, project):
+def test_as_many_questions_for_many(page, actor, project, monkeypatch):
+    monkeypatch.setattr(preferences, "KEEP_SECONDS", 600)
     asked = {}
     for rows in (1, 3, 30):
         for number in range(rows):
