@@ -61,6 +61,7 @@ AUDITED = frozenset(
         "extraction.collection_reader_removed",
         "files.file_deleted",
         "files.file_released",
+        "workflows.gate_overridden",
     }
 )
 _PEOPLE = {"user_id", "heir_id"}

@@ -152,6 +152,17 @@ class RunAdvanced:
     is_override: bool
 
 
+@event("workflows.gate_overridden.v1", label=_("Let a run pass a closed gate"))
+@dataclass(frozen=True, slots=True)
+class GateOverridden:
+    """``missing``: so many requirements of stage ``place`` were not met. Why a manager let it go on is in the step, which the run shows."""
+
+    run_id: UUID
+    step_id: UUID
+    place: int
+    missing: int
+
+
 @event("workflows.run_blocked.v1", public="workflow.blocked")
 @dataclass(frozen=True, slots=True)
 class RunBlocked:

@@ -17,6 +17,7 @@ from django.utils.translation import ngettext
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.core.errors import DomainError
+from apps.extraction import link_selectors as links
 from apps.extraction import selectors as records
 from apps.extraction.filters import read as read_condition
 from apps.extraction.types import Visibility
@@ -78,6 +79,16 @@ def slugs_in(gates: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         yield from slugs_in(gate.get("any", ()))
         if "not" in gate:
             yield from slugs_in([gate["not"]])
+
+
+def fields_in(gates: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+    """(collection, field) of what every record of a collection has to have."""
+    for gate in gates:
+        if "every" in gate:
+            yield gate["every"]["collection"], gate["every"]["has"]
+        yield from fields_in(gate.get("any", ()))
+        if "not" in gate:
+            yield from fields_in([gate["not"]])
 
 
 def approvable(gates: Sequence[Mapping[str, Any]]) -> Iterator[str]:
@@ -163,7 +174,7 @@ def _every(spec: Mapping[str, Any], sight: Sight) -> Verdict:
     if not spec.get("or_none") and not rows.exists():
         said = _("%(name)s: there is no record yet.") % words
         return Verdict(is_met=False, says=said, collection=_place(collection))
-    lacking = _rows({**spec, "where": [*spec.get("where", ()), f"{spec['has']}:empty:"]}, collection)
+    lacking = links.lacking(rows, collection=collection, field=spec["has"])
     titles = [row.title or str(row.pk) for row in lacking.order_by("created_at")[:4]]
     if titles:
         shown = ", ".join(titles[:3]) + (" …" if len(titles) > 3 else "")  # noqa: PLR2004  (three are shown)

@@ -44,6 +44,7 @@ def stage_map(run: Run) -> list[dict[str, Any]]:
     found = selectors.list_gates(run)
     passed = [gates.name_of(step.path) for step in found if step.status == StepStatus.COMPLETED]
     waiting = next((gates.name_of(step.path) for step in found if step.status == StepStatus.WAITING), "")
+    overrides = {gates.name_of(step.path): override_of(step) for step in found}
     sight = gates.sight_of(run, viewer_of(run))
     last = passed[-1] if passed else ""
     places = {name: place for place, (name, _stage) in enumerate(named)}
@@ -74,9 +75,18 @@ def stage_map(run: Run) -> list[dict[str, Any]]:
                 "missing": missing if is_ahead else [],
                 "requires": [requirement(verdict) for verdict in required],
                 "approvals": len(sight.approvals.get(name, [])),
+                "override": overrides.get(name),
             }
         )
     return shown
+
+
+def override_of(step: Step) -> dict[str, Any] | None:
+    """Of a gate that was closed: which manager let the run pass, and why."""
+    if step.kind != "gate" or not step.state.get("override"):
+        return None
+    by = step.state.get("by")
+    return {"by": by if by != "None" else None, "reason": step.state.get("reason", "")}
 
 
 def run_row(run: Run) -> dict[str, Any]:
@@ -202,6 +212,7 @@ def step_data(step: Step) -> dict[str, Any]:
         "seconds": round((ended - step.started_at).total_seconds(), 3) if ended else None,
         "cost": str(step.cost),
         "kept": [kept_data(each) for each in step.kept],
+        "override": override_of(step),
         "records": [record for record, _before, _after in step.wrote],
         "started_at": _time(step.started_at),
         "ended_at": _time(ended),

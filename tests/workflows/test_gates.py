@@ -4,9 +4,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from apps.accounts import audit
 from apps.accounts.types import SYSTEM
+from apps.core.errors import Invalid
 from apps.core.models import Event
+from apps.extraction import link_selectors as links
 from apps.extraction import services as records
+from apps.extraction.models import Collection
 from apps.workflows import presentation, services
 from apps.workflows.models import Approval, Run, Step
 from apps.workflows.types import GateClosed, NotNext
@@ -114,14 +118,38 @@ def test_override_is_a_managers_right_has_a_reason_and_is_audited(actor, project
 
     with pytest.raises(Forbidden):
         services.advance_stage(actor=editor, run_id=run.pk, override=True, reason="Now")
+    for reason in ("", "  "):
+        with pytest.raises(Invalid) as refused:
+            services.advance_stage(actor=actor, run_id=run.pk, override=True, reason=reason)
+        assert [(each.field, each.code) for each in refused.value.fields] == [("reason", "required")]
     assert steps(run) == [("scenes#gate", "waiting")]
+    assert not Event.objects.filter(type="workflows.gate_overridden").exists()
     services.advance_stage(actor=actor, run_id=run.pk, override=True, reason="The festival waits")
 
     assert walked(run).status == "completed"
-    told = Event.objects.get(type="workflows.run_advanced")
-    assert told.payload["is_override"] is True
+    gate = Step.objects.get(run=run, kind="gate")
+    told = Event.objects.get(type="workflows.gate_overridden")
+    assert told.payload == {"run_id": str(run.pk), "step_id": str(gate.pk), "place": 1, "missing": 1}
     assert told.actor_id == actor.user_id
-    assert Step.objects.get(run=run, kind="gate").state["reason"] == "The festival waits"
+    assert audit.is_audited(told.type)
+    assert Event.objects.get(type="workflows.run_advanced").payload["is_override"] is True
+    said = {"by": str(actor.user_id), "reason": "The festival waits"}
+    assert presentation.step_data(gate)["override"] == said
+    assert presentation.stage_map(fresh(run))[0]["override"] == said
+
+
+def test_who_overrode_a_gate_and_why_stands_at_its_stage(actor, owner, project, client):
+    people(actor, project)
+    run = ran(actor, project, [{"scenes": {**NOTHING, **stage("Scenes", requires=[TWO], manual=True)}}])
+    services.advance_stage(actor=actor, run_id=run.pk, override=True, reason="The festival waits")
+    client.force_login(owner)
+
+    page = client.get(f"/runs/{run.pk}/").content.decode()
+
+    stages, steps_ = page.split('id="steps"')
+    assert "Begun though something was missing: The festival waits" in stages
+    assert owner.display_name in stages
+    assert "Begun though something was missing: The festival waits" in steps_
 
 
 def test_stage_of_managers_is_not_for_editors(actor, project):
@@ -299,6 +327,38 @@ def test_no_sequence_of_calls_comes_past_an_unmet_gate(actor, project, acts, mon
         assert {row.path for row in Step.objects.filter(run=each, kind="set", status="completed")} <= {
             path.removesuffix("#gate") for path in gates
         }
+
+
+LIVES = {"every": {"collection": "people", "has": "lives_in"}}
+
+
+def test_what_a_field_points_to_has_to_be_there(actor, project):
+    collection = people(actor, project)
+    town = Collection.objects.get(project=project, slug="places")
+    port, inn = (person(actor, town, name=name) for name in ("Port", "Inn"))
+    person(actor, collection, name="Sarah", lives_in=str(port.pk))
+    person(actor, collection, name="Tomás", lives_in=str(inn.pk))
+    run = ran(actor, project, [{"scenes": {**NOTHING, **stage("Scenes", requires=[LIVES], manual=True)}}])
+    assert states(run) == {"scenes": "available"}
+
+    records.delete_record(actor=actor, record_id=port.pk)
+
+    assert presentation.stage_map(fresh(run))[0]["missing"] == ["People without “lives_in”: Sarah."]
+    with pytest.raises(GateClosed):
+        services.advance_stage(actor=actor, run_id=run.pk)
+    records.restore_record(actor=actor, record_id=port.pk)
+    services.advance_stage(actor=actor, run_id=run.pk)
+    assert walked(run).status == "completed"
+
+
+def test_gate_holds_what_is_told_of_the_records_that_a_field_points_to(actor, project):
+    collection = people(actor, project)
+    town = Collection.objects.get(project=project, slug="places")
+
+    read = links.list_read(actor, project.pk, ["people"], [("people", "lives_in"), ("people", "age"), ("gone", "x")])
+
+    assert read == {collection.pk, town.pk}
+    assert links.list_read(actor, project.pk, ["people"], []) == {collection.pk}
 
 
 def test_run_is_woken_when_the_collection_needs_less(actor, project):

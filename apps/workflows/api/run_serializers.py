@@ -98,6 +98,13 @@ class RequirementOut(serializers.Serializer):
     )
 
 
+class OverrideOut(serializers.Serializer):
+    """A manager let the run pass though something was missing."""
+
+    by = serializers.UUIDField(allow_null=True)
+    reason = serializers.CharField(allow_blank=True)
+
+
 class StageOut(serializers.Serializer):
     name = serializers.CharField()
     title = serializers.CharField()
@@ -110,6 +117,7 @@ class StageOut(serializers.Serializer):
     missing = serializers.ListField(child=serializers.CharField())
     requires = RequirementOut(many=True)
     approvals = serializers.IntegerField()
+    override = OverrideOut(allow_null=True)
 
 
 class OptionOut(serializers.Serializer):
@@ -200,6 +208,7 @@ class StepOut(serializers.Serializer):
     seconds = serializers.FloatField(allow_null=True)
     cost = serializers.CharField()
     kept = StayingOut(many=True, help_text="What of it could not be taken back.")
+    override = OverrideOut(allow_null=True)
     records = serializers.ListField(child=serializers.UUIDField())
     started_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+from uuid import UUID
 
+from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor, ProjectRole
 from apps.workflows import gates, policies, presentation, selectors
 from apps.workflows.documents import stages
@@ -25,6 +27,7 @@ def shown_run(run: Run, actor: Actor, role: ProjectRole | None) -> dict[str, Any
         required = {name: stage.get("requires", ()) for name, stage in stages(run.followed.document)}
         is_asked = any(each["status"] == ChoiceStatus.OPEN for each in choices)
         guidance.guide(shown, required, is_asked=is_asked, is_at_stage=any(each["is_next"] for each in shown))
+    _name_overrides(shown)
     return {
         "run": run,
         "stages": shown,
@@ -40,6 +43,15 @@ def shown_run(run: Run, actor: Actor, role: ProjectRole | None) -> dict[str, Any
         "is_final": is_final,
         "is_moving": run.status in {RunStatus.QUEUED, RunStatus.RUNNING},
     }
+
+
+def _name_overrides(shown: Sequence[dict[str, Any]]) -> None:
+    """Who let it into each of these stages though something was missing."""
+    said = [each["override"] for each in shown if each["override"]]
+    people = accounts.display_people(UUID(each["by"]) for each in said if each["by"])
+    for each in said:
+        person = people.get(UUID(each["by"])) if each["by"] else None
+        each["who"] = person.name if person else ""
 
 
 def _wanted(run: Run) -> set[str]:

@@ -8,14 +8,16 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
+from apps.core.errors import FieldError, Invalid
 from apps.core.events import hold_topics
-from apps.extraction import selectors as records
+from apps.extraction import link_selectors as links
 from apps.workflows import gates, policies, selectors
 from apps.workflows.documents import stages
-from apps.workflows.events import RunAdvanced, RunBlocked, StageApproved
+from apps.workflows.events import GateOverridden, RunAdvanced, RunBlocked, StageApproved
 from apps.workflows.gates import MARK, Sight, Verdict
 from apps.workflows.models import Approval, Run, Step
 from apps.workflows.services.ends import announce, viewer_of
@@ -37,11 +39,9 @@ def look(run: Run, stage: dict[str, Any], *, at_gate: bool) -> tuple[list[Verdic
     """What a stage requires, now. The caller has locked the run; nobody tells of records of these collections until the commit."""
     required = stage.get("requires", [])
     viewer = viewer_of(run)
-    slugs = set(gates.slugs_in(required))
-    if slugs:
-        hold_topics(
-            f"collection:{row.pk}" for row in records.collections_by_slug(viewer, run.project_id, slugs).values()
-        )
+    if slugs := set(gates.slugs_in(required)):
+        read = links.list_read(viewer, run.project_id, slugs, gates.fields_in(required))
+        hold_topics(f"collection:{pk}" for pk in read)
     sight = gates.sight_of(run, viewer, at_gate=at_gate)
     return gates.judge(required, sight), sight
 
@@ -93,6 +93,10 @@ def pass_gate(
     return step
 
 
+def _id(value: UUID | None) -> str | None:
+    return str(value) if value else None
+
+
 def _place(run: Run, name: str) -> int:
     return [each for each, _stage in stages(run.followed.document)].index(name) + 1
 
@@ -119,7 +123,8 @@ def _waiting_at(run: Run) -> str:
 def advance_stage(*, actor: Actor, run_id: UUID, stage: str = "", override: bool = False, reason: str = "") -> Run:
     """Let a run go on into the stage that it waits at. ``GateClosed`` says what is missing, also of a stage further on.
 
-    ``override``: a manager lets it go on all the same, and says why; it is in the audit log.
+    ``override``: a manager lets it go on all the same, and says why: ``Invalid`` without a reason. The run shows who and why, the audit log
+    that it was done, by whom and when.
     """
     run = lock_steered(actor=actor, run_id=run_id)
     if run.status in FINAL:
@@ -146,11 +151,15 @@ def advance_stage(*, actor: Actor, run_id: UUID, stage: str = "", override: bool
         if not override:
             raise GateClosed(missing=missing, stage=name)
         policies.require(policies.can_override(actor, role))
+        if not reason.strip():
+            raise Invalid(fields=[FieldError("reason", "required", _("Say why it goes on all the same."))])
     is_override = bool(missing)
-    state = {**here.state, "missing": missing, "by": str(actor.user_id), "override": is_override}
+    state = {**here.state, "missing": missing, "by": _id(actor.user_id), "override": is_override}
     if is_override:
-        state["reason"] = reason[:500]
+        state["reason"] = reason.strip()[:500]
     Step.objects.filter(pk=here.pk).update(status=StepStatus.COMPLETED, state=state, ended_at=Now(), updated_at=Now())
+    if is_override:
+        announce(GateOverridden(run.pk, here.pk, _place(run, name), len(missing)), run, actor)
     _enter(run, here.pk, name, actor, is_override=is_override)
     wake([run.pk])
     return selectors.get_run(run_id=run_id, viewer=actor)
