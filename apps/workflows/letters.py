@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.core import signing
 from django.urls import reverse
 from django.utils import translation
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.accounts import selectors as accounts
 from apps.core.letters import Letter, queue_letter
 from apps.workflows.models import Choice, Run
-from apps.workflows.types import AnswerLinkGone
+from apps.workflows.types import AnswerLinkGone, ChoiceRule
 
 _SALT = "workflows.choice"
 LINK_SECONDS = 30 * 24 * 3600
@@ -45,7 +48,7 @@ def send_question(*, run: Run, choice: Choice, people: Iterable[UUID]) -> None:
                 subject=_subject(run),
                 greeting=_("Hello %(name)s,") % {"name": user.display_name},
                 lead=choice.question,
-                facts=options,
+                facts=[*options, *_facts(choice, user.time_zone)],
                 label=_("Answer"),
                 link=settings.PARLANCE_URL + reverse("workflows:by_link", args=[token_of(choice.pk, pk)]),
                 closing=[
@@ -53,6 +56,24 @@ def send_question(*, run: Run, choice: Choice, people: Iterable[UUID]) -> None:
                 ],
             )
             queue_letter(recipient=user.email, letter=letter)
+
+
+def _facts(choice: Choice, time_zone: str) -> list[tuple[str, str]]:
+    """Until when it may be answered, by the clock of the mail's receiver, and what decides."""
+    found = []
+    if choice.deadline:
+        until = choice.deadline.astimezone(ZoneInfo(time_zone))
+        found.append((_("Until"), f"{date_format(until, 'DATETIME_FORMAT')} ({time_zone})"))
+    if choice.rule == ChoiceRule.QUORUM:
+        said = ngettext(
+            "As soon as %(number)d person says so",
+            "As soon as %(number)d people say the same",
+            choice.quorum,
+        )
+        found.append((_("Decided"), said % {"number": choice.quorum}))
+    elif choice.rule == ChoiceRule.VOTE:
+        found.append((_("Decided"), _("By most votes, when everybody has answered or the time is up")))
+    return found
 
 
 def _subject(run: Run) -> str:

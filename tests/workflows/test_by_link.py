@@ -74,6 +74,33 @@ def test_own_words_and_wrong_ones(actor, owner, project):
     assert fresh(run).status == "waiting"
 
 
+def test_mail_and_page_say_until_when_and_what_decides(actor, owner, project):
+    User.objects.filter(pk=owner.pk).update(time_zone="Asia/Tokyo")
+    _run, choice = asked(actor, project, rule="quorum", quorum=2, deadline="PT1H")
+    (mail,) = MailMessage.objects.filter(recipient=owner.email)
+
+    assert "(Asia/Tokyo)" in mail.text
+    assert "As soon as 2 people say the same" in mail.text
+    page = Client().get(link_in(mail)).content.decode()
+    assert f'datetime="{choice.deadline.date()}' in page
+    assert "Decided as soon as 2 people say the same." in page
+
+
+def test_what_is_no_answer_comes_back_with_its_words_and_why(actor, owner, project):
+    do = [{"age": {"call": "ask", "with": {"question": "How old?", "type": "number", "mail": True}}}]
+    run = ran(actor, project, do)
+    (choice,) = selectors.list_choices(run)
+    address = f"/answer/{letters.token_of(choice.pk, owner.pk)}/"
+
+    page = Client().post(address, {"text": "about thirty"})
+
+    assert page.status_code == 400
+    assert 'value="about thirty"' in page.content.decode()
+    assert "The answer is a number, such as 3 or 2.5." in page.content.decode()
+    assert "Your answer is noted" not in page.content.decode()
+    assert Client().post(address, {"text": "31"}).status_code == 302
+
+
 def test_who_has_no_role_any_more_finds_nothing(actor, owner, project):
     _run, choice = asked(actor, project)
     stranger = UserFactory()

@@ -12,9 +12,10 @@ from apps.accounts.actors import actor_of_row
 from apps.accounts.addresses import client_address
 from apps.accounts.types import Actor
 from apps.core import limits
-from apps.core.errors import DomainError
+from apps.core.errors import DomainError, Invalid
 from apps.workflows import letters, presentation, selectors, services
 from apps.workflows.models import Choice, Run
+from apps.workflows.pages.shown import asked, refused, said_in
 from apps.workflows.types import AnswerLinkGone, ChoiceStatus
 
 #: Nobody tries tokens by the million.
@@ -36,22 +37,27 @@ class AnswerByLink(View):
         return response
 
     def get(self, request: HttpRequest, token: str) -> HttpResponse:
-        actor, run, choice = self.found(token)
-        answers = selectors.list_answers([choice.pk]).get(choice.pk, [])
-        context = {
-            "run": run,
-            "choice": presentation.choice_data(choice, answers, actor),
-            "is_open": choice.status == ChoiceStatus.OPEN,
-            "token": token,
-        }
-        return render(request, "workflows/by_link.html", context)
+        return render(request, "workflows/by_link.html", self.context(token, *self.found(token)))
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         actor, run, choice = self.found(token)
-        text = request.POST.get("text", "")[:20_000]
-        option = "" if text.strip() else request.POST.get("option", "")[:60]
-        services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, option=option, text=text)
+        option, text = said_in(request)
+        try:
+            services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, option=option, text=text)
+        except Invalid as error:
+            context = self.context(token, actor, run, choice)
+            context["choice"] = refused(context["choice"], error, option=option, text=text)
+            return render(request, "workflows/by_link.html", context, status=error.status)
         return redirect("workflows:by_link", token)
+
+    def context(self, token: str, actor: Actor, run: Run, choice: Choice) -> dict[str, Any]:
+        answers = selectors.list_answers([choice.pk]).get(choice.pk, [])
+        return {
+            "run": run,
+            "choice": asked(presentation.choice_data(choice, answers, actor)),
+            "is_open": choice.status == ChoiceStatus.OPEN,
+            "token": token,
+        }
 
     def found(self, token: str) -> tuple[Actor, Run, Choice]:
         """With the rights that the person has now: who may answer no more finds nothing here."""

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor, ProjectRole
+from apps.core.errors import Invalid
 from apps.workflows import gates, policies, presentation, selectors
 from apps.workflows.documents import stages
 from apps.workflows.models import Run
 from apps.workflows.pages import guidance
 from apps.workflows.types import FINAL, ChoiceStatus, RunStatus, StageState
+
+#: Of what is asked: what came of it is worth a line.
+_ENDED = frozenset({ChoiceStatus.DECIDED, ChoiceStatus.EXPIRED})
 
 
 def shown_run(run: Run, actor: Actor, role: ProjectRole | None) -> dict[str, Any]:
@@ -32,17 +40,33 @@ def shown_run(run: Run, actor: Actor, role: ProjectRole | None) -> dict[str, Any
         "run": run,
         "stages": shown,
         "choices": [
-            {**each, "can_answer": can_run and policies.has_role(role, each["to"])}
+            {**asked(each), "can_answer": can_run and policies.has_role(role, each["to"])}
             for each in choices
             if each["status"] == ChoiceStatus.OPEN
         ],
-        "decided": [_decided(each) for each in choices if each["status"] == ChoiceStatus.DECIDED],
+        "decided": [_decided(each) for each in choices if each["status"] in _ENDED],
         "operations": selectors.list_operations(run),
         "can_run": can_run,
         "can_override": policies.can_override(actor, role),
         "is_final": is_final,
         "is_moving": run.status in {RunStatus.QUEUED, RunStatus.RUNNING},
     }
+
+
+def asked(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """With its deadline as a moment."""
+    return {**choice, "until": datetime.fromisoformat(choice["deadline"]) if choice["deadline"] else None}
+
+
+def refused(choice: Mapping[str, Any], error: Invalid, *, option: str, text: str) -> dict[str, Any]:
+    """As somebody answered it, and why that is no answer."""
+    return {**choice, "mine": {"option": option, "text": text}, "refused": error.fields[0].detail}
+
+
+def said_in(request: HttpRequest) -> tuple[str, str]:
+    """(option, text) of a form; own words win."""
+    text = request.POST.get("text", "")[:20_000]
+    return "" if text.strip() else request.POST.get("option", "")[:60], text
 
 
 def _name_overrides(shown: Sequence[dict[str, Any]]) -> None:
@@ -80,8 +104,16 @@ def _stage(stage: Mapping[str, Any], role: ProjectRole | None, *, can_act: bool,
 def _decided(choice: Mapping[str, Any]) -> dict[str, Any]:
     titles = {option["key"]: option["title"] for option in choice["options"]}
     names = {answer["person"]: answer["name"] for answer in choice["answers"]}
+    if choice["status"] == ChoiceStatus.EXPIRED:
+        return {"question": choice["question"], "answer": ChoiceStatus.EXPIRED.label, "who": "", "is_expired": True}
     return {
         "question": choice["question"],
-        "answer": choice["text"] or titles.get(choice["option"], choice["option"]),
+        "answer": _yes_or_no(choice) or choice["text"] or titles.get(choice["option"], choice["option"]),
         "who": names.get(choice["decided_by"], ""),
     }
+
+
+def _yes_or_no(choice: Mapping[str, Any]) -> str:
+    if choice["answer_type"] != "boolean":
+        return ""
+    return _("Yes") if choice["text"].lower() == "true" else _("No")

@@ -14,11 +14,11 @@ from django.views import View
 from apps.accounts import places
 from apps.accounts import selectors as accounts
 from apps.core.api import Order, Page, page_url
-from apps.core.errors import NotFound
+from apps.core.errors import Invalid, NotFound
 from apps.extraction import reader_selectors as readers
 from apps.workflows import policies, presentation, schedules, selectors, services
 from apps.workflows.models import Run
-from apps.workflows.pages.shown import shown_run
+from apps.workflows.pages.shown import refused, said_in, shown_run
 from apps.workflows.types import FINAL, MAY_UNDO_AGAIN, OPEN
 
 WINDOW = 50
@@ -115,14 +115,24 @@ class RunActPage(RunView):
 
 class ChoosePage(RunView):
     def post(self, request: HttpRequest, workflow_run_id: UUID, choice_id: UUID) -> HttpResponse:
-        self.found(request, workflow_run_id)
-        services.answer_choice(
-            actor=request.actor,  # type: ignore[attr-defined]
-            run_id=workflow_run_id,
-            choice_id=choice_id,
-            option="" if request.POST.get("text", "").strip() else request.POST.get("option", "")[:60],
-            text=request.POST.get("text", "")[:20_000],
-        )
+        """What is no answer comes back with the words, and why."""
+        run = self.found(request, workflow_run_id)
+        option, text = said_in(request)
+        try:
+            services.answer_choice(
+                actor=request.actor,  # type: ignore[attr-defined]
+                run_id=workflow_run_id,
+                choice_id=choice_id,
+                option=option,
+                text=text,
+            )
+        except Invalid as error:
+            context = self.context(request, run)
+            context["choices"] = [
+                refused(each, error, option=option, text=text) if each["id"] == str(choice_id) else each
+                for each in context["choices"]
+            ]
+            return render(request, "workflows/run.html", context, status=error.status)
         return redirect("workflows:run", workflow_run_id)
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models.functions import Now
+from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
@@ -94,20 +95,23 @@ def answer_choice(*, actor: Actor, run_id: UUID, choice_id: UUID, option: str = 
 def _checked(choice: Choice, option: str, text: str) -> tuple[str, str]:
     """What is kept of an answer."""
     if bool(option) == bool(text.strip()):
-        raise Invalid(fields=[FieldError("option", "required", str(Invalid.default_detail))])
+        said = _("Choose an option, or answer in your own words.") if choice.options else _("Write an answer.")
+        raise Invalid(fields=[FieldError("option", "required", said)])
     if option and option not in {each["key"] for each in choice.options}:
-        raise Invalid(fields=[FieldError("option", "unknown_option", str(Invalid.default_detail))])
+        raise Invalid(fields=[FieldError("option", "unknown_option", _("This is none of the options."))])
     if text and not choice.takes_own:
-        raise Invalid(fields=[FieldError("text", "not_here", str(Invalid.default_detail))])
+        raise Invalid(
+            fields=[FieldError("text", "not_here", _("Choose one of the options: own words are no answer here."))]
+        )
     if choice.answer_type == "number" and text:
         try:
             is_number = math.isfinite(float(text))
         except ValueError:
             is_number = False
         if not is_number:
-            raise Invalid(fields=[FieldError("text", "invalid", str(Invalid.default_detail))])
+            raise Invalid(fields=[FieldError("text", "invalid", _("The answer is a number, such as 3 or 2.5."))])
     if choice.answer_type == "boolean" and text.strip().lower() not in {"true", "false"}:
-        raise Invalid(fields=[FieldError("text", "invalid", str(Invalid.default_detail))])
+        raise Invalid(fields=[FieldError("text", "invalid", _("The answer is yes or no: true or false."))])
     return option, text.strip()
 
 
