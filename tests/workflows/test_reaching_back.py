@@ -14,6 +14,7 @@ from apps.workflows.types import RunState
 from tests.conversations.factories import say, start
 from tests.extraction.factories import answered, people
 from tests.workflows.factories import begun, defined, fresh, killed, ran, stage, step, tell, walked
+from tests.workflows.test_out_of_time import overdue
 from tests.workflows.test_rollback import change, make, there
 
 pytestmark = pytest.mark.django_db
@@ -24,6 +25,7 @@ INSIDE = [
     {"grown": change(age=21)},
     {"marked": {"set": {"note": "undone inside"}, "metadata": {"parlance": {"compensate": [NOTE]}}}},
 ]
+BROKEN = {"type": "https://example.org/broken", "status": 500}
 CALL = {"run": {"workflow": {"namespace": "tests", "name": "inner", "version": "1.0.0"}}}
 AGE = {"kind": "records.update", "params": {"collection": "people", "data": {"age": 50}}}
 
@@ -346,3 +348,98 @@ def test_reading_that_has_ended_stays_as_it_is(actor, project):
     reading.refresh_from_db()
     assert (reading.status, reading.stopped_by) == ("completed", "")
     assert walked(run).status == "paused"
+
+
+# Tried again
+
+
+def failing_inside(actor, project):
+    """A run whose run inside made a record, and then failed at one that is deleted."""
+    collection = people(actor, project)
+    nuno = records.create_record(actor=actor, collection_id=collection.pk, data={"name": "Nuno", "age": 8})
+    records.delete_record(actor=actor, record_id=nuno.pk)
+    grown = {"call": "records.update", "with": {"record": "${ $workflow.input.id }", "data": {"age": 21}}}
+    defined(actor, project, [{"other": make("Tomás")}, {"grown": grown}], name="inner")
+    inside = {"run": {"workflow": {**CALL["run"]["workflow"], "input": {"id": "${ $workflow.input.id }"}}}}
+    run = ran(actor, project, cast({"inside": inside}, {"after": make("Inês")}), {"id": str(nuno.pk)})
+    assert (run.status, inner_of(run).status) == ("failed", "failed")
+    assert [row["name"] for row in there(collection)] == ["Sarah", "Tomás"]
+    return collection, nuno, run
+
+
+def test_run_inside_that_failed_goes_on_where_it_failed(actor, project):
+    collection, nuno, run = failing_inside(actor, project)
+    records.restore_record(actor=actor, record_id=nuno.pk)
+
+    services.retry_run(actor=actor, run_id=run.pk)
+    run = walked(run)
+
+    assert (run.status, inner_of(run).status) == ("waiting", "completed")
+    assert Run.objects.filter(parent=run).count() == 1
+    assert [row["name"] for row in there(collection)] == ["Nuno", "Sarah", "Tomás", "Inês"]
+    services.roll_back(actor=actor, run_id=run.pk, stage="cast")
+    assert walked(run).status == "paused"
+    assert there(collection) == [{"name": "Nuno", "age": 8}]
+
+
+def test_run_inside_that_fails_again_fails_the_run_again(actor, project):
+    collection, _nuno, run = failing_inside(actor, project)
+
+    services.retry_run(actor=actor, run_id=run.pk)
+    run = walked(run)
+
+    assert (run.status, Run.objects.filter(parent=run).count()) == ("failed", 1)
+    services.roll_back(actor=actor, run_id=run.pk, stage="cast")
+    assert (walked(run).status, there(collection)) == ("paused", [])
+
+
+def test_run_inside_that_somebody_cancelled_is_another_one(actor, project):
+    collection, nuno, run = failing_inside(actor, project)
+    services.cancel_run(actor=actor, run_id=inner_of(run).pk)
+    records.restore_record(actor=actor, record_id=nuno.pk)
+
+    services.retry_run(actor=actor, run_id=run.pk)
+    run = walked(run)
+
+    assert (run.status, Run.objects.filter(parent=run).count()) == ("waiting", 2)
+    services.roll_back(actor=actor, run_id=run.pk, stage="cast")
+    assert walked(run).status == "paused"
+    assert there(collection) == [{"name": "Nuno", "age": 8}]
+
+
+def test_what_was_begun_before_the_time_was_over_is_taken_back_too(actor, project):
+    """Once by the operation whose time was over, and once by the one that came when somebody tried again."""
+    collection = people(actor, project)
+    defined(actor, project, [{"other": make("Tomás")}, {"rest": {"wait": "PT1H"}}], name="inner")
+    late = {"do": [{"inside": {**CALL, "timeout": {"after": {"hours": 1}}}}]}
+    run = ran(actor, project, cast({"late": late}))
+    assert (run.status, [row["name"] for row in there(collection)]) == ("waiting", ["Sarah", "Tomás"])
+    overdue(run, "cast/do/late/do/inside")
+    run = walked(run)
+    assert (run.status, run.error["code"], inner_of(run).status) == ("failed", "timeout", "cancelled")
+    services.retry_run(actor=actor, run_id=run.pk)
+    run = walked(run)
+    assert [row["name"] for row in there(collection)] == ["Sarah", "Tomás", "Tomás"]
+
+    services.roll_back(actor=actor, run_id=run.pk, stage="cast")
+
+    assert (walked(run).status, there(collection)) == ("paused", [])
+
+
+# Failed and left
+
+
+def test_run_that_failed_is_cancelled_with_what_it_began(actor, project, client, owner):
+    people(actor, project)
+    defined(actor, project, [{"ask": {"call": "ask", "with": {"question": "How old?"}}}], name="inner")
+    branches = [{"inside": CALL}, {"all": {"call": "bulk", "with": AGE}}, {"no": {"raise": {"error": BROKEN}}}]
+    run = ran(actor, project, cast({"both": {"fork": {"branches": branches}}}))
+    assert (run.status, inner_of(run).status, Operation.objects.get().status) == ("failed", "waiting", "draft")
+    client.force_login(owner)
+    assert f"/runs/{run.pk}/cancel/" in client.get(f"/runs/{run.pk}/").content.decode()
+
+    services.cancel_run(actor=actor, run_id=run.pk)
+
+    assert (fresh(run).status, inner_of(run).status) == ("cancelled", "cancelled")
+    assert Operation.objects.get().status == "cancelled"
+    assert not Choice.objects.filter(status="open").exists()

@@ -49,6 +49,7 @@ def shown_run(run: Run, actor: Actor, role: ProjectRole | None) -> dict[str, Any
         "can_run": can_run,
         "can_override": policies.can_override(actor, role),
         "is_final": is_final,
+        "can_cancel": can_run and not run.is_unwinding and (not is_final or run.status == RunStatus.FAILED),
         "is_moving": run.status in {RunStatus.QUEUED, RunStatus.RUNNING},
     }
 

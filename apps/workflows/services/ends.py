@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from apps.accounts.actors import actor_of_row
@@ -178,7 +178,9 @@ def cancel(run: Run, actor: Actor) -> None:
     )
     _end_what_is_open(run, actor)
     announce(RunCancelled(run.pk, run.definition_id), run, actor)
-    for child in Run.objects.select_for_update().filter(parent=run, status__in=OPEN).order_by("pk"):
+    under_way = Step.objects.filter(run=OuterRef("pk"), status__in=[StepStatus.RUNNING, StepStatus.WAITING])
+    left = Q(status__in=OPEN) | (Q(status=RunStatus.FAILED, is_unwinding=False) & Exists(under_way))
+    for child in Run.objects.select_for_update().filter(left, parent=run).order_by("pk"):
         cancel(child, actor)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from apps.accounts.types import Actor
@@ -45,6 +45,11 @@ from apps.workflows.types import (
 _TAKEN_BACK = frozenset({RevisionKind.RESTORED, RevisionKind.UNDELETED})
 _GONE = frozenset({RevisionKind.DELETED, RevisionKind.MERGED})
 
+#: Also what was tried again, where it left something: the time of a run or an operation was over, a call was under way.
+_TO_TAKE_BACK = Q(status__in=LIVING) | (
+    Q(status=StepStatus.REPLACED) & (Q(state__has_any_keys=["run", "operation", "raw", UNDER_WAY]) | ~Q(wrote=[]))
+)
+
 
 @transaction.atomic
 def roll_back(*, actor: Actor, run_id: UUID, stage: str) -> Run:
@@ -74,7 +79,7 @@ def go_back(run: Run, actor: Actor, *, since: int = 0, is_given_up: bool = False
 
     ``is_given_up``: the run that began it went back, too; then it is cancelled in the end, and not paused.
     """
-    rows = Step.objects.filter(run=run, number__gte=since, status__in=LIVING).exclude(kind=UNDO)
+    rows = Step.objects.filter(_TO_TAKE_BACK, run=run, number__gte=since).exclude(kind=UNDO)
     back = list(rows.order_by("-number"))
     stop_begun(run, back, actor)
     planned, set_back, kept = _taken_back(run, back, actor)

@@ -25,7 +25,7 @@ from apps.workflows import policies, selectors
 from apps.workflows.events import RunChanged, RunStarted, RunWaited
 from apps.workflows.models import Choice, Definition, DefinitionVersion, Run, Step
 from apps.workflows.problems import is_effect_unknown
-from apps.workflows.services.ends import WORKER_LOST, announce, cancel, fail, lock_held
+from apps.workflows.services.ends import WORKER_LOST, announce, cancel, fail, inner_of, lock_held
 from apps.workflows.services.steps import LEASE_SECONDS
 from apps.workflows.types import (
     CRASHES,
@@ -266,14 +266,15 @@ def undo_again(run: Run) -> None:
 
 @transaction.atomic
 def cancel_run(*, actor: Actor, run_id: UUID) -> Run:
-    """Whoever has it writes nothing more. Runs and operations that it began are cancelled too; what was done stays until somebody rolls back.
+    """Whoever has it writes nothing more. Runs and operations that it began are cancelled too, also of a run that failed: what it had
+    begun by then goes on until somebody cancels or rolls back. What was done stays until somebody rolls back.
 
     Not while effects are taken back: they would stay.
     """
     run = lock_steered(actor=actor, run_id=run_id)
     if run.status == RunStatus.CANCELLED:
         return selectors.get_run(run_id=run_id, viewer=actor)
-    if run.status in FINAL or run.is_unwinding:
+    if run.status == RunStatus.COMPLETED or run.is_unwinding:
         raise RunState(run.status)
     cancel(run, actor)
     return selectors.get_run(run_id=run_id, viewer=actor)
@@ -283,7 +284,8 @@ def cancel_run(*, actor: Actor, run_id: UUID) -> Run:
 def retry_run(*, actor: Actor, run_id: UUID) -> Run:
     """From the step that failed. What it was before stays as history. Of a run that was rolled back: what could not be taken back.
 
-    A call of which nobody knows whether it had an effect is made again as the same: its step goes on, under the same key.
+    A call of which nobody knows whether it had an effect is made again as the same: its step goes on, under the same key. A run inside
+    that failed is tried again itself: what it did is not repeated.
     """
     run = lock_steered(actor=actor, run_id=run_id)
     if run.status in MAY_UNDO_AGAIN and selectors.has_left_undone(run):
@@ -291,9 +293,23 @@ def retry_run(*, actor: Actor, run_id: UUID) -> Run:
         return told(run, actor, "retried")
     if run.status != RunStatus.FAILED:
         raise RunState(run.status)
+    _try_again(run, actor)
+    return told(run, actor, "retried")
+
+
+def _try_again(run: Run, actor: Actor) -> None:
+    """Of a locked run that failed."""
     inner, outer = run.failed_steps[:1], run.failed_steps[1:]
     failed = Step.objects.filter(run=run, status=StepStatus.FAILED)
-    again = [step.pk for step in failed.filter(pk__in=inner) if _is_same_call(step)]
+    again = []
+    for step in failed.filter(pk__in=inner):
+        if (begun := _goes_on_inside(step, run, actor)) is not None:
+            state = {name: value for name, value in step.state.items() if name not in OF_ITS_TIME}
+            Step.objects.filter(pk=step.pk).update(
+                status=StepStatus.WAITING, waits_on=begun, ended_at=None, error={}, state=state
+            )
+        elif _is_same_call(step):
+            again.append(step.pk)
     failed.filter(pk__in=inner).exclude(pk__in=again).update(status=StepStatus.REPLACED)
     failed.filter(pk__in=again).exclude(state__has_key="raw").update(attempts=0)
     for step in failed.filter(pk__in=[*outer, *again]):
@@ -307,7 +323,21 @@ def retry_run(*, actor: Actor, run_id: UUID) -> Run:
     withdrawn = Choice.objects.filter(run=run, status=ChoiceStatus.WITHDRAWN, step_id__in=waiting)
     withdrawn.update(status=ChoiceStatus.OPEN)
     queue(run, error={}, failed_steps=[], finished_at=None)
-    return told(run, actor, "retried")
+
+
+def _goes_on_inside(step: Step, run: Run, actor: Actor) -> UUID | None:
+    """The run that a failed step began, which goes on from where it failed, or has gone on since. None: there is none, or it was
+    cancelled or taken back; then another one is begun.
+    """
+    if (pk := inner_of(step)) is None:
+        return None
+    inner = Run.objects.select_for_update(of=("self",)).get(pk=pk, parent=run)
+    if inner.is_given_up or inner.status == RunStatus.CANCELLED or (inner.is_unwinding and inner.status in FINAL):
+        return None
+    if inner.status == RunStatus.FAILED:
+        _try_again(inner, actor)
+        announce(RunChanged(inner.pk, "retried"), inner, actor)
+    return inner.pk
 
 
 def _is_same_call(step: Step) -> bool:
