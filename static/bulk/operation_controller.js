@@ -38,7 +38,9 @@ export default class extends Controller {
     const focused = this.element.contains(document.activeElement) ? document.activeElement.closest("form")?.action : null;
     try {
       const found = await fetchElements(this.urlValue);
+      const unfolded = [...this.element.querySelectorAll("details[open][id]")].map((each) => each.id);
       if (found) this.element.replaceChildren(...found);
+      for (const id of unfolded) this.element.querySelector(`details#${CSS.escape(id)}`)?.setAttribute("open", "");
     } catch {
       return; // the next news, or the clock
     }

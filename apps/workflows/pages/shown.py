@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,12 +16,18 @@ from apps.accounts.types import Actor, ProjectRole
 from apps.core.errors import Invalid
 from apps.workflows import gates, policies, presentation, selectors
 from apps.workflows.documents import stages
-from apps.workflows.models import Run
+from apps.workflows.models import Run, Step
 from apps.workflows.pages import guidance
-from apps.workflows.types import FINAL, ChoiceStatus, RunStatus, StageState
+from apps.workflows.types import FINAL, LIVING, UNDO, ChoiceStatus, RunStatus, StageState
 
 #: Of what is asked: what came of it is worth a line.
 _ENDED = frozenset({ChoiceStatus.DECIDED, ChoiceStatus.EXPIRED})
+
+
+#: Stages that a run may go back before, also when it has ended.
+_BEGUN = frozenset({StageState.CURRENT, StageState.DONE})
+#: Of what a run, or a step, got and gave: so many characters are shown.
+MOST_SHOWN = 4000
 
 
 def shown_run(run: Run, actor: Actor, role: ProjectRole | None) -> dict[str, Any]:
@@ -29,7 +36,11 @@ def shown_run(run: Run, actor: Actor, role: ProjectRole | None) -> dict[str, Any
     can_run = policies.can_run(actor, role)
     wanted = _wanted(run)
     shown = [
-        _stage(each, role, can_act=can_run and not is_final, wanted=wanted) for each in presentation.stage_map(run)
+        {
+            **_stage(each, role, can_act=can_run and not is_final, wanted=wanted),
+            "can_go_back": can_run and not run.is_unwinding and each["state"] in _BEGUN,
+        }
+        for each in presentation.stage_map(run)
     ]
     if not is_final and run.status != RunStatus.PAUSED:
         required = {name: stage.get("requires", ()) for name, stage in stages(run.followed.document)}
@@ -70,6 +81,30 @@ def said_in(request: HttpRequest) -> tuple[str, str]:
     return "" if text.strip() else request.POST.get("option", "")[:60], text
 
 
+def shown_step(step: Step) -> dict[str, Any]:
+    """With what it got and gave, and whether another run may begin with it."""
+    can_fork = step.status in LIVING and step.kind != UNDO
+    return {
+        **presentation.step_data(step),
+        "got": as_json(step.input),
+        "gave": as_json(step.output),
+        "can_fork": can_fork,
+    }
+
+
+def as_json(value: Any) -> str:
+    """Its beginning, for people. Made as far as it is shown: a step may have given a megabyte."""
+    if value is None or value == {}:
+        return ""
+    found, length = [], 0
+    for piece in json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(value):
+        found.append(piece[: MOST_SHOWN - length])
+        length += len(piece)
+        if length > MOST_SHOWN:
+            return "".join(found) + " …"
+    return "".join(found)
+
+
 def _name_overrides(shown: Sequence[dict[str, Any]]) -> None:
     """Who let it into each of these stages though something was missing."""
     said = [each["override"] for each in shown if each["override"]]
@@ -98,7 +133,6 @@ def _stage(stage: Mapping[str, Any], role: ProjectRole | None, *, can_act: bool,
         "can_start": can_begin and stage["is_next"] and not stage["missing"],
         "can_try": can_begin and state == StageState.BLOCKED,
         "can_approve": can_act and state == StageState.CURRENT and stage["name"] in wanted,
-        "can_go_back": can_act and state in {StageState.CURRENT, StageState.DONE},
     }
 
 

@@ -18,12 +18,13 @@ from apps.core.errors import Invalid, NotFound
 from apps.extraction import reader_selectors as readers
 from apps.workflows import policies, presentation, schedules, selectors, services
 from apps.workflows.models import Run
-from apps.workflows.pages.shown import refused, said_in, shown_run
+from apps.workflows.pages.shown import as_json, refused, said_in, shown_run, shown_step
 from apps.workflows.types import FINAL, MAY_UNDO_AGAIN, OPEN
 
 WINDOW = 50
 STEPS = 200
 KEPT = 20
+MOST_DIGITS = 8  # of the number of a step
 VIEWS = ("all", "active", "ended")
 ACTS: dict[str, Any] = {
     "pause": services.pause_run,
@@ -73,7 +74,8 @@ class RunView(LoginRequiredMixin, View):
         steps = list(selectors.list_steps(run).order_by("-number")[:STEPS])
         return {
             **shown_run(run, actor, role),
-            "steps": [(step, presentation.step_data(step)) for step in reversed(steps)],
+            "steps": [(step, shown_step(step)) for step in reversed(steps)],
+            "gave": as_json(run.output),
             "kept": presentation.kept_of(run)[:KEPT],
             "is_cut": run.step_count > STEPS,
             "is_closed": readers.list_named_for(run.collections) is not None,
@@ -106,11 +108,21 @@ class RunActPage(RunView):
             services.approve_stage(actor=actor, run_id=workflow_run_id, stage=stage)
         elif act == "rollback":
             services.roll_back(actor=actor, run_id=workflow_run_id, stage=stage)
+        elif act == "fork":
+            number = positive(request.POST.get("step", ""))
+            return redirect("workflows:run", services.fork_run(actor=actor, run_id=workflow_run_id, number=number).pk)
         elif act in ACTS:
             ACTS[act](actor=actor, run_id=workflow_run_id)
         else:
             raise NotFound
         return redirect("workflows:run", workflow_run_id)
+
+
+def positive(raw: str) -> int:
+    """The number of a step; ``NotFound`` for what is none."""
+    if not (raw.isascii() and raw.isdigit() and len(raw) < MOST_DIGITS):
+        raise NotFound
+    return int(raw)
 
 
 class ChoosePage(RunView):

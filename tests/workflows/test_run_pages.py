@@ -1,4 +1,4 @@
-"""Questions on the page of a run: each in the shape of its answer, with its deadline, and what is no answer comes back."""
+"""The page of a run: questions in the shape of their answers, what it gave, the way back of one that ended, other runs from a step."""
 
 from datetime import timedelta
 
@@ -7,8 +7,10 @@ from django.utils import timezone
 
 from apps.accounts.types import SYSTEM
 from apps.workflows import selectors, services
-from apps.workflows.models import Choice
-from tests.workflows.factories import ran, walked
+from apps.workflows.models import Choice, Run
+from apps.workflows.pages.shown import MOST_SHOWN, as_json
+from tests.accounts.factories import reader_of
+from tests.workflows.factories import fresh, ran, stage, walked
 
 pytestmark = pytest.mark.django_db
 OPTIONS = [{"key": "sea", "title": "At sea"}, {"key": "court", "title": "In court"}]
@@ -90,3 +92,56 @@ def test_what_nobody_answered_in_time_is_said(actor, project, page):
     services.close_overdue(actor=SYSTEM)
 
     assert "How is it? <b>Out of time</b>" in page(walked(run))
+
+
+def test_run_that_failed_without_words_has_a_page(actor, project, page):
+    error = {"type": "https://example.org/broken", "status": 500}
+    run = ran(actor, project, [{"no": {"raise": {"error": error}}}])
+
+    assert run.status == "failed"
+    assert "https://example.org/broken" in page(run)
+
+
+def test_run_that_ended_goes_back_and_shows_what_it_gave(actor, project, page, client):
+    made = {"set": {"title": "<b>Harbour</b>"}, **stage("Concept")}
+    run = ran(actor, project, [{"concept": made}])
+    assert run.status == "completed"
+
+    shown = page(run)
+
+    assert 'commandfor="back-1"' in shown
+    assert "What it gave" in shown
+    assert "&lt;b&gt;Harbour&lt;/b&gt;" in shown
+    client.post(f"/runs/{run.pk}/rollback/", {"stage": "concept"})
+    assert fresh(run).status == "paused"
+
+
+def test_other_run_begins_at_a_step(actor, project, page, client):
+    run = ran(actor, project, [{"one": {"set": {"n": 1}}}, {"two": {"set": {"n": 2}}}])
+    assert page(run).count('name="step" value="2"') == 1
+
+    answer = client.post(f"/runs/{run.pk}/fork/", {"step": "2"})
+
+    other = Run.objects.get(forked_from=run)
+    assert answer["Location"] == f"/runs/{other.pk}/"
+    for number in ("", "x", "-1", "99", "²"):
+        assert client.post(f"/runs/{run.pk}/fork/", {"step": number}).status_code == 404
+
+
+def test_who_only_reads_is_offered_nothing(actor, project, client):
+    run = ran(actor, project, [{"one": {"set": {"n": 1}, **stage("One")}}])
+    client.force_login(reader_of(project))
+
+    shown = client.get(f"/runs/{run.pk}/").content.decode()
+
+    assert "What it got and gave" in shown
+    assert f"/runs/{run.pk}/fork/" not in shown
+    assert 'commandfor="back-1"' not in shown
+
+
+def test_only_the_beginning_of_what_a_step_gave_is_made_for_the_page():
+    assert as_json({"a": "x" * 9_000}).endswith(" …")
+    assert len(as_json(list(range(100_000)))) <= MOST_SHOWN + 2
+    assert as_json([]) == "[]"
+    assert (as_json(None), as_json({})) == ("", "")
+    assert as_json({"a": "é"}) == '{\n  "a": "é"\n}'
