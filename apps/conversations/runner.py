@@ -11,8 +11,9 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -28,7 +29,14 @@ from apps.conversations import answering, context, control, services, turn_order
 from apps.conversations.file_waits import wait_for_files
 from apps.conversations.running import Running
 from apps.conversations.services.turns import Checkpoint
-from apps.conversations.types import MAX_RUNNING_A_PROCESS, Ending, HeldTurn, LateWriter, TurnStatus
+from apps.conversations.types import (
+    MAX_RUNNING_A_PROCESS,
+    Ending,
+    HeldTurn,
+    LateWriter,
+    TurnStatus,
+    text_of_parts,
+)
 from apps.core import redis, worker_life
 from apps.core.correlation import caused_by
 from apps.core.db import in_thread
@@ -164,15 +172,7 @@ class Runner:
         assert stream is not None
         try:
             await stream.drain()
-            await self._persist(
-                lambda: services.finish_turn(
-                    actor=SYSTEM,
-                    turn_id=held.turn_id,
-                    fence=held.fence,
-                    ending=ending,
-                    seq=stream.seq,
-                )
-            )
+            ending = await self._end(held, ending, stream.seq)
         except (streams.LateWriter, LateWriter):
             return
         finally:
@@ -181,6 +181,25 @@ class Runner:
         await publish_status_async(
             held.topic, held.turn_id, ending.status, message=held.message_id, reason=ending.reason
         )
+
+    async def _end(self, held: HeldTurn, ending: Ending, seq: int) -> Ending:
+        """What was written. An end that no row takes is told as one that failed, with the words alone."""
+
+        def finish(ending: Ending) -> None:
+            services.finish_turn(actor=SYSTEM, turn_id=held.turn_id, fence=held.fence, ending=ending, seq=seq)
+
+        try:
+            await self._persist(lambda: finish(ending))
+        except (LateWriter, *DATABASE_AWAY):
+            raise
+        except Exception:
+            logger.exception("turn_not_ended", extra={"turn": str(held.turn_id)})
+            words = text_of_parts(ending.parts)
+            parts = [{"type": "text", "text": words}] if words else []
+            last = replace(ending, status=TurnStatus.FAILED, reason="internal_error", parts=parts)
+            await self._persist(lambda: finish(last))
+            return last
+        return ending
 
     async def _persist(self, write: Callable[[], None]) -> None:
         """PostgreSQL may be away for a while: what was streamed waits up to 30 s, then the reaper ends the turn."""
@@ -232,10 +251,25 @@ class Runner:
         ]
         if not due:
             return
-        await in_thread(services.checkpoint_turns, actor=SYSTEM, checkpoints=due)
+        try:
+            await in_thread(services.checkpoint_turns, actor=SYSTEM, checkpoints=due)
+        except DATABASE_AWAY:
+            raise
+        except DatabaseError:
+            await self._checkpoint_each(due)
         for checkpoint in due:
             if running := self.running.get(checkpoint.turn_id):
                 running.checkpointed_seq = checkpoint.seq
+
+    async def _checkpoint_each(self, due: Sequence[Checkpoint]) -> None:
+        """One that no row takes holds up no other; it is tried again when there is more of it."""
+        for checkpoint in due:
+            try:
+                await in_thread(services.checkpoint_turns, actor=SYSTEM, checkpoints=[checkpoint])
+            except DATABASE_AWAY:
+                raise
+            except DatabaseError:
+                logger.exception("turn_not_checkpointed", extra={"turn": str(checkpoint.turn_id)})
 
     async def _look_for_turns(self) -> None:
         """While Redis takes no hints (away, silent or full) turns that wait are found in the database."""

@@ -18,6 +18,7 @@ from django.conf import settings
 from redis.exceptions import RedisError
 
 from apps.core import redis
+from apps.core.storable import as_json
 from apps.live import bells
 from apps.live.appender import Append, appender
 from apps.live.parts import PartsBuilder, storable
@@ -94,7 +95,9 @@ class TurnStream:
         return self._builder.is_empty
 
     def append(self, operations: Iterable[Operation]) -> None:
-        """Take operations in; others than those on parts are passed over. Raises ``LateWriter`` when a newer owner wrote."""
+        """Take operations in; others than those on parts are passed over. Raises ``LateWriter`` when a newer owner wrote, and
+        ``ValueError`` for data that no row keeps (NaN).
+        """
         if self._is_late:
             raise LateWriter(self.turn_id)
         for operation in operations:
@@ -122,7 +125,7 @@ class TurnStream:
             pending.append((index, self._builder.type_of(index), [text]))
 
     def _set(self, index: int, data: Mapping[str, Any]) -> None:
-        self._builder.set(index, json.loads(storable(encode(data))))
+        self._builder.set(index, json.loads(as_json(dict(data))))
         self._pending.append((index, self._builder.type_of(index), None))
 
     def _schedule(self) -> None:

@@ -141,11 +141,17 @@ async def test_long_text_is_cut_into_frames_and_large_flushes_are_announced_by_n
 async def test_text_that_no_database_takes_is_made_storable():
     stream = opened()
 
-    stream.append([AppendText(0, "a\x00b\ud800c"), SetPart(1, {"x": "\x00"})])
+    stream.append([AppendText(0, "a\x00b\ud800c"), SetPart(1, {"x": "d\x00e", "of\x00": ["\ud800"]})])
     await stream.drain()
 
     assert stream.text == "a\ufffdb\ufffdc"
+    assert stream.parts[1] == {"type": "text", "text": "", "x": "de", "of": ["\ufffd"]}
     assert (await asyncio.to_thread(rebuild, stream.turn_id)).parts == stream.parts
+
+
+async def test_number_that_is_none_is_not_taken():
+    with pytest.raises(ValueError, match="JSON"):
+        opened().append([SetPart(0, {"x": float("nan")})])
 
 
 async def test_status_is_kept_for_late_joiners_until_it_is_final():

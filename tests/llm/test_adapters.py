@@ -36,7 +36,7 @@ from apps.llm.types import (
     Usage,
     WireCall,
 )
-from tests.provider.script import expected_text
+from tests.provider.script import ERRORS, expected_text
 
 FAST = Timeouts(connect_seconds=1, first_byte_seconds=0.4, gap_seconds=0.4, total_seconds=5)
 TOOL = ToolSpec("weather", "The weather of a city.", {"type": "object", "properties": {"city": {"type": "string"}}})
@@ -126,6 +126,51 @@ async def test_tool_call_arguments_are_joined(wire, provider):
         ClosePart(0),
     ]
     assert operations[-1] == Finished(FinishReason.TOOL_CALLS)
+
+
+async def test_tool_call_brings_only_what_a_row_keeps(wire, provider):
+    provider.script({"tool": "weather", "arguments": '{"city": "Ber\\u0000lin", "of\\u0000": ["\\u0000"]}'})
+
+    operations, error = await run(wire, provider.url, call_of(tools=(TOOL,)))
+
+    assert error is None
+    (made,) = [each for each in operations if isinstance(each, SetPart)]
+    assert made.data["arguments"] == {"city": "Berlin", "of": [""]}
+
+
+@pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
+async def test_tool_call_with_a_number_that_is_none_is_garbage(provider, number):
+    provider.script({"tool": "weather", "arguments": f'{{"days": {number}}}'})
+
+    _operations, error = await run("openai", provider.url, call_of(tools=(TOOL,)))
+
+    assert error.code == "provider_protocol"
+
+
+@pytest.mark.parametrize("unnumbered", ["", "none", "zero", "bare"])
+async def test_two_calls_stay_two_however_they_are_numbered(provider, unnumbered):
+    values = {"tool": "weather", "arguments": '{"city": "Berlin"}', "second": "weather"}
+    provider.script(values | {"second_arguments": '{"city": "Bonn"}', "unnumbered": unnumbered})
+
+    operations, error = await run("openai", provider.url, call_of(tools=(TOOL,)))
+
+    assert error is None
+    made = [each.data for each in operations if isinstance(each, SetPart)]
+    ids = ["call_0", "call_1"] if unnumbered == "bare" else ["call_1", "call_2"]
+    assert [each["arguments"] for each in made] == [{"city": "Berlin"}, {"city": "Bonn"}]
+    assert [each["id"] for each in made] == ids
+
+
+async def test_chunk_that_brings_thoughts_words_and_a_call_is_read_whole(provider):
+    provider.script({"together": "Let me see.", "tool": "weather", "arguments": '{"city": "Berlin"}'})
+
+    operations, error = await run("openai", provider.url, call_of(tools=(TOOL,)))
+
+    assert error is None
+    opened = [each.type for each in operations if isinstance(each, OpenPart)]
+    assert opened == [PartType.REASONING, PartType.TEXT, PartType.TOOL_CALL]
+    assert text_of(operations) == "Let me see.Let me see."
+    assert [each.data["arguments"] for each in operations if isinstance(each, SetPart)] == [{"city": "Berlin"}]
 
 
 async def test_context_reaches_the_wire(wire, provider):
@@ -235,7 +280,7 @@ async def test_retry_after_is_read(wire, provider, header, seconds):
     assert error.retry_after_seconds == seconds
 
 
-@pytest.mark.parametrize("garbage", ["html", "json", "utf8", "no_end", "error_object", "two_ends", "tool_arguments"])
+@pytest.mark.parametrize("garbage", ["html", "json", "utf8", "no_end", *ERRORS, "two_ends", "tool_arguments"])
 async def test_garbage_is_a_protocol_error(wire, provider, garbage):
     provider.script({"garbage": garbage})
 

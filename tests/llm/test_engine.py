@@ -31,7 +31,7 @@ from apps.llm.types import (
     Usage,
 )
 from tests.llm.factories import priced, set_defaults, stub_model
-from tests.provider.script import expected_text
+from tests.provider.script import ERRORS, expected_text
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -339,7 +339,7 @@ def test_d19_hang_after_tokens_keeps_them_and_is_not_tried_again(provider):
     assert len(provider.calls) == 1
 
 
-@pytest.mark.parametrize("garbage", ["html", "json", "utf8", "no_end", "error_object", "two_ends", "tool_arguments"])
+@pytest.mark.parametrize("garbage", ["html", "json", "utf8", "no_end", *ERRORS, "two_ends", "tool_arguments"])
 def test_d21_garbage(provider, garbage):
     model = stub_model(provider)
     spare = stub_model(provider, organization=model.organization, name="spare")
@@ -351,6 +351,22 @@ def test_d21_garbage(provider, garbage):
 
     assert error.code == "provider_protocol"
     assert outcomes(request) == [(1, "stub-small", "failed", "provider_protocol")]
+
+
+@pytest.mark.parametrize("garbage", ERRORS)
+def test_generation_that_breaks_before_its_first_word_is_tried_again(provider, garbage):
+    model = stub_model(provider)
+    provider.script({"garbage": garbage, "tokens": 0}, {"tokens": 3})
+    request = request_of(model)
+
+    operations, error = answer(request)
+
+    assert error is None
+    assert text_of(operations) == expected_text(3)
+    assert outcomes(request) == [
+        (1, "stub-small", "failed", "overloaded"),
+        (2, "stub-small", "completed", ""),
+    ]
 
 
 def test_d21_empty_answer_costs_nothing(provider):

@@ -45,7 +45,18 @@ WORDS = [
     "inlet",
     "jasper",
 ]
-GARBAGE = ("html", "json", "utf8", "no_end", "error_object", "two_ends", "tool_arguments", "long_line", "empty")
+ERRORS = ("error_object", "error_choice", "error_finish")
+GARBAGE = (
+    "html",
+    "json",
+    "utf8",
+    "no_end",
+    *ERRORS,
+    "two_ends",
+    "tool_arguments",
+    "long_line",
+    "empty",
+)
 
 
 def word(seed: int, i: int) -> str:
@@ -76,7 +87,9 @@ class Script:
     arguments: str = "{}"
     second: str = ""  # with tool: this one, too, in the same answer (streams only)
     second_arguments: str = "{}"
+    unnumbered: str = ""  # of tools, OpenAI's shape: "none" leaves the index out, "zero" says 0 of each, "bare" leaves out the id, too
     beside: str = ""  # with tool: these words before it (streams only)
+    together: str = ""  # with tool, OpenAI's shape: the chunk that begins the call brings these words and thoughts, too
     again: bool = False  # with tool: also when the last message is a tool's result, whatever else was asked
     finish: str = ""
     usage: bool = True

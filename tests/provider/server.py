@@ -329,7 +329,7 @@ class Stream:
         return True
 
     def finish(self) -> None:
-        if self.script.garbage == "error_object":
+        if self.script.garbage.startswith("error_"):
             self.write(self.speaker.error_object())
             self.end()
             return

@@ -66,15 +66,14 @@ class OpenAIWire:
         return self._text + json.dumps(text).encode() + self._end
 
     def tool(self, name: str, arguments: str, place: int = 0) -> bytes:
-        call = {
-            "index": place,
-            "id": f"call_{place + 1}",
-            "type": "function",
-            "function": {"name": name, "arguments": ""},
-        }
-        parts = [self._chunk({"tool_calls": [call]})]
+        numbered: dict[str, Any] = {"": {"index": place}, "zero": {"index": 0}}.get(self.script.unnumbered, {})
+        called: dict[str, Any] = {} if self.script.unnumbered == "bare" else {"id": f"call_{place + 1}"}
+        call = {**numbered, **called, "type": "function", "function": {"name": name, "arguments": ""}}
+        words = self.script.together
+        beside = {"reasoning_content": words, "content": words} if words else {}
+        parts = [self._chunk({**beside, "tool_calls": [call]})]
         for start in range(0, len(arguments), 7):
-            piece = {"index": place, "function": {"arguments": arguments[start : start + 7]}}
+            piece = {**numbered, "function": {"arguments": arguments[start : start + 7]}}
             parts.append(self._chunk({"tool_calls": [piece]}))
         return b"".join(parts)
 
@@ -93,9 +92,15 @@ class OpenAIWire:
         return last + usage + b"data: [DONE]\n\n"
 
     def error_object(self) -> bytes:
-        return sse(
-            {"error": {"message": self.script.message or "scripted error in the stream", "type": "server_error"}}
-        )
+        error = {"message": self.script.message or "scripted error in the stream", "type": "server_error"}
+        choice = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
+        match self.script.garbage:
+            case "error_choice":  # what OpenRouter documents for a generation that breaks off
+                return sse({**self.base, "error": error, "choices": [choice]})
+            case "error_finish":
+                return sse({**self.base, "choices": [choice]}) + b"data: [DONE]\n\n"
+            case _:
+                return sse({"error": error})
 
     def finish_reason(self, *, tool: bool) -> str:
         return self.script.finish or ("tool_calls" if tool else "stop")

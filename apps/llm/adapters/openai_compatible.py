@@ -185,6 +185,8 @@ class _Reader:
     def __init__(self, body: exchange.Body) -> None:
         self._body = body
         self._writer = PartWriter()
+        self._calls: dict[int | None, tuple[str, int]] = {}  # by index: the id and the number of the newest
+        self._begun = 0
         self._usage: Usage | None = None
         self._reason: FinishReason | None = None
         self._is_done = False
@@ -208,37 +210,52 @@ class _Reader:
             raise errors.ProviderProtocolError("An event has another shape than the protocol's.") from error
 
     def _read_event(self, event: dict[str, Any]) -> Iterator[Operation]:
-        if choices := event.get("choices"):
-            choice = choices[0]
-            delta = choice.get("delta") or {}
-            if text := delta.get("content"):
-                self._body.show()
-                yield from self._writer.text(text)
-            elif len(delta) > 0:
-                yield from self._read_rest(delta)
-            if reason := choice.get("finish_reason"):
-                self._reason = _FINISH.get(reason, FinishReason.STOP)
-        elif error := event.get("error"):
+        choices = event.get("choices")
+        choice = choices[0] if choices else {}
+        reason = choice.get("finish_reason")
+        # Some end a broken generation with a choice that says so, some with the error alone.
+        if error := event.get("error") or choice.get("error") or (reason == "error" and {"type": "server_error"}):
             raise failures.of_stream_error(error, is_visible=self._body.is_visible)
+        if choices:
+            yield from self._read_delta(choice.get("delta") or {})
+        if reason:
+            self._reason = _FINISH.get(reason, FinishReason.STOP)
         if usage := event.get("usage"):
             self._usage = _usage(usage)
 
-    def _read_rest(self, delta: dict[str, Any]) -> Iterator[Operation]:
+    def _read_delta(self, delta: dict[str, Any]) -> Iterator[Operation]:
+        """One may bring thoughts, words and calls at once."""
         if thought := delta.get("reasoning_content") or delta.get("reasoning"):
             self._body.show()
             yield from self._writer.reasoning(thought)
+        if text := delta.get("content"):
+            self._body.show()
+            yield from self._writer.text(text)
         if refusal := delta.get("refusal"):
             self._body.show()
             yield from self._writer.text(refusal)
         for piece in delta.get("tool_calls") or ():
             self._body.show()
             function = piece.get("function") or {}
+            name = function.get("name") or ""
             yield from self._writer.call_tool(
-                piece.get("index", 0),
+                self._call_of(piece, name),
                 call_id=piece.get("id") or "",
-                name=function.get("name") or "",
+                name=name,
                 arguments=function.get("arguments") or "",
             )
+
+    def _call_of(self, piece: dict[str, Any], name: str) -> int:
+        """Which call a piece belongs to. Some servers leave ``index`` out, or say 0 of all: there a name with another id, or with
+        none, begins the next.
+        """
+        index, call_id = piece.get("index"), piece.get("id") or ""
+        known_id, call = self._calls.get(index, ("", -1))
+        if call < 0 or (name and (call_id != known_id if call_id else index is None)):
+            call = self._begun
+            self._begun += 1
+            self._calls[index] = (call_id, call)
+        return call
 
     def finish(self) -> Iterator[Operation]:
         if self._reason is None and not self._is_done:

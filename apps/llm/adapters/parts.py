@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from jiter import from_json
 
+from apps.core.storable import as_json, storable
 from apps.llm.errors import ProviderProtocolError
 from apps.llm.types import AppendText, ClosePart, OpenPart, Operation, PartType, SetPart
 
@@ -76,9 +78,9 @@ class PartWriter:
                 raise ProviderProtocolError("A tool call without a name, or too many of them.")
             yield from self.close_text()
             index = self._take_index()
-            call = self._calls[key] = _Call(index, call_id or f"call_{index}", name)
+            call = self._calls[key] = _Call(index, storable(call_id) or f"call_{index}", storable(name))
             self.has_answer = True
-            yield OpenPart(index, PartType.TOOL_CALL, {"id": call.id, "name": name, "arguments": {}})
+            yield OpenPart(index, PartType.TOOL_CALL, {"id": call.id, "name": call.name, "arguments": {}})
         call.pieces.append(arguments)
         call.size += len(arguments)
         if call.size > MAX_ARGUMENT_CHARACTERS:
@@ -90,7 +92,8 @@ class PartWriter:
         for call in self._calls.values():
             written = "".join(call.pieces).strip()
             try:
-                arguments = from_json(written.encode()) if written else {}
+                # As a row keeps it: without NUL, which its escapes can say; a number that is none is no JSON.
+                arguments = json.loads(as_json(from_json(written.encode()))) if written else {}
             except ValueError as error:
                 raise ProviderProtocolError(f"The arguments of {call.name} are not JSON.") from error
             if not isinstance(arguments, dict):
