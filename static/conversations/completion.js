@@ -1,6 +1,6 @@
 // What may follow `/` at the start, and `@` and `#` anywhere: a list above the composer that the keys of the text field move.
 
-import { clone, icon } from "core/dom";
+import { clone, icon, isComposing } from "core/dom";
 import { request } from "core/http";
 import { Listbox } from "core/listbox";
 import { t } from "core/words";
@@ -64,7 +64,7 @@ export class Completion {
 
   /** True when the key was for the list. A command that is written out is sent by the key that sends. */
   key(event, isSend = false) {
-    if (!this.isOpen || (isSend && this.#isWhole)) return false;
+    if (!this.isOpen || isComposing(event) || (isSend && this.#isWhole)) return false;
     if (this.#listbox.move(event)) return true;
     if (event.key === "Escape") this.close();
     else if ((event.key === "Enter" || event.key === "Tab") && !event.shiftKey && this.#listbox.active) this.#take(this.#listbox.active);

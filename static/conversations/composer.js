@@ -1,6 +1,6 @@
 // The text being written: its draft, its size, and what a sending key is. No element but the text field.
 
-import { debounce } from "core/dom";
+import { debounce, isComposing } from "core/dom";
 import { read, write } from "core/storage";
 
 const KEEP_MS = 300;
@@ -42,7 +42,7 @@ export class Draft {
 
 /** `key` is the member's preference: `enter` or `mod-enter`. Shift+Enter is always a line. */
 export function isSendKey(event, key) {
-  if (event.key !== "Enter" || event.isComposing || event.shiftKey || event.altKey) return false;
+  if (event.key !== "Enter" || isComposing(event) || event.shiftKey || event.altKey) return false;
   const hasMod = event.ctrlKey || event.metaKey;
   return key === "mod-enter" ? hasMod : true; // with `enter`, Ctrl+Enter sends as well
 }

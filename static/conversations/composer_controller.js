@@ -3,7 +3,7 @@ import { Controller } from "@hotwired/stimulus";
 import { Completion } from "conversations/completion";
 import { Draft, Named, commandIn, fit, insertSign, isSendKey, keptOf, markIn, nameOf, showAnswerer, showInPlaceOf, standing } from "conversations/composer";
 import { Typist } from "conversations/people";
-import { clone, fill } from "core/dom";
+import { clone, fill, isComposing } from "core/dom";
 import { number, t } from "core/words";
 
 /** The composer. It asks its host, the page's conversation or start controller, to take what was written. */
@@ -55,6 +55,7 @@ export default class extends Controller {
   }
 
   key(event) {
+    if (isComposing(event)) return;
     const isSend = isSendKey(event, this.sendKey);
     if (this.completion.key(event, isSend)) return;
     if (isSend) this.send(event);

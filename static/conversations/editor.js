@@ -2,6 +2,7 @@
 
 import { Completion } from "conversations/completion";
 import { Named } from "conversations/composer";
+import { newClientId } from "conversations/outbox";
 import { clone, slot } from "core/dom";
 
 const writing = new WeakMap(); // by form: it may go over to another article
@@ -45,8 +46,17 @@ function complete(form, input, url) {
   writing.set(form, { named, before: "", kept: [] });
 }
 
+/** The body of an edit. The same words have the same `client_id`: sent again after a lost answer, they are one edit. */
+export function writtenIn(form, content) {
+  const of = writing.get(form);
+  const body = { content, ...namedIn(form, content) };
+  const written = JSON.stringify(body);
+  if (of.written !== written) Object.assign(of, { written, clientId: newClientId() });
+  return { client_id: of.clientId, ...body };
+}
+
 /** `{references}` where something was chosen here: what was named before stays, as far as the words still say it. Else nothing, and the server keeps it. */
-export function namedIn(form, content) {
+function namedIn(form, content) {
   const { named, before, kept } = writing.get(form);
   const { references } = named.in(content);
   if (!references) return {};

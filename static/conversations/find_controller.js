@@ -1,7 +1,7 @@
 import { Controller } from "@hotwired/stimulus";
 
 import { Finding } from "conversations/finding";
-import { debounce } from "core/dom";
+import { debounce, isComposing } from "core/dom";
 
 const WAIT_MS = 250;
 
@@ -33,7 +33,7 @@ export default class extends Controller {
 
   key(event) {
     if (event.key === "Escape") this.close();
-    else if (event.key !== "Enter" || event.isComposing) return;
+    else if (event.key !== "Enter" || isComposing(event)) return;
     else if (event.shiftKey) this.next();
     else this.previous();
     event.preventDefault();

@@ -1,6 +1,6 @@
 // Keys of a conversation. Single letters work only while a message itself has the focus, and can be turned off.
 
-import { isEditable } from "core/dom";
+import { isComposing, isEditable } from "core/dom";
 
 const IS_MAC = /Mac|iPhone|iPad/.test(navigator.platform);
 const LETTERS = { e: "edit", r: "retry", c: "copy" };
@@ -8,7 +8,7 @@ const LETTERS = { e: "edit", r: "retry", c: "copy" };
 /** `does`: {stop, editLast, controllerOf(article)}. Answers a function that takes the listener away. */
 export function listen({ root, articles, hasSingleKeys, does }) {
   const pressed = (event) => {
-    const action = event.defaultPrevented || event.isComposing ? null : actionOf(event);
+    const action = event.defaultPrevented || isComposing(event) ? null : actionOf(event);
     if (!action) return;
     event.preventDefault();
     action();

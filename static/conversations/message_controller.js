@@ -1,10 +1,11 @@
 import { Controller } from "@hotwired/stimulus";
 
 import { isSendKey } from "conversations/composer";
-import { closeEditor, namedIn, openEditor } from "conversations/editor";
-import { newClientId, outbox } from "conversations/outbox";
+import { closeEditor, openEditor, writtenIn } from "conversations/editor";
+import { outbox } from "conversations/outbox";
+import { wish } from "conversations/wishes";
 import { copyText } from "core/clipboard";
-import { slot } from "core/dom";
+import { isComposing, slot } from "core/dom";
 import { post, request } from "core/http";
 import { toast } from "core/toast";
 import { t } from "core/words";
@@ -45,7 +46,7 @@ export default class extends Controller {
 
   retry() {
     return this.#try(async () => {
-      const accepted = await post(`${this.url}regenerate/`, this.page.composer?.answerer);
+      const accepted = await wish(`${this.url}regenerate/`, this.page.composer?.answerer);
       await this.page.session.reload();
       this.page.session.accepted(accepted);
     });
@@ -53,7 +54,7 @@ export default class extends Controller {
 
   continue() {
     return this.#try(async () => {
-      const accepted = await post(`${this.url}continue/`);
+      const accepted = await wish(`${this.url}continue/`);
       await this.page.thread.refresh(this.id);
       this.page.session.accepted(accepted);
     });
@@ -69,7 +70,7 @@ export default class extends Controller {
     const { value: content, readOnly: isLoading } = slot(event.target, "input");
     if (isLoading || !content.trim()) return null;
     return this.#try(async () => {
-      const accepted = await post(`${this.url}edit/`, { client_id: newClientId(), content, ...namedIn(event.target, content) });
+      const accepted = await post(`${this.url}edit/`, writtenIn(event.target, content));
       await this.page.session.reload();
       this.page.session.accepted(accepted);
       this.page.follow.toEnd();
@@ -82,6 +83,7 @@ export default class extends Controller {
   }
 
   editKey(event) {
+    if (isComposing(event)) return;
     const isSend = isSendKey(event, "mod-enter");
     if (!isSend && event.key !== "Escape") return;
     event.preventDefault();

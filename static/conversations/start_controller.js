@@ -12,7 +12,7 @@ const NO_ID = "00000000-0000-0000-0000-000000000000";
 export default class extends Controller {
   static targets = ["privacy", "reach"];
   static values = { conversationsUrl: String, pageUrl: String, project: String };
-  #key = crypto.randomUUID(); // a second try after a lost answer finds the conversation of the first
+  #key = newClientId(); // a second try after a lost answer finds the conversation of the first
 
   get composer() {
     const dock = this.element.querySelector('[data-controller~="composer"]');
@@ -27,7 +27,7 @@ export default class extends Controller {
   choosePrivacy() {
     this.privacyTarget.ariaPressed = String(this.#visibility !== "private");
     for (const reach of this.reachTargets) reach.hidden = reach.dataset.visibility !== this.#visibility;
-    this.#key = crypto.randomUUID(); // another choice is another request
+    this.#key = newClientId(); // another choice is another request
   }
 
   async post(written, files) {

@@ -40,6 +40,9 @@ export function icon(name, size = "") {
   return svg;
 }
 
+/** The key is for the input method. The Enter that ends a composition comes after it in WebKit: only its old code tells. */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+
 export const isEditable = (element) => element?.matches?.("input, textarea, select, [contenteditable]") ?? false;
 
 export function debounce(action, milliseconds) {

@@ -1,6 +1,6 @@
 // One field of a record changed where it stands: a small panel over the value. The table and the page of a record share it.
 
-import { elementsOf, slot } from "core/dom";
+import { elementsOf, isComposing, slot } from "core/dom";
 import { Problem, Unreachable, request } from "core/http";
 import { t } from "core/words";
 
@@ -91,7 +91,7 @@ export class CellEditor {
   }
 
   #pressed = (event) => {
-    if (event.defaultPrevented || event.isComposing) return;
+    if (event.defaultPrevented || isComposing(event)) return;
     if (event.key === "Escape") {
       event.preventDefault();
       event.stopPropagation();

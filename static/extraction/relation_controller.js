@@ -1,6 +1,6 @@
 import { Controller } from "@hotwired/stimulus";
 
-import { debounce, icon } from "core/dom";
+import { debounce, icon, isComposing } from "core/dom";
 import { fetchElements } from "core/http";
 import { Listbox } from "core/listbox";
 import { t } from "core/words";
@@ -37,6 +37,7 @@ export default class extends Controller {
   }, TYPED_MS);
 
   key(event) {
+    if (isComposing(event)) return;
     if (this.#isOpen && this.listbox.move(event)) return;
     if (event.key === "Enter" && this.#isOpen && this.listbox.active) {
       event.preventDefault();

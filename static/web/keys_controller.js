@@ -1,9 +1,12 @@
 import { Controller } from "@hotwired/stimulus";
 
-import { isEditable } from "core/dom";
+import { isComposing, isEditable } from "core/dom";
 
 const IS_MAC = /Mac|iPhone|iPad/.test(navigator.platform);
 const SIGNS = { Mod: "⌘", Alt: "⌥", Shift: "⇧" };
+
+/** Option writes letters on a Mac (ñ, ã, ń): there it belongs to who is writing. */
+const isWriting = (target) => IS_MAC && isEditable(target);
 
 /** Keys that work on every page. Keys of a conversation are in conversations/keys; none here belongs to the browser. */
 export default class extends Controller {
@@ -18,7 +21,7 @@ export default class extends Controller {
 
   #pressed = (event) => {
     const action = this.#actionOf(event);
-    if (!action || event.defaultPrevented || event.isComposing) return;
+    if (!action || event.defaultPrevented || isComposing(event)) return;
     event.preventDefault();
     action();
   };
@@ -30,7 +33,7 @@ export default class extends Controller {
     if (hasMod && event.key === "k") return () => this.#shell.openPalette();
     if (hasMod && event.key === "/") return () => this.#toggleList();
     if (hasMod && event.key === ".") return () => this.#shell.toggleContext();
-    if (event.altKey && !event.ctrlKey && !event.metaKey && event.code === "KeyN") return () => this.#newConversation();
+    if (event.altKey && !event.ctrlKey && !event.metaKey && event.code === "KeyN" && !isWriting(event.target)) return () => this.#newConversation();
     if (event.key === "?" && isPlain && !isEditable(event.target) && this.#hasSingleKeys) return () => this.#toggleList();
     return null;
   }

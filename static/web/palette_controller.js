@@ -1,6 +1,6 @@
 import { Controller } from "@hotwired/stimulus";
 
-import { debounce } from "core/dom";
+import { debounce, isComposing } from "core/dom";
 import { fetchElements } from "core/http";
 import { Listbox } from "core/listbox";
 import { t } from "core/words";
@@ -28,7 +28,7 @@ export default class extends Controller {
   search() {} // replaced in connect, named here for Stimulus
 
   move(event) {
-    if (this.listbox.move(event) || event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
+    if (this.listbox.move(event) || isComposing(event) || !["Enter", "Escape"].includes(event.key)) return;
     event.preventDefault();
     if (event.key === "Enter") this.#take(this.listbox.active);
     else this.element.close(); // a search field would take the first Esc for itself

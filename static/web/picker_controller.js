@@ -1,6 +1,6 @@
 import { Controller } from "@hotwired/stimulus";
 
-import { slot } from "core/dom";
+import { isComposing, slot } from "core/dom";
 import { Listbox } from "core/listbox";
 
 /** Who answers: agents and models in a popover with a filter. Tells the window what was chosen. */
@@ -42,7 +42,7 @@ export default class extends Controller {
 
   key(event) {
     if (this.listbox.move(event)) return;
-    if (event.isComposing || !["Enter", "Escape"].includes(event.key)) return;
+    if (isComposing(event) || !["Enter", "Escape"].includes(event.key)) return;
     event.preventDefault();
     if (event.key === "Enter") this.#take(this.listbox.active);
     else this.element.hidePopover(); // a search field would take the first Esc for itself

@@ -9,6 +9,8 @@ COMPUTED_WRITE = re.compile(
     r"[\w)\]]\[(?!\s*(?:\d+|\"[^\"]*\"|'[^']*')\s*\])[^\[\]\n]+\]\s*(?:=(?![=>])|\?\?=|\|\|=|&&=|[+\-*/]=)"
 )
 RISKY = re.compile(r"__proto__|\.prototype\b\s*(?:\.\w+\s*)?=(?!=)|setPrototypeOf|defineProperty\(|\.constructor\[")
+#: What browsers offer to pages behind https and on localhost alone, and tests run on localhost: elsewhere it is undefined.
+SECURE_ONLY = re.compile(r"\bcrypto\s*\??\.\s*(?:randomUUID|subtle)\b")
 #: File → what is written to, and why a name cannot reach it.
 BYTES = {"static/conversations/outbox.js": "bytes[at] ="}  # a Uint8Array
 
@@ -32,6 +34,11 @@ def test_no_script_writes_under_a_name_that_it_was_told():
 
 def test_no_script_touches_prototypes():
     assert [(name, match[0]) for name, text in scripts() for match in RISKY.finditer(text)] == []
+
+
+def test_no_script_needs_https():
+    """The page is used over plain http, too: a phone that asks the laptop in the same network."""
+    assert [(name, match[0]) for name, text in scripts() for match in SECURE_ONLY.finditer(text)] == []
 
 
 def test_a_write_under_a_told_name_would_be_found():
