@@ -27,144 +27,12 @@ from apps.accounts import selectors as accounts
 from apps.conversations import selectors
 from apps.conversations.excerpts import MARKS, excerpt
 from apps.conversations.models import Conversation
+from apps.conversations.search_terms import terms, tsquery
 from apps.core.compiled import Value
 from apps.core.doors.search_sources import SearchHit, SearchQuery
 
 CANDIDATES = 400
-MAX_TERMS = 12
 LEADING_TITLES = 5  # stand before all messages; the other titles come after what the words say in messages
-# Words that say nothing about a message; left out unless the query has no others. English and German.
-STOP = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "but",
-        "by",
-        "for",
-        "from",
-        "has",
-        "have",
-        "he",
-        "her",
-        "his",
-        "how",
-        "i",
-        "if",
-        "in",
-        "is",
-        "it",
-        "its",
-        "me",
-        "my",
-        "not",
-        "of",
-        "on",
-        "or",
-        "our",
-        "she",
-        "so",
-        "than",
-        "that",
-        "the",
-        "their",
-        "them",
-        "then",
-        "there",
-        "they",
-        "this",
-        "to",
-        "was",
-        "we",
-        "were",
-        "what",
-        "when",
-        "where",
-        "which",
-        "who",
-        "why",
-        "will",
-        "with",
-        "you",
-        "your",
-        "aber",
-        "als",
-        "am",
-        "an",
-        "auch",
-        "auf",
-        "aus",
-        "bei",
-        "das",
-        "dass",
-        "dem",
-        "den",
-        "der",
-        "des",
-        "die",
-        "du",
-        "ein",
-        "eine",
-        "einem",
-        "einen",
-        "einer",
-        "er",
-        "es",
-        "für",
-        "haben",
-        "hat",
-        "ich",
-        "ihr",
-        "im",
-        "in",
-        "ist",
-        "ja",
-        "kann",
-        "kein",
-        "mit",
-        "nach",
-        "nicht",
-        "noch",
-        "nur",
-        "oder",
-        "sein",
-        "sich",
-        "sie",
-        "sind",
-        "so",
-        "und",
-        "uns",
-        "von",
-        "war",
-        "was",
-        "wenn",
-        "wer",
-        "wie",
-        "wir",
-        "wird",
-        "zu",
-        "zum",
-        "zur",
-    ]
-)
-_WORD = re.compile(r"\w+")
-
-
-def terms(text: str) -> list[str]:
-    words = list(dict.fromkeys(_WORD.findall(text.lower())))[: MAX_TERMS * 3]
-    telling = [word for word in words if word not in STOP]
-    return (telling or words)[:MAX_TERMS]
-
-
-def tsquery(words: Sequence[str]) -> str:
-    """Terms joined by OR; the last one as a prefix, since it may still be being typed."""
-    quoted = ["'" + word.replace("'", "''").replace("\\", "\\\\") + "'" for word in words]
-    return " | ".join([*quoted[:-1], quoted[-1] + ":*"])
-
 
 # One branch for each organization and way to write the model: only with constants does the planner walk an index from its
 # newest end and stop after enough rows ("= ANY" and OR made it sort half a million first: 1.7 s in place of 20 ms).
@@ -178,8 +46,8 @@ WITH candidates AS MATERIALIZED (
   SELECT * FROM ({branches}) AS every ORDER BY created_at DESC LIMIT %(candidates)s
 )
 SELECT found.*, c.title FROM (
-  SELECT id, conversation_id, number, created_at, author_id, role, ts_rank(words, %(query)s::tsquery) AS rank,
-    left(content, 20000)
+  SELECT id, conversation_id, number, created_at, author_id, role,
+    ts_rank(words, to_tsquery('simple'::regconfig, %(query)s)) AS rank, left(content, 20000)
   FROM candidates ORDER BY rank DESC, created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
 ) AS found JOIN conversations_conversation c ON c.id = found.conversation_id
 ORDER BY found.rank DESC, found.created_at DESC, found.id
@@ -328,7 +196,7 @@ def _narrow(viewer: Any, query: SearchQuery, words: Sequence[str]) -> _Narrowed:
         clauses.append(f"m.created_at <= {found.name(query.until)}")
     if query.min_cost is not None:
         clauses.append(f"t.cost >= {found.name(Decimal(str(query.min_cost)))}")
-    clauses.append("m.words @@ %(query)s::tsquery" if words else "m.status <> 'pending'")
+    clauses.append("m.words @@ to_tsquery('simple'::regconfig, %(query)s)" if words else "m.status <> 'pending'")
     tables = "conversations_message m"
     if query.model or query.min_cost is not None:
         tables += " JOIN conversations_turn t ON t.id = m.turn_id"

@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from apps.conversations.excerpts import excerpt
-from apps.conversations.search import CANDIDATES, terms, tsquery
+from apps.conversations.search import CANDIDATES
+from apps.conversations.search_terms import terms, tsquery
 from apps.core.doors.search_sources import SearchHit, SearchQuery
 from apps.extraction import reach
 from apps.extraction.models import Record

@@ -1,6 +1,7 @@
 """Who answers: whom the words name, else who was chosen; and one more answer when somebody asks for it."""
 
 import json
+from uuid import uuid4
 
 import pytest
 from django.db import connection
@@ -171,7 +172,25 @@ def test_choice_that_stands_for_all_that_is_written_answers_no_words_to_people(a
 
     assert turn_of("@Leo Brandt just for you") is None
     assert Turn.objects.get(pk=turn_of("What is the tide?")["id"]).model_id == answerers["east-large"].pk
-    assert Turn.objects.get(pk=turn_of("@Noir, tell @Leo Brandt.")["id"]).model_id == answerers["east-large"].pk
+
+
+def test_choice_that_stands_for_all_that_is_written_leaves_words_to_whom_they_name(api, ines, leo, project, answerers):
+    conversation = start(ines, project)
+    large, noir, editor = (answerers[name].pk for name in ("east-large", "Noir", "Editor"))
+
+    def answerer_of(content, **choice):
+        body = {"client_id": str(uuid4()), "content": content, "unless_to_people": True, **choice}
+        address = f"/api/v1/conversations/{conversation.pk}/messages/"
+        first, again = (api.post(address, json.dumps(body), "application/json") for _ in range(2))
+        assert (first.status_code, first.json()["turn"]) == (202, again.json()["turn"])
+        turn = Turn.objects.get(pk=first.json()["turn"]["id"])
+        return turn.agent_id, turn.model_id
+
+    assert answerer_of("@Noir, what do you say?", model="east-large") == (noir, None)
+    assert answerer_of("@Noir, tell @Leo Brandt.", model="east-large") == (noir, None)
+    assert answerer_of("@east-large, what do you say?", agent=str(noir)) == (editor, large)
+    assert answerer_of("What do you say?", agent=str(noir)) == (noir, None)
+    assert say(ines, conversation, "@Noir, and you?", model="east-large").turn.model_id == large  # for this message
 
 
 def test_who_does_not_see_the_conversation_is_only_a_word(ines, leo, project, answerers):

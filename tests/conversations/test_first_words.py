@@ -7,12 +7,20 @@ from apps.conversations.first_words import first_words
 from apps.conversations.models import Conversation, TitleRequest
 from apps.conversations.types import TurnStatus
 from apps.core.models import Event
+from tests.accounts.factories import UserFactory, join
 from tests.conversations.factories import answer, say, start
 from tests.llm.factories import set_defaults, stub_model
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 ENDS = [TurnStatus.FAILED, TurnStatus.STOPPED, TurnStatus.INTERRUPTED]
+
+
+@pytest.fixture
+def leo(project):
+    leo = UserFactory(name="Leo Brandt")
+    join(leo, project.organization)
+    return leo
 
 
 def title_of(conversation):
@@ -79,3 +87,30 @@ def test_first_words_are_as_much_as_a_list_shows(text, title):
     cut = "one two three four five six seven eight nine ten eleven…"
 
     assert first_words(text) == (cut if title is None else title)
+
+
+def test_conversation_among_people_bears_its_first_words(ines, leo, project):
+    conversation = start(ines, project)
+
+    say(ines, conversation, "@Leo Brandt who rewrites the manifests?")
+    say(ines, conversation, "@Leo Brandt never mind.")
+
+    assert title_of(conversation) == ("@Leo Brandt who rewrites the manifests?", "none")
+    told = Event.objects.filter(type__startswith="conversations.conversation_changed").values_list("payload", flat=True)
+    assert [payload["fields"] for payload in told] == [["title"]]
+
+
+def test_sensitive_words_among_people_name_nothing(ines, leo, project):
+    conversation = start(ines, project)
+
+    say(ines, conversation, "@Leo Brandt the secret is 4711.", sensitive=True)
+
+    assert title_of(conversation) == ("", "none")
+
+
+def test_typed_title_of_a_conversation_among_people_stays(ines, leo, project):
+    conversation = start(ines, project, title="Mine")
+
+    say(ines, conversation, "@Leo Brandt who rewrites the manifests?")
+
+    assert title_of(conversation) == ("Mine", "typed")

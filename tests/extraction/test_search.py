@@ -30,6 +30,8 @@ def test_records_are_found_by_their_words_for_those_who_see_them(me, project):
     assert found(me, "journal") == ["Sarah"]  # the last word may still be being typed
     assert found(me, "lisbon", limit=1) + found(me, "lisbon", limit=1, offset=1) == ["Tomás", "Sarah"]
     assert found(me, "lisbon", tag="x") == found(me, "porto") == found(actor_of(UserFactory()), "sarah") == []
+    record(me, collection, name="Porto", tags=["report.pdf", "INV-1234", "changed_at"])
+    assert found(me, "report.pdf") == found(me, "1234") == found(me, "inv-1234") == found(me, "changed_at") == ["Porto"]
     hit = RecordSearch().search(me, SearchQuery("journalist"))[0]
     assert "\ue000journalist\ue001" in hit.snippet
     assert str(sarah.pk) in hit.url

@@ -25,6 +25,52 @@ def test_search_finds_words_and_says_where_they_stand(api, ines, project):
     assert [hits[0]["snippet"][start:end] for start, end in hits[0]["spans"]] == ["ledger"]
 
 
+TECHNICAL = {
+    "identifier": "The column changed_at is empty.",
+    "file": "It stands in (report.pdf), as always.",
+    "domain": "Ask example.com for it.",
+    "mail": "Write to a@b.org today.",
+    "address": "See https://port.example.org/quays/4?open=1 there.",
+    "path": "It is in /etc/nginx.conf now.",
+    "number": "Pi is 3.14 or so.",
+    "invoice": "Pay INV-1234 soon.",
+    "version": "We run 2.4.1-rc2 here.",
+    "word": "The state-of-the-art crane.",
+}
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ("changed_at", "identifier"),
+        ("is changed_at empty?", "identifier"),
+        ("report.pdf", "file"),
+        ("(`report.pdf`)", "file"),
+        ("report.pd", "file"),
+        ("report", "file"),
+        ("example.com", "domain"),
+        ("example", "domain"),
+        ("a@b.org", "mail"),
+        ("https://port.example.org/quays/4?open=1", "address"),
+        ("port.example.org", "address"),
+        ("/etc/nginx.conf", "path"),
+        ("3.14", "number"),
+        ("INV-1234", "invoice"),
+        ("1234", "invoice"),
+        ("2.4.1-rc2", "version"),
+        ("state-of-the-art", "word"),
+    ],
+)
+def test_search_finds_what_is_more_than_a_word(api, ines, project, asked, found):
+    conversation = start(ines, project, title="Port")
+    posted = {kind: say(ines, conversation, text) for kind, text in TECHNICAL.items()}
+
+    hits = api.get("/api/v1/search/", {"q": asked}).json()["results"]
+
+    assert hits[0]["id"] == str(posted[found].message.pk)
+    assert hits[0]["spans"]
+
+
 def test_search_stays_in_the_conversation_that_is_named(api, ines, project):
     here, there = start(ines, project, title="Here"), start(ines, project, title="There")
     say(ines, here, "A ledger here.")

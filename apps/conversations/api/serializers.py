@@ -100,7 +100,7 @@ class MessageIn(Serializer):
     agent = serializers.UUIDField(required=False, allow_null=True)
     unless_to_people = serializers.BooleanField(
         required=False,
-        help_text="With `model` or `agent`: no answer all the same where the words name only people with `@`.",
+        help_text="With `model` or `agent`, as of a choice that stands for all that is written: whom else the words name with `@` answers instead, and nobody where they name only people.",
     )
     mode = serializers.ChoiceField(choices=["single"], required=False)
     sensitive = serializers.BooleanField(

@@ -284,20 +284,29 @@ _MENTION = re.compile(r"(?:^|\s)@(?=(\S[^\n]{0,120}))")
 
 
 def get_answerer(
-    conversation: Conversation, actor: Actor, *, content: str = "", model: str = "", agent: UUID | None = None
+    conversation: Conversation,
+    actor: Actor,
+    *,
+    content: str = "",
+    model: str = "",
+    agent: UUID | None = None,
+    is_standing: bool = False,
 ) -> Answerer:
-    """Who answers: what the request names, else whom the words mention, else the conversation's own choice.
+    """Who answers: what the request names, else whom the words mention, else the conversation's own choice. A choice that stands
+    for all that is written (``is_standing``) comes after whom the words mention.
 
     Without any of them it is the project's default agent, and the answer is signed with its name from the first moment.
     """
-    if agent is not None:
-        return Answerer(None, agents.get_agent(agent_id=agent, viewer=actor, project_id=conversation.project_id).pk)
+    is_named = (bool(model) or agent is not None) and not is_standing
+    mentions = () if is_named else _list_mentioned(conversation, actor, content)
     chosen = Answerer(conversation.model_id, conversation.agent_id)
-    if model:
+    if mentioned := next((each for each in mentions if each is not None), None):
+        chosen = mentioned
+    elif agent is not None:
+        return Answerer(None, agents.get_agent(agent_id=agent, viewer=actor, project_id=conversation.project_id).pk)
+    elif model:
         found = llm.get_model(organization_id=conversation.organization_id, reference=model)
         chosen = Answerer(found.pk, conversation.agent_id)
-    elif mentioned := next((each for each in _list_mentioned(conversation, actor, content) if each is not None), None):
-        chosen = mentioned
     if chosen.agent_id is None and (default := agents.find_default_agent(project_id=conversation.project_id)):
         return Answerer(chosen.model_id, default.pk)
     return chosen

@@ -132,21 +132,21 @@ def end_turn(actor: Actor, turn: Turn, ending: Ending, *, seq: int, is_sensitive
     else:
         fact = TurnEnded(turn.pk, turn.message_id, ending.status, ending.reason)
         if conversation.title_source == TitleSource.NONE and not conversation.title:
-            _name_by_first_words(conversation, actor)
+            name_by_first_words(conversation, actor)
     announce(conversation, fact, actor, ("turn", turn.pk))
     if lets_others_start:
         _hint_next(turn.organization_id)
 
 
-def _name_by_first_words(conversation: Conversation, actor: Actor) -> None:
-    """``title_source`` stays ``none``: the next answer that comes whole asks for a title as if there were none."""
+def name_by_first_words(conversation: Conversation, actor: Actor) -> None:
+    """In the caller's transaction, which holds the conversation. ``title_source`` stays ``none``: the next answer that comes whole asks
+    for a title as if there were none.
+    """
     rows = Message.objects.filter(conversation=conversation, role=Role.USER, deleted_at=None, is_sensitive=False)
     first = rows.only("content", "stored_parts", "sealed").order_by("number").first()
     if first is None or not (title := first_words(first.content, first.parts)):
         return
-    Conversation.objects.filter(pk=conversation.pk).update(
-        title=title, updated_at=Now()
-    )  # locked: it was counted just now
+    Conversation.objects.filter(pk=conversation.pk).update(title=title, updated_at=Now())
     announce(conversation, ConversationChanged(conversation.pk, ("title",)), actor)
 
 

@@ -19,6 +19,7 @@ from apps.conversations.message_parts import parts_of, parts_of_edit, same_parts
 from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.services.appends import append_rows
 from apps.conversations.services.conversations import announce
+from apps.conversations.services.endings import name_by_first_words
 from apps.conversations.types import (
     ACTIVE,
     MAX_QUEUED_TURNS,
@@ -31,6 +32,7 @@ from apps.conversations.types import (
     NotYours,
     ParentElsewhere,
     Role,
+    TitleSource,
     TooManyQueued,
     TurnStatus,
     TurnStillRunning,
@@ -78,7 +80,16 @@ def post_message(
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
     account_policies.require(policies.can_post(actor, conversation, access=selectors.access_to(conversation, actor)))
     if earlier := selectors.find_posted(conversation=conversation, author_id=actor.user_id, client_id=client_id):
-        _require_same_aim(actor, conversation, earlier, parent_id=parent_id, model=model, agent=agent)
+        _require_same_aim(
+            actor,
+            conversation,
+            earlier,
+            content,
+            parent_id=parent_id,
+            model=model,
+            agent=agent,
+            is_standing=unless_to_people,
+        )
         return _repeat(earlier, content, attachments, references)
     policies.require_open(conversation)
     parts = parts_of(actor, conversation, content, attachments, references)
@@ -105,11 +116,13 @@ def _find_answerer(
     agent: UUID | None = None,
     unless_to_people: bool = False,
 ) -> Answerer | None:
-    """None: the words are for people."""
+    """None: the words are for people. Whom else they name answers before a choice that stands for all that is written."""
     is_open = unless_to_people or (not model and agent is None)
     if is_open and selectors.names_only_people(conversation, actor, content):
         return None
-    return selectors.get_answerer(conversation, actor, content=content, model=model, agent=agent)
+    return selectors.get_answerer(
+        conversation, actor, content=content, model=model, agent=agent, is_standing=unless_to_people
+    )
 
 
 def _repeat(
@@ -125,10 +138,12 @@ def _require_same_aim(
     actor: Actor,
     conversation: Conversation,
     earlier: Message,
+    content: str,
     *,
     parent_id: UUID | None,
     model: str,
     agent: UUID | None,
+    is_standing: bool,
 ) -> None:
     """What is named must be what was named then. What is left out may stand for something else by now, and says nothing."""
     if parent_id is not None and parent_id != earlier.parent_id:
@@ -136,7 +151,10 @@ def _require_same_aim(
     answer = selectors.find_answer_to(earlier) if model or agent else None
     if answer is None or answer.turn is None:
         return
-    named, then = selectors.get_answerer(conversation, actor, model=model, agent=agent), answer.turn
+    then = answer.turn
+    named = selectors.get_answerer(
+        conversation, actor, content=content, model=model, agent=agent, is_standing=is_standing
+    )
     if (agent and named.agent_id != then.agent_id) or (not agent and named.model_id != then.model_id):
         raise ClientIdReused
 
@@ -183,6 +201,8 @@ def _append(
     if turn is None:
         append_rows(actor, conversation, [message], None, is_linear=is_linear)
         announce(conversation, MessagePosted(message_id=message.pk, number=number), actor, ("message", message.pk))
+        if conversation.title_source == TitleSource.NONE and not conversation.title:
+            name_by_first_words(conversation, actor)  # no end of an answer does
         return Posted(message, None, None)
     answer = _empty_answer(conversation, number + 1, message, turn)
     turn.message = answer
