@@ -15,12 +15,13 @@ from apps.llm.types import CompletionRequest, NeutralMessage, Operation, Paramet
 
 async def answer(context: AnswerContext) -> AsyncGenerator[Operation]:
     """Yield what ``llm.engine.stream`` yields for this context; raises its ``ModelError``s."""
+    instructions = _instructions(context)
     request = CompletionRequest(
         organization_id=context.organization_id,
         project_id=context.project_id,
         user_id=context.user_id,
         turn_id=context.turn_id,
-        messages=(*_instructions(context), *context.messages),
+        messages=(*instructions, *context.messages),
         model_id=context.model_id or context.instructions.model_id,
         parameters=_parameters(context),
         tools=context.tools,
@@ -29,6 +30,7 @@ async def answer(context: AnswerContext) -> AsyncGenerator[Operation]:
         correlation_id=context.correlation_id,
         may_cut_results=context.may_cut_results,
         without_tools=context.without_tools,
+        may_leave_out=len(instructions) + context.may_leave_out if context.may_leave_out else 0,
     )
     # Closing this generator must end the call now, not when the garbage collector comes to it.
     async with aclosing(llm.stream(request)) as operations:

@@ -47,6 +47,7 @@ class AnswerContext:
     ``overrides`` are parameters that the caller asks for; what they leave open is the agent's. Calls of programs have no turn.
     ``unread_files`` are still being read by a worker: a second look at them may find their words.
     ``may_cut_results``: what tools gave is ours, and may be cut to what the model can read. ``without_tools``: as of a model that knows none.
+    ``may_leave_out``: of so many of the first messages the oldest are left out where the model cannot read all.
     """
 
     organization_id: UUID
@@ -66,3 +67,4 @@ class AnswerContext:
     purpose: Purpose = Purpose.CHAT
     may_cut_results: bool = False
     without_tools: bool = False
+    may_leave_out: int = 0

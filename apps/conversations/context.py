@@ -21,7 +21,7 @@ from apps.files import selectors as files
 from apps.files.types import FileKind
 from apps.llm import types as llm
 
-# What an answer is given at most; older messages are left out first. Context windows are checked by the provider.
+# What an answer is given at most; older messages are left out first. What the model can read of it, `llm` knows.
 MAX_CONTEXT_MESSAGES = 400
 MAX_CONTEXT_CHARACTERS = 400_000
 MAX_FILE_CHARACTERS = 60_000
@@ -44,6 +44,7 @@ def read_context(held: HeldTurn) -> AnswerContext:
         going_on = _continuation(held.start_parts) if turn.is_continuation else []
         beside = _Beside(texts=_named_texts(rows, turn))
         messages = _fitting(rows, beside, several=len(people) > 1, taken=sum(map(_weight, going_on))) + going_on
+    said = tuple(message for message in messages if message.parts)
     return AnswerContext(
         organization_id=turn.organization_id,
         project_id=turn.project_id,
@@ -51,7 +52,8 @@ def read_context(held: HeldTurn) -> AnswerContext:
         user_id=turn.requested_by_id,
         instructions=agents.read_instructions(agent=turn.agent, project_id=turn.project_id),
         system_prompt=conversation.system_prompt,
-        messages=tuple(message for message in messages if message.parts),
+        messages=said,
+        may_leave_out=max(len(said) - 1 - len(going_on), 0),  # never what is asked now, or goes on
         model_id=turn.model_id,
         tools=_tools_beside(turn),
         language=language,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from apps.conversations.types import Ending, HeldTurn, TurnStatus, TurnUsage
+from apps.conversations.types import LEFT_OUT, Ending, HeldTurn, TurnStatus, TurnUsage
 from apps.live import streams
 from apps.llm.types import Answered, AppendText, Finished, OpenPart, Operation, PartType, Usage
 
@@ -72,6 +72,8 @@ class Running:
         shown_for = asyncio.get_running_loop().time() - first_at if first_at is not None else None
         if status == TurnStatus.COMPLETED and finished is not None and finished.reason != "stop":
             reason = str(finished.reason)
+        elif status == TurnStatus.COMPLETED and answered is not None and answered.left_out:
+            reason = LEFT_OUT
         return Ending(
             status=status,
             reason=reason,

@@ -306,6 +306,10 @@ class Ending:
     shown_seconds: float | None = None  # since the first word
 
 
+#: Why an answer that came whole says less than it might: the model could not read the oldest messages beside the others.
+LEFT_OUT = "left_out"
+
+
 @dataclass(frozen=True, slots=True)
 class HeldTurn:
     """A claimed turn as its runner knows it. ``user_id``, ``key_id``: who asked."""

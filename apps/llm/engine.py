@@ -10,13 +10,14 @@ import logging
 import random
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 
 from apps.core.db import in_thread
 from apps.core.leases import scaled
 from apps.llm import attempts, clients, fitting, routing, selectors, shared_state, tokens
 from apps.llm.errors import BreakerOpen, ContextTooLong, ModelError
 from apps.llm.routes import ModelRoute
-from apps.llm.types import AppendText, CompletionRequest, Operation
+from apps.llm.types import Answered, AppendText, CompletionRequest, Operation
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +62,9 @@ async def stream(request: CompletionRequest) -> AsyncGenerator[Operation]:
             try:
                 async with aclosing(attempt.operations()) as operations:  # type: ignore[type-var]
                     async for operation in operations:
+                        if fitted.may_leave_out < request.may_leave_out and isinstance(operation, Answered):
+                            yield replace(operation, left_out=request.may_leave_out - fitted.may_leave_out)
+                            continue
                         yield operation
             except ModelError as error:
                 refused = error

@@ -1,6 +1,7 @@
-"""A request as the model that is asked can take it: what tools gave fits into its window, and is plain words where it calls no tools.
+"""A request as the model that is asked can take it: the talk and what tools gave fit into its window, the oldest left out, as far as the
+caller lets them, and tools are plain words where it calls none.
 
-Pure. The rest of a request is the caller's: a conversation that is too long by itself stays so, and says so.
+Pure. The rest of a request is the caller's: what is too long by itself stays so, and the provider says so.
 """
 
 from __future__ import annotations
@@ -35,16 +36,21 @@ def fit(request: CompletionRequest, route: ModelRoute) -> CompletionRequest:
     """
     if not route.can_call_tools:
         request = replace(request, without_tools=True)
-    if request.may_cut_results and route.context_window:
-        window = int(route.context_window * SURE_SHARE)
-        answer = min(request.parameters.max_output_tokens or TOKENS_FOR_THE_ANSWER, window // 4)
-        given = _of_results(request.messages)
-        sent = worded(request)
-        beside = tokens.of_messages(sent.messages, sent.tools) - given
-        room = window - answer - beside
-        if given > room:
-            request = replace(request, messages=_within(request.messages, room))
+    if not route.context_window or not (request.may_cut_results or request.may_leave_out):
+        return request
+    window = int(route.context_window * SURE_SHARE)
+    room = window - min(request.parameters.max_output_tokens or TOKENS_FOR_THE_ANSWER, window // 4)
+    given = _of_results(request.messages) if request.may_cut_results else 0
+    # What was just looked up says more than what was said long ago: where there is any, half of the room is its.
+    request = _without_oldest(request, _beside(request, given) - (room // 2 if given else room))
+    if given > (left := room - _beside(request, given)):
+        request = replace(request, messages=_within(request.messages, left))
     return request
+
+
+def _beside(request: CompletionRequest, given: int) -> int:
+    sent = worded(request)
+    return tokens.of_messages(sent.messages, sent.tools) - given
 
 
 def worded(request: CompletionRequest) -> CompletionRequest:
@@ -54,11 +60,34 @@ def worded(request: CompletionRequest) -> CompletionRequest:
 
 def smaller(request: CompletionRequest, *, is_last: bool) -> CompletionRequest | None:
     """After a provider said that it was too long; None where nothing can be left out."""
-    given = _of_results(request.messages)
-    if not request.may_cut_results or not given:
-        return None
-    found = _within(request.messages, 0 if is_last else given // SMALLER)
-    return None if found == request.messages else replace(request, messages=found)
+    if request.may_cut_results and (given := _of_results(request.messages)):
+        found = _within(request.messages, 0 if is_last else given // SMALLER)
+        if found != request.messages:
+            return replace(request, messages=found)
+    shorter = _without_oldest(request, tokens.of_messages(request.messages) // 2)
+    return None if shorter is request else shorter
+
+
+def _without_oldest(request: CompletionRequest, excess: int) -> CompletionRequest:
+    """Without the oldest messages that together have so many tokens, as far as they may be left out. What stays of the talk begins
+    with what a person said.
+    """
+    old = request.messages[: request.may_leave_out]
+    if excess <= 0 or not old:
+        return request
+    left_out: set[int] = set()
+    for place, message in enumerate(old):
+        if message.role is Role.SYSTEM:
+            continue
+        if excess <= 0 and message.role is Role.USER:
+            break
+        left_out.add(place)
+        excess -= tokens.of_message(message)
+    kept = [message for place, message in enumerate(old) if place not in left_out]
+    if len(kept) == len(old):
+        return request
+    messages = (*kept, *request.messages[request.may_leave_out :])
+    return replace(request, messages=messages, may_leave_out=len(kept))
 
 
 def _as_words(messages: Sequence[NeutralMessage]) -> tuple[NeutralMessage, ...]:

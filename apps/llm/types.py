@@ -93,6 +93,7 @@ class Answered:
     is_fallback: bool = False
     is_demo: bool = False
     requested: str = ""
+    left_out: int = 0  # so many of the oldest messages it was not given
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +223,7 @@ class CompletionRequest:
     ``allow_fallback`` is switched off where another model's answer would be worthless (comparing models, tests of one).
     ``may_cut_results``: what tools gave is cut to what the model can read, rather than refused.
     ``without_tools``: it goes out as plain words, with nothing of tools in the protocol.
+    ``may_leave_out``: of so many of the first messages the oldest are left out, but instructions, where the model cannot read all.
     """
 
     organization_id: UUID
@@ -238,6 +240,7 @@ class CompletionRequest:
     allow_fallback: bool = True
     may_cut_results: bool = False
     without_tools: bool = False
+    may_leave_out: int = 0
 
 
 @dataclass(frozen=True, slots=True)

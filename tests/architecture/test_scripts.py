@@ -9,8 +9,8 @@ COMPUTED_WRITE = re.compile(
     r"[\w)\]]\[(?!\s*(?:\d+|\"[^\"]*\"|'[^']*')\s*\])[^\[\]\n]+\]\s*(?:=(?![=>])|\?\?=|\|\|=|&&=|[+\-*/]=)"
 )
 RISKY = re.compile(r"__proto__|\.prototype\b\s*(?:\.\w+\s*)?=(?!=)|setPrototypeOf|defineProperty\(|\.constructor\[")
-#: What browsers offer to pages behind https and on localhost alone, and tests run on localhost: elsewhere it is undefined.
-SECURE_ONLY = re.compile(r"\bcrypto\s*\??\.\s*(?:randomUUID|subtle)\b")
+#: Browsers offer it to pages behind https and on localhost alone, and tests run on localhost: elsewhere it is undefined.
+SECURE_ONLY = re.compile(r"\brandomUUID\b")
 #: File → what is written to, and why a name cannot reach it.
 BYTES = {"static/conversations/outbox.js": "bytes[at] ="}  # a Uint8Array
 

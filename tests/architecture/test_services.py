@@ -168,6 +168,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/packs/services/installing.py", "said_by"): READ,
     ("apps/packs/services/upgrading.py", "take_away"): PART,
     ("apps/conversations/services/endings.py", "end_turn"): PART,
+    ("apps/conversations/services/endings.py", "name_by_first_words"): PART,
     ("apps/conversations/services/appends.py", "append_rows"): PART,
     ("apps/workflows/services/definitions.py", "check_definition"): READ,
     ("apps/workflows/services/ends.py", "announce"): PART,

@@ -30,7 +30,7 @@ def reason_text(turn: Turn | None) -> str:
         ),
         "content": _("The provider refused to answer this."),
         "context_length": _(
-            "The conversation is longer than this model can read. Choose a model with more context, or fork."
+            "This is more than the model can read at once, without earlier messages, too. Choose a model with more context, or send less at once."
         ),
         "network": _("The provider could not be reached. Retry, or choose another model."),
         "budget": _("The budget of the organization is used up for this month. An admin can raise it."),

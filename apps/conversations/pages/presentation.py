@@ -22,7 +22,7 @@ from apps.conversations.models import Conversation, Message, Turn
 from apps.conversations.pages.endings import reason_text
 from apps.conversations.pages.references import ReferenceView, chipped, reference_views
 from apps.conversations.presentation import SHARED_PARTS, shared_name
-from apps.conversations.types import GONE, Access, MessageStatus, Named, Role, TurnStatus
+from apps.conversations.types import GONE, LEFT_OUT, Access, MessageStatus, Named, Role, TurnStatus
 from apps.core.doors.below_messages import BelowMessages, Shown
 from apps.core.doors.reference_sources import Reference
 from apps.core.markup import render
@@ -103,6 +103,7 @@ class MessageView:
     parent_id: UUID | None = None
     place: int = 0
     reason_text: str = ""
+    is_shortened: bool = False
     stopped_by: str = ""
     siblings: SiblingsView | None = None
     has_words: bool = False
@@ -170,6 +171,7 @@ def message_view(
         parent_id=message.parent_id,
         place=place,
         reason_text=reason_text(turn),
+        is_shortened=turn is not None and turn.reason == LEFT_OUT,
         stopped_by=turn.stopped_by.display_name if turn and turn.stopped_by else "",
         siblings=_siblings(message.pk, siblings),
         has_words=bool(content),
