@@ -1,22 +1,30 @@
 """One process for each stack that has loaded everything and forks what the stack asks for, as the supervisor does.
 
-`python -m tests.nursery daphne` reads a line of JSON for each program (its environment, the files of its output) and answers
-with a line that holds its number; with ``"wait": true`` the line comes at the program's end and holds its exit code. The end of
-stdin ends the nursery, and with it all that it forked.
+A nursery reads a line of JSON for each program (its environment, the files of its output) and answers with a line that holds
+its number; with ``"wait": true`` the line comes at the program's end and holds its exit code. The end of its input ends the
+nursery, and with it all that it forked.
+
+Settings are read when Django is loaded, so each stack needs a nursery of its own. Half of what it loads are libraries that know
+no settings: the cradle, one process for each process of tests, has loaded those once, and nurseries are its forks.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import gc
 import json
 import os
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +37,29 @@ from apps.core.supervisor.nursery import ROOT, Role
 ANSWER_SECONDS = 120.0
 REAP_SECONDS = 0.05
 POLL_SECONDS = 0.01
+MAX_QUESTION = 1_000_000  # bytes
+#: What takes long to load and reads no settings.
+LIBRARIES = (
+    *(
+        "autobahn.twisted.websocket",
+        "cryptography.hazmat.primitives.asymmetric.ec",
+        "fido2.server",
+        "jsonschema_rs",
+        "jwt",
+    ),
+    *(
+        "markdown_it",
+        "openai",
+        "OpenSSL.SSL",
+        "PIL.Image",
+        "psycopg_pool",
+        "pydantic",
+        "redis.asyncio",
+        "requests",
+        "rich.console",
+    ),
+    *nursery.WORKER_MODULES,
+)
 
 
 class Fork:
@@ -68,16 +99,14 @@ class Nursery:
     def __init__(self, environment: Mapping[str, str], *, server: str, folder: Path, cpu: int | None = None) -> None:
         self.environment = dict(environment)
         self._folder, self._lock = folder, threading.Lock()
-        command = [sys.executable, "-m", "tests.nursery", server]
-        self._process = subprocess.Popen(
-            command if cpu is None else ["taskset", "-c", str(cpu), *command],
-            cwd=ROOT,
-            env=self.environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            start_new_session=True,
-            preexec_fn=processes.die_with_parent(signal.SIGKILL),
-        )
+        read_by_it, written = os.pipe()
+        read, written_by_it = os.pipe()
+        try:
+            self._process = _cradle().fork(self.environment, server=server, cpu=cpu, files=(read_by_it, written_by_it))
+        finally:
+            os.close(read_by_it)
+            os.close(written_by_it)
+        self._questions, self._answers = os.fdopen(written, "wb", buffering=0), os.fdopen(read, "rb")
 
     def begin(self, role: Role, environment: Mapping[str, str], *, log: Path) -> Fork:
         return Fork(self._ask(role, environment, output=log, errors=log)["pid"])
@@ -91,16 +120,13 @@ class Nursery:
         return code, output.read_text(), errors.read_text()
 
     def end(self) -> None:
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
+        self._questions.close()
         try:
             self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process.stdout.close()
+        except TimeoutError:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait(5)
+        self._answers.close()
 
     def _ask(
         self, role: Role, environment: Mapping[str, str], *, output: Path, errors: Path, wait: bool = False
@@ -111,31 +137,104 @@ class Nursery:
             "files": [str(output), str(errors)],
             "wait": wait,
         }
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
         with self._lock, selectors.DefaultSelector() as waiting:
-            self._process.stdin.write(json.dumps(question).encode() + b"\n")
-            self._process.stdin.flush()
-            waiting.register(self._process.stdout, selectors.EVENT_READ)
+            self._questions.write(json.dumps(question).encode() + b"\n")
+            waiting.register(self._answers, selectors.EVENT_READ)
             if not waiting.select(ANSWER_SECONDS):
                 raise AssertionError(f"The nursery did not answer within {ANSWER_SECONDS} s.")
-            if not (line := self._process.stdout.readline()):
-                raise AssertionError(f"The nursery ended with {self._process.wait()}; its words stand above.")
+            if not (line := self._answers.readline()):
+                raise AssertionError("The nursery ended; its words stand above.")
         answer: dict[str, int] = json.loads(line)
         return answer
+
+
+class Cradle:
+    """Its side in the test: ``fork`` a nursery that reads from the first of two descriptors and writes to the second."""
+
+    def __init__(self) -> None:
+        self._socket, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_QUESTION)
+        self._socket.settimeout(ANSWER_SECONDS)
+        with its:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tests.nursery", str(its.fileno())],
+                cwd=ROOT,
+                env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore::UserWarning:celery.platforms"},
+                stdin=subprocess.DEVNULL,
+                pass_fds=[its.fileno()],
+                start_new_session=True,
+                preexec_fn=processes.die_with_parent(signal.SIGKILL),
+            )
+
+    def fork(self, environment: Mapping[str, str], *, server: str, cpu: int | None, files: tuple[int, int]) -> Fork:
+        question = json.dumps({"environment": dict(environment), "server": server, "cpu": cpu})
+        socket.send_fds(self._socket, [question.encode()], files)
+        if not (answer := self._socket.recv(MAX_QUESTION)):
+            raise AssertionError(f"The cradle ended with {self._process.wait()}; its words stand above.")
+        return Fork(json.loads(answer)["pid"])
+
+
+@functools.cache
+def _cradle() -> Cradle:
+    return Cradle()
+
+
+def rock(own: socket.socket) -> None:
+    """What the cradle does until the other side has gone: load, and fork a nursery for each question."""
+    gc.disable()
+    for name in LIBRARIES:
+        import_module(name)
+    gc.freeze()
+    gc.enable()
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(own, selectors.EVENT_READ)
+        while True:
+            _reap()
+            if not waiting.select(REAP_SECONDS):
+                continue
+            question, files, _flags, _address = socket.recv_fds(own, MAX_QUESTION, 2)
+            if not question:
+                return
+            own.send(json.dumps({"pid": _bear(json.loads(question), *files)}).encode())
+
+
+def _bear(asked: dict[str, Any], questions: int, answers: int) -> int:
+    set_death_signal = processes.die_with_parent(signal.SIGKILL)
+    if pid := os.fork():
+        os.close(questions)
+        os.close(answers)
+        return pid
+    code = 1
+    try:
+        if set_death_signal is not None:
+            set_death_signal()
+        os.setsid()
+        os.dup2(questions, 0)
+        os.dup2(answers, 1)
+        os.closerange(3, os.sysconf("SC_OPEN_MAX"))
+        os.environ.clear()
+        os.environ.update(asked["environment"])
+        if asked["cpu"] is not None:
+            os.sched_setaffinity(0, {asked["cpu"]})
+        main(asked["server"])
+        code = 0
+    except BaseException:  # noqa: BLE001 - nothing may reach the cradle's own frames below
+        traceback.print_exc()
+    os._exit(code)
 
 
 def main(server: str) -> None:
     nursery.preload(server)
     with selectors.DefaultSelector() as waiting:
-        waiting.register(sys.stdin, selectors.EVENT_READ)
-        while True:
-            _reap()
-            if not waiting.select(REAP_SECONDS):
-                continue
-            if not (line := sys.stdin.buffer.raw.readline()):  # type: ignore[attr-defined]
-                return
-            print(json.dumps(_begin(json.loads(line))), flush=True)
+        waiting.register(0, selectors.EVENT_READ)
+        with os.fdopen(0, "rb", buffering=0, closefd=False) as questions:
+            while True:
+                _reap()
+                if not waiting.select(REAP_SECONDS):
+                    continue
+                if not (line := questions.readline()):
+                    return
+                print(json.dumps(_begin(json.loads(line))), flush=True)
 
 
 def _begin(asked: dict[str, Any]) -> dict[str, int]:
@@ -159,4 +258,4 @@ def _reap() -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    rock(socket.socket(fileno=int(sys.argv[1])))

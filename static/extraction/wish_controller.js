@@ -11,6 +11,9 @@ const LOOK_EVERY_MS = 3000; // a bell may be lost; while it moves somebody looks
 /** The card of a wish below a message: confirm, edit, cancel; then how its operation goes. */
 export default class extends Controller {
   static values = { api: String, topic: String, url: String };
+  #ticks = 0;
+  #answered = 0;
+  #told = Promise.resolve();
 
   connect() {
     this.soon = debounce(() => this.#load(), NEWS_MS);
@@ -32,8 +35,15 @@ export default class extends Controller {
   /** Whether each waits for somebody before it is kept. */
   async decide({ currentTarget: box }) {
     const review = box.checked;
-    this.deciding = this.#try(box, () => request(this.apiValue, { method: "PATCH", body: { review } }));
-    if (!(await this.deciding)) box.checked = !review;
+    this.#ticks += 1;
+    // One after the other: the last one counts.
+    const told = this.#told.then(() => request(this.apiValue, { method: "PATCH", body: { review } })).finally(() => (this.#answered += 1));
+    this.#told = told.catch(() => {});
+    const mine = this.#try(box, () => told);
+    this.deciding = mine;
+    if (await mine) return;
+    box.checked = !review;
+    if (this.deciding === mine) this.deciding = null;
   }
 
   dismiss({ currentTarget: button }) {
@@ -103,12 +113,14 @@ export default class extends Controller {
   }
 
   async #load() {
+    const ticks = this.#ticks;
     let found;
     try {
       found = await fetchElements(this.urlValue);
     } catch {
       return; // the next news, or the clock
     }
+    if (ticks !== this.#ticks || this.#answered !== this.#ticks) return; // ticked meanwhile: what that brings is newer
     if (!found || !this.element.isConnected || (this.form && !this.form.hidden && found[0].dataset.status === "proposed" && !this.form.querySelector(":disabled"))) return;
     const hadFocus = this.element.contains(document.activeElement);
     const focused = hadFocus && document.activeElement.id;

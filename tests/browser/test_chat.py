@@ -16,23 +16,23 @@ pytestmark = pytest.mark.timeout(300)  # the first one waits for a stack and its
 
 
 def test_answer_is_written_while_it_comes_and_ends_as_the_row(people, provider):
-    provider.script({"tokens": 60, "rate": 40, "delay": 0.2})
+    provider.script({"tokens": 160, "rate": 20, "delay": 0.2})
     ines = people("ines").start()
 
     ines.say("Which containers were **changed**?")
 
     expect(ines.messages("streaming")).to_have_count(1)
     seen = ines.last.locator(".prose").inner_text()
-    assert 0 < len(seen) < len(expected_text(60))
-    assert expected_text(60).startswith(seen.strip())
+    assert 0 < len(seen) < len(expected_text(160))
+    assert expected_text(160).startswith(seen.strip())
     expect(ines.last.locator(".caret")).to_have_count(1)
     expect(ines.page.get_by_role("button", name="Stop the answer")).to_be_visible()
     ines.wait_for_end()
-    assert ines.texts() == ["Which containers were changed?", expected_text(60)]
-    assert [row["content"] for row in ines.rows()] == ["Which containers were **changed**?", expected_text(60)]
+    assert ines.texts() == ["Which containers were changed?", expected_text(160)]
+    assert [row["content"] for row in ines.rows()] == ["Which containers were **changed**?", expected_text(160)]
     assert ines.messages().locator("strong").inner_text() == "changed"
-    expect(ines.last.locator(".meta")).to_contain_text("60 tokens")
-    expect(ines.page.locator("#announcer")).to_have_text("Answer finished, 60 words")
+    expect(ines.last.locator(".meta")).to_contain_text("160 tokens")
+    expect(ines.page.locator("#announcer")).to_have_text("Answer finished, 160 words")
 
 
 def test_all_words_of_an_answer_are_counted_for_who_opened_the_page_while_it_was_written(people, provider):

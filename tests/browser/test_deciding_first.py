@@ -84,6 +84,48 @@ def test_unticked_they_are_records_at_once(both, provider):
     expect(ines.page.locator(".card.proposal")).to_have_count(0)
 
 
+SHOWN = """() => {
+    const card = document.querySelector("[data-wish-url-value]");
+    window.shown = [];
+    new MutationObserver(() => shown.push(card.querySelector("[type=checkbox]").checked)).observe(card, { childList: true });
+}"""
+
+
+def test_card_that_comes_late_takes_no_tick_back(both, provider):
+    ines, _daniel, collection = both
+    provider.script(wish(2), sailor("Ana"), sailor("Rui"))
+    ines.say("/create 2 sailors for a noir")
+    box = ines.page.get_by_role("checkbox", name="Decide on each before it is kept")
+    box.wait_for(timeout=LONG)
+    late = []
+
+    def first_is_late(route):
+        if late:
+            route.continue_()
+        else:
+            late.append((route, route.fetch()))
+
+    address = ines.page.locator("[data-wish-url-value]").get_attribute("data-wish-url-value")
+    ines.page.route(lambda url: url.endswith(address), first_is_late)
+    with ines.page.expect_request(lambda request: request.url.endswith(address)):
+        box.press("Space")
+    ines.page.wait_for_timeout(1000)
+    with ines.page.expect_response(lambda answer: answer.request.method == "PATCH"):
+        box.press("Space")
+    expect(box).to_be_checked()
+    ines.page.evaluate(SHOWN)
+    [(route, response)] = late
+    route.fulfill(response=response)
+    ines.page.wait_for_timeout(500)
+    assert False not in ines.page.evaluate("shown")
+    expect(box).to_be_checked()
+    box.press("Space")
+    ines.page.get_by_role("button", name="Confirm").click()
+
+    expect(ines.page.locator(".card", has_text="2 of 2").last).to_be_visible(timeout=LONG)
+    assert names(ines, collection) == ["Ana", "Rui"]
+
+
 def test_it_fits_a_narrow_screen(both, provider):
     ines, _daniel, _collection = both
     provider.script(wish(2), sailor("Ana"), sailor("Rui"))
