@@ -51,6 +51,8 @@ def _values(body: str, group: str, fraction: str, language: str) -> list[Decimal
     if group in {".", ","} and body.count(group) == 1:
         # One separator with three digits after it: which it is depends on who wrote it.
         as_fraction = Decimal(body.replace(group, "."))
+        if body.startswith("0"):
+            return [as_fraction]
         is_group = (group == ",") != language.startswith("de")
         return [whole, as_fraction] if is_group else [as_fraction, whole]
     return [whole]

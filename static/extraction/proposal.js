@@ -1,6 +1,7 @@
 import { isEditable } from "core/dom";
 import { fetchElements } from "core/http";
 import { t } from "core/words";
+import { numberOf } from "extraction/numbers";
 
 const KEYS = new Map([["a", "accept"], ["e", "edit"], ["r", "reject"]]);
 
@@ -72,6 +73,6 @@ export function valueOf({ value, dataset: { type } }) {
       throw new Error(t("not_json"));
     }
   }
-  const number = Number(text.replace(",", "."));
-  return (type === "integer" || type === "number") && !Number.isNaN(number) ? number : text;
+  if (type !== "integer" && type !== "number") return text;
+  return numberOf(text, { isWhole: type === "integer" }) ?? text;
 }

@@ -18,7 +18,7 @@ from apps.core import rules
 from apps.core.errors import DomainError, FieldError, Invalid
 from apps.extraction import schema, wish_fields
 from apps.extraction.models import Collection, Wish
-from apps.extraction.pages.values import Column, read
+from apps.extraction.pages.values import Column, read, typed
 from apps.extraction.pointers import steps
 from apps.extraction.schema_forms import FieldForm, FieldKind, from_csv_header, from_fields, name_of, slug_of, to_fields
 
@@ -139,7 +139,7 @@ def lines_of(found: schema.Schema, collection: Collection | None) -> Iterable[Li
             unique=form.name in single,
             choices="\n".join(form.choices),
             relation=THIS if collection and form.relation == collection.slug else form.relation,
-            default="" if default is None else default if isinstance(default, str) else json.dumps(default),
+            default="" if default is None else default if isinstance(default, str) else typed(default),
             aliases=", ".join(aliases.get(form.name, ())),
         )
 

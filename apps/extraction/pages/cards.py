@@ -20,6 +20,7 @@ from apps.extraction.models import ExtractionRun, FollowUp, Proposal
 from apps.extraction.pages.nearby import NearCard, near_cards
 from apps.extraction.pages.quoting import Quote, QuotedWords
 from apps.extraction.pages.reasons import reason_of, why_unplaced, why_unread
+from apps.extraction.pages.values import typed
 from apps.extraction.schema import Field, Schema
 from apps.extraction.types import GENERATED, OPEN_QUESTIONS, STOPPED_BY_PERSON, ProposalStatus, RunCause, RunStatus
 
@@ -323,7 +324,15 @@ def _proposal_card(
 
 def _questions(follow_up: FollowUp, fields: Sequence[FieldCard]) -> tuple[QuestionCard, ...]:
     api = reverse("follow_ups_detail", kwargs={"follow_up_id": follow_up.pk})
-    asked = {each["field"]: each for each in follow_up.questions if each["state"] in OPEN_QUESTIONS}
+    record = follow_up.proposal.record
+    known = record.data if record else {}
+    asked = {
+        each["field"]: each
+        for each in follow_up.questions
+        if each["state"] in OPEN_QUESTIONS and shape.is_empty(known.get(each["field"]))
+    }
+    if record and record.deleted_at:
+        return ()
     return tuple(
         QuestionCard(each, api, is_unclear=asked[each.name]["cause"] == "ambiguous")
         for each in fields
@@ -348,5 +357,5 @@ def _input(each: Field, value: Any) -> dict[str, Any]:
         options = tuple((shape.as_text(choice), shape.as_text(choice)) for choice in each.enum if choice is not None)
         return {"input": "choice", "raw": raw, "type": each.type, "options": options}
     if each.type in ("integer", "number"):
-        return {"input": "number", "raw": raw, "type": each.type}
+        return {"input": "number", "raw": typed(value) if isinstance(value, float) else raw, "type": each.type}
     return {"input": "date" if each.format == "date" else "text", "raw": raw, "type": each.type}

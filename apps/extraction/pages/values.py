@@ -13,13 +13,15 @@ from typing import Any
 from uuid import UUID
 
 from django.utils import timezone
-from django.utils.formats import number_format
+from django.utils.formats import get_format, number_format
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from apps.core import rules
 from apps.core.date_words import date_words
 from apps.core.errors import FieldError, Invalid
+from apps.extraction import numerals
 from apps.extraction.pages import drawing
 from apps.extraction.schema import Field, Schema
 
@@ -141,12 +143,18 @@ def shown(column: Column, value: Any, titles: Mapping[str, str]) -> Cell:
         return Cell(column, ", ".join(part.text for part in parts if part.text), "\n".join(ids), parts)
     if column.kind in {"list", "choices"} and isinstance(value, list):
         items = [_spoken(each, column) for each in value]
-        raw = "\n".join(each if isinstance(each, str) else json.dumps(each) for each in value)
+        raw = "\n".join(each if isinstance(each, str) else typed(each) for each in value)
         return Cell(column, ", ".join(items), raw, tuple(Part(item) for item in items))
     if isinstance(value, list | dict):
         return Cell(column, _plain_json(value), json.dumps(value, ensure_ascii=False, indent=1))
-    raw = value if isinstance(value, str) else json.dumps(value)
+    raw = value if isinstance(value, str) else typed(value)
     return Cell(column, _spoken(value, column), _local(raw) if column.kind == "date_time" else raw)
+
+
+def typed(value: Any) -> str:
+    """As somebody would type it: a number with the decimal sign of the reader's language, by which it is read again."""
+    said = json.dumps(value)
+    return said.replace(".", get_format("DECIMAL_SEPARATOR")) if isinstance(value, float) else said
 
 
 def _spoken(value: Any, column: Column) -> str:
@@ -235,7 +243,11 @@ def read(column: Column, texts: Sequence[str]) -> Any:
 
 
 def _scalar(text: str, kind: str) -> Any:
-    if kind not in NUMBERS or not _NUMBER.fullmatch(text):
+    if kind not in NUMBERS:
+        return text
+    if (said := _grouped(text, kind)) is not None:
+        return said
+    if not _NUMBER.fullmatch(text):
         return text
     plain = text.replace(",", ".")
     try:
@@ -243,6 +255,18 @@ def _scalar(text: str, kind: str) -> Any:
     except ValueError:
         number = float(plain)
     return number if math.isfinite(number) else text
+
+
+def _grouped(text: str, kind: str) -> int | float | None:
+    """As an import reads it: ``1,500`` as the reader's language writes numbers; of a whole number what parts three digits only groups.
+
+    ``static/extraction/numbers.js`` says the same for cards.
+    """
+    found = [*numerals.in_digits(text, language=get_language() or "en")]
+    if len(found) != 1 or (found[0].start, found[0].end) != (0, len(text)):
+        return None
+    value = max(found[0].values, key=abs) if kind == "integer" else found[0].values[0]
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 def _read_json(text: str, name: str) -> Any:
