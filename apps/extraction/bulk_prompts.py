@@ -125,7 +125,7 @@ def _without_view(scope: BulkScope) -> dict[str, Any]:
         raise wrong("view", _("There is no such view."), "unknown_view") from None
     if str(view.collection_id) != str(scope.params.get("collection")):
         raise wrong("view", _("There is no such view."), "unknown_view")
-    said = {name: view.state[name] for name in ("where", "q") if view.state.get(name)}
+    said = {name: view.state[name] for name in ("where", "q", "complete") if view.state.get(name) not in (None, "", [])}
     given = {name: value for name, value in scope.params.items() if name != "view"}
     return selection(
         BulkScope(scope.operation_id, scope.organization_id, scope.project_id, scope.actor, given | said), *mine

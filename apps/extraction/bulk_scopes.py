@@ -17,7 +17,7 @@ from apps.extraction.models import Collection, Record
 from apps.extraction.types import RecordChangedSince
 
 MAX_IDS = 10_000
-_SELECTION = {"collection", "where", "q", "ids"}
+_SELECTION = {"collection", "where", "q", "complete", "ids"}
 
 
 def wrong(field: str, detail: str = "", code: str = "invalid") -> Invalid:
@@ -50,13 +50,13 @@ def collection_of(scope: BulkScope, *, to_write: bool = True) -> Collection:
 
 
 def selection(scope: BulkScope, *more: str, to_write: bool = True) -> dict[str, Any]:
-    """``collection`` with ``ids``, or with what a list of records takes: ``where`` and ``q``."""
+    """``collection`` with ``ids``, or with what a list of records takes: ``where``, ``q`` and ``complete``."""
     only(scope, *_SELECTION, *more)
     collection = collection_of(scope, to_write=to_write)
     kept: dict[str, Any] = {"collection": str(collection.pk)}
-    where, ids, text = (scope.params.get(name) for name in ("where", "ids", "q"))
+    where, ids, text, complete = (scope.params.get(name) for name in ("where", "ids", "q", "complete"))
     if ids is not None:
-        if not isinstance(ids, list) or len(ids) > MAX_IDS or where or text:
+        if not isinstance(ids, list) or len(ids) > MAX_IDS or where or text or complete is not None:
             raise wrong("ids", _("Name at most %(number)d records, and no conditions.") % {"number": MAX_IDS})
         kept["ids"] = [str(_id(each)) for each in ids]
         return kept
@@ -64,7 +64,9 @@ def selection(scope: BulkScope, *more: str, to_write: bool = True) -> dict[str, 
         raise wrong("where", _("A list of conditions is needed: field:operator:value."))
     if text is not None and not isinstance(text, str):
         raise wrong("q")
-    kept |= {"where": where or [], "q": (text or "")[:200]}
+    if complete is not None and type(complete) is not bool:
+        raise wrong("complete", _("true, false or nothing is needed."))
+    kept |= {"where": where or [], "q": (text or "")[:200], "complete": complete}
     filters.as_q(selectors.schema_of(collection), [filters.read(each) for each in kept["where"]])
     return kept
 
@@ -78,7 +80,12 @@ def _id(value: Any) -> UUID:
 
 def chosen(scope: BulkScope, collection: Collection) -> Any:
     conditions = [filters.read(each) for each in scope.params.get("where", [])]
-    rows = selectors.list_records(collection=collection, conditions=conditions, text=scope.params.get("q", ""))
+    rows = selectors.list_records(
+        collection=collection,
+        conditions=conditions,
+        text=scope.params.get("q", ""),
+        is_complete=scope.params.get("complete"),
+    )
     if "ids" in scope.params:
         rows = rows.filter(pk__in=scope.params["ids"])
     return rows.order_by("created_at", "pk")

@@ -59,7 +59,7 @@ def good(owner, project, demo):
     row = record(me, collection, name="Ana", age=3)
     template = make_template(actor=me, collection_id=collection.pk, name="Sheet", source="# {{ record.name }}")
     of = {"collection": str(collection.pk)}
-    chosen = of | {"where": ["age:over:1"], "q": "Ana"}
+    chosen = of | {"where": ["age:over:1"], "q": "Ana", "complete": True}
     table = str(upload(owner, project, b"Name,Age\nZoe,5\n", "people.csv").pk)
     imports = {
         "attachment": table,
@@ -114,7 +114,7 @@ def test_no_value_of_a_wrong_type_is_an_error_of_ours(owner, project, good, kind
     found = {}
     for name in [*params, "ids", "unknown"]:
         for value in WRONG:
-            rest = {key: each for key, each in params.items() if name != "ids" or key not in {"where", "q"}}
+            rest = {key: each for key, each in params.items() if name != "ids" or key not in {"where", "q", "complete"}}
             found[name, repr(value)[:40]] = plan(me, project, kind, rest | {name: value})
 
     assert [where for where, code in found.items() if code == "internal_error"] == []

@@ -92,6 +92,10 @@ class Asked:
         query = QueryDict(self.url().removeprefix("?"))
         return [(name, value) for name, values in query.lists() if name not in without for value in values]
 
+    def as_selection(self) -> dict[str, Any]:
+        """As an operation takes the records that the table shows."""
+        return {"where": list(self.where), "q": self.text, "complete": self.is_complete}
+
     def as_json(self) -> dict[str, Any]:
         """As a saved view keeps it."""
         return {

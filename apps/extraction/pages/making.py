@@ -104,6 +104,9 @@ class MakePage(OperationForm):
         }
 
 
+_LOOKS = ("sort", "columns", "look", "view")
+
+
 class PromptPage(OperationForm):
     """Over what the table shows, or the rows that were chosen in it."""
 
@@ -119,7 +122,7 @@ class PromptPage(OperationForm):
         asked, ids = asked_in(request.POST), self.ids(request)
         agent, model = request.POST.get("agent", ""), request.POST.get("model", "")
         return {
-            **({"ids": ids} if ids else {"where": list(asked.where), "q": asked.text}),
+            **({"ids": ids} if ids else asked.as_selection()),
             "prompt": request.POST.get("prompt", ""),
             "into": request.POST.get("into", ""),
             "agent": agent,
@@ -136,7 +139,7 @@ class PromptPage(OperationForm):
         asked = asked_in(request.POST or request.GET)
         return {
             "ids": self.ids(request),
-            "where": asked.where,
+            "asked": asked.hidden(without=_LOOKS),
             "text": asked.text,
             "chips": chips_of(asked, columns_of(known)),
             "fields": [{"place": f"{{{each.name}}}"} for each in known.top],

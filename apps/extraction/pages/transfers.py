@@ -148,7 +148,7 @@ class ExportPage(CollectionView):
         context = {
             "asked": asked,
             "chips": asking.chips_of(asked, columns_of(selectors.schema_of(collection))),
-            "is_narrowed": bool(asked.where or asked.text),
+            "is_narrowed": asked.is_narrowed,
             "total": selectors.count_records([collection]).get(collection.pk, 0),
             "state": asked.url(),
             "formats": FORMATS,
@@ -162,7 +162,7 @@ class ExportPage(CollectionView):
         asked = asking.asked_in(request.GET)
         params: dict[str, Any] = {"collection": str(collection.pk), "format": request.POST.get("format", "csv")}
         if request.POST.get("which") == "shown":
-            params |= {"where": list(asked.where), "q": asked.text}
+            params |= asked.as_selection()
         try:
             made = bulk.create_operation(
                 actor=request.actor,  # type: ignore[attr-defined]
