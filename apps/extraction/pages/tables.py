@@ -7,18 +7,21 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views import View
 
 from apps.accounts import selectors as accounts
+from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core.api import Order, Page, page_url
-from apps.core.errors import Invalid
+from apps.core.errors import DomainError, Invalid
 from apps.core.events import topic_position
 from apps.extraction import joinings, orders, policies, selectors, services, shape, use_selectors
 from apps.extraction.models import Collection, Record, RecordView
@@ -269,21 +272,46 @@ class ChoicesView(CollectionView):
 
 
 class RowsPage(CollectionView):
-    """Chosen rows are deleted, or brought back."""
+    """Chosen rows are deleted, or brought back: each by itself, so that one that is refused leaves the others done, and is told."""
 
     def post(self, request: HttpRequest, collection_id: UUID) -> HttpResponse:
         collection = self.found(request, collection_id)
-        actor = request.actor  # type: ignore[attr-defined]
-        ids = [found for found in map(as_uuid, request.POST.getlist("record")) if found][: 2 * WINDOW]
-        if request.POST.get("act") == "restore":
-            for record_id in ids:
-                services.restore_record(actor=actor, record_id=record_id)
+        require(self.can_write)
+        is_back = request.POST.get("act") == "restore"
+        act = services.restore_record if is_back else services.delete_record
+        ids = list(dict.fromkeys(found for found in map(as_uuid, request.POST.getlist("record")) if found))[
+            : 2 * WINDOW
+        ]
+        refused: dict[UUID, str] = {}
+        for record_id in ids:
+            try:
+                act(actor=request.actor, record_id=record_id)  # type: ignore[attr-defined]
+            except DomainError as error:
+                refused[record_id] = next((each.detail for each in error.fields), str(error.detail))
+        # What could not be brought back can be tried again.
+        if gone := [each for each in ids if (each in refused) == is_back]:
+            remember_gone(request, gone)
+        if refused:
+            _tell(request, list(refused.values()), is_back=is_back)
+        if is_back:
             return redirect("extraction:table", collection.pk)
-        for record_id in dict.fromkeys(ids):
-            services.delete_record(actor=actor, record_id=record_id)
-        remember_gone(request, ids)
         back = request.POST.get("back", "")
         return redirect(request.path.removesuffix("rows/") + (back if back.startswith("?") else ""))
+
+
+def _tell(request: HttpRequest, why: Sequence[str], *, is_back: bool) -> None:
+    number = len(why)
+    if is_back:
+        said = ngettext(
+            "%(number)d record was not brought back: %(why)s",
+            "%(number)d records were not brought back: %(why)s",
+            number,
+        )
+    else:
+        said = ngettext(
+            "%(number)d record was not deleted: %(why)s", "%(number)d records were not deleted: %(why)s", number
+        )
+    messages.error(request, said % {"number": number, "why": " ".join(dict.fromkeys(why))})
 
 
 class DeletedPage(CollectionView):
