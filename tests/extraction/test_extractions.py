@@ -17,8 +17,8 @@ from apps.llm.models import CallAttempt
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
 from tests.conversations.factories import answer as answered
 from tests.conversations.factories import say, someone, start
+from tests.extraction.factories import PEOPLE, people, record
 from tests.extraction.factories import answered as read_back
-from tests.extraction.factories import people, record
 from tests.llm.factories import set_defaults, stub_model
 from tests.provider.fixtures import provider, running_provider
 
@@ -97,6 +97,40 @@ def test_accepted_suggestions_become_linked_records_in_either_order(me, project,
     assert (kept["/is_alive"].method, kept["/name"].run_id) == ("", run.pk)
     sarah.refresh_from_db()
     assert (sarah.status, sarah.record_id, sarah.decided_by_id) == ("accepted", first.pk, me.user_id)
+
+
+def test_record_that_was_deleted_meanwhile_is_pointed_to_by_nobody(me, project, message, provider):
+    people(me, project)
+    run = read(me, project, message, provider, answer(SARAH, TOMAS, links=[SIBLINGS]))
+    sarah, tomas = proposals(run)
+    gone = services.accept_proposal(actor=me, proposal_id=sarah.pk)
+    services.delete_record(actor=me, record_id=gone.pk)
+
+    made = services.accept_proposal(actor=me, proposal_id=tomas.pk)
+
+    assert made.data == {"name": "Tomás"}
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_record_that_meant_this_one_and_cannot_follow_holds_up_nothing(me, project, message, provider, is_deleted):
+    """It was deleted, or a later schema refuses it: its own business."""
+    collection = people(me, project)
+    run = read(me, project, message, provider, answer(SARAH, TOMAS, links=[SIBLINGS]))
+    sarah, tomas = proposals(run)
+    earlier = services.accept_proposal(actor=me, proposal_id=tomas.pk)
+    if is_deleted:
+        services.delete_record(actor=me, record_id=earlier.pk)
+    else:
+        narrow = PEOPLE | {
+            "properties": PEOPLE["properties"] | {"name": {"type": "string", "maxLength": 5, "minLength": 1}}
+        }
+        services.change_record(actor=me, record_id=earlier.pk, changes={"name": "Tomás the Elder"})
+        services.change_collection(actor=me, collection_id=collection.pk, changes={"document": narrow})
+
+    made = services.accept_proposal(actor=me, proposal_id=sarah.pk)
+
+    assert made.data["name"] == "Sarah"
+    assert "siblings" not in Record.objects.get(pk=earlier.pk).data
 
 
 def test_link_may_mean_a_record_that_is_there_by_its_name(me, project, message, provider):

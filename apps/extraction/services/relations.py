@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
+
 from apps.accounts.types import Actor
+from apps.core.errors import DomainError
 from apps.extraction import reach, schema, selectors, targets
 from apps.extraction.models import Proposal, Record
 from apps.extraction.services import records
@@ -27,16 +31,20 @@ def linked_fields(actor: Actor, found: schema.Schema, proposal: Proposal, data: 
 def _target_of(actor: Actor, proposal: Proposal, link: Mapping[str, str]) -> UUID | None:
     if link["to"]:
         other = Proposal.objects.filter(run=proposal.run_id, entity_id=link["to"], status=ProposalStatus.ACCEPTED)
-        return other.filter(reach.within(actor)).values_list("record_id", flat=True).first()
+        # Nothing can point to a record that somebody deleted meanwhile.
+        there = other.filter(reach.within(actor), record__deleted_at=None)
+        return there.values_list("record_id", flat=True).first()
     return targets.find_by_title(actor, project_id=proposal.project_id, slug=link["collection"], title=link["mention"])
 
 
 def link_back(*, actor: Actor, proposal: Proposal, record: Record) -> None:
-    """Records that were accepted before and meant this one, of collections that the actor sees."""
+    """Records that were accepted before and meant this one, of collections that the actor sees. One that is deleted by now, or fits its
+    schema no longer, stays as it is: this one is accepted all the same.
+    """
     earlier = Proposal.objects.filter(run=proposal.run_id, status=ProposalStatus.ACCEPTED).exclude(pk=proposal.pk)
     for other in earlier.filter(reach.within(actor)).select_related("record"):
         meant = [link["field"] for link in other.links if link["to"] == proposal.entity_id]
-        if not meant or other.record is None:
+        if not meant or other.record is None or other.record.deleted_at is not None:
             continue
         collection = selectors.get_collection(collection_id=other.collection_id, viewer=actor)
         found = selectors.schema_of(collection)
@@ -51,4 +59,5 @@ def link_back(*, actor: Actor, proposal: Proposal, record: Record) -> None:
             elif not there:
                 changes[field.name] = str(record.pk)
         if changes:
-            records.change_record(actor=actor, record_id=other.record.pk, changes=changes)
+            with contextlib.suppress(DomainError), transaction.atomic():
+                records.change_record(actor=actor, record_id=other.record.pk, changes=changes)
