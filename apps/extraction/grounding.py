@@ -12,7 +12,7 @@ from __future__ import annotations
 import bisect
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
@@ -55,6 +55,8 @@ _MOST_WINDOWS = 60
 _LEAST_FUZZY_LETTERS = 4
 _LEAST_LIKENESS = 84.0
 _LEAST_DIGITS = 5
+_BETWEEN_DIGITS = frozenset("-./()+'’\u2010\u2011\u2012\u2013\u2014")
+_PREFIX = re.compile(r"(?:(?:\+|00)\d{1,3}|(?<!\d)0)$")
 _SAME = str.maketrans(
     {"\u2010": "-", "\u2011": "-", "\u2012": "-", "\u2013": "-", "\u2014": "-", "’": "'", "‘": "'", "´": "'"}
 )
@@ -151,7 +153,8 @@ def ground(value: Any, text: Text, *, field: Field | None = None, near: int | No
         return None
     if found := _digits(spoken, text, near) or _as_number(spoken, text, near):
         return found
-    return _fuzzily(spoken, text, near)
+    # A number that is nearly the same is another one.
+    return _fuzzily(spoken, text, near) if any(letter.isalpha() for letter in spoken) else None
 
 
 def _exact(spoken: str, text: Text, near: int | None) -> Grounded | None:
@@ -174,20 +177,42 @@ def _digits(spoken: str, text: Text, near: int | None) -> Grounded | None:
     if len(wanted) < _LEAST_DIGITS or any(letter.isalpha() for letter in spoken):
         return None
     known, places = text.digits
-    for each in dict.fromkeys((wanted, wanted.lstrip("0"), wanted[2:].lstrip("0"))):
-        if len(each) < _LEAST_DIGITS:
-            continue
+    for each in _spellings(spoken, wanted):
         at = known.find(each)
         spans: list[tuple[int, int, float]] = []
         while at >= 0 and len(spans) < _MOST_PLACES:
-            start, end = places[at], places[at + len(each) - 1] + 1
-            # Digits far apart are no number.
-            if end - start <= 2 * len(each) + 4:
-                spans.append((start, end, 0.95 if each == wanted else 0.85))
+            held = places[at : at + len(each)]
+            if _is_a_number(text.text, held, is_shortened=each != wanted):
+                spans.append((held[0], held[-1] + 1, 0.95 if each == wanted else 0.85))
             at = known.find(each, at + 1)
         if spans:
             return _closest(spans, text, Method.NORMALIZED, near)
     return None
+
+
+def _spellings(spoken: str, wanted: str) -> list[str]:
+    """As it is, without the zeros before it, and without the prefix of a country, where it begins with one."""
+    found = [wanted, wanted.lstrip("0")]
+    if spoken.startswith("+"):
+        found.append(wanted[2:].lstrip("0"))
+    elif spoken.startswith("00"):
+        found.append(wanted[4:].lstrip("0"))
+    return [each for each in dict.fromkeys(found) if len(each) >= _LEAST_DIGITS]
+
+
+def _is_a_number(text: str, held: Sequence[int], *, is_shortened: bool) -> bool:
+    """Whether the digits at these places stand for one number: it begins and ends with them, and only what groups digits parts them.
+
+    ``is_shortened``: the zero or the country's prefix that it goes without may stand right before.
+    """
+    start, end = held[0], held[-1] + 1
+    # Digits far apart are no number.
+    if end - start > 2 * len(held) + 4 or (end < len(text) and text[end].isdecimal()):
+        return False
+    if start and text[start - 1].isdecimal() and not (is_shortened and _PREFIX.search(text[max(0, start - 6) : start])):
+        return False
+    between = text[start:end]
+    return all(letter.isdecimal() or letter.isspace() or letter in _BETWEEN_DIGITS for letter in between)
 
 
 def _as_number(spoken: str, text: Text, near: int | None) -> Grounded | None:

@@ -79,6 +79,25 @@ def test_german_and_other_spellings(value, text, words, method):
     assert found(value, text) == (words, method)
 
 
+@pytest.mark.parametrize(
+    ("value", "text", "words"),
+    [
+        ("23456", "call 0151 2345678", None),
+        ("12345", "12 apples, 345 pears", None),
+        ("2312345", "account 12345", None),
+        ("23456", "12345 6", None),
+        ("123456", "account 123457", None),
+        ("+4912345", "49 12345", "49 12345"),
+        ("01512345678", "+49 151 2345678", "151 2345678"),
+        ("01512345678", "+491512345678", "1512345678"),
+        ("0049 151 2345678", "0151/2345678", "151/2345678"),
+        ("12345", "D-12345 Berlin", "12345"),
+    ],
+)
+def test_digits_are_found_as_a_number_that_was_said(value, text, words):
+    assert (found(value, text) or (None,))[0] == words
+
+
 def test_offsets_count_code_points_and_utf16_units():
     place = grounding.ground("b𝄞c", Text("😀a b𝄞c d"))
 
