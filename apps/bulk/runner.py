@@ -25,9 +25,10 @@ from apps.accounts.types import SYSTEM, Actor
 from apps.bulk import selectors, services
 from apps.bulk.services.ends import end_of, scope_of, work_of
 from apps.bulk.services.operations import find_kind
-from apps.bulk.types import Batch, CallTimedOut, HeldItem, ItemEnd, ItemStatus, Lane, LateWriter
+from apps.bulk.types import DATABASE_WAS_AWAY, Batch, CallTimedOut, HeldItem, ItemEnd, ItemStatus, Lane, LateWriter
 from apps.core.correlation import caused_by
 from apps.core.db import in_thread
+from apps.core.doors.bulk_kinds import TryLater
 from apps.core.leases import RENEW_SECONDS, scaled
 from apps.llm import engine as llm
 
@@ -43,6 +44,8 @@ GRACE_SECONDS = 4.0
 LOOK_SECONDS, LIMITED_SECONDS = 5.0, 0.2
 DRAIN_SECONDS = 20.0
 DATABASE_AWAY = (OperationalError, InterfaceError, PoolTimeout)
+#: After a call that met it; by then a restart is over, mostly.
+DATABASE_SECONDS = 2.0
 
 
 @dataclass(eq=False)
@@ -147,6 +150,13 @@ class Runner:
         except asyncio.CancelledError:
             await self._end_cancelled(batch, item, time.monotonic() - began, work.meter.cost)
             raise
+        except DATABASE_AWAY as error:
+            # The database, not the item. Where it is still away, this is not written either, and the lease brings the item back.
+            logger.warning("bulk_call_put_off", extra={"item": str(item.item_id), "reason": type(error).__name__})
+            later = TryLater(DATABASE_SECONDS, code=DATABASE_WAS_AWAY, is_put_off=True)
+            ends = [end_of(batch, item, later, time.monotonic() - began, work.meter.cost)]
+            await self._write(services.end_items, batch=batch, ends=ends)
+            return
         except Exception as error:  # noqa: BLE001  (whatever a kind raises is the end of its item)
             ends = [end_of(batch, item, error, time.monotonic() - began, work.meter.cost)]
             await self._write(services.end_items, batch=batch, ends=ends)

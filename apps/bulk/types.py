@@ -79,7 +79,9 @@ SAMPLES = 5
 
 WORKER_LOST = "worker_lost"
 GAVE_UP = "gave_up"
+TRY_LATER = "try_later"
 UNEXPECTED = "internal_error"
+DATABASE_WAS_AWAY = "database_away"
 
 
 @dataclass(frozen=True, slots=True)

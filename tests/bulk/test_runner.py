@@ -5,9 +5,12 @@ import time
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
+from apps.accounts.types import SYSTEM
 from apps.bulk import runner, services
 from apps.bulk.models import Item
+from apps.bulk.types import FINAL
 from tests.bulk.factories import counts, fresh, planned, teams
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,6 +45,21 @@ def test_calls_run_side_by_side_and_their_answers_are_kept(actor, project, runni
     assert item.result["found"] == f"answer to {operation.pk}:3"
     assert item.seconds >= 0.5
     assert Item.objects.get(operation=operation, number=7).error_code == "not_found"
+
+
+def test_call_that_lost_the_database_is_made_again(actor, project, running):
+    """The database, not the item: nobody has to press *Retry*, and it costs no attempt."""
+    operation = planned(actor, project, "sample.calls", count=2, loses_database=2)
+    running.submit()
+
+    until(lambda: fresh(operation).status == "running" and Item.objects.filter(number=2, put_off__gt=0).exists())
+    Item.objects.filter(number=2, status="pending").update(due_at=timezone.now())
+    services.wake_due(actor=SYSTEM)
+    running.submit()
+    until(lambda: fresh(operation).status in FINAL)
+
+    assert (fresh(operation).status, counts(operation), teams()) == ("completed", {"succeeded": 2}, 2)
+    assert Item.objects.get(number=2).attempts == 1
 
 
 def test_cancelled_calls_end_within_five_seconds(actor, project, running):

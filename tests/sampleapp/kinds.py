@@ -6,9 +6,13 @@ import signal
 import time
 from decimal import Decimal
 
+from django.db import OperationalError
+
 from apps.core.doors.bulk_kinds import BulkKind, Done, Estimate, PlannedItem, Preview, Resource, TryLater
 from apps.core.errors import FieldError, Invalid, NotFound
 from apps.core.ids import uuid7
+
+_MET = set()  # what lost the database once
 
 
 def check(scope):
@@ -53,6 +57,10 @@ async def call(work):
     await asyncio.sleep(work.scope.params.get("seconds", 0))
     if work.payload["number"] == work.scope.params.get("call_fails"):
         raise NotFound
+    if work.payload["number"] == work.scope.params.get("loses_database") and work.effect_key not in _MET:
+        _MET.add(work.effect_key)
+        message = "server closed the connection unexpectedly"
+        raise OperationalError(message)
     return f"answer to {work.effect_key}"
 
 
