@@ -18,7 +18,8 @@ from apps.extraction import receivers, services
 from apps.extraction.models import Duplicate, Record
 from apps.extraction.types import OnDuplicate
 from tests.accounts.factories import actor_of
-from tests.extraction.factories import people
+from tests.conversations.factories import say, start
+from tests.extraction.factories import answered, people
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SARAH = {"name": "Sarah Silva", "born": "1998-02-01"}
@@ -184,3 +185,24 @@ def test_who_is_alone_is_not_looked_at_again(me, project):
     assert services.list_beside(actor=SYSTEM, record_id=Record.objects.get(title="Zoe").pk) == 0
     services.delete_record(actor=me, record_id=Record.objects.get(title="Zoe").pk)
     assert services.list_beside(actor=SYSTEM, record_id=Record.objects.get(title="Zoe").pk) == 0
+
+
+def test_pair_of_two_readings_of_a_trusted_collection_is_listed(me, project):
+    """Nobody looks at what is trusted, so the pair has to be told of."""
+    collection = people(me, project, trust="accept")
+    said = [say(me, start(me, project), f"{data['name']}, born {data['born']}").message for data in (SARAH, SARA)]
+    runs = [services.request_extraction(actor=me, project_id=project.pk, message_id=each.pk) for each in said]
+    readers = []
+    for run, data in zip(runs, (SARAH, SARA), strict=True):
+        reader = Writer(me, collection, data)
+        entity = {"collection": "people", "id": "e1", "fields": data}
+        reader.write = lambda run=run, entity=entity: answered(run, entity)
+        readers.append(reader.begin())
+    for reader in readers:
+        reader.end()
+
+    for event in beside():
+        receivers.look_beside(event)
+
+    assert Record.objects.count() == 2
+    assert pairs() == {frozenset(Record.objects.values_list("pk", flat=True))}

@@ -237,7 +237,9 @@ def _take_if_trusted(asker: Actor, run: ExtractionRun, proposal: Proposal) -> No
             into = near[0].record_id if near else None
             if into and shape.differs(selectors.get_record(record_id=into, viewer=asker).data, proposal.data):
                 return
-            _accept(asker, run, proposal, proposal.data, edited=(), decided_by=None, into=into)
+            # Listed with what another reading writes at this moment, too: nobody looks at what is trusted.
+            how = OnDuplicate.LIST
+            _accept(asker, run, proposal, proposal.data, edited=(), decided_by=None, into=into, on_duplicate=how)
     except DomainError:
         return
 
