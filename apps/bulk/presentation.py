@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from apps.accounts.types import Actor
 from apps.bulk import policies, samples, selectors
 from apps.bulk.models import COUNTED, Item, Operation
+from apps.bulk.types import DATABASE_WAS_AWAY, GAVE_UP, TRY_LATER, UNEXPECTED, WORKER_LOST
 from apps.core.doors.bulk_kinds import bulk_kinds
+from apps.core.errors import sentence_of
 from apps.core.types import Priority
 
 
@@ -75,6 +79,33 @@ def causes_data(operation: Operation, viewer: Actor) -> list[dict[str, Any]]:
     """The sentence of a failure may quote what it is about."""
     causes = selectors.list_causes(operation)
     return causes if reads_items(viewer, operation) else [{**each, "example": ""} for each in causes]
+
+
+def words_of(code: str) -> str:
+    """Why an item failed, in a sentence. A code that has none stands for itself."""
+    own = {
+        WORKER_LOST: _("The workers that had it stopped, three times. Try it again."),
+        GAVE_UP: _("It was to be tried again later, three times. Try it again."),
+        TRY_LATER: _("It was to be tried again later, three times. Try it again."),
+        UNEXPECTED: _(
+            "It failed on our side, and nothing of it was kept. Whoever runs this server finds why in the log."
+        ),
+        DATABASE_WAS_AWAY: _("The database was away again and again. Try it again."),
+    }
+    return own.get(code) or sentence_of(code) or code
+
+
+def words_of_skipped(reason: str) -> str:
+    """Why an item was left out."""
+    whys = {
+        "gone": _("It is not there any more."),
+        "filled": _("Its field was filled meanwhile."),
+        "unchanged": _("It says that already: nothing was to be changed."),
+        "changed_since_planned": _("It was changed since this was planned, and is not among those meant any more."),
+        "duplicate": _("It is there already, so it was left out."),
+        "in_use": _("It is used by now."),
+    }
+    return whys.get(reason, reason)
 
 
 def _time(value: Any) -> str | None:

@@ -6,7 +6,9 @@ The codes are the contract; ``docs/errors.md`` lists them.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from django.utils.functional import Promise
@@ -233,3 +235,25 @@ class StorageFull(DomainError):
     status = 507
     title = _("No space left")
     default_detail = _("The storage is full. Nothing was saved; reading goes on.")
+
+
+def kinds() -> Iterator[type[DomainError]]:
+    """All that have been imported."""
+
+    def below(kind: type[DomainError]) -> Iterator[type[DomainError]]:
+        for each in kind.__subclasses__():
+            yield each
+            yield from below(each)
+
+    return below(DomainError)
+
+
+@lru_cache(maxsize=1000)
+def _sentence_of(code: str) -> type_text:
+    named = [each for each in kinds() if vars(each).get("code") == code]
+    return min(named, key=lambda each: len(each.__mro__)).default_detail if named else ""
+
+
+def sentence_of(code: str) -> str:
+    """What a code says to people, in the language of now; nothing for one that is no refusal of ours."""
+    return str(_sentence_of(code))

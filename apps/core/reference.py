@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +12,7 @@ from django.conf import settings
 from django.utils.translation import override
 
 from apps.core.doors.settings import settings_door
-from apps.core.errors import DomainError
+from apps.core.errors import DomainError, kinds
 from apps.core.events import EventKind, event_kinds
 
 
@@ -28,13 +27,7 @@ def load_everything() -> None:
 
 def error_classes() -> list[type[DomainError]]:
     """Of the apps themselves, by code; bases without a code of their own are left out."""
-
-    def below(kind: type[DomainError]) -> Iterator[type[DomainError]]:
-        for each in kind.__subclasses__():
-            yield each
-            yield from below(each)
-
-    ours = {each for each in below(DomainError) if each.__module__.startswith("apps.") and "code" in vars(each)}
+    ours = {each for each in kinds() if each.__module__.startswith("apps.") and "code" in vars(each)}
     return sorted(ours, key=lambda each: (each.code, each.__module__, each.__name__))
 
 

@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from apps.accounts.types import SYSTEM
-from apps.bulk import engine
+from apps.bulk import engine, services
 from apps.bulk.exporters import rows as exported
 from apps.bulk.invariants import check_counts, check_ended_are_whole, check_items_end
 from apps.bulk.metrics import _items, _operations
@@ -52,7 +54,7 @@ def test_failures_are_grouped_and_retried_from_the_page(browser, project, actor)
     operation = ran(actor, project, count=10, fail_every=5)
     page = browser.get(f"/operations/{operation.pk}/").content.decode()
     assert "Completed with failures" in page
-    assert "Retry 2 failed" in page
+    assert "Retry 2 items" in page
     failed = browser.get(f"/operations/{operation.pk}/?code=not_found").content.decode()
     assert failed.count('data-kind="bad">Failed') == 2
 
@@ -71,6 +73,45 @@ def test_undo_leads_to_the_operation_that_undoes(browser, project, actor):
     assert answer["Location"] == f"/operations/{Operation.objects.get(undoes=operation).pk}/"
     assert "Undo: Notes" in browser.get(answer["Location"]).content.decode()
     assert "/undo/" not in browser.get(f"/operations/{operation.pk}/").content.decode()
+
+
+def test_retry_is_there_without_any_failure(browser, project, actor):
+    """Out of time, an undoing that was cancelled half-way, and one whose plan failed: each can be taken up again, so each has the button."""
+    late = planned(actor, project, count=3, deadline=timezone.now() + timedelta(hours=1))
+    Operation.objects.filter(pk=late.pk).update(deadline=timezone.now() - timedelta(seconds=1))
+    services.expire_late(actor=SYSTEM)
+    done = [ran(actor, project, count=count) for count in (4, 5)]
+    half, unplanned = (services.undo_operation(actor=actor, operation_id=each.pk) for each in done)
+    services.cancel_operation(actor=actor, operation_id=half.pk)
+    Operation.objects.filter(pk=unplanned.pk).update(status="failed", planned_at=None)
+
+    pages = [browser.get(f"/operations/{each.pk}/").content.decode() for each in (late, half, unplanned)]
+
+    assert [fresh(each).failed for each in (late, half)] == [0, 0]
+    assert ["/retry/" in page for page in pages] == [True, True, True]
+    assert "Retry 3 items" in pages[0]
+    assert "Retry 4 items" in pages[1]
+    for each in (late, half, unplanned):
+        assert browser.post(f"/operations/{each.pk}/retry/").status_code == 302
+        assert fresh(each).status in {"running", "draft"}
+
+
+def test_cancel_and_undo_ask_first_with_counts(browser, project, actor):
+    operation = planned(actor, project, count=6)
+    engine.run_batch(services.claim_batch(actor=SYSTEM, lane="inside", at_most=4))
+    page = browser.get(f"/operations/{operation.pk}/").content.decode()
+    asked = browser.get(f"/operations/{operation.pk}/now/?ask=cancel").content.decode()
+
+    assert "/cancel/" not in page
+    assert 'href="?ask=cancel#sure"' in page
+    assert "4 items have ended and stay as they are. 2 items will not run." in asked
+    assert f'action="/operations/{operation.pk}/cancel/"' in asked
+
+    services.cancel_operation(actor=actor, operation_id=operation.pk)
+    asked = browser.get(f"/operations/{operation.pk}/?ask=undo").content.decode()
+    assert "What 4 items did is taken back." in asked
+    assert f'action="/operations/{operation.pk}/undo/"' in asked
+    assert "/cancel/" not in browser.get(f"/operations/{operation.pk}/?ask=cancel").content.decode()
 
 
 @pytest.mark.parametrize("path", ["", "now/", "results/"])
@@ -171,6 +212,22 @@ def test_operators_brake_from_the_admin(client, project, actor):
 
     assert fresh(operation).status == "cancelled"
     assert SYSTEM.user_id is None
+
+
+def test_why_items_failed_or_were_left_out_is_said_in_sentences(browser, project, actor):
+    operation = ran(actor, project, count=10, fail_every=5)
+    Item.objects.filter(number=5).update(error_code="worker_lost", error_detail="")
+    Item.objects.filter(number=10).update(error_code="internal_error", error_detail="")
+    Item.objects.filter(number=1).update(status="skipped", result={"skipped": "changed_since_planned"})
+    Operation.objects.update(causes={"worker_lost": 1, "internal_error": 1})
+
+    page = browser.get(f"/operations/{operation.pk}/").content.decode()
+
+    assert page.count("The workers that had it stopped, three times. Try it again.") == 2
+    assert page.count("It failed on our side, and nothing of it was kept.") == 2
+    assert "It was changed since this was planned" in page
+    for code in (">worker_lost", ">internal_error", "changed_since_planned"):
+        assert code not in page
 
 
 def test_results_are_shown_as_people_read_them(browser, project, actor):

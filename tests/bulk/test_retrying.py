@@ -131,13 +131,13 @@ def test_what_was_cancelled_offers_no_retry(actor, project, client, owner):
     client.force_login(owner)
     operation = planned(actor, project, count=6, fail_every=2)
     engine.run_batch(services.claim_batch(actor=SYSTEM, lane="inside", at_most=4))
-    assert "Retry 2 failed" in client.get(f"/operations/{operation.pk}/").content.decode()
+    assert "Retry 2 items" in client.get(f"/operations/{operation.pk}/").content.decode()
 
     services.cancel_operation(actor=actor, operation_id=operation.pk)
 
     page = client.get(f"/operations/{operation.pk}/").content.decode()
     assert "Failures by cause" in page
-    assert "Retry 2 failed" not in page
+    assert "Retry 2 items" not in page
     with pytest.raises(OperationState):
         services.retry_failed(actor=actor, operation_id=operation.pk)
 

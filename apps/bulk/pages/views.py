@@ -18,7 +18,7 @@ from apps.accounts.types import Actor
 from apps.bulk import policies, presentation, samples, selectors, services
 from apps.bulk.downloads import CONTENT_TYPES, OF, as_file
 from apps.bulk.models import Item, Operation
-from apps.bulk.types import FINAL, ItemStatus
+from apps.bulk.types import FINAL, ItemStatus, OperationStatus
 from apps.core.api import Order, Page, page_url
 from apps.core.doors.bulk_kinds import BulkKind, Told, bulk_kinds
 from apps.core.errors import NotFound
@@ -41,11 +41,19 @@ def label_of(kind: str) -> str:
     return str(found.label) if found else kind
 
 
-def _told(viewer: Actor, kind: BulkKind | None, items: Sequence[Item]) -> list[tuple[Item, Told | None]]:
-    """Each with its result in words, where its kind has some."""
-    if kind is None or kind.tell is None:
-        return [(item, None) for item in items]
-    return list(zip(items, kind.tell(viewer, [item.result for item in items]), strict=True))
+def _told(viewer: Actor, kind: BulkKind | None, items: Sequence[Item]) -> list[tuple[Item, Told | None, str]]:
+    """Each with its result in words, where its kind has some, and why it failed or was left out."""
+    told: Sequence[Told | None] = [None] * len(items)
+    if kind is not None and kind.tell is not None:
+        told = kind.tell(viewer, [item.result for item in items])
+    return list(zip(items, told, map(_why, items), strict=True))
+
+
+def _why(item: Item) -> str:
+    if item.error_code:
+        return presentation.words_of(item.error_code)
+    skipped = item.result.get("skipped")
+    return presentation.words_of_skipped(str(skipped)) if item.status == ItemStatus.SKIPPED and skipped else ""
 
 
 def _files(items: Iterable[Item]) -> list[dict[str, Any]]:
@@ -95,6 +103,7 @@ class OperationView(LoginRequiredMixin, View):
         role = accounts.role_in(actor, request.project)  # type: ignore[attr-defined]
         sees = presentation.reads_items(actor, operation)
         is_final = operation.status in FINAL
+        can_retry = (operation.is_retryable or operation.is_half_planned) and not hasattr(operation, "undone_by")
         return {
             "operation": operation,
             "sees": sees,
@@ -108,9 +117,16 @@ class OperationView(LoginRequiredMixin, View):
             and bool(kind and kind.undo and operation.succeeded)
             and not operation.undoes_id
             and not hasattr(operation, "undone_by"),
-            "can_retry": (operation.is_retryable or operation.is_half_planned) and not hasattr(operation, "undone_by"),
+            "can_retry": can_retry,
+            "retried": 0 if operation.is_half_planned else sum(getattr(operation, each) for each in operation.retried),
+            "can_cancel": not is_final and operation.status != OperationStatus.STOPPING,
+            "left": operation.pending,
+            "asked": request.GET.get("ask", ""),
             "can_raise": not is_final and operation.priority > Priority.HIGH,
-            "causes": presentation.causes_data(operation, actor),
+            "causes": [
+                each | {"words": presentation.words_of(each["code"])}
+                for each in presentation.causes_data(operation, actor)
+            ],
             "items": _told(actor, kind if sees else None, page.results),
             "made_files": _files(page.results) if sees and operation.requested_by_id == actor.user_id else [],
             "item_status": status,
