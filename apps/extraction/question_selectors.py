@@ -15,7 +15,14 @@ from apps.extraction import reach
 from apps.extraction.models import ExtractionRun, FollowUp
 from apps.extraction.reading_types import Asked
 from apps.extraction.selectors import get_run, lock_run, schema_of, visible_collections, with_document
-from apps.extraction.types import OPEN_QUESTIONS, FollowUpStatus, RunCause, Visibility
+from apps.extraction.types import (
+    LISTENED_FOR,
+    MAX_READ_FOR_ANSWERS,
+    OPEN_QUESTIONS,
+    FollowUpStatus,
+    RunCause,
+    Visibility,
+)
 
 
 def visible_follow_ups(viewer: Actor) -> QuerySet[FollowUp]:
@@ -44,9 +51,8 @@ def lock_follow_ups(conversation_id: UUID) -> QuerySet[FollowUp]:
     rows = FollowUp.objects.filter(
         conversation_id=conversation_id, status=FollowUpStatus.OPEN, collection__deleted_at=None
     )
-    return (
-        rows.select_for_update(of=("self",)).select_related("collection", "proposal__run").order_by("created_at", "pk")
-    )
+    rows = rows.select_for_update(of=("self",)).select_related("collection", "proposal__run", "proposal__record")
+    return rows.defer("proposal__record__text", "proposal__record__words").order_by("created_at", "pk")
 
 
 def lock_decisions(*, run_id: UUID, viewer: Actor) -> ExtractionRun:
@@ -93,11 +99,26 @@ def has_automatic(message_id: UUID) -> bool:
 
 def has_open_questions(conversation_id: UUID) -> bool:
     """That were asked in words, or will be: about what only some people see, the cards alone ask."""
+    return _open_in_words(conversation_id).exists()
+
+
+def is_listening(conversation_id: UUID) -> bool:
+    """Whether its next message may answer: within a week of the last question or answer, and of 20 messages that were read for it."""
+    rows = _open_in_words(conversation_id).filter(updated_at__gt=Now() - LISTENED_FOR)
+    last = rows.order_by("-updated_at").values_list("updated_at", flat=True).first()
+    if last is None:
+        return False
+    read = ExtractionRun.objects.filter(shown_in=conversation_id, cause=RunCause.ANSWER, created_at__gt=last)
+    return read.count() < MAX_READ_FOR_ANSWERS
+
+
+def _open_in_words(conversation_id: UUID) -> QuerySet[FollowUp]:
     rows = FollowUp.objects.filter(conversation_id=conversation_id, status=FollowUpStatus.OPEN)
-    return rows.exclude(collection__visibility=Visibility.NAMED).exists()
+    return rows.exclude(collection__visibility=Visibility.NAMED)
 
 
 def follow_ups_of(proposal_ids: Iterable[UUID]) -> dict[UUID, FollowUp]:
     """Of proposals the caller may see, what is open about them."""
     rows = FollowUp.objects.filter(proposal__in=list(proposal_ids), status=FollowUpStatus.OPEN)
+    rows = rows.select_related("proposal__record").defer("proposal__record__text", "proposal__record__words")
     return {row.proposal_id: row for row in rows}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -31,6 +32,8 @@ MAX_RUN_ATTEMPTS = 3
 MAX_OPEN_RUNS = 20
 MAX_ASKED_AT_ONCE = 8
 MAX_READ_AN_HOUR = 200  # messages of a project that reads every one of them
+MAX_READ_FOR_ANSWERS = 20  # messages of a conversation, after the last question or answer in it
+LISTENED_FOR = timedelta(days=7)  # so long a message may be an answer; later the cards take them
 EVERY_MESSAGE = "extraction.every_message"  # the setting of a project
 ASK_MISSING = "extraction.ask_missing"  # of an organization or a project
 RUN_LEASE_SECONDS = 180.0  # longer than one call may take: nobody renews it

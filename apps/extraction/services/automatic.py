@@ -9,13 +9,14 @@ from django.db import transaction
 
 from apps.accounts import policies as account_policies
 from apps.accounts.actors import actor_of_row
-from apps.accounts.types import Actor
+from apps.accounts.types import SYSTEM, Actor
 from apps.conversations import selectors as conversations
 from apps.conversations.types import Role
 from apps.core import preferences
 from apps.core.errors import DomainError
 from apps.extraction import policies, question_selectors
 from apps.extraction.models import ExtractionRun
+from apps.extraction.services import follow_ups
 from apps.extraction.services.extractions import request_extraction
 from apps.extraction.types import EVERY_MESSAGE, MAX_READ_AN_HOUR, FollowUpStatus, RunCause
 
@@ -60,4 +61,7 @@ def read_message(*, actor: Actor, message_id: UUID, key_id: UUID | None = None) 
 def _cause(organization_id: UUID, project_id: UUID, conversation_id: UUID) -> RunCause | None:
     if preferences.get(EVERY_MESSAGE, organization=organization_id, project=project_id):
         return RunCause.MESSAGE
-    return RunCause.ANSWER if question_selectors.has_open_questions(conversation_id) else None
+    if not question_selectors.has_open_questions(conversation_id):
+        return None
+    follow_ups.settle_known(actor=SYSTEM, conversation_id=conversation_id)
+    return RunCause.ANSWER if question_selectors.is_listening(conversation_id) else None

@@ -86,11 +86,8 @@ def _ask_next(
 ) -> None:
     """The next few, as one message: of what was just read, or once nothing that was asked is open any more."""
     # A message is read by everyone in the conversation: about what only some people see, the cards alone ask.
-    rows = [
-        row
-        for row in question_selectors.lock_follow_ups(conversation_id)
-        if row.collection.visibility != Visibility.NAMED
-    ]
+    locked = question_selectors.lock_follow_ups(conversation_id)
+    rows = _still_open(actor, [row for row in locked if row.collection.visibility != Visibility.NAMED])
     if not is_new and any(each["state"] == QuestionState.ASKED for row in rows for each in row.questions):
         return
     room, asked = MAX_ASKED_AT_ONCE, []
@@ -157,7 +154,7 @@ def _keep(row: FollowUp, questions: list[dict[str, Any]]) -> None:
 def take_answers(*, actor: Actor, run: ExtractionRun, found: Found) -> tuple[Found, list[dict[str, Any]]]:
     """What of an answer belongs to questions of the conversation goes there; the rest comes back, with what was taken."""
     require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
-    rows = list(question_selectors.lock_follow_ups(run.shown_in)) if run.shown_in else []
+    rows = _still_open(actor, question_selectors.lock_follow_ups(run.shown_in)) if run.shown_in else []
     known = _collections(actor, rows)
     rows = [row for row in rows if row.collection_id in known]
     if not rows:
@@ -248,13 +245,20 @@ def _take(
     *,
     run: ExtractionRun | None = None,
 ) -> list[dict[str, Any]]:
-    """Into the suggestion, or into the record that it became. What the record refuses stays a question."""
+    """Into the suggestion, or into the record that it became. What the record refuses stays a question, and what a person has filled in
+    it meanwhile stays as they wrote it.
+    """
     proposal = Proposal.objects.select_for_update(of=("self",)).select_related("run", "record").get(pk=row.proposal_id)
     if proposal.status == ProposalStatus.REJECTED:
         return []
     if proposal.record is not None:
         try:
             with transaction.atomic():
+                there = selectors.lock_record(record_id=proposal.record.pk, viewer=actor).data
+                values = {name: value for name, value in values.items() if shape.is_empty(there.get(name))}
+                at = [source for source in at if top(source.pointer) in values]
+                if not values:
+                    return []
                 record = records.change_record(actor=actor, record_id=proposal.record.pk, changes=values)
         except DomainError:
             return []
@@ -349,6 +353,28 @@ def settle_follow_up(*, actor: Actor, proposal: Proposal) -> None:
         _keep(row, asking.with_states(row, known, QuestionState.ANSWERED))
 
 
+@transaction.atomic
+def settle_known(*, actor: Actor, conversation_id: UUID) -> None:
+    """What people wrote into the records meanwhile is not asked any more, and nothing about records that are deleted."""
+    require(policies.is_system(actor))
+    _still_open(actor, question_selectors.lock_follow_ups(conversation_id))
+
+
+def _still_open(actor: Actor, rows: Iterable[FollowUp]) -> list[FollowUp]:
+    """Of locked rows those that ask for something which their records do not say by now."""
+    found = []
+    for row in rows:
+        if (record := row.proposal.record) is not None:
+            if record.deleted_at is not None:
+                row.status = FollowUpStatus.ABANDONED
+                _settle(actor, row, asking.open_fields(row), QuestionState.ABANDONED)
+            elif known := [name for name in asking.open_fields(row) if not shape.is_empty(record.data.get(name))]:
+                _settle(actor, row, known, QuestionState.ANSWERED)
+        if row.status == FollowUpStatus.OPEN:
+            found.append(row)
+    return found
+
+
 def _settle(actor: Actor, row: FollowUp, names: Sequence[str], state: QuestionState) -> None:
     _keep(row, asking.with_states(row, names, state))
     fact = QuestionsSettled(row.pk, row.proposal_id, tuple(names), state.value)
@@ -358,11 +384,10 @@ def _settle(actor: Actor, row: FollowUp, names: Sequence[str], state: QuestionSt
 def _lock(actor: Actor, follow_up_id: UUID) -> FollowUp:
     found = question_selectors.get_follow_up(follow_up_id=follow_up_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, found.project_id)))
-    row = next(
-        (row for row in question_selectors.lock_follow_ups(found.conversation_id) if row.pk == follow_up_id), None
-    )
-    if row is None:
-        raise QuestionDecided(state=found.status)
+    locked = question_selectors.lock_follow_ups(found.conversation_id)
+    row = next((each for each in locked if each.pk == follow_up_id), None)
+    if row is None or not _still_open(actor, [row]):
+        raise QuestionDecided(state=(row or found).status)
     return row
 
 
