@@ -10,7 +10,7 @@ from apps.accounts.types import SYSTEM
 from apps.core.errors import NotFound
 from apps.extraction import services
 from apps.extraction.models import ExtractionRun, FollowUp, Record
-from apps.extraction.types import MAX_READ_FOR_ANSWERS, QuestionDecided
+from apps.extraction.types import QuestionDecided
 from tests.accounts.factories import actor_of
 from tests.conversations.factories import say, start
 from tests.extraction.factories import answered, people
@@ -101,10 +101,12 @@ def test_what_waited_is_not_asked_once_it_is_known(me, project, talk):
     assert len(asides()) == 1
 
 
-def test_messages_are_read_for_answers_only_for_a_while(me, talk, asked):
-    read = [told(me, talk, f"Something else {number}") is not None for number in range(MAX_READ_FOR_ANSWERS + 1)]
+def test_messages_are_read_for_answers_only_for_a_while(me, talk, asked, monkeypatch):
+    monkeypatch.setattr("apps.extraction.question_selectors.MAX_READ_FOR_ANSWERS", 3)
 
-    assert read == [True] * MAX_READ_FOR_ANSWERS + [False]
+    read = [told(me, talk, f"Something else {number}") is not None for number in range(4)]
+
+    assert read == [True, True, True, False]
     services.answer_question(actor=me, follow_up_id=asked.pk, field="age", value=31)
     assert told(me, talk, "Born in 1990?") is not None  # the talk about it goes on
 
