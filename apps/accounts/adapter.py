@@ -13,6 +13,7 @@ from allauth.account.models import EmailAddress
 from allauth.core import context as allauth_context
 from allauth.core.exceptions import ReauthenticationRequired
 from django.conf import settings
+from django.db import transaction
 from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -129,6 +130,12 @@ class AccountAdapter(DefaultAccountAdapter):
             words = _("Continue with %(name)s") % {"name": known.name}
             methods.append({"id": "sso", "description": words, "url": reverse("accounts:sso_again", args=[known.slug])})
         return methods
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """The link asks nobody who they are: what the change needed when it began is asked again."""
+        with transaction.atomic():
+            people.hold_address(address=email_address)
+            return super().confirm_email(request, email_address)
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """A row of ours, sent by a job: no request waits for a mail server. Programs get none."""

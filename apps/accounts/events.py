@@ -150,6 +150,14 @@ class PasswordChanged:
     user_id: UUID
 
 
+@event("accounts.email_change_begun.v1", label=_("Asked for another e-mail address"))
+@dataclass(frozen=True, slots=True)
+class EmailChangeBegun:
+    """A link went to a new address; nothing has changed yet, and the address so far was told."""
+
+    user_id: UUID
+
+
 @event("accounts.email_changed.v1", label=_("Changed the e-mail address"))
 @dataclass(frozen=True, slots=True)
 class EmailChanged:
@@ -368,14 +376,6 @@ class PersonErased:
     """Name, address and rights are gone for good; what they wrote has an anonymous author."""
 
     user_id: UUID
-
-
-@event("accounts.organization_erased.v1", label=_("Erased an organization"))
-@dataclass(frozen=True, slots=True)
-class OrganizationErased:
-    """All its rows and files are gone for good."""
-
-    organization_id: UUID
 
 
 @event("accounts.audit_exported.v1", label=_("Saved the audit log as a file"))

@@ -143,6 +143,25 @@ def send_way_in(*, user: User, what: str, is_added: bool) -> None:
         queue_letter(recipient=user.email, letter=letter)
 
 
+def send_address_change_begun(*, user: User) -> None:
+    """To the address so far: from a session that somebody left open, a link to another mailbox is all it takes."""
+    with translation.override(user.language):
+        letter = Letter(
+            subject=_("Your account at Parlance is to have another e-mail address"),
+            greeting=_hello(user),
+            lead=_(
+                "somebody who is signed in to your account asked for another e-mail address. It changes as soon as the link that went there is opened."
+            ),
+            label=_("Set a new password"),
+            link=settings.PARLANCE_URL + reverse("account_reset_password"),
+            closing=[
+                _("It was you? Then there is nothing to do."),
+                _("It was not? Set a new password now: the change ends with it, and so do all sessions."),
+            ],
+        )
+        queue_letter(recipient=user.email, letter=letter)
+
+
 def send_address_changed(*, user: User, recipient: str) -> None:
     """To the address so far: the new one has confirmed itself already."""
     with translation.override(user.language):

@@ -18,6 +18,14 @@ class OrganizationClosed:
     organization_id: UUID
 
 
+@event("accounts.organization_erased.v1", label=_("Erased an organization"))
+@dataclass(frozen=True, slots=True)
+class OrganizationErased:
+    """All its rows and files are gone for good."""
+
+    organization_id: UUID
+
+
 @event("accounts.team_created.v1", label=_("Made a team"))
 @dataclass(frozen=True, slots=True)
 class TeamCreated:

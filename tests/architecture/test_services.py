@@ -47,6 +47,8 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/accounts/services/people.py", "create_user"): CREDENTIALS,
     ("apps/accounts/services/people.py", "is_claimed"): READ,
     ("apps/accounts/services/people.py", "is_sign_up_open"): READ,
+    ("apps/accounts/services/people.py", "hold_address"): CREDENTIALS,
+    ("apps/accounts/services/people.py", "note_email_change_begun"): CREDENTIALS,
     ("apps/accounts/services/people.py", "note_email_changed"): CREDENTIALS,
     ("apps/accounts/services/people.py", "note_user_created"): CREDENTIALS,
     ("apps/accounts/services/people.py", "require_good_password"): PART,

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from allauth.account import forms as allauth
+from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from django import forms
 from django.conf import settings
@@ -119,9 +120,11 @@ class ChangeEmailForm(allauth.AddEmailForm):
             raise forms.ValidationError(error.detail, code=error.code) from None
         return email
 
+    @transaction.atomic
     def save(self, request: HttpRequest) -> EmailAddress:
         addresses = EmailAddress.objects.filter(user=self.user, verified=False)
         addresses.exclude(email__iexact=self.user.email).delete()
+        people.note_email_change_begun(user=self.user)
         return EmailAddress.objects.add_email(request, self.user, self.cleaned_data["email"], confirm=True)
 
 
@@ -136,6 +139,14 @@ class NewPasswordForm(allauth.ResetPasswordKeyForm):
 
 
 class ChangePasswordForm(allauth.ChangePasswordForm):
+    def clean_oldpassword(self) -> str:
+        """Counted as every other guess: whoever sits at an open session has no more of them here than at the sign-in page."""
+        password: str = self.cleaned_data["oldpassword"]
+        adapter = get_adapter()
+        if not adapter.reauthenticate(self.user, password):
+            raise adapter.validation_error("enter_current_password")
+        return password
+
     def clean(self) -> dict[str, Any]:
         passwords.require_password_way(user=self.user)
         return super().clean()

@@ -314,7 +314,7 @@ def _forget_organization(organization: Organization, actor: Actor) -> dict[str, 
     for model in (ProjectTeam, Team, Project):
         accounts += model.objects.filter(organization=organization).delete()[0]  # type: ignore[attr-defined]
     emit(
-        events.OrganizationErased(organization_id=organization.pk),
+        right_events.OrganizationErased(organization_id=organization.pk),
         actor=actor,
         scope=scope_of(organization.pk),
         subject=("organization", organization.pk),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts import actors, events, letters, policies
 from apps.accounts.models import Organization, OrganizationMember, Project, SignInLink, User
-from apps.accounts.services import sessions
+from apps.accounts.services import sessions, sign_in_rules
 from apps.accounts.services.organizations import add_member, make_organization
 from apps.accounts.types import SYSTEM, Actor, EmailTaken, LinkNotValid, OrganizationRole, PasswordRefused
 from apps.core.db import database_now
@@ -190,3 +190,27 @@ def note_email_changed(*, user: User, former: str = "") -> None:
         scope=Scope(events.user_topic(user.pk)),
         subject=("user", user.pk),
     )
+
+
+@transaction.atomic
+def note_email_change_begun(*, user: User) -> None:
+    """The address so far is told before anybody opens the link that goes to the new one."""
+    letters.send_address_change_begun(user=user)
+    emit(
+        events.EmailChangeBegun(user_id=user.pk),
+        actor=actors.member(user),
+        scope=Scope(events.user_topic(user.pk)),
+        subject=("user", user.pk),
+    )
+
+
+def hold_address(*, address: EmailAddress) -> None:
+    """At the link, in its transaction: what held when the change began is asked again, of the locked row.
+
+    ``LinkNotValid`` (400) when it was given up meanwhile or the account is switched off, and ``MailDomainNotAllowed`` (400).
+    """
+    held = EmailAddress.objects.select_for_update(of=("self",)).select_related("user").filter(pk=address.pk).first()
+    if held is None or held.verified or not held.user.is_active:
+        raise LinkNotValid
+    if held.email.lower() != held.user.email.lower():
+        sign_in_rules.require_mail_domains_of(user_id=held.user_id, email=held.email)

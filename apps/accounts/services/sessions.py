@@ -6,6 +6,7 @@ import secrets
 from datetime import timedelta
 from uuid import UUID
 
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
@@ -149,6 +150,7 @@ def end_other_sessions(*, actor: Actor) -> int:
     policies.require(policies.can_change_own_account(actor))
     fresh_proofs.require_fresh(actor=actor)
     rows = UserSession.objects.filter(user=actor.user_id).exclude(pk=actor.session_id)
+    _drop_pending_address(actor.user_id)
     return end_listed(rows, SessionEnd.REVOKED, actor=actor)
 
 
@@ -162,6 +164,7 @@ def end_cookie_session(*, session_key: str) -> None:
 def end_all_sessions(*, user_id: UUID, reason: SessionEnd, actor: Actor = SYSTEM) -> int:
     """Everywhere, by moving the person's epoch on: tokens of an earlier one are over, whether listed or not."""
     User.objects.filter(pk=user_id).update(epoch=F("epoch") + 1)
+    _drop_pending_address(user_id)
     return end_listed(UserSession.objects.filter(user=user_id), reason, actor=actor)
 
 
@@ -177,6 +180,7 @@ def note_password_changed(*, actor: Actor, user_id: UUID, kept_session_key: str 
         SessionEnd.PASSWORD,
         actor,
     )
+    _drop_pending_address(user_id)
     letters.send_password_changed(user=User.objects.get(pk=user_id))
     emit(
         events.PasswordChanged(user_id=user_id),
@@ -184,6 +188,12 @@ def note_password_changed(*, actor: Actor, user_id: UUID, kept_session_key: str 
         scope=Scope(events.user_topic(user_id)),
         subject=("user", user_id),
     )
+
+
+def _drop_pending_address(user_id: UUID | None) -> None:
+    """A change of address that was begun ends with the sessions: its link would make the account somebody's without one."""
+    own = User.objects.values_list("email", flat=True).get(pk=user_id)
+    EmailAddress.objects.filter(user=user_id, verified=False).exclude(email__iexact=own).delete()
 
 
 def end_listed(rows: QuerySet[UserSession], reason: SessionEnd, actor: Actor) -> int:
