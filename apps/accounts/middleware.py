@@ -14,9 +14,10 @@ from apps.accounts import knocks
 from apps.accounts.actors import actor_of_request, cookie_session, waiting_session
 from apps.accounts.call_limits import limit_call
 from apps.accounts.models import User
+from apps.accounts.types import TokenInAddress
 from apps.core import suspicions
 from apps.core.db import in_thread
-from apps.core.errors import LimitReached
+from apps.core.errors import DomainError
 from apps.core.middleware import error_page
 
 
@@ -60,6 +61,19 @@ class ActorMiddleware:
         return response
 
 
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    """What is raised out here reaches no handler of domain errors. A credential in the address is paid for by the address alone."""
+    try:
+        try:
+            limit_call(request, request.actor)  # type: ignore[attr-defined]
+        except TokenInAddress:
+            limit_call(request, None)
+            raise
+    except DomainError as error:
+        return error_page(request, error)
+    return None
+
+
 class PageDoorMiddleware:
     """Before every page: the limiter, and a look at what came in. API and ``/v1`` ask it themselves, once they know who calls; who watches is never limited.
 
@@ -74,19 +88,14 @@ class PageDoorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
         if response.status_code == NOT_FOUND and request.resolver_match is None:
-            try:
-                limit_call(request, request.actor)  # type: ignore[attr-defined]
-            except LimitReached as error:
-                return error_page(request, error)
+            return _refusal(request) or response
         return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:
         if request.path.startswith(self.OTHER_DOORS):
             return None
-        try:
-            limit_call(request, request.actor)  # type: ignore[attr-defined]
-        except LimitReached as error:
-            return error_page(request, error)
+        if (refusal := _refusal(request)) is not None:
+            return refusal
         self._look(request)
         return None
 

@@ -251,3 +251,11 @@ def test_limits_off_count_nothing(owner, project, settings):
     quotas.take_answer(actor=actors.member(owner), organization_id=project.organization_id)
 
     assert left(owner, project.organization) == {"answers_an_hour": (100, 100), "answers_a_day": (1000, 1000)}
+
+
+@pytest.mark.parametrize("path", ["/accounts/login/?key=1.2.3", "/nowhere/?token=a.b.c", "/admin/?api_key=pk_x"])
+def test_credential_in_an_address_is_refused_as_a_page_and_paid_for(client, path):
+    answers = [client.get(path) for _number in range(210)]
+
+    assert (answers[0].status_code, answers[0]["Content-Type"]) == (401, "text/html; charset=utf-8")
+    assert answers[-1].status_code == 429
