@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -202,6 +203,8 @@ def verify(organization_id: UUID | None = None) -> tuple[int, list[Broken]]:
         for chain, head in heads.items()
         if not _is_signed(head)
     }
+    if organization_id in {None, INSTANCE} and len(_lines()) > len(read_heads()):
+        broken[INSTANCE] = Broken(INSTANCE, 0, "a line of the signed heads cannot be read")
     for chain, row, problem in _links(rows.iterator(chunk_size=1000)):
         count += 1
         seen[str(chain)] = row.number
@@ -266,10 +269,23 @@ def write_heads() -> None:
             lines.append(json.dumps(head | {"signature": _sign(head)}))
     _shorten(list(known.values()))
     if lines:
-        path = heads_path()
-        path.touch(mode=0o600)
-        with path.open("a", encoding="ascii") as file:
-            file.write("\n".join(lines) + "\n")
+        _append("".join(f"{line}\n" for line in lines))
+
+
+def _append(text: str) -> None:
+    """A full disk or a kill may cut a write short: what was left of the last line is no head, and nothing is glued to it."""
+    path = heads_path()
+    path.touch(mode=0o600)
+    with path.open("r+b") as file:
+        so_far = file.read()
+        last = so_far[so_far.rfind(b"\n") + 1 :]
+        if _head_of(last.decode("ascii", "replace")) is not None:
+            text = f"\n{text}"  # whole but for its end
+        elif last:
+            file.truncate(file.seek(len(so_far) - len(last)))
+        file.write(text.encode("ascii"))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _shorten(newest: list[dict[str, Any]]) -> None:
@@ -284,11 +300,27 @@ def _shorten(newest: list[dict[str, Any]]) -> None:
 
 
 def read_heads() -> list[dict[str, Any]]:
+    """What can be read. ``verify`` says when a line cannot."""
+    return [head for line in _lines() if (head := _head_of(line)) is not None]
+
+
+def _lines() -> list[str]:
     try:
-        lines = heads_path().read_text(encoding="ascii").splitlines()
+        text = heads_path().read_text(encoding="ascii", errors="replace")
     except FileNotFoundError:
         return []
-    return [json.loads(line) for line in lines if line.strip()]
+    lines = text.split("\n")
+    if _head_of(lines[-1]) is None:
+        lines.pop()  # empty, or a write that was cut short: the next one takes its place
+    return [line for line in lines if line.strip()]
+
+
+def _head_of(line: str) -> dict[str, Any] | None:
+    try:
+        head = json.loads(line)
+    except ValueError:
+        return None
+    return head if isinstance(head, dict) and head.keys() >= {"organization", "number", "digest"} else None
 
 
 HEAD = "accounts.audit-head"

@@ -317,3 +317,31 @@ def test_list_takes_at_most_six_queries(project, rows, django_assert_max_num_que
         answer = reader.get("/api/v1/audit/", {"organization": str(project.organization_id), "limit": 100})
 
     assert len(answer.json()["results"]) == rows
+
+
+@pytest.mark.parametrize("cut", [1, 2, 20, 200])
+def test_head_that_was_cut_short_stops_nothing_and_nothing_is_glued_to_it(cut, chain, project):
+    audit.write_heads()
+    path = audit.heads_path()
+    whole = path.read_text()
+    path.write_text(whole + whole[:-cut])  # a disk that was full in the middle of a line
+
+    assert audit.verify()[1] == []
+    projects.change_project(actor=actor_of(owner_of(project)), project_id=project.pk, name="More")
+    record_all()
+    audit.write_heads()
+
+    assert [line for line in path.read_text().splitlines() if not line.endswith("}")] == []
+    assert audit.verify()[1] == []
+
+
+def test_line_of_the_heads_that_cannot_be_read_is_said_and_stops_nothing(chain):
+    audit.write_heads()
+    path = audit.heads_path()
+    path.write_text('{"organization": "{"\n[]\n' + path.read_text())
+
+    audit.write_heads()
+
+    assert [(each.organization_id, each.reason) for each in audit.verify()[1]] == [
+        (audit.INSTANCE, "a line of the signed heads cannot be read")
+    ]
