@@ -24,6 +24,7 @@ from apps.accounts.types import NOBODY, Actor, ActorKind, TokenInAddress
 from apps.core.compiled import Compiled
 
 KEY_PREFIX = "pk_"
+SECRET_BYTES = 8
 MAX_CREDENTIAL_LENGTH = 2000
 SEEN_EVERY = timedelta(minutes=1)
 QUERY_NAMES = frozenset({"api_key", "apikey", "access_token", "token", "key", "bearer"})
@@ -100,7 +101,7 @@ def actors_for(credentials: Iterable[Credential]) -> dict[Credential, Actor]:
     for each, token_hash in keys.items():
         key = found_keys.get(token_hash)
         if key and (not key.allowed_networks or is_within(each.address, key.allowed_networks)):
-            actors[each] = _actor_of_key(key)
+            actors[each] = _actor_of_key(key, secret=token_hash[:SECRET_BYTES], address=each.address)
     by_key = {row.session_key: row for row in _sessions_by_key.fetch_each(set(cookies.values()))}
     by_id = {row.pk: row for row in _sessions_by_id.fetch_each({each.session_id for each in claims.values()})}
     sessions = {each: by_key.get(session_key) for each, session_key in cookies.items()}
@@ -133,7 +134,7 @@ _keys_by_hash: Compiled[ApiKey] = Compiled(
 )
 
 
-def _actor_of_key(key: ApiKey) -> Actor:
+def _actor_of_key(key: ApiKey, *, secret: bytes = b"", address: str | None = None) -> Actor:
     if key.last_used_at is None or timezone.now() - key.last_used_at > SEEN_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=Now())
     return Actor(
@@ -144,7 +145,25 @@ def _actor_of_key(key: ApiKey) -> Actor:
         scopes=frozenset(key.scopes),
         key_id=key.pk,
         language=key.user.language,
+        secret=secret,
+        address=address,
     )
+
+
+def _renewed(key: ApiKey | None, actor: Actor) -> Actor:
+    """A secret that was replaced, and a network that was taken away, open nothing any more, whatever they opened before.
+
+    Workers act by the key's row and hold no secret.
+    """
+    if key is None:
+        return NOBODY
+    if actor.secret:
+        hashes = [key.token_hash, key.previous_hash if key.old_secret_until else None]
+        if actor.secret not in {bytes(each)[:SECRET_BYTES] for each in hashes if each is not None}:
+            return NOBODY
+        if key.allowed_networks and not is_within(actor.address, key.allowed_networks):
+            return NOBODY
+    return _actor_of_key(key, secret=actor.secret, address=actor.address)
 
 
 def find_session(**which: Any) -> UserSession | None:
@@ -253,13 +272,13 @@ def _session_key(cookie: str) -> str | None:
 
 
 def renew(actor: Actor) -> Actor:
-    """The same credentials, asked again: ``NOBODY`` once the session ended or the key was revoked. One query.
+    """The same credentials, asked again: ``NOBODY`` once the session ended, or the key was revoked, renewed or closed to where
+    the caller is. One query.
 
     For sockets, which outlive the check at the handshake, and for workers.
     """
     if actor.key_id is not None:
-        key = _keys_in_force().filter(pk=actor.key_id).first()
-        return _actor_of_key(key) if key else NOBODY
+        return _renewed(_keys_in_force().filter(pk=actor.key_id).first(), actor)
     if actor.session_id is not None:
         session = find_session(pk=actor.session_id)
         return member(session.user, session=session) if session else NOBODY
@@ -281,7 +300,7 @@ def renew_all(held: Iterable[Actor]) -> dict[Actor, Actor]:
     renewed = {}
     for actor in everybody:
         if actor.key_id is not None:
-            renewed[actor] = _actor_of_key(keys[actor.key_id]) if actor.key_id in keys else NOBODY
+            renewed[actor] = _renewed(keys.get(actor.key_id), actor)
         elif actor.session_id is not None:
             session = sessions.get(actor.session_id)
             renewed[actor] = member(session.user, session=session) if session else NOBODY

@@ -42,6 +42,10 @@ class Actor:
     key_id: UUID | None = None
     is_operator: bool = False
     language: str = "en"
+    secret: bytes = field(
+        default=b"", repr=False
+    )  # of a key that a caller holds: the begin of its hash, and where it is
+    address: str | None = field(default=None, repr=False)
 
     @property
     def is_somebody(self) -> bool:

@@ -24,7 +24,8 @@ OF_A_PERSON = frozenset(
 )
 #: What takes something away from a whole team. Who is in it may have changed since: all are looked at.
 OF_A_TEAM = frozenset({"accounts.project_team_removed", "accounts.project_team_set", "accounts.team_deleted"})
-CONCERNED = OF_A_PERSON | OF_A_TEAM | {"accounts.api_key_revoked", "accounts.denial_made", "accounts.project_changed"}
+OF_A_KEY = frozenset({"accounts.api_key_changed", "accounts.api_key_renewed", "accounts.api_key_revoked"})
+CONCERNED = OF_A_PERSON | OF_A_TEAM | OF_A_KEY | {"accounts.denial_made", "accounts.project_changed"}
 
 
 def tell_rights(event: LoggedEvent) -> None:

@@ -244,6 +244,25 @@ def test_withdrawing_ends_both_secrets(owner, project):
     assert (opens(made.token), opens(new.token)) == (False, False)
 
 
+def test_what_is_open_ends_with_the_secret_it_was_opened_with(owner, project):
+    first = make(owner, project)
+    mine = actor_of(owner)
+    old = actors.actor_for(authorization=f"Bearer {first.token}", address="198.51.100.7")
+    worker = actors.actor_of_row(user_id=owner.pk, key_id=first.key.pk)
+    soon = timezone.now() + timedelta(hours=1)
+
+    second = keys.renew_api_key(actor=mine, key_id=first.key.pk, previous_until=soon)
+    new = actors.actor_for(authorization=f"Bearer {second.token}", address="198.51.100.7")
+    assert actors.renew_all([old, new, worker]) == {old: old, new: new, worker: worker}
+    ApiKey.objects.update(previous_until=timezone.now() - timedelta(seconds=1))
+    assert actors.renew_all([old, new, worker]) == {old: NOBODY, new: new, worker: worker}
+    assert (actors.renew(old), actors.renew(new)) == (NOBODY, new)
+
+    keys.change_api_key(actor=mine, key_id=first.key.pk, allowed_networks=["192.0.2.0/24"])
+
+    assert (actors.renew(new), actors.renew(worker)) == (NOBODY, worker)
+
+
 @pytest.mark.parametrize("days", [-1, 8])
 def test_old_secret_works_seven_days_at_most(days, owner, project):
     made = make(owner, project)

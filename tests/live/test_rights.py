@@ -201,6 +201,32 @@ async def test_ended_session_and_revoked_key_close_their_sockets_at_once(world):
     assert steady.closed == []
 
 
+async def renewed_at_once(world, key):
+    await in_thread(keys.renew_api_key, actor=world.actor, key_id=key.pk)
+
+
+async def closed_to_the_network(world, key):
+    await in_thread(keys.change_api_key, actor=world.actor, key_id=key.pk, allowed_networks=["192.0.2.0/24"])
+
+
+@pytest.mark.parametrize("change", [renewed_at_once, closed_to_the_network])
+async def test_key_that_was_renewed_or_narrowed_closes_the_sockets_of_before(world, change):
+    here = lobby.lobby()
+    made = await in_thread(
+        keys.make_api_key, actor=world.actor, organization_id=world.project.organization_id, name="Program"
+    )
+    before = Page(world.topic)
+    before.actor = await in_thread(actors.actor_for, authorization=f"Bearer {made.token}", address="198.51.100.7")
+    await before.connect()
+    here.enter(before.socket)
+    await asyncio.wait_for(hub()._is_connected.wait(), 5)
+
+    await change(world, made.key)
+    await in_thread(hand_out)
+
+    await before.until(lambda: before.closed == [4401], AT_ONCE)
+
+
 async def test_bell_during_a_look_is_not_lost(world):
     """The look that was under way saw the rights of before."""
     page = await following(world, world.reader)
