@@ -29,7 +29,7 @@ class Actor:
 
     A member's ``organization_id`` is None: the organization is derived from the object. A key belongs to exactly one
     organization, perhaps to one project, and never does more than its ``scopes``; an empty set means all of its owner's.
-    The key of a service account is a ``service``: it acts for a program, and no person stands behind it.
+    That of a service account is a ``service``: no person stands behind it. ``secret`` (the begin of its hash) and ``address`` are a caller's alone.
     """
 
     kind: ActorKind
@@ -42,9 +42,7 @@ class Actor:
     key_id: UUID | None = None
     is_operator: bool = False
     language: str = "en"
-    secret: bytes = field(
-        default=b"", repr=False
-    )  # of a key that a caller holds: the begin of its hash, and where it is
+    secret: bytes = field(default=b"", repr=False)
     address: str | None = field(default=None, repr=False)
 
     @property

@@ -14,8 +14,8 @@ from apps.core import preferences, redis
 from apps.core.doors.settings import Level
 from apps.core.errors import Unavailable
 from apps.core.ids import uuid7
-from apps.core.models import StoredSetting
-from tests.accounts.factories import ProjectFactory, UserFactory, bearer, key_of, member_of
+from apps.core.models import MailMessage, StoredSetting
+from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, bearer, key_of, member_of
 from tests.conversations.factories import start
 
 TEN = {"person": (10, 20), "key": (10, 20), "organization": (1000, 1000), "address": (10, 20)}
@@ -253,9 +253,48 @@ def test_limits_off_count_nothing(owner, project, settings):
     assert left(owner, project.organization) == {"answers_an_hour": (100, 100), "answers_a_day": (1000, 1000)}
 
 
-@pytest.mark.parametrize("path", ["/accounts/login/?key=1.2.3", "/nowhere/?token=a.b.c", "/admin/?api_key=pk_x"])
-def test_credential_in_an_address_is_refused_as_a_page_and_paid_for(client, path):
-    answers = [client.get(path) for _number in range(210)]
+@pytest.mark.parametrize(
+    ("path", "caller"),
+    [
+        ("/accounts/login/?key=1.2.3", "198.51.100.1"),
+        ("/nowhere/?token=a.b.c", "198.51.100.2"),
+        ("/admin/?api_key=pk_x", "198.51.100.3"),
+    ],
+)
+def test_credential_in_an_address_is_refused_as_a_page_and_paid_for(client, path, caller, settings):
+    settings.PARLANCE_LIMITS = TEN | {"address": (0.001, 1)}
+
+    answers = [client.get(path, REMOTE_ADDR=caller) for _number in range(11)]
 
     assert (answers[0].status_code, answers[0]["Content-Type"]) == (401, "text/html; charset=utf-8")
     assert answers[-1].status_code == 429
+
+
+def test_invitations_flood_no_mailbox(client, owner, project):
+    organization = str(project.organization_id)
+    headers = bearer(key_of(owner, project.organization))
+
+    def invite(email):
+        body = {"organization": organization, "email": email, "role": "member"}
+        return client.post("/api/v1/invitations/", body, content_type="application/json", headers=headers).status_code
+
+    assert [invite("one@example.net") for _number in range(6)] == [201] * 5 + [429]
+    assert invite("other@example.net") == 201
+    assert MailMessage.objects.filter(recipient="one@example.net").count() == 5
+
+
+def test_changes_of_address_flood_no_mailbox(client, owner, settings):
+    settings.PARLANCE_LIMITS = TEN | {"person": (1000, 1000), "address": (1000, 1000)}
+    client.post("/accounts/login/", {"login": owner.email, "password": PASSWORD})
+
+    asked = [
+        client.post("/accounts/email/", {"email": f"stranger{number}@example.net", "action_add": ""}).status_code
+        for number in range(4)
+    ]
+    again = [
+        client.post("/accounts/email/", {"email": "stranger3@example.net", "action_send": ""}).status_code
+        for _number in range(2)
+    ]
+
+    assert (asked, again) == ([302] * 4, [302, 429])
+    assert MailMessage.objects.filter(recipient__startswith="stranger").count() == 5

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from allauth.account.internal.flows.login import record_authentication
 from allauth.account.utils import perform_login
-from allauth.account.views import LoginView, PasswordResetFromKeyView
+from allauth.account.views import EmailView, LoginView, PasswordResetFromKeyView
 from django.conf import settings
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
@@ -25,7 +25,7 @@ from apps.accounts.models import User
 from apps.accounts.pages.answers import add_errors
 from apps.accounts.pages.forms import NewPersonForm
 from apps.accounts.proofs import LINK
-from apps.accounts.services import invitations, people, sessions
+from apps.accounts.services import invitations, passwords, people, sessions
 from apps.accounts.types import EmailTaken, InvitationNotValid, PasswordRefused
 from apps.core.errors import Invalid
 
@@ -52,6 +52,14 @@ class SignInView(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs) | {"identity_providers": list_offered()}
+
+
+class AddressView(EmailView):
+    """allauth's. The link is mailed again no more often than it is mailed."""
+
+    def _action_send(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse | None:
+        passwords.limit_mail(request=request, name="change", email=request.POST["email"], user_id=request.user.pk)
+        return super()._action_send(request, *args, **kwargs)
 
 
 def sign_in(request: HttpRequest, user: User) -> HttpResponse:

@@ -122,10 +122,12 @@ class ChangeEmailForm(allauth.AddEmailForm):
 
     @transaction.atomic
     def save(self, request: HttpRequest) -> EmailAddress:
+        email = self.cleaned_data["email"]
+        passwords.limit_mail(request=request, name="change", email=email, user_id=self.user.pk)
         addresses = EmailAddress.objects.filter(user=self.user, verified=False)
         addresses.exclude(email__iexact=self.user.email).delete()
         people.note_email_change_begun(user=self.user)
-        return EmailAddress.objects.add_email(request, self.user, self.cleaned_data["email"], confirm=True)
+        return EmailAddress.objects.add_email(request, self.user, email, confirm=True)
 
 
 class NewPasswordForm(allauth.ResetPasswordKeyForm):

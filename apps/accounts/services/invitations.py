@@ -26,12 +26,14 @@ from apps.accounts.types import (
     OrganizationRole,
     ProjectRole,
 )
-from apps.core import rules
+from apps.core import limits, rules
 from apps.core.db import database_now
 from apps.core.errors import FieldError, NotFound
 from apps.core.events import emit
 
 LIFETIME = timedelta(days=7)
+TO_ONE = limits.Limit(5 / 300, 5)
+TO_ALL = limits.Limit(100 / 3600, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ def invite(
     require_mail_domain(organization_id=organization_id, email=email)
     if OrganizationMember.objects.filter(organization=organization, user__email__iexact=email).exists():
         raise AlreadyMember
+    _limit(actor=actor, organization_id=organization_id, email=email)
     for earlier in Invitation.objects.filter(
         organization=organization, email__iexact=email, accepted_at=None, revoked_at=None
     ):
@@ -88,6 +91,19 @@ def invite(
     link = settings.PARLANCE_URL + reverse("accounts:invitation", args=[token])
     letters.send_invitation(invitation=invitation, link=link)
     return Invited(invitation, link)
+
+
+def _limit(*, actor: Actor, organization_id: UUID, email: str) -> None:
+    """Where everybody may sign up, everybody has an organization to invite to: no mailbox is flooded, nothing is sent by the thousand.
+
+    Raises ``LimitReached`` (429).
+    """
+    if limits.are_on():
+        buckets = [
+            limits.Bucket("invitation.account", actors.hash_token(email).hex(), TO_ONE),
+            limits.Bucket("invitation.organization", organization_id, TO_ALL),
+        ]
+        limits.take_from([*buckets, limits.Bucket("invitation.person", actor.user_id, TO_ALL)])
 
 
 def _project_of(organization_id: UUID, project_id: UUID | None) -> Project | None:

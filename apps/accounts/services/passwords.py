@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import ResetPasswordForm, UserTokenForm, default_token_generator
 from allauth.account.models import EmailAddress
@@ -28,13 +30,15 @@ BY_ADDRESS = limits.Limit(20 / 60, 20)
 BY_ACCOUNT = limits.Limit(5 / 300, 5)
 
 
-def limit_mail(*, request: HttpRequest, name: str, email: str) -> None:
-    """Nobody floods a mailbox, or makes accounts by the hundred, through us."""
+def limit_mail(*, request: HttpRequest, name: str, email: str, user_id: UUID | None = None) -> None:
+    """Nobody floods a mailbox, or makes accounts by the hundred, through us. ``user_id``: who asks, where somebody is signed in."""
     if settings.PARLANCE_LIMITS:
+        asked_by = [limits.Bucket(f"{name}.person", user_id, BY_ACCOUNT)] if user_id else []
         limits.take_from(
             [
                 limits.Bucket(f"{name}.address", client_address(request), BY_ADDRESS),
                 limits.Bucket(f"{name}.account", actors.hash_token(email.strip().lower()).hex(), BY_ACCOUNT),
+                *asked_by,
             ]
         )
 
