@@ -36,11 +36,12 @@ GENESIS = bytes(32)
 INSTANCE = UUID(int=0)
 LOCK = 0x61756469  # "audi": one writer, also when a replay runs beside the consumer
 
-# Everything about people, rights, secrets, money and settings, and what takes content away or lets others in. What is
-# said in conversations is not audited: it is the record itself.
+# Everything about people, rights, secrets, money and settings, what takes content away, does much at once or acts by itself, and what
+# lets others in. What is said in conversations is not audited: it is the record itself.
 AUDITED_PREFIXES = ("accounts.", "agents.", "core.", "llm.")
 AUDITED = frozenset(
     {
+        "bulk.operation_started",
         "conversations.conversation_deleted",
         "conversations.conversation_erased",
         "conversations.conversation_handed_over",
@@ -57,12 +58,28 @@ AUDITED = frozenset(
         "conversations.conversation_imported",
         "conversations.conversation_marked",
         "conversations.message_unmarked",
+        "extraction.collection_deleted",
+        "extraction.collection_erased",
         "extraction.collection_privacy_changed",
         "extraction.collection_reader_named",
         "extraction.collection_reader_removed",
+        "extraction.collection_restored",
+        "extraction.records_erased",
         "files.file_deleted",
         "files.file_released",
+        "packs.pack_installed",
+        "packs.pack_removed",
+        "packs.pack_upgraded",
+        "workflows.definition_changed",
+        "workflows.definition_created",
+        "workflows.definition_deleted",
         "workflows.gate_overridden",
+        "workflows.secret_deleted",
+        "workflows.secret_kept",
+        "workflows.start_armed",
+        "workflows.start_disarmed",
+        "workflows.start_paused",
+        "workflows.start_resumed",
     }
 )
 _PEOPLE = {"user_id", "heir_id"}

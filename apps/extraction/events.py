@@ -64,7 +64,7 @@ class CollectionReaderRemoved:
     team_id: UUID | None = None
 
 
-@event("extraction.collection_erased.v1")
+@event("extraction.collection_erased.v1", label=_("Erased a collection"))
 @dataclass(frozen=True, slots=True)
 class CollectionErased:
     """It was deleted 30 days before; its records went with it. ``visibility``: who had seen it."""
@@ -73,7 +73,7 @@ class CollectionErased:
     visibility: str
 
 
-@event("extraction.records_erased.v1")
+@event("extraction.records_erased.v1", label=_("Erased deleted records"))
 @dataclass(frozen=True, slots=True)
 class RecordsErased:
     """So many of a project that were deleted 30 days before, with their history."""

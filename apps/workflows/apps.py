@@ -14,6 +14,7 @@ class WorkflowsConfig(AppConfig):
         from apps.core.coordinator import register_lost_hints, register_sweep
         from apps.core.doors.consumers import Consumer, consumers
         from apps.core.doors.menu import MenuEntry, menu
+        from apps.core.doors.subject_names import SubjectName, subject_names
         from apps.core.doors.topics import topics
         from apps.workflows import (
             commands,
@@ -25,6 +26,7 @@ class WorkflowsConfig(AppConfig):
             selectors,
             services,
             stage_tools,
+            subject_finders,
         )
         from apps.workflows.pages import panel
         from apps.workflows.receivers import PATIENCE_SECONDS, hear, hear_starts, heard, heard_by_starts
@@ -39,5 +41,7 @@ class WorkflowsConfig(AppConfig):
         register_sweep("choices out of time", 2, lambda: services.close_overdue(actor=SYSTEM) and None)
         register_sweep("starts of workflows", 1, lambda: services.begin_due_runs(actor=SYSTEM) and None)
         topics.register("run", RunTopic())
+        for subject_type, find_name in subject_finders.FINDERS.items():
+            subject_names.register(subject_type, SubjectName(subject_type, find_name))
         entry = MenuEntry(_("Workflows"), "workflows:runs", icon="workflow", order=35, also=("/workflows/",))
         menu.register("workflows", entry)

@@ -4,7 +4,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.accounts import audit
+from apps.accounts.models import AuditEntry
 from apps.core import preferences
+from apps.core.eventlog.consumers import logged
+from apps.core.models import Event
 from apps.workflows import selectors, services
 from apps.workflows.models import Secret
 from apps.workflows.types import MAX_SECRETS, SecretKind
@@ -116,6 +120,21 @@ def test_deletes(page, actor, project):
     assert f'action="{PAGE}{secret.pk}/delete/"' in asked
     assert (answer.status_code, answer["Location"]) == (302, PAGE)
     assert not Secret.objects.exists()
+
+
+def test_audit_log_names_the_secret_and_says_nothing_of_it(page, actor, project):
+    page.post(PAGE, TOKEN)
+    secret = Secret.objects.get()
+    kept_now = logged(Event.objects.get(type="workflows.secret_kept"))
+    audit.record(kept_now)
+    services.delete_secret(actor=actor, secret_id=secret.pk)
+    audit.record(logged(Event.objects.get(type="workflows.secret_deleted")))
+
+    entries = AuditEntry.objects.filter(subject_id=secret.pk).order_by("number")
+    assert [entry.action for entry in entries] == ["workflows.secret_kept", "workflows.secret_deleted"]
+    assert entries[0].details["name"] == "office"
+    assert CANARY not in str([entry.details for entry in entries])
+    assert all(audit.is_audited(entry.action) for entry in entries)
 
 
 @pytest.mark.parametrize("who", [member_of, reader_of])
