@@ -1,0 +1,112 @@
+"""What is pressed again after a lost answer is the same wish; and keys that belong to an input method or to a letter."""
+
+import json
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.members import people, stack, states
+from tests.provider.fixtures import provider, running_provider
+
+__all__ = ["people", "provider", "running_provider", "stack", "states"]
+
+pytestmark = pytest.mark.timeout(300)
+
+COMPOSED = """(input, key) => input.dispatchEvent(
+    new KeyboardEvent("keydown", { key, keyCode: 229, bubbles: true, cancelable: true }))"""
+MAC = "Object.defineProperty(navigator, 'platform', { get: () => 'MacIntel' })"
+
+
+def asked(people, provider):
+    provider.script({"text": "First."}, {"text": "Second."}, {"text": "Third."})
+    ines = people("ines").start()
+    ines.say("Which quay?")
+    ines.wait_for_end()
+    return ines
+
+
+def losing_the_first(page, address):
+    """The requests there, of which the first does not come back."""
+    seen = []
+
+    def answer(route):
+        seen.append(route.request)
+        if len(seen) == 1:
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(address, answer)
+    return seen
+
+
+def test_retry_after_a_lost_answer_is_the_same_wish(people, provider):
+    ines = asked(people, provider)
+    seen = losing_the_first(ines.page, "**/regenerate/")
+
+    for _twice in range(2):
+        ines.last.focus()
+        ines.page.keyboard.press("r")
+        ines.page.wait_for_timeout(300)  # until the failure is told
+    expect(ines.last).to_contain_text("Second.")
+    ines.wait_for_end()
+    ines.last.focus()
+    ines.page.keyboard.press("r")
+    expect(ines.last).to_contain_text("Third.")
+
+    ines.complaints.clear()  # of the connection that was lost
+    keys = [request.headers["idempotency-key"] for request in seen]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_edit_after_a_lost_answer_is_the_same_edit(people, provider):
+    ines = asked(people, provider)
+    seen = losing_the_first(ines.page, "**/edit/")
+    ines.page.locator("#draft").press("ArrowUp")
+    editor = ines.page.get_by_label("Edit your message")
+    expect(editor).to_have_value("Which quay?")
+    editor.fill("Which ferry?")
+
+    editor.evaluate(COMPOSED, "Escape")
+    with ines.page.expect_event("requestfailed"):
+        editor.press("Control+Enter")
+    expect(editor).to_have_value("Which ferry?")
+    editor.press("Control+Enter")
+
+    expect(ines.last).to_contain_text("Second.")
+    ines.complaints.clear()  # of the connection that was lost
+    bodies = [json.loads(request.post_data) for request in seen]
+    assert [body["content"] for body in bodies] == ["Which ferry?"] * 2
+    assert bodies[0]["client_id"] == bodies[1]["client_id"]
+
+
+def test_keys_of_an_input_method_send_nothing_and_choose_nothing(people, provider):
+    provider.script({"text": "Yes."})
+    ines = people("ines").start()
+    draft = ines.page.locator("#draft")
+    draft.press_sequentially("まち @st")
+    expect(ines.page.locator("#draft-options [role=option], .completion [role=option]").first).to_be_visible()
+
+    draft.evaluate(COMPOSED, "Enter")
+    draft.evaluate(COMPOSED, "Tab")
+
+    expect(draft).to_have_value("まち @st")
+    assert ines.messages().count() == 0
+
+
+def test_option_n_writes_a_letter_on_a_mac_while_somebody_writes(people):
+    ines = people("ines").start()
+    page, address = ines.page, ines.page.url
+    page.add_init_script(MAC)
+    page.reload()
+    page.wait_for_selector("body[data-ready]", state="attached")
+
+    page.locator("#draft").fill("Espa")
+    page.locator("#draft").press("Alt+KeyN")
+    page.wait_for_timeout(500)
+    assert (page.url, page.locator("#draft").input_value()[:4]) == (address, "Espa")
+
+    page.locator("#draft").fill("")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Alt+KeyN")
+    page.wait_for_url(lambda url: url != address)
