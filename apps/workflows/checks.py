@@ -19,7 +19,7 @@ from apps.core.doors.tools import tools
 from apps.core.doors.workflow_functions import workflow_functions
 from apps.core.errors import FieldError
 from apps.core.storable import storable
-from apps.workflows import calling, expressions, schedules, vocabulary
+from apps.workflows import calling, expressions, schedules, unrunnable, vocabulary
 from apps.workflows.documents import (
     DIRECTIVES,
     KINDS,
@@ -205,10 +205,7 @@ def _wrong_together(document: Mapping[str, Any]) -> Iterator[FieldError]:
                 pointer = f"/do/{place}/{escaped(name)}/metadata/parlance/stage"
                 yield from _unknown_stages(stage.get("requires", []), f"{pointer}/requires", known)
                 yield from _unknown_tools(stage.get("tools", []), f"{pointer}/tools")
-    use = document.get("use", {})
-    for name in ("extensions", "catalogs"):
-        if use.get(name):
-            yield FieldError(f"/use/{name}", "not_runnable", _("This part of the DSL is not run here."))
+    yield from unrunnable.wrong(document)
     yield from calling.wrong(document)
     yield from schedules.wrong(document.get("schedule"))
 

@@ -42,6 +42,8 @@ from apps.workflows.types import (
 from apps.workflows.unwinding import unwind
 from apps.workflows.walker import At, Walker
 
+#: In the state of a step that waited for what failed: what that had cost is in the run.
+COUNTED = "counted"
 logger = logging.getLogger(__name__)
 
 
@@ -362,7 +364,13 @@ class EngineDesk:
 
     def _look(self, function: WorkflowFunction, call: WorkflowCall, at: At, step: StepRow) -> Any:
         assert function.look is not None
-        gave = function.look(call, step.state)
+        try:
+            gave = function.look(call, step.state)
+        except TaskError as failed:
+            if failed.cost and COUNTED not in step.state:  # once, whoever looks again
+                state = {**step.state, COUNTED: True}
+                self.change(at, step, StepStatus.WAITING, state=state, cost=failed.cost)
+            raise
         if gave is None:
             until = step.state.get("until")
             raise Suspended(function.name[:20], datetime.fromisoformat(until) if until else None)

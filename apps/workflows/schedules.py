@@ -11,8 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from apps.core.errors import FieldError
-from apps.core.events import public_name
-from apps.workflows import cron, durations, listening
+from apps.workflows import cron, durations, listening, unrunnable
 from apps.workflows.expressions import is_expression
 from apps.workflows.types import LEAST_INTERVAL_SECONDS, MAX_FILTERS, MAX_WAIT_DAYS, StartKind
 
@@ -62,15 +61,11 @@ def _wrong_events(on: Mapping[str, Any], pointer: str) -> Iterator[FieldError]:
         yield FieldError(place, "too_many" if wanted else "blank", _("From one to ten kinds of events."))
     for number, each in enumerate(wanted):
         here = place if word == "one" else f"{place}/{number}"
-        if "correlate" in each:
-            yield FieldError(f"{here}/correlate", "not_runnable", _("This part of the DSL is not run here."))
+        yield from unrunnable.wrong_filter(each, here)
         name = each.get("with", {}).get("type")
         if not isinstance(name, str) or not name.strip() or is_expression(name):
             detail = _("An event that starts runs is named by its type, such as record.created.")
             yield FieldError(f"{here}/with/type", "required", detail)
-        elif public_name(name) != name:
-            detail = _("This event is called “%(name)s”.") % {"name": public_name(name)}
-            yield FieldError(f"{here}/with/type", "unknown_event", detail)
 
 
 def _word(on: Mapping[str, Any]) -> str:

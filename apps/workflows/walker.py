@@ -93,11 +93,27 @@ class Walker:
         """The output of the run. ``Suspended`` where it waits, ``TaskError`` where it fails."""
         at = At("", self.document, "", "workflow", 1, data)
         at.value = self.taken_in(at)
+        ends_at = self._ends_at(at)
         try:
             output = self.tasks(self.document["do"], "", at.value, {})
         except Ended as ended:
             output = ended.output
+        except Suspended as suspended:
+            if ends_at is None or (suspended.until and suspended.until <= ends_at):
+                raise
+            raise Suspended(suspended.why, ends_at) from None
         return self.given_out(at, output)
+
+    def _ends_at(self, at: At) -> datetime | None:
+        """Until when the whole workflow may take, counted from its beginning or from when it was tried again. What it began goes on, as of
+        every run that failed.
+        """
+        if (limit := self.limit(at)) is None:
+            return None
+        ends_at = datetime.fromisoformat(self.workflow["startedAt"]["iso8601"]) + limit
+        if self.desk.now() >= ends_at:
+            raise problems.problem("timeout", 408, "The run took too long.", code="timeout", instance="/timeout")
+        return ends_at
 
     # Data
 

@@ -326,3 +326,31 @@ def test_no_step_or_run_is_left_with_an_input_of_it(actor, project, office):
 
     assert Step.objects.get(path="look").input == {"name": "pass"}
     assert Run.objects.get().data == {"name": "pass"}
+
+
+# Sent on
+
+
+class Signpost(Office):
+    """Sends whoever asks on to somewhere else on it."""
+
+    def __init__(self):
+        super().__init__()
+        self.seen = []
+
+    def answer(self, path, _headers, _body):
+        self.seen.append(path)
+        return (200, {"here": True}, {}) if path == "/there" else (307, {"moved": True}, {"Location": "/there"})
+
+
+@pytest.mark.parametrize(
+    ("more", "status", "output"),
+    [({}, "failed", None), ({"redirect": False}, "failed", None), ({"redirect": True}, "completed", {"moved": True})],
+)
+def test_nobody_is_followed_elsewhere(actor, project, settings, more, status, output):
+    with opened(Signpost(), settings) as office:
+        run = ran(actor, project, get(f"{office.url}/here", **more))
+
+    assert (run.status, run.output, office.seen) == (status, output, ["/here"])
+    if status == "failed":
+        assert (run.error["code"], run.error["status"]) == ("answered_error", 307)

@@ -73,6 +73,69 @@ def test_wrong_documents_say_where(do, field, code):
     assert (field, code) in refused(document(do))
 
 
+ONCE = [{"a": {"set": {"x": 1}}}]
+OUTSIDE = {"schema": {"resource": {"endpoint": {"uri": "https://example.org/schema.json"}}}}
+SHAPE = {"schema": {"document": {"type": "object"}}}
+
+
+def hear(to, **more):
+    return [{"a": {"listen": {"to": to}, **more}}]
+
+
+@pytest.mark.parametrize(
+    ("do", "more", "field", "code"),
+    [
+        (ONCE, {"input": OUTSIDE}, "/input/schema/resource", "not_runnable"),
+        (ONCE, {"output": OUTSIDE}, "/output/schema/resource", "not_runnable"),
+        ([{"a": {"set": {"x": 1}, "input": OUTSIDE}}], {}, "/do/0/a/input/schema/resource", "not_runnable"),
+        ([{"a": {"set": {"x": 1}, "export": {**SHAPE, "as": "."}}}], {}, "/do/0/a/export/schema", "not_runnable"),
+        (ONCE, {"timeout": "lunch"}, "/timeout", "unknown_name"),
+        ([{"a": {"wait": "PT1H", "timeout": "lunch"}}], {}, "/do/0/a/timeout", "unknown_name"),
+        ([{"a": {"try": ONCE, "catch": {"retry": "often"}}}], {}, "/do/0/a/catch/retry", "unknown_name"),
+        ([{"a": {"raise": {"error": "gone"}}}], {}, "/do/0/a/raise/error", "unknown_name"),
+        (
+            hear({"one": {"with": {"type": "order.paid"}, "correlate": {"order": {"from": ".data.order"}}}}),
+            {},
+            "/do/0/a/listen/to/one/correlate",
+            "not_runnable",
+        ),
+        (
+            hear({"one": {"with": {"type": "a.b"}}}, foreach={"item": "x", "do": ONCE, "output": {"as": "."}}),
+            {},
+            "/do/0/a/foreach/output",
+            "not_runnable",
+        ),
+        (hear({"one": {"with": {"type": "extraction.record_created"}}}), {}, "/do/0/a/listen/to/one/with/type", "unknown_event"),
+        (hear({"any": [{"with": {"type": "workflows.run_advanced.v1"}}]}), {}, "/do/0/a/listen/to/any/0/with/type", "unknown_event"),
+        (hear({"all": [{"with": {"type": "workflows.run_canceled"}}]}), {}, "/do/0/a/listen/to/all/0/with/type", "unknown_event"),
+        (
+            hear({"any": [], "until": {"one": {"with": {"type": "extraction.record_made"}}}}),
+            {},
+            "/do/0/a/listen/to/until/one/with/type",
+            "unknown_event",
+        ),
+    ],
+)  # fmt: skip
+def test_what_would_be_passed_over_is_refused(do, more, field, code):
+    assert refused(document(do, **more)) == [(field, code)]
+
+
+def test_names_that_are_defined_are_taken():
+    use = {
+        "timeouts": {"lunch": {"after": {"hours": 1}}},
+        "retries": {"often": {"limit": {"attempt": {"count": 3}}}},
+        "errors": {"gone": {"type": "https://example.org/gone", "status": 410}},
+    }
+    do = [
+        {"rest": {"wait": "PT1M", "timeout": "lunch"}},
+        {"risk": {"try": [{"no": {"raise": {"error": "gone"}}}], "catch": {"retry": "often"}}},
+        {"hear": {"listen": {"to": {"any": [{"with": {"type": "workflow.advanced"}}, {"with": {"type": "my.own"}}]}}}},
+    ]
+    given = document(do, use=use, timeout="lunch")
+
+    assert checks.check(given) == given
+
+
 def test_another_version_of_the_language_is_refused():
     given = document([{"a": {"set": {"x": 1}}}])
     given["document"]["dsl"] = "0.8.0"

@@ -9,7 +9,7 @@ from apps.accounts.types import SYSTEM
 from apps.core.ids import uuid7
 from apps.core.models import Event
 from apps.workflows import listening, selectors, services
-from tests.workflows.factories import logged, ran, step, walked
+from tests.workflows.factories import logged, ran, stage, step, walked
 
 pytestmark = pytest.mark.django_db
 
@@ -71,3 +71,20 @@ def test_choice_of_another_run_is_heard(actor, project):
     run = walked(run)
 
     assert (run.status, run.output[0]["choice_id"]) == ("completed", str(choice.pk))
+
+
+@pytest.mark.parametrize("kind", ["workflow.advanced", "workflows.run_cancelled", "workflow.blocked"])
+def test_how_other_runs_go_is_heard_and_how_ones_own_does_not_wake_it(actor, project, kind):
+    run = hearer(actor, project, {"one": {"with": {"type": kind}}})
+    mine = replace(told(project, "workflows.run_advanced"), subject_id=run.pk)
+    assert services.hear(actor=SYSTEM, event=mine) == 0
+    do = [
+        {"one": {"set": {"n": 1}, **stage("One")}},
+        {"two": {"set": {"n": 2}, **stage("Two", manual=True)}},
+    ]
+    other = ran(actor, project, do, name="other")
+    services.cancel_run(actor=actor, run_id=other.pk)
+
+    run = walked(run)
+
+    assert (run.status, run.output[0]["run_id"]) == ("completed", str(other.pk))

@@ -8,7 +8,7 @@ from django.utils import timezone
 from apps.accounts.types import SYSTEM
 from apps.workflows import engine, services
 from apps.workflows.models import Choice, Run, Step
-from tests.workflows.factories import begun, fresh, killed, ran, step, tell, walked
+from tests.workflows.factories import begun, fresh, killed, ran, stage, step, tell, walked
 
 pytestmark = pytest.mark.django_db
 ASK = {"call": "ask", "with": {"question": "How old?"}}
@@ -93,6 +93,33 @@ def test_what_is_heard_while_the_deadline_is_written_is_not_forgotten(actor, pro
     state = step(run, "hear").state
     assert ([each["type"] for each in state["heard"]], "deadline" in state) == (["film.cut"], True)
     assert row.state == state
+
+
+# The whole run
+
+
+def test_run_that_takes_longer_than_its_workflow_may_fails_and_has_its_time_anew(actor, project):
+    """At a stage, which nothing else ends."""
+    late = [{"scenes": {"set": {"x": 1}, **stage("Scenes", manual=True)}}]
+    run = ran(actor, project, late, timeout={"after": {"hours": 1}})
+    assert run.status == "waiting"
+    assert timedelta(minutes=59) < run.wake_at - timezone.now() <= timedelta(hours=1)
+    Run.objects.filter(pk=run.pk).update(started_at=timezone.now() - timedelta(hours=1), status="queued")
+
+    run = walked(run)
+
+    assert (run.status, run.error["code"], run.error["instance"]) == ("failed", "timeout", "/timeout")
+    services.retry_run(actor=actor, run_id=run.pk)
+    run = walked(run)
+    assert (run.status, run.waits_for) == ("waiting", "stage")
+    services.advance_stage(actor=actor, run_id=run.pk)
+    assert walked(run).status == "completed"
+
+
+def test_what_ends_before_the_time_of_the_workflow_ends_as_it_is(actor, project):
+    run = ran(actor, project, [{"rest": {"wait": "PT1M"}}], timeout={"after": {"hours": 1}})
+
+    assert run.wake_at - timezone.now() <= timedelta(minutes=1)
 
 
 # Attempts

@@ -3,6 +3,7 @@
 import pytest
 
 from apps.bulk import engine as bulk_engine
+from apps.bulk import services as operation_services
 from apps.bulk.models import Operation
 from apps.core.doors.bulk_kinds import BulkKind, Done, PlannedItem, bulk_kinds
 from apps.extraction import services as records
@@ -12,7 +13,7 @@ from apps.workflows import engine, services
 from apps.workflows.models import Choice, Run, Step
 from apps.workflows.types import RunState
 from tests.conversations.factories import say, start
-from tests.extraction.factories import answered, people
+from tests.extraction.factories import PEOPLE, answered, people
 from tests.workflows.factories import begun, defined, fresh, killed, ran, stage, step, tell, walked
 from tests.workflows.test_out_of_time import overdue
 from tests.workflows.test_rollback import change, make, there
@@ -443,3 +444,66 @@ def test_run_that_failed_is_cancelled_with_what_it_began(actor, project, client,
     assert (fresh(run).status, inner_of(run).status) == ("cancelled", "cancelled")
     assert Operation.objects.get().status == "cancelled"
     assert not Choice.objects.filter(status="open").exists()
+
+
+# Operations that made nothing
+
+
+def made_nothing(actor, project, **given):
+    """A run at an operation over one record, which somebody cancels."""
+    collection = people(actor, project)
+    run = ran(actor, project, cast({"all": {"call": "bulk", "with": {**AGE, "start": False, **given}}}))
+    bulk_engine.plan_operation(operation_id=Operation.objects.get().pk)
+    operation_services.cancel_operation(actor=actor, operation_id=Operation.objects.get().pk)
+    return collection, operated(run)
+
+
+def test_operation_that_made_nothing_is_a_failed_step(actor, project):
+    collection, run = made_nothing(actor, project)
+
+    assert (run.status, run.error["code"]) == ("failed", "operation_failed")
+    services.retry_run(actor=actor, run_id=run.pk)
+    run = walked(run)
+    assert (run.status, Operation.objects.count()) == ("waiting", 2)
+    operation_services.start_operation(actor=actor, operation_id=planned().pk)
+    assert operated(run).waits_for == "stage"
+    assert [row.get("age") for row in there(collection)] == [50]
+
+
+def planned():
+    row = Operation.objects.latest("created_at")
+    bulk_engine.plan_operation(operation_id=row.pk)
+    return row
+
+
+def test_operation_that_may_make_nothing_gives_what_came_of_it(actor, project):
+    _collection, run = made_nothing(actor, project, require="none")
+
+    assert (run.status, run.waits_for) == ("waiting", "stage")
+    assert step(run, "cast/do/all").output["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(("require", "status"), [("some", "waiting"), ("all", "failed")])
+def test_operation_that_is_not_all_done(actor, project, require, status):
+    collection = people(actor, project)
+    for name in ("Inês", "Rui"):
+        records.create_record(actor=actor, collection_id=collection.pk, data={"name": name})
+    run = ran(actor, project, cast({"all": {"call": "bulk", "with": {**AGE, "require": require}}}))
+    bulk_engine.plan_operation(operation_id=Operation.objects.get().pk)
+    Record.objects.filter(title="Rui").update(deleted_at="2026-01-01T00:00:00Z")
+
+    run = operated(run)
+
+    operation = Operation.objects.get()
+    assert (operation.succeeded > 0, operation.status) == (True, "completed_with_failures")
+    assert run.status == status
+
+
+def test_operation_with_nothing_to_do_is_done(actor, project):
+    people(actor, project)
+    other = records.create_collection(actor=actor, project_id=project.pk, name="Nobody", document=PEOPLE)
+    nobody = {**AGE, "params": {**AGE["params"], "collection": other.slug}}
+
+    run = operated(ran(actor, project, cast({"all": {"call": "bulk", "with": nobody}})))
+
+    assert (run.status, run.waits_for, Operation.objects.get().total) == ("waiting", "stage", 0)

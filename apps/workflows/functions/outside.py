@@ -24,7 +24,8 @@ _UNSHOWN = frozenset({"authorization", "cookie", "proxy-authorization"})
 
 
 def call_http(call: WorkflowCall) -> Gave:
-    """Through the client that reaches no private address. What is not 2xx is an error that ``try`` can catch.
+    """Through the client that reaches no private address. What is not 2xx is an error that ``try`` can catch; with ``redirect`` 3xx is an
+    answer as well. Nobody is followed elsewhere: body and headers are for the address that the document names.
 
     What goes along as credentials is in no answer and no error, though the other side repeats it.
     """
@@ -46,7 +47,7 @@ def call_http(call: WorkflowCall) -> Gave:
         headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
         headers["Authorization"], kept = credentials.header_of(policy, secret)
     try:
-        with http.client(limits=HTTP) as client:
+        with http.client(limits=HTTP, follow_redirects=False) as client:
             answer = client.request(
                 given["method"].upper(),
                 endpoint["uri"],
@@ -61,7 +62,7 @@ def call_http(call: WorkflowCall) -> Gave:
     except (TypeError, ValueError) as error:  # a header that is no ASCII, a port that is no number
         detail = f"This cannot be sent: {type(error).__name__}."
         raise problems.problem("configuration", 400, detail, code="cannot_be_sent") from None
-    if not answer.is_success:
+    if not (answer.is_success or (answer.is_redirect and given.get("redirect"))):
         detail = credentials.hidden(answer.text, kept)[:500]
         raise problems.problem("communication", answer.status_code, detail, code=problems.ANSWERED)
     return Gave(_read(answer, given.get("output", "content"), kept))

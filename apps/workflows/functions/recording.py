@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.bulk import selectors as operations
 from apps.bulk import services as operation_services
 from apps.bulk.types import FINAL as OPERATION_ENDS
+from apps.bulk.types import OperationStatus
 from apps.core.doors.workflow_functions import Gave, Waits, WorkflowCall, WorkflowFunction
 from apps.core.errors import DomainError, FieldError, Invalid, NotFound
 from apps.extraction import rendering
@@ -21,6 +22,7 @@ from apps.extraction.filters import read as read_condition
 from apps.extraction.services.records import take_record
 from apps.extraction.types import OnDuplicate
 from apps.extraction.types import RunStatus as ReadingStatus
+from apps.workflows.problems import problem
 
 MOST = 1000
 
@@ -144,12 +146,23 @@ def bulk(call: WorkflowCall) -> Waits:
 
 
 def bulk_ended(call: WorkflowCall, state: dict[str, Any]) -> Gave | None:
+    """``operation_failed`` when it made nothing though there was something to do; with ``require: all`` when it is not all done."""
     row = operations.get_operation(operation_id=UUID(state["operation"]), viewer=call.actor)
     if row.status not in OPERATION_ENDS:
         return None
     names = ("total", "succeeded", "failed", "skipped", "cancelled", "expired")
     counts = {name: getattr(row, name) for name in names}
+    if _falls_short(row, call.arguments.get("require", "some")):
+        said = f"The operation ended as {row.status}: {row.succeeded} of {row.total} done, {row.failed} failed."
+        raise problem("runtime", 500, said, code="operation_failed", cost=row.cost)
     return Gave({"operation": str(row.pk), "status": row.status, "counts": counts}, cost=row.cost)
+
+
+def _falls_short(row: Any, require: str) -> bool:
+    if require == "all":
+        return bool(row.status != OperationStatus.COMPLETED)
+    is_broken = row.failed or row.status not in {OperationStatus.COMPLETED, OperationStatus.COMPLETED_WITH_FAILURES}
+    return bool(require == "some" and not row.succeeded and is_broken)
 
 
 def extract(call: WorkflowCall) -> Waits:
@@ -173,6 +186,9 @@ def extract_ended(call: WorkflowCall, state: dict[str, Any]) -> Gave | None:
     if run.status not in {ReadingStatus.COMPLETED, ReadingStatus.FAILED}:
         return None
     every, waiting = records.count_proposals(call.actor, [run.pk]).get(run.pk, (0, 0))
+    if run.status == ReadingStatus.FAILED and not every:
+        said = "The words could not be read."
+        raise problem("runtime", 500, said, code="reading_failed", cost=run.cost or Decimal(0))
     found = {"extraction": str(run.pk), "status": run.status, "proposals": every, "waiting": waiting}
     return Gave(found, cost=run.cost or Decimal(0))
 
@@ -238,6 +254,7 @@ FUNCTIONS = (
                 "start": {"type": "boolean"},
                 "budget": {"type": ["number", "string"]},
                 "currency": {"type": "string", "pattern": "^[A-Z]{3}$"},
+                "require": {"enum": ["all", "some", "none"]},
             },
             "kind",
         ),

@@ -21,8 +21,8 @@ from apps.workflows.types import HeldRun, StepRow, StepStatus
 #: Events of these may open a gate.
 RECORDS = ("extraction.record",)
 OWN = "workflows."
-#: Of what runs tell, what others may listen for.
-TOLD = frozenset({selectors.SIGNAL, "workflows.choice_decided", "workflows.run_completed", "workflows.run_failed"})
+#: What a run may hear of itself: one of its branches told it, or people decided it.
+TOLD = frozenset({selectors.SIGNAL, "workflows.choice_decided"})
 #: Of a step that did not write down what it listens for.
 _ANY: dict[str, Any] = {"any": []}
 COLLECTION_ERASED = "extraction.collection_erased"
@@ -36,7 +36,7 @@ def hear(*, actor: Actor, event: LoggedEvent) -> int:
         return 0
     if event.type == COLLECTION_ERASED and event.payload.get("visibility") == Visibility.PROJECT:
         _forget_collection(event)
-    kinds = ["listen"] if not event.type.startswith(OWN) or event.type in TOLD else []
+    kinds = ["listen"]
     if event.type.startswith(RECORDS):
         kinds.append("gate")
     steps = hearing_selectors.list_waiting_steps(
@@ -47,10 +47,15 @@ def hear(*, actor: Actor, event: LoggedEvent) -> int:
     envelope = selectors.as_cloud_event(event) if any(step.kind == "listen" for step in steps) else {}
     woken: list[UUID] = []
     for step in steps:
-        if step.kind == "listen" and not _note(step, envelope):
+        if step.kind == "listen" and (_is_of(step, event) or not _note(step, envelope)):
             continue
         woken.append(step.run_id)
     return wake(list(dict.fromkeys(woken)))
+
+
+def _is_of(step: Step, event: LoggedEvent) -> bool:
+    """Whether it is the listener's own run that tells how it goes: that it waits now, that it was paused."""
+    return event.type.startswith(OWN) and event.type not in TOLD and event.subject_id == step.run_id
 
 
 def _forget_collection(event: LoggedEvent) -> None:

@@ -322,7 +322,8 @@ def _try_again(run: Run, actor: Actor) -> None:
     waiting = Step.objects.filter(run=run, status=StepStatus.WAITING).values("pk")
     withdrawn = Choice.objects.filter(run=run, status=ChoiceStatus.WITHDRAWN, step_id__in=waiting)
     withdrawn.update(status=ChoiceStatus.OPEN)
-    queue(run, error={}, failed_steps=[], finished_at=None)
+    anew = {"started_at": Now()} if "timeout" in run.followed.document else {}  # the time of the whole workflow
+    queue(run, error={}, failed_steps=[], finished_at=None, **anew)
 
 
 def _goes_on_inside(step: Step, run: Run, actor: Actor) -> UUID | None:
