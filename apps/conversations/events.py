@@ -73,10 +73,11 @@ class ConversationImported:
 @event("conversations.conversation_erased.v1", label=_("Erased a conversation for good"))
 @dataclass(frozen=True, slots=True)
 class ConversationErased:
-    """Deleted for 30 days, now gone for good, with so many messages."""
+    """Deleted for 30 days, now gone for good, with so many messages. ``visibility``: who had seen it."""
 
     conversation_id: UUID
     messages: int
+    visibility: str
 
 
 @event("conversations.conversation_privacy_changed.v1", label=_("Changed who sees a conversation"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from uuid import UUID
 
 from django.db.models import Q
@@ -13,13 +13,15 @@ from apps.workflows.types import StartKind, StartStatus, StepStatus
 
 def list_waiting_steps(
     *, organization_id: UUID, project_id: UUID | None, subject_id: UUID | None, kinds: Sequence[str]
-) -> list[Step]:
-    """Steps that an event may concern: those that wait on its subject, and of the project those that listen or stand at a gate."""
+) -> Iterator[Step]:
+    """Steps that an event may concern: those that wait on its subject, and of the project those that listen or stand at a gate. However many
+    they are: read piece by piece, without what they got and gave.
+    """
     rows = Step.objects.filter(status=StepStatus.WAITING, organization_id=organization_id)
     wanted = Q(kind__in=kinds, project_id=project_id) if project_id and kinds else Q(pk__in=[])
     if subject_id:
         wanted |= Q(waits_on=subject_id)
-    return list(rows.filter(wanted).order_by("run_id", "number")[:1000])
+    return rows.filter(wanted).defer("input", "output").order_by("run_id", "number").iterator(chunk_size=100)
 
 
 def find_waited_for(

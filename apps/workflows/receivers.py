@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from apps.accounts.types import SYSTEM
 from apps.core.doors.consumers import LoggedEvent
 from apps.workflows import hearing_selectors, services
-from apps.workflows.services.hearing import COLLECTION_ERASED
+from apps.workflows.services.hearing import ERASED
 from apps.workflows.services.starts import ENDS
 
 #: Most events of a busy house concern no run: what comes close together is looked at once, and less than this late.
@@ -23,7 +23,7 @@ def heard(events: Sequence[LoggedEvent]) -> list[LoggedEvent]:
     return [
         event
         for event in events
-        if event.project_id in projects or event.subject_id in subjects or event.type == COLLECTION_ERASED
+        if event.project_id in projects or event.subject_id in subjects or event.type in ERASED
     ]
 
 

@@ -13,6 +13,7 @@ from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import SYSTEM, Actor
+from apps.conversations import selectors as conversations
 from apps.core.doors.consumers import LoggedEvent
 from apps.core.errors import NotFound
 from apps.core.events import public_name
@@ -209,8 +210,11 @@ def open_secret(*, project_id: UUID, name: str) -> dict[str, Any] | None:
 
 
 def visible_to(viewer: Actor) -> QuerySet[Run]:
-    """What a run came through goes from step to step, so it is closed as a whole to whoever does not see all that it read in."""
-    return Run.objects.filter(readable(viewer), readers.open_to(viewer, "collections"))
+    """What a run came through goes from step to step, so it is closed as a whole to whoever does not see all that it read in, and the private
+    conversation that it belongs to.
+    """
+    beside = conversations.open_beside(viewer, "conversation_id")
+    return Run.objects.filter(readable(viewer), readers.open_to(viewer, "collections"), beside)
 
 
 def list_runs(

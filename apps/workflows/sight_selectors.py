@@ -8,6 +8,7 @@ from uuid import UUID
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor, ProjectRole
+from apps.conversations import selectors as conversations
 from apps.extraction import reader_selectors as readers
 from apps.workflows import policies
 from apps.workflows.models import Run
@@ -18,10 +19,12 @@ def people_with(viewer: Actor, run: Run, least: str) -> list[UUID]:
     """Who has this role in the run's project and sees the run, by name."""
     people = accounts.list_people_of_project(accounts.get_project(run.project_id, viewer), viewer)
     named = readers.list_named_for(run.collections)
+    beside = conversations.list_people_beside(run.conversation_id)
     return [
         person.id
         for person in people
         if policies.has_role(person.role, least)
+        and (beside is None or person.id in beside)
         and (named is None or person.id in named or person.role == ProjectRole.MANAGER)
     ]
 

@@ -174,3 +174,17 @@ def test_question_of_a_branch_is_open_again_when_its_sibling_is_tried_again(acto
     assert again.status == "failed"
     assert selectors.list_choices(run).get().status == "withdrawn", "nobody answered it for anybody"
     assert not Step.objects.filter(run=again, path__endswith="/who", status="completed").exists()
+
+
+def test_question_that_is_open_again_has_its_time_anew(actor, project):
+    broken = {"set": {"x": '${ if $input.ok then 1 else error("no") end }'}}
+    branches = [{"who": {"call": "ask", "with": {"question": "Who?", "deadline": "PT1H"}}}, {"broken": broken}]
+    run = ran(actor, project, [{"both": {"fork": {"branches": branches}}}], {"ok": False})
+    Choice.objects.update(created_at=timezone.now() - timedelta(hours=3), deadline=timezone.now() - timedelta(hours=2))
+
+    services.retry_run(actor=actor, run_id=run.pk)
+
+    choice = selectors.list_choices(run).get()
+    assert choice.status == "open"
+    assert timedelta(minutes=59) < choice.deadline - timezone.now() <= timedelta(hours=1)
+    assert services.close_overdue(actor=SYSTEM) == 0

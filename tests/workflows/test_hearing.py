@@ -9,6 +9,7 @@ from apps.accounts.types import SYSTEM
 from apps.core.ids import uuid7
 from apps.core.models import Event
 from apps.workflows import listening, selectors, services
+from apps.workflows.models import Step
 from tests.workflows.factories import logged, ran, stage, step, walked
 
 pytestmark = pytest.mark.django_db
@@ -88,3 +89,17 @@ def test_how_other_runs_go_is_heard_and_how_ones_own_does_not_wake_it(actor, pro
     run = walked(run)
 
     assert (run.status, run.output[0]["run_id"]) == ("completed", str(other.pk))
+
+
+def test_everybody_who_listens_hears_however_many_they_are(actor, project):
+    """More than are read at once."""
+    run = hearer(actor, project, {"one": {"with": {"type": "a.wanted"}}})
+    row = step(run, "hear")
+    fields = {
+        f.attname: getattr(row, f.attname) for f in Step._meta.fields if f.attname not in {"id", "number", "path"}
+    }
+    Step.objects.bulk_create(Step(number=n, path=f"more/{n}", **fields) for n in range(2, 1_050))
+
+    services.hear(actor=SYSTEM, event=told(project, "a.wanted", n=7))
+
+    assert Step.objects.filter(run=run, state__heard=[]).count() == 0

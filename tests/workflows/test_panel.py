@@ -229,12 +229,14 @@ def test_conversation_hears_of_a_run_that_begins_in_it(actor, project, talk):
     assert (told.topic, told.payload) == (f"conversation:{talk.pk}", {"conversation_id": str(talk.pk)})
 
 
-def test_run_that_began_where_one_may_not_look_is_forked_without_a_word_there(actor, project):
-    talk = start(actor, project, visibility="private")
+def test_fork_stays_beside_the_conversation_for_who_sees_it_alone(actor, project):
+    talk = start(actor, project)
     run = begin(actor, defined(actor, project, film()), talk)
     number = step(run, "concept/do/logline").number
+    other = member_of(project)
+    assert services.fork_run(actor=actor_of(other), run_id=run.pk, number=number).conversation_id == talk.pk
+    conversations.deny_participant(actor=actor, conversation_id=talk.pk, user_id=other.pk)
 
-    forked = services.fork_run(actor=actor_of(member_of(project)), run_id=run.pk, number=number)
+    forked = services.fork_run(actor=actor_of(other), run_id=run.pk, number=number)
 
-    assert forked.conversation_id == talk.pk
-    assert Event.objects.filter(type="conversations.conversation_annotated").count() == 1
+    assert forked.conversation_id is None

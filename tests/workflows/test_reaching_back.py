@@ -6,6 +6,7 @@ from apps.bulk import engine as bulk_engine
 from apps.bulk import services as operation_services
 from apps.bulk.models import Operation
 from apps.core.doors.bulk_kinds import BulkKind, Done, PlannedItem, bulk_kinds
+from apps.core.errors import Invalid
 from apps.extraction import services as records
 from apps.extraction.models import ExtractionRun, Record
 from apps.extraction.types import STOPPED_BY_PERSON
@@ -483,20 +484,32 @@ def test_operation_that_may_make_nothing_gives_what_came_of_it(actor, project):
     assert step(run, "cast/do/all").output["status"] == "cancelled"
 
 
-@pytest.mark.parametrize(("require", "status"), [("some", "waiting"), ("all", "failed")])
-def test_operation_that_is_not_all_done(actor, project, require, status):
-    collection = people(actor, project)
-    for name in ("Inês", "Rui"):
-        records.create_record(actor=actor, collection_id=collection.pk, data={"name": name})
-    run = ran(actor, project, cast({"all": {"call": "bulk", "with": {**AGE, "require": require}}}))
-    bulk_engine.plan_operation(operation_id=Operation.objects.get().pk)
-    Record.objects.filter(title="Rui").update(deleted_at="2026-01-01T00:00:00Z")
+@pytest.mark.parametrize(
+    ("bad", "require", "status", "code"),
+    [
+        (1, "some", "waiting", None),
+        (1, "all", "failed", "operation_failed"),
+        (2, "some", "failed", "operation_failed"),
+        (2, "none", "waiting", None),
+    ],
+)
+def test_operation_that_is_not_all_done(actor, project, monkeypatch, bad, require, status, code):
+    def apply(work, _found):
+        if work.payload["n"] <= bad:
+            raise Invalid
+        return Done()
 
-    run = operated(run)
+    people(actor, project)
+    items = [PlannedItem({"n": 1}), PlannedItem({"n": 2})]
+    kind = BulkKind("sample.half", "Half", lambda _scope: iter(items), apply)
+    monkeypatch.setitem(bulk_kinds._items, kind.name, kind)
+    call = {"call": "bulk", "with": {"kind": kind.name, "require": require}}
+
+    run = operated(ran(actor, project, cast({"all": call})))
 
     operation = Operation.objects.get()
-    assert (operation.succeeded > 0, operation.status) == (True, "completed_with_failures")
-    assert run.status == status
+    assert (operation.failed, operation.status) == (bad, "completed_with_failures")
+    assert (run.status, run.error.get("code")) == (status, code)
 
 
 def test_operation_with_nothing_to_do_is_done(actor, project):

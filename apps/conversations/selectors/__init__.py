@@ -47,10 +47,12 @@ from apps.conversations.selectors.references import (
 from apps.conversations.selectors.rights import (
     access_of,
     access_to,
+    list_people_beside,
     list_people_for,
     list_people_with_grants,
     list_team,
     list_teams_for,
+    open_beside,
     role_in,
     visible_to,
 )
@@ -137,6 +139,7 @@ __all__ = [
     "list_participations",
     "list_path",
     "list_path_for_context",
+    "list_people_beside",
     "list_people_for",
     "list_people_with_grants",
     "list_readable",
@@ -156,6 +159,7 @@ __all__ = [
     "names_only_people",
     "newest_leaf",
     "only_on_branch",
+    "open_beside",
     "path_ids",
     "read_window",
     "role_in",

@@ -152,3 +152,31 @@ def list_people_with_grants(conversation: Conversation) -> set[UUID]:
     """Who hears of it by a grant, theirs or of a team."""
     people = ConversationGrant.objects.filter(content_object=conversation).values_list("user_id", flat=True)
     return {*people, *members_of(TeamGrant.objects.filter(content_object=conversation).values("team"))}
+
+
+# What stands beside conversations
+
+
+def open_beside(viewer: Actor, field: str) -> Q:
+    """Of rows of projects that name a conversation by a plain id in ``field`` those of none, of one that is not private, and of one that the
+    viewer sees.
+
+    What is gone for good is closed to all but managers: nobody can say any more for whom it was.
+    """
+    if viewer.kind == ActorKind.SYSTEM:
+        return Q()
+    there = Conversation.objects.filter(pk=OuterRef(field))
+    seen = visible_to(viewer, with_deleted=True).filter(pk=OuterRef(field), visibility=Visibility.PRIVATE)
+    manages = accounts.project_filter(viewer, field="project", at_least=ProjectRole.MANAGER)
+    is_open = Exists(there.exclude(visibility=Visibility.PRIVATE)) | Exists(seen)
+    return Q(**{f"{field}__isnull": True}) | Q(is_open) | (Q(~Exists(there)) & manages)
+
+
+def list_people_beside(conversation_id: UUID | None) -> set[UUID] | None:
+    """Who sees a private conversation; nobody where it is gone for good. None: there is none, or it is not private."""
+    if conversation_id is None:
+        return None
+    found = Conversation.objects.filter(pk=conversation_id).first()
+    if found is None:
+        return set()
+    return {found.owner_id, *list_people_with_grants(found)} if found.visibility == Visibility.PRIVATE else None

@@ -73,7 +73,9 @@ def erase_conversation(*, actor: Actor, conversation_id: UUID) -> bool:
     for grants in GRANTS:
         grants.objects.filter(content_object=conversation)._raw_delete("default")  # noqa: SLF001
     file_services.detach_files(file_ids=files)
-    announce(conversation, ConversationErased(conversation.pk, conversation.last_number), actor)
+    announce(
+        conversation, ConversationErased(conversation.pk, conversation.last_number, conversation.visibility), actor
+    )
     Conversation.objects.filter(pk=conversation.pk)._raw_delete("default")  # noqa: SLF001
     return True
 

@@ -147,19 +147,22 @@ def _close(choice: Choice, run: Run, actor: Actor, decided: ChoiceAnswer | None,
     wake([run.pk])
 
 
-@transaction.atomic
 def close_overdue(*, actor: Actor) -> int:
-    """At the deadline a vote is counted; of what nobody decided the run hears that time is up."""
+    """At the deadline a vote is counted; of what nobody decided the run hears that time is up. One after the other, each by itself: whoever
+    cancels a run with those inside it waits for no row that is held here beside another.
+    """
     policies.require(policies.is_system(actor))
-    count = 0
-    for pk in selectors.list_overdue_choices():
-        run_id = Choice.objects.values_list("run_id", flat=True).get(pk=pk)
-        run = Run.objects.select_for_update(of=("self",)).get(pk=run_id)
-        choice = Choice.objects.select_for_update().get(pk=pk)
-        if choice.status != ChoiceStatus.OPEN:
-            continue
-        answers = list(ChoiceAnswer.objects.filter(choice=choice).order_by("created_at", "pk"))
-        decided = _most(answers) if choice.rule == ChoiceRule.VOTE else None
-        _close(choice, run, actor, decided, by=None)
-        count += 1
-    return count
+    return sum(_close_late(pk, actor) for pk in selectors.list_overdue_choices())
+
+
+@transaction.atomic
+def _close_late(pk: UUID, actor: Actor) -> bool:
+    run_id = Choice.objects.values_list("run_id", flat=True).get(pk=pk)
+    run = Run.objects.select_for_update(of=("self",)).get(pk=run_id)
+    choice = Choice.objects.select_for_update().get(pk=pk)
+    if choice.status != ChoiceStatus.OPEN:
+        return False
+    answers = list(ChoiceAnswer.objects.filter(choice=choice).order_by("created_at", "pk"))
+    decided = _most(answers) if choice.rule == ChoiceRule.VOTE else None
+    _close(choice, run, actor, decided, by=None)
+    return True

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
+from apps.conversations import selectors as conversations
 from apps.workflows import gates, policies, selectors
 from apps.workflows.models import Approval, Run, Step
 from apps.workflows.services.runs import begin
@@ -15,6 +16,12 @@ from apps.workflows.services.stages import require_open
 from apps.workflows.types import COPIED, RunCause, StepStatus
 
 KEPT = ("path", "visit", "kind", "status", "input", "output", "error", "attempts", "started_at", "ended_at")
+
+
+def _beside(source: Run, actor: Actor) -> UUID | None:
+    """The conversation goes along with who sees it."""
+    pk = source.conversation_id
+    return pk if pk and conversations.is_visible(conversation_id=pk, viewer=actor) else None
 
 
 @transaction.atomic
@@ -34,7 +41,7 @@ def fork_run(*, actor: Actor, run_id: UUID, number: int) -> Run:
         source.followed,
         data=source.data,
         title=source.title,
-        conversation_id=source.conversation_id,
+        conversation_id=_beside(source, actor),
         cause=RunCause.FORK,
         collections=source.collections,
     )

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import F, Func, Value
 
 from apps.accounts.types import Actor
+from apps.conversations.types import Visibility as Privacy
 from apps.core.doors.consumers import LoggedEvent
 from apps.extraction.types import Visibility
 from apps.workflows import hearing_selectors, listening, policies, selectors
@@ -26,6 +27,9 @@ TOLD = frozenset({selectors.SIGNAL, "workflows.choice_decided"})
 #: Of a step that did not write down what it listens for.
 _ANY: dict[str, Any] = {"any": []}
 COLLECTION_ERASED = "extraction.collection_erased"
+CONVERSATION_ERASED = "conversations.conversation_erased"
+#: What is gone for good, and closes nothing any more to who saw it.
+ERASED = frozenset({COLLECTION_ERASED, CONVERSATION_ERASED})
 
 
 @transaction.atomic
@@ -36,19 +40,21 @@ def hear(*, actor: Actor, event: LoggedEvent) -> int:
         return 0
     if event.type == COLLECTION_ERASED and event.payload.get("visibility") == Visibility.PROJECT:
         _forget_collection(event)
+    if event.type == CONVERSATION_ERASED and event.payload.get("visibility") not in {None, Privacy.PRIVATE}:
+        Run.objects.filter(project=event.project_id, conversation_id=event.subject_id).update(conversation_id=None)
     kinds = ["listen"]
     if event.type.startswith(RECORDS):
         kinds.append("gate")
     steps = hearing_selectors.list_waiting_steps(
         organization_id=event.organization_id, project_id=event.project_id, subject_id=event.subject_id, kinds=kinds
     )
-    if not steps:
-        return 0
-    envelope = selectors.as_cloud_event(event) if any(step.kind == "listen" for step in steps) else {}
+    envelope: dict[str, Any] = {}
     woken: list[UUID] = []
     for step in steps:
-        if step.kind == "listen" and (_is_of(step, event) or not _note(step, envelope)):
-            continue
+        if step.kind == "listen":
+            envelope = envelope or selectors.as_cloud_event(event)
+            if _is_of(step, event) or not _note(step, envelope):
+                continue
         woken.append(step.run_id)
     return wake(list(dict.fromkeys(woken)))
 
