@@ -10,7 +10,7 @@ from apps.accounts.models import IdentityProvider, Organization, UserSession
 from apps.accounts.services import sessions
 from apps.accounts.types import SessionEnd, SessionKind, SignInMethod
 from apps.core.models import Event
-from tests.accounts.factories import ProjectFactory, UserFactory, bearer, key_of, member_of
+from tests.accounts.factories import ProjectFactory, UserFactory, bearer, key_of, make_stale, member_of
 
 pytestmark = pytest.mark.django_db
 
@@ -222,3 +222,31 @@ def test_operator_adds_switches_off_and_removes_one_of_any_organization(owner, p
     assert (row.is_enabled, session.end_reason) == (False, SessionEnd.RULES)
     client.post(reverse("admin:accounts_identityprovider_changelist"), act | {"action": "remove"})
     assert not IdentityProvider.objects.exists()
+
+
+def test_providers_take_a_fresh_proof_and_no_key(owner, project, row):
+    client, path = Client(), f"{LIST}{row.pk}/"
+    client.force_login(owner)
+    make_stale(client)
+    key = Api(headers=bearer(key_of(owner, project.organization)))
+    add = {"form": "add", "kind": "oidc", "name": "Evil", "slug": "evil", "issuer": "https://id.evil.example"}
+    add |= {"client_id": "c", "client_secret": "s", "domains": "example.org"}
+
+    refused = [
+        (answer.status_code, answer.json()["code"])
+        for answer in (
+            client.post(LIST, body_of(project), content_type="application/json"),
+            client.patch(path, {"is_enabled": False}, content_type="application/json"),
+            client.delete(path),
+        )
+    ]
+    pages = [
+        client.post("/settings/sign-in/", body)["Location"]
+        for body in (add, {"form": "remove", "provider": row.pk}, {"form": "switch", "provider": row.pk, "on": "0"})
+    ]
+    by_key = [key("POST", LIST, body_of(project)), key("PATCH", path, {"is_enabled": False}), key("DELETE", path)]
+
+    assert refused == [(403, "fresh_sign_in_needed")] * 3
+    assert [page.startswith("/accounts/reauthenticate/") for page in pages] == [True] * 3
+    assert [answer.status_code for answer in by_key] == [403] * 3
+    assert list(IdentityProvider.objects.values_list("pk", "is_enabled")) == [(row.pk, True)]

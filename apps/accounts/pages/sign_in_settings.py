@@ -17,7 +17,7 @@ from apps.accounts.models import IdentityProvider
 from apps.accounts.pages.answers import add_errors
 from apps.accounts.pages.settings import SettingsView, identifier
 from apps.accounts.services import identity, sign_in_rules
-from apps.accounts.types import IdentityProviderKind, OrganizationRole
+from apps.accounts.types import FreshSignInNeeded, IdentityProviderKind, OrganizationRole
 from apps.core import preferences
 from apps.core import rules as words
 from apps.core.errors import DomainError
@@ -125,6 +125,8 @@ class SignInSettingsView(SettingsView):
             try:
                 identity.make_provider(actor=self.actor, organization_id=self.organization().pk, **form.cleaned_data)
                 messages.success(self.request, _("Saved."))
+            except FreshSignInNeeded:
+                raise
             except DomainError as error:
                 add_errors(form, error)
         return form

@@ -21,6 +21,7 @@ from apps.accounts.services import fresh_proofs, people, sessions
 from apps.accounts.services.organizations import add_member, require_version, scope_of
 from apps.accounts.services.sign_in_rules import enforce, require_mail_domain
 from apps.accounts.types import (
+    SYSTEM,
     Actor,
     EmailTaken,
     IdentityProviderKind,
@@ -128,7 +129,17 @@ def _lock(actor: Actor, provider_id: UUID) -> IdentityProvider:
 
 
 def _lock_organization(actor: Actor, organization_id: UUID) -> Organization:
-    """Operators manage the providers of every organization, so that one that went wrong can be switched off."""
+    """Operators manage the providers of every organization, so that one that went wrong can be switched off.
+
+    In person, with a fresh proof: whose word counts is more than any key may, and not for who finds a screen unlocked.
+    """
+    found = _find_organization(actor, organization_id)
+    if actor != SYSTEM:
+        fresh_proofs.require_fresh(actor=actor)
+    return found
+
+
+def _find_organization(actor: Actor, organization_id: UUID) -> Organization:
     if policies.can_operate(actor):
         found = Organization.objects.select_for_update().filter(pk=organization_id, deleted_at=None).first()
         if found is None:
