@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+LINE_BITS = 64
 MAPPED_BITS = 96  # ``::ffff:0:0/96`` holds the addresses of IPv4 (RFC 4291 §2.5.5.2)
 
 
@@ -38,6 +39,18 @@ def parse_address(raw: str) -> IPv4Address | IPv6Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
+
+
+def counted_as(address: str | None) -> str | None:
+    """What limits count: who has a line of IPv6 has 2^64 addresses, so all of its /64 (RFC 6177, section 2) are one caller."""
+    found = parse_address(address or "")
+    return str(ip_network((found, LINE_BITS), strict=False)) if isinstance(found, IPv6Address) else address
+
+
+def neighbours(address: str) -> tuple[str, str]:
+    """The first and the last address that are counted as this one."""
+    network = ip_network(counted_as(address) or address)
+    return str(network[0]), str(network[-1])
 
 
 def parse_network(raw: str) -> str:

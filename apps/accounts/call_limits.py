@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest
 
-from apps.accounts.addresses import client_address
+from apps.accounts.addresses import client_address, counted_as
 from apps.accounts.policies import SAFE_METHODS
 from apps.accounts.types import Actor
 from apps.core import limits
@@ -37,7 +37,7 @@ def limit_call(request: HttpRequest, actor: Actor | None) -> None:
 
 def buckets_of(actor: Actor | None, address: str | None) -> list[limits.Bucket]:
     """For sockets too. Without an address (a Unix socket) only the person counts."""
-    own = limits.limit_from_setting("address")
+    own, address = limits.limit_from_setting("address"), counted_as(address)
     if own is None:
         return []
     if actor is None or not actor.is_somebody:

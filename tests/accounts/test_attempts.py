@@ -200,6 +200,22 @@ def test_spray_counts_accounts_that_an_address_never_got_into(accounts, expected
     assert ("password_spray" in reasons(judged(ann, address=CAFE))) is expected
 
 
+def test_spray_from_all_addresses_of_a_line_is_one_spray(ann):
+    for number in range(5):
+        guess(f"p{number}@example.org", address=f"2001:db8:7:1::{number}")
+
+    assert "password_spray" in reasons(judged(ann, address="2001:db8:7:1:ffff::1"))
+    assert "password_spray" not in reasons(judged(ann, address="2001:db8:7:2::1"))
+
+
+def test_wrong_passwords_from_all_addresses_of_a_line_are_counted_together(ann):
+    for number in range(30):
+        guess(f"p{number}@example.org", address=f"2001:db8:7:1::{number:x}")
+
+    assert guess("one@example.org", address="2001:db8:7:1:1::") == "too many"
+    assert guess("one@example.org", address="2001:db8:7:2::") == "failed"
+
+
 @pytest.mark.parametrize(
     ("network", "until", "address", "expected"),
     [

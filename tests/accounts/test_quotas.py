@@ -298,3 +298,12 @@ def test_changes_of_address_flood_no_mailbox(client, owner, settings):
 
     assert (asked, again) == ([302] * 4, [302, 429])
     assert MailMessage.objects.filter(recipient__startswith="stranger").count() == 5
+
+
+def test_all_addresses_of_a_line_are_one_caller(client, settings):
+    settings.PARLANCE_LIMITS = TEN | {"address": (0.001, 1)}
+
+    own = [client.get("/accounts/login/", REMOTE_ADDR=f"2001:db8:7:1::{last:x}").status_code for last in range(1, 12)]
+    next_door = client.get("/accounts/login/", REMOTE_ADDR="2001:db8:7:2::1").status_code
+
+    assert (own, next_door) == ([200] * 10 + [429], 200)

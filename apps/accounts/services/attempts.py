@@ -19,6 +19,7 @@ from django.db.models import Q, QuerySet
 
 from apps.accounts import events, geography, letters, policies, risk
 from apps.accounts.actors import hash_token
+from apps.accounts.addresses import neighbours
 from apps.accounts.models import BlockedNetwork, Device, SignInAttempt, SignInCode, SignInSignal, User, UserSession
 from apps.accounts.services import fresh_proofs
 from apps.accounts.types import (
@@ -154,8 +155,11 @@ def _require_attempts_left(attempt: SignInAttempt) -> None:
     if attempt.device_id is not None:  # not asked what others do behind the same address
         is_over = _is_guessed_at(attempt)
     else:
-        here = _failed_lately(attempt).filter(address=attempt.address)
-        is_over = attempt.address is not None and here.count() > settings.PARLANCE_SIGN_IN_LIMITS["address"]
+        here = _failed_lately(attempt)
+        is_over = (
+            attempt.address is not None
+            and _from(here, attempt.address).count() > settings.PARLANCE_SIGN_IN_LIMITS["address"]
+        )
     if is_over:
         _note_refusal(attempt, TooManyAttempts.code)
         raise _too_many()
@@ -166,6 +170,10 @@ def _require_steps_left(attempt: SignInAttempt) -> None:
     if _own_failures(attempt).exclude(judged_at=None).count() >= settings.PARLANCE_SIGN_IN_LIMITS["account"]:
         _note_refusal(attempt, TooManyAttempts.code)
         raise _too_many()
+
+
+def _from(rows: QuerySet[SignInAttempt], address: str) -> QuerySet[SignInAttempt]:
+    return rows.filter(address__range=neighbours(address))
 
 
 def _is_guessed_at(attempt: SignInAttempt) -> bool:
@@ -313,7 +321,7 @@ def _count_sprayed(attempt: SignInAttempt, hour: QuerySet[SignInAttempt]) -> int
     """Accounts that this address tried and never got into: who mistypes and then gets in is no pattern."""
     if attempt.address is None:
         return 0
-    here = hour.filter(address=attempt.address).exclude(account_hash=attempt.account_hash).order_by()
+    here = _from(hour, attempt.address).exclude(account_hash=attempt.account_hash).order_by()
     got_in = here.filter(has_succeeded=True).values("account_hash")
     return here.exclude(account_hash__in=got_in).values("account_hash").distinct().count()
 

@@ -16,7 +16,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from apps.accounts import actors, letters
-from apps.accounts.addresses import client_address
+from apps.accounts.addresses import client_address, counted_as
 from apps.accounts.models import User
 from apps.accounts.rules import rules_in, rules_of
 from apps.accounts.services import sessions
@@ -36,7 +36,7 @@ def limit_mail(*, request: HttpRequest, name: str, email: str, user_id: UUID | N
         asked_by = [limits.Bucket(f"{name}.person", user_id, BY_ACCOUNT)] if user_id else []
         limits.take_from(
             [
-                limits.Bucket(f"{name}.address", client_address(request), BY_ADDRESS),
+                limits.Bucket(f"{name}.address", counted_as(client_address(request)), BY_ADDRESS),
                 limits.Bucket(f"{name}.account", actors.hash_token(email.strip().lower()).hex(), BY_ACCOUNT),
                 *asked_by,
             ]

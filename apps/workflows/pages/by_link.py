@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views import View
 
 from apps.accounts.actors import actor_of_row
-from apps.accounts.addresses import client_address
+from apps.accounts.addresses import client_address, counted_as
 from apps.accounts.types import Actor
 from apps.core import limits
 from apps.core.errors import DomainError, Invalid
@@ -30,7 +30,7 @@ class AnswerByLink(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if limits.are_on():
-            limits.take("answer_link.address", client_address(request), LIMIT.rate, LIMIT.burst)
+            limits.take("answer_link.address", counted_as(client_address(request)), LIMIT.rate, LIMIT.burst)
         response = super().dispatch(request, *args, **kwargs)
         for name, value in HEADERS.items():
             response[name] = value
