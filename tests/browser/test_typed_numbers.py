@@ -1,7 +1,7 @@
 """A number typed on a card is the number that a table makes of it."""
 
 from tests.browser.modules import open_modules
-from tests.extraction.test_typed_numbers import TYPED
+from tests.extraction.test_typed_values import TYPED
 
 
 def test_cards_read_numbers_as_tables_do(page):

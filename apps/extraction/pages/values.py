@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -238,7 +238,8 @@ def read(column: Column, texts: Sequence[str]) -> Any:
         return {"true": True, "false": False}.get(text, text)
     if column.kind == "date_time":
         moment = _moment(text)
-        return moment.isoformat() if moment else text
+        # As an import writes it: the same moment is the same text, in whichever zone and season it was typed.
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else text
     return _scalar(text, column.item if column.is_number else "string")
 
 

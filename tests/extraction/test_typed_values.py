@@ -1,10 +1,10 @@
-"""Numbers that a person types with separators: the reader's language decides, and a whole number never shrinks."""
+"""What a person types: of numbers with separators the reader's language decides, and a moment is written in one way."""
 
 import json
 
 import pytest
 from django.test import Client
-from django.utils import translation
+from django.utils import timezone, translation
 
 from apps.accounts.models import User
 from apps.extraction.models import Record
@@ -74,3 +74,17 @@ def test_cell_and_form_keep_thousands(owner, project, language):
     browser.post(f"/records/{collection.pk}/add/", {"v-name": "Porto", "v-age": "1 000"})
 
     assert (in_cell, in_form, Record.objects.get(title="Porto").data["age"]) == (250_000, 1000, 1000)
+
+
+def test_moment_is_the_same_text_in_whichever_zone_it_was_typed():
+    column = Column("x", "X", "date_time")
+    found = []
+    for zone, typed in (
+        ("Europe/Berlin", "2026-01-01T00:30"),
+        ("America/Bogota", "2025-12-31T18:30"),
+        ("UTC", "2026-01-01T00:30:00+01:00"),
+    ):
+        with timezone.override(zone):
+            found.append(read(column, [typed]))
+
+    assert found == ["2025-12-31T23:30:00Z"] * 3
