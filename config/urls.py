@@ -11,7 +11,9 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLResolver, include, path
 from django.views.i18n import set_language
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
+
+from config.schema_view import SchemaView
 
 
 def _is_ours(config: AppConfig) -> bool:
@@ -34,7 +36,7 @@ def _brought(kind: str, prefix: str) -> list[URLResolver]:
 
 
 urlpatterns = [
-    path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
+    path("api/schema/", SchemaView.as_view(), name="api_schema"),
     # The split view brings its script from an address of its own: the content security policy runs no inline one.
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
     path("admin/", admin.site.urls),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from allauth.core.exceptions import ReauthenticationRequired
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -14,7 +16,7 @@ from django.utils.translation import ngettext
 
 from apps.accounts.models import BlockedNetwork, Device, IdentityProvider, Organization, SignInAttempt, SignInSignal
 from apps.accounts.services import identity, networks
-from apps.accounts.types import IdentityProviderKind, NetworkListRefused
+from apps.accounts.types import FreshSignInNeeded, IdentityProviderKind, NetworkListRefused
 from apps.core import addresses, rules
 from apps.core.admin import ServiceAdmin
 from apps.core.errors import DomainError
@@ -148,6 +150,14 @@ class IdentityProviderAdmin(ServiceAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("organization", "kind", "slug") if obj else ()
 
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        with _proof_is_asked_for():
+            return super().changeform_view(request, *args, **kwargs)
+
+    def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        with _proof_is_asked_for():
+            return super().changelist_view(request, *args, **kwargs)
+
     def save_model(self, request: HttpRequest, obj: IdentityProvider, form: Any, change: Any) -> None:
         actor = request.actor  # type: ignore[attr-defined]
         data = dict(form.cleaned_data)
@@ -179,6 +189,15 @@ class IdentityProviderAdmin(ServiceAdmin):
             identity.remove_provider(actor=request.actor, provider_id=row.pk)  # type: ignore[attr-defined]
         text = ngettext("%(count)d provider removed.", "%(count)d providers removed.", count)
         self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+
+@contextmanager
+def _proof_is_asked_for() -> Iterator[None]:
+    """By the page that does afterwards what was asked for."""
+    try:
+        yield
+    except FreshSignInNeeded as error:
+        raise ReauthenticationRequired from error
 
 
 class BlockedNetworkForm(forms.ModelForm):  # type: ignore[type-arg]

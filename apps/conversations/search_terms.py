@@ -147,13 +147,13 @@ def terms(text: str) -> list[str]:
 
 def tsquery(asked: Sequence[str]) -> str:
     """``terms`` joined by OR, for ``to_tsquery``. The last word is a prefix, since it may still be being typed; so is a piece that ends
-    with it, but for those with hyphens, of which each part would be one (``e-mail``: all words with e). What follows a hyphen was
+    with it, but for those with hyphens or underscores, of which each part would be one (``e-mail``: all words with e). What follows a hyphen was
     taken for a negative number (``INV-1234``).
     """
     last = asked[-1]
     found = []
     for each in asked:
-        is_open = each is last or (each.endswith(last) and not _WORD.fullmatch(each) and "-" not in each)
+        is_open = (each is last or (each.endswith(last) and not _WORD.fullmatch(each))) and not {"-", "_"} & set(each)
         found.append(_quoted(each) + (":*" if is_open else ""))
     return " | ".join([*found, *(_quoted(f"-{each}") for each in asked if each.isdecimal())])
 

@@ -41,8 +41,8 @@ def fit(request: CompletionRequest, route: ModelRoute) -> CompletionRequest:
     window = int(route.context_window * SURE_SHARE)
     room = window - min(request.parameters.max_output_tokens or TOKENS_FOR_THE_ANSWER, window // 4)
     given = _of_results(request.messages) if request.may_cut_results else 0
-    # What was just looked up says more than what was said long ago: where there is any, half of the room is its.
-    request = _without_oldest(request, _beside(request, given) - (room // 2 if given else room))
+    # What was just looked up says more than what was said long ago: where there is much of it, half of the room is its.
+    request = _without_oldest(request, _beside(request, given) - (room - min(given, room // 2)))
     if given > (left := room - _beside(request, given)):
         request = replace(request, messages=_within(request.messages, left))
     return request
@@ -60,12 +60,13 @@ def worded(request: CompletionRequest) -> CompletionRequest:
 
 def smaller(request: CompletionRequest, *, is_last: bool) -> CompletionRequest | None:
     """After a provider said that it was too long; None where nothing can be left out."""
-    if request.may_cut_results and (given := _of_results(request.messages)):
-        found = _within(request.messages, 0 if is_last else given // SMALLER)
-        if found != request.messages:
-            return replace(request, messages=found)
-    shorter = _without_oldest(request, tokens.of_messages(request.messages) // 2)
-    return None if shorter is request else shorter
+    given = _of_results(request.messages) if request.may_cut_results else 0
+    total, found = tokens.of_messages(request.messages), request
+    if given and (is_last or given * 2 > total):
+        found = replace(request, messages=_within(request.messages, 0 if is_last else given // SMALLER))
+    if is_last or found.messages == request.messages:
+        found = _without_oldest(found, total // 2)
+    return None if found.messages == request.messages else found
 
 
 def _without_oldest(request: CompletionRequest, excess: int) -> CompletionRequest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,6 +14,8 @@ from apps.core.events import event_kinds, public_name
 from apps.workflows.documents import Task, walk
 from apps.workflows.expressions import is_expression
 
+#: So much alike that one of ours was meant: of ten letters one or two are others.
+MISSPELT_FROM = 0.85
 _VERSION = re.compile(r"\.v\d+$")
 
 
@@ -87,5 +90,5 @@ def wrong_filter(said: Mapping[str, Any], pointer: str) -> Iterator[FieldError]:
         if public_name(plain) != name:
             detail = _("This event is called “%(name)s”.") % {"name": public_name(plain)}
             yield FieldError(f"{pointer}/with/type", "unknown_event", detail)
-    elif name.split(".")[0] in {each.split(".")[0] for each in kinds}:
+    elif difflib.get_close_matches(plain, kinds, 1, MISSPELT_FROM):
         yield FieldError(f"{pointer}/with/type", "unknown_event", _("There is no event of that name."))

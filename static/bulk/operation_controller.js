@@ -5,6 +5,7 @@ import { fetchElements } from "core/http";
 import { liveSocket } from "live/socket";
 
 const NEWS_MS = 250;
+const FOCUSABLE = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
 const LOOK_EVERY_MS = 5000; // a bell may be lost; while it moves somebody looks
 
 /** The page of one operation: whatever is told of it, what is shown is fetched again. */
@@ -35,7 +36,8 @@ export default class extends Controller {
 
   async #load() {
     // Nothing is taken away from under a keyboard: who is on a button finds it there.
-    const focused = this.element.contains(document.activeElement) ? document.activeElement.closest("form")?.action : null;
+    const focused = this.element.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+    const place = focused ? this.#named(focused).indexOf(document.activeElement) : -1;
     try {
       const found = await fetchElements(this.urlValue);
       const unfolded = [...this.element.querySelectorAll("details[open][id]")].map((each) => each.id);
@@ -44,6 +46,17 @@ export default class extends Controller {
     } catch {
       return; // the next news, or the clock
     }
-    if (focused) this.element.querySelector(`form[action="${CSS.escape(new URL(focused).pathname)}"] button`)?.focus();
+    if (focused) this.#named(focused)[place]?.focus();
   }
+
+  #named(name) {
+    return [...this.element.querySelectorAll(FOCUSABLE)].filter((each) => nameOf(each) === name);
+  }
+}
+
+/** The same for what stands in its place after the page was fetched again. */
+function nameOf(element) {
+  const part = (name) => element.getAttribute(name) ?? "";
+  const where = [element.closest("form")?.getAttribute("action"), element.closest("details[id]")?.id];
+  return [element.tagName, element.id, part("href"), part("name"), part("commandfor"), ...where].join(" ");
 }

@@ -44,9 +44,15 @@ export default class extends Controller {
     return this.#copyText(`${location.origin}${location.pathname}?message=${this.id}`, "link_copied");
   }
 
+  /** What is asked for anew when more of it, or another one beside it, has come. */
+  get #seen() {
+    const leaves = [...this.element.querySelectorAll("[data-leaf]")].map((button) => button.dataset.leaf);
+    return [this.element.querySelector(".prose")?.textContent.length, ...leaves].join(" ");
+  }
+
   retry() {
     return this.#try(async () => {
-      const accepted = await wish(`${this.url}regenerate/`, this.page.composer?.answerer);
+      const accepted = await wish(`${this.url}regenerate/`, this.#seen, this.page.composer?.answerer);
       await this.page.session.reload();
       this.page.session.accepted(accepted);
     });
@@ -54,7 +60,7 @@ export default class extends Controller {
 
   continue() {
     return this.#try(async () => {
-      const accepted = await wish(`${this.url}continue/`);
+      const accepted = await wish(`${this.url}continue/`, this.#seen);
       await this.page.thread.refresh(this.id);
       this.page.session.accepted(accepted);
     });

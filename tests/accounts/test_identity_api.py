@@ -224,6 +224,26 @@ def test_operator_adds_switches_off_and_removes_one_of_any_organization(owner, p
     assert not IdentityProvider.objects.exists()
 
 
+def test_operator_whose_proof_is_old_is_asked_for_one(row):
+    client = Client()
+    client.force_login(UserFactory(is_staff=True, is_superuser=True))
+    make_stale(client)
+    act = {"action": "switch_off", "_selected_action": str(row.pk)}
+
+    answers = [
+        client.post(reverse("admin:accounts_identityprovider_changelist"), act),
+        client.post(
+            reverse("admin:accounts_identityprovider_change", args=[row.pk]),
+            {"name": "Dunes", "issuer": row.issuer, "client_id": "y", "domains": "dune.example", "is_enabled": "on"},
+        ),
+    ]
+
+    assert [answer.status_code for answer in answers] == [302, 302]
+    assert all(answer["Location"].startswith("/accounts/reauthenticate/") for answer in answers)
+    row.refresh_from_db()
+    assert (row.is_enabled, row.name == "Dunes") == (True, False)
+
+
 def test_providers_take_a_fresh_proof_and_no_key(owner, project, row):
     client, path = Client(), f"{LIST}{row.pk}/"
     client.force_login(owner)

@@ -1,5 +1,7 @@
 """Through another identity provider: a real issuer in a process of its own says who somebody is."""
 
+import html
+import re
 from contextlib import closing
 
 import pytest
@@ -406,3 +408,17 @@ def test_page_shows_rules_and_adds_a_provider(issuer, project, owner):
     member = Client()
     member.force_login(member_of(project))
     assert member.get("/settings/sign-in/").status_code == 403
+
+
+def test_rules_that_somebody_else_changed_meanwhile_stay(project, owner):
+    client = Client()
+    client.force_login(owner)
+    page = client.get("/settings/sign-in/").content.decode()
+    shown = html.unescape(re.search(r'name="shown" value="([^"]*)"', page)[1])
+    values = {"form": "rules", "mail_domains": "", "session_hours": "0", "idle_minutes": "0"}
+
+    client.post("/settings/sign-in/", values | {"mail_domains": "sand.example"})
+    client.post("/settings/sign-in/", values | {"session_hours": "8", "shown": shown})
+
+    assert rules.rules_of(owner.pk).hours == 8
+    assert rules.mail_domains(project.organization_id) == ["sand.example"]

@@ -165,3 +165,20 @@ def test_what_is_refused_is_said_where_the_panel_was_fetched_meanwhile(both):
     expect(stage(both[0], "scenes").get_by_role("alert")).to_contain_text("This stage cannot begin yet.")
     assert len(asked) == 1
     both[0].complaints.clear()  # the browser says that it was refused
+
+
+def test_focus_stays_where_it_is_while_the_page_of_a_run_changes(both, stack):
+    page, name = both[0].page, both[0].film
+    panel = page.locator("#context-panel")
+    panel.get_by_label("Workflow").select_option(label=name)
+    panel.get_by_role("button", name="Start").click()
+    stage(both[0], "concept").wait_for()
+    run = panel.locator("[data-run]").first.get_attribute("data-run")
+    page.goto(f"{stack.base_url}/runs/{run}/")
+    held = page.get_by_role("button", name="Cancel the run…")
+    held.focus()
+
+    page.evaluate(POST, [f"runs/{run}/pause", {}])
+
+    expect(page.locator(".badge", has_text="Paused").first).to_be_visible(timeout=20_000)
+    expect(held).to_be_focused()

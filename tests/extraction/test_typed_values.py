@@ -35,6 +35,7 @@ TYPED = [
     ("about 5", "number", "about 5", "about 5"),
     ("1,00", "number", 1, 1),
     ("1,00,0", "number", "1,00,0", "1,00,0"),
+    ("5k", "integer", "5k", "5k"),
 ]
 
 
@@ -46,6 +47,11 @@ def test_number_is_read_as_the_language_of_the_page_writes_it(text, kind, englis
             found[language] = read(Column("x", "X", kind, item=kind), [text])
 
     assert found == {"en": english, "de": german}
+
+
+def test_end_of_the_calendar_stays_a_moment():
+    with timezone.override("America/New_York"):
+        assert read(Column("x", "X", "date_time"), ["9999-12-31T23:59"]) == "9999-12-31T23:59:00-05:00"
 
 
 @pytest.mark.parametrize("language", ["en", "de"])

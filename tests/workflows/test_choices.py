@@ -8,7 +8,7 @@ from django.utils import timezone
 from apps.accounts.types import SYSTEM
 from apps.core.errors import Forbidden, Invalid
 from apps.workflows import selectors, services
-from apps.workflows.models import Choice, Step
+from apps.workflows.models import Choice, Run, Step
 from apps.workflows.types import ChoiceClosed
 from tests.accounts.factories import actor_of, member_of, reader_of
 from tests.workflows.factories import ran, walked
@@ -188,3 +188,8 @@ def test_question_that_is_open_again_has_its_time_anew(actor, project):
     assert choice.status == "open"
     assert timedelta(minutes=59) < choice.deadline - timezone.now() <= timedelta(hours=1)
     assert services.close_overdue(actor=SYSTEM) == 0
+
+    Run.objects.filter(pk=run.pk).update(status="queued")
+    walked(run)
+    services.retry_run(actor=actor, run_id=run.pk)
+    assert timedelta(minutes=59) < selectors.list_choices(run).get().deadline - timezone.now() <= timedelta(hours=1)

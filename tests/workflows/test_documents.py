@@ -163,3 +163,8 @@ def test_too_large_and_too_deep_are_refused():
 def test_program_that_jq_does_not_understand_is_refused():
     assert refused(document([{"a": {"set": {"x": "${ .a | }"}}}]))[0][1] == "unknown_expression"
     assert refused(document([{"a": {"set": {"x": 1}, "if": "nonsense("}}]))[0][1] == "unknown_expression"
+
+
+@pytest.mark.parametrize("name", ["files.arrived", "agents.done", "core.alert", "order.paid"])
+def test_what_documents_emit_may_begin_with_any_word(name):
+    checks.check(document(hear({"one": {"with": {"type": name}}})))

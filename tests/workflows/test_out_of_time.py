@@ -116,6 +116,18 @@ def test_run_that_takes_longer_than_its_workflow_may_fails_and_has_its_time_anew
     assert walked(run).status == "completed"
 
 
+def test_way_back_gives_the_workflow_its_time_anew(actor, project):
+    do = [{"first": {"set": {"x": 1}}}, {"second": {"set": {"y": 2}, **stage("Second")}}]
+    run = ran(actor, project, do, timeout={"after": {"hours": 1}})
+    assert run.status == "completed"
+    Run.objects.filter(pk=run.pk).update(started_at=timezone.now() - timedelta(hours=2))
+
+    services.roll_back(actor=actor, run_id=run.pk, stage="second")
+    services.resume_run(actor=actor, run_id=run.pk)
+
+    assert walked(run).status == "completed"
+
+
 def test_what_ends_before_the_time_of_the_workflow_ends_as_it_is(actor, project):
     run = ran(actor, project, [{"rest": {"wait": "PT1M"}}], timeout={"after": {"hours": 1}})
 

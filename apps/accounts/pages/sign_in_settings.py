@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
@@ -48,6 +49,17 @@ class RulesForm(forms.Form):
     idle_minutes = forms.IntegerField(
         label=rules.IDLE_MINUTES.title, help_text=rules.IDLE_MINUTES.help, min_value=0, max_value=60 * 24 * 365
     )
+    #: The rules that the page was drawn with, as JSON: those that are still so here are not meant to change.
+    shown = forms.CharField(required=False, max_length=5000, widget=forms.HiddenInput)
+
+    def changed(self) -> dict[str, Any]:
+        values = dict(self.cleaned_data)
+        try:
+            shown = json.loads(values.pop("shown") or "{}")
+        except ValueError:
+            shown = {}
+        was = shown if isinstance(shown, dict) else {}
+        return {name: value for name, value in values.items() if name not in was or was[name] != value}
 
 
 class ProviderForm(forms.Form):
@@ -96,8 +108,11 @@ class SignInSettingsView(SettingsView):
         policies.require(policies.can_manage_organization(self.actor, self.role()))
         organization = self.organization()
         initial = {
-            name: preferences.get(f"accounts.{name}", organization=organization.pk) for name in RulesForm.base_fields
+            name: preferences.get(f"accounts.{name}", organization=organization.pk)
+            for name in RulesForm.base_fields
+            if name != "shown"
         }
+        initial["shown"] = json.dumps(initial)
         initial["mail_domains"] = " ".join(initial["mail_domains"])
         rows = IdentityProvider.objects.filter(organization=organization).order_by("name")[:100]
         return {
@@ -113,7 +128,7 @@ class SignInSettingsView(SettingsView):
         form = RulesForm(self.request.POST)
         if form.is_valid():
             ended = sign_in_rules.change_rules(
-                actor=self.actor, organization_id=self.organization().pk, **form.cleaned_data
+                actor=self.actor, organization_id=self.organization().pk, **form.changed()
             )
             text = ngettext("Saved. %(count)d session ended.", "Saved. %(count)d sessions ended.", ended)
             messages.success(self.request, text % {"count": ended} if ended else _("Saved."))

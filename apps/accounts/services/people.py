@@ -209,6 +209,7 @@ def hold_address(*, address: EmailAddress) -> None:
 
     ``LinkNotValid`` (400) when it was given up meanwhile or the account is switched off, and ``MailDomainNotAllowed`` (400).
     """
+    User.objects.select_for_update().filter(pk=address.user_id).first()  # first the person, as where all sessions end
     held = EmailAddress.objects.select_for_update(of=("self",)).select_related("user").filter(pk=address.pk).first()
     if held is None or held.verified or not held.user.is_active:
         raise LinkNotValid

@@ -239,8 +239,15 @@ def read(column: Column, texts: Sequence[str]) -> Any:
     if column.kind == "date_time":
         moment = _moment(text)
         # As an import writes it: the same moment is the same text, in whichever zone and season it was typed.
-        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else text
+        return _in_utc(moment) if moment else text
     return _scalar(text, column.item if column.is_number else "string")
+
+
+def _in_utc(moment: datetime) -> str:
+    try:
+        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError:  # at the ends of the calendar: 9999-12-31 for ever
+        return moment.isoformat()
 
 
 def _scalar(text: str, kind: str) -> Any:
@@ -263,6 +270,8 @@ def _grouped(text: str, kind: str) -> int | float | None:
 
     ``static/extraction/numbers.js`` says the same for cards.
     """
+    if any(each.isalpha() for each in text):  # 5k, 3 million
+        return None
     found = [*numerals.in_digits(text, language=get_language() or "en")]
     if len(found) != 1 or (found[0].start, found[0].end) != (0, len(text)):
         return None

@@ -16,7 +16,7 @@ from apps.accounts import selectors as accounts
 from apps.core.api import Order, Page, page_url
 from apps.core.errors import Invalid, NotFound
 from apps.extraction import reader_selectors as readers
-from apps.workflows import policies, presentation, schedules, selectors, services
+from apps.workflows import policies, presentation, schedules, selectors, services, step_selectors
 from apps.workflows.models import Run
 from apps.workflows.pages.shown import as_json, refused, said_in, shown_run, shown_step
 from apps.workflows.types import FINAL, MAY_UNDO_AGAIN, OPEN
@@ -170,12 +170,14 @@ class DefinitionPage(LoginRequiredMixin, View):
         definition = selectors.get_definition(definition_id=workflow_id, viewer=actor)
         request.project = accounts.get_project(definition.project_id, actor)  # type: ignore[attr-defined]
         role = accounts.role_in(actor, request.project)  # type: ignore[attr-defined]
-        runs = selectors.list_runs(actor, definition_id=definition.pk).order_by("-created_at")[:10]
+        runs = selectors.list_runs(actor, definition_id=definition.pk)
         start = selectors.find_start(definition_id=definition.pk, viewer=actor)
         context = {
             "definition": definition,
             "text": presentation.text_of(definition),
-            "runs": list(runs),
+            "runs": list(runs.order_by("-created_at")[:10]),
+            "steps": step_selectors.stats_steps(runs),
+            "newest": step_selectors.NEWEST_RUNS,
             "can_run": policies.can_run(actor, role),
             "can_define": policies.can_define(actor, role),
             "start": start,

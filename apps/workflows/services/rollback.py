@@ -104,6 +104,9 @@ def go_back(run: Run, actor: Actor, *, since: int = 0, is_given_up: bool = False
         failed_steps=[],
         crashes=0,
         finished_at=Now() if is_given_up and not planned else None,
+        started_at=Now()
+        if "timeout" in run.followed.document
+        else F("started_at"),  # the time of the whole workflow begins anew
         version=F("version") + 1,
         updated_at=Now(),
     )

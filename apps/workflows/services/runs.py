@@ -321,7 +321,8 @@ def _try_again(run: Run, actor: Actor) -> None:
         gone.update(status=StepStatus.REPLACED)
     waiting = Step.objects.filter(run=run, status=StepStatus.WAITING).values("pk")
     withdrawn = Choice.objects.filter(run=run, status=ChoiceStatus.WITHDRAWN, step_id__in=waiting)
-    withdrawn.update(status=ChoiceStatus.OPEN, deadline=Now() + (F("deadline") - F("created_at")))
+    deadline = Now() + (F("deadline") - F("created_at"))
+    withdrawn.update(status=ChoiceStatus.OPEN, deadline=deadline, created_at=Now())
     anew = {"started_at": Now()} if "timeout" in run.followed.document else {}  # the time of the whole workflow
     queue(run, error={}, failed_steps=[], finished_at=None, **anew)
 
