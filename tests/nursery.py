@@ -38,6 +38,7 @@ ANSWER_SECONDS = 120.0
 REAP_SECONDS = 0.05
 POLL_SECONDS = 0.01
 MAX_QUESTION = 1_000_000  # bytes
+READ_AT_THE_BEGINNING = ("PYTHONPATH", "LD_PRELOAD", "TZ", "LANG", "LC_ALL")
 #: What takes long to load and reads no settings.
 LIBRARIES = (
     *(
@@ -99,10 +100,15 @@ class Nursery:
     def __init__(self, environment: Mapping[str, str], *, server: str, folder: Path, cpu: int | None = None) -> None:
         self.environment = dict(environment)
         self._folder, self._lock = folder, threading.Lock()
+        # What an interpreter loads when it begins, it loads only in one of its own.
+        is_plain = all(self.environment.get(name) == os.environ.get(name) for name in READ_AT_THE_BEGINNING)
+        self._own_cradle = None if is_plain else Cradle(self.environment)
         read_by_it, written = os.pipe()
         read, written_by_it = os.pipe()
         try:
-            self._process = _cradle().fork(self.environment, server=server, cpu=cpu, files=(read_by_it, written_by_it))
+            self._process = (self._own_cradle or _cradle()).fork(
+                self.environment, server=server, cpu=cpu, files=(read_by_it, written_by_it)
+            )
         finally:
             os.close(read_by_it)
             os.close(written_by_it)
@@ -127,6 +133,8 @@ class Nursery:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait(5)
         self._answers.close()
+        if self._own_cradle is not None:
+            self._own_cradle.end()
 
     def _ask(
         self, role: Role, environment: Mapping[str, str], *, output: Path, errors: Path, wait: bool = False
@@ -151,7 +159,7 @@ class Nursery:
 class Cradle:
     """Its side in the test: ``fork`` a nursery that reads from the first of two descriptors and writes to the second."""
 
-    def __init__(self) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self._socket, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, MAX_QUESTION)
         self._socket.settimeout(ANSWER_SECONDS)
@@ -159,7 +167,7 @@ class Cradle:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "tests.nursery", str(its.fileno())],
                 cwd=ROOT,
-                env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore::UserWarning:celery.platforms"},
+                env={**environment, "PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore::UserWarning:celery.platforms"},
                 stdin=subprocess.DEVNULL,
                 pass_fds=[its.fileno()],
                 start_new_session=True,
@@ -173,10 +181,18 @@ class Cradle:
             raise AssertionError(f"The cradle ended with {self._process.wait()}; its words stand above.")
         return Fork(json.loads(answer)["pid"])
 
+    def end(self) -> None:
+        self._socket.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
 
 @functools.cache
 def _cradle() -> Cradle:
-    return Cradle()
+    return Cradle(os.environ)
 
 
 def rock(own: socket.socket) -> None:
