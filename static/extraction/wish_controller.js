@@ -114,14 +114,14 @@ export default class extends Controller {
 
   async #load() {
     const ticks = this.#ticks;
+    if (this.#answered !== ticks) return; // a tick is on its way: what it brings is newer
     let found;
     try {
       found = await fetchElements(this.urlValue);
     } catch {
       return; // the next news, or the clock
     }
-    if (ticks !== this.#ticks || this.#answered !== this.#ticks) return; // ticked meanwhile: what that brings is newer
-    if (!found || !this.element.isConnected || (this.form && !this.form.hidden && found[0].dataset.status === "proposed" && !this.form.querySelector(":disabled"))) return;
+    if (!found || ticks !== this.#ticks || !this.element.isConnected || (this.form && !this.form.hidden && found[0].dataset.status === "proposed" && !this.form.querySelector(":disabled"))) return;
     const hadFocus = this.element.contains(document.activeElement);
     const focused = hadFocus && document.activeElement.id;
     this.element.replaceChildren(...found);

@@ -109,7 +109,8 @@ def test_card_that_comes_late_takes_no_tick_back(both, provider):
     ines.page.route(lambda url: url.endswith(address), first_is_late)
     with ines.page.expect_request(lambda request: request.url.endswith(address)):
         box.press("Space")
-    ines.page.wait_for_timeout(1000)
+    while not late:
+        ines.page.wait_for_timeout(100)
     with ines.page.expect_response(lambda answer: answer.request.method == "PATCH"):
         box.press("Space")
     expect(box).to_be_checked()
