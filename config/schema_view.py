@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse
 from django.utils import translation
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.request import Request
 
@@ -19,6 +20,7 @@ _making = threading.Lock()
 class SchemaView(SpectacularAPIView):
     """It is the same for everybody who asks, and walks through every view and serializer: a process makes it once for each format and language."""
 
+    @extend_schema(exclude=True)
     def get(self, request: Request, *_args: Any, **_kwargs: Any) -> HttpResponse:
         renderer = request.accepted_renderer
         wanted = request.GET.get("lang", "")

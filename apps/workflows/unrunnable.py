@@ -84,11 +84,12 @@ def wrong_filter(said: Mapping[str, Any], pointer: str) -> Iterator[FieldError]:
     name = said.get("with", {}).get("type")
     if not isinstance(name, str) or is_expression(name):
         return
-    kinds = {kind.name: kind for kind in event_kinds()}
+    kinds = {kind.name for kind in event_kinds()}
+    public = {public_name(each) for each in kinds}
     plain = _VERSION.sub("", name)
     if plain in kinds:
         if public_name(plain) != name:
             detail = _("This event is called “%(name)s”.") % {"name": public_name(plain)}
             yield FieldError(f"{pointer}/with/type", "unknown_event", detail)
-    elif difflib.get_close_matches(plain, kinds, 1, MISSPELT_FROM):
+    elif name not in public and difflib.get_close_matches(plain, kinds | public, 1, MISSPELT_FROM):
         yield FieldError(f"{pointer}/with/type", "unknown_event", _("There is no event of that name."))
