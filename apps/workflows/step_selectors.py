@@ -60,4 +60,7 @@ def stats_steps(runs: QuerySet[Run]) -> list[StepFacts]:
         )
         .order_by("first", "path")[:MOST_STEPS]
     )
-    return [StepFacts(**{name: value for name, value in row.items() if name != "first"}) for row in rows]
+    return [
+        StepFacts(row["path"], row["kind"], row["count"], row["failed"], row["median"], row["slowest"], row["cost"])
+        for row in rows
+    ]

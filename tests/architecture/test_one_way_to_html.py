@@ -9,6 +9,7 @@ UNESCAPED = {"mark_safe", "SafeString", "format_html", "format_html_join", "html
 #: Python that makes markup of its own: file → why.
 MAKES_MARKUP: dict[str, str] = {
     "apps/web/templatetags/look.py": "icons, avatars and tags of the page; words go in as arguments, which are escaped",
+    "apps/workflows/admin.py": "a table of numbers in the admin site; words go in as arguments, which are escaped",
     "apps/accounts/admin.py": "a link to another row of the admin site; words go in as arguments, which are escaped",
     "apps/conversations/pages/presentation.py": "marks what the one renderer gave as ready",
     "apps/extraction/pages/drawing.py": "cells of tables; words go in as arguments, which are escaped",
