@@ -131,17 +131,18 @@ def end_turn(actor: Actor, turn: Turn, ending: Ending, *, seq: int, is_sensitive
             request_title(turn=turn)
     else:
         fact = TurnEnded(turn.pk, turn.message_id, ending.status, ending.reason)
-        if conversation.title_source == TitleSource.NONE and not conversation.title:
-            name_by_first_words(conversation, actor)
+        name_by_first_words(conversation, actor)
     announce(conversation, fact, actor, ("turn", turn.pk))
     if lets_others_start:
         _hint_next(turn.organization_id)
 
 
 def name_by_first_words(conversation: Conversation, actor: Actor) -> None:
-    """In the caller's transaction, which holds the conversation. ``title_source`` stays ``none``: the next answer that comes whole asks
+    """Where it has no title, in the caller's transaction, which holds the conversation. ``title_source`` stays ``none``: the next answer that comes whole asks
     for a title as if there were none.
     """
+    if conversation.title_source != TitleSource.NONE or conversation.title:
+        return
     rows = Message.objects.filter(conversation=conversation, role=Role.USER, deleted_at=None, is_sensitive=False)
     first = rows.only("content", "stored_parts", "sealed").order_by("number").first()
     if first is None or not (title := first_words(first.content, first.parts)):

@@ -32,7 +32,6 @@ from apps.conversations.types import (
     NotYours,
     ParentElsewhere,
     Role,
-    TitleSource,
     TooManyQueued,
     TurnStatus,
     TurnStillRunning,
@@ -201,8 +200,7 @@ def _append(
     if turn is None:
         append_rows(actor, conversation, [message], None, is_linear=is_linear)
         announce(conversation, MessagePosted(message_id=message.pk, number=number), actor, ("message", message.pk))
-        if conversation.title_source == TitleSource.NONE and not conversation.title:
-            name_by_first_words(conversation, actor)  # no end of an answer does
+        name_by_first_words(conversation, actor)  # no end of an answer does
         return Posted(message, None, None)
     answer = _empty_answer(conversation, number + 1, message, turn)
     turn.message = answer
