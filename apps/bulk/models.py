@@ -68,6 +68,8 @@ class Operation(TenantModel, LeasedModel):
     expired = models.PositiveIntegerField(default=0)
     # Of ``failed``, how many for which reason: {code: number}.
     causes = models.JSONField(default=dict, db_default={}, editable=False)
+    # Of ``skipped``, how many were left out for which reason: {reason: number}.
+    skips = models.JSONField(default=dict, db_default={}, editable=False)
     cursor = models.PositiveIntegerField(default=0)
     served = models.FloatField(default=0)
     seconds = models.FloatField(default=0)

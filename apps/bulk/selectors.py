@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
@@ -91,9 +92,11 @@ def lock_operation(*, operation_id: UUID, viewer: Actor) -> Operation:
     return found
 
 
-def list_items(operation: Operation, *, status: str = "", error_code: str = "") -> QuerySet[Item]:
-    """Of an operation that came from a selector."""
+def list_items(operation: Operation, *, status: str = "", error_code: str = "", reason: str = "") -> QuerySet[Item]:
+    """Of an operation that came from a selector. ``reason``: those that were left out for it."""
     rows = Item.objects.filter(operation=operation)
+    if reason:
+        rows = rows.filter(status=ItemStatus.SKIPPED, result__skipped=reason)
     if error_code:
         rows = rows.filter(error_code=error_code)
     return rows.filter(status=status) if status else rows
@@ -127,6 +130,18 @@ def _counted_causes(operation: Operation) -> dict[str, int]:
     return dict(rows.order_by().values_list("error_code").annotate(Count("pk")))
 
 
+def list_skips(operation: Operation) -> list[dict[str, Any]]:
+    """What was left out by its reason, the commonest first. Counted when it happened, as causes are."""
+    if not operation.skipped:
+        return []
+    counts = operation.skips
+    if sum(counts.values()) != operation.skipped:
+        rows = Item.objects.filter(operation=operation, status=ItemStatus.SKIPPED).order_by()
+        counts = {why or "": number for why, number in rows.values_list("result__skipped").annotate(Count("pk"))}
+    shown = sorted(counts.items(), key=lambda each: (-each[1], each[0]))[:MOST_CAUSES]
+    return [{"reason": reason, "count": number} for reason, number in shown]
+
+
 def iterate_items(operation: Operation, statuses: Sequence[str], *, at_once: int = 2000) -> Iterator[list[Item]]:
     """All of them by number, in lists, each read when the one before was used up: memory stays flat."""
     after = 0
@@ -140,7 +155,9 @@ def iterate_items(operation: Operation, statuses: Sequence[str], *, at_once: int
 
 
 def stats_kinds(viewer: Actor, *, project_id: UUID | None = None) -> list[dict[str, Any]]:
-    """For each kind: operations of the last 30 days, their items by state, time and cost. One query."""
+    """For each kind: operations of the last 30 days, their items by state, time and cost, and why items failed (``causes``) or were left
+    out (``skips``). Two queries.
+    """
     rows = visible_to(viewer).filter(created_at__gte=Now() - timedelta(days=STATS_DAYS))
     if project_id:
         rows = rows.filter(project_id=project_id)
@@ -153,7 +170,18 @@ def stats_kinds(viewer: Actor, *, project_id: UUID | None = None) -> list[dict[s
         cost_sum=Sum("cost"),
         **sums,
     )
-    return [dict(row) for row in found.order_by("kind")]
+    whys = _whys_by_kind(rows)
+    return [dict(row) | whys.get(row["kind"], {"causes": {}, "skips": {}}) for row in found.order_by("kind")]
+
+
+def _whys_by_kind(rows: QuerySet[Operation]) -> dict[str, dict[str, Counter[str]]]:
+    found: dict[str, dict[str, Counter[str]]] = {}
+    some = rows.filter(Q(failed__gt=0) | Q(skipped__gt=0)).order_by()
+    for kind, causes, skips in some.values_list("kind", "causes", "skips").iterator(chunk_size=1000):
+        whys = found.setdefault(kind, {"causes": Counter(), "skips": Counter()})
+        whys["causes"].update(causes)
+        whys["skips"].update(skips)
+    return found
 
 
 def stats_jobs(viewer: Actor) -> list[JobStats]:

@@ -56,4 +56,6 @@ def counts(operation):
     assert said == there
     failed = Item.objects.filter(operation=row, status="failed").order_by().values_list("error_code")
     assert row.causes == dict(failed.annotate(Count("pk")))
+    skipped = Item.objects.filter(operation=row, status="skipped").order_by().values_list("result__skipped")
+    assert row.skips == dict(skipped.annotate(Count("pk")))
     return {name: number for name, number in said.items() if number}

@@ -209,14 +209,19 @@ def test_undo_takes_back_what_succeeded_the_last_first(api, project, actor):
 
 
 def test_kinds_and_what_they_did(api, project, actor):
-    ran(actor, project, count=5, fail_every=5)
+    operation = ran(actor, project, count=6, fail_every=5, skip_every=3)
 
     kinds = {row["kind"]: row for row in api.get("/api/v1/jobs/").json()["results"]}
     stats = api.get("/api/v1/jobs/stats/", {"project": str(project.pk)}).json()["results"]
 
     assert (kinds["sample.notes"]["can_undo"], kinds["sample.calls"]["is_outside"]) == (True, True)
     assert [(row["kind"], row["operations"], row["with_failures"]) for row in stats] == [("sample.notes", 1, 1)]
-    assert (stats[0]["items"]["succeeded"], stats[0]["items"]["failed"]) == (4, 1)
+    assert (stats[0]["items"]["succeeded"], stats[0]["items"]["failed"]) == (3, 1)
+    assert (stats[0]["causes"], stats[0]["skips"]) == ({"not_found": 1}, {"there already": 2})
+    where = f"{URL}{operation.pk}/"
+    assert api.get(where).json()["skips"] == [{"reason": "there already", "count": 2}]
+    left_out = api.get(f"{where}items/", {"reason": "there already"}).json()["results"]
+    assert [item["number"] for item in left_out] == [3, 6]
 
 
 def test_others_see_it_as_their_role_says(api, project):

@@ -219,14 +219,18 @@ def test_why_items_failed_or_were_left_out_is_said_in_sentences(browser, project
     Item.objects.filter(number=5).update(error_code="worker_lost", error_detail="")
     Item.objects.filter(number=10).update(error_code="internal_error", error_detail="")
     Item.objects.filter(number=1).update(status="skipped", result={"skipped": "changed_since_planned"})
-    Operation.objects.update(causes={"worker_lost": 1, "internal_error": 1})
+    Operation.objects.update(causes={"worker_lost": 1, "internal_error": 1}, succeeded=7, skipped=1)
 
     page = browser.get(f"/operations/{operation.pk}/").content.decode()
+    left_out = browser.get(f"/operations/{operation.pk}/?reason=changed_since_planned").content.decode()
 
     assert page.count("The workers that had it stopped, three times. Try it again.") == 2
     assert page.count("It failed on our side, and nothing of it was kept.") == 2
-    assert "It was changed since this was planned" in page
-    for code in (">worker_lost", ">internal_error", "changed_since_planned"):
+    assert page.count("It was changed since this was planned") == 2, "beside its item, and counted by reason"
+    assert '<b class="num">1</b><a class="button quiet small" href="?reason=changed_since_planned">' in page
+    assert left_out.count('<td class="num">1</td>') == 1
+    assert '<td class="num">5</td>' not in left_out
+    for code in (">worker_lost", ">internal_error", ">changed_since_planned"):
         assert code not in page
 
 

@@ -140,8 +140,14 @@ class CauseOut(serializers.Serializer):
     first_item = serializers.IntegerField(allow_null=True)
 
 
+class SkipOut(serializers.Serializer):
+    reason = serializers.CharField()
+    count = serializers.IntegerField()
+
+
 class OperationDetailOut(OperationOut):
     causes = CauseOut(many=True)
+    skips = SkipOut(many=True, help_text="What was left out, by its reason, the commonest first.")
 
 
 class OperationPageOut(serializers.Serializer):
@@ -159,6 +165,9 @@ class OperationQuery(PageQuery):
 class ItemQuery(PageQuery):
     status = serializers.ChoiceField(choices=ItemStatus.choices, required=False)
     code = serializers.CharField(required=False, max_length=60, help_text="Only those that failed for this reason.")
+    reason = serializers.CharField(
+        required=False, max_length=60, help_text="Only those that were left out for this reason."
+    )
 
 
 class ItemOut(serializers.Serializer):
@@ -206,6 +215,10 @@ class KindStatsOut(serializers.Serializer):
     active = serializers.IntegerField()
     with_failures = serializers.IntegerField()
     items = CountsOut()
+    causes = serializers.DictField(child=serializers.IntegerField(), help_text="Of failed items, how many by code.")
+    skips = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Of items that were left out, how many by reason."
+    )
     seconds = serializers.FloatField()
     seconds_an_item = serializers.FloatField(allow_null=True)
     cost = serializers.CharField()
@@ -244,6 +257,8 @@ def stats_out(row: dict[str, Any]) -> dict[str, Any]:
         "active": row["active"],
         "with_failures": row["with_failures"],
         "items": {"total": sum(items.values()), **items},
+        "causes": row["causes"],
+        "skips": row["skips"],
         "seconds": seconds,
         "seconds_an_item": seconds / done if done else None,
         "cost": str(row["cost_sum"] or 0),

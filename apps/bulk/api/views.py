@@ -38,6 +38,7 @@ def detail(operation: Operation, viewer: Actor) -> dict[str, object]:
     return {
         **operation_data(operation, viewer, with_samples=True),
         "causes": causes_data(operation, viewer),
+        "skips": selectors.list_skips(operation),
     }
 
 
@@ -78,7 +79,12 @@ class OperationItemsView(APIView):
     def get(self, request: Request, operation_id: UUID) -> Response:
         query = ItemQuery.parse_query(request)
         operation = selectors.get_operation(operation_id=operation_id, viewer=request.actor)
-        rows = selectors.list_items(operation, status=query.get("status", ""), error_code=query.get("code", ""))
+        rows = selectors.list_items(
+            operation,
+            status=query.get("status", ""),
+            error_code=query.get("code", ""),
+            reason=query.get("reason", ""),
+        )
         order = Order("number", descending=False)
         page = Page.of(rows, order=order, cursor=query.get("cursor"), limit=query["limit"])
         return Response(page.answer(partial(item_data, sees=reads_items(request.actor, operation))))

@@ -96,7 +96,12 @@ class OperationView(LoginRequiredMixin, View):
         actor = request.actor  # type: ignore[attr-defined]
         wanted = request.GET.get("status", "")
         status = wanted if wanted in ItemStatus.values else ""
-        rows = selectors.list_items(operation, status=status, error_code=request.GET.get("code", "")[:60])
+        rows = selectors.list_items(
+            operation,
+            status=status,
+            error_code=request.GET.get("code", "").replace("\x00", "")[:60],
+            reason=request.GET.get("reason", "").replace("\x00", "")[:60],
+        )
         order = Order("number", descending=False)
         page = Page.of(rows, order=order, cursor=request.GET.get("cursor"), limit=WINDOW)
         kind = bulk_kinds.get(operation.kind)
@@ -126,6 +131,10 @@ class OperationView(LoginRequiredMixin, View):
             "causes": [
                 each | {"words": presentation.words_of(each["code"])}
                 for each in presentation.causes_data(operation, actor)
+            ],
+            "skips": [
+                each | {"words": presentation.words_of_skipped(each["reason"])}
+                for each in selectors.list_skips(operation)
             ],
             "items": _told(actor, kind if sees else None, page.results),
             "made_files": _files(page.results) if sees and operation.requested_by_id == actor.user_id else [],

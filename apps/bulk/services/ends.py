@@ -294,7 +294,8 @@ def _write(batch: Batch, ends: Sequence[ItemEnd], actor: Actor) -> str:
     ]
     operation = Operation.objects.select_for_update().get(pk=batch.operation_id)
     causes = Counter(each.error_code[:60] for each in ends if each.status == ItemStatus.FAILED)
-    count(operation, counts, taken_from="running", cursor=min(back) - 1 if back else None, causes=causes)
+    skips = Counter(str(each.result["skipped"])[:60] for each in ends if each.status == ItemStatus.SKIPPED)
+    count(operation, counts, taken_from="running", cursor=min(back) - 1 if back else None, causes=causes, skips=skips)
     operation.dearest = max(operation.dearest, *(Decimal(each.cost) for each in ends))
     Operation.objects.filter(pk=operation.pk).update(
         seconds=F("seconds") + sum(each.seconds for each in ends),
@@ -326,10 +327,11 @@ def count(
     taken_from: str,
     cursor: int | None = None,
     causes: Mapping[str, int] = MappingProxyType({}),
+    skips: Mapping[str, int] = MappingProxyType({}),
 ) -> None:
     """Move so many of a locked operation's items from one counter to others; the row and the instance both know.
 
-    ``causes``: how many more failed for which reason; fewer, where they are tried again.
+    ``causes``: how many more failed for which reason; fewer, where they are tried again. ``skips``: how many more were left out for which.
     """
     moves = Counter(counts)
     moves.subtract({taken_from: sum(counts.values())})
@@ -337,12 +339,18 @@ def count(
     for name, number in moves.items():
         setattr(operation, name, getattr(operation, name) + number)
     if causes:
-        known = {code: operation.causes.get(code, 0) + causes.get(code, 0) for code in {*operation.causes, *causes}}
-        changes["causes"] = operation.causes = {code: number for code, number in known.items() if number > 0}
+        changes["causes"] = operation.causes = _added(operation.causes, causes)
+    if skips:
+        changes["skips"] = operation.skips = _added(operation.skips, skips)
     if cursor is not None and cursor < operation.cursor:
         changes["cursor"] = operation.cursor = cursor
     if changes:
         Operation.objects.filter(pk=operation.pk).update(**changes, updated_at=Now())
+
+
+def _added(there: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    known = {why: there.get(why, 0) + more.get(why, 0) for why in {*there, *more}}
+    return {why: number for why, number in known.items() if number > 0}
 
 
 def stop(operation: Operation, actor: Actor, as_what: OperationStatus, *, code: str = "") -> None:
