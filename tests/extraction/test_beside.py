@@ -17,18 +17,12 @@ from apps.core.models import Event, EventDelivery
 from apps.extraction import receivers, services
 from apps.extraction.models import Duplicate, Record
 from apps.extraction.types import OnDuplicate
-from tests.accounts.factories import actor_of
 from tests.conversations.factories import say, start
 from tests.extraction.factories import answered, people
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SARAH = {"name": "Sarah Silva", "born": "1998-02-01"}
 SARA = {"name": "Sara Silva", "born": "1998-02-01"}
-
-
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
 
 
 class Writer(threading.Thread):

@@ -16,7 +16,7 @@ from apps.extraction.models import Duplicate, Record, RecordRevision
 from apps.files import selectors as files
 from apps.files import storage
 from apps.files.models import File
-from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
+from tests.accounts.factories import ProjectFactory, UserFactory
 from tests.bulk.factories import counts, fresh, planned, ran, shown
 from tests.conversations.factories import someone
 from tests.extraction.factories import people, places, record
@@ -32,11 +32,6 @@ TABLE = (
     ",,,\n"
     "Zoe,5,,\n"
 )
-
-
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
 
 
 @pytest.fixture

@@ -57,11 +57,6 @@ def editor(project):
 
 
 @pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
-@pytest.fixture
 def named(project):
     return editor(project)
 

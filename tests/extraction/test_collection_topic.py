@@ -16,11 +16,6 @@ pytestmark = pytest.mark.django_db
 TOPIC = CollectionTopic()
 
 
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
 def told(collection, after=0):
     rows = Event.objects.filter(topic=collection.scope.topic, topic_position__gt=after).order_by("topic_position")
     return [

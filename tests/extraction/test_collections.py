@@ -21,11 +21,6 @@ from tests.extraction.factories import PEOPLE, PLACES, people, places, record
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
 def test_collection_is_kept_with_its_first_schema(me, project):
     made = people(me, project, title_template="{name}", unique_keys=[["name"]], needed=["age"])
 

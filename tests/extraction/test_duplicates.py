@@ -33,11 +33,6 @@ SARAH = {"name": "Sarah Silva", "born": "1998-02-01"}
 
 
 @pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
-@pytest.fixture
 def collection(me, project):
     return people(me, project)
 

@@ -38,11 +38,6 @@ SIBLINGS = {"from": "e2", "field": "siblings", "to": "e1"}
 
 
 @pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
-@pytest.fixture
 def message(me, project, provider):
     routing.forget()
     set_defaults(stub_model(provider, organization=project.organization))

@@ -24,11 +24,6 @@ TOMAS = {"collection": "people", "id": "e2", "fields": {"name": "Tomás"}}
 
 
 @pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
-@pytest.fixture
 def talk(me, project):
     people(me, project, needed=["age", "born", "is_alive"])
     return start(me, project)

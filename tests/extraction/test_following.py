@@ -8,7 +8,6 @@ from apps.accounts.types import SYSTEM
 from apps.extraction import selectors, services
 from apps.extraction.models import ExtractionRun, Proposal, Record, RecordMerge
 from apps.extraction.types import FieldsGone
-from tests.accounts.factories import actor_of
 from tests.conversations.factories import say, start
 from tests.extraction.factories import people, read_as, record
 
@@ -18,11 +17,6 @@ WORDS = "Sarah Silva is 28 and writes for the press; her brother is Tomás."
 SARAH = {"collection": "people", "id": "e1", "fields": {"name": "Sarah Silva", "age": 28, "tags": ["press"]}}
 TOMAS = {"collection": "people", "id": "e2", "fields": {"name": "Tomás"}}
 BROTHERS = {"from": "e1", "field": "siblings", "to": "e2"}
-
-
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
 
 
 def renamed(me, collection, *gone, kinds=(), **names):

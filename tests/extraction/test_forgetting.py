@@ -16,7 +16,6 @@ from apps.core.models import Event
 from apps.extraction import receivers, services
 from apps.extraction.models import Collection, ExtractionRun, FollowUp, Proposal, Record, RecordRevision
 from apps.files import engine as reading
-from tests.accounts.factories import actor_of
 from tests.conversations.factories import say, start
 from tests.extraction.factories import answered, people, read_as, record
 from tests.files.factories import upload
@@ -26,11 +25,6 @@ pytestmark = pytest.mark.django_db
 SARAH = {"collection": "people", "id": "Sarah", "fields": {"name": "Sarah", "shoe": "Sarahs blue one"}}
 ZOE = {"collection": "people", "id": "Zoe", "fields": {"name": "Zoe"}}
 OURS = (ExtractionRun, FollowUp, Proposal, Record, RecordRevision)
-
-
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
 
 
 @pytest.fixture

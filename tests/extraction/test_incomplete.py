@@ -1,7 +1,6 @@
 """Only what is not complete, as a table shows it: what is begun from there takes those records and no others."""
 
 import pytest
-from django.test import Client
 
 from apps.bulk import engine
 from apps.bulk.models import Item, Operation
@@ -10,7 +9,6 @@ from apps.core.errors import Invalid
 from apps.extraction.bulk_scopes import chosen
 from apps.extraction.models import Collection
 from apps.extraction.services import keep_view
-from tests.accounts.factories import actor_of
 from tests.bulk.factories import planned
 from tests.extraction.factories import people, record
 from tests.extraction.making import demo
@@ -26,11 +24,6 @@ KINDS = {
 
 
 @pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
-@pytest.fixture
 def collection(me, project, demo):
     """Two that are complete, one that is not."""
     found = people(me, project, needed=["age"])
@@ -38,13 +31,6 @@ def collection(me, project, demo):
         record(me, found, name=name, age=age)
     record(me, found, name="Zoe")
     return Collection.objects.get(pk=found.pk)
-
-
-@pytest.fixture
-def browser(owner):
-    client = Client()
-    client.force_login(owner)
-    return client
 
 
 @pytest.mark.parametrize("kind", KINDS)

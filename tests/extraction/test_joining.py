@@ -17,18 +17,12 @@ from apps.core.models import Event
 from apps.extraction import selectors, services, targets
 from apps.extraction.models import FieldSource, Proposal, Record, RecordLink, RecordMerge
 from apps.extraction.types import RecordMerged
-from tests.accounts.factories import actor_of
 from tests.bulk.factories import counts, planned
 from tests.conversations.factories import say, start
 from tests.extraction.factories import people, read_as, record
 
 SARAH = {"name": "Sarah Silva", "born": "1998-02-01"}
 WORDS = "Sarah Silva, born 1998-02-01, writes for the press in Porto and is 28."
-
-
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
 
 
 @pytest.fixture

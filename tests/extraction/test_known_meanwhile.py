@@ -11,18 +11,12 @@ from apps.core.errors import NotFound
 from apps.extraction import services
 from apps.extraction.models import ExtractionRun, FollowUp, Record
 from apps.extraction.types import QuestionDecided
-from tests.accounts.factories import actor_of
 from tests.conversations.factories import say, start
 from tests.extraction.factories import answered, people
 from tests.extraction.test_follow_ups import TOMAS, asides, began, states, told
 
 pytestmark = pytest.mark.django_db
 THIRTEEN = TOMAS | {"fields": {"name": "Tomás", "age": 13}}
-
-
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
 
 
 @pytest.fixture

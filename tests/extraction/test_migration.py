@@ -9,17 +9,11 @@ from apps.core.errors import Forbidden
 from apps.extraction import migrating, schema, selectors, services, shape
 from apps.extraction.models import Collection, Duplicate, ExtractionRun, FieldSource, Record, RecordRevision
 from apps.extraction.types import NotUnique, RecordInvalid
-from tests.accounts.factories import actor_of
 from tests.bulk.factories import counts, planned, ran
 from tests.conversations.factories import someone
 from tests.extraction.factories import PEOPLE, people, record
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
 
 
 @pytest.fixture

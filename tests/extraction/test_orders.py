@@ -7,7 +7,6 @@ import pytest
 from apps.core.errors import Invalid
 from apps.extraction import orders, selectors, services
 from apps.extraction.models import Record
-from tests.accounts.factories import actor_of
 from tests.extraction.factories import people, record
 
 pytestmark = pytest.mark.django_db
@@ -32,11 +31,6 @@ VALUES = {
     "born": ["1998-02-01", "2001-01-01", None],
     "odd \"name's": ["b", "a", None],
 }
-
-
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
 
 
 @pytest.fixture

@@ -23,11 +23,6 @@ from tests.extraction.factories import people, places, record
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
 def _places(project):
     return Collection.objects.get(project=project, slug="places")
 

@@ -14,23 +14,11 @@ from apps.extraction.models import Collection, CollectionSchema, ExtractionRun, 
 from apps.extraction.pages.asking import asked_in
 from apps.extraction.pages.graphs import places as spots
 from apps.extraction.shape import value_digest
-from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, reader_of
+from tests.accounts.factories import ProjectFactory, UserFactory, reader_of
 from tests.conversations.factories import say, start
 from tests.extraction.factories import people, places, record
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
-@pytest.fixture
-def browser(owner, project):
-    client = Client()
-    client.force_login(owner)
-    return client
 
 
 def page_of(client, path, status=200):

@@ -20,11 +20,6 @@ from tests.extraction.factories import people, places, record
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
 def ids(rows):
     return [row.pk for row in rows]
 

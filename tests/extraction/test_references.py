@@ -33,11 +33,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
-@pytest.fixture
 def sarah(me, project):
     return record(me, people(me, project, title_template="{name}"), name="Sarah Almeida", age=28, tags=["journalist"])
 

@@ -31,11 +31,6 @@ TOMAS = {"collection": "people", "id": "e2", "fields": {"name": "Tomás"}}
 
 
 @pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
-@pytest.fixture
 def talk(me, project):
     return start(me, project)
 

@@ -27,11 +27,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
-@pytest.fixture
 def collection(me, project):
     return people(me, project, unique_keys=[["name"]])
 

@@ -11,11 +11,6 @@ from tests.extraction.factories import people, record
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
 def test_records_are_found_by_their_words_for_those_who_see_them(me, project):
     collection = people(me, project)
     sarah = record(me, collection, name="Sarah", tags=["journalist", "lisbon"])

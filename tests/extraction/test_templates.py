@@ -165,11 +165,6 @@ def test_web_loads_no_library_for_pdf():
 
 
 @pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
-@pytest.fixture
 def collection(me, project):
     return people(me, project)
 

@@ -1,26 +1,12 @@
 """Rows that were ticked: each is deleted or brought back by itself, and what was refused is told."""
 
 import pytest
-from django.test import Client
 
 from apps.extraction import services
 from apps.extraction.models import Record
-from tests.accounts.factories import actor_of
 from tests.extraction.factories import people, record
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
-@pytest.fixture
-def browser(owner, project):
-    client = Client()
-    client.force_login(owner)
-    return client
 
 
 def titles():

@@ -33,11 +33,6 @@ SARAH = {"collection": "people", "id": "Sarah", "fields": {"name": "Sarah"}}
 
 
 @pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
-@pytest.fixture
 def collection(me, project):
     return people(me, project)
 

@@ -12,7 +12,7 @@ from apps.extraction import services
 from apps.extraction.models import Collection, Duplicate, Record, RecordMerge
 from apps.extraction.types import DuplicateStatus
 from apps.files.models import File
-from tests.accounts.factories import UserFactory, actor_of, reader_of
+from tests.accounts.factories import UserFactory, reader_of
 from tests.conversations.factories import say, start
 from tests.extraction.factories import PEOPLE, people, read_as, record
 
@@ -20,20 +20,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
-@pytest.fixture
 def collection(me, project):
     return people(me, project)
-
-
-@pytest.fixture
-def browser(owner, project):
-    client = Client()
-    client.force_login(owner)
-    return client
 
 
 def page_of(client, path, status=200):

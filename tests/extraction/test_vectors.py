@@ -17,7 +17,6 @@ from apps.llm import services as llm
 from apps.llm.adapters import vectors
 from apps.llm.errors import ProviderProtocolError
 from apps.llm.models import CallAttempt, Model
-from tests.accounts.factories import actor_of
 from tests.extraction.factories import record
 from tests.llm.factories import stub_model
 from tests.provider.fixtures import provider, running_provider
@@ -31,11 +30,6 @@ JOBS = {
     "required": ["title"],
 }
 NEAR = {"physician": [1, 0.1, 0, 0], "doctor": [1, 0.12, 0, 0], "baker": [0, 0, 1, 0]}
-
-
-@pytest.fixture
-def me(owner):
-    return actor_of(owner)
 
 
 @pytest.fixture

@@ -18,11 +18,6 @@ JSON = {"content_type": "application/json"}
 
 
 @pytest.fixture
-def me(owner):
-    return actor_of(owner)
-
-
-@pytest.fixture
 def editor(project):
     user = member_of(project)
     add_to_project(user, project, role=ProjectRole.EDITOR)
