@@ -172,6 +172,10 @@ class Operation(TenantModel, LeasedModel):
         return self.currency or self.dry_run.get("estimate", {}).get("currency") or "USD"
 
     @property
+    def most_a_minute(self) -> float | None:
+        return self.rate_per_second * 60 if self.rate_per_second is not None else None
+
+    @property
     def items_per_second(self) -> float | None:
         """Since it began, or went on last; None while there is nothing to tell it from."""
         since, ended = self.pace_at or self.started_at, self.ended - self.pace_ended

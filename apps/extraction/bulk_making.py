@@ -6,11 +6,9 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.db import transaction
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -33,7 +31,7 @@ from apps.core.doors.bulk_kinds import (
 )
 from apps.core.errors import DomainError
 from apps.extraction import coercion, made_selectors, policies, repair, selectors, services, strict_schema, structured
-from apps.extraction.bulk_results import tell
+from apps.extraction.bulk_results import place_to_review, tell
 from apps.extraction.bulk_scopes import collection_of, only, place_of, set_back, written, wrong
 from apps.extraction.made_types import MAX_BRIEF, MAX_MADE, MadeBefore, NothingMade
 from apps.extraction.models import Collection
@@ -233,9 +231,7 @@ def _undo(work: Work) -> None:
 
 def _place(params: dict[str, Any]) -> str:
     """Where the suggestions are decided on; else where the records are."""
-    if params.get("review"):
-        return f"{reverse('extraction:review')}?{urlencode({'collection': params['collection']})}"
-    return place_of(params)
+    return place_to_review(params["collection"]) if params.get("review") else place_of(params)
 
 
 def again(work: Work, error: DomainError) -> Exception:

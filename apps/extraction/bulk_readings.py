@@ -22,6 +22,7 @@ from apps.core.errors import DomainError, NotFound
 from apps.core.leases import scaled
 from apps.extraction import engine, policies, selectors, services, structured, walking
 from apps.extraction.bulk_making import LONGEST_WAIT_SECONDS
+from apps.extraction.bulk_results import place_to_review
 from apps.extraction.bulk_scopes import only, wrong
 from apps.extraction.models import ExtractionRun
 from apps.extraction.reading_types import Answer, Found
@@ -177,6 +178,8 @@ def _failed(code: str) -> ExtractionFailed:
 
 def _begin(work: Work) -> ExtractionRun:
     assert work.subject_id is not None
+    if files.list_being_read([work.subject_id]):
+        raise TryLater(ASK_AGAIN_SECONDS, is_free=True)
     return services.begin_run(
         actor=work.scope.actor,
         project_id=work.scope.project_id,
@@ -232,5 +235,6 @@ FROM_FILES = BulkKind(
     call_seconds=READING_SECONDS + 5 * RUN_CALL_SECONDS,
     estimate=_estimate,
     resource=lambda scope: forecast.resource_of(_model(scope)),
+    place=lambda params: place_to_review(*params["collections"]),
     description=gettext_lazy("Each file is read by the model; what it finds waits for review."),
 )

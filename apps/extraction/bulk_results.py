@@ -45,8 +45,13 @@ def _of_proposal(row: Proposal) -> Told:
         return Told(row.entity_id, _record_url(row.record_id), ProposalStatus(row.status).label)
     url = ""
     if row.status == ProposalStatus.PENDING:
-        url = f"{reverse('extraction:review')}?collection={row.collection_id}#p-{row.pk}"
+        url = f"{place_to_review(row.collection_id)}#p-{row.pk}"
     return Told(row.entity_id, url, ProposalStatus(row.status).label)
+
+
+def place_to_review(*collections: UUID | str) -> str:
+    """Where suggestions are decided on: of one collection, or of all when there are several."""
+    return reverse("extraction:review") + (f"?collection={collections[0]}" if len(collections) == 1 else "")
 
 
 def _record_url(record_id: UUID) -> str:

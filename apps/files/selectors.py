@@ -41,6 +41,12 @@ def own_files(viewer: Actor) -> QuerySet[File]:
     return rows.filter(accounts.project_filter(viewer), owner=viewer.user_id)
 
 
+def list_readable_of(viewer: Actor, *, project_id: UUID) -> QuerySet[File]:
+    """The viewer's own in a project that have words, or are being read for some, the newest first."""
+    rows = own_files(viewer).filter(project_id=project_id, state=FileState.READY)
+    return rows.filter(text_state__in=[TextState.READY, TextState.PENDING]).order_by("-created_at", "-pk")
+
+
 def visible_ids(viewer: Actor, file_ids: Collection[UUID]) -> set[UUID]:
     """Those of the ids that the viewer may read."""
     allowed = set(own_files(viewer).filter(pk__in=file_ids).values_list("pk", flat=True))

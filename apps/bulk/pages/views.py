@@ -18,6 +18,7 @@ from apps.accounts.types import Actor
 from apps.bulk import policies, presentation, samples, selectors, services
 from apps.bulk.downloads import CONTENT_TYPES, OF, as_file
 from apps.bulk.models import Item, Operation
+from apps.bulk.pages.limits import limits_of
 from apps.bulk.types import FINAL, ItemStatus, OperationStatus
 from apps.core.api import Order, Page, page_url
 from apps.core.doors.bulk_kinds import BulkKind, Told, bulk_kinds
@@ -127,6 +128,7 @@ class OperationView(LoginRequiredMixin, View):
             "can_cancel": not is_final and operation.status != OperationStatus.STOPPING,
             "left": operation.pending,
             "asked": request.GET.get("ask", ""),
+            "limits": limits_of(operation) if not is_final and not operation.undoes_id else None,
             "can_raise": not is_final and operation.priority > Priority.HIGH,
             "causes": [
                 each | {"words": presentation.words_of(each["code"])}
@@ -159,8 +161,10 @@ class OperationFragment(OperationView):
 
 class OperationActPage(OperationView):
     def post(self, request: HttpRequest, operation_id: UUID, act: str) -> HttpResponse:
-        self.found(request, operation_id)
+        operation = self.found(request, operation_id)
         actor = request.actor  # type: ignore[attr-defined]
+        if act == "limits":
+            return self.limits(request, operation)
         if act == "raise":
             services.change_pace(actor=actor, operation_id=operation_id, changes={"priority": Priority.HIGH.value})
         elif act in ACTS:
@@ -168,6 +172,15 @@ class OperationActPage(OperationView):
         else:
             raise NotFound
         return redirect("bulk:page", operation_id)
+
+    def limits(self, request: HttpRequest, operation: Operation) -> HttpResponse:
+        form = limits_of(operation, request.POST)
+        if not form.is_valid():
+            shown = self.context(request, operation) | {"limits": form}
+            return render(request, "bulk/page.html", shown, status=400)
+        if changes := form.changes:
+            services.change_pace(actor=request.actor, operation_id=operation.pk, changes=changes)  # type: ignore[attr-defined]
+        return redirect("bulk:page", operation.pk)
 
 
 class ResultsPage(OperationView):
