@@ -1,5 +1,6 @@
 """Every write of collections and records."""
 
+from apps.extraction.services.answering import answer_question
 from apps.extraction.services.automatic import read_message
 from apps.extraction.services.collections import (
     change_collection,
@@ -16,7 +17,7 @@ from apps.extraction.services.extractions import (
     reject_proposal,
     request_extraction,
 )
-from apps.extraction.services.follow_ups import abandon_follow_up, answer_question, skip_question
+from apps.extraction.services.follow_ups import abandon_follow_up, skip_question
 from apps.extraction.services.following import bring_proposals, path_of
 from apps.extraction.services.forgetting import forget_decided, forget_words
 from apps.extraction.services.making import make_record, write_answer

@@ -33,7 +33,7 @@ from apps.extraction.events import (
 )
 from apps.extraction.models import Collection, ExtractionPart, ExtractionRun, Proposal, Record
 from apps.extraction.reading_types import Answer, Found
-from apps.extraction.services import evidence, follow_ups, following, merging, records, relations, suggesting
+from apps.extraction.services import answering, evidence, follow_ups, following, merging, records, relations, suggesting
 from apps.extraction.types import (
     LEAST_PIECE,
     MAX_COLLECTIONS_A_RUN,
@@ -167,7 +167,7 @@ def finish_run(
         ExtractionPart.objects.filter(run=run).delete()
         fail(run, WordsAreSensitive.code)
         return True
-    found, answered = follow_ups.answers_in(actor=asker, run=run, found=found)
+    found, answered = answering.answers_in(actor=asker, run=run, found=found)
     rows = selectors.visible_collections(asker).filter(pk__in=run.collections)
     there = {row.pk: row for row in selectors.with_document(rows)}
     found = _without_a_place(found, there)
