@@ -19,7 +19,7 @@ SECRETS = {
 }  # fmt: skip
 #: Looked for, or named out of what there is; not kept.
 SOUGHT = {
-    "action", "cursor", "field", "kind", "model", "needed", "option", "q", "scopes", "sort", "stage", "tag", "to", "where",
+    "action", "cursor", "field", "kind", "model", "needed", "option", "q", "reason", "scopes", "sort", "stage", "tag", "to", "where",
 }  # fmt: skip
 #: Each with its reason. The list only shrinks.
 ELSEWHERE = {
