@@ -106,8 +106,8 @@ export function insertSign(input, sign) {
   input.setRangeText(space + sign, at, end, "end");
 }
 
-/** Whoever was chosen for all that is written here: what is said to people alone is not theirs to answer. */
-export const standing = (answerer) => answerer && { ...answerer, unless_to_people: true };
+/** Whoever was chosen, if anybody, for all that is written here: what is said to people alone is not theirs to answer. */
+export const standing = (answerer) => answerer && (answerer.model || answerer.agent) && { ...answerer, unless_to_people: true };
 
 export const nameOf = (answerer) => answerer.querySelector('[data-slot="label"]').firstChild.textContent.trim();
 

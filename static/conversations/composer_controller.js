@@ -74,7 +74,7 @@ export default class extends Controller {
     this.completion.close();
     this.complain("");
     const command = this.commandsUrlValue && this.files.isEmpty && commandIn(content);
-    const written = { content, attachments: this.files.ids, ...this.named.in(content), ...standing(this.#answerer), ...markIn(this.inputTarget.form) };
+    const written = { content, attachments: this.files.ids, ...this.named.in(content), ...standing(this.answerer), ...markIn(this.inputTarget.form) };
     const isTaken = command ? await this.host.command(command) : await this.host.post(written, this.files.shown);
     if (isTaken) this.#empty();
     return null;

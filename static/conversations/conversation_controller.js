@@ -16,7 +16,7 @@ import { liveSocket } from "live/socket";
 export default class extends Controller {
   static targets = ["faces", "newWords", "privacy", "scroller", "tagsInput", "thread", "title", "titleInput", "typing"];
   static values = {
-    api: String, id: String, leaf: String, listUrl: String, messageUrl: String, messagesApi: String, messagesUrl: String,
+    api: String, branch: String, id: String, leaf: String, listUrl: String, messageUrl: String, messagesApi: String, messagesUrl: String,
     pageUrl: String, position: Number, project: String, saveUrl: String, topic: String, turnsApi: String, version: Number, writable: Boolean,
   };
 
@@ -29,6 +29,7 @@ export default class extends Controller {
       urls: { messages: this.messagesUrlValue, message: this.messageUrlValue },
       follow: this.follow,
       leaf: this.leafValue,
+      branch: this.branchValue,
     });
     this.session = new Session({
       id: this.idValue,
@@ -87,8 +88,10 @@ export default class extends Controller {
 
   /** Show the message at once; it is on its way, whatever the network does. */
   async post(written, files) {
+    const seen = this.thread.leaf || null; // the branch they are written for, whatever is switched elsewhere
     if (!this.thread.isAtPathEnd) await this.toEnd();
-    const item = { url: `${this.apiValue}messages/`, conversation: this.idValue, files, body: { client_id: newClientId(), ...written } };
+    const body = { client_id: newClientId(), seen, ...written };
+    const item = { url: `${this.apiValue}messages/`, conversation: this.idValue, files, body };
     this.session.showUnsent(item);
     outbox().add(item);
     return true;

@@ -46,10 +46,13 @@ function complete(form, input, url) {
   writing.set(form, { named, before: "", kept: [] });
 }
 
-/** The body of an edit. The same words have the same `client_id`: sent again after a lost answer, they are one edit. */
-export function writtenIn(form, content) {
+/**
+ * The body of an edit, to be answered by `answerer`. The same words for the same one have the same `client_id`: sent again after a
+ * lost answer, they are one edit.
+ */
+export function writtenIn(form, content, answerer) {
   const of = writing.get(form);
-  const body = { content, ...namedIn(form, content) };
+  const body = { content, ...namedIn(form, content), ...answerer };
   const written = JSON.stringify(body);
   if (of.written !== written) Object.assign(of, { written, clientId: newClientId() });
   return { client_id: of.clientId, ...body };

@@ -1,6 +1,6 @@
 import { Controller } from "@hotwired/stimulus";
 
-import { isSendKey } from "conversations/composer";
+import { isSendKey, standing } from "conversations/composer";
 import { closeEditor, openEditor, writtenIn } from "conversations/editor";
 import { outbox } from "conversations/outbox";
 import { wish } from "conversations/wishes";
@@ -53,8 +53,7 @@ export default class extends Controller {
   retry() {
     return this.#try(async () => {
       const accepted = await wish(`${this.url}regenerate/`, this.#seen, this.page.composer?.answerer);
-      await this.page.session.reload();
-      this.page.session.accepted(accepted);
+      await this.page.session.began(accepted);
     });
   }
 
@@ -76,9 +75,8 @@ export default class extends Controller {
     const { value: content, readOnly: isLoading } = slot(event.target, "input");
     if (isLoading || !content.trim()) return null;
     return this.#try(async () => {
-      const accepted = await post(`${this.url}edit/`, writtenIn(event.target, content));
-      await this.page.session.reload();
-      this.page.session.accepted(accepted);
+      const accepted = await post(`${this.url}edit/`, writtenIn(event.target, content, standing(this.page.composer?.answerer)));
+      await this.page.session.began(accepted);
       this.page.follow.toEnd();
       document.getElementById("draft")?.focus();
     });

@@ -105,7 +105,18 @@ export class Session {
   /** Go over to the branch that `message` is on. The server remembers it for this member. */
   async choose(message) {
     await post(`${this.urls.api}branches/`, { message });
-    await this.reload();
+    await this.#goOver();
+  }
+
+  /** The server has taken a wish that began a branch: it is this member's from now on. */
+  async began(accepted) {
+    await this.#goOver();
+    this.accepted(accepted);
+  }
+
+  #goOver() {
+    this.thread.branch = "";
+    return this.reload();
   }
 
   /** The server has taken a message or a wish for an answer: {message, turn?, answer?}. */
@@ -262,7 +273,10 @@ export class Session {
   #onOutbox = ({ type, detail: { item, answer, error } }) => {
     if (item.conversation !== this.id) return;
     const article = this.thread.findByClient(item.body.client_id);
-    if (type === "sent") this.accepted(answer, item.body.client_id);
+    if (type === "sent") {
+      this.thread.branch = ""; // whoever writes follows what is written
+      this.accepted(answer, item.body.client_id);
+    }
     else if (article && item.later) this.#mark(article, "t-later", t("goes_at", { why: item.later.why, time: dayClock(item.later.until) }));
     else if (article) this.#mark(article, type === "unsent" ? "t-unsent" : "t-refused", type === "refused" || error.status ? error.message : null);
   };

@@ -17,10 +17,14 @@ export class Thread {
   #loading = null;
   #refreshing = new Map(); // message id → {again: the wish that came meanwhile, done: a promise}
   #edges;
+  #leaf;
+  branch; // a message of a branch that the page was opened on, not one's own; the thread stays there until the member goes on
   isAtPathEnd = true; // false: messages after the last one shown exist and are not on the page
 
-  /** `urls`: {messages, message}, addresses of fragments; `leaf`: the end of the path. */
-  constructor({ element, scroller, urls, follow, leaf }) {
+  /** `urls`: {messages, message}, addresses of fragments; `leaf`: the end of the path; `branch`: see there. */
+  constructor({ element, scroller, urls, follow, leaf, branch }) {
+    this.#leaf = leaf;
+    this.branch = branch;
     this.#element = element;
     this.#urls = urls;
     this.#follow = follow;
@@ -37,6 +41,11 @@ export class Thread {
   get articles() {
     // Articles alone: what is quoted in a card below a message names a message, too.
     return [...this.#element.querySelectorAll("article[data-message], article[data-client]")];
+  }
+
+  /** The last message of the path that is shown, also while the window has not reached it. */
+  get leaf() {
+    return (this.isAtPathEnd && this.articles.findLast(({ dataset }) => dataset.message)?.dataset.message) || this.#leaf;
   }
 
   get lastNumber() {
@@ -99,7 +108,7 @@ export class Thread {
 
   /** The end of the path anew: after a switch of branches, or when more was missed than events could tell. */
   async reload() {
-    const fresh = await this.#fetch({});
+    const fresh = await this.#fetch(this.branch ? { leaf: this.branch } : {});
     const shown = new Map(this.articles.map((article) => [article.dataset.message, article]));
     const unsent = this.articles.filter((article) => !article.dataset.message);
     const change = () => {
@@ -118,7 +127,7 @@ export class Thread {
     const edge = this.#element.querySelector(":scope > .older:not([hidden])");
     if (!edge) return;
     await this.#once(async () => {
-      const fresh = await this.#fetch({ before: edge.dataset.before, limit: PAGE });
+      const fresh = await this.#fetchHere({ before: edge.dataset.before, limit: PAGE });
       this.#follow.keepPlace(here(this.articles[0]), () => {
         edge.replaceWith(...fresh);
         this.#cut("end");
@@ -129,7 +138,7 @@ export class Thread {
 
   async newer() {
     await this.#once(async () => {
-      const fresh = (await this.#fetch({ after: this.lastNumber, limit: PAGE })).filter((element) => element.dataset.number);
+      const fresh = (await this.#fetchHere({ after: this.lastNumber, limit: PAGE })).filter((element) => element.dataset.number);
       this.isAtPathEnd = fresh.length < PAGE;
       this.#follow.keepPlace(here(this.articles.at(-1)), () => {
         for (const article of fresh) if (!this.find(article.dataset.message)) this.#insert(article);
@@ -143,7 +152,8 @@ export class Thread {
   /** Bring message `number` onto the page, with what stands around it. */
   async show(number) {
     if (this.#numbers.includes(number)) return;
-    const fresh = await this.#fetch({ before: number + PAGE / 2, limit: PAGE });
+    const fresh = await this.#fetchHere({ before: number + PAGE / 2, limit: PAGE });
+    this.#leaf = this.leaf;
     const local = this.articles.filter((article) => !article.dataset.message);
     this.#element.replaceChildren(...fresh, ...local);
     this.isAtPathEnd = false;
@@ -162,6 +172,11 @@ export class Thread {
     if (this.#loading) return this.#loading;
     this.#loading = action().finally(() => { this.#loading = null; });
     return this.#loading;
+  }
+
+  /** More of the path that is shown, whichever the member has switched to elsewhere. */
+  #fetchHere(query) {
+    return this.#fetch(this.leaf ? { ...query, leaf: this.leaf } : query);
   }
 
   async #fetch(query) {
@@ -203,6 +218,7 @@ export class Thread {
     const excess = this.articles.length - LONGEST;
     if (excess <= 0) return;
     if (side === "end") {
+      this.#leaf = this.leaf;
       for (const article of articles.slice(-excess)) article.remove();
       this.isAtPathEnd = false;
       return;

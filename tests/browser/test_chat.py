@@ -97,17 +97,23 @@ def test_retry_makes_a_sibling_and_arrows_switch(people, provider):
 
 
 def test_edit_makes_a_branch_and_keeps_the_earlier_words(people, provider):
-    provider.script({"text": "About the ferry."}, {"text": "About the locker."})
+    provider.script(
+        *({"text": text} for text in ("About the ferry.", "About the locker.", "Deck two.", "Number nine."))
+    )
     ines = people("ines").start()
     ines.say("The ferry.")
     ines.wait_for_end()
+    ines.page.get_by_role("button", name="Answered by").click()
+    ines.page.locator("#models [data-model]:not([aria-disabled])").first.click()
 
     ines.page.locator("#draft").press("ArrowUp")
     expect(ines.page.get_by_label("Edit your message")).to_be_focused()
     expect(ines.page.get_by_label("Edit your message")).to_have_value("The ferry.")
     ines.page.keyboard.press("Control+a")
     ines.page.keyboard.type("The locker.")
-    ines.page.keyboard.press("Control+Enter")
+    with ines.page.expect_request("**/edit/") as edit:
+        ines.page.keyboard.press("Control+Enter")
+    assert edit.value.post_data_json["model"]
 
     expect(ines.last).to_contain_text("About the locker.")
     ines.wait_for_end()
@@ -117,6 +123,21 @@ def test_edit_makes_a_branch_and_keeps_the_earlier_words(people, provider):
     question.get_by_role("button", name="Earlier version").click()
     expect(ines.messages().first).to_contain_text("The ferry.")
     assert ines.texts() == ["The ferry.", "About the ferry."]
+
+    # Switched at another page meanwhile: what is said goes where it was written.
+    locker = ines.write("POST", f"conversations/{ines.conversation}/branches/", {"message": None})["leaf"]
+    ines.say("Which deck?")
+    expect(ines.last).to_contain_text("Deck two.")
+    ines.wait_for_end()
+    about_the_ferry = ["The ferry.", "About the ferry.", "Which deck?", "Deck two."]
+    assert ines.texts() == about_the_ferry
+    ines.page.goto(f"{ines.page.url}?message={locker}")
+    ines.page.wait_for_selector("body[data-ready]", state="attached")
+    assert [row["content"] for row in ines.rows()] == about_the_ferry
+    ines.say("Which number?")
+    expect(ines.last).to_contain_text("Number nine.")
+    ines.wait_for_end()
+    assert ines.texts() == ["The locker.", "About the locker.", "Which number?", "Number nine."]
 
 
 def test_words_written_offline_go_out_once_and_in_order(people, stack, provider):

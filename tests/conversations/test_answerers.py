@@ -223,6 +223,25 @@ def test_edit_that_names_only_people_has_no_answer_and_one_may_be_asked_for(api,
     assert asked(api, conversation).parent_id == edited.message.pk
 
 
+def test_edit_is_answered_by_whom_it_names(api, ines, leo, project, answerers):
+    conversation = start(ines, project)
+    posted = say(ines, conversation, "A question.")
+
+    def edit(content, **choice):
+        body = {"client_id": str(uuid4()), "content": content, **choice}
+        address = f"/api/v1/messages/{posted.message.pk}/edit/"
+        first, again = (api.post(address, json.dumps(body), "application/json") for _ in range(2))
+        other = api.post(address, json.dumps(body | {"model": "west-large", "agent": None}), "application/json")
+        assert (first.status_code, first.json()["turn"]) == (202, again.json()["turn"])
+        turn = first.json()["turn"] and Turn.objects.get(pk=first.json()["turn"]["id"])
+        return turn and (turn.agent_id, turn.model_id), other.status_code
+
+    editor, noir, large = (answerers[name].pk for name in ("Editor", "Noir", "east-large"))
+    assert edit("Again.", model="east-large", unless_to_people=True) == ((editor, large), 422)
+    assert edit("Once more.", agent=str(noir)) == ((noir, None), 422)
+    assert edit("@Leo Brandt, again.", model="east-large", unless_to_people=True) == (None, 202)
+
+
 def test_names_of_a_project_mean_nothing_to_who_was_let_into_one_conversation(ines, leo, project, answerers):
     conversation = start(ines, project)
     visitor = UserFactory(name="Visitor")

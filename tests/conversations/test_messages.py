@@ -4,7 +4,9 @@ import io
 from uuid import uuid4
 
 import pytest
+from django.test import Client
 
+from apps.accounts.models import User
 from apps.accounts.types import SYSTEM, ProjectRole
 from apps.conversations import selectors, services
 from apps.conversations.models import Attachment, Conversation, Message, Participation, Turn
@@ -232,6 +234,44 @@ def test_chosen_branch_goes_on_with_what_others_say_in_it(ines, project, convers
     assert selectors.active_leaf(conversation=conversation, user_id=daniel.user_id) == more.answer.pk
     assert selectors.active_leaf(conversation=conversation, user_id=greta.user_id) == conversation.head_id
     assert Participation.objects.get(user_id=daniel.user_id).last_read_number < more.answer.number
+
+
+def test_words_go_to_the_branch_that_their_writer_saw(ines, project, conversation):
+    """Whatever was edited, or switched to at another page, since that page was drawn."""
+    daniel = someone(project)
+    first = say(ines, conversation, "First")
+    kept = answer(first)
+    more = say(ines, conversation, "More", seen_id=first.message.pk)  # not the end: somebody else was quicker
+    edited = services.edit_message(actor=ines, message_id=first.message.pk, content="Otherwise")
+
+    assert more.message.parent_id == kept.pk
+    late = say(daniel, conversation, "Later", seen_id=kept.pk)
+    assert late.message.parent_id == more.answer.pk
+    services.choose_branch(actor=daniel, conversation_id=conversation.pk, message_id=edited.answer.pk)
+    again = say(daniel, conversation, "And again", seen_id=late.message.pk)
+    assert again.message.parent_id == late.answer.pk
+    assert say(daniel, conversation, "And now").message.parent_id == again.answer.pk
+    elsewhere = say(ines, start(ines, project))
+    with pytest.raises(ParentElsewhere):
+        say(daniel, conversation, "Lost", seen_id=elsewhere.message.pk)
+
+
+def test_page_of_another_branch_stays_there(ines, project, conversation):
+    first = say(ines, conversation, "First")
+    answer(first, "Kept")
+    services.edit_message(actor=ines, message_id=first.message.pk, content="Otherwise")
+    client = Client()
+    client.force_login(User.objects.get(pk=ines.user_id))
+
+    page = client.get(f"/c/{conversation.pk}/?message={first.message.pk}").content.decode()
+    piece = client.get(f"/c/{conversation.pk}/messages/?before=9&leaf={first.message.pk}").content.decode()
+    own = client.get(f"/c/{conversation.pk}/?message={uuid4()}").content.decode()
+
+    assert f'data-conversation-branch-value="{first.answer.pk}"' in page
+    assert "Kept" in page
+    assert "Kept" in piece
+    assert 'data-conversation-branch-value=""' in own
+    assert "Otherwise" in own
 
 
 def test_choose_branch_is_one_persons_head_until_they_post(ines, project, conversation):

@@ -90,18 +90,28 @@ class ReferenceIn(Serializer):
         return Named(**super().to_internal_value(data))
 
 
-class MessageIn(Serializer):
-    client_id = serializers.UUIDField(required=False)
-    content = Content()
-    parent = serializers.UUIDField(required=False, allow_null=True)
-    attachments = serializers.ListField(child=serializers.UUIDField(), max_length=MAX_ATTACHMENTS, required=False)
-    references = serializers.ListField(child=ReferenceIn(), max_length=MAX_REFERENCES, required=False)
+class AimIn(Serializer):
+    """Who shall answer what is written."""
+
     model = Text(rules.TITLE, required=False)
     agent = serializers.UUIDField(required=False, allow_null=True)
     unless_to_people = serializers.BooleanField(
         required=False,
         help_text="With `model` or `agent`, as of a choice that stands for all that is written: whom else the words name with `@` answers instead, and nobody where they name only people.",
     )
+
+
+class MessageIn(AimIn):
+    client_id = serializers.UUIDField(required=False)
+    content = Content()
+    parent = serializers.UUIDField(required=False, allow_null=True)
+    seen = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        help_text="Instead of `parent`: the last message that the writer saw. The words go to the end of the branch that it is on, whichever branch was switched to meanwhile.",
+    )
+    attachments = serializers.ListField(child=serializers.UUIDField(), max_length=MAX_ATTACHMENTS, required=False)
+    references = serializers.ListField(child=ReferenceIn(), max_length=MAX_REFERENCES, required=False)
     mode = serializers.ChoiceField(choices=["single"], required=False)
     sensitive = serializers.BooleanField(
         required=False,
@@ -109,7 +119,7 @@ class MessageIn(Serializer):
     )
 
 
-class EditIn(Serializer):
+class EditIn(AimIn):
     content = Content()
     client_id = serializers.UUIDField(required=False)
     attachments = serializers.ListField(child=serializers.UUIDField(), max_length=MAX_ATTACHMENTS, required=False)

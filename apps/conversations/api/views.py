@@ -140,6 +140,7 @@ class MessageListView(APIView):
             content=data["content"],
             client_id=data.get("client_id"),
             parent_id=data.get("parent"),
+            seen_id=data.get("seen"),
             attachments=data.get("attachments", []),
             references=data.get("references", []),
             model=data.get("model", ""),

@@ -25,7 +25,7 @@ from apps.conversations.pages.people import people_context
 from apps.conversations.pages.presentation import message_view, message_views
 from apps.conversations.pages.tabs import OWN, get_tab, shown_tabs
 from apps.conversations.transfer_archive import opened
-from apps.conversations.types import ImportRefused, ListFilter
+from apps.conversations.types import ImportRefused, ListFilter, ParentElsewhere
 from apps.core.api import Order, Page, page_url
 from apps.core.errors import NotFound
 from apps.core.events import topic_position
@@ -66,7 +66,8 @@ class ConversationPage(PageView):
 def _page_context(request: HttpRequest, conversation: Conversation) -> dict[str, Any]:
     viewer = request.actor  # type: ignore[attr-defined]
     position = topic_position(conversation.topic)
-    leaf = _leaf(request, conversation)
+    own = selectors.active_leaf(conversation=conversation, user_id=viewer.user_id)
+    leaf = _leaf(request, conversation, own)
     window = _window(request, conversation, leaf, before=_wanted(request, conversation))
     project = request.project  # type: ignore[attr-defined]
     rows = window["messages"]
@@ -78,6 +79,7 @@ def _page_context(request: HttpRequest, conversation: Conversation) -> dict[str,
         "of_project": project,
         "topic_position": position,
         "leaf_id": leaf,
+        "branch_id": leaf if leaf != own else None,
         "zero_id": ZERO,
         "can_write": policies.can_post(viewer, conversation, access=access) and conversation.archived_at is None,
         "can_manage": policies.can_change(viewer, conversation, access=access),
@@ -97,20 +99,13 @@ def _page_context(request: HttpRequest, conversation: Conversation) -> dict[str,
     }
 
 
-def _leaf(request: HttpRequest, conversation: Conversation) -> UUID | None:
+def _leaf(request: HttpRequest, conversation: Conversation, own: UUID | None) -> UUID | None:
     """``?leaf=`` or ``?message=`` (a search hit, a copied link) names what is shown; otherwise one's own path."""
-    named = request.GET.get("leaf") or request.GET.get("message")
-    viewer = request.actor  # type: ignore[attr-defined]
-    leaf = selectors.active_leaf(conversation=conversation, user_id=viewer.user_id)
-    if not named:
-        return leaf
     try:
-        wanted = UUID(named)
-    except ValueError:
-        return leaf
-    if conversation.is_linear or wanted in selectors.path_ids(conversation=conversation, leaf_id=leaf):
-        return leaf
-    return selectors.newest_leaf(wanted)
+        seen = UUID(request.GET.get("leaf") or request.GET.get("message") or "")
+        return selectors.end_of_branch(conversation=conversation, viewer=request.actor, seen_id=seen)  # type: ignore[attr-defined]
+    except (ValueError, ParentElsewhere):
+        return own
 
 
 def _wanted(request: HttpRequest, conversation: Conversation) -> int | None:
@@ -158,7 +153,7 @@ class MessagesFragment(PageView):
     def get(self, request: HttpRequest, conversation_id: UUID) -> HttpResponse:
         conversation = self.conversation_of(request, conversation_id)
         viewer = request.actor  # type: ignore[attr-defined]
-        leaf = _uuid(request, "leaf") or selectors.active_leaf(conversation=conversation, user_id=viewer.user_id)
+        leaf = selectors.end_of_branch(conversation=conversation, viewer=viewer, seen_id=_uuid(request, "leaf"))
         limit = min(_number(request, "limit") or WINDOW, 100)
         context = _window(
             request, conversation, leaf, before=_number(request, "before"), after=_number(request, "after"), limit=limit

@@ -128,6 +128,21 @@ def newest_leaf(message_id: UUID) -> UUID:
     return row[0]
 
 
+def end_of_branch(*, conversation: Conversation, viewer: Actor, seen_id: UUID | None) -> UUID | None:
+    """Where a page goes on that shows ``seen_id``: at the end of this person's path, while that passes it, else at the newest end below it.
+
+    Heads move under a page: others edit, and the same person switches versions elsewhere. Raises ``ParentElsewhere``.
+    """
+    leaf = active_leaf(conversation=conversation, user_id=viewer.user_id)
+    if seen_id is None or seen_id == leaf:
+        return leaf
+    if find_in(conversation=conversation, message_id=seen_id) is None:
+        raise ParentElsewhere
+    if conversation.is_linear or seen_id in path_ids(conversation=conversation, leaf_id=leaf):
+        return leaf
+    return newest_leaf(seen_id)
+
+
 def path_ids(*, conversation: Conversation, leaf_id: UUID | None) -> list[UUID]:
     """All ids of a path, oldest first."""
     if leaf_id is None:

@@ -14,6 +14,7 @@ from apps.accounts import policies as account_policies
 from apps.accounts import quotas
 from apps.accounts.types import Actor
 from apps.conversations import policies, selectors
+from apps.conversations.aims import find_answerer, require_same_aim
 from apps.conversations.events import MessageChanged, MessagePosted, TurnQueued
 from apps.conversations.message_parts import parts_of, parts_of_edit, same_parts
 from apps.conversations.models import Conversation, Message, Turn
@@ -61,6 +62,7 @@ def post_message(
     content: str,
     client_id: UUID | None,
     parent_id: UUID | None = None,
+    seen_id: UUID | None = None,
     attachments: Sequence[UUID] = (),
     references: Sequence[Named] = (),
     model: str = "",
@@ -72,14 +74,15 @@ def post_message(
 
     The row lock keeps numbers gapless: a client that has seen number n can ask for everything after n and miss
     nothing. The same ``client_id`` with the same content returns the first result; with other content it raises
-    ``ClientIdReused`` (422). Without ``parent_id`` the message goes to the end of the author's active path. ``sensitive`` None:
-    as the message above it. Words that name only people get no answer, unless ``model`` or ``agent`` name who gives one
-    (``unless_to_people``: even then not, as of a choice that stands for all that is written).
+    ``ClientIdReused`` (422). Without ``parent_id`` the message goes to the end of the author's active path or, where that
+    does not pass ``seen_id`` (any more), to the end of the branch on which this message is. ``sensitive`` None: as the message
+    above it. Words that name only people get no answer, unless ``model`` or ``agent`` name who gives one (``unless_to_people``:
+    even then not, as of a choice that stands for all that is written).
     """
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
     account_policies.require(policies.can_post(actor, conversation, access=selectors.access_to(conversation, actor)))
     if earlier := selectors.find_posted(conversation=conversation, author_id=actor.user_id, client_id=client_id):
-        _require_same_aim(
+        require_same_aim(
             actor,
             conversation,
             earlier,
@@ -92,35 +95,17 @@ def post_message(
         return _repeat(earlier, content, attachments, references)
     policies.require_open(conversation)
     parts = parts_of(actor, conversation, content, attachments, references)
-    parent = _parent(conversation, actor, parent_id)
+    parent = _parent(conversation, actor, parent_id, seen_id)
     return _append(
         actor=actor,
         conversation=conversation,
         parent=parent,
         parts=parts,
         client_id=client_id,
-        answerer=_find_answerer(
+        answerer=find_answerer(
             actor, conversation, content, model=model, agent=agent, unless_to_people=unless_to_people
         ),
         is_sensitive=(parent is not None and parent.is_sensitive) if sensitive is None else sensitive,
-    )
-
-
-def _find_answerer(
-    actor: Actor,
-    conversation: Conversation,
-    content: str,
-    *,
-    model: str = "",
-    agent: UUID | None = None,
-    unless_to_people: bool = False,
-) -> Answerer | None:
-    """None: the words are for people. Whom else they name answers before a choice that stands for all that is written."""
-    is_open = unless_to_people or (not model and agent is None)
-    if is_open and selectors.names_only_people(conversation, actor, content):
-        return None
-    return selectors.get_answerer(
-        conversation, actor, content=content, model=model, agent=agent, is_standing=unless_to_people
     )
 
 
@@ -133,33 +118,10 @@ def _repeat(
     return Posted(earlier, answer.turn if answer else None, answer, is_repeat=True)
 
 
-def _require_same_aim(
-    actor: Actor,
-    conversation: Conversation,
-    earlier: Message,
-    content: str,
-    *,
-    parent_id: UUID | None,
-    model: str,
-    agent: UUID | None,
-    is_standing: bool,
-) -> None:
-    """What is named must be what was named then. What is left out may stand for something else by now, and says nothing."""
-    if parent_id is not None and parent_id != earlier.parent_id:
-        raise ClientIdReused
-    answer = selectors.find_answer_to(earlier) if model or agent else None
-    if answer is None or answer.turn is None:
-        return
-    then = answer.turn
-    named = selectors.get_answerer(
-        conversation, actor, content=content, model=model, agent=agent, is_standing=is_standing
-    )
-    if (agent and named.agent_id != then.agent_id) or (not agent and named.model_id != then.model_id):
-        raise ClientIdReused
-
-
-def _parent(conversation: Conversation, actor: Actor, parent_id: UUID | None) -> Message | None:
-    leaf = parent_id or selectors.active_leaf(conversation=conversation, user_id=actor.user_id)
+def _parent(
+    conversation: Conversation, actor: Actor, parent_id: UUID | None = None, seen_id: UUID | None = None
+) -> Message | None:
+    leaf = parent_id or selectors.end_of_branch(conversation=conversation, viewer=actor, seen_id=seen_id)
     if leaf is None:
         return None
     found = selectors.find_in(conversation=conversation, message_id=leaf)
@@ -277,9 +239,15 @@ def edit_message(
     client_id: UUID | None = None,
     attachments: Sequence[UUID] | None = None,
     references: Sequence[Named] | None = None,
+    model: str = "",
+    agent: UUID | None = None,
+    unless_to_people: bool = False,
     sensitive: bool | None = None,
 ) -> Posted:
-    """The changed words become a sibling with an answer of its own; the old ones stay. None keeps files, references and the mark."""
+    """The changed words become a sibling with an answer of its own; the old ones stay. None keeps files, references and the mark.
+
+    Who answers is named as for ``post_message``.
+    """
     conversation, message = _lock_message(actor, message_id)
     if message.role != Role.USER:
         raise NotYours
@@ -288,6 +256,7 @@ def edit_message(
     if earlier := selectors.find_posted(conversation=conversation, author_id=actor.user_id, client_id=client_id):
         if not earlier.is_edit or earlier.parent_id != message.parent_id:
             raise ClientIdReused
+        require_same_aim(actor, conversation, earlier, content, model=model, agent=agent, is_standing=unless_to_people)
         return _repeat(earlier, content, attachments, references)
     policies.require_open(conversation)
     parts = parts_of_edit(actor, conversation, message, content=content, attachments=attachments, references=references)
@@ -297,7 +266,9 @@ def edit_message(
         parent=message.parent,
         parts=parts,
         client_id=client_id,
-        answerer=_find_answerer(actor, conversation, content),
+        answerer=find_answerer(
+            actor, conversation, content, model=model, agent=agent, unless_to_people=unless_to_people
+        ),
         is_sensitive=message.is_sensitive if sensitive is None else sensitive,
         is_edit=True,
     )
@@ -333,7 +304,7 @@ def _answer_below(actor: Actor, conversation: Conversation, above: Message, answ
 def request_turn(*, actor: Actor, conversation_id: UUID, model: str = "", agent: UUID | None = None) -> Posted:
     """One more answer to the end of the path: below a person's message a new answer, beside an answer a sibling."""
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
-    last = _parent(conversation, actor, None)
+    last = _parent(conversation, actor)
     if last is None:
         raise NotAnAnswer
     if last.role == Role.ASSISTANT:
