@@ -75,9 +75,20 @@ export default class extends Controller {
     this.complain("");
     const command = this.commandsUrlValue && this.files.isEmpty && commandIn(content);
     const written = { content, attachments: this.files.ids, ...this.named.in(content), ...standing(this.answerer), ...markIn(this.inputTarget.form) };
-    const isTaken = command ? await this.host.command(command) : await this.host.post(written, this.files.shown);
+    const isTaken = command ? await this.host.command(command) : await this.host.post(written, { files: this.files.shown, references: this.named.said(content) });
     if (isTaken) this.#empty();
     return null;
+  }
+
+  /** What was written before, and not taken by the server, to be changed: in front of what is written now. */
+  takeBack({ body: { content, sensitive }, files = [], references = [] }) {
+    const { inputTarget: input } = this;
+    input.value = [content, input.value].filter(Boolean).join("\n\n");
+    if (sensitive && input.form.elements.sensitive) input.form.elements.sensitive.checked = true;
+    references.forEach((each) => this.named.add(each));
+    this.files.restore(files);
+    input.focus();
+    this.changed();
   }
 
   stop() {

@@ -86,12 +86,12 @@ export default class extends Controller {
     this.composer?.complain(error.message);
   }
 
-  /** Show the message at once; it is on its way, whatever the network does. */
-  async post(written, files) {
+  /** Show the message at once; it is on its way, whatever the network does. `shown`: {files, references} as the composer shows them. */
+  async post(written, shown) {
     const seen = this.thread.leaf || null; // the branch they are written for, whatever is switched elsewhere
     if (!this.thread.isAtPathEnd) await this.toEnd();
     const body = { client_id: newClientId(), seen, ...written };
-    const item = { url: `${this.apiValue}messages/`, conversation: this.idValue, files, body };
+    const item = { url: `${this.apiValue}messages/`, conversation: this.idValue, ...shown, body };
     this.session.showUnsent(item);
     outbox().add(item);
     return true;

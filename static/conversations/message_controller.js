@@ -125,6 +125,16 @@ export default class extends Controller {
     this.element.remove();
   }
 
+  /** What was refused goes back to where it can be changed; nowhere to write, it can be copied at least. */
+  takeBack() {
+    const { composer } = this.page;
+    const item = outbox().find(this.element.dataset.client);
+    if (!item) return this.element.remove(); // another tab has taken it
+    if (!composer?.hasInputTarget) return this.#copyText(item.body.content);
+    this.discard();
+    return composer.takeBack(item);
+  }
+
   resend() {
     outbox().retry(this.element.dataset.client);
     this.element.querySelector(".notice")?.remove();

@@ -27,13 +27,13 @@ class Outbox extends EventTarget {
     watch(NAME, () => this.dispatchEvent(new Event("change")));
   }
 
-  /** All that waits, oldest first: {url, conversation, body: {client_id, content, …}, writtenAt, refusal?, later?: {until, why}}. */
+  /** All that waits, oldest first: {url, conversation, body: {client_id, content, …}, files, references, writtenAt, refusal?, later?: {until, why}}. */
   items(conversation = null) {
     return read(NAME, []).filter((item) => conversation === null || item.conversation === conversation);
   }
 
-  has(clientId) {
-    return this.items().some((item) => item.body.client_id === clientId);
+  find(clientId) {
+    return this.items().find((item) => item.body.client_id === clientId);
   }
 
   add(item) {
@@ -48,7 +48,7 @@ class Outbox extends EventTarget {
 
   /** Try a refused one again, or before the time that the server named. */
   retry(clientId) {
-    const { conversation } = this.items().find((item) => item.body.client_id === clientId) ?? {};
+    const { conversation } = this.find(clientId) ?? {};
     this.#change(clientId, { refusal: undefined, later: undefined });
     this.#resting.delete(conversation);
     return this.#sendNow();

@@ -30,12 +30,12 @@ export default class extends Controller {
     this.#key = newClientId(); // another choice is another request
   }
 
-  async post(written, files) {
+  async post(written, shown) {
     try {
       const { model, agent } = written;
       const id = await this.#begin({ ...(model && { model }), ...(agent && { agent }) });
       const url = `${this.conversationsUrlValue}${id}/messages/`;
-      outbox().add({ url, conversation: id, files, body: { client_id: newClientId(), ...written } });
+      outbox().add({ url, conversation: id, ...shown, body: { client_id: newClientId(), ...written } });
       location.assign(this.pageUrlValue.replace(NO_ID, id));
       return true;
     } catch (error) {

@@ -1,6 +1,7 @@
 """What is pressed again after a lost answer is the same wish; and keys that belong to an input method or to a letter."""
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import expect
@@ -112,3 +113,25 @@ def test_option_n_writes_a_letter_on_a_mac_while_somebody_writes(people):
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("Alt+KeyN")
     page.wait_for_url(lambda url: url != address)
+
+
+def test_words_that_were_refused_are_changed_and_sent(people, provider):
+    provider.script({"text": "At nine."})
+    ines = people("ines").start()
+    address = re.compile("/messages/$")
+    refusal = {"code": "forbidden", "detail": "Not with this model."}
+    ines.page.route(address, lambda route: route.fulfill(status=403, json=refusal), times=1)
+    ines.say("Which ferry?")
+    expect(ines.last).to_contain_text("Not with this model.")
+    ines.page.locator("#draft").fill("And when?")
+
+    ines.last.get_by_role("button", name="Edit").click()
+
+    draft = ines.page.locator("#draft")
+    expect(draft).to_have_value("Which ferry?\n\nAnd when?")
+    expect(draft).to_be_focused()
+    expect(ines.messages()).to_have_count(0)
+    ines.complaints.clear()  # the browser tells of the refusal
+    draft.press("Enter")
+    expect(ines.last).to_contain_text("At nine.")
+    assert [row["content"] for row in ines.rows()] == ["Which ferry?\n\nAnd when?", "At nine."]
