@@ -167,6 +167,8 @@ def _take(socket: Socket, frame: frames.ClientFrame) -> None:
         case frames.Typing():
             if (subscription := socket.subscriptions.get(frame.topic)) and subscription.position is not None:
                 socket.spawn(_type(socket, subscription, on=frame.on))
+        case frames.Ping():
+            socket.push(frames.PONG)
         case frames.Presence():
             has_changed, socket.state = socket.state != frame.state, frame.state
             for subscription in socket.subscriptions.values():

@@ -62,7 +62,12 @@ class Presence:
     state: str
 
 
-ClientFrame = Subscribe | Unsubscribe | Typing | Presence
+@dataclass(slots=True)
+class Ping:
+    pass
+
+
+ClientFrame = Subscribe | Unsubscribe | Typing | Presence | Ping
 
 
 def parse(text: str) -> ClientFrame:
@@ -83,6 +88,8 @@ def parse(text: str) -> ClientFrame:
             return Typing(_topic(topic), on)
         case {"type": "presence", "state": ("here" | "away") as state, **rest} if not rest:
             return Presence(state)
+        case {"type": "ping", **rest} if not rest:
+            return Ping()
     raise BadFrame
 
 
@@ -180,6 +187,9 @@ def presence(topic: str, people: list[dict[str, str]]) -> Frame:
 
 def news(topic: str, about: str, object_id: str, change: str) -> Frame:
     return Frame.of({"type": "news", "topic": topic, "about": about, "id": object_id, "change": change})
+
+
+PONG = Frame.of({"type": "pong"})
 
 
 def error(code: str, detail: str, topic: str = "", *, limit: Mapping[str, Any] | None = None) -> Frame:

@@ -135,6 +135,7 @@ export class Session {
 
   #expect({ id, message, status }, answer, asked) {
     applyStatus(this.state, { turn: id, state: status, message });
+    liveSocket().check(); // what comes next comes there
     if (!this.thread.find(message) && this.thread.isAtPathEnd) {
       const name = answer?.agent?.name ?? this.answerer();
       this.thread.append(Answers.article({ message, turn: id, number: answer?.position, name }), asked);

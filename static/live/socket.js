@@ -4,9 +4,11 @@
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 30_000;
 const ASK_AGAIN_MS = 400;
-const QUIET_MS = 45_000;
-const HEARTBEAT_MS = 20_000;
+const HEARTBEAT_MS = 15_000;
+const PATIENCE_MS = 4_000; // with an answer to a ping
+const OPENING_MS = 10_000;
 
+const LOST = 1006;
 const SERVER_RESTARTS = 1012;
 const SERVER_BUSY = 1013;
 const SIGNED_OUT = 4401;
@@ -19,7 +21,7 @@ export class LiveSocket extends EventTarget {
   #attempt = 0;
   #timer = null;
   #heartbeat = null;
-  #lastFrame = 0;
+  #deadline = null;
   #presence = "here";
   state = "idle"; // idle | connecting | open | waiting | offline | signed-out | refused
   retryAt = null;
@@ -27,7 +29,8 @@ export class LiveSocket extends EventTarget {
   constructor(url) {
     super();
     this.#url = new URL(url, location.href.replace(/^http/, "ws"));
-    addEventListener("online", () => this.#retryNow());
+    addEventListener("online", () => this.check());
+    addEventListener("focus", () => this.check());
     addEventListener("offline", () => this.#drop("offline"));
     addEventListener("pagehide", () => this.#socket?.close(1000));
     addEventListener("pageshow", (event) => event.persisted && this.#retryNow());
@@ -61,6 +64,13 @@ export class LiveSocket extends EventTarget {
     this.#retryNow();
   }
 
+  /** Is anybody there? A laptop that slept, or changed its network, holds a socket that looks open and is dead. */
+  check() {
+    if (this.state !== "open") return this.#retryNow();
+    this.#send({ type: "ping" });
+    return this.#expect(PATIENCE_MS);
+  }
+
   #connect() {
     clearTimeout(this.#timer);
     if (this.#socket || this.state === "signed-out" || this.state === "refused") return;
@@ -68,23 +78,40 @@ export class LiveSocket extends EventTarget {
     this.#become("connecting");
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
+    this.#expect(OPENING_MS);
     socket.addEventListener("open", () => socket === this.#socket && this.#onOpen());
     socket.addEventListener("message", (event) => socket === this.#socket && this.#onMessage(event));
     socket.addEventListener("close", (event) => socket === this.#socket && this.#onClose(event.code));
   }
 
+  /** Something must be heard by then. */
+  #expect(milliseconds) {
+    this.#deadline ??= setTimeout(() => {
+      const wasOpen = this.state === "open";
+      this.#drop("connecting");
+      if (!wasOpen) return this.#wait(LOST);
+      this.#attempt = 0;
+      return this.#connect();
+    }, milliseconds);
+  }
+
+  #heard() {
+    clearTimeout(this.#deadline);
+    this.#deadline = null;
+  }
+
   #onOpen() {
-    this.#lastFrame = performance.now();
+    this.#heard();
     this.#become("open");
     for (const topic of this.#followers.keys()) this.#ask(topic);
     this.#sendPresence();
     clearInterval(this.#heartbeat);
-    this.#heartbeat = setInterval(() => this.#sendPresence(), HEARTBEAT_MS);
+    this.#heartbeat = setInterval(() => this.#beat(), HEARTBEAT_MS);
   }
 
   #onMessage(event) {
     this.#attempt = 0; // only a server that talks counts as back: one that accepts and closes must not be hammered
-    this.#lastFrame = performance.now();
+    this.#heard();
     const frame = JSON.parse(event.data);
     if (frame.type === "error" && !frame.topic) return this.dispatchEvent(new CustomEvent("error", { detail: frame }));
     const follower = this.#followers.get(frame.topic);
@@ -115,6 +142,7 @@ export class LiveSocket extends EventTarget {
 
   #onClose(code) {
     this.#socket = null;
+    this.#heard();
     clearInterval(this.#heartbeat);
     if (code === SIGNED_OUT) return this.#become("signed-out");
     if (REFUSED.has(code)) return this.#become("refused");
@@ -142,22 +170,22 @@ export class LiveSocket extends EventTarget {
   #drop(state) {
     const socket = this.#socket;
     this.#socket = null;
+    this.#heard();
     clearInterval(this.#heartbeat);
     clearTimeout(this.#timer);
     socket?.close(1000);
     if (this.state !== "signed-out" && this.state !== "refused") this.#become(state);
   }
 
-  /** A laptop that slept holds a socket that looks open and is dead: silence for longer than the heartbeat says so. */
   #onVisibility() {
     this.#presence = document.visibilityState === "visible" ? "here" : "away";
-    if (this.#presence === "away") return this.#sendPresence();
-    if (this.state === "open" && performance.now() - this.#lastFrame > QUIET_MS) {
-      this.#drop("connecting");
-      this.#attempt = 0;
-      this.#connect();
-    } else if (this.state === "open") this.#sendPresence();
-    else this.#retryNow();
+    if (this.#presence === "here") this.#beat();
+    else this.#sendPresence();
+  }
+
+  #beat() {
+    this.#sendPresence();
+    this.check();
   }
 
   #sendPresence() {

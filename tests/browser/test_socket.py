@@ -30,12 +30,20 @@ class Server:
     """Accepts every connection, keeps what was said, and speaks when the test wants it to."""
 
     def __init__(self, page):
-        self.connections, self.said = [], []
+        self.connections, self.said, self.is_dead = [], [], False
         page.route_web_socket(f"{ORIGIN.replace('http', 'ws')}/ws/", self._accept)
 
     def _accept(self, connection):
         self.connections.append(connection)
-        connection.on_message(lambda text: self.said.append(json.loads(text)))
+        connection.on_message(lambda text: self._hear(connection, json.loads(text)))
+
+    def _hear(self, connection, frame):
+        """``is_dead``: a line that is gone without having been closed."""
+        if self.is_dead:
+            return
+        self.said.append(frame)
+        if frame["type"] == "ping":
+            connection.send('{"type": "pong"}')
 
     def say(self, *positions):
         for position in positions:
@@ -141,3 +149,39 @@ def test_socket_tells_that_the_reader_is_away(page, server):
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
 
     wait(page, lambda: {"type": "presence", "state": "away"} in server.said)
+
+
+@pytest.mark.parametrize("event", ["focus", "online"])
+def test_socket_asks_whether_the_line_is_dead_when_somebody_comes_back(page, server, event):
+    page.evaluate("(name) => dispatchEvent(new Event(name))", event)
+    wait(page, lambda: {"type": "ping"} in server.said)
+    page.wait_for_timeout(100)
+    server.is_dead = True
+
+    page.evaluate("(name) => dispatchEvent(new Event(name))", event)
+    page.wait_for_timeout(500)
+    server.is_dead = False
+    wait(page, lambda: server.asked == [0, 0], seconds=8)
+
+    assert page.evaluate("states.at(-1)") == "open"
+
+
+def test_socket_notices_a_dead_line_by_itself(page):
+    page.clock.install()
+    server = Server(page)
+    open_modules(page)
+    page.evaluate(FOLLOW)
+    wait(page, lambda: server.asked == [0])
+    for count in (1, 2):
+        page.clock.run_for(15_000)
+        wait(page, lambda count=count: server.said.count({"type": "ping"}) == count)
+        page.wait_for_timeout(200)
+    assert server.asked == [0]
+
+    server.is_dead = True
+    page.clock.run_for(15_000)
+    page.wait_for_timeout(200)
+    server.is_dead = False
+    page.clock.run_for(4_000)
+
+    wait(page, lambda: server.asked == [0, 0])

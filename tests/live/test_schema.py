@@ -39,6 +39,7 @@ def test_schema_is_one():
         frames.typing(TOPIC, str(uuid4()), "Ada", on=True),
         frames.presence(TOPIC, [{"id": str(uuid4()), "name": "Ada", "state": "away"}]),
         frames.news(TOPIC, "conversation", str(uuid4()), "words"),
+        frames.PONG,
         frames.error("not_found", "Nothing here.", TOPIC),
         frames.error("limit_reached", "Too many."),
         frames.error("limit_reached", "Too many.", limit=LimitReached(limit="person", most=20).extra),
@@ -58,7 +59,7 @@ values = st.one_of(
 
 @given(
     st.fixed_dictionaries(
-        {"type": st.sampled_from(["subscribe", "unsubscribe", "typing", "presence", "write"])},
+        {"type": st.sampled_from(["subscribe", "unsubscribe", "typing", "presence", "ping", "write"])},
         optional={"topic": values, "after": values, "turns": values, "on": values, "state": values, "more": values},
     )
 )

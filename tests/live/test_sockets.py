@@ -129,6 +129,14 @@ async def test_what_is_no_frame_closes_the_socket(stack, person, message, code):
         assert page.raw == []
 
 
+async def test_ping_is_answered(stack, person):
+    async with Client(stack.ws_url, person.by_key) as page:
+        await page.send({"type": "ping"})
+
+        await page.until(lambda: page.raw)
+        assert json.loads(page.raw[0]) == {"type": "pong"}
+
+
 async def test_flood_is_cut(stack, person):
     async with Client(stack.ws_url, person.by_key) as page:
         try:
