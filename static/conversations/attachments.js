@@ -1,7 +1,7 @@
 // Files of the message being written: chosen, pasted or dropped, uploaded at once, and named in the message when it is sent.
 
 import { clone, fill, icon, slot } from "core/dom";
-import { Problem, request } from "core/http";
+import { Problem, STALE, renewToken, request, tokenHeader } from "core/http";
 import { bytes, t } from "core/words";
 
 const SOON_S = 15; // too much at a time, not a quota that is used up
@@ -89,7 +89,7 @@ export class Attachments {
     upload.open("POST", this.#url);
     upload.responseType = "json";
     upload.setRequestHeader("accept", "application/json");
-    upload.setRequestHeader("x-csrftoken", document.querySelector('meta[name="csrf-token"]')?.content ?? "");
+    for (const [name, value] of Object.entries(tokenHeader())) upload.setRequestHeader(name, value);
     upload.upload.addEventListener("progress", ({ loaded, total }) => {
       slot(element, "progress").value = (100 * loaded) / total;
       fill(element, { note: t("uploading", { done: bytes(loaded), total: bytes(total) }) });
@@ -99,10 +99,22 @@ export class Attachments {
       const wait = upload.status === 429 && Number(upload.getResponseHeader("retry-after"));
       if (upload.status >= 200 && upload.status < 300) this.#ready(element, entry, upload.response);
       else if (wait && wait <= SOON_S && this.#files.has(element)) entry.upload = this.#again(wait, file, element, entry);
+      else if (upload.status === 403 && upload.response?.code === STALE && !entry.isRenewed) this.#renewed(file, element, entry);
       else if (this.#files.has(element)) this.#fail(element, new Problem(upload.status, upload.response ?? {}).message);
     });
     upload.send(form);
     return upload;
+  }
+
+  /** The same person has signed in anew in another tab: it goes once more. */
+  async #renewed(file, element, entry) {
+    entry.isRenewed = true;
+    entry.upload = { abort: () => null };
+    const isBack = await renewToken().catch(() => false);
+    entry.upload = null;
+    if (!this.#files.has(element)) return;
+    if (isBack) entry.upload = this.#upload(file, element, entry);
+    else this.#fail(element, t("signed_out"));
   }
 
   /** Many at once may be more than the server takes in a moment. */

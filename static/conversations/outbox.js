@@ -22,7 +22,7 @@ class Outbox extends EventTarget {
 
   constructor() {
     super();
-    addEventListener("online", () => this.#sendNow());
+    for (const name of ["online", "signed-in"]) addEventListener(name, () => this.#sendNow());
     liveSocket().addEventListener("state", ({ detail }) => detail.state === "open" && this.#sendNow());
     watch(NAME, () => this.dispatchEvent(new Event("change")));
   }

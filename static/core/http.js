@@ -4,6 +4,7 @@ import { elementsOf } from "core/dom";
 import { t } from "core/words";
 
 const TIMEOUT_MS = 30_000;
+export const STALE = "csrf"; // the code of a write with a token that is not (or no longer) that of who is signed in
 
 /** What the server answered as problem JSON. `code` is the contract, `message` is for the reader. */
 export class Problem extends Error {
@@ -51,9 +52,41 @@ export async function fetchElements(url, { signal, method = "GET", body } = {}) 
   return elementsOf(await response.text());
 }
 
+const tokenElement = () => document.querySelector('meta[name="csrf-token"]');
+
+/** What a write must carry beside the session. */
+export const tokenHeader = () => (tokenElement()?.content ? { "x-csrftoken": tokenElement().content } : {});
+
+let renewing = null;
+
+/** After a new sign-in in another tab the token of this page is an old one. True when it is the same person who is back. */
+export function renewToken() {
+  renewing ??= renew().finally(() => { renewing = null; });
+  return renewing;
+}
+
+async function renew() {
+  const { tokenUrl, viewerId } = document.body.dataset;
+  const response = await sendOnce(tokenUrl, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const { user, token } = response.ok && !response.redirected ? await response.json() : {};
+  if (!token || user !== viewerId) return false;
+  tokenElement().content = token;
+  for (const field of document.querySelectorAll('input[name="csrfmiddlewaretoken"]')) field.value = token;
+  window.dispatchEvent(new CustomEvent("signed-in"));
+  return true;
+}
+
 async function send(url, options) {
-  const token = document.querySelector('meta[name="csrf-token"]')?.content;
-  const headers = { ...options.headers, ...(token && { "x-csrftoken": token }) };
+  const response = await sendOnce(url, options);
+  if (response.status !== 403) return response;
+  const { code } = await response.clone().json().catch(() => ({}));
+  if (code !== STALE) return response;
+  if (!(await renewToken())) throw signedOut();
+  return sendOnce(url, options);
+}
+
+async function sendOnce(url, options) {
+  const headers = { ...options.headers, ...tokenHeader() };
   try {
     return await fetch(url, { credentials: "same-origin", ...options, headers });
   } catch (error) {

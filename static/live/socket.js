@@ -31,6 +31,7 @@ export class LiveSocket extends EventTarget {
     this.#url = new URL(url, location.href.replace(/^http/, "ws"));
     addEventListener("online", () => this.check());
     addEventListener("focus", () => this.check());
+    addEventListener("signed-in", () => this.#signedIn());
     addEventListener("offline", () => this.#drop("offline"));
     addEventListener("pagehide", () => this.#socket?.close(1000));
     addEventListener("pageshow", (event) => event.persisted && this.#retryNow());
@@ -82,6 +83,12 @@ export class LiveSocket extends EventTarget {
     socket.addEventListener("open", () => socket === this.#socket && this.#onOpen());
     socket.addEventListener("message", (event) => socket === this.#socket && this.#onMessage(event));
     socket.addEventListener("close", (event) => socket === this.#socket && this.#onClose(event.code));
+  }
+
+  #signedIn() {
+    if (this.state !== "signed-out") return;
+    this.#become("waiting");
+    this.retry();
   }
 
   /** Something must be heard by then. */

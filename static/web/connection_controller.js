@@ -1,6 +1,7 @@
 import { Controller } from "@hotwired/stimulus";
 
 import { clone, fill } from "core/dom";
+import { renewToken } from "core/http";
 import { t } from "core/words";
 import { liveSocket } from "live/socket";
 
@@ -10,6 +11,7 @@ const GOOD_NEWS_MS = 5000;
 /** The line under the bar: what is wrong with the connection, and what that means for what one writes. */
 export default class extends Controller {
   #isShown = false;
+  #isOut = false;
   #sent = 0;
   #arrived = 0;
 
@@ -18,6 +20,8 @@ export default class extends Controller {
     addEventListener("outbox:sent", this.#count);
     addEventListener("conversation:arrived", this.#count);
     addEventListener("signed-out", this.#signedOut);
+    addEventListener("signed-in", this.#signedIn);
+    addEventListener("focus", this.#look);
   }
 
   disconnect() {
@@ -25,6 +29,8 @@ export default class extends Controller {
     removeEventListener("outbox:sent", this.#count);
     removeEventListener("conversation:arrived", this.#count);
     removeEventListener("signed-out", this.#signedOut);
+    removeEventListener("signed-in", this.#signedIn);
+    removeEventListener("focus", this.#look);
     clearInterval(this.clock);
   }
 
@@ -75,7 +81,18 @@ export default class extends Controller {
     if (this.element.querySelector('[data-kind="good"]')) fill(this.element, { text: news.join(" ") });
   };
 
+  /** Whoever has signed in again in another tab, and comes back to this one, goes on here. */
+  #look = () => {
+    if (this.#isOut) renewToken().catch(() => null);
+  };
+
+  #signedIn = () => {
+    this.#isOut = false;
+    if (liveSocket().state === "open") this.#online();
+  };
+
   #signedOut = () => {
+    this.#isOut = true;
     this.#isShown = true;
     this.element.replaceChildren(fill(clone("t-reconnecting"), {}));
     this.element.querySelector(".grow").textContent = t("signed_out");

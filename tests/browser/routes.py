@@ -81,6 +81,7 @@ REASONS = {
             "conversations/mentions/",
             "conversations/references/",
             "records/<uuid:collection_id>/choices/",
+            "token/",
             "workflows/words/",
         ),
         DATA,

@@ -6,6 +6,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser import duo
 from tests.browser.members import people, stack, states
 from tests.provider.fixtures import provider, running_provider
 
@@ -135,3 +136,32 @@ def test_words_that_were_refused_are_changed_and_sent(people, provider):
     draft.press("Enter")
     expect(ines.last).to_contain_text("At nine.")
     assert [row["content"] for row in ines.rows()] == ["Which ferry?\n\nAnd when?", "At nine."]
+
+
+def test_page_goes_on_after_its_person_signed_in_anew_in_another_tab(people, stack, provider):
+    provider.script({"text": "At nine."}, {"text": "At ten."})
+    ines = people("ines").start()
+
+    def sign_in(name):
+        ines.context.clear_cookies()
+        tab = ines.context.new_page()
+        duo.sign_in(tab, stack.base_url, stack.cast[f"{name}_email"])
+        tab.close()
+
+    sign_in("ines")
+    ines.say("Which ferry?")
+    expect(ines.last).to_contain_text("At nine.")
+    ines.wait_for_end()
+
+    sign_in("daniel")  # at her computer: her words wait for her
+    ines.say("And the next one?")
+    expect(ines.last).to_contain_text("You are signed out.")
+    expect(ines.page.locator("#connection")).to_contain_text("what you wrote is kept here")
+    sign_in("ines")
+    ines.page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(ines.last).to_contain_text("At ten.")
+    expect(ines.page.locator("#connection")).not_to_contain_text("signed out")
+
+    ines.complaints.clear()  # the browser tells of the tokens that were refused
+    authors = {row["author"]["name"] for row in ines.rows() if row["role"] == "user"}
+    assert authors == {"Inês Duarte"}

@@ -206,6 +206,19 @@ def test_theme_is_kept_for_the_person(browser, owner):
     assert 'data-theme="dark"' in browser.get("/").content.decode()
 
 
+def test_page_that_is_older_than_the_sign_in_learns_who_is_here_and_their_token(browser, owner):
+    told = browser.get("/token/")
+
+    assert told.json()["user"] == str(owner.pk)
+    assert told.headers["Cache-Control"] == "max-age=0, no-cache, no-store, must-revalidate, private"
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = browser.cookies
+    headers = {"X-CSRFToken": told.json()["token"]}
+    assert strict.post("/theme/?theme=dark").status_code == 403
+    assert strict.post("/theme/?theme=dark", headers=headers).status_code == 204
+    assert Client().get("/token/").headers["Location"].startswith("/accounts/login/")
+
+
 def test_theme_that_does_not_exist_is_refused(browser):
     assert browser.post("/theme/?theme=mauve").status_code == 400
 

@@ -12,5 +12,6 @@ urlpatterns = [
     path("sidebar/", views.sidebar, name="sidebar"),
     path("project/", views.switch_project, name="switch_project"),
     path("theme/", views.theme, name="theme"),
+    path("token/", views.token, name="token"),
     path("settings/", views.settings_index, name="settings"),
 ]

@@ -8,12 +8,14 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts import places
@@ -168,6 +170,14 @@ def _next(request: HttpRequest, cursor: str) -> str:
     query = request.GET.copy()
     query["cursor"] = cursor
     return f"{reverse('web:search')}?{query.urlencode()}"
+
+
+@never_cache
+@login_required
+@require_safe
+def token(request: HttpRequest) -> JsonResponse:
+    """Who is signed in by now, and what their writes must carry: for a page that is older than the sign-in."""
+    return JsonResponse({"user": str(request.actor.user_id), "token": get_token(request)})
 
 
 def _deeds() -> list[dict[str, Any]]:
