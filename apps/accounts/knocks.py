@@ -10,11 +10,11 @@ from allauth.account.internal.flows.login import get_authentication_records
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from apps.accounts.actors import cookie_session
+from apps.accounts.actors import cookie_session, waiting_session
 from apps.accounts.addresses import client_address
 from apps.accounts.models import Device, SignInAttempt, User
 from apps.accounts.proofs import Proofs
-from apps.accounts.services import attempts, devices, fresh_proofs, passwords
+from apps.accounts.services import attempts, devices, fresh_proofs, passwords, second_factors
 from apps.accounts.types import Actor, RiskVerdict
 
 SESSION_KEY = "sign_in_attempt"
@@ -69,6 +69,12 @@ def judge(request: HttpRequest, user: User) -> RiskVerdict:
         attempt = attempts.open_attempt(email=user.email, method=method, **caller_of(request))
         hold_attempt(request, attempt)
     return attempts.judge(attempt=attempt, user=user)
+
+
+def guesser_at(request: HttpRequest) -> second_factors.Guesser:
+    """Whoever sits at the session that is open, or waits for its person to set up a factor."""
+    session = cookie_session(request) or waiting_session(request)
+    return second_factors.Guesser(session_id=session.pk if session else None)
 
 
 def keep_proofs(request: HttpRequest, user: User) -> None:

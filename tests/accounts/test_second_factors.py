@@ -17,6 +17,8 @@ from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, acto
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+SOMEBODY = second_factors.Guesser()
+
 
 def code_of(secret, step=0):
     """Of this moment's half minute; one that ends in a moment is waited out."""
@@ -123,12 +125,12 @@ def test_wrong_first_code_sets_nothing_up(browser, user):
 def test_code_is_good_once_and_never_an_earlier_one(user):
     secret = with_app(user)
 
-    second_factors.check_code(user=user, code=code_of(secret))
+    second_factors.check_code(user=user, code=code_of(secret), guesser=SOMEBODY)
 
     with pytest.raises(CodeRefused):
-        second_factors.check_code(user=user, code=code_of(secret))
+        second_factors.check_code(user=user, code=code_of(secret), guesser=SOMEBODY)
     half_a_minute_later(user)
-    assert second_factors.check_code(user=user, code=code_of(secret)).type == "totp"
+    assert second_factors.check_code(user=user, code=code_of(secret), guesser=SOMEBODY).type == "totp"
 
 
 def test_code_is_good_for_its_half_minute_and_no_longer(user):
@@ -136,33 +138,70 @@ def test_code_is_good_for_its_half_minute_and_no_longer(user):
 
     for step in (-1, 1):
         with pytest.raises(CodeRefused):
-            second_factors.check_code(user=user, code=code_of(secret, step))
+            second_factors.check_code(user=user, code=code_of(secret, step), guesser=SOMEBODY)
 
-    assert second_factors.check_code(user=user, code=code_of(secret)).type == "totp"
+    assert second_factors.check_code(user=user, code=code_of(secret), guesser=SOMEBODY).type == "totp"
 
 
 def test_recovery_code_is_good_once(user):
     with_app(user)
     codes = with_recovery_codes(user)
 
-    assert second_factors.check_code(user=user, code=codes[3]).type == "recovery_codes"
+    assert second_factors.check_code(user=user, code=codes[3], guesser=SOMEBODY).type == "recovery_codes"
 
     with pytest.raises(CodeRefused):
-        second_factors.check_code(user=user, code=codes[3])
-    assert second_factors.check_code(user=user, code=codes[4]).type == "recovery_codes"
+        second_factors.check_code(user=user, code=codes[3], guesser=SOMEBODY)
+    assert second_factors.check_code(user=user, code=codes[4], guesser=SOMEBODY).type == "recovery_codes"
 
 
 def test_five_wrong_codes_then_the_right_one_waits_too(user):
     secret = with_app(user)
     for _number in range(5):
         with pytest.raises(CodeRefused):
-            second_factors.check_code(user=user, code="000000")
+            second_factors.check_code(user=user, code="000000", guesser=SOMEBODY)
 
     with pytest.raises(TooManyAttempts):
-        second_factors.check_code(user=user, code=code_of(secret))
+        second_factors.check_code(user=user, code=code_of(secret), guesser=SOMEBODY)
 
     assert CodeGuess.objects.filter(has_succeeded=True).count() == 0
     assert Event.objects.filter(type="accounts.sign_in_refused", payload__reason="too_many_attempts").count() == 1
+
+
+def test_whoever_has_the_password_locks_nobody_out_and_still_does_not_guess_for_long(user, settings):
+    settings.PARLANCE_SIGN_IN_RISK = (1000, 1000)
+    with_app(user)
+    codes = iter(with_recovery_codes(user))
+
+    def ask(code, address, device=""):
+        body = {"email": user.email, "password": PASSWORD, "code": code} | ({"device": device} if device else {})
+        client = Client(REMOTE_ADDR=address)
+        return client.post("/api/v1/auth/token/", body, content_type="application/json")
+
+    device = ask(next(codes), "192.0.2.1").json()["device"]
+
+    first = [ask("000000", "198.51.100.1").status_code for _number in range(6)]
+    at_home = ask(next(codes), "203.0.113.9", device).status_code
+    elsewhere = ask(next(codes), "203.0.113.10").status_code
+    others = [ask("000000", f"198.51.100.{number}").status_code for number in range(2, 7)]
+    still = ask(next(codes), "203.0.113.9", device).status_code
+
+    assert first == [401] * 5 + [429]
+    assert (at_home, elsewhere) == (200, 200)
+    assert others == [401] * 4 + [429]
+    assert still == 200
+
+
+def test_wrong_codes_at_an_open_session_count_for_that_session(browser, user):
+    """Whoever found one open guesses there, and its owner signs in elsewhere."""
+    secret, _answer = set_up(browser)
+
+    guessed = [browser.post("/accounts/2fa/reauthenticate/", {"code": "000000"}).status_code for _number in range(6)]
+
+    assert guessed == [200] * 5 + [429]
+    half_a_minute_later(user)
+    client = Client()
+    sign_in(client, user)
+    assert client.post("/accounts/2fa/authenticate/", {"code": code_of(secret)}).status_code == 302
 
 
 def test_token_door_asks_for_the_code(user):
@@ -202,7 +241,7 @@ def test_seeds_are_sealed_for_their_person_and_follow_a_new_key(browser, user):
     stranger = UserFactory()
     Authenticator.objects.create(user=stranger, type="totp", data={"secret": row.data["secret"]})
     with pytest.raises(crypto.KeysDoNotFit):
-        second_factors.check_code(user=stranger, code=code_of(secret))
+        second_factors.check_code(user=stranger, code=code_of(secret), guesser=SOMEBODY)
     Authenticator.objects.filter(user=stranger).delete()
 
     key_id, done = key_rotation.rotate()
@@ -212,7 +251,7 @@ def test_seeds_are_sealed_for_their_person_and_follow_a_new_key(browser, user):
     row.refresh_from_db()
     assert f"/v1:{key_id}:" in row.data["secret"]
     half_a_minute_later(user)
-    assert second_factors.check_code(user=user, code=code_of(secret)).type == "totp"
+    assert second_factors.check_code(user=user, code=code_of(secret), guesser=SOMEBODY).type == "totp"
 
 
 def test_seed_that_waits_for_its_first_code_is_sealed_in_the_session(browser):

@@ -116,7 +116,7 @@ class TokenView(PublicAPIView):
             device_token=device_token,
         )
         verdict = attempts.judge(attempt=proof.attempt, user=proof.user)
-        level = second_factors.require_for_token(user=proof.user, code=data.get("code"))
+        level = second_factors.require_for_token(user=proof.user, code=data.get("code"), attempt=proof.attempt)
         if verdict == RiskVerdict.STEP_UP and level == 1:
             codes.send_code(attempt=proof.attempt)
             raise SecondFactorNeeded(

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.addresses import neighbours
 from apps.accounts.types import (
     RiskSignal,
     RiskVerdict,
     SignInMethod,
 )
 from apps.core.models import BaseModel
+
+
+class SignInAttemptQuerySet(models.QuerySet["SignInAttempt"]):
+    def from_address(self, address: str) -> Self:
+        return self.filter(address__range=neighbours(address))
+
+    def alike(self, attempt: SignInAttempt) -> Self:
+        """Those of one person that count together: on this device, at this address where the person was lately, or anywhere else."""
+        if attempt.device_id is not None:
+            return self.filter(device=attempt.device_id)
+        if attempt.is_familiar:
+            return self.filter(is_familiar=True, address=attempt.address, device=None)
+        return self.filter(is_familiar=False)
 
 
 class SignInAttempt(BaseModel):
@@ -41,6 +57,8 @@ class SignInAttempt(BaseModel):
         max_length=8, choices=RiskVerdict.choices, default=RiskVerdict.ALLOWED, db_default=RiskVerdict.ALLOWED.value
     )
     judged_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SignInAttemptQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("sign-in attempt")

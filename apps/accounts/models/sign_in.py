@@ -146,9 +146,18 @@ class SignInLink(BaseModel):
 
 
 class CodeGuess(BaseModel):
-    """A code that was tried for a second factor. Written before it is looked at, so that parallel guesses count each other."""
+    """A code that was tried for a second factor. Written before it is looked at, so that parallel guesses count each other.
+
+    ``attempt`` is the sign-in that it was to finish, ``session`` the open one that it was typed in: who guesses is told by them.
+    """
 
     user = models.ForeignKey("accounts.User", on_delete=models.PROTECT, related_name="+")
+    attempt = models.ForeignKey(
+        "accounts.SignInAttempt", on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
+    )
+    session = models.ForeignKey(
+        "accounts.UserSession", on_delete=models.PROTECT, null=True, blank=True, related_name="+", editable=False
+    )
     has_succeeded = models.BooleanField(default=False)
 
     class Meta:

@@ -12,7 +12,7 @@ from allauth.mfa.totp.internal import auth
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from apps.accounts import second_factor
+from apps.accounts import knocks, second_factor
 from apps.accounts.services import second_factors
 from apps.accounts.types import CodeRefused
 
@@ -35,18 +35,23 @@ class _Checked:
 
     def clean_code(self) -> str:
         try:
-            self.authenticator = second_factors.check_code(user=self.user, code=self.cleaned_data["code"])
+            self.authenticator = second_factors.check_code(
+                user=self.user, code=self.cleaned_data["code"], guesser=self.guesser()
+            )
         except CodeRefused as error:
             raise forms.ValidationError(error.detail, code=error.code) from None
         return self.cleaned_data["code"]
 
 
 class CodeForm(_Checked, AuthenticateForm):
-    pass
+    def guesser(self) -> second_factors.Guesser:
+        """Who signs in; an open session of somebody in the same browser counts for nothing here."""
+        return second_factors.Guesser(attempt=knocks.held_attempt(context.request))
 
 
 class CodeAgainForm(_Checked, ReauthenticateForm):
-    pass
+    def guesser(self) -> second_factors.Guesser:
+        return knocks.guesser_at(context.request)
 
 
 class ActivateAppForm(ActivateTOTPForm):
@@ -65,7 +70,12 @@ class ActivateAppForm(ActivateTOTPForm):
         self.secret = second_factor.open_for(self.user.pk, sealed)
 
     def clean_code(self) -> str:
-        counter = second_factors.check_first_code(user=self.user, secret=self.secret, code=self.cleaned_data["code"])
+        counter = second_factors.check_first_code(
+            user=self.user,
+            secret=self.secret,
+            code=self.cleaned_data["code"],
+            guesser=knocks.guesser_at(context.request),
+        )
         if counter is None:
             raise get_adapter().validation_error("incorrect_code")
         setattr(context.request, COUNTER, counter)

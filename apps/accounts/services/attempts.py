@@ -15,12 +15,12 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from apps.accounts import events, geography, letters, policies, risk
 from apps.accounts.actors import hash_token
-from apps.accounts.addresses import neighbours
 from apps.accounts.models import BlockedNetwork, Device, SignInAttempt, SignInCode, SignInSignal, User, UserSession
+from apps.accounts.models.risk import SignInAttemptQuerySet
 from apps.accounts.services import fresh_proofs
 from apps.accounts.types import (
     SYSTEM,
@@ -158,7 +158,7 @@ def _require_attempts_left(attempt: SignInAttempt) -> None:
         here = _failed_lately(attempt)
         is_over = (
             attempt.address is not None
-            and _from(here, attempt.address).count() > settings.PARLANCE_SIGN_IN_LIMITS["address"]
+            and here.from_address(attempt.address).count() > settings.PARLANCE_SIGN_IN_LIMITS["address"]
         )
     if is_over:
         _note_refusal(attempt, TooManyAttempts.code)
@@ -172,27 +172,16 @@ def _require_steps_left(attempt: SignInAttempt) -> None:
         raise _too_many()
 
 
-def _from(rows: QuerySet[SignInAttempt], address: str) -> QuerySet[SignInAttempt]:
-    return rows.filter(address__range=neighbours(address))
-
-
 def _is_guessed_at(attempt: SignInAttempt) -> bool:
     return _own_failures(attempt).count() > settings.PARLANCE_SIGN_IN_LIMITS["account"]
 
 
-def _own_failures(attempt: SignInAttempt) -> QuerySet[SignInAttempt]:
-    """Of this account: on this device, at this address where the person was lately, or anywhere else."""
-    own = _failed_lately(attempt).filter(account_hash=attempt.account_hash)
-    if attempt.device_id is not None:
-        own = own.filter(device=attempt.device_id)
-    elif attempt.is_familiar:
-        own = own.filter(is_familiar=True, address=attempt.address, device=None)
-    else:
-        own = own.filter(is_familiar=False)
-    return own
+def _own_failures(attempt: SignInAttempt) -> SignInAttemptQuerySet:
+    """Of this account, by whom this one may be by."""
+    return _failed_lately(attempt).filter(account_hash=attempt.account_hash).alike(attempt)
 
 
-def _failed_lately(attempt: SignInAttempt) -> QuerySet[SignInAttempt]:
+def _failed_lately(attempt: SignInAttempt) -> SignInAttemptQuerySet:
     return SignInAttempt.objects.filter(created_at__gt=attempt.created_at - ATTEMPT_WINDOW, has_succeeded=False)
 
 
@@ -317,11 +306,11 @@ def _place_of(attempt: SignInAttempt) -> risk.Place:
     return risk.Place(attempt.country, attempt.latitude, attempt.longitude)
 
 
-def _count_sprayed(attempt: SignInAttempt, hour: QuerySet[SignInAttempt]) -> int:
+def _count_sprayed(attempt: SignInAttempt, hour: SignInAttemptQuerySet) -> int:
     """Accounts that this address tried and never got into: who mistypes and then gets in is no pattern."""
     if attempt.address is None:
         return 0
-    here = _from(hour, attempt.address).exclude(account_hash=attempt.account_hash).order_by()
+    here = hour.from_address(attempt.address).exclude(account_hash=attempt.account_hash).order_by()
     got_in = here.filter(has_succeeded=True).values("account_hash")
     return here.exclude(account_hash__in=got_in).values("account_hash").distinct().count()
 

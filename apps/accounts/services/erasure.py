@@ -226,10 +226,10 @@ def _forget_person(user: User, actor: Actor) -> dict[str, int]:
         TeamMember.objects.filter(user=user),
         ProjectMember.objects.filter(user=user),
         OrganizationMember.objects.filter(user=user),
+        CodeGuess.objects.filter(user=user),
         Session.objects.filter(session_key__in=UserSession.objects.filter(user=user).values("session_key")),
         UserSession.objects.filter(user=user),
         SignInLink.objects.filter(user=user),
-        CodeGuess.objects.filter(user=user),
         Authenticator.objects.filter(user=user),
         SocialAccount.objects.filter(user=user),
         SignInAttempt.objects.filter(

@@ -31,7 +31,7 @@ def check_code(*, actor: Actor, code: str, kept: dict[str, str] | None) -> None:
     """``CodeRefused`` (401) for a wrong one, one that is over, or none; ``TooManyAttempts`` (429) after five wrong ones."""
     policies.require(policies.can_change_own_account(actor))
     user = User.objects.get(pk=actor.user_id)
-    guess = second_factors.count_guess(user=user)
+    guess = second_factors.count_guess(user=user, guesser=second_factors.Guesser(session_id=actor.session_id))
     typed = "".join(code.split()).replace("-", "")[:40]
     is_over = kept is None or datetime.fromisoformat(kept["until"]) < timezone.now()
     if kept is None or is_over or not hmac.compare_digest(kept["hash"], _hash(user, typed)):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -11,13 +13,14 @@ from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone, translation
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import actors, events, letters, policies, second_factor
-from apps.accounts.models import CodeGuess, User, UserSession
+from apps.accounts.models import CodeGuess, SignInAttempt, User, UserSession
 from apps.accounts.services import sessions
 from apps.accounts.types import (
     SYSTEM,
@@ -34,17 +37,27 @@ from apps.core.types import Scope
 
 GUESS_WINDOW = timedelta(minutes=5)
 GUESSES = 5
+#: From wherever the person is not known, all together: many addresses guess no longer than a few.
+GUESSES_ELSEWHERE = 10
 PERIOD_SECONDS = 30
 #: What a program can send, as ``methods`` of the problem names it.
 METHODS = {Authenticator.Type.TOTP: "app", Authenticator.Type.RECOVERY_CODES: "recovery_code"}
 
 
-def check_code(*, user: User, code: str) -> Authenticator:
+@dataclass(frozen=True, slots=True)
+class Guesser:
+    """Who types a code: somebody who gave the password (``attempt``), or whoever sits at an open session."""
+
+    attempt: SignInAttempt | None = None
+    session_id: UUID | None = None
+
+
+def check_code(*, user: User, code: str, guesser: Guesser) -> Authenticator:
     """What the code belongs to: the app or the recovery codes. Each code is good once; that is kept in the row.
 
-    ``CodeRefused`` (401), and ``TooManyAttempts`` (429) after five wrong ones in five minutes: only who has the password gets here.
+    ``CodeRefused`` (401), and ``TooManyAttempts`` (429) as ``count_guess`` raises it.
     """
-    guess = count_guess(user=user)
+    guess = count_guess(user=user, guesser=guesser)
     with transaction.atomic():
         rows = Authenticator.objects.select_for_update().filter(user=user, type__in=second_factor.SECRET_OF)
         found = next((row for row in rows.order_by("-type") if _takes(row, code)), None)
@@ -58,23 +71,40 @@ def check_code(*, user: User, code: str) -> Authenticator:
     return found
 
 
-def check_first_code(*, user: User, secret: str, code: str) -> int | None:
+def check_first_code(*, user: User, secret: str, code: str, guesser: Guesser) -> int | None:
     """While an app is being set up: the step that the code belongs to."""
-    guess = count_guess(user=user)
+    guess = count_guess(user=user, guesser=guesser)
     counter = _find_counter(secret, code)
     if counter is not None:
         note_good_guess(guess=guess)
     return counter
 
 
-def count_guess(*, user: User) -> CodeGuess:
-    """Before any code of theirs is looked at. ``TooManyAttempts`` after five wrong ones in five minutes."""
-    guess = CodeGuess.objects.create(user=user)
-    recent = CodeGuess.objects.filter(user=user, has_succeeded=False, created_at__gt=Now() - GUESS_WINDOW)
-    if recent.count() > GUESSES:
+def count_guess(*, user: User, guesser: Guesser) -> CodeGuess:
+    """Before any code of theirs is looked at. ``TooManyAttempts`` after five wrong ones in five minutes.
+
+    Whoever has the password does not lock out its owner: each session, each device that the person knows and each address where
+    they were lately has a count of its own. Elsewhere each address has one, and all of them together twice as many guesses.
+    """
+    guess = CodeGuess.objects.create(user=user, attempt=guesser.attempt, session_id=guesser.session_id)
+    if any(rows.count() > most for rows, most in _counted_with(guess)):
         _note_refusal(user, TooManyAttempts.code)
         raise TooManyAttempts(retry_after_seconds=int(GUESS_WINDOW.total_seconds()))
     return guess
+
+
+def _counted_with(guess: CodeGuess) -> Iterator[tuple[QuerySet[CodeGuess], int]]:
+    """The wrong codes of these minutes that are looked at beside this one, and how many of them there may be."""
+    wrong = CodeGuess.objects.filter(user=guess.user_id, has_succeeded=False, created_at__gt=Now() - GUESS_WINDOW)
+    attempt = guess.attempt
+    if attempt is None:
+        yield wrong.filter(attempt=None, session=guess.session_id), GUESSES
+        return
+    own = SignInAttempt.objects.filter(user=guess.user_id).alike(attempt)
+    if not attempt.is_familiar:
+        yield wrong.filter(attempt__in=own), GUESSES_ELSEWHERE
+        own = own.from_address(attempt.address) if attempt.address else own
+    yield wrong.filter(attempt__in=own), GUESSES
 
 
 def note_good_guess(*, guess: CodeGuess) -> None:
@@ -109,7 +139,7 @@ def _find_counter(secret: str, code: str, *, after: int = 0) -> int | None:
     return None
 
 
-def require_for_token(*, user: User, code: str | None) -> int:
+def require_for_token(*, user: User, code: str | None, attempt: SignInAttempt) -> int:
     """The level of a session for a program. Raises ``SecondFactorNeeded`` (401) when the person has one and no code came.
 
     Its ``methods`` are those that the person has. A passkey is none of them: only a browser can ask for it.
@@ -125,7 +155,7 @@ def require_for_token(*, user: User, code: str | None) -> int:
         )
     if not code:
         raise SecondFactorNeeded(methods=methods)
-    check_code(user=user, code=code)
+    check_code(user=user, code=code, guesser=Guesser(attempt=attempt))
     return 2
 
 
@@ -176,15 +206,21 @@ def remove_all(*, actor: Actor, user_id: UUID) -> int:
     user = User.objects.select_for_update().filter(pk=user_id, anonymized_at=None).first()
     if user is None:
         raise NotFound
-    kinds = list(Authenticator.objects.filter(user=user).values_list("type", flat=True))
-    Authenticator.objects.filter(user=user).delete()
-    for kind in kinds:
-        _announce(events.SecondFactorRemoved(user_id=user.pk, kind=kind), user.pk, actor)
+    kinds = remove_each(user=user, actor=actor)
     if kinds:
         sessions.end_all_sessions(user_id=user.pk, reason=SessionEnd.OPERATOR, actor=actor)
         for kind in kinds:
             letters.send_way_in(user=user, what=_words_of(user, kind), is_added=False)
     return len(kinds)
+
+
+def remove_each(*, user: User, actor: Actor) -> list[str]:
+    """For services, within their transaction: no factor of this person is left. Which kinds there were."""
+    kinds = list(Authenticator.objects.filter(user=user).values_list("type", flat=True))
+    Authenticator.objects.filter(user=user).delete()
+    for kind in kinds:
+        _announce(events.SecondFactorRemoved(user_id=user.pk, kind=kind), user.pk, actor)
+    return kinds
 
 
 @transaction.atomic
