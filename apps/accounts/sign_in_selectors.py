@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
+from allauth.socialaccount.models import SocialAccount
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import connection
-from django.db.models import Count, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce, Now
 
 from apps.accounts import policies
 from apps.accounts.models import Device, IdentityProvider, Organization, OrganizationMember, SignInAttempt
@@ -62,6 +64,22 @@ def visible_identity_providers(viewer: Actor) -> QuerySet[IdentityProvider]:
     if viewer.organization_id is not None:
         managed = managed.filter(organization=viewer.organization_id)
     return rows.filter(organization__in=managed.values("organization"))
+
+
+def list_providers_in_use(viewer: Actor, organization_id: UUID) -> QuerySet[IdentityProvider]:
+    """Each with ``people`` who are linked to it, and how many of them have no password (``without_password``)."""
+    linked = SocialAccount.objects.filter(provider=OuterRef("slug")).order_by().values("provider")
+    has_none = Q(user__password__startswith=UNUSABLE_PASSWORD_PREFIX)
+    return (
+        visible_identity_providers(viewer)
+        .filter(organization=organization_id)
+        .annotate(
+            people=Coalesce(Subquery(linked.annotate(n=Count("user", distinct=True)).values("n")), 0),
+            without_password=Coalesce(
+                Subquery(linked.annotate(n=Count("user", distinct=True, filter=has_none)).values("n")), 0
+            ),
+        )
+    )
 
 
 def get_identity_provider(provider_id: UUID, viewer: Actor) -> IdentityProvider:

@@ -78,6 +78,48 @@ def test_stranger_joins_where_the_provider_lets_them(issuer, project, owner):
     assert User.objects.filter(email="ada@sand.example").count() == 1
 
 
+def test_account_of_an_address_that_was_never_confirmed_opens_by_the_provider_alone_from_then_on(
+    issuer, project, owner
+):
+    """Whoever signed up with the address before only typed it."""
+    provider_at(issuer, project, owner)
+    ada = UserFactory(email="ada@sand.example")
+    join(ada, project.organization)
+    EmailAddress.objects.create(user=ada, email=ada.email, primary=True)
+    stranger = Client()
+    stranger.force_login(ada)
+    SocialAccount.objects.create(user=ada, provider="google", uid="stranger")
+    client = Client()
+
+    issuer.sign_in(client, "sand")
+
+    assert (is_in(client), is_in(stranger)) == (True, False)
+    ada.refresh_from_db()
+    assert not ada.has_usable_password()
+    assert EmailAddress.objects.get(user=ada).verified
+    assert [each.provider for each in SocialAccount.objects.all()] == ["sand"]
+    assert Event.objects.get(type="accounts.mailbox_proved").payload["how"] == "sso"
+
+
+def test_page_says_who_loses_a_way_in_before_a_provider_is_removed(issuer, project, owner):
+    row = provider_at(issuer, project, owner, joins_as="member")
+    provider_at(issuer, project, owner, slug="unused", name="Unused")
+    issuer.sign_in(Client(), "sand")
+    SocialAccount.objects.create(user=UserFactory(), provider="sand", uid="else")
+    client = Client()
+    client.force_login(owner)
+
+    page = client.get("/settings/sign-in/").content.decode()
+
+    sand, unused = (page.split(f'<dialog class="dialog" id="remove-{slug}"')[1] for slug in ("sand", "unused"))
+    sand, unused = sand.partition("</dialog>")[0], unused.partition("</dialog>")[0]
+    assert f'name="provider" value="{row.pk}"' in sand
+    assert "2 people sign in through it" in sand
+    assert "1 of them has no password" in sand
+    assert "sign in through it" not in unused
+    assert page.count('value="remove"') == 2  # in the two questions, and nowhere else
+
+
 def test_link_on_another_site_asks_before_it_begins(issuer, project, owner):
     provider_at(issuer, project, owner, joins_as="member")
     client = Client()

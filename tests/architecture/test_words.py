@@ -36,7 +36,6 @@ ELSEWHERE = {
     "ProviderChangeIn.headers": "each judged by its rule in the service",
     "ProviderFields.headers": "each judged by its rule in the service",
     "ProviderIn.headers": "each judged by its rule in the service",
-    "RulesForm.shown": "read as JSON and compared, never kept",
     "RouteIn.text": "looked at once, not kept",
     "ViewState.columns": "names of fields, which the schema knows or does not",
     "SignUpForm.username": "allauth's, and not in the form",

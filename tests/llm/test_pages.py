@@ -7,9 +7,10 @@ import pytest
 from django.test import Client
 
 from apps.llm import selectors, services
-from apps.llm.models import Budget, Provider
+from apps.llm.models import Budget, Model, Provider
 from apps.llm.presets import ProviderKind
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, member_of
+from tests.llm.factories import ModelFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -58,6 +59,35 @@ def test_empty_key_keeps_the_stored_one(owner, project, provider):
 
     kept = Provider.objects.get(pk=provider.pk)
     assert (kept.name, kept.api_key) == ("Anthropic, Lisbon", KEY)
+
+
+def test_page_that_was_open_meanwhile_takes_back_no_price(owner, project, provider):
+    model = ModelFactory(provider=provider)
+    path, clients = f"/settings/models/{model.pk}/", [signed_in(owner), signed_in(owner)]
+    pages = []
+    for client in clients:
+        form = client.get(path).context["form"]
+        drawn = {field.name: field.value() for field in form}
+        pages.append({name: value for name, value in drawn.items() if value is not None and value is not False})
+
+    clients[0].post(path, pages[0] | {"input_price_per_million_tokens": "2.5"})
+    clients[1].post(path, pages[1] | {"label": "The quick one"})
+
+    model.refresh_from_db()
+    assert (model.label, model.input_price_per_million_tokens) == ("The quick one", Decimal("2.5"))
+
+
+def test_page_says_what_a_provider_is_used_for_before_it_is_deleted(owner, project, provider):
+    model = ModelFactory(provider=provider)
+    services.set_defaults(
+        actor=actor_of(owner), organization_id=project.organization_id, default_id=model.pk, fallback_id=None
+    )
+
+    page = signed_in(owner).get(f"/settings/providers/{provider.pk}/").content.decode()
+
+    count = Model.objects.filter(provider=provider, is_enabled=True).count()
+    assert f"{count} model" in page
+    assert "answers when nobody is named" in page
 
 
 def test_member_changes_nothing(owner, project, provider):

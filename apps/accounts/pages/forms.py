@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 from zoneinfo import available_timezones
 
 from allauth.account import forms as allauth
@@ -24,6 +25,7 @@ from apps.accounts.policies import SCOPE_FAMILIES
 from apps.accounts.services import passwords, people, sign_in_rules
 from apps.accounts.types import MailDomainNotAllowed, OrganizationRole, ProjectAccess
 from apps.core import rules
+from apps.core.change_forms import ChangeForm
 from apps.core.rule_fields import MailField, TextField
 
 SCOPE_LABELS = {
@@ -215,7 +217,7 @@ class ProfileForm(forms.Form):
     announce = forms.BooleanField(label=_("Read answers aloud to screen readers as they are written"), required=False)
 
 
-class OrganizationForm(forms.Form):
+class OrganizationForm(ChangeForm):
     name = TextField(rules.NAME, label=_("Name"))
     time_zone = forms.ChoiceField(label=_("Time zone"), choices=time_zones)
 
@@ -243,6 +245,10 @@ class ProjectForm(forms.Form):
     name = TextField(rules.NAME, label=_("Name"))
     description = TextField(rules.TEXT.of(500), label=_("What it is about"))
     access = forms.ChoiceField(label=_("Who gets in"), choices=ProjectAccess.choices)
+
+
+class ProjectChangeForm(ChangeForm, ProjectForm):
+    pass
 
 
 class NewProjectForm(ProjectForm):
@@ -308,7 +314,7 @@ class KeyForm(forms.Form):
         return data
 
 
-class KeyChangeForm(KeyForm):
+class KeyChangeForm(ChangeForm, KeyForm):
     """``expires`` keeps the end unless another is chosen."""
 
     def __init__(self, *args: Any, expires_at: datetime | None, **kwargs: Any) -> None:
@@ -320,7 +326,22 @@ class KeyChangeForm(KeyForm):
         self.fields["expires"] = forms.ChoiceField(label=_("Good for"), required=False, choices=choices, initial="keep")
         self.order_fields(["name", "project", "reach", "scopes", "expires", "allowed_networks"])
 
-    def new_end(self, current: datetime | None) -> datetime | None:
+    def new_values(self, expires_at: datetime | None) -> dict[str, Any]:
+        """As ``keys.change_api_key`` takes them: what was changed here."""
+        data, values = self.changed(), dict[str, Any]()
+        if "name" in data:
+            values["name"] = data["name"]
+        if "project" in data:
+            values["project_id"] = UUID(data["project"]) if data["project"] else None
+        if {"scopes", "reach"} & data.keys():
+            values["scopes"] = self.cleaned_data["scopes"]
+        if "allowed_networks" in data:
+            values["allowed_networks"] = tuple(data["allowed_networks"].split())
+        if "expires" in data:
+            values["expires_at"] = self._new_end(expires_at)
+        return values
+
+    def _new_end(self, current: datetime | None) -> datetime | None:
         chosen = self.cleaned_data["expires"]
         if chosen == "keep":
             return current

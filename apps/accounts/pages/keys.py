@@ -88,7 +88,7 @@ class KeyView(SettingsView):
             "name": key.name,
             "project": str(key.project_id or ""),
             "reach": "ticked" if key.scopes else "all",
-            "scopes": key.scopes,
+            "scopes": [scope for scope in scopes if scope in key.scopes],
             "allowed_networks": " ".join(key.allowed_networks),
             "expires": "keep",
         }
@@ -116,16 +116,7 @@ class KeyView(SettingsView):
         policies.require(policies.can_change_key(self.actor, role, user_id=key.user_id, is_service=key.user.is_service))
         form = self._form(key, self.request.POST)
         if form.is_valid():
-            data = form.cleaned_data
-            keys.change_api_key(
-                actor=self.actor,
-                key_id=key_id,
-                name=data["name"],
-                project_id=UUID(data["project"]) if data["project"] else None,
-                scopes=data["scopes"],
-                allowed_networks=tuple(data["allowed_networks"].split()),
-                expires_at=form.new_end(key.expires_at),
-            )
+            keys.change_api_key(actor=self.actor, key_id=key_id, **form.new_values(key.expires_at))
             messages.success(self.request, _("Saved. It holds from the next request on."))
         return form
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.types import OrganizationRole, Permission
 from apps.core import rules
+from apps.core.change_forms import ChangeForm
 from apps.core.rule_fields import TextField
 
 
@@ -19,12 +20,20 @@ class TeamForm(forms.Form):
     description = TextField(rules.TEXT.of(500), label=_("What it is about"))
 
 
-class ServiceAccountDetailsForm(forms.Form):
+class TeamChangeForm(ChangeForm, TeamForm):
+    pass
+
+
+class _ServiceAccountWords(forms.Form):
     name = TextField(rules.NAME, label=_("Name"), help_text=_("What it writes is signed with it."))
     description = TextField(rules.TEXT.of(500), label=_("What it is about"))
 
 
-class ServiceAccountForm(ServiceAccountDetailsForm):
+class ServiceAccountDetailsForm(ChangeForm, _ServiceAccountWords):
+    pass
+
+
+class ServiceAccountForm(_ServiceAccountWords):
     role = forms.ChoiceField(
         label=_("Role"),
         choices=[choice for choice in OrganizationRole.choices if choice[0] != OrganizationRole.OWNER],

@@ -75,7 +75,7 @@ class ServiceAccountView(KeysView):
     def save(self, **ids: Any) -> BaseForm:
         form = right_forms.ServiceAccountDetailsForm(self.request.POST)
         if form.is_valid():
-            service_accounts.change_service_account(actor=self.actor, **ids, **form.cleaned_data)
+            service_accounts.change_service_account(actor=self.actor, **ids, **form.changed())
             messages.success(self.request, _("Saved."))
         return form
 

@@ -167,7 +167,7 @@ class OrganizationView(SettingsView):
         form = forms.OrganizationForm(self.request.POST)
         if form.is_valid():
             organizations.change_organization(
-                actor=self.actor, organization_id=self.organization().pk, **form.cleaned_data
+                actor=self.actor, organization_id=self.organization().pk, **form.changed()
             )
             messages.success(self.request, _("Saved."))
         return form
@@ -277,7 +277,7 @@ class ProjectView(SettingsView):
         initial = {"name": project.name, "description": project.description, "access": project.access}
         added = list(selectors.visible_project_members(project).order_by("user__name"))
         can_manage = policies.can_manage_project(self.actor, selectors.role_in(self.actor, project))
-        form = form or forms.ProjectForm(initial=initial)
+        form = form or forms.ProjectChangeForm(initial=initial)
         if not can_manage:
             for field in form.fields.values():
                 field.disabled = True
@@ -313,9 +313,9 @@ class ProjectView(SettingsView):
         return [(row.user_id, row.user.display_name) for row in rows]
 
     def save(self, project_id: UUID) -> BaseForm:
-        form = forms.ProjectForm(self.request.POST)
+        form = forms.ProjectChangeForm(self.request.POST)
         if form.is_valid():
-            projects.change_project(actor=self.actor, project_id=project_id, **form.cleaned_data)
+            projects.change_project(actor=self.actor, project_id=project_id, **form.changed())
             messages.success(self.request, _("Saved."))
         return form
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django import forms
@@ -13,14 +12,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from apps.accounts import policies, rules
-from apps.accounts.models import IdentityProvider
+from apps.accounts import policies, rules, sign_in_selectors
 from apps.accounts.pages.answers import add_errors
 from apps.accounts.pages.settings import SettingsView, identifier
 from apps.accounts.services import identity, sign_in_rules
 from apps.accounts.types import FreshSignInNeeded, IdentityProviderKind, OrganizationRole
 from apps.core import preferences
 from apps.core import rules as words
+from apps.core.change_forms import ChangeForm
 from apps.core.errors import DomainError
 from apps.core.rule_fields import TextField
 
@@ -35,7 +34,7 @@ class Domains(forms.CharField):
             raise forms.ValidationError(broken.sentence, code=broken.rule_code) from None
 
 
-class RulesForm(forms.Form):
+class RulesForm(ChangeForm):
     require_second_factor = forms.BooleanField(
         label=rules.SECOND_FACTOR.title, help_text=rules.SECOND_FACTOR.help, required=False
     )
@@ -49,17 +48,6 @@ class RulesForm(forms.Form):
     idle_minutes = forms.IntegerField(
         label=rules.IDLE_MINUTES.title, help_text=rules.IDLE_MINUTES.help, min_value=0, max_value=60 * 24 * 365
     )
-    #: The rules that the page was drawn with, as JSON: those that are still so here are not meant to change.
-    shown = forms.CharField(required=False, max_length=5000, widget=forms.HiddenInput)
-
-    def changed(self) -> dict[str, Any]:
-        values = dict(self.cleaned_data)
-        try:
-            shown = json.loads(values.pop("shown") or "{}")
-        except ValueError:
-            shown = {}
-        was = shown if isinstance(shown, dict) else {}
-        return {name: value for name, value in values.items() if name not in was or was[name] != value}
 
 
 class ProviderForm(forms.Form):
@@ -112,13 +100,14 @@ class SignInSettingsView(SettingsView):
             for name in RulesForm.base_fields
             if name != "shown"
         }
-        initial["shown"] = json.dumps(initial)
         initial["mail_domains"] = " ".join(initial["mail_domains"])
-        rows = IdentityProvider.objects.filter(organization=organization).order_by("name")[:100]
+        found = sign_in_selectors.list_providers_in_use(self.actor, organization.pk)
+        rows = self.part_of(found.order_by("name", "pk"))
         return {
             "form": form if isinstance(form, RulesForm) else RulesForm(initial=initial),
             "provider_form": form if isinstance(form, ProviderForm) else ProviderForm(),
             "can_add": self._may_add(),
+            "part": rows,
             "providers": [
                 (row, settings.PARLANCE_URL + reverse("accounts:sso_callback", args=[row.slug])) for row in rows
             ],

@@ -53,7 +53,7 @@ class TeamView(SettingsView):
         role = selectors.organization_role(self.actor, team.organization_id)
         members = rights.list_team_members(team)
         can_change = policies.can_change_team(self.actor, role, is_manager=team.is_manager)  # type: ignore[attr-defined]
-        form = form or right_forms.TeamForm(initial={"name": team.name, "description": team.description})
+        form = form or right_forms.TeamChangeForm(initial={"name": team.name, "description": team.description})
         if not can_change:
             for field in form.fields.values():
                 field.disabled = True
@@ -69,10 +69,10 @@ class TeamView(SettingsView):
         }
 
     def save(self, team_id: UUID) -> BaseForm:
-        form = right_forms.TeamForm(self.request.POST)
+        form = right_forms.TeamChangeForm(self.request.POST)
         if form.is_valid():
             try:
-                teams.change_team(actor=self.actor, team_id=team_id, **form.cleaned_data)
+                teams.change_team(actor=self.actor, team_id=team_id, **form.changed())
             except TeamNameTaken as error:
                 add_errors(form, error)
             else:

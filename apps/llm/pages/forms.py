@@ -10,6 +10,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from apps.core import rules
+from apps.core.change_forms import ChangeForm
 from apps.core.errors import DomainError
 from apps.core.rule_fields import TextField
 from apps.llm.models import Model
@@ -111,6 +112,10 @@ class ProviderForm(forms.Form):
         return values
 
 
+class ProviderChangeForm(ChangeForm, ProviderForm):
+    pass
+
+
 class DefaultsForm(forms.Form):
     default = forms.ChoiceField(label=_("Answers when nobody is named"), required=False)
     fallback = forms.ChoiceField(
@@ -146,7 +151,7 @@ def _price(label: Any, help_text: Any = "") -> AmountField:
     )
 
 
-class ModelForm(forms.Form):
+class ModelForm(ChangeForm):
     label = TextField(rules.NAME.of(200), label=_("Label"), required=False, help_text=_("Instead of the long name."))
     is_enabled = forms.BooleanField(label=_("Offered to everybody here"), required=False)
     context_window = forms.IntegerField(

@@ -21,11 +21,11 @@ from apps.core.errors import DomainError, NotFound
 from apps.llm import policies, remote, selectors, services
 from apps.llm.models import Model, Provider, ProviderSource
 from apps.llm.pages import kept_key
-from apps.llm.pages.forms import BudgetForm, DefaultsForm, ModelForm, ProviderForm, take_errors
+from apps.llm.pages.forms import BudgetForm, DefaultsForm, ModelForm, ProviderChangeForm, ProviderForm, take_errors
 from apps.llm.pages.words import check_words
 from apps.llm.presets import ProviderKind
 
-MODEL_FIELDS = tuple(ModelForm.base_fields)
+MODEL_FIELDS = tuple(name for name in ModelForm.base_fields if name != "shown")
 MODELS_SHOWN = 200
 
 
@@ -112,7 +112,7 @@ class ProviderPage(SettingsView):
     def _save(self, request: HttpRequest, provider: Provider) -> HttpResponse:
         form = _provider_form(provider, request.POST)
         if form.is_valid():
-            changes = {**form.cleaned_data, "api_key": form.cleaned_data["api_key"] or None}
+            changes = {**form.changed(), "api_key": form.cleaned_data["api_key"] or None}
             try:
                 services.update_provider(actor=self.actor, provider_id=provider.pk, **changes)
             except DomainError as error:
@@ -125,7 +125,15 @@ class ProviderPage(SettingsView):
         return selectors.get_provider(provider_id=provider_id, viewer=self.actor)
 
     def _show(self, request: HttpRequest, provider: Provider, form: ProviderForm, status: int = 200) -> HttpResponse:
-        context = {"provider": _line(provider), "form": form, "can_manage": self.can_manage()}
+        models = selectors.list_enabled_models(organization_id=provider.organization_id).filter(provider=provider)
+        chosen = selectors.get_defaults(organization_id=provider.organization_id, viewer=self.actor)
+        context = {
+            "provider": _line(provider),
+            "form": form,
+            "can_manage": self.can_manage(),
+            "used": [model.name for model in models],
+            "is_chosen": provider.pk in {each.provider_id for each in (chosen.default, chosen.fallback) if each},
+        }
         return render(request, "settings/provider.html", context, status=status)
 
 
@@ -183,7 +191,7 @@ class ModelPage(SettingsView):
         form = ModelForm(request.POST)
         if form.is_valid():
             try:
-                services.update_model(actor=self.actor, model_id=model.pk, **form.cleaned_data)
+                services.update_model(actor=self.actor, model_id=model.pk, **form.changed())
             except DomainError as error:
                 take_errors(form, error)
             else:
@@ -299,7 +307,7 @@ def _line(provider: Provider) -> dict[str, Any]:
 
 
 def _provider_form(provider: Provider, data: Any = None) -> ProviderForm:
-    return ProviderForm(
+    return ProviderChangeForm(
         data,
         initial={"name": provider.name, "base_url": provider.base_url},
         has_key=bool(provider.api_key),

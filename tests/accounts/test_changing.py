@@ -1,0 +1,82 @@
+"""Two people have the same settings page open: neither takes back what the other changed."""
+
+import pytest
+
+from apps.accounts.models import ApiKey, Organization, Project, ServiceAccount, Team
+from apps.accounts.services import keys, service_accounts, teams
+from apps.accounts.types import ProjectAccess
+from tests.accounts.factories import actor_of
+from tests.accounts.test_keys import browser_of
+
+pytestmark = pytest.mark.django_db
+
+
+def sent_by(page, name="form"):
+    """What the form of this page sends when nobody touches it."""
+    form = page.context[name]
+    drawn = {field.name: field.value() for field in form}
+    return {name: value for name, value in drawn.items() if value is not None and value is not False}
+
+
+def organization(owner, project):
+    return (
+        "/settings/organization/",
+        "organization",
+        "form",
+        lambda: Organization.objects.get(pk=project.organization_id),
+    )
+
+
+def one_project(owner, project):
+    return f"/settings/projects/{project.pk}/", "project", "form", lambda: Project.objects.get(pk=project.pk)
+
+
+def team(owner, project):
+    made = teams.create_team(actor=actor_of(owner), organization_id=project.organization_id, name="Sound")
+    return f"/settings/teams/{made.pk}/", "team", "form", lambda: Team.objects.get(pk=made.pk)
+
+
+def service_account(owner, project):
+    made = service_accounts.create_service_account(
+        actor=actor_of(owner), organization_id=project.organization_id, name="Robot"
+    )
+    path = f"/settings/service-accounts/{made.pk}/"
+    return path, "account", "details_form", lambda: ServiceAccount.objects.select_related("user").get(pk=made.pk).user
+
+
+CHANGES = [
+    (organization, {"time_zone": "Europe/Lisbon"}, "time_zone"),
+    (one_project, {"access": ProjectAccess.RESTRICTED}, "access"),
+    (team, {"description": "Those who hear"}, "description"),
+    (service_account, {"description": "Counts"}, None),
+]
+
+
+@pytest.mark.parametrize(("of", "hers", "field"), CHANGES, ids=lambda value: getattr(value, "__name__", ""))
+def test_page_that_was_open_meanwhile_changes_only_what_its_sender_changed(owner, project, of, hers, field):
+    path, form, name, read = of(owner, project)
+    one, other = browser_of(owner), browser_of(owner)
+    pages = [sent_by(browser.get(path), name) | {"form": form} for browser in (one, other)]
+
+    one.post(path, pages[0] | {"name": "Renamed"})
+    other.post(path, pages[1] | hers)
+
+    found = read()
+    assert found.name == "Renamed"
+    if field:
+        assert getattr(found, field) == hers[field]
+
+
+def test_page_of_a_key_that_was_open_meanwhile_opens_no_network_again(owner, project):
+    made = keys.make_api_key(
+        actor=actor_of(owner), organization_id=project.organization_id, name="One", scopes=("bulk:read", "agents:read")
+    ).key
+    path = f"/settings/keys/{made.pk}/"
+    one, other = browser_of(owner), browser_of(owner)
+    pages = [sent_by(browser.get(path)) | {"form": "change"} for browser in (one, other)]
+
+    one.post(path, pages[0] | {"allowed_networks": "192.0.2.0/24", "scopes": ["bulk:read"]})
+    other.post(path, pages[1] | {"name": "Two"})
+
+    key = ApiKey.objects.get()
+    assert (key.name, key.allowed_networks, key.scopes) == ("Two", ["192.0.2.0/24"], ["bulk:read"])
