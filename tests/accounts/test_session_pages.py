@@ -265,6 +265,27 @@ def test_strangers_end_nothing(here, ann):
     assert Client().get(PAGE)["Location"].startswith("/accounts/login/")
 
 
+def test_lists_of_any_length_are_shown_in_parts_and_this_session_is_first(here, ann):
+    mine = UserSession.objects.get(user=ann)
+    later, over = timezone.now() + timedelta(hours=1), timezone.now() + timedelta(days=1)
+    devices = Device.objects.bulk_create(
+        Device(user=ann, token_hash=f"{number}".encode(), last_seen_at=later) for number in range(101)
+    )
+    UserSession.objects.bulk_create(
+        UserSession(user=ann, epoch=mine.epoch, device=device, last_seen_at=later, expires_at=over)
+        for device in devices
+    )
+
+    first, second = (here.get(PAGE + query).context for query in ("", "?page=2&devices=2"))
+
+    assert (first["sessions"][0].id, first["sessions"][0].is_current) == (mine.pk, True)
+    assert [len(each["sessions"]) for each in (first, second)] == [100, 2]
+    assert [len(each["devices"]) for each in (first, second)] == [100, 2]
+    assert second["devices"][-1].is_current
+    assert {each.id for each in first["sessions"]}.isdisjoint({each.id for each in second["sessions"]})
+    assert 'href="?devices=2"' in here.get(PAGE).content.decode()
+
+
 @pytest.mark.parametrize("count", [1, 3, 30])
 def test_page_costs_the_same_for_any_number_of_rows(count, here, ann, django_assert_max_num_queries):
     for number in range(count):
@@ -272,6 +293,6 @@ def test_page_costs_the_same_for_any_number_of_rows(count, here, ann, django_ass
         sessions.begin_session(user=ann, kind=SessionKind.COOKIE, device=device)
         SocialAccount.objects.create(user=ann, provider=f"sand{number}", uid="1")
 
-    for path, most in ((PAGE, 18), ("/settings/security/", 18)):
+    for path, most in ((PAGE, 20), ("/settings/security/", 18)):
         with django_assert_max_num_queries(most):
             assert here.get(path).status_code == 200

@@ -32,10 +32,11 @@ class AccessReviewView(LoginRequiredMixin, View):
         if request.GET.get("format") == "csv":
             return _table(shown)
         page = Paginator(shown, SHOWN).get_page(request.GET.get("page"))
+        invited = rights.open_invitations(request.actor, organization.pk)  # type: ignore[attr-defined]
         context = {
             "people": [(each, [Finding(code).label for code in each.all_findings]) for each in page],
             "page": page,
-            "invitations": rights.open_invitations(request.actor, organization.pk)[:SHOWN],  # type: ignore[attr-defined]
+            "invitations": Paginator(invited, SHOWN).get_page(request.GET.get("invitations")),
             "total": len(people),
             "findings": [(finding, count) for finding, count in counts.items() if count],
             "wanted": wanted if wanted in Finding.values else "",

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import Case, F, When
 from django.forms import BaseForm
 from django.utils.translation import gettext as _
 
@@ -18,8 +19,6 @@ from apps.accounts.pages.settings import SettingsView, identifier
 from apps.accounts.services import devices, sessions
 from apps.accounts.types import SessionKind, SignInMethod
 from apps.accounts.words import device_words, is_handheld
-
-SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +50,20 @@ class SessionsView(SettingsView):
 
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         policies.require(policies.can_change_own_account(self.actor))
-        rows = list(
-            selectors.list_own_sessions(self.actor)
-            .select_related("device", "identity_provider")
-            .order_by("-last_seen_at")[:SHOWN]
+        own = selectors.list_own_sessions(self.actor)
+        here = Case(When(pk=self.actor.session_id, then=0), default=1)
+        rows = self.part_of(
+            own.select_related("device", "identity_provider").order_by(here, F("last_seen_at").desc(), "pk")
         )
-        current = next((row for row in rows if row.pk == self.actor.session_id), None)
-        rows.sort(key=lambda row: row is not current)
-        on_device = Counter(row.device_id for row in rows)
-        known = sign_in_selectors.list_own_devices(self.actor).order_by("-last_seen_at")[:SHOWN]
+        device_of = dict(own.order_by().values_list("pk", "device"))
+        device_here, on_device = device_of.get(self.actor.session_id), Counter(device_of.values())
+        known = sign_in_selectors.list_own_devices(self.actor).order_by("-last_seen_at", "pk")
+        known_part = self.part_of(known, "devices")
         keys = selectors.visible_api_keys(self.actor).filter(user=self.actor.user_id, revoked_at=None)
         return {
-            "sessions": [session_line(row, is_current=row is current) for row in rows],
+            "part": rows,
+            "sessions": [session_line(row, is_current=row.pk == self.actor.session_id) for row in rows],
+            "devices_part": known_part,
             "devices": [
                 DeviceLine(
                     row.pk,
@@ -70,9 +71,9 @@ class SessionsView(SettingsView):
                     device_words(row.user_agent),
                     row.last_seen_at,
                     on_device[row.pk],
-                    current is not None and row.pk == current.device_id,
+                    row.pk == device_here,
                 )
-                for row in known
+                for row in known_part
             ],
             "keys": keys.count(),
         }
