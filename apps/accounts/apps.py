@@ -15,6 +15,7 @@ class AccountsConfig(AppConfig):
             events,
             founding,
             invariants,
+            mailbox_events,
             metrics,
             quotas,
             receivers,
@@ -39,6 +40,7 @@ class AccountsConfig(AppConfig):
         from apps.core.doors.subject_names import SubjectName, subject_names
 
         assert events
+        assert mailbox_events
         assert right_events
         assert receivers
         preferences.ask_rights_of(may_change)  # type: ignore[arg-type]

@@ -150,22 +150,6 @@ class PasswordChanged:
     user_id: UUID
 
 
-@event("accounts.email_change_begun.v1", label=_("Asked for another e-mail address"))
-@dataclass(frozen=True, slots=True)
-class EmailChangeBegun:
-    """A link went to a new address; nothing has changed yet, and the address so far was told."""
-
-    user_id: UUID
-
-
-@event("accounts.email_changed.v1", label=_("Changed the e-mail address"))
-@dataclass(frozen=True, slots=True)
-class EmailChanged:
-    """A new address was confirmed."""
-
-    user_id: UUID
-
-
 @event("accounts.profile_changed.v1", label=_("Changed the profile"))
 @dataclass(frozen=True, slots=True)
 class ProfileChanged:

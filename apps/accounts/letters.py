@@ -174,6 +174,26 @@ def send_address_changed(*, user: User, recipient: str) -> None:
         queue_letter(recipient=recipient, letter=letter)
 
 
+def send_proved(*, user: User) -> None:
+    """After everything that was set up before the address was confirmed has ended."""
+    with translation.override(user.language):
+        letter = Letter(
+            subject=_("Your account at Parlance is yours alone now"),
+            greeting=_hello(user),
+            lead=_(
+                "this e-mail address has been confirmed for the first time. Whoever made the account only typed it: all sessions, API keys, second factors, passkeys and connected accounts from before have ended."
+            ),
+            label=_("Set up how you sign in"),
+            link=settings.PARLANCE_URL + reverse("accounts:settings_security"),
+            closing=[
+                _(
+                    "You made the account? Then set them up again. You did not? Then look at who and what is in its organization, or make one of your own."
+                )
+            ],
+        )
+        queue_letter(recipient=user.email, letter=letter)
+
+
 def send_password_changed(*, user: User) -> None:
     with translation.override(user.language):
         letter = Letter(

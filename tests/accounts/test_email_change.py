@@ -7,9 +7,9 @@ from allauth.account.utils import user_pk_to_url_str
 from django.test import Client
 
 from apps.accounts import actors
-from apps.accounts.models import SignInAttempt, User
-from apps.accounts.services import operators, passwords, sessions, sign_in_rules
-from apps.accounts.types import SYSTEM, SessionEnd, SessionKind
+from apps.accounts.models import Device, SignInAttempt, User, UserSession
+from apps.accounts.services import devices, operators, passwords, people, sessions, sign_in_rules
+from apps.accounts.types import SYSTEM, LinkNotValid, SessionEnd, SessionKind
 from apps.core.models import Event, MailMessage
 from tests.accounts.factories import PASSWORD
 
@@ -26,11 +26,16 @@ def ann(project, owner):
 
 
 @pytest.fixture
-def link(ann):
-    """What the new address was mailed, from a session of hers."""
+def hers(ann):
     client = Client()
     client.post("/accounts/login/", {"login": ann.email, "password": PASSWORD})
-    client.post("/accounts/email/", {"email": NEW, "action_add": ""})
+    return client
+
+
+@pytest.fixture
+def link(ann, hers):
+    """What the new address was mailed, from a session of hers."""
+    hers.post("/accounts/email/", {"email": NEW, "action_add": ""})
     return f"/accounts/confirm-email/{EmailConfirmationHMAC(EmailAddress.objects.get(email=NEW)).key}/"
 
 
@@ -55,6 +60,17 @@ def out_everywhere_else(ann):
     sessions.end_other_sessions(actor=actors.member(ann, session=mine))
 
 
+def out_there(ann):
+    mine = sessions.begin_session(user=ann, kind=SessionKind.COOKIE, session_key="hers")
+    there = UserSession.objects.exclude(pk=mine.pk).get(user=ann, ended_at=None)
+    sessions.end_session(actor=actors.member(ann, session=mine), session_id=there.pk)
+
+
+def device_forgotten(ann):
+    mine = sessions.begin_session(user=ann, kind=SessionKind.COOKIE, session_key="hers")
+    devices.forget_device(actor=actors.member(ann, session=mine), device_id=Device.objects.get(user=ann).pk)
+
+
 def ended_by_an_operator(ann):
     operators.end_sessions_of(actor=SYSTEM, user_id=ann.pk)
 
@@ -69,9 +85,17 @@ def test_begun_change_is_told_to_the_address_so_far_and_audited(link, ann):
 
 @pytest.mark.parametrize(
     "end",
-    [new_password_by_mail, new_password_on_the_page, out_everywhere, out_everywhere_else, ended_by_an_operator],
+    [
+        new_password_by_mail,
+        new_password_on_the_page,
+        out_everywhere,
+        out_everywhere_else,
+        out_there,
+        device_forgotten,
+        ended_by_an_operator,
+    ],
 )
-def test_begun_change_ends_with_a_new_password_and_with_all_sessions(link, ann, end):
+def test_begun_change_ends_with_a_new_password_and_with_sessions_that_are_ended(link, ann, end):
     before = ann.email
     ann.refresh_from_db()
 
@@ -83,29 +107,34 @@ def test_begun_change_ends_with_a_new_password_and_with_all_sessions(link, ann, 
     assert list(EmailAddress.objects.values_list("email", flat=True)) == [before]
 
 
-def test_link_of_somebody_who_is_switched_off_changes_nothing(link, ann):
+def test_link_of_somebody_who_is_switched_off_changes_nothing(link, ann, hers):
     User.objects.filter(pk=ann.pk).update(is_active=False)
 
-    answer = Client().post(link)
+    answer = hers.post(link)
 
-    assert answer.status_code == 400
+    assert answer["Location"].startswith("/accounts/login/")
+    with pytest.raises(LinkNotValid):
+        people.hold_address(address=EmailAddress.objects.get(email=NEW))
     assert User.objects.get(pk=ann.pk).email == ann.email
 
 
-def test_mail_domains_are_asked_again_at_the_link(link, ann, project):
+def test_mail_domains_are_asked_again_at_the_link(link, ann, hers, project):
     sign_in_rules.change_rules(
         actor=actors.member(ann), organization_id=project.organization_id, mail_domains=["example.org"]
     )
 
-    answer = Client().post(link)
+    answer = hers.post(link)
 
     assert (answer.status_code, "example.net" in User.objects.get(pk=ann.pk).email) == (400, False)
     assert EmailAddress.objects.get(email=NEW).verified is False
 
 
-def test_untouched_change_goes_through_without_a_session(link, ann):
-    answer = Client().post(link)
+def test_untouched_change_goes_through_in_a_session_of_the_account_and_in_no_other(link, ann, hers):
+    refused = Client().post(link)
+    before = User.objects.get(pk=ann.pk).email
+    answer = hers.post(link)
 
+    assert (refused.status_code, before) == (302, ann.email)
     assert answer.status_code == 302
     assert User.objects.get(pk=ann.pk).email == NEW
 

@@ -129,6 +129,7 @@ def every_letter(user):
     letters.send_address_change_begun(user=user)
     letters.send_address_changed(user=user, recipient="former@example.org")
     letters.send_password_changed(user=user)
+    letters.send_proved(user=user)
     letters.send_ownership(
         user=user, organization=invitation.organization, owner=user, former=UserFactory(name=NASTY, language="en")
     )

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from allauth.account.internal.flows.login import record_authentication
+from allauth.account.internal.stagekit import unstash_login
+from allauth.account.models import get_emailconfirmation_model
 from allauth.account.utils import perform_login
-from allauth.account.views import EmailView, LoginView, PasswordResetFromKeyView
+from allauth.account.views import ConfirmEmailView, EmailView, LoginView, PasswordResetFromKeyView
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext as _
 from django.views import View
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -52,6 +57,27 @@ class SignInView(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         return super().get_context_data(**kwargs) | {"identity_providers": list_offered()}
+
+
+class ConfirmView(ConfirmEmailView):
+    """allauth's, for who is signed in to the account, or in the middle of it in this browser.
+
+    Of anybody else the link says only that they read the mailbox: opened by its owner, it would confirm the account of a stranger
+    who typed the address, and whatever that stranger has set up with it.
+    """
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        found = get_emailconfirmation_model().from_key(kwargs["key"])
+        if found is None or self._is_theirs(request, found.email_address.user_id):
+            return super().dispatch(request, *args, **kwargs)
+        self.logout_other_user(found)
+        messages.info(request, _("Sign in to confirm the address. You have no account here? Then do nothing."))
+        return redirect(f"{reverse('account_login')}?{urlencode({'next': request.path})}")
+
+    def _is_theirs(self, request: HttpRequest, user_id: UUID) -> bool:
+        waiting = unstash_login(request, peek=True)
+        signing_in = waiting.user.pk if waiting is not None and waiting.user else None
+        return user_id in {request.user.pk, signing_in}
 
 
 class AddressView(EmailView):
@@ -112,17 +138,23 @@ class InvitationView(View):
 
     def post(self, request: HttpRequest, token: str) -> HttpResponse:
         if request.user.is_authenticated:
-            invitations.accept_invitation(actor=request.actor, token=token)
+            invitations.accept_invitation(actor=request.actor, token=token, mark=self._mark())
             return redirect(settings.LOGIN_REDIRECT_URL)
         form = NewPersonForm(request.POST, fixed_email="invited")
         if form.is_valid():
             try:
-                return sign_in(request, invitations.join_by_invitation(token=token, **form.cleaned_data))
+                return sign_in(request, self._join(token, form))
             except InvitationNotValid:
                 pass  # the page says so
             except (EmailTaken, PasswordRefused) as error:
                 add_errors(form, error)
         return self._page(request, token, form, status=400)
+
+    def _join(self, token: str, form: NewPersonForm) -> User:
+        return invitations.join_by_invitation(token=token, mark=self._mark(), **form.cleaned_data)
+
+    def _mark(self) -> str:
+        return self.request.GET.get(invitations.MAILED, "")
 
     def _page(self, request: HttpRequest, token: str, form: NewPersonForm, status: int = 200) -> HttpResponse:
         invitation = invitations.find_invitation(token=token)
@@ -131,6 +163,6 @@ class InvitationView(View):
         context = {
             "invitation": invitation,
             "form": None if request.user.is_authenticated else form,
-            "login_url": f"{reverse('account_login')}?{urlencode({'next': request.path})}",
+            "login_url": f"{reverse('account_login')}?{urlencode({'next': request.get_full_path()})}",
         }
         return render(request, "accounts/invitation.html", context, status=status)

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.beginnings import list_beginnings
 from apps.accounts.models import User
 from apps.accounts.policies import SCOPE_FAMILIES
-from apps.accounts.services import passwords, people, sign_in_rules
+from apps.accounts.services import mailboxes, passwords, people, sign_in_rules
 from apps.accounts.types import MailDomainNotAllowed, OrganizationRole, ProjectAccess
 from apps.core import rules
 from apps.core.change_forms import ChangeForm
@@ -133,6 +133,11 @@ class ChangeEmailForm(allauth.AddEmailForm):
 
 
 class NewPasswordForm(allauth.ResetPasswordKeyForm):
+    @transaction.atomic
+    def save(self) -> None:
+        mailboxes.clear_unproved(user=self.user, how="password_reset")
+        super().save()
+
     def clean(self) -> dict[str, Any]:
         passwords.require_password_way(user=self.user)
         return super().clean()

@@ -32,6 +32,7 @@ urlpatterns = [
     path("accounts/link/<str:token>/", doors.LinkView.as_view(), name="link"),
     path("accounts/invitation/<str:token>/", doors.InvitationView.as_view(), name="invitation"),
     re_path(r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$", doors.ResetFromKeyView.as_view()),
+    re_path(r"^accounts/confirm-email/(?P<key>[-:\w]+)/$", doors.ConfirmView.as_view()),
     path("accounts/email/", doors.AddressView.as_view()),
     path("accounts/login/", doors.SignInView.as_view()),
     path("accounts/sso/<slug:slug>/", sso.start, name="sso"),

@@ -33,26 +33,28 @@ def end_key(*, key: ApiKey, actor: Actor) -> bool:
     return True
 
 
-def end_keys_of(*, user_id: UUID, organization_id: UUID, actor: Actor) -> None:
-    """For services: all that they hold in one organization."""
-    rows = ApiKey.objects.filter(organization=organization_id, user=user_id, revoked_at=None)
-    for key in rows.select_for_update().order_by("pk"):
-        end_key(key=key, actor=actor)
+def end_keys_of(*, user_id: UUID, actor: Actor, organization_id: UUID | None = None) -> int:
+    """For services: all that they hold in one organization, or anywhere. How many opened something."""
+    rows = ApiKey.objects.filter(user=user_id, revoked_at=None)
+    if organization_id is not None:
+        rows = rows.filter(organization=organization_id)
+    return sum(end_key(key=key, actor=actor) for key in rows.select_for_update().order_by("pk"))
 
 
-def unlink_identities(*, user_id: UUID, organization_id: UUID, actor: Actor) -> None:
-    """For services: the providers of that organization sign the person in no more."""
-    own = IdentityProvider.objects.filter(organization=organization_id).values("slug")
-    rows = SocialAccount.objects.filter(user=user_id, provider__in=own)
+def unlink_identities(*, user_id: UUID, actor: Actor, organization_id: UUID | None = None) -> int:
+    """For services: the providers of that organization, or all, sign the person in no more. How many did."""
+    rows = SocialAccount.objects.filter(user=user_id)
+    scope = Scope(events.user_topic(user_id))
+    if organization_id is not None:
+        own = IdentityProvider.objects.filter(organization=organization_id).values("slug")
+        rows, scope = rows.filter(provider__in=own), _scope_of(organization_id)
     slugs = sorted(set(rows.values_list("provider", flat=True)))
     rows.delete()
     for slug in slugs:
         emit(
-            events.IdentityUnlinked(user_id=user_id, provider=slug),
-            actor=actor,
-            scope=_scope_of(organization_id),
-            subject=("user", user_id),
+            events.IdentityUnlinked(user_id=user_id, provider=slug), actor=actor, scope=scope, subject=("user", user_id)
         )
+    return len(slugs)
 
 
 def withdraw_invitation(*, invitation: Invitation, actor: Actor) -> None:

@@ -17,7 +17,7 @@ from apps.accounts import actors, events, letters, policies, selectors, sign_in_
 from apps.accounts.identity.known import find_known, of_row
 from apps.accounts.models import IdentityProvider, Organization, OrganizationMember, User, UserSession
 from apps.accounts.rules import is_in, rules_of
-from apps.accounts.services import fresh_proofs, people, sessions
+from apps.accounts.services import fresh_proofs, mailboxes, people, sessions
 from apps.accounts.services.organizations import add_member, require_version, scope_of
 from apps.accounts.services.sign_in_rules import enforce, require_mail_domain
 from apps.accounts.types import (
@@ -203,6 +203,9 @@ def admit(*, word: Word, linked_to: UUID | None) -> User:
     if found is not None and (row is None or not _may_be_linked(found, row)):
         raise SsoNotLinked
     person = found or _bring_in(word, row)
+    if found is not None and mailboxes.clear_unproved(user=person, how="sso"):
+        person.set_unusable_password()
+        person.save(update_fields=["password", "updated_at"])
     _link(person, word)
     return person
 

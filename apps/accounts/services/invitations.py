@@ -5,15 +5,18 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.urls import reverse
+from django.utils.crypto import constant_time_compare, salted_hmac
 
 from apps.accounts import actors, events, letters, policies, selectors
 from apps.accounts.models import Invitation, OrganizationMember, Project, ProjectMember, User
+from apps.accounts.services import mailboxes
 from apps.accounts.services.endings import withdraw_invitation
 from apps.accounts.services.organizations import add_member, scope_of
 from apps.accounts.services.people import create_user
@@ -32,6 +35,8 @@ from apps.core.errors import FieldError, NotFound
 from apps.core.events import emit
 
 LIFETIME = timedelta(days=7)
+#: What the mailed link has besides the token, as its address names it.
+MAILED = "mailed"
 TO_ONE = limits.Limit(5 / 300, 5)
 TO_ALL = limits.Limit(100 / 3600, 100)
 
@@ -89,8 +94,17 @@ def invite(
         subject=("invitation", invitation.pk),
     )
     link = settings.PARLANCE_URL + reverse("accounts:invitation", args=[token])
-    letters.send_invitation(invitation=invitation, link=link)
+    letters.send_invitation(invitation=invitation, link=f"{link}?{urlencode({MAILED: _mark_of(token)})}")
     return Invited(invitation, link)
+
+
+def _mark_of(token: str) -> str:
+    """Only in the link that is mailed: whoever made the invitation sees the other one, and could join with it as somebody else."""
+    return salted_hmac("parlance.mailed-invitation", token, algorithm="sha256").hexdigest()
+
+
+def _is_mailed(token: str, mark: str) -> bool:
+    return constant_time_compare(mark, _mark_of(token))
 
 
 def _limit(*, actor: Actor, organization_id: UUID, email: str) -> None:
@@ -134,24 +148,37 @@ def find_invitation(*, token: str) -> Invitation | None:
 
 
 @transaction.atomic
-def accept_invitation(*, actor: Actor, token: str) -> OrganizationMember:
-    """For somebody with an account, whose address must be the invited one. Raises ``InvitationNotValid``."""
+def accept_invitation(*, actor: Actor, token: str, mark: str = "") -> OrganizationMember:
+    """For somebody with an account, whose address must be the invited one. Raises ``InvitationNotValid``.
+
+    ``mark``: what the mailed link has besides; it confirms the address.
+    """
     policies.require(policies.can_change_own_account(actor))
     user = User.objects.get(pk=actor.user_id)
     invitation = _lock_open(token)
     if user.email.lower() != invitation.email.lower():
         raise InvitationNotValid
+    if _is_mailed(token, mark):
+        mailboxes.note_proved(user_id=user.pk)
     return _join(invitation, user)
 
 
 @transaction.atomic
-def join_by_invitation(*, token: str, name: str, password: str, language: str = "en") -> User:
-    """For somebody without an account: the address is the invited one, and known to be theirs by the link.
+def join_by_invitation(*, token: str, name: str, password: str, language: str = "en", mark: str = "") -> User:
+    """For somebody without an account: the address is the invited one, and known to be theirs by the link that was mailed
+    (``mark``), not by the one that whoever invites sees too.
 
     Raises ``EmailTaken`` when that address has an account: then they sign in first.
     """
     invitation = _lock_open(token)
-    user = create_user(email=invitation.email, password=password, name=name, language=language, how="invitation")
+    user = create_user(
+        email=invitation.email,
+        password=password,
+        name=name,
+        language=language,
+        how="invitation",
+        is_proved=_is_mailed(token, mark),
+    )
     _join(invitation, user)
     return user
 

@@ -19,7 +19,7 @@ from apps.accounts import actors, letters
 from apps.accounts.addresses import client_address, counted_as
 from apps.accounts.models import User
 from apps.accounts.rules import rules_in, rules_of
-from apps.accounts.services import sessions
+from apps.accounts.services import mailboxes, sessions
 from apps.accounts.services.people import require_good_password
 from apps.accounts.types import ResetNotValid, SsoNeeded
 from apps.core import limits
@@ -54,8 +54,10 @@ def request_reset(*, request: HttpRequest, email: str) -> None:
 def mail_link(*, email: str, users: list[User]) -> None:
     """To the one of ``users`` if there is one who may have a password. For nobody the same is done and taken back, so that neither
     what the database is asked nor the time it takes tells who is known.
+
+    Only to the address that somebody signs in with: one that a change is on its way to is nobody's yet, whoever has its mailbox.
     """
-    users = [each for each in users if not each.is_service]  # a program has no mail
+    users = [each for each in users if not each.is_service and each.email.lower() == email.lower()]
     user = users[0] if users else User(name=_("Somebody"), password=make_password(None), language=_language())
     with transaction.atomic():
         may = rules_of(user.pk).providers is None
@@ -88,6 +90,7 @@ def reset_password(*, token: str, password: str) -> None:
         raise ResetNotValid  # somebody was quicker with the same token
     require_password_way(user=user)
     require_good_password(password, email=user.email, name=user.name)
+    mailboxes.clear_unproved(user=user, how="password_reset")
     user.set_password(password)
     user.save(update_fields=["password", "epoch", "updated_at"])
     sessions.note_password_changed(actor=actors.member(user), user_id=user.pk)

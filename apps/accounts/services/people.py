@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext as _
 
-from apps.accounts import actors, events, letters, policies
+from apps.accounts import actors, events, letters, mailbox_events, policies
 from apps.accounts.models import Organization, OrganizationMember, Project, SignInLink, User
 from apps.accounts.services import sessions, sign_in_rules
 from apps.accounts.services.organizations import add_member, make_organization
@@ -27,8 +27,13 @@ from apps.core.types import Scope
 FIRST_START_LOCK = 0x7061726C616E6365  # "parlance": one first start, one claim at a time
 
 
-def create_user(*, email: str, password: str | None, name: str = "", language: str = "en", how: str) -> User:
-    """A person without any organization. Raises ``EmailTaken``. Callers are services; the right is theirs to ask."""
+def create_user(
+    *, email: str, password: str | None, name: str = "", language: str = "en", how: str, is_proved: bool = True
+) -> User:
+    """A person without any organization. Raises ``EmailTaken``. Callers are services; the right is theirs to ask.
+
+    ``is_proved``: that the mailbox is theirs, by a letter or by the word of somebody who is trusted.
+    """
     if password is not None:
         require_good_password(password, email=email, name=name)
     try:
@@ -36,9 +41,7 @@ def create_user(*, email: str, password: str | None, name: str = "", language: s
             user: User = User.objects.create_user(email, password, name=name, language=language)
     except IntegrityError:
         raise EmailTaken(fields=[FieldError("email", "email_taken", _("This e-mail address is in use."))]) from None
-    EmailAddress.objects.create(
-        user=user, email=user.email, primary=True, verified=how in {"invitation", "first_start", "sso"}
-    )
+    EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=is_proved)
     note_user_created(user=user, how=how)
     return user
 
@@ -185,7 +188,7 @@ def note_email_changed(*, user: User, former: str = "") -> None:
     if former and former.lower() != user.email.lower():
         letters.send_address_changed(user=user, recipient=former)
     emit(
-        events.EmailChanged(user_id=user.pk),
+        mailbox_events.EmailChanged(user_id=user.pk),
         actor=actors.member(user),
         scope=Scope(events.user_topic(user.pk)),
         subject=("user", user.pk),
@@ -197,7 +200,7 @@ def note_email_change_begun(*, user: User) -> None:
     """The address so far is told before anybody opens the link that goes to the new one."""
     letters.send_address_change_begun(user=user)
     emit(
-        events.EmailChangeBegun(user_id=user.pk),
+        mailbox_events.EmailChangeBegun(user_id=user.pk),
         actor=actors.member(user),
         scope=Scope(events.user_topic(user.pk)),
         subject=("user", user.pk),

@@ -191,13 +191,16 @@ def note_password_changed(*, actor: Actor, user_id: UUID, kept_session_key: str 
 
 
 def _drop_pending_address(user_id: UUID | None) -> None:
-    """A change of address that was begun ends with the sessions: its link would make the account somebody's without one."""
+    """A change of address that was begun ends with the sessions: whoever began it might come back to finish it."""
     own = User.objects.values_list("email", flat=True).get(pk=user_id)
     EmailAddress.objects.filter(user=user_id, verified=False).exclude(email__iexact=own).delete()
 
 
 def end_listed(rows: QuerySet[UserSession], reason: SessionEnd, actor: Actor) -> int:
-    """For services: end those that have not ended, and say so for each person."""
+    """For services: end those that have not ended, and say so for each person.
+
+    What ends a session but its own sign-out ends a change of address too, which may have begun there.
+    """
     found = list(rows.filter(ended_at=None).values_list("pk", "user_id"))
     UserSession.objects.filter(pk__in=[pk for pk, _user in found]).update(ended_at=Now(), end_reason=reason)
     for user_id in {user for _pk, user in found}:
@@ -208,6 +211,8 @@ def end_listed(rows: QuerySet[UserSession], reason: SessionEnd, actor: Actor) ->
             scope=Scope(events.user_topic(user_id)),
             subject=("user", user_id),
         )
+        if reason != SessionEnd.SIGNED_OUT:
+            _drop_pending_address(user_id)
     return len(found)
 
 
