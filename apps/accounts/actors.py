@@ -45,6 +45,7 @@ def member(user: User, *, session: UserSession | None = None) -> Actor:
         auth_level=session.auth_level if session else 1,
         is_operator=user.is_staff,
         language=user.language,
+        time_zone=user.time_zone,
     )
 
 
@@ -145,6 +146,7 @@ def _actor_of_key(key: ApiKey, *, secret: bytes = b"", address: str | None = Non
         scopes=frozenset(key.scopes),
         key_id=key.pk,
         language=key.user.language,
+        time_zone=key.user.time_zone,
         secret=secret,
         address=address,
     )

@@ -42,6 +42,7 @@ class Actor:
     key_id: UUID | None = None
     is_operator: bool = False
     language: str = "en"
+    time_zone: str = ""
     secret: bytes = field(default=b"", repr=False)
     address: str | None = field(default=None, repr=False)
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
+from apps.accounts.zones import in_zone_of
 from apps.core.doors.bulk_kinds import BulkScope, Work
 from apps.core.errors import FieldError, Invalid, NotFound
 from apps.extraction import filters, policies, selectors, services
@@ -80,12 +81,13 @@ def _id(value: Any) -> UUID:
 
 def chosen(scope: BulkScope, collection: Collection) -> Any:
     conditions = [filters.read(each) for each in scope.params.get("where", [])]
-    rows = selectors.list_records(
-        collection=collection,
-        conditions=conditions,
-        text=scope.params.get("q", ""),
-        is_complete=scope.params.get("complete"),
-    )
+    with in_zone_of(scope.actor):
+        rows = selectors.list_records(
+            collection=collection,
+            conditions=conditions,
+            text=scope.params.get("q", ""),
+            is_complete=scope.params.get("complete"),
+        )
     if "ids" in scope.params:
         rows = rows.filter(pk__in=scope.params["ids"])
     return rows.order_by("created_at", "pk")

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import F, Func, JSONField, Q, TextField, Value
@@ -13,6 +13,7 @@ from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, IContains,
 from django.utils.translation import gettext as _
 
 from apps.core.errors import FieldError, Invalid
+from apps.extraction import moments
 from apps.extraction.schema import Field, Schema
 
 OPERATORS = ("is", "not", "has", "over", "under", "from", "to", "empty", "filled")
@@ -38,7 +39,9 @@ def read(raw: str) -> Condition:
 
 
 def as_q(schema: Schema, conditions: Sequence[Condition]) -> Q:
-    """All of them hold. Raises ``Invalid`` that names the first field or operator that is none."""
+    """All of them hold. Raises ``Invalid`` that names the first field or operator that is none. Of a moment a bare day is that of the
+    time zone that is active.
+    """
     if len(conditions) > MAX_CONDITIONS:
         raise _wrong("filter", _("At most %(number)d conditions.") % {"number": MAX_CONDITIONS})
     known = {field.name: field for field in schema.top}
@@ -52,6 +55,12 @@ def as_q(schema: Schema, conditions: Sequence[Condition]) -> Q:
 
 
 def _one(field: Field, condition: Condition) -> Q:
+    if moments.is_moment(field):
+        day = None if field.is_list else moments.day_in(condition.value)
+        if day is not None and condition.operator in _ON_A_DAY:
+            return _ON_A_DAY[condition.operator](field, *day)
+        if condition.operator != "has":
+            condition = replace(condition, value=moments.of_reader(condition.value))
     match condition.operator:
         case "is":
             return _contains(field, condition.value)
@@ -64,15 +73,32 @@ def _one(field: Field, condition: Condition) -> Q:
         case "filled":
             return ~_is_empty(field)
         case "over" | "under" | "from" | "to":
-            return Q(
-                _COMPARED[condition.operator](_value_of(field), Value(_typed(field, condition.value), JSONField()))
-            )
+            return _beside(field, condition.operator, _typed(field, condition.value))
         case _:
             raise _wrong("filter", _("“%(name)s” is no comparison.") % {"name": condition.operator[:20]})
 
 
 # jsonb compares numbers as numbers and text in the order of its characters, which is the order of ISO dates.
 _COMPARED = {"over": GreaterThan, "under": LessThan, "from": GreaterThanOrEqual, "to": LessThanOrEqual}
+
+
+def _beside(field: Field, comparison: str, value: Any) -> Q:
+    return Q(_COMPARED[comparison](_value_of(field), Value(value, JSONField())))
+
+
+def _within(field: Field, first: str, after: str) -> Q:
+    return _beside(field, "from", first) & _beside(field, "under", after)
+
+
+#: A moment and a day, from where it begins to where the next one does.
+_ON_A_DAY: Mapping[str, Callable[[Field, str, str], Q]] = {
+    "is": _within,
+    "not": lambda field, first, after: ~_within(field, first, after) | _is_empty(field),
+    "over": lambda field, _first, after: _beside(field, "from", after),
+    "from": lambda field, first, _after: _beside(field, "from", first),
+    "under": lambda field, first, _after: _beside(field, "under", first),
+    "to": lambda field, _first, after: _beside(field, "under", after),
+}
 
 
 def _value_of(field: Field) -> Func:

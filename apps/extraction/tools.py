@@ -9,6 +9,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.types import Actor
+from apps.accounts.zones import in_zone_of
 from apps.core.doors.tools import Tool, ToolAnswer, ToolCall, tools
 from apps.core.errors import NotFound
 from apps.extraction import selectors
@@ -41,12 +42,13 @@ def search_records(call: ToolCall) -> ToolAnswer:
     collection = selectors.find_collection(viewer, project_id=call.project_id, slug=given["collection"])
     if collection is None:
         raise NotFound
-    rows = selectors.list_records(
-        collection=collection,
-        conditions=[read_condition(each) for each in given.get("where", ())],
-        text=given.get("text", ""),
-        is_complete=given.get("complete"),
-    )
+    with in_zone_of(viewer):
+        rows = selectors.list_records(
+            collection=collection,
+            conditions=[read_condition(each) for each in given.get("where", ())],
+            text=given.get("text", ""),
+            is_complete=given.get("complete"),
+        )
     found = rows.order_by("created_at", "pk")
     shown = [_plain(row) for row in found[: given.get("limit", MOST)]]
     return _said({"records": shown, "in_all": rows.count()})

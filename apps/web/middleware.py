@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
+
+from apps.accounts.zones import zone_named
 
 # Programs say what they want with Accept-Language; static files and health checks must not ask the database who calls.
 NO_PAGES = ("/api/", "/v1/", "/static/", "/healthz", "/health", "/readyz", "/metrics")
@@ -23,12 +24,5 @@ class ViewerLocaleMiddleware:
             return self.get_response(request)
         translation.activate(request.user.language)
         request.LANGUAGE_CODE = translation.get_language()
-        with timezone.override(_zone(request.user.time_zone)):
+        with timezone.override(zone_named(request.user.time_zone)):
             return self.get_response(request)
-
-
-def _zone(name: str) -> ZoneInfo | None:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        return None

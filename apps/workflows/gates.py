@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -117,7 +118,8 @@ def _judge(gate: Mapping[str, Any], sight: Sight) -> Verdict:
 
 def _rows(spec: Mapping[str, Any], collection: Any) -> Any:
     conditions = [read_condition(each) for each in spec.get("where", ())]
-    return records.list_records(collection=collection, conditions=conditions, is_complete=spec.get("complete"))
+    with timezone.override(None):  # a gate says the same to everybody, wherever they look from
+        return records.list_records(collection=collection, conditions=conditions, is_complete=spec.get("complete"))
 
 
 def _is_for_named(collection: Any) -> bool:

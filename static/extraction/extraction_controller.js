@@ -8,6 +8,7 @@ import { liveSocket } from "live/socket";
 
 const NEWS_MS = 150;
 const LOOK_EVERY_MS = 5000; // a bell may be lost; while it is being read somebody looks
+const MOST_REASONS = 3;
 const MOST_FOLLOWED = 20; // a socket follows 50 topics at most, and the page has others
 const followed = new Set();
 
@@ -39,9 +40,16 @@ export default class extends Controller {
   }
 
   async acceptAll({ currentTarget: button }) {
-    const done = await this.#try(button, `${this.apiValue}accept/`);
-    const why = done?.left?.[0]?.detail;
-    if (why) failedIn(this.element, t("some_left", { count: done.left.length, why }));
+    const left = [];
+    let after = 0;
+    do { // many are accepted in pieces
+      const done = await this.#try(button, `${this.apiValue}accept/?after=${after}`);
+      if (!done) return;
+      left.push(...done.left);
+      after = done.next;
+    } while (after !== null);
+    const why = [...new Set(left.map(({ detail }) => detail))].slice(0, MOST_REASONS).join(" ");
+    if (why) failedIn(this.element, t("some_left", { count: left.length, why }));
   }
 
   /** What is settled changes no more. */

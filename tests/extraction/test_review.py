@@ -15,6 +15,7 @@ from apps.core.ids import uuid7
 from apps.core.models import Event
 from apps.extraction import services
 from apps.extraction.models import ExtractionRun, Proposal, Record
+from apps.extraction.services import reviews
 from apps.extraction.topics import ExtractionTopic
 from apps.extraction.types import NoCollections, NothingToRead, ProposalDecided, RunNotFailed
 from apps.files import engine as reading
@@ -248,6 +249,23 @@ def test_all_are_accepted_but_what_cannot_be(api, me, project, message):
     assert list(Proposal.objects.order_by("number").values_list("status", flat=True)) == ["accepted", "pending"]
     assert (late["code"], late["decided_by"]) == ("proposal_decided", User.objects.get(pk=me.user_id).display_name)
     assert (again.status_code, again.json()["code"]) == (409, "extraction_not_failed")
+
+
+def test_many_are_accepted_in_pieces_each_kept_by_itself(api, me, project, message, monkeypatch):
+    monkeypatch.setattr(reviews, "ACCEPTED_AT_ONCE", 1)
+    monkeypatch.setattr(reviews, "ACCEPTING_SECONDS", 0)
+    people(me, project)
+    zoe = {"collection": "people", "id": "e9", "fields": {"name": "Zoe"}}
+    run = read_as(me, project, SARAH, TOMAS, zoe, message_id=message.pk)
+    address = f"/api/v1/extractions/{run.pk}/accept/"
+
+    first = api.post(address).json()
+    statuses = list(Proposal.objects.order_by("number").values_list("status", flat=True))
+    rest = [api.post(f"{address}?after={number}").json() for number in (1, 2)]
+
+    assert (len(first["records"]), first["left"], first["next"]) == (1, [], 1)
+    assert statuses == ["accepted", "pending", "pending"]
+    assert [(len(each["records"]), each["next"]) for each in rest] == [(1, 2), (1, None)]
 
 
 @pytest.mark.parametrize(

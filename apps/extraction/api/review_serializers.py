@@ -15,10 +15,17 @@ class LeftOut(serializers.Serializer):
 
 
 class AllAcceptedOut(serializers.Serializer):
-    """``left`` waits on, each with why."""
+    """``left`` waits on, each with why. Many are accepted in pieces: ``next`` is the number to go on ``after``, null when that was all."""
 
     records = serializers.ListField(child=serializers.UUIDField())
     left = LeftOut(many=True)
+    next = serializers.IntegerField(allow_null=True)
+
+
+class AcceptAllQuery(Serializer):
+    after = serializers.IntegerField(
+        required=False, default=0, min_value=0, max_value=2**31 - 1, help_text="What `next` said, to go on."
+    )
 
 
 class ProposalAcceptIn(Serializer):

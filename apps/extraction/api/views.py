@@ -9,11 +9,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from apps.accounts.zones import in_zone_of
 from apps.core.api import APIView, Order, Page, PageQuery, etag, expected_version
 from apps.extraction import filters, joinings, orders, selectors, services
 from apps.extraction.api import duplicate_shapes, source_shapes
 from apps.extraction.api import serializers as shapes
-from apps.extraction.api.review_serializers import AllAcceptedOut, ProposalAcceptIn
+from apps.extraction.api.review_serializers import AcceptAllQuery, AllAcceptedOut, ProposalAcceptIn
 
 
 class CollectionListView(APIView):
@@ -78,13 +79,14 @@ class RecordListView(APIView):
     def get(self, request: Request) -> Response:
         query = shapes.RecordQuery.parse_query(request)
         collection = selectors.get_collection(collection_id=query["collection"], viewer=request.actor)
-        rows = selectors.list_records(
-            collection=collection,
-            conditions=[filters.read(raw) for raw in request.query_params.getlist("where")],
-            text=query.get("q", ""),
-            is_complete=query["complete"],
-            is_behind=query["behind"],
-        )
+        with in_zone_of(request.actor):
+            rows = selectors.list_records(
+                collection=collection,
+                conditions=[filters.read(raw) for raw in request.query_params.getlist("where")],
+                text=query.get("q", ""),
+                is_complete=query["complete"],
+                is_behind=query["behind"],
+            )
         page = orders.page_of(collection, rows, sort=query["sort"], cursor=query.get("cursor"), limit=query["limit"])
         shown = shapes.RecordOut(
             page.results, many=True
@@ -235,12 +237,15 @@ class ExtractionResumeView(APIView):
 
 
 class ExtractionAcceptView(APIView):
-    @extend_schema(operation_id="extractions_accept", request=None, responses=AllAcceptedOut)
+    @extend_schema(
+        operation_id="extractions_accept", request=None, parameters=[AcceptAllQuery], responses=AllAcceptedOut
+    )
     def post(self, request: Request, run_id: UUID) -> Response:
-        """All suggestions that are pending, as they are. What cannot be taken waits on."""
-        done = services.accept_all(actor=request.actor, run_id=run_id)
+        """All suggestions that are pending, as they are, for some seconds at a time. What cannot be taken waits on."""
+        after = AcceptAllQuery.parse_query(request)["after"]
+        done = services.accept_all(actor=request.actor, run_id=run_id, after=after)
         left = [{"proposal": pk, "code": code, "detail": detail} for pk, code, detail in done.left]
-        return Response(AllAcceptedOut({"records": done.records, "left": left}).data)
+        return Response(AllAcceptedOut({"records": done.records, "left": left, "next": done.rest}).data)
 
 
 class ProposalListView(APIView):

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from apps.core import rules
 from apps.core.date_words import date_words
 from apps.core.errors import FieldError, Invalid
-from apps.extraction import numerals
+from apps.extraction import moments, numerals
 from apps.extraction.pages import drawing
 from apps.extraction.schema import Field, Schema
 
@@ -238,16 +238,8 @@ def read(column: Column, texts: Sequence[str]) -> Any:
         return {"true": True, "false": False}.get(text, text)
     if column.kind == "date_time":
         moment = _moment(text)
-        # As an import writes it: the same moment is the same text, in whichever zone and season it was typed.
-        return _in_utc(moment) if moment else text
+        return moments.of_reader(moment.isoformat()) if moment else text
     return _scalar(text, column.item if column.is_number else "string")
-
-
-def _in_utc(moment: datetime) -> str:
-    try:
-        return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    except OverflowError:  # at the ends of the calendar: 9999-12-31 for ever
-        return moment.isoformat()
 
 
 def _scalar(text: str, kind: str) -> Any:

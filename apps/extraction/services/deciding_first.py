@@ -16,7 +16,7 @@ from apps.accounts.types import Actor
 from apps.core.correlation import correlation_id
 from apps.core.errors import FieldError
 from apps.core.ids import uuid7
-from apps.extraction import made_selectors, news, policies, question_selectors, selectors, shape
+from apps.extraction import made_selectors, moments, news, policies, question_selectors, selectors, shape
 from apps.extraction.events import ProposalMade
 from apps.extraction.made_types import MadeBefore, SuggestionJoined
 from apps.extraction.models import Collection, ExtractionRun, Proposal, RecordKey, Wish
@@ -39,7 +39,8 @@ def suggest_made(
     """
     collection = selectors.get_collection(collection_id=collection_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, collection.project_id)))
-    known, wanted = selectors.schema_of(collection), shape.merged({}, data)
+    known = selectors.schema_of(collection)
+    wanted = moments.settled(known, shape.merged({}, data))
     records.refuse_misfit(known, wanted)
     run = _lock_run(actor, collection, operation_id, answer)
     title = shape.title_of(collection.title_template, known.fields, wanted)[:_LONGEST_NAME]

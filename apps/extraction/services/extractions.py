@@ -23,7 +23,7 @@ from apps.core.correlation import correlation_id
 from apps.core.errors import DomainError, FieldError, Invalid, NotFound
 from apps.core.events import told_last
 from apps.core.ids import uuid7
-from apps.extraction import duplicates, news, policies, question_selectors, selectors, shape, sources, walking
+from apps.extraction import duplicates, moments, news, policies, question_selectors, selectors, shape, sources, walking
 from apps.extraction.events import (
     ExtractionCompleted,
     ExtractionFailed,
@@ -311,7 +311,7 @@ def _accept(
 ) -> Record:
     collection = selectors.get_collection(collection_id=proposal.collection_id, viewer=actor)
     found = selectors.schema_of(collection)
-    whole = dict(data) | relations.linked_fields(actor, found, proposal, data)
+    whole = moments.settled(found, dict(data) | relations.linked_fields(actor, found, proposal, data))
     if into is not None:
         if selectors.get_record(record_id=into, viewer=actor).collection_id != collection.pk:
             raise Invalid(fields=[FieldError("into", "unknown_record", str(Invalid.default_detail))])

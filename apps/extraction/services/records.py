@@ -18,7 +18,7 @@ from apps.accounts.types import Actor
 from apps.core.compiled import insert
 from apps.core.errors import FieldError, TooLarge, VersionMismatch
 from apps.core.ids import uuid7
-from apps.extraction import duplicates, news, policies, schema, selectors, shape, targets
+from apps.extraction import duplicates, moments, news, policies, schema, selectors, shape, targets
 from apps.extraction.events import RecordCreated, RecordDeleted, RecordRestored, RecordUpdated
 from apps.extraction.models import Collection, Record, RecordKey, RecordLink, RecordRevision
 from apps.extraction.services import evidence
@@ -60,7 +60,8 @@ def take_record(
     """
     collection = selectors.get_collection(collection_id=collection_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, collection.project_id)))
-    found, wanted = selectors.schema_of(collection), shape.merged({}, data)
+    found = selectors.schema_of(collection)
+    wanted = moments.settled(found, shape.merged({}, data))
     refuse_misfit(found, wanted)
     looks = on_duplicate != OnDuplicate.NEW
     is_beside_others = looks and not duplicates.is_alone(collection)
@@ -223,6 +224,9 @@ def _change(
     is_judged: bool = True,
 ) -> Record:
     changed = shape.changes_between(record.data, data)
+    if changed and is_judged:
+        data = moments.settled(selectors.schema_of(collection), dict(data))
+        changed = shape.changes_between(record.data, data)
     if not changed and (record.schema_number == collection.schema_number or not is_judged):
         return record
     record.version += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -29,13 +30,19 @@ from apps.extraction.types import (
     RunStatus,
 )
 
+#: Suggestions that are accepted in one transaction, and for how long one call begins with more: locks are held for a piece only, and what
+#: was accepted before something broke stays so.
+ACCEPTED_AT_ONCE = 20
+ACCEPTING_SECONDS = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class AllAccepted:
-    """``left`` are those that wait on, each with why: (proposal, code, detail)."""
+    """``left`` are those that wait on, each with why: (proposal, code, detail). ``rest``: after which number to go on; None: that was all."""
 
     records: tuple[UUID, ...]
     left: tuple[tuple[UUID, str, str], ...]
+    rest: int | None = None
 
 
 def _lock_reading(actor: Actor, run_id: UUID) -> ExtractionRun:
@@ -103,19 +110,38 @@ def _queue_again(actor: Actor, run: ExtractionRun) -> None:
     jobs.after_commit("extraction.extract", run_id=run.pk)
 
 
-@transaction.atomic
-@told_last()
-def accept_all(*, actor: Actor, run_id: UUID) -> AllAccepted:
-    """Every suggestion of the run that is pending, as it is. What cannot be taken waits on, and hinders no other."""
-    run = question_selectors.lock_decisions(run_id=run_id, viewer=actor)
-    require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
-    waiting = selectors.list_proposals(actor, run_id=run.pk, status=ProposalStatus.PENDING).order_by("number")
+def accept_all(*, actor: Actor, run_id: UUID, after: int = 0) -> AllAccepted:
+    """Every suggestion of the run that is pending and has a number ``after`` this one, as it is. What cannot be taken waits on, and
+    hinders no other. Pieces are transactions of their own; when the time of a call is over, ``rest`` says where to go on.
+    """
+    until, rest = time.monotonic() + ACCEPTING_SECONDS, after
     made: list[UUID] = []
     left: list[tuple[UUID, str, str]] = []
-    for proposal_id in waiting.values_list("pk", flat=True):
+    while True:
+        piece = _accept_some(actor, run_id, rest)
+        made += piece.records
+        left += piece.left
+        if piece.rest is None:
+            return AllAccepted(tuple(made), tuple(left))
+        rest = piece.rest
+        if time.monotonic() >= until:
+            return AllAccepted(tuple(made), tuple(left), rest)
+
+
+@transaction.atomic
+@told_last()
+def _accept_some(actor: Actor, run_id: UUID, after: int) -> AllAccepted:
+    run = question_selectors.lock_decisions(run_id=run_id, viewer=actor)
+    require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
+    waiting = selectors.list_proposals(actor, run_id=run.pk, status=ProposalStatus.PENDING).filter(number__gt=after)
+    some = list(waiting.order_by("number").values_list("pk", "number")[: ACCEPTED_AT_ONCE + 1])
+    made: list[UUID] = []
+    left: list[tuple[UUID, str, str]] = []
+    for proposal_id, _number in some[:ACCEPTED_AT_ONCE]:
         try:
             with transaction.atomic():
                 made.append(accept_proposal(actor=actor, proposal_id=proposal_id).pk)
         except DomainError as refusal:
             left.append((proposal_id, refusal.code, refusal.detail))
-    return AllAccepted(tuple(made), tuple(left))
+    rest = some[ACCEPTED_AT_ONCE - 1][1] if len(some) > ACCEPTED_AT_ONCE else None
+    return AllAccepted(tuple(made), tuple(left), rest)

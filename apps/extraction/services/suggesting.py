@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models.functions import Now
 
 from apps.core.ids import uuid7
-from apps.extraction import duplicates, selectors
+from apps.extraction import duplicates, moments, selectors
 from apps.extraction.models import Collection, ExtractionRun, Proposal
 from apps.extraction.pointers import top
 from apps.extraction.reading_types import Found, Suggested
@@ -107,7 +107,7 @@ def propose(run: ExtractionRun, collection: Collection, number: int, suggested: 
 
 def _checked(collection: Collection, data: Mapping[str, Any]) -> dict[str, Any]:
     known = selectors.schema_of(collection)
-    wrong, near = known.validate(data), duplicates.find(collection, known, data)
+    wrong, near = known.validate(data), duplicates.find(collection, known, moments.settled(known, dict(data)))
     return {
         "problems": [{"field": each.field, "code": each.code, "detail": each.detail} for each in wrong],
         "duplicates": [each.as_json() for each in near],

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.zones import in_zone_of
 from apps.bulk import selectors as operations
 from apps.bulk import services as operation_services
 from apps.bulk.types import FINAL as OPERATION_ENDS
@@ -108,11 +109,12 @@ def delete(call: WorkflowCall) -> Gave:
 
 def list_them(call: WorkflowCall) -> Gave:
     given = call.arguments
-    rows = records.list_records(
-        collection=_collection(call, given["collection"]),
-        conditions=[read_condition(each) for each in given.get("where", ())],
-        is_complete=given.get("complete"),
-    )
+    with in_zone_of(call.actor):
+        rows = records.list_records(
+            collection=_collection(call, given["collection"]),
+            conditions=[read_condition(each) for each in given.get("where", ())],
+            is_complete=given.get("complete"),
+        )
     return Gave([_plain(row) for row in rows.order_by("created_at", "pk")[: given.get("limit", 100)]])
 
 
