@@ -20,7 +20,7 @@ from apps.extraction.topics import ExtractionTopic
 from apps.extraction.types import NoCollections, NothingToRead, ProposalDecided, RunNotFailed
 from apps.files import engine as reading
 from tests.accounts.factories import UserFactory, actor_of
-from tests.conversations.factories import say, someone, start
+from tests.conversations.factories import answer, say, someone, start
 from tests.extraction.factories import people, read_as, record
 from tests.files.factories import upload
 
@@ -67,6 +67,25 @@ def test_card_below_the_message_says_what_was_found_and_where(browser, me, proje
     assert "1 field missing" in page
     assert "“blue”" in page
     assert "Accept all 2" in page
+
+
+def test_card_stays_when_the_answer_above_it_is_tried_again(browser, me, project, talk):
+    """Asked for at the end of what is there (``/extract``); one that was read out of the answer itself stays with that."""
+    people(me, project)
+    posted = say(me, talk, WORDS)
+    first = answer(posted, "Tomás is 31.")
+    asked = services.request_extraction(actor=me, project_id=project.pk, message_id=posted.message.pk, at_end=True)
+    services.request_extraction(actor=me, project_id=project.pk, message_id=first.pk)
+    there = page_of(browser, talk)
+
+    again = conversations.regenerate_answer(actor=me, message_id=first.pk)
+    page = page_of(browser, talk)
+    alone = browser.get(f"/conversations/{talk.pk}/messages/{again.answer.pk}/").content.decode()
+
+    assert (there.count('data-controller="extraction"'), page.count('data-controller="extraction"')) == (2, 1)
+    for each in (page, alone):
+        assert f"/review/runs/{asked.pk}/" in each
+        assert each.index(f'id="m-{again.answer.pk}"') < each.index('data-controller="extraction"')
 
 
 def test_card_follows_the_run_from_waiting_to_failed_and_again(browser, me, project, talk, message):

@@ -133,15 +133,16 @@ def _window(
     has_more = len(rows) > limit
     if has_more:
         rows = rows[-limit:] if before is not None else rows[:limit]
+    siblings = selectors.sibling_ids(conversation=conversation, rows=rows)
     views = message_views(
         rows,
         viewer=viewer,
         conversation=conversation,
         access=request.access,  # type: ignore[attr-defined]
-        siblings=selectors.sibling_ids(conversation=conversation, rows=rows),
+        siblings=siblings,
         places=turn_order.places_of([row.turn for row in rows if row.turn is not None]),
         offers=request.offers,  # type: ignore[attr-defined]
-        below=shown_below(viewer, [row.pk for row in rows]),
+        below=shown_below(viewer, rows, siblings),
         readable=selectors.find_in_messages(viewer, rows),
     )
     has_older = has_more if before is not None else bool(rows and rows[0].number > 1)
@@ -188,7 +189,7 @@ class MessageFragment(PageView):
             access=request.access,  # type: ignore[attr-defined]
             siblings=siblings.get(message.pk, ()),
             offers=request.offers,  # type: ignore[attr-defined]
-            below=shown_below(viewer, [message.pk]).get(message.pk, ()),
+            below=shown_below(viewer, [message], siblings).get(message.pk, ()),
             readable=selectors.find_in_messages(viewer, [message]),
         )
         return render(request, "conversations/_message.html", {"message": view, "conversation": conversation})

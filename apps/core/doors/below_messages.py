@@ -15,15 +15,19 @@ from apps.core.types import ActorRef
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """``template`` gets ``card``."""
+    """``template`` gets ``card``. ``is_of_message``: it is about that very message; all else was asked for where the message stood, and is
+    shown below whichever answer stands in its place.
+    """
 
     template: str
     card: Any
+    is_of_message: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class BelowMessages:
-    """``read`` is asked once for all messages that are drawn, which the viewer may read; messages that have nothing are left out.
+    """``read`` is asked once for all messages that are drawn, and for other answers in their places, which the viewer may read; messages that
+    have nothing are left out.
 
     ``do`` names the entry of the menus for the scripts of the app that brings it. ``is_offered`` gets the viewer's role in the
     project of the conversation, None for who has none, and reads nothing.

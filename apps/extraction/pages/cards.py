@@ -135,7 +135,8 @@ def below(viewer: Any, message_ids: Sequence[UUID]) -> Mapping[UUID, Sequence[Sh
     found: dict[UUID, list[Shown]] = {}
     for run, card in zip(runs, run_cards(viewer, runs), strict=True):
         if run.shown_under is not None:
-            found.setdefault(run.shown_under, []).append(Shown("extraction/_run.html", card))
+            is_of_message = run.message_id == run.shown_under
+            found.setdefault(run.shown_under, []).append(Shown("extraction/_run.html", card, is_of_message))
     return found
 
 
