@@ -80,7 +80,7 @@ def test_card_stays_when_the_answer_above_it_is_tried_again(browser, me, project
 
     again = conversations.regenerate_answer(actor=me, message_id=first.pk)
     page = page_of(browser, talk)
-    alone = browser.get(f"/conversations/{talk.pk}/messages/{again.answer.pk}/").content.decode()
+    alone = browser.get(f"/c/{talk.pk}/messages/{again.answer.pk}/").content.decode()
 
     assert (there.count('data-controller="extraction"'), page.count('data-controller="extraction"')) == (2, 1)
     for each in (page, alone):
