@@ -20,6 +20,7 @@ from apps.extraction import services as extraction
 from apps.extraction.models import ExtractionRun, Proposal, Record
 from apps.extraction.selectors import list_due_runs
 from apps.extraction.types import ExtractionFailed
+from apps.files.models import File
 from apps.llm import engine as llm
 from apps.llm import routing
 from apps.llm.models import Model
@@ -142,6 +143,19 @@ def test_file_waits_for_the_quota_of_who_asked(me, owner, project, provider, set
 
     assert (later.value.is_free, provider.calls) == (True, [])
     preferences.forget_kept()
+
+
+def test_file_waits_until_its_words_are_there(me, owner, project, provider):
+    collection = people(me, project)
+    file = upload(owner, project, b"Sarah, a journalist.")
+    File.objects.filter(pk=file.pk).update(text_state="pending")
+    params = {"attachments": [str(file.pk)], "collections": [str(collection.pk)]}
+    work = Work(BulkScope(file.pk, project.organization_id, project.pk, me, params), file.pk, 1, {}, file.pk, 1, "o:1")
+
+    with pytest.raises(TryLater) as later:
+        called(bulk_kinds.get("extraction.from_files"), work)
+
+    assert (later.value.is_free, provider.calls, ExtractionRun.objects.exists()) == (True, [], False)
 
 
 def test_cost_is_estimated_by_what_there_is_to_read(me, owner, project, provider):
