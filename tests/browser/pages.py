@@ -115,6 +115,7 @@ def views(addresses: dict[str, Any]) -> list[View]:
         *(View(f"records-{name}", path) for name, path in addresses["records"].items()),
         View("records-filter", addresses["records"]["table"], prepare=click("[popovertarget=add-condition]")),
         View("records-cell", addresses["records"]["record"], prepare=_change_field),
+        View("records-limits", addresses["records"]["operation-planned"], prepare=click("#limits summary")),
         *(View(f"workflows-{name}", path) for name, path in addresses["workflows"].items()),
         View("workflows-new", "/workflows/new/"),
         View("workflows-wrong", "/workflows/new/", prepare=_wrong_file, status=400),
