@@ -27,9 +27,8 @@ class ActorKind(StrEnum):
 class Actor:
     """Who asks. Made by ``actors.actor_for`` for every transport; services and selectors take nothing else for rights.
 
-    A member's ``organization_id`` is None: the organization is derived from the object. A key belongs to exactly one
-    organization, perhaps to one project, and never does more than its ``scopes``; an empty set means all of its owner's.
-    That of a service account is a ``service``: no person stands behind it. ``secret`` (the begin of its hash) and ``address`` are a caller's alone.
+    A member's ``organization_id`` is None: it is derived from the object. A key belongs to one organization, perhaps to one project, and does
+    no more than its ``scopes``; empty are all of its owner's. ``secret`` (the begin of its hash) and ``address`` are a caller's alone.
     """
 
     kind: ActorKind

@@ -21,6 +21,11 @@ def title_of(collection: Collection, found: Schema, data: Mapping[str, Any]) -> 
     return shape.title_of(collection.title_template, found.fields, data)
 
 
+def label_of(found: Schema, name: str) -> str:
+    field = found.named(name)
+    return field.title or name if field else name
+
+
 def subject_of(collection: Collection, title: str, proposal: Proposal) -> bytes:
     """What a follow-up is about: a thing of this name; without a name, this suggestion alone."""
     said = readings.plain(title) or str(proposal.pk)

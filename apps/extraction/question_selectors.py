@@ -12,8 +12,9 @@ from django.db.models.functions import Now
 from apps.accounts.types import Actor
 from apps.core.errors import NotFound
 from apps.extraction import reach
-from apps.extraction.models import ExtractionRun, FollowUp
+from apps.extraction.models import Collection, ExtractionRun, FollowUp, Proposal
 from apps.extraction.reading_types import Asked
+from apps.extraction.schema import Schema
 from apps.extraction.selectors import get_run, lock_run, schema_of, visible_collections, with_document
 from apps.extraction.types import (
     LISTENED_FOR,
@@ -44,6 +45,13 @@ def get_follow_up(*, follow_up_id: UUID, viewer: Actor) -> FollowUp:
     if (found := visible_follow_ups(viewer).filter(pk=follow_up_id).first()) is None:
         raise NotFound
     return found
+
+
+def collections_of(viewer: Actor, rows: Iterable[Proposal | FollowUp]) -> dict[UUID, tuple[Collection, Schema]]:
+    """Those of the rows that the viewer sees, each with its schema in force."""
+    wanted = {row.collection_id for row in rows}
+    there = with_document(visible_collections(viewer).filter(pk__in=wanted))
+    return {row.pk: (row, schema_of(row)) for row in there}
 
 
 def lock_follow_ups(conversation_id: UUID) -> QuerySet[FollowUp]:

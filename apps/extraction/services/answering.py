@@ -28,7 +28,7 @@ def take_answers(*, actor: Actor, run: ExtractionRun, found: Found) -> tuple[Fou
     """What of an answer belongs to questions of the conversation goes there; the rest comes back, with what was taken."""
     require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
     rows = follow_ups.still_open(actor, question_selectors.lock_follow_ups(run.shown_in)) if run.shown_in else []
-    known = follow_ups.collections_of(actor, rows)
+    known = question_selectors.collections_of(actor, rows)
     rows = [row for row in rows if row.collection_id in known]
     if not rows:
         return found, []
@@ -139,7 +139,7 @@ def _take(
         {
             "proposal": str(proposal.pk),
             "title": row.title,
-            "label": follow_ups.label_of(schema, name),
+            "label": asking.label_of(schema, name),
             "text": shape.as_text(value),
         }
         for name, value in values.items()
@@ -176,7 +176,7 @@ def _field_source(record: Any, source: Source, run: ExtractionRun) -> FieldSourc
 @transaction.atomic
 def answer_question(*, actor: Actor, follow_up_id: UUID, field: str, value: Any) -> FollowUp:
     """On the card. A person's value, without words behind it; one that does not fit the field is ``Invalid``."""
-    row, schema = follow_ups.lock_question(actor, follow_up_id, field)
+    row, schema = follow_ups.lock_question(actor=actor, follow_up_id=follow_up_id, field=field)
     wrong = [each for each in schema.validate({**row.proposal.data, field: value}) if top(each.field) == field]
     if wrong or shape.is_empty(value):
         detail = wrong[0].detail if wrong else str(Invalid.default_detail)

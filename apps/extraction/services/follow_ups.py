@@ -21,7 +21,7 @@ from apps.core.errors import DomainError
 from apps.core.ids import uuid7
 from apps.extraction import asking, news, policies, question_selectors, selectors, shape
 from apps.extraction.events import QuestionsAsked, QuestionsSettled
-from apps.extraction.models import Collection, ExtractionRun, FollowUp, Proposal
+from apps.extraction.models import ExtractionRun, FollowUp, Proposal
 from apps.extraction.schema import Schema
 from apps.extraction.types import (
     ASK_MISSING,
@@ -45,7 +45,7 @@ def ask_what_is_missing(*, actor: Actor, run: ExtractionRun, unplaced: Sequence[
     if run.shown_in is None or not wanted:
         return
     rows = selectors.list_proposals_of(actor, [run.pk], up_to=MAX_ASKED_AT_ONCE * 4)
-    found = collections_of(actor, rows)
+    found = question_selectors.collections_of(actor, rows)
     made = []
     for row in rows:
         if row.status == ProposalStatus.REJECTED or row.collection_id not in found:
@@ -70,13 +70,6 @@ def ask_what_is_missing(*, actor: Actor, run: ExtractionRun, unplaced: Sequence[
     ask_next(actor, run.shown_in, language=run.language, answered_by=run.answered_by, is_new=True)
 
 
-def collections_of(actor: Actor, rows: Iterable[Proposal | FollowUp]) -> dict[UUID, tuple[Collection, Schema]]:
-    """Those of the rows that the actor sees, each with its schema in force."""
-    wanted = {row.collection_id for row in rows}
-    there = selectors.with_document(selectors.visible_collections(actor).filter(pk__in=wanted))
-    return {row.pk: (row, selectors.schema_of(row)) for row in there}
-
-
 def ask_next(
     actor: Actor, conversation_id: UUID, *, language: str, answered_by: str = "", is_new: bool = False
 ) -> None:
@@ -92,13 +85,13 @@ def ask_next(
         if names:
             asked.append((row, names))
             room -= len(names)
-    found = collections_of(actor, [row for row, _names in asked])
+    found = question_selectors.collections_of(actor, [row for row, _names in asked])
     asked = [(row, names) for row, names in asked if row.collection_id in found]
     if not asked:
         return
     with override(language):
         text = _words_of(
-            [(row, [label_of(found[row.collection_id][1], name) for name in names]) for row, names in asked]
+            [(row, [asking.label_of(found[row.collection_id][1], name) for name in names]) for row, names in asked]
         )
     try:
         message = conversations.say_aside(
@@ -115,11 +108,6 @@ def ask_next(
             actor=actor,
             proposal_id=row.proposal_id,
         )
-
-
-def label_of(schema: Schema, name: str) -> str:
-    field = schema.named(name)
-    return field.title or name if field else name
 
 
 def _words_of(asked: Sequence[tuple[FollowUp, Sequence[str]]]) -> str:
@@ -160,7 +148,7 @@ def ask_if_they_may(*, actor: Actor, run: ExtractionRun, unplaced: Sequence[dict
 
 @transaction.atomic
 def skip_question(*, actor: Actor, follow_up_id: UUID, field: str) -> FollowUp:
-    row, _schema = lock_question(actor, follow_up_id, field)
+    row, _schema = lock_question(actor=actor, follow_up_id=follow_up_id, field=field)
     _settle(actor, row, [field], QuestionState.SKIPPED)
     ask_next(actor, row.conversation_id, language=row.proposal.run.language)
     return question_selectors.get_follow_up(follow_up_id=follow_up_id, viewer=actor)
@@ -231,10 +219,10 @@ def _lock(actor: Actor, follow_up_id: UUID) -> FollowUp:
     return row
 
 
-def lock_question(actor: Actor, follow_up_id: UUID, field: str) -> tuple[FollowUp, Schema]:
+def lock_question(*, actor: Actor, follow_up_id: UUID, field: str) -> tuple[FollowUp, Schema]:
     """``QuestionDecided`` for the second of two who answer at once, or when the words of the conversation were faster."""
     row = _lock(actor, follow_up_id)
     if field not in asking.open_fields(row):
         state = next((each["state"] for each in row.questions if each["field"] == field), "")
         raise QuestionDecided(state=state)
-    return row, collections_of(actor, [row])[row.collection_id][1]
+    return row, question_selectors.collections_of(actor, [row])[row.collection_id][1]
