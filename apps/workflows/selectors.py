@@ -70,8 +70,12 @@ def list_definitions(viewer: Actor, *, project_id: UUID | None = None) -> QueryS
 
 
 def list_startable(viewer: Actor, *, project_id: UUID) -> QuerySet[Definition]:
-    """By title, without the documents."""
-    return visible_definitions(viewer).filter(project_id=project_id).order_by("title", "pk")
+    """By title, without the documents; ``wants_input``: whether the one in force says what a run is begun with."""
+    now = DefinitionVersion.objects.filter(definition=OuterRef("pk"), number=OuterRef("number"))
+    wanting = Exists(now.filter(document__input__schema__has_key="document"))
+    return (
+        visible_definitions(viewer).filter(project_id=project_id).annotate(wants_input=wanting).order_by("title", "pk")
+    )
 
 
 def _in_force(name: str) -> Subquery:

@@ -11,7 +11,7 @@ from apps.core.errors import FieldError, Invalid
 from apps.extraction import schema, selectors
 from apps.extraction.models import Collection
 from apps.extraction.pages.beginning import OverRecords
-from apps.extraction.pages.forms import HELP
+from apps.extraction.pages.filling import HELP
 from apps.extraction.pages.values import Column, cell_of, columns_of, read, relation_ids
 
 

@@ -8,27 +8,14 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext_lazy
 
 from apps.accounts.types import Actor
 from apps.core.errors import DomainError
 from apps.extraction import selectors, services
 from apps.extraction.models import Collection, Record
+from apps.extraction.pages.filling import defaults_of, filled_in, form_fields
 from apps.extraction.pages.tables import CollectionView
-from apps.extraction.pages.values import cell_of, columns_of, read, relation_ids
-from apps.extraction.schema import Schema
-
-HELP = {
-    "list": gettext_lazy("One a line."),
-    "json": gettext_lazy("As JSON."),
-    "choices": gettext_lazy("Hold Ctrl or ⌘ to choose several."),
-}
-
-
-def defaults_of(found: Schema) -> dict[str, Any]:
-    """What a new record begins with."""
-    properties = found.document.get("properties", {})
-    return {name: own["default"] for name, own in properties.items() if isinstance(own, Mapping) and "default" in own}
+from apps.extraction.pages.values import columns_of
 
 
 class RecordForm(CollectionView):
@@ -39,29 +26,16 @@ class RecordForm(CollectionView):
     def fields(
         self, viewer: Actor, collection: Collection, post: Any, errors: Mapping[str, str]
     ) -> list[dict[str, Any]]:
-        found_schema = selectors.schema_of(collection)
-        columns = columns_of(found_schema)
-        data = self.record.data if self.record else defaults_of(found_schema)
-        titles = selectors.titles_of(viewer, relation_ids(columns, [data]))
-        slugs = {column.relation for column in columns if column.is_relation}
-        targets = selectors.collections_by_slug(viewer, collection.project_id, slugs) if slugs else {}
-        found = []
-        for column in columns:
-            cell = cell_of(column, data, titles)
-            found.append(
-                {
-                    "column": column,
-                    "cell": cell,
-                    "raw": "\n".join(post.getlist(f"v-{column.name}")) if post is not None else cell.raw,
-                    "chosen": post.getlist(f"v-{column.name}") if post is not None else cell.raw.splitlines(),
-                    "target": targets.get(column.relation),
-                    "error": errors.get(column.name, ""),
-                    "help": column.help or HELP.get(column.kind, ""),
-                    "note": f"n-{column.name}" if column.help or column.kind in HELP or column.name in errors else "",
-                    "is_needed": column.required or column.name in collection.needed,
-                }
-            )
-        return found
+        found = selectors.schema_of(collection)
+        return form_fields(
+            columns_of(found),
+            self.record.data if self.record else defaults_of(found),
+            viewer=viewer,
+            project_id=collection.project_id,
+            post=post,
+            errors=errors,
+            needed=collection.needed,
+        )
 
     def show(self, request: HttpRequest, collection: Collection, error: DomainError | None = None) -> HttpResponse:
         wrong = {each.field.removeprefix("data.").split(".")[0]: each.detail for each in error.fields} if error else {}
@@ -82,16 +56,8 @@ class RecordForm(CollectionView):
         return render(request, "extraction/form.html", self.base(collection) | context, status=status)
 
     def read(self, request: HttpRequest, collection: Collection) -> dict[str, Any]:
-        """What was changed: a field that still says what it said is not read again, so a form loses nothing it cannot show."""
         data = self.record.data if self.record else {}
-        found = {}
-        for column in columns_of(selectors.schema_of(collection)):
-            if f"v-{column.name}" not in request.POST and column.kind != "choices":
-                continue
-            texts = [text.replace("\r\n", "\n") for text in request.POST.getlist(f"v-{column.name}")]
-            if "\n".join(texts) != cell_of(column, data, {}).raw:
-                found[column.name] = read(column, texts)
-        return found
+        return filled_in(columns_of(selectors.schema_of(collection)), data, request.POST)
 
 
 class AddRecordPage(RecordForm):

@@ -32,11 +32,14 @@ def read(viewer: Any, conversation_id: UUID, project_id: UUID) -> dict[str, Any]
     found = list(rows.order_by("-created_at")[:MOST_NAMED])
     drawn = [run for run in found if run.status not in FINAL][:MOST_DRAWN] or found[:1]
     can_run = policies.can_run(actor, role)
+    startable = list(selectors.list_startable(actor, project_id=project_id)[:100])
     return {
         "shown": [shown_run(run, actor, role) for run in drawn],
         "others": [run for run in found if run not in drawn],
         "can_run": can_run,
-        "startable": list(selectors.list_startable(actor, project_id=project_id)[:100]),
+        "has_startable": bool(startable),
+        "startable": [each for each in startable if not each.wants_input],
+        "with_form": [each for each in startable if each.wants_input],
         "topics": " ".join(f"run:{run.pk}" for run in drawn),
     }
 

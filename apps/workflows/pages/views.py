@@ -13,11 +13,14 @@ from django.views import View
 
 from apps.accounts import places
 from apps.accounts import selectors as accounts
+from apps.conversations import selectors as conversations
 from apps.core.api import Order, Page, page_url
 from apps.core.errors import Invalid, NotFound
 from apps.extraction import reader_selectors as readers
+from apps.extraction.pages.values import as_uuid
 from apps.workflows import policies, presentation, schedules, selectors, services, step_selectors
-from apps.workflows.models import Run
+from apps.workflows.models import Definition, Run
+from apps.workflows.pages.beginning import input_form
 from apps.workflows.pages.shown import as_json, refused, said_in, shown_run, shown_step
 from apps.workflows.types import FINAL, MAY_UNDO_AGAIN, OPEN
 
@@ -164,15 +167,26 @@ class DefinitionListPage(LoginRequiredMixin, View):
         return render(request, "workflows/list.html", context)
 
 
-class DefinitionPage(LoginRequiredMixin, View):
-    def get(self, request: HttpRequest, workflow_id: UUID) -> HttpResponse:
+class DefinitionView(LoginRequiredMixin, View):
+    def found(self, request: HttpRequest, workflow_id: UUID) -> Definition:
+        definition = selectors.get_definition(definition_id=workflow_id, viewer=request.actor)  # type: ignore[attr-defined]
+        request.project = accounts.get_project(definition.project_id, request.actor)  # type: ignore[attr-defined]
+        return definition
+
+    def talk(self, request: HttpRequest) -> Any:
+        """The conversation that a run is to be begun beside; ``NotFound`` for one that the viewer does not see."""
+        if not (said := request.POST.get("conversation") or request.GET.get("conversation", "")):
+            return None
+        if (conversation_id := as_uuid(said)) is None:
+            raise NotFound
+        return conversations.get_conversation(conversation_id=conversation_id, viewer=request.actor)  # type: ignore[attr-defined]
+
+    def context(self, request: HttpRequest, definition: Definition) -> dict[str, Any]:
         actor = request.actor  # type: ignore[attr-defined]
-        definition = selectors.get_definition(definition_id=workflow_id, viewer=actor)
-        request.project = accounts.get_project(definition.project_id, actor)  # type: ignore[attr-defined]
         role = accounts.role_in(actor, request.project)  # type: ignore[attr-defined]
         runs = selectors.list_runs(actor, definition_id=definition.pk)
         start = selectors.find_start(definition_id=definition.pk, viewer=actor)
-        context = {
+        return {
             "definition": definition,
             "text": presentation.text_of(definition),
             "runs": list(runs.order_by("-created_at")[:10]),
@@ -180,11 +194,19 @@ class DefinitionPage(LoginRequiredMixin, View):
             "newest": step_selectors.NEWEST_RUNS,
             "can_run": policies.can_run(actor, role),
             "can_define": policies.can_define(actor, role),
+            "conversation": self.talk(request),
             "start": start,
             "said": schedules.said(start.schedule) if start else "",
             "last_run": selectors.last_runs_of([start]).get(start.pk) if start else None,
         }
-        return render(request, "workflows/definition.html", context)
+
+
+class DefinitionPage(DefinitionView):
+    def get(self, request: HttpRequest, workflow_id: UUID) -> HttpResponse:
+        definition = self.found(request, workflow_id)
+        form = input_form(definition)
+        fields = form.fields(definition, request.actor) if form else []  # type: ignore[attr-defined]
+        return render(request, "workflows/definition.html", self.context(request, definition) | {"fields": fields})
 
 
 class ByItselfPage(LoginRequiredMixin, View):
@@ -197,11 +219,29 @@ class ByItselfPage(LoginRequiredMixin, View):
         return redirect("workflows:definition", workflow_id)
 
 
-class StartPage(LoginRequiredMixin, View):
+class StartPage(DefinitionView):
+    """What does not fit is told beside its field, and no run begins."""
+
     def post(self, request: HttpRequest, workflow_id: UUID) -> HttpResponse:
+        definition = self.found(request, workflow_id)
+        form, talk = input_form(definition), self.talk(request)
+        title = " ".join(request.POST.get("title", "").split())[:200]
+        try:
+            data = form.read(request.POST) if form else None
+        except Invalid as error:
+            assert form is not None
+            more = {
+                "fields": form.fields(definition, request.actor, request.POST, error),  # type: ignore[attr-defined]
+                "problem": next((each.detail for each in error.fields if not each.field), ""),
+                "run_title": title,
+            }
+            context = self.context(request, definition) | more
+            return render(request, "workflows/definition.html", context, status=error.status)
         run = services.start_run(
             actor=request.actor,  # type: ignore[attr-defined]
             definition_id=workflow_id,
-            title=" ".join(request.POST.get("title", "").split())[:200],
+            data=data,
+            title=title,
+            conversation_id=talk.pk if talk else None,
         )
         return redirect("workflows:run", run.pk)
