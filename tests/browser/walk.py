@@ -239,6 +239,9 @@ def the_scenes(page, stack, model, talk):
 def the_storyboard(page, stack, talk):
     to_the_talk(page, talk)
     begin(page, "storyboard", "Storyboard")
+    (story,) = records(page, "story")
+    assert story["data"]["ending"]
+    assert story["data"]["ending_from"] == "chosen from what was proposed"
     add(page, stack, "shots", {"Number": "1A", "Action": "Sarah opens the third locker."}, scene="The locker")
     to_the_talk(page, talk)
     stage(page, "storyboard").get_by_role("button", name="Approve").click()
@@ -273,7 +276,8 @@ def the_package(page):
         page.get_by_role("link", name="Download production-package.zip").click()
     package = zipfile.ZipFile(io.BytesIO(Path(downloading.value.path()).read_bytes()))
     names = package.namelist()
-    assert {"records/characters.json", "records/characters.csv", "records/shots.csv"} <= set(names)
+    wanted = {"records/story.json", "records/characters.json", "records/characters.csv", "records/shots.csv"}
+    assert wanted <= set(names)
     documents = [name for name in names if name.endswith(".pdf")]
     assert documents
     assert all(package.read(name).startswith(b"%PDF-") for name in documents)

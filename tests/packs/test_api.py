@@ -141,7 +141,9 @@ def test_project_begins_with_a_pack(api, project):
     made = post(api, "/api/v1/projects/", body, 201)
 
     found = api.get(f"/api/v1/collections/?project={made['id']}").json()["results"]
-    assert [each["slug"] for each in found] == ["assets", "characters", "locations", "relationships", "scenes", "shots"]
+    assert [each["slug"] for each in found] == [
+        "assets", "characters", "locations", "relationships", "scenes", "shots", "story",
+    ]  # fmt: skip
     refused = post(api, "/api/v1/projects/", body | {"name": "Noir 2", "beginning": "packs:nothing"}, 400)
     assert refused["errors"][0]["field"] == "beginning"
     assert "Noir 2" not in [each["name"] for each in api.get("/api/v1/projects/").json()["results"]]

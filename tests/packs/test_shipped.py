@@ -81,7 +81,7 @@ def test_demo_makes_characters_of_a_few_fields_that_differ(language, brief):
 def test_templates_of_the_film_make_documents(owner, project, language):
     me = actor_of(owner)
     installed(me, project, catalogue.get_shipped("film", language))
-    slugs = ["locations", "characters", "relationships", "scenes", "shots", "assets"]
+    slugs = ["story", "locations", "characters", "relationships", "scenes", "shots", "assets"]
     there = records.collections_by_slug(me, project.pk, slugs)
 
     def make(slug, **data):
@@ -98,6 +98,7 @@ def test_templates_of_the_film_make_documents(owner, project, language):
     make("assets", name="Umbrella", kind="prop", needed_by="2026-05-01")
 
     assert {slug: records.list_records(collection=there[slug]).filter(is_complete=True).count() for slug in slugs} == {
+        "story": 0,
         "locations": 1,
         "characters": 1,
         "relationships": 1,

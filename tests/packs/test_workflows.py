@@ -121,7 +121,7 @@ class Film:
 
     def __init__(self, me, project):
         installed(me, project, catalogue.get_shipped("film", "en"))
-        slugs = ["locations", "characters", "scenes", "shots"]
+        slugs = ["locations", "characters", "scenes", "shots", "story"]
         self.me, self.there = me, records.collections_by_slug(me, project.pk, slugs)
         self.run = workflows.start_run(actor=me, definition_id=definition(project, "film").pk)
 
@@ -132,6 +132,9 @@ class Film:
         choice = Choice.objects.get(run=self.run, status="open")
         workflows.answer_choice(actor=self.me, run_id=self.run.pk, choice_id=choice.pk, **said)
         self.run = walked(self.run)
+
+    def stories(self):
+        return [row.data for row in records.list_records(collection=self.there["story"]).filter(deleted_at=None)]
 
     def advance(self, name):
         workflows.advance_stage(actor=self.me, run_id=self.run.pk, stage=name)
@@ -170,6 +173,13 @@ def test_ending_of_the_film_is_chosen_from_what_a_model_proposes(me, project, pr
     ]  # fmt: skip
     film.answer(option="option-2")
     assert Step.objects.get(run=film.run, path="scenes/do/ending").output["title"] == "The boat"
+    assert film.stories() == [
+        {
+            "logline": "A journalist and the port.",
+            "ending": "The boat\n\nShe writes it all down.",
+            "ending_from": "chosen from what was proposed",
+        }
+    ]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -197,6 +207,15 @@ def test_film_from_concept_to_package_and_one_stage_back(me, project):
     port = film.make("locations", name="Port")
     film.advance("scenes")
     film.answer(text="Nobody ever reads it.")
+    ending = {"logline": "A journalist and the port.", "ending": "Nobody ever reads it.", "ending_from": "own words"}
+    assert film.stories() == [ending]
+    workflows.roll_back(actor=me, run_id=film.run.pk, stage="scenes")
+    assert film.stories() == []
+    workflows.resume_run(actor=me, run_id=film.run.pk)
+    film.run = walked(film.run)
+    film.advance("scenes")
+    film.answer(text="Everybody reads it.")
+    assert film.stories() == [ending | {"ending": "Everybody reads it."}]
 
     scene = film.make("scenes", number=1, title="The pier", location=str(port.pk))
     assert film.missing("storyboard") == ["No storyboard without scene breakdowns. Every scene needs one."]
@@ -220,6 +239,7 @@ def test_film_from_concept_to_package_and_one_stage_back(me, project):
     assert set(states(film.run).values()) == {"done"}
     file = files.get_file(file_id=UUID(Item.objects.get().result["attachment"]), viewer=me)
     packed = zipfile.ZipFile(storage.location(files.content_of(file).path))
+    assert "Everybody reads it." in packed.read("records/story.json").decode()
     assert {"records/characters.json", "records/scenes.csv", "documents/scenes-scene-breakdown.pdf"} <= set(
         packed.namelist()
     )
