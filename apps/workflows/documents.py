@@ -49,6 +49,11 @@ def stages(document: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+def stage_titles(document: Mapping[str, Any]) -> dict[str, str]:
+    """By the names of the stages."""
+    return {name: stage["title"] for name, stage in stages(document)}
+
+
 _FIRST = ("document", "dsl", "namespace", "name", "version", "title", "summary", "metadata", "if", "input", "use")
 _LAST = ("do", "output", "export", "then")
 

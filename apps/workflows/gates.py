@@ -23,7 +23,7 @@ from apps.extraction import selectors as records
 from apps.extraction.filters import read as read_condition
 from apps.extraction.types import Visibility
 from apps.workflows import policies, selectors
-from apps.workflows.documents import stages
+from apps.workflows.documents import stage_titles
 from apps.workflows.models import Run
 from apps.workflows.types import RunStatus, StepStatus
 
@@ -63,7 +63,7 @@ def sight_of(run: Run, viewer: Actor, *, at_gate: bool = False) -> Sight:
     found = selectors.list_gates(run)
     passed = [name_of(step.path) for step in found if step.status == StepStatus.COMPLETED]
     at_gate = at_gate or run.status == RunStatus.COMPLETED or any(step.status == StepStatus.WAITING for step in found)
-    titles = {name: stage["title"] for name, stage in stages(run.followed.document)}
+    titles = stage_titles(run.followed.document)
     return Sight(run, viewer, set(passed if at_gate else passed[:-1]), titles, selectors.count_approvals(run))
 
 

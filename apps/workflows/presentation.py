@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.accounts.types import Actor
 from apps.bulk.types import UndoNotPossible
 from apps.core.errors import NotFound
 from apps.core.yaml_text import write
+from apps.extraction.schema import title_of
 from apps.extraction.types import RecordChangedSince
 from apps.workflows import gates, selectors
 from apps.workflows.documents import in_order, stages
 from apps.workflows.models import Choice, ChoiceAnswer, Definition, Run, Start, Step
 from apps.workflows.services.ends import viewer_of
-from apps.workflows.types import NOT_ALL, RunStatus, StageState, StepStatus
+from apps.workflows.types import BACK_MARK, NOT_ALL, UNDO, RunStatus, StageState, StepStatus
 
 MOST_KEPT = 100
 _KEPT = {
@@ -30,6 +33,19 @@ def text_of(definition: Definition) -> str:
     """The file as people write it: as it was sent, or made of the document where it was an object."""
     kept: str = definition.text  # type: ignore[attr-defined]
     return kept or write(in_order(definition.document))  # type: ignore[attr-defined]
+
+
+def path_words(path: str, kind: str, titles: Mapping[str, str]) -> str:
+    """Where a step stands, as people call it: “Scenes / Ending / Choice”. ``titles``: of stages, by their names.
+
+    Every second part of a path says what holds the next one (``do``, ``try``, ``fork``), and is left out.
+    """
+    place = path.rpartition(BACK_MARK)[0] if kind == UNDO else gates.name_of(path) if kind == "gate" else path
+    first, *others = place.split("/")[::2]
+    words = {"task": " / ".join([titles.get(first) or title_of(first), *map(title_of, others)])}
+    if kind == UNDO:
+        return _("%(task)s: taken back") % words
+    return _("%(task)s: gate") % words if kind == "gate" else words["task"]
 
 
 def requirement(verdict: gates.Verdict) -> dict[str, Any]:

@@ -69,6 +69,8 @@ class StepStatus(models.TextChoices):
 
 #: The kind of a step that takes the effect of another back.
 UNDO = "undo"
+#: Behind the path of a step: the path of one that takes its effect back, and of which of them.
+BACK_MARK = "#undo/"
 #: In the state of a step that was cancelled while it ran.
 UNDER_WAY = "under_way"
 #: Of an operation or a run inside: trying again may take back the rest.

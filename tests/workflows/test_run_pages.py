@@ -1,12 +1,13 @@
 """The page of a run: questions in the shape of their answers, what it gave, the way back of one that ended, other runs from a step."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from apps.accounts.types import SYSTEM
-from apps.workflows import selectors, services
+from apps.workflows import presentation, selectors, services
 from apps.workflows.models import Choice, Run
 from apps.workflows.pages.shown import MOST_SHOWN, as_json
 from tests.accounts.factories import reader_of
@@ -114,6 +115,33 @@ def test_run_that_ended_goes_back_and_shows_what_it_gave(actor, project, page, c
     assert "&lt;b&gt;Harbour&lt;/b&gt;" in shown
     client.post(f"/runs/{run.pk}/rollback/", {"stage": "concept"})
     assert fresh(run).status == "paused"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "says"),
+    [
+        ("ready#gate", "gate", "All is ready: gate"),
+        ("ready", "do", "All is ready"),
+        ("ready/do/ending/try/askPeople", "call", "All is ready / Ending / Ask people"),
+        ("ready/do/ending/catch/do", "set", "All is ready / Ending / Do"),
+        ("make_up/for/first try", "set", "Make up / First try"),
+        ("ready/do/book#undo/4.1", "undo", "All is ready / Book: taken back"),
+        ("odd#gate", "set", "Odd#gate"),
+    ],
+)
+def test_step_is_called_as_people_call_it(path, kind, says):
+    assert presentation.path_words(path, kind, {"ready": "All is ready"}) == says
+
+
+def test_steps_bear_the_titles_of_their_stages(actor, project, page):
+    run = ran(actor, project, [{"x1": {"do": [{"first_words": {"set": {"a": 1}}}], **stage("The beginning")}}])
+
+    shown = page(run)
+
+    for task in ("The beginning: gate", "The beginning", "The beginning / First words"):
+        assert re.search(rf"<td>{task}\s*<", shown)
+    assert "<td>x1" not in shown
+    assert "<code>x1/do/first_words</code>" in shown
 
 
 def test_other_run_begins_at_a_step(actor, project, page, client):

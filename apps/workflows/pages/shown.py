@@ -81,11 +81,12 @@ def said_in(request: HttpRequest) -> tuple[str, str]:
     return "" if text.strip() else request.POST.get("option", "")[:60], text
 
 
-def shown_step(step: Step) -> dict[str, Any]:
-    """With what it got and gave, and whether another run may begin with it."""
+def shown_step(step: Step, titles: Mapping[str, str]) -> dict[str, Any]:
+    """With what it got and gave, and whether another run may begin with it. ``titles``: of the run's stages."""
     can_fork = step.status in LIVING and step.kind != UNDO
     return {
         **presentation.step_data(step),
+        "task": presentation.path_words(step.path, step.kind, titles),
         "got": as_json(step.input),
         "gave": as_json(step.output),
         "can_fork": can_fork,

@@ -19,6 +19,7 @@ from apps.core.errors import Invalid, NotFound
 from apps.extraction import reader_selectors as readers
 from apps.extraction.pages.values import as_uuid
 from apps.workflows import policies, presentation, schedules, selectors, services, step_selectors
+from apps.workflows.documents import stage_titles
 from apps.workflows.models import Definition, Run
 from apps.workflows.pages.beginning import input_form
 from apps.workflows.pages.shown import as_json, refused, said_in, shown_run, shown_step
@@ -75,11 +76,15 @@ class RunView(LoginRequiredMixin, View):
         actor = request.actor  # type: ignore[attr-defined]
         role = accounts.role_in(actor, request.project)  # type: ignore[attr-defined]
         steps = list(selectors.list_steps(run).order_by("-number")[:STEPS])
+        titles = stage_titles(run.followed.document)
         return {
             **shown_run(run, actor, role),
-            "steps": [(step, shown_step(step)) for step in reversed(steps)],
+            "steps": [(step, shown_step(step, titles)) for step in reversed(steps)],
             "gave": as_json(run.output),
-            "kept": presentation.kept_of(run)[:KEPT],
+            "kept": [
+                {**each, "task": presentation.path_words(each["path"], "", titles)}
+                for each in presentation.kept_of(run)[:KEPT]
+            ],
             "is_cut": run.step_count > STEPS,
             "is_closed": readers.list_named_for(run.collections) is not None,
             "has_left_undone": run.status in MAY_UNDO_AGAIN and selectors.has_left_undone(run),
@@ -186,11 +191,15 @@ class DefinitionView(LoginRequiredMixin, View):
         role = accounts.role_in(actor, request.project)  # type: ignore[attr-defined]
         runs = selectors.list_runs(actor, definition_id=definition.pk)
         start = selectors.find_start(definition_id=definition.pk, viewer=actor)
+        titles = stage_titles(definition.document)  # type: ignore[attr-defined]
         return {
             "definition": definition,
             "text": presentation.text_of(definition),
             "runs": list(runs.order_by("-created_at")[:10]),
-            "steps": step_selectors.stats_steps(runs),
+            "steps": [
+                (each, presentation.path_words(each.path, each.kind, titles))
+                for each in step_selectors.stats_steps(runs)
+            ],
             "newest": step_selectors.NEWEST_RUNS,
             "can_run": policies.can_run(actor, role),
             "can_define": policies.can_define(actor, role),

@@ -28,6 +28,7 @@ from apps.workflows.models import Approval, Choice, Run, Step
 from apps.workflows.services.ends import announce, inner_of, operation_of, stop_begun
 from apps.workflows.services.runs import lock_steered
 from apps.workflows.types import (
+    BACK_MARK,
     COPIED,
     LIVING,
     OPEN,
@@ -155,7 +156,7 @@ def _undo_step(run: Run, step: Step, number: int, place: int, state: dict[str, A
         project_id=run.project_id,
         run=run,
         number=run.step_count + number,
-        path=f"{step.path[:900]}#undo/{step.number}.{place}",
+        path=f"{step.path[:900]}{BACK_MARK}{step.number}.{place}",
         kind=UNDO,
         status=StepStatus.WAITING,
         input=step.output if "call" in state else None,
