@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import Exists, F, Func, OuterRef, QuerySet, TextField, Value
+from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast, StrIndex
 
 from apps.accounts.types import SYSTEM, Actor
 from apps.extraction import selectors
 from apps.extraction.filters import Condition, as_q
 from apps.extraction.models import Collection, Record, RecordLink
+from apps.extraction.schema import Schema
 
 
 def lacking(rows: QuerySet[Record], *, collection: Collection, field: str) -> QuerySet[Record]:
@@ -19,27 +20,67 @@ def lacking(rows: QuerySet[Record], *, collection: Collection, field: str) -> Qu
 
     ``Invalid`` when the collection has no such field. Links are found by what the field says now, since a field may have got another name.
     """
-    found = selectors.schema_of(collection)
-    empty = as_q(found, [Condition(field, "empty")])
-    if not any(each.name == field and each.relation for each in found.top):
-        return rows.filter(empty)
+    return rows.filter(_lacks(selectors.schema_of(collection), field))
+
+
+def by_completeness(rows: QuerySet[Record], *, collection: Collection, is_complete: bool) -> QuerySet[Record]:
+    """Of records of a collection that came with its schema: those that are complete, or those that are not. A record whose needed field
+    points to nothing that is there any more is not, though it was when it was written.
+    """
+    lacks = Q(is_complete=False) | _hollow(collection)
+    return rows.filter(~lacks if is_complete else lacks)
+
+
+def hollow(rows: QuerySet[Record], *, collection: Collection) -> QuerySet[Record]:
+    """Those that would be complete, had nobody deleted what their needed fields point to."""
+    return rows.filter(_hollow(collection), is_complete=True)
+
+
+def _hollow(collection: Collection) -> Q:
+    found, lacks = selectors.schema_of(collection), Q(pk__in=[])
+    for name in _needed_relations(collection):
+        lacks |= _lacks(found, name)
+    return lacks
+
+
+def _needed_relations(collection: Collection) -> list[str]:
+    return [
+        field.name
+        for field in selectors.schema_of(collection).top
+        if field.relation and field.name in collection.needed
+    ]
+
+
+def _lacks(schema: Schema, field: str) -> Q:
+    empty = as_q(schema, [Condition(field, "empty")])
+    if not any(each.name == field and each.relation for each in schema.top):
+        return empty
     name = Cast(Value(field), TextField())
     said = Func(F("source__data"), name, template="(%(expressions)s)", arg_joiner=" ->> ", output_field=TextField())
     living = RecordLink.objects.filter(source=OuterRef("pk"), target__deleted_at=None)
     named = living.alias(place=StrIndex(said, Cast("target_id", TextField()))).filter(place__gt=0)
-    return rows.filter(empty | ~Exists(named))
+    return empty | ~Exists(named)
 
 
-def list_read(viewer: Actor, project_id: UUID, slugs: Iterable[str], fields: Iterable[tuple[str, str]]) -> set[UUID]:
-    """The collections of these short names, and those to whose records these fields point: (short name, field)."""
+def list_read(
+    viewer: Actor,
+    project_id: UUID,
+    slugs: Iterable[str],
+    fields: Iterable[tuple[str, str]],
+    complete: Iterable[str] = (),
+) -> set[UUID]:
+    """The collections of these short names, and those to whose records these fields point: (short name, field). ``complete``: those whose
+    needed fields are looked at, all of them.
+    """
     found = selectors.with_document(selectors.visible_collections(viewer)).filter(
         project=project_id, slug__in=set(slugs)
     )
     rows = {row.slug: row for row in found}
+    wanted = {(slug, name) for slug, name in fields if slug in rows}
+    wanted |= {(slug, name) for slug in complete if slug in rows for name in _needed_relations(rows[slug])}
     pointed = {
         field.relation.collection_slug
-        for slug, name in fields
-        if slug in rows
+        for slug, name in wanted
         for field in selectors.schema_of(rows[slug]).top
         if field.name == name and field.relation
     }

@@ -52,27 +52,37 @@ def requirement(verdict: gates.Verdict) -> dict[str, Any]:
     return {"says": verdict.says, "is_met": verdict.is_met, "collection": _id(verdict.collection)}
 
 
-def stage_map(run: Run) -> list[dict[str, Any]]:
-    """Of every stage whether it is done, goes on, can begin, or is blocked and by what; those further on are judged as of now."""
+def stage_map(run: Run, *, glance: gates.Glance | None = None, whole: bool = True) -> list[dict[str, Any]]:
+    """Of every stage whether it is done, goes on, can begin, or is blocked and by what; those further on are judged as of now.
+
+    ``glance``: what other runs that are drawn with it have read. Not ``whole``: what is behind the run is not judged, and has no ``requires``.
+    """
     named = stages(run.followed.document)
     if not named:
         return []
+    glance = glance or gates.Glance()
     found = selectors.list_gates(run)
     passed = [gates.name_of(step.path) for step in found if step.status == StepStatus.COMPLETED]
     waiting = next((gates.name_of(step.path) for step in found if step.status == StepStatus.WAITING), "")
     overrides = {gates.name_of(step.path): override_of(step) for step in found}
-    sight = gates.sight_of(run, viewer_of(run))
+    whose = (run.requested_by_id, run.key_id)
+    if whose not in glance.viewers:
+        glance.viewers[whose] = viewer_of(run)
+    sight = gates.sight_of(run, glance.viewers[whose], found=found, glance=glance)
     last = passed[-1] if passed else ""
     places = {name: place for place, (name, _stage) in enumerate(named)}
     here = places.get(waiting or last, -1)
+    behind = {name: StageState.DONE for name in passed if places[name] <= here}
+    if last and run.status != RunStatus.COMPLETED:
+        behind[last] = StageState.CURRENT
+    judged = {name: stage.get("requires", []) for name, stage in named if whole or name not in behind}
+    glance.find(sight.viewer, run.project_id, (slug for each in judged.values() for slug in gates.slugs_in(each)))
     shown = []
     for name, stage in named:
-        required = gates.judge(stage.get("requires", []), sight)
+        required = gates.judge(judged.get(name, []), sight)
         missing = [verdict.says for verdict in required if not verdict.is_met]
-        if name == last and run.status != RunStatus.COMPLETED:
-            state = StageState.CURRENT
-        elif name in passed and places[name] <= here:
-            state = StageState.DONE
+        if name in behind:
+            state = behind[name]
         elif missing:
             state = StageState.BLOCKED
         else:

@@ -11,6 +11,7 @@ from apps.core.models import Event
 from apps.extraction import link_selectors as links
 from apps.extraction import services as records
 from apps.extraction.models import Collection
+from apps.workflows import gates as workflow_gates
 from apps.workflows import presentation, services
 from apps.workflows.models import Approval, Run, Step
 from apps.workflows.types import GateClosed, NotNext
@@ -349,6 +350,41 @@ def test_what_a_field_points_to_has_to_be_there(actor, project):
     records.restore_record(actor=actor, record_id=port.pk)
     services.advance_stage(actor=actor, run_id=run.pk)
     assert walked(run).status == "completed"
+
+
+def test_record_whose_needed_field_points_to_what_is_gone_is_not_complete(actor, project):
+    collection = people(actor, project, needed=["lives_in"])
+    town = Collection.objects.get(project=project, slug="places")
+    port, inn = (person(actor, town, name=name) for name in ("Port", "Inn"))
+    person(actor, collection, name="Sarah", lives_in=str(port.pk))
+    person(actor, collection, name="Tomás", lives_in=str(inn.pk))
+    says = {"says": "Two who live somewhere."}
+    none_else = {"records": {"collection": "people", "complete": False, "at_most": 0}}
+    gates = [TWO, TWO | says, none_else]
+    run = ran(actor, project, [{"scenes": {**NOTHING, **stage("Scenes", requires=gates, manual=True)}}])
+    assert states(run) == {"scenes": "available"}
+
+    records.delete_record(actor=actor, record_id=port.pk)
+
+    why = "Not complete, since what they point to was deleted: Sarah."
+    assert presentation.stage_map(fresh(run))[0]["missing"] == [
+        f"People: at least 2 complete records are needed, there are 1. {why}",
+        f"Two who live somewhere. {why}",
+        "People: at most 0 records may be there.",
+    ]
+    with pytest.raises(GateClosed):
+        services.advance_stage(actor=actor, run_id=run.pk)
+    records.restore_record(actor=actor, record_id=port.pk)
+    services.advance_stage(actor=actor, run_id=run.pk)
+    assert walked(run).status == "completed"
+
+
+def test_gate_that_wants_complete_records_holds_what_their_needed_fields_point_to(actor, project):
+    collection = people(actor, project, needed=["lives_in"])
+    town = Collection.objects.get(project=project, slug="places")
+
+    assert links.list_read(actor, project.pk, ["people"], [], complete=["people", "gone"]) == {collection.pk, town.pk}
+    assert list(workflow_gates.completed_in([{"not": {"any": [TWO, AGED]}}])) == ["people"]
 
 
 def test_gate_holds_what_is_told_of_the_records_that_a_field_points_to(actor, project):

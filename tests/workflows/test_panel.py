@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from apps.conversations import services as conversations
 from apps.conversations.services.commands import run_command
@@ -180,6 +182,33 @@ def test_three_runs_are_drawn_and_the_others_named(actor, project, talk, panel, 
 
     assert [shown.count(f'data-run="{run.pk}"') for run in runs] == [0, 1, 1, 1, 0]
     assert all(f'href="/runs/{run.pk}/"' in shown for run in runs)
+
+
+def test_gates_are_judged_once_a_draw(actor, project, talk, panel):
+    """However many stages say the same, and however many runs are drawn; what is behind a run is not judged."""
+    record(actor, people(actor, project), name="Sarah", age=28)
+    again = [TWO, {"every": {"collection": "people", "has": "age"}}, {"approved": {"stage": "a"}}]
+    none = {"records": {"collection": "people"}}
+    do = [{"a": {**NOTHING, **stage("A", requires=[none])}}]
+    do += [{name: {**NOTHING, **stage(name, requires=again, manual=True)}} for name in "bcd"]
+    definition = defined(actor, project, do)
+
+    def read(count):
+        for _each in range(count):
+            begin(actor, definition, talk)
+        with CaptureQueriesContext(connection) as asked:
+            panel(talk)
+        said = [each["sql"] for each in asked.captured_queries]
+        return *(sum(f'FROM "extraction_{name}"' in sql for sql in said) for name in ("record", "collection")), len(
+            said
+        )
+
+    none, one, three = read(0), read(1), read(2)
+
+    assert one[0] == three[0] == 3
+    assert one[1] == three[1]
+    assert three[2] - one[2] <= 2 * 6  # of each run: its gates, approvals, questions, people and operations
+    assert none[0] == 0
 
 
 def test_project_without_a_workflow_says_so(talk, panel):

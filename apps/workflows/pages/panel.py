@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.core.doors.context_tabs import ContextTab, context_tabs
-from apps.workflows import policies, selectors
+from apps.workflows import gates, policies, selectors
 from apps.workflows.pages.shown import shown_run
 from apps.workflows.types import FINAL
 
@@ -33,8 +33,9 @@ def read(viewer: Any, conversation_id: UUID, project_id: UUID) -> dict[str, Any]
     drawn = [run for run in found if run.status not in FINAL][:MOST_DRAWN] or found[:1]
     can_run = policies.can_run(actor, role)
     startable = list(selectors.list_startable(actor, project_id=project_id)[:100])
+    glance = gates.Glance()
     return {
-        "shown": [shown_run(run, actor, role) for run in drawn],
+        "shown": [shown_run(run, actor, role, glance=glance) for run in drawn],
         "others": [run for run in found if run not in drawn],
         "can_run": can_run,
         "has_startable": bool(startable),

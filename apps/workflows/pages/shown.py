@@ -30,7 +30,10 @@ _BEGUN = frozenset({StageState.CURRENT, StageState.DONE})
 MOST_SHOWN = 4000
 
 
-def shown_run(run: Run, actor: Actor, role: ProjectRole | None) -> dict[str, Any]:
+def shown_run(
+    run: Run, actor: Actor, role: ProjectRole | None, *, glance: gates.Glance | None = None
+) -> dict[str, Any]:
+    """``glance``: what other runs that are drawn with it have read."""
     choices = presentation.choices_of(run, actor)
     is_final = run.status in FINAL
     can_run = policies.can_run(actor, role)
@@ -40,7 +43,7 @@ def shown_run(run: Run, actor: Actor, role: ProjectRole | None) -> dict[str, Any
             **_stage(each, role, can_act=can_run and not is_final, wanted=wanted),
             "can_go_back": can_run and not run.is_unwinding and each["state"] in _BEGUN,
         }
-        for each in presentation.stage_map(run)
+        for each in presentation.stage_map(run, glance=glance, whole=False)
     ]
     if not is_final and run.status != RunStatus.PAUSED:
         required = {name: stage.get("requires", ()) for name, stage in stages(run.followed.document)}

@@ -40,9 +40,11 @@ def look(run: Run, stage: dict[str, Any], *, at_gate: bool) -> tuple[list[Verdic
     required = stage.get("requires", [])
     viewer = viewer_of(run)
     if slugs := set(gates.slugs_in(required)):
-        read = links.list_read(viewer, run.project_id, slugs, gates.fields_in(required))
+        read = links.list_read(
+            viewer, run.project_id, slugs, gates.fields_in(required), complete=gates.completed_in(required)
+        )
         hold_topics(f"collection:{pk}" for pk in read)
-    sight = gates.sight_of(run, viewer, at_gate=at_gate)
+    sight = gates.sight_of(run, viewer, found=selectors.list_gates(run), at_gate=at_gate)
     return gates.judge(required, sight), sight
 
 
@@ -198,5 +200,5 @@ def approve_stage(*, actor: Actor, run_id: UUID, stage: str) -> Run:
 def check_stage(*, actor: Actor, run_id: UUID, stage: str) -> list[Verdict]:
     """What a stage requires and whether it is there, now. Nothing is held and nothing changes."""
     run = selectors.get_run(run_id=run_id, viewer=actor)
-    sight = gates.sight_of(run, viewer_of(run))
+    sight = gates.sight_of(run, viewer_of(run), found=selectors.list_gates(run))
     return gates.judge(_stage(run, stage).get("requires", []), sight)
