@@ -59,7 +59,7 @@ def _lacks(schema: Schema, field: str) -> Q:
     said = Func(F("source__data"), name, template="(%(expressions)s)", arg_joiner=" ->> ", output_field=TextField())
     living = RecordLink.objects.filter(source=OuterRef("pk"), target__deleted_at=None)
     named = living.alias(place=StrIndex(said, Cast("target_id", TextField()))).filter(place__gt=0)
-    return empty | ~Exists(named)
+    return empty | Q(~Exists(named))
 
 
 def list_read(

@@ -35,6 +35,10 @@ REMARKS = (
         "file store's full disk is tested by a failpoint (tests/files)."
     ),
     "No drill draws lots, so there is no seed to repeat one by; only the pauses of clients that come back are random, as the browser's are.",
+    (
+        "D34: of runs, where a lost hint and a lost worker are what can go missing; between send and mark it is the second case of D1. "
+        "Deliveries come with webhooks. Every place where a worker may die between its commits is gone through in tests/workflows."
+    ),
     "D28: a turn that lasts longer than three leases; hints are never redelivered by Redis, so there is no visibility time-out to outlast.",
 )
 
@@ -42,8 +46,8 @@ REMARKS = (
 #: What `make test` proves of all this, and what it does not.
 SHORT_FORM = (
     "The short form divides all time-outs by 5, not by 20 (a lease of less than three seconds lapses by itself on a busy machine), "
-    "and asserts order and outcome, not speed. `make test` runs it without D2, D3, D6, D7, D8, D11, D12, the three cases of D13, "
-    "D25 and D28, which measure seconds that other tests beside them would take: `PARLANCE_DRILLS=short make test "
+    "and asserts order and outcome, not speed. `make test` runs it without the second case of D1 of runs, D2, D3, D6, D7, D8, D11, "
+    "D12, the three cases of D13, D25 and D28, which measure seconds that other tests beside them would take: `PARLANCE_DRILLS=short make test "
     "ARGS=tests/faults` runs those too. The probe of D17 after the breaker's rest is drilled here, and proven without "
     "processes in tests/llm."
 )
