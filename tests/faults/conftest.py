@@ -47,7 +47,7 @@ REMARKS = (
 SHORT_FORM = (
     "The short form divides all time-outs by 5, not by 20 (a lease of less than three seconds lapses by itself on a busy machine), "
     "and asserts order and outcome, not speed. `make test` runs it without the second case of D1 of runs, D2, D3, D6, D7, D8, D11, "
-    "D12, the three cases of D13, D25 and D28, which measure seconds that other tests beside them would take: `PARLANCE_DRILLS=short make test "
+    "D12, the three cases of D13, D25, D28 and D34, which measure seconds that other tests beside them would take: `PARLANCE_DRILLS=short make test "
     "ARGS=tests/faults` runs those too. The probe of D17 after the breaker's rest is drilled here, and proven without "
     "processes in tests/llm."
 )

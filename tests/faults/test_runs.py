@@ -203,6 +203,7 @@ def killed_at(stack, role, failpoints):
         stack.start(role)
 
 
+@by_command
 def test_d34_killed_between_commit_and_what_follows(broken, runs, seen):
     """kill -9 between the commit and the hint that begins a run, and of worker after worker between its commits: no run is lost, each effect once."""
     stack, talker, examine = broken
