@@ -7,7 +7,10 @@ first, so that a table or a link reads as a sentence.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
+
+from apps.core.folding import folded, folded_in_place
 
 MARKS = ("\ue000", "\ue001")
 LENGTH = 240
@@ -39,16 +42,29 @@ def without_marks(text: str) -> str:
 
 def excerpt(text: str, words: Sequence[str]) -> str:
     """At most ``LENGTH`` characters around the first match; the last word also matches as the beginning of a longer one."""
-    plain = without_marks(text.translate(_NO_MARKS))
-    found = _matcher(words).search(plain) if words else None
+    plain = unicodedata.normalize("NFC", without_marks(text.translate(_NO_MARKS)))
+    found = _matcher(words).search(folded_in_place(plain)) if words else None
     begin = _begin_of_word(plain, found.start() - BEFORE) if found else 0
     end = begin + LENGTH
     if end < len(plain):
         end = max(plain.rfind(" ", begin, end), begin + LENGTH // 2)
     piece = plain[begin:end].strip()
     if words:
-        piece = _matcher(words).sub(lambda match: f"{MARKS[0]}{match.group()}{MARKS[1]}", piece)
+        piece = marked(piece, _matcher(words))
     return ("… " if begin else "") + piece + (" …" if end < len(plain) else "")
+
+
+def marked(text: str, sought: re.Pattern[str]) -> str:
+    """What matches without accents, marked as it is written. ``text`` is in NFC."""
+    found = [match.span() for match in sought.finditer(folded_in_place(text))]
+    for begin, end in reversed(found):
+        text = f"{text[:begin]}{MARKS[0]}{text[begin:end]}{MARKS[1]}{text[end:]}"
+    return text
+
+
+def written(word: str) -> str:
+    """The pattern of a word in a text whose accents are taken away in place: there an ß still is one."""
+    return re.escape(folded(word)).replace("ss", "(?:ss|ß)")
 
 
 _NO_MARKS = dict.fromkeys(map(ord, MARKS))
@@ -59,6 +75,6 @@ def _begin_of_word(text: str, at: int) -> int:
 
 
 def _matcher(words: Sequence[str]) -> re.Pattern[str]:
-    quoted = [re.escape(word) for word in words]
+    quoted = [written(word) for word in words]
     any_of_them = "|".join([*quoted[:-1], quoted[-1] + r"[^\W_]*"])
     return re.compile(rf"(?<![^\W_])(?:{any_of_them})(?![^\W_])", re.IGNORECASE)

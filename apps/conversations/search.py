@@ -8,6 +8,7 @@ nothing: they list the newest they leave.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,11 +26,12 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.accounts import selectors as accounts
 from apps.conversations import selectors
-from apps.conversations.excerpts import MARKS, excerpt
+from apps.conversations.excerpts import excerpt, marked, written
 from apps.conversations.models import Conversation
-from apps.conversations.search_terms import terms, tsquery
+from apps.conversations.search_terms import pattern, terms, tsquery
 from apps.core.compiled import Value
 from apps.core.doors.search_sources import SearchHit, SearchQuery
+from apps.core.folding import Folded
 
 CANDIDATES = 400
 LEADING_TITLES = 5  # stand before all messages; the other titles come after what the words say in messages
@@ -45,9 +47,13 @@ _RANKED = """
 WITH candidates AS MATERIALIZED (
   SELECT * FROM ({branches}) AS every ORDER BY created_at DESC LIMIT %(candidates)s
 )
-SELECT found.*, c.title FROM (
-  SELECT id, conversation_id, number, created_at, author_id, role,
-    ts_rank(words, to_tsquery('simple'::regconfig, %(query)s)) AS rank, left(content, 20000)
+SELECT found.id, found.conversation_id, found.number, found.created_at, found.author_id, found.role, found.rank,
+  CASE WHEN octet_length(found.content) <= 20000 THEN found.content ELSE
+    substr(found.content, greatest(regexp_instr(core_folded(found.content), %(place)s, 1, 1, 0, 'i') - 2000, 1), 20000)
+  END, c.title
+FROM (
+  SELECT id, conversation_id, number, created_at, author_id, role, content,
+    ts_rank(words, to_tsquery('simple'::regconfig, %(query)s)) AS rank
   FROM candidates ORDER BY rank DESC, created_at DESC, id LIMIT %(limit)s OFFSET %(offset)s
 ) AS found JOIN conversations_conversation c ON c.id = found.conversation_id
 ORDER BY found.rank DESC, found.created_at DESC, found.id
@@ -121,8 +127,8 @@ def _titled(
     until: datetime | None = None,
 ) -> QuerySet[Conversation]:
     rows = _conversations(viewer, project=project, tag=tag)
-    if word:  # as ``icontains`` finds it, but the word is a value and no pattern
-        rows = rows.annotate(place=StrIndex(Upper("title"), Upper(Words(word)))).filter(place__gt=0)
+    if word:  # as ``icontains`` finds it, but without accents, and the word is a value and no pattern
+        rows = rows.annotate(place=StrIndex(Upper(Folded("title")), Upper(Folded(Words(word))))).filter(place__gt=0)
     if since:
         rows = rows.filter(last_activity_at__gte=since)
     if until:
@@ -209,7 +215,9 @@ def _narrow(viewer: Any, query: SearchQuery, words: Sequence[str]) -> _Narrowed:
             found.branches.append(
                 _BRANCH.format(tables=tables, where=" AND ".join([*own, *model]), newest="t" if model else "m")
             )
-    found.values |= {"limit": query.limit, "offset": query.offset, "query": tsquery(words) if words else ""}
+    found.values |= {"limit": query.limit, "offset": query.offset}
+    if words:
+        found.values |= {"query": tsquery(words), "place": pattern(words)}
     found.values["candidates"] = CANDIDATES if words else query.limit + query.offset
     return found
 
@@ -246,11 +254,11 @@ def _message_hit(row: Sequence[Any], words: Sequence[str], address: str) -> Sear
 
 
 def _title_hit(row: Conversation, text: str, place: int, address: str) -> SearchHit:
-    sought = re.escape(text.strip()[:100])
+    sought, title = text.strip()[:100], unicodedata.normalize("NFC", row.title)
     return SearchHit(
         kind="conversation",
         id=row.pk,
-        title=re.sub(sought, rf"{MARKS[0]}\g<0>{MARKS[1]}", row.title, flags=re.IGNORECASE) if sought else row.title,
+        title=marked(title, re.compile(written(sought), re.IGNORECASE)) if sought else title,
         snippet="",
         url=address,
         at=row.last_activity_at,

@@ -4,6 +4,7 @@ import { request } from "core/http";
 import { number, t } from "core/words";
 
 const MOST_MARKS = 500;
+const ACCENTS = /[\u0300-\u036f]+/g;
 
 export class Finding {
   #thread;
@@ -71,12 +72,18 @@ export class Finding {
   }
 }
 
+/** Without accents, as the server finds words, and each letter in its place: what becomes none, or more than one, stays. */
+const folded = (text) => text.replace(/[^\x00-\x7f]/g, (letter) => {
+  const plain = letter.normalize("NFD").replace(ACCENTS, "");
+  return plain.length === 1 ? plain : letter;
+});
+
 function rangesOf(root, words) {
   const ranges = [];
-  const sought = words.map((word) => word.toLocaleLowerCase());
+  const sought = words.map((word) => folded(word.normalize("NFC").toLocaleLowerCase()));
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
-    const text = walker.currentNode.data.toLocaleLowerCase();
+    const text = folded(walker.currentNode.data.toLocaleLowerCase());
     if (text.length !== walker.currentNode.length) continue; // a letter that changes length with its case
     for (const word of sought) {
       for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) {

@@ -22,6 +22,7 @@ def test_records_are_found_by_their_words_for_those_who_see_them(me, project):
         return [hit.title for hit in RecordSearch().search(viewer, SearchQuery(text, **narrowed))]
 
     assert found(me, "sarah lisbon") == ["Sarah", "Tomás"]
+    assert found(me, "tomas") == found(me, "TOMÁS") == ["Tomás"]
     assert found(me, "journal") == ["Sarah"]  # the last word may still be being typed
     assert found(me, "lisbon", limit=1) + found(me, "lisbon", limit=1, offset=1) == ["Tomás", "Sarah"]
     assert found(me, "lisbon", tag="x") == found(me, "porto") == found(actor_of(UserFactory()), "sarah") == []

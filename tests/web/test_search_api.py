@@ -40,6 +40,35 @@ TECHNICAL = {
 
 
 @pytest.mark.parametrize(
+    "asked", ["cafe muller", "café", "CAFÉ", "Mu\u0308ller", "müll", "Smorrebrod", "strasse", "Straße"]
+)
+def test_search_makes_no_difference_between_letters_with_and_without_accents(api, ines, project, asked):
+    written = start(ines, project, title="Im Café Müller, Straße 4: Smørrebrød")
+    plain = start(ines, project, title="Cafe Muller, Strasse 4: Smorrebrod")
+    said = [say(ines, each, each.title).message for each in (written, plain)]
+
+    hits = api.get("/api/v1/search/", {"q": asked}).json()["results"]
+
+    assert {hit["id"] for hit in hits if hit["kind"] == "message"} == {str(message.pk) for message in said}
+    assert all(hit["spans"] for hit in hits if hit["kind"] == "message")
+    if " " not in asked:
+        assert {hit["id"] for hit in hits if hit["kind"] == "conversation"} == {str(written.pk), str(plain.pk)}
+        listed = api.get("/api/v1/conversations/", {"q": asked}).json()["results"]
+        assert len(listed) == 2
+
+
+def test_search_finds_the_end_of_a_long_message(api, ines, project):
+    said = say(
+        ines, start(ines, project), "Ein Café. " + "und so weiter " * 6000 + "zuletzt das Kontorhaus am Zürichsee"
+    )
+
+    [hit] = api.get("/api/v1/search/", {"q": "kontorhaus zurichsee"}).json()["results"]
+
+    assert hit["id"] == str(said.message.pk)
+    assert [hit["snippet"][start:end] for start, end in hit["spans"]] == ["Kontorhaus", "Zürichsee"]
+
+
+@pytest.mark.parametrize(
     ("asked", "found"),
     [
         ("changed_at", "identifier"),

@@ -128,10 +128,9 @@ class Message(TenantModel):
     is_edit = models.BooleanField(default=False)
     deleted_at = models.DateTimeField(null=True, blank=True)
     deleted_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    # Made by a trigger: how a generated column is made cannot be changed without writing every row anew under a lock.
     words = models.GeneratedField(
-        expression=models.Func(
-            models.F("content"), template="to_tsvector('simple'::regconfig, left(%(expressions)s, 50000))"
-        ),
+        expression=models.Func(models.F("content"), function="core_words"),
         output_field=SearchVectorField(),
         db_persist=True,
     )

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, Func, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Now
+from django.db.models import Value as Words
+from django.db.models.functions import Now, StrIndex, Upper
 
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import has_scope
@@ -40,6 +41,7 @@ from apps.conversations.types import (
 from apps.core import preferences
 from apps.core.compiled import Compiled, Value
 from apps.core.doors.topics import TopicEvent
+from apps.core.folding import Folded
 from apps.core.paging import Window
 from apps.live import selectors as live
 from apps.llm import selectors as llm
@@ -164,7 +166,8 @@ def list_conversations(*, viewer: Actor, only: ListFilter = ACTIVE) -> QuerySet[
     if only.tag:
         rows = rows.filter(tags__contains=[only.tag])
     if only.q:
-        rows = rows.filter(title__icontains=only.q)
+        place = StrIndex(Upper(Folded("title")), Upper(Folded(Words(only.q))))
+        rows = rows.alias(place=place).filter(place__gt=0)
     return rows
 
 

@@ -115,8 +115,9 @@ class Record(TenantModel):
     # The shape of its collection by which title, keys, text and blocks were made; 0: it has none yet.
     shape_number = models.PositiveIntegerField(default=0, db_default=0, editable=False, db_column="blocks_number")
     text = models.TextField(blank=True, editable=False)
+    # Made by a trigger, as that of messages is.
     words = models.GeneratedField(
-        expression=models.Func(models.F("text"), template="to_tsvector('simple'::regconfig, %(expressions)s)"),
+        expression=models.Func(models.F("text"), function="core_words"),
         output_field=SearchVectorField(),
         db_persist=True,
     )
