@@ -7,14 +7,15 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Error, sync_playwright
 
-NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+from scripts.environment import CHROMIUMS
+
 MISSING = "Browser tests need a Chromium: install one (apt install chromium-headless-shell) or run `playwright install chromium`."
 
 
 @contextmanager
 def launch() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        on_path = next(filter(None, map(shutil.which, NAMES)), None)
+        on_path = next(filter(None, map(shutil.which, CHROMIUMS)), None)
         if on_path is None and not Path(playwright.chromium.executable_path).exists():
             raise RuntimeError(MISSING)
         try:
