@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import F, Func, JSONField, Q, TextField, Value
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Cast, Coalesce, Collate
 from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, IContains, In, LessThan, LessThanOrEqual
 from django.utils.translation import gettext as _
 
@@ -78,11 +78,14 @@ def _one(field: Field, condition: Condition) -> Q:
             raise _wrong("filter", _("“%(name)s” is no comparison.") % {"name": condition.operator[:20]})
 
 
-# jsonb compares numbers as numbers and text in the order of its characters, which is the order of ISO dates.
+# Texts are in the order of their characters, which is the order of ISO dates.
 _COMPARED = {"over": GreaterThan, "under": LessThan, "from": GreaterThanOrEqual, "to": LessThanOrEqual}
 
 
 def _beside(field: Field, comparison: str, value: Any) -> Q:
+    """Numbers as numbers, one text as text: as values of jsonb texts have the same order, but each comparison takes thrice as long."""
+    if field.type == "string" and not field.is_list:
+        return Q(_COMPARED[comparison](Collate(_text_of(field), "C"), Value(value, TextField())))
     return Q(_COMPARED[comparison](_value_of(field), Value(value, JSONField())))
 
 
