@@ -140,12 +140,14 @@ def test_limits_are_changed_on_the_page_of_the_operation(browser, collection):
     operation, _titles = planned()
     address = f"/operations/{operation.pk}/"
 
-    page = browser.get(address).content.decode()
+    page = browser.get(f"{address}?ask=limits").content.decode()
     refused = browser.post(f"{address}limits/", {"limit-priority": "2", "limit-concurrency": "1001"})
     there = {"limit-priority": "1", "limit-per_minute": "6", "limit-deadline": "2999-01-02T03:04"}
     changed = browser.post(f"{address}limits/", there)
 
     operation = fresh(operation)
+    assert 'href="?ask=limits#limits"' in page
+    assert '<details class="section" id="limits" open>' in page
     assert 'value="2999-01-02T03:04"' in page
     assert "at most 2</dd>" in page
     assert (refused.status_code, 'value="1001"' in refused.content.decode()) == (400, True)
