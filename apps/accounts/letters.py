@@ -78,6 +78,37 @@ def send_confirmation(*, user: User, recipient: str, link: str) -> None:
         queue_letter(recipient=recipient, letter=letter)
 
 
+def send_sign_up(*, recipient: str, link: str, language: str) -> None:
+    """Without the name that was typed: nobody writes to a stranger through us."""
+    with translation.override(language):
+        letter = Letter(
+            subject=_("Make your account at Parlance"),
+            greeting=_("Hello,"),
+            lead=_("somebody, probably you, wants to make an account with this e-mail address. This link makes it."),
+            label=_("Make the account"),
+            link=link,
+            closing=[
+                _("It is good for a day. You do not know what this is about? Then do nothing: there is no account.")
+            ],
+        )
+        queue_letter(recipient=recipient, letter=letter)
+
+
+def send_known(*, user: User) -> None:
+    with translation.override(user.language):
+        letter = Letter(
+            subject=_("You have an account at Parlance"),
+            greeting=_hello(user),
+            lead=_(
+                "somebody, probably you, wanted to make an account with this e-mail address. There is one already: sign in, or set a new password if you forgot yours."
+            ),
+            label=_("Set a new password"),
+            link=settings.PARLANCE_URL + reverse("account_reset_password"),
+            closing=[_("It was not you? Then do nothing: nothing has changed, and whoever it was heard nothing.")],
+        )
+        queue_letter(recipient=user.email, letter=letter)
+
+
 def send_code(*, user: User, attempt: SignInAttempt, code: str) -> None:
     with translation.override(user.language):
         letter = Letter(

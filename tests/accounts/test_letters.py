@@ -68,6 +68,7 @@ def test_confirmation_mail_is_in_our_words_too(language, subject, settings):
 
 def test_mail_after_signing_up_is_the_one_that_confirms(settings):
     settings.PARLANCE_SIGN_UP = "open"
+    settings.EMAIL_BACKEND = "apps.core.mail_log.EmailBackend"
     UserFactory(is_superuser=True)
 
     Client().post(
@@ -130,6 +131,8 @@ def every_letter(user):
     letters.send_address_changed(user=user, recipient="former@example.org")
     letters.send_password_changed(user=user)
     letters.send_proved(user=user)
+    letters.send_known(user=user)
+    letters.send_sign_up(recipient="new@example.org", link="https://parlance.example/up/1", language=user.language)
     letters.send_ownership(
         user=user, organization=invitation.organization, owner=user, former=UserFactory(name=NASTY, language="en")
     )

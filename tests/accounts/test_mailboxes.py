@@ -24,6 +24,7 @@ NEW_PASSWORD = "a quiet walk by the river"
 def stranger(settings):
     """Signed up with an address that is not theirs, and set up all that might open the account later."""
     settings.PARLANCE_SIGN_UP = "open"
+    settings.EMAIL_BACKEND = "apps.core.mail_log.EmailBackend"
     settings.PARLANCE_SIGN_IN_RISK = (1000, 1000)
     UserFactory(is_superuser=True)
     client = Client()

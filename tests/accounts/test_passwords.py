@@ -113,7 +113,8 @@ class TestEveryDoor:
         assert (answer.status_code, User.objects.filter(email="lb@example.org").exists()) == (400, False)
         assert "too similar to your name" in answer.content.decode()
 
-    def test_sign_up_page(self, client):
+    def test_sign_up_page(self, client, settings):
+        settings.EMAIL_BACKEND = "apps.core.mail_log.EmailBackend"
         UserFactory(is_superuser=True)
 
         answer = client.post("/accounts/signup/", {**self.person, "password1": self.weak})

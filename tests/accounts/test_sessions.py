@@ -342,7 +342,8 @@ def test_many_users_from_one_address_are_limited(client):
     assert not UserSession.objects.exists()
 
 
-def test_sign_up_brings_an_organization_and_a_project(client):
+def test_sign_up_brings_an_organization_and_a_project(client, settings):
+    settings.EMAIL_BACKEND = "apps.core.mail_log.EmailBackend"
     UserFactory(is_superuser=True)
 
     answer = client.post(

@@ -55,6 +55,7 @@ TOKEN = secrets.token_urlsafe(32)
 LINKS = [
     "/accounts/link/{}/",
     "/accounts/invitation/{}/",
+    "/accounts/signup/{}/",
     "/accounts/password/reset/key/3x-{}/",
     "/accounts/confirm-email/{}/",
     "/s/{}/",

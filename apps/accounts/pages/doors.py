@@ -10,7 +10,7 @@ from allauth.account.internal.flows.login import record_authentication
 from allauth.account.internal.stagekit import unstash_login
 from allauth.account.models import get_emailconfirmation_model
 from allauth.account.utils import perform_login
-from allauth.account.views import ConfirmEmailView, EmailView, LoginView, PasswordResetFromKeyView
+from allauth.account.views import ConfirmEmailView, EmailView, LoginView, PasswordResetFromKeyView, SignupView
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import login
@@ -28,11 +28,12 @@ from apps.accounts.actors import waiting_session
 from apps.accounts.identity.known import list_offered
 from apps.accounts.models import User
 from apps.accounts.pages.answers import add_errors
-from apps.accounts.pages.forms import NewPersonForm
+from apps.accounts.pages.forms import AskToSignUpForm, NewPersonForm
 from apps.accounts.proofs import LINK
-from apps.accounts.services import invitations, passwords, people, sessions
-from apps.accounts.types import EmailTaken, InvitationNotValid, PasswordRefused
+from apps.accounts.services import invitations, passwords, people, sessions, sign_ups
+from apps.accounts.types import EmailTaken, InvitationNotValid, LinkNotValid, PasswordRefused
 from apps.core.errors import Invalid
+from apps.core.mail import is_delivered
 
 BACKEND = settings.AUTHENTICATION_BACKENDS[0]
 
@@ -78,6 +79,47 @@ class ConfirmView(ConfirmEmailView):
         waiting = unstash_login(request, peek=True)
         signing_in = waiting.user.pk if waiting is not None and waiting.user else None
         return user_id in {request.user.pk, signing_in}
+
+
+class SignUpView(SignupView):
+    """allauth's. Where mail goes out a letter comes first, whoever has the address: the page is the same for known ones."""
+
+    def get_form_class(self) -> Any:
+        return AskToSignUpForm if is_delivered() else super().get_form_class()
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        if not isinstance(form, AskToSignUpForm):
+            return super().form_valid(form)
+        passwords.limit_mail(request=self.request, name="sign_up", email=form.cleaned_data["email"])
+        sign_ups.ask(**form.cleaned_data)
+        return redirect("account_email_verification_sent")
+
+
+@method_decorator([never_cache, sensitive_post_parameters("password")], name="dispatch")
+class FinishSignUpView(View):
+    """What the mailed link leads to: the name once more, and a password."""
+
+    def get(self, request: HttpRequest, token: str) -> HttpResponse:
+        asked = sign_ups.find_asked(token=token)
+        name = asked.name if asked else ""
+        return self._page(request, token, NewPersonForm(initial={"name": name}, fixed_email="asked"))
+
+    def post(self, request: HttpRequest, token: str) -> HttpResponse:
+        form = NewPersonForm(request.POST, fixed_email="asked")
+        if form.is_valid():
+            try:
+                return sign_in(request, sign_ups.finish(token=token, **form.cleaned_data))
+            except LinkNotValid:
+                pass  # the page says so
+            except (EmailTaken, PasswordRefused) as error:
+                add_errors(form, error)
+        return self._page(request, token, form, status=400)
+
+    def _page(self, request: HttpRequest, token: str, form: NewPersonForm, status: int = 200) -> HttpResponse:
+        asked = sign_ups.find_asked(token=token)
+        if asked is None:
+            return render(request, "accounts/link_used.html", status=400)
+        return render(request, "accounts/sign_up.html", {"form": form, "email": asked.email}, status=status)
 
 
 class AddressView(EmailView):

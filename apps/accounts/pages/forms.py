@@ -69,7 +69,7 @@ class SignInForm(allauth.LoginForm):
 
 
 class SignUpForm(allauth.SignupForm):
-    """allauth's, with a name. Who comes by themselves gets an organization of their own."""
+    """allauth's, with a name, for where no mail goes out. Who comes by themselves gets an organization of their own."""
 
     name = TextField(rules.NAME, label=_("Your name"), widget=forms.TextInput(attrs={"autocomplete": "name"}))
     field_order = ["name", "email", "password1"]
@@ -99,6 +99,13 @@ class SignUpForm(allauth.SignupForm):
         people.note_user_created(user=user, how="sign_up")
         people.settle_in(user=user)
         return user
+
+
+class AskToSignUpForm(forms.Form):
+    """Where mail goes out. The password is set by whoever has the mailbox."""
+
+    name = TextField(rules.NAME, label=_("Your name"), widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    email = MailField(label=_("E-mail"), widget=forms.EmailInput(attrs={"autocomplete": "email"}))
 
 
 class ResetForm(allauth.ResetPasswordForm):

@@ -34,6 +34,8 @@ urlpatterns = [
     re_path(r"^accounts/password/reset/key/(?P<uidb36>[0-9A-Za-z]+)-(?P<key>.+)/$", doors.ResetFromKeyView.as_view()),
     re_path(r"^accounts/confirm-email/(?P<key>[-:\w]+)/$", doors.ConfirmView.as_view()),
     path("accounts/email/", doors.AddressView.as_view()),
+    path("accounts/signup/", doors.SignUpView.as_view()),
+    path("accounts/signup/<str:token>/", doors.FinishSignUpView.as_view(), name="sign_up"),
     path("accounts/login/", doors.SignInView.as_view()),
     path("accounts/sso/<slug:slug>/", sso.start, name="sso"),
     path("accounts/sso/<slug:slug>/callback/", sso.callback, name="sso_callback"),
