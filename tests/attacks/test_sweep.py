@@ -7,6 +7,8 @@ here with the reason why it may.
 import json
 
 import pytest
+from django.test import Client
+from django.urls import URLResolver, get_resolver
 
 from tests.attacks.world import World, call, content_of, operations, random_ids, rows
 
@@ -175,3 +177,37 @@ def test_exemptions_still_exist():
     named = PUBLIC | OPEN_WRITES.keys() | READ_BY_MEMBERS.keys() | WRITTEN_BY_MEMBERS.keys() | WRITTEN_BY_READERS.keys()
 
     assert named - there == set()
+
+
+#: Asked by who watches, not by who calls; and one that only takes what the generated routes send, and refuses all else unread.
+UNLIMITED = {"/healthz", "/health", "/readyz", "/metrics", "/v1/chat/completions"}
+
+
+def plain_paths(patterns, before=""):
+    """Addresses of pages and doors that need no id."""
+    for each in patterns:
+        route = str(each.pattern).removeprefix("^").removesuffix("$").removesuffix("\\Z")
+        if isinstance(each, URLResolver):
+            yield from plain_paths(each.url_patterns, before + route)
+        elif not set("<(\\[") & set(before + route):
+            yield f"/{before}{route}"
+
+
+def test_a61_every_route_runs_dry_with_the_limits_on(settings, record_property):
+    """Other attacks run without limits, so that each is answered for what it asks. Here nobody has a token left."""
+    world, nothing = World(), (0.001, 0.01)
+    settings.PARLANCE_LIMITS = dict.fromkeys(("person", "key", "organization", "address"), nothing)
+    before, wrong = rows(), []
+
+    for operation in operations():
+        for who in ("N", "R"):
+            response = call(operation, world.ids, world.headers[who])
+            if response.status_code != 429 or "Retry-After" not in response.headers:
+                wrong.append(f"{operation.method} {operation.path} as {who}: {response.status_code}")
+    paths = sorted(set(plain_paths(get_resolver().url_patterns)) - UNLIMITED)
+    answers = {path: Client().get(path).status_code for path in paths}
+    wrong += [f"GET {path}: {status}" for path, status in answers.items() if status != 429]
+
+    record_property("got", f"429 at {len(operations())} routes of the API and {len(paths)} pages")
+    assert wrong == []
+    assert rows() == before
