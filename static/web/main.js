@@ -74,3 +74,6 @@ if (document.body.dataset.viewerId) {
   outbox().send();
 }
 document.body.dataset.ready = "";
+// Where something was wrong with what was sent, that is where one goes on.
+const wrong = [...document.querySelectorAll('[aria-invalid="true"]'), ...document.querySelectorAll("[data-focus]")];
+wrong.find((each) => each.checkVisibility())?.focus();
