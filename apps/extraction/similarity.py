@@ -85,6 +85,9 @@ _MEANS = _Weight(6.0, 0.7, 0.86, 0.98)
 _MEANS_OTHER_BELOW = 0.5
 #: Where other words may say the same.
 _WORDED = {Kind.NAME, Kind.TEXT, Kind.PLACE}
+#: Where a running number tells things apart that are called alike.
+_NUMBERED = {Kind.NAME, Kind.EMAIL}
+_NUMBER = re.compile(r"[1-9]\d*")
 #: Two records of one collection are far likelier two things than one.
 _PRIOR = -6.5
 _SAME_FROM = 0.85
@@ -273,6 +276,8 @@ def _part(weight: _Weight, likeness: float) -> float:
 
 
 def _likeness(kind: Kind, one: str, other: str) -> float:
+    if kind in _NUMBERED and _are_numbered_apart(one, other):
+        return 0.0
     if kind in {Kind.NAME, Kind.GIVEN, Kind.SURNAME}:
         return _of_names(one, other)
     if kind is Kind.DATE:
@@ -285,6 +290,12 @@ def _likeness(kind: Kind, one: str, other: str) -> float:
     if kind is Kind.NUMBER:
         return _of_numbers(one, other)
     return 0.0 if kind is Kind.CHOICE else fuzz.token_sort_ratio(one, other) / 100
+
+
+def _are_numbered_apart(one: str, other: str) -> bool:
+    """``Part 297`` and ``Part 2397`` are two things, however alike the rest is. What has no number says nothing here."""
+    first, second = (sorted(_NUMBER.findall(each.partition("@")[0])) for each in (one, other))
+    return bool(first and second) and first != second
 
 
 def _of_numbers(one: str, other: str) -> float:

@@ -122,6 +122,37 @@ def test_verdicts_about_people(change, verdict):
     assert PEOPLE.score(other, SARAH).total == pytest.approx(score.total)
 
 
+@pytest.mark.parametrize(
+    ("change", "verdict"),
+    [
+        ({"name": "Ångström 2397", "email": "guest2397@mail.example"}, Verdict.NEW),
+        ({"name": "Ångström 298", "email": "guest298@mail.example"}, Verdict.NEW),
+        ({"name": "ångström 0297"}, Verdict.SAME),
+        ({"name": "Ångström"}, Verdict.SAME),
+        ({"email": "guest297@post.example"}, Verdict.SAME),
+    ],
+)
+def test_running_numbers_tell_apart_what_is_called_alike(change, verdict):
+    comparer = Comparer(
+        schema.check(
+            {
+                "type": "object",
+                "properties": {
+                    "name": {"type": "string"},
+                    "email": {"type": "string", "format": "email"},
+                    "joined": {"type": "string", "format": "date"},
+                    "amount": {"type": "number"},
+                },
+            }
+        )
+    )
+    one = {"name": "Ångström 297", "email": "guest297@mail.example", "joined": "2025-02-02", "amount": 1.01}
+
+    score = comparer.score(one, one | change)
+
+    assert decide(score) is verdict, score
+
+
 def test_scores_tell_what_each_field_said():
     score = PEOPLE.score(SARAH, SARAH | {"city": "Rom", "phone": "0151 2345679"})
 
