@@ -18,8 +18,8 @@ from django.forms import BaseForm
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import translation
-from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.accounts import knocks, letters
 from apps.accounts.addresses import client_address
@@ -29,6 +29,7 @@ from apps.accounts.proofs import Proofs
 from apps.accounts.rules import rules_of
 from apps.accounts.services import attempts, fresh_proofs, identity, people
 from apps.accounts.types import SERVICE_DOMAIN, SignInFailed, SsoNeeded
+from apps.accounts.words import language_asked
 from apps.core.letters import letter_of_text, queue_letter
 
 
@@ -52,7 +53,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def save_user(self, request: HttpRequest, user: Any, form: BaseForm, commit: bool = True) -> Any:  # noqa: FBT001,FBT002
         user.name = form.cleaned_data.get("name", "")
-        user.language = _language()
+        user.language = language_asked()
         return super().save_user(request, user, form, commit)
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:
@@ -148,7 +149,7 @@ class AccountAdapter(DefaultAccountAdapter):
             case "account/email/email_confirmation" | "account/email/email_confirmation_signup":
                 letters.send_confirmation(user=context["user"], recipient=email, link=context["activate_url"])
             case _:
-                with translation.override(user.language if isinstance(user, User) else _language()):
+                with translation.override(user.language if isinstance(user, User) else language_asked()):
                     context = {"request": allauth_context.request, **context}
                     message = self.render_mail(template_prefix, email, context)
                     letter = letter_of_text(subject=message.subject, text=str(message.body))
@@ -164,8 +165,3 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def get_email_confirmation_url(self, request: HttpRequest, emailconfirmation: Any) -> str:
         return settings.PARLANCE_URL + reverse("account_confirm_email", args=[emailconfirmation.key])
-
-
-def _language() -> str:
-    current = (get_language() or "en").split("-")[0]
-    return current if current in dict(settings.LANGUAGES) else "en"

@@ -1,15 +1,23 @@
-"""Devices and reasons in words, for pages and mails."""
+"""Devices and reasons in words, for pages and mails, and the language of whoever has no account yet."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from apps.accounts.types import RiskSignal
 
 BROWSERS = {"Edg": "Edge", "OPR": "Opera", "Firefox": "Firefox", "Chrome": "Chrome", "Safari": "Safari", "curl": "curl"}
 SYSTEMS = ("Windows", "Android", "iPhone", "iPad", "Mac OS", "Linux")
+
+
+def language_asked() -> str:
+    """Of those that we speak: the one of the request."""
+    current = (get_language() or "en").split("-")[0]
+    return current if current in dict(settings.LANGUAGES) else "en"
 
 
 def device_words(user_agent: str) -> str:

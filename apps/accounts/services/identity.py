@@ -11,7 +11,6 @@ from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef, Q
-from django.utils.translation import get_language
 
 from apps.accounts import actors, events, letters, policies, selectors, sign_in_selectors
 from apps.accounts.identity.known import find_known, of_row
@@ -33,6 +32,7 @@ from apps.accounts.types import (
     SsoNotLinked,
     SsoRefused,
 )
+from apps.accounts.words import language_asked
 from apps.core import addresses, rules
 from apps.core.errors import FieldError, Invalid, NotFound
 from apps.core.events import emit
@@ -310,13 +310,12 @@ def _bring_in(word: Word, row: IdentityProvider | None) -> User:
         raise SsoRefused
     if row is not None:
         require_mail_domain(organization_id=row.organization_id, email=word.email)
-    language = (get_language() or "en").split("-")[0]
     try:
         user = people.create_user(
             email=word.email,
             password=None,
             name=word.name[:120],
-            language="de" if language == "de" else "en",
+            language=language_asked(),
             how="sso",
         )
     except EmailTaken:

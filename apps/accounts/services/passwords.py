@@ -12,7 +12,6 @@ from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from apps.accounts import actors, letters
@@ -22,6 +21,7 @@ from apps.accounts.rules import rules_in, rules_of
 from apps.accounts.services import mailboxes, sessions
 from apps.accounts.services.people import require_good_password
 from apps.accounts.types import ResetNotValid, SsoNeeded
+from apps.accounts.words import language_asked
 from apps.core import limits
 from apps.core.errors import FieldError
 from apps.core.ids import uuid7
@@ -58,7 +58,7 @@ def mail_link(*, email: str, users: list[User]) -> None:
     Only to the address that somebody signs in with: one that a change is on its way to is nobody's yet, whoever has its mailbox.
     """
     users = [each for each in users if not each.is_service and each.email.lower() == email.lower()]
-    user = users[0] if users else User(name=_("Somebody"), password=make_password(None), language=_language())
+    user = users[0] if users else User(name=_("Somebody"), password=make_password(None), language=language_asked())
     with transaction.atomic():
         may = rules_of(user.pk).providers is None
         if not users:
@@ -68,11 +68,6 @@ def mail_link(*, email: str, users: list[User]) -> None:
         letters.send_reset(user=user, recipient=email, link=get_adapter().get_reset_password_from_key_url(key))
         if not users or not may:
             transaction.set_rollback(True)
-
-
-def _language() -> str:
-    current = (get_language() or "en").split("-")[0]
-    return current if current in dict(settings.LANGUAGES) else "en"
 
 
 @transaction.atomic

@@ -9,12 +9,12 @@ from django.conf import settings
 from django.core import signing
 from django.db import transaction
 from django.urls import reverse
-from django.utils.translation import get_language
 
 from apps.accounts import letters
 from apps.accounts.models import User
 from apps.accounts.services import people
 from apps.accounts.types import LinkNotValid
+from apps.accounts.words import language_asked
 from apps.core import rules
 
 LIFETIME = timedelta(days=1)
@@ -36,7 +36,7 @@ def ask(*, email: str, name: str) -> None:
         letters.send_known(user=found)
     else:
         link = settings.PARLANCE_URL + reverse("accounts:sign_up", args=[token])
-        letters.send_sign_up(recipient=email, link=link, language=_language())
+        letters.send_sign_up(recipient=email, link=link, language=language_asked())
 
 
 def find_asked(*, token: str) -> Asked | None:
@@ -56,11 +56,6 @@ def finish(*, token: str, name: str, password: str) -> User:
     asked = find_asked(token=token)
     if asked is None:
         raise LinkNotValid
-    user = people.create_user(email=asked.email, password=password, name=name, language=_language(), how="sign_up")
+    user = people.create_user(email=asked.email, password=password, name=name, language=language_asked(), how="sign_up")
     people.settle_in(user=user)
     return user
-
-
-def _language() -> str:
-    current = (get_language() or "en").split("-")[0]
-    return current if current in dict(settings.LANGUAGES) else "en"
