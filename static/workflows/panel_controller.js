@@ -39,7 +39,6 @@ export default class extends Controller {
     const form = event.target;
     const button = form.querySelector("[type=submit]");
     const said = Object.fromEntries([...new FormData(form)].filter(([, value]) => value !== ""));
-    if (said.text && said.option) delete said.option; // one's own words win
     if (button.ariaBusy === "true") return null;
     button.ariaBusy = "true"; // not disabled: the keyboard stays on it
     this.#placeOf(form)?.replaceChildren();

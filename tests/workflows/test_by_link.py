@@ -67,7 +67,9 @@ def test_own_words_and_wrong_ones(actor, owner, project):
 
     assert client.post(address, {}).status_code == 400
     assert client.post(address, {"option": "nothing"}).status_code == 400
-    client.post(address, {"option": "boat", "text": "She walks away."})
+    both = client.post(address, {"option": "boat", "text": "She walks away."})
+    assert b"You chose an option and wrote words of your own." in both.content
+    client.post(address, {"text": "She walks away."})
 
     assert b"Your answer is noted" in client.get(address).content
     assert selectors.list_answers([choice.pk])[choice.pk][0].text == "She walks away."

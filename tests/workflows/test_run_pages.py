@@ -70,6 +70,44 @@ def test_what_is_no_answer_comes_back_with_its_words_and_why(actor, project, cli
     assert selectors.list_answers([choice.pk]) == {}
 
 
+def test_option_and_own_words_at_once_are_no_answer(actor, project, client, page):
+    run, choice = asked(actor, project, "choose", options=OPTIONS)
+    page(run)
+
+    refused = client.post(f"/runs/{run.pk}/choices/{choice.pk}/", {"option": "sea", "text": "On a train"})
+
+    assert refused.status_code == 400
+    shown = refused.content.decode()
+    assert "You chose an option and wrote words of your own. Take back what you do not mean." in shown
+    assert 'value="sea" checked' in shown
+    assert 'value="On a train"' in shown
+    assert selectors.list_answers([choice.pk]) == {}
+    client.post(f"/runs/{run.pk}/choices/{choice.pk}/", {"option": "", "text": "On a train"})
+    assert walked(run).output["text"] == "On a train"
+
+
+def test_answer_that_comes_too_late_comes_back_beside_the_decision(actor, project, client, page):
+    run, choice = asked(actor, project, "choose", options=OPTIONS)
+    page(run)
+    services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, option="sea")
+
+    late = client.post(f"/runs/{run.pk}/choices/{choice.pk}/", {"text": "On <i>a train</i>"})
+
+    assert late.status_code == 409
+    shown = late.content.decode()
+    assert "This was decided already. You wrote: <q>On &lt;i&gt;a train&lt;/i&gt;</q>" in shown
+    assert "<b>At sea</b>" in shown
+    assert client.get(f"/runs/{run.pk}/").status_code == 200
+
+
+def test_what_it_waits_for_is_said_while_it_waits(actor, project, page):
+    run, _choice = asked(actor, project)
+
+    assert "It waits for an answer of yours" in page(run)
+    Run.objects.filter(pk=run.pk).update(status="queued")
+    assert "It waits" not in page(run)
+
+
 @pytest.mark.parametrize(
     ("rule", "says"),
     [

@@ -79,9 +79,8 @@ def refused(choice: Mapping[str, Any], error: Invalid, *, option: str, text: str
 
 
 def said_in(request: HttpRequest) -> tuple[str, str]:
-    """(option, text) of a form; own words win."""
-    text = request.POST.get("text", "")[:20_000]
-    return "" if text.strip() else request.POST.get("option", "")[:60], text
+    """(option, text) of a form."""
+    return request.POST.get("option", "")[:60], request.POST.get("text", "")[:20_000]
 
 
 def shown_step(step: Step, titles: Mapping[str, str]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from apps.workflows.documents import stage_titles
 from apps.workflows.models import Definition, Run
 from apps.workflows.pages.beginning import input_form
 from apps.workflows.pages.shown import as_json, refused, said_in, shown_run, shown_step
-from apps.workflows.types import FINAL, MAY_UNDO_AGAIN, OPEN
+from apps.workflows.types import FINAL, MAY_UNDO_AGAIN, OPEN, ChoiceClosed, RunState
 
 WINDOW = 50
 STEPS = 200
@@ -135,7 +135,7 @@ def positive(raw: str) -> int:
 
 class ChoosePage(RunView):
     def post(self, request: HttpRequest, workflow_run_id: UUID, choice_id: UUID) -> HttpResponse:
-        """What is no answer comes back with the words, and why."""
+        """What is no answer, or comes too late, comes back with the words, and why."""
         run = self.found(request, workflow_run_id)
         option, text = said_in(request)
         try:
@@ -152,6 +152,9 @@ class ChoosePage(RunView):
                 refused(each, error, option=option, text=text) if each["id"] == str(choice_id) else each
                 for each in context["choices"]
             ]
+            return render(request, "workflows/run.html", context, status=error.status)
+        except (ChoiceClosed, RunState) as error:
+            context = self.context(request, run) | {"too_late": {"why": error.detail, "text": text}}
             return render(request, "workflows/run.html", context, status=error.status)
         return redirect("workflows:run", workflow_run_id)
 

@@ -94,7 +94,10 @@ def answer_choice(*, actor: Actor, run_id: UUID, choice_id: UUID, option: str = 
 
 def _checked(choice: Choice, option: str, text: str) -> tuple[str, str]:
     """What is kept of an answer."""
-    if bool(option) == bool(text.strip()):
+    if option and text.strip():
+        both = _("You chose an option and wrote words of your own. Take back what you do not mean.")
+        raise Invalid(fields=[FieldError("option", "not_both", both)])
+    if not option and not text.strip():
         said = _("Choose an option, or answer in your own words.") if choice.options else _("Write an answer.")
         raise Invalid(fields=[FieldError("option", "required", said)])
     if option and option not in {each["key"] for each in choice.options}:
