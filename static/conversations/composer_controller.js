@@ -11,6 +11,7 @@ export default class extends Controller {
   static targets = ["answerer", "completion", "counter", "input", "notice", "options", "send", "stop", "toFile"];
   static values = { commandsUrl: String, draftKey: String, limit: Number, mentionsUrl: String, quiet: Number, referencesUrl: String };
   #answerer = null;
+  #isSending = false;
   #isSettled = () => false; // does what is complained of no longer hold?
   named = new Named();
 
@@ -68,15 +69,20 @@ export default class extends Controller {
   async send(event) {
     event?.preventDefault();
     const content = this.inputTarget.value.trim();
-    if (!content && this.files.isEmpty) return;
+    if (this.#isSending || (!content && this.files.isEmpty)) return;
     if (this.files.areUploading) return this.complain(t("uploads_pending"), () => !this.files.areUploading);
     if (content.length > this.limitValue) return this.#offerFile();
     this.completion.close();
     this.complain("");
     const command = this.commandsUrlValue && this.files.isEmpty && commandIn(content);
     const written = { content, attachments: this.files.ids, ...this.named.in(content), ...standing(this.answerer), ...markIn(this.inputTarget.form) };
-    const isTaken = command ? await this.host.command(command) : await this.host.post(written, { files: this.files.shown, references: this.named.said(content) });
-    if (isTaken) this.#empty();
+    const shown = { files: this.files.shown, references: this.named.said(content) };
+    this.#isSending = true; // a second press before the answer is no second message
+    try {
+      if (await (command ? this.host.command(command) : this.host.post(written, shown))) this.#empty();
+    } finally {
+      this.#isSending = false;
+    }
     return null;
   }
 

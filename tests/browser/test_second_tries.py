@@ -165,3 +165,20 @@ def test_page_goes_on_after_its_person_signed_in_anew_in_another_tab(people, sta
     ines.complaints.clear()  # the browser tells of the tokens that were refused
     authors = {row["author"]["name"] for row in ines.rows() if row["role"] == "user"}
     assert authors == {"Inês Duarte"}
+
+
+def test_pressed_twice_on_the_welcome_page_is_one_message(people, stack, provider):
+    provider.script({"text": "At nine."}, {"text": "At ten."})
+    ines = people("ines")
+    ines.page.goto(f"{stack.base_url}/")
+    ines.page.wait_for_selector("body[data-ready]", state="attached")
+    ines.page.locator("#draft").fill("Which ferry?")
+
+    ines.page.get_by_role("button", name="Send", exact=True).dblclick()
+    ines.page.wait_for_url(re.compile("/c/[0-9a-f-]{36}/"))
+    ines.page.wait_for_selector("body[data-ready]", state="attached")
+    expect(ines.last).to_contain_text("At nine.")
+    ines.wait_for_end()
+
+    ines.conversation = re.search("/c/([0-9a-f-]{36})/", ines.page.url)[1]
+    assert [row["content"] for row in ines.rows() if row["role"] == "user"] == ["Which ferry?"]
