@@ -118,9 +118,13 @@ def looked_at_on_a_way() -> set[str]:
 def faults(views: Iterable[pages.View]) -> list[str]:
     addresses = {urlsplit(view.at or view.path).path for view in views if not view.html}
     seen = {resolve(address).route.replace("^", "") for address in addresses} | looked_at_on_a_way()
-    there = {route for route, view in routes() if not route.startswith(NO_PAGES) and not takes_forms_only(view)}
+    every = list(routes())
+    there = {route for route, view in every if not route.startswith(NO_PAGES) and not takes_forms_only(view)}
     return [
         *(f"nobody looks at {route}" for route in sorted(there - seen - REASONS.keys())),
-        *(f"there is no page {route}" for route in sorted((REASONS.keys() | seen) - there - {""})),
+        *(
+            f"there is no page {route}"
+            for route in sorted((REASONS.keys() - there) | (seen - {route for route, _view in every} - {""}))
+        ),
         *(f"somebody looks at {route}: no reason is needed" for route in sorted(REASONS.keys() & seen)),
     ]
