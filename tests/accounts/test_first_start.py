@@ -65,16 +65,18 @@ def test_claim_page_signs_in_the_first_person(client):
     path = "/" + output.getvalue().removeprefix("link: ").strip().split("/", 3)[3]
 
     weak = client.post(path, {"name": "Ann", "email": "ann@example.org", "password": "123"})
-    good = client.post(path, {"name": "Ann", "email": "ann@example.org", "password": PASSWORD})
+    filled = {"name": "Ann", "email": "ann@example.org", "password": PASSWORD}
+    good = client.post(path, filled, headers={"Accept-Language": "de"})
 
     assert weak.status_code == 400
     assert good.status_code == 302
     assert User.objects.get().is_superuser
+    assert User.objects.get().language == "de"
     attempt = SignInAttempt.objects.get()
     assert (attempt.user, attempt.has_succeeded, attempt.method) == (User.objects.get(), True, SignInMethod.LINK)
     activity = client.get("/settings/sign-in-activity/").content.decode()
-    assert "Let in" in activity
-    assert "Sign-in link" in activity
+    assert "Hereingelassen" in activity
+    assert "Anmeldelink" in activity
 
 
 @pytest.mark.django_db(transaction=True)

@@ -46,6 +46,16 @@ def test_weak_password_is_refused_and_the_invitation_stays_open(owner, project, 
     assert invitations.find_invitation(token=token) is not None
 
 
+def test_who_joins_goes_on_in_the_language_of_the_page(owner, project, client):
+    client.post(
+        f"/accounts/invitation/{invite(owner, project)}/",
+        {"name": "New", "password": PASSWORD},
+        headers={"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"},
+    )
+
+    assert User.objects.get(email="new@example.org").language == "de"
+
+
 def test_new_invitation_of_an_address_withdraws_the_earlier_one(owner, project):
     first, second = invite(owner, project), invite(owner, project, "NEW@example.org")
 

@@ -32,7 +32,6 @@ from apps.accounts.types import (
     SsoNotLinked,
     SsoRefused,
 )
-from apps.accounts.words import language_asked
 from apps.core import addresses, rules
 from apps.core.errors import FieldError, Invalid, NotFound
 from apps.core.events import emit
@@ -315,7 +314,6 @@ def _bring_in(word: Word, row: IdentityProvider | None) -> User:
             email=word.email,
             password=None,
             name=word.name[:120],
-            language=language_asked(),
             how="sso",
         )
     except EmailTaken:

@@ -164,7 +164,7 @@ def accept_invitation(*, actor: Actor, token: str, mark: str = "") -> Organizati
 
 
 @transaction.atomic
-def join_by_invitation(*, token: str, name: str, password: str, language: str = "en", mark: str = "") -> User:
+def join_by_invitation(*, token: str, name: str, password: str, mark: str = "") -> User:
     """For somebody without an account: the address is the invited one, and known to be theirs by the link that was mailed
     (``mark``), not by the one that whoever invites sees too.
 
@@ -175,7 +175,6 @@ def join_by_invitation(*, token: str, name: str, password: str, language: str = 
         email=invitation.email,
         password=password,
         name=name,
-        language=language,
         how="invitation",
         is_proved=_is_mailed(token, mark),
     )

@@ -18,6 +18,7 @@ from apps.accounts.models import Organization, OrganizationMember, Project, Sign
 from apps.accounts.services import sessions, sign_in_rules
 from apps.accounts.services.organizations import add_member, make_organization
 from apps.accounts.types import SYSTEM, Actor, EmailTaken, LinkNotValid, OrganizationRole, PasswordRefused
+from apps.accounts.words import language_asked
 from apps.core.db import database_now
 from apps.core.doors.first_start import FirstStart, first_start_steps
 from apps.core.errors import FieldError
@@ -27,10 +28,8 @@ from apps.core.types import Scope
 FIRST_START_LOCK = 0x7061726C616E6365  # "parlance": one first start, one claim at a time
 
 
-def create_user(
-    *, email: str, password: str | None, name: str = "", language: str = "en", how: str, is_proved: bool = True
-) -> User:
-    """A person without any organization. Raises ``EmailTaken``. Callers are services; the right is theirs to ask.
+def create_user(*, email: str, password: str | None, name: str = "", how: str, is_proved: bool = True) -> User:
+    """A person without any organization, who goes on in the language that this is done in. Raises ``EmailTaken``. Callers are services; the right is theirs to ask.
 
     ``is_proved``: that the mailbox is theirs, by a letter or by the word of somebody who is trusted.
     """
@@ -38,7 +37,7 @@ def create_user(
         require_good_password(password, email=email, name=name)
     try:
         with transaction.atomic():
-            user: User = User.objects.create_user(email, password, name=name, language=language)
+            user: User = User.objects.create_user(email, password, name=name, language=language_asked())
     except IntegrityError:
         raise EmailTaken(fields=[FieldError("email", "email_taken", _("This e-mail address is in use."))]) from None
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=is_proved)

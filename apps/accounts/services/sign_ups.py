@@ -56,6 +56,6 @@ def finish(*, token: str, name: str, password: str) -> User:
     asked = find_asked(token=token)
     if asked is None:
         raise LinkNotValid
-    user = people.create_user(email=asked.email, password=password, name=name, language=language_asked(), how="sign_up")
+    user = people.create_user(email=asked.email, password=password, name=name, how="sign_up")
     people.settle_in(user=user)
     return user
