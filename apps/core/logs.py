@@ -42,6 +42,13 @@ def _without_tokens(_logger: Any, _method: str, entry: dict[str, Any]) -> dict[s
     return entry
 
 
+def _refused_in_a_line(_logger: Any, _method: str, entry: dict[str, Any]) -> dict[str, Any]:
+    """A request that Django refuses, such as one for another host, is no fault of ours: nobody needs to see where it was noticed."""
+    if str(entry.get("logger", "")).startswith("django.security."):
+        entry.pop("exc_info", None)
+    return entry
+
+
 def configure(given: dict[str, Any]) -> None:
     """``given`` is ``{"level", "format": "json" | "text"}``."""
     shared = [
@@ -49,6 +56,7 @@ def configure(given: dict[str, Any]) -> None:
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
         _without_tokens,
+        _refused_in_a_line,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _with_correlation,
         structlog.processors.format_exc_info,

@@ -84,3 +84,14 @@ def test_links_are_not_logged_with_a_request_that_failed(form, lines, rf):
 
     assert TOKEN not in line
     assert "/files/019ad3c0-7a3c-7b7e-9a53-3c1f5e0d8f11/" in line
+
+
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_request_for_another_host_is_refused_in_one_line(form, lines):
+    answers = []
+
+    (line,) = lines(form, lambda: answers.append(Client().get("/", headers={"Host": "elsewhere.example"})))
+
+    assert answers[0].status_code == 400
+    assert "elsewhere.example" in line
+    assert "Traceback" not in line
