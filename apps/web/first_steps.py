@@ -28,7 +28,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Light:
-    """``kind``: good, warn, bad, or demo when only the demo answers."""
+    """``kind``: good, warn, bad, demo when there is only the demo, or chosen-demo when it answers although there are others."""
 
     kind: str
     text: str
@@ -49,8 +49,9 @@ class ProjectFacts:
 def light_of(answerers: Sequence[Answerer]) -> Light:
     """Who answers if the person just writes, and whether that one can be reached."""
     first = next(iter(answerers), None)
-    if first is None or first.is_demo or not any(each.kind == "model" for each in answerers):
-        return Light("demo", "")
+    models = [each for each in answerers if each.kind == "model"]
+    if first is None or first.is_demo or not models:
+        return Light("demo" if all(each.is_demo for each in models) else "chosen-demo", "")
     if first.reason:
         return Light(
             "bad",

@@ -69,6 +69,7 @@ def light_on(browser):
 def test_light_of_the_first_page_is_green_for_nobody_whose_test_failed(browser, owner, project):
     organization_id = project.organization_id
     llm.ensure_environment_providers(actor=SYSTEM, organization_id=organization_id)
+    alone = light_on(browser)
     agents.create_agent(actor=actor_of(owner), project_id=project.pk, name="Noir", instructions="")
     provider = ProviderFactory(organization=project.organization, name="Broken", source="person")
     model = ModelFactory(provider=provider, name="large")
@@ -82,7 +83,8 @@ def test_light_of_the_first_page_is_green_for_nobody_whose_test_failed(browser, 
     llm.note_check(actor=actor_of(owner), provider_id=provider.pk, code="")
     well = light_on(browser)
 
-    assert "the demo answers" in unasked
+    assert "No model is connected, so the demo answers." in alone
+    assert "The demo is set to answer, although other models are connected." in unasked
     assert "Noir cannot answer at the moment: Broken: key refused." in refused
     assert 'data-kind="warn"' in unreached
     assert "Noir answers, on large, but the last test of its provider failed." in unreached
