@@ -38,8 +38,9 @@ def test_a_field_is_changed_in_the_rows_that_were_chosen(browser, collection):
     address, ana = f"/records/{collection.pk}/change/", Record.objects.get(title="Ana")
     rows = {"record": str(ana.pk)}
 
-    first = browser.post(address, {"act": "choose", **rows}).content.decode()
-    second = browser.post(address, {"act": "choose", "field": "age", **rows}).content.decode()
+    chosen = browser.post(address, {"act": "choose", "where": "age:over:1", **rows})
+    named = browser.post(address, {"act": "choose", "field": "age", **rows})
+    first, second = (browser.get(answer["Location"]).content.decode() for answer in (chosen, named))
     refused = browser.post(address, {"field": "age", "v-age": "old", **rows})
     empty = browser.post(address, {"field": "age", "v-age": " ", **rows})
     assert not Operation.objects.exists()
@@ -47,7 +48,10 @@ def test_a_field_is_changed_in_the_rows_that_were_chosen(browser, collection):
 
     operation, titles = planned()
     page = browser.get(begun["Location"]).content.decode()
+    assert chosen["Location"] == f"{address}?record={ana.pk}", "an address that the way back leads to"
+    assert named["Location"] == f"{address}?record={ana.pk}&field=age"
     assert "The field is changed in 1 chosen record." in first
+    assert f'name="record" value="{ana.pk}"' in second
     assert ('name="v-age"' in first, 'name="v-age"' in second) == (False, True)
     assert (refused.status_code, 'value="old"' in refused.content.decode()) == (400, True)
     assert 'id="value-note"' in refused.content.decode()
@@ -57,8 +61,20 @@ def test_a_field_is_changed_in_the_rows_that_were_chosen(browser, collection):
     assert Record.objects.get(title="Ana").data["age"] == 61, "nothing is written before it is started"
 
 
+def test_more_rows_than_an_address_has_room_for_are_drawn_at_once(browser, collection):
+    rows = [str(Record.objects.first().pk)] * 101
+
+    answer = browser.post(f"/records/{collection.pk}/change/", {"act": "choose", "record": rows})
+
+    assert (answer.status_code, "101 chosen records" in answer.content.decode()) == (200, True)
+
+
 def test_a_field_is_emptied_in_all_that_the_table_shows(browser, collection):
-    shown = browser.get(f"/records/{collection.pk}/change/?where=age:over:60&field=age").content.decode()
+    chosen = browser.post(
+        f"/records/{collection.pk}/change/", {"act": "choose", "where": "age:over:60", "field": "age", "sort": "title"}
+    )
+    assert chosen["Location"] == f"/records/{collection.pk}/change/?where=age%3Aover%3A60&field=age"
+    shown = browser.get(chosen["Location"]).content.decode()
     browser.post(
         f"/records/{collection.pk}/change/", {"where": "age:over:60", "field": "age", "v-age": "", "how": "empty"}
     )

@@ -166,7 +166,7 @@ def test_page_plans_for_what_the_table_shows_or_what_was_chosen(me, owner, proje
     address = f"/records/{collection.pk}/prompt/"
 
     filtered = browser.get(f"{address}?where=age:over:50").content.decode()
-    chosen = browser.post(address, {"act": "choose", "record": str(ana.pk)}).content.decode()
+    chosen = browser.post(address, {"act": "choose", "record": str(ana.pk)}, follow=True).content.decode()
     refused = browser.post(address, {"prompt": "{secret}", "record": str(ana.pk)})
     planned_one = browser.post(address, {"prompt": "Who is {name}?", "into": "tags", "record": str(ana.pk)})
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 
 from apps.accounts.policies import require
@@ -21,6 +21,8 @@ from apps.extraction.pages.tables import CollectionView
 from apps.extraction.pages.values import columns_of
 
 _LOOKS = ("sort", "columns", "look", "view")
+#: Rows that stand in an address: those of a page of the table and some, in less than the 8 kB that servers take.
+_MOST_IN_ADDRESS = 100
 
 
 class OperationForm(CollectionView, ABC):
@@ -85,12 +87,26 @@ class OperationForm(CollectionView, ABC):
 
 
 class OverRecords(OperationForm):
-    """Over the rows that were chosen in the table, or all that it shows."""
+    """Over the rows that were chosen in the table, or all that it shows. A step before the last has an address that says all of it, so
+    that the browser's way back leads to it; one with more rows than an address has room for is drawn at once.
+    """
+
+    steps: Sequence[str] = ()
 
     def post(self, request: HttpRequest, collection_id: UUID) -> HttpResponse:
-        if request.POST.get("act") == "choose":
-            return self.page(request, self.found(request, collection_id), limits_in())
-        return super().post(request, collection_id)
+        if request.POST.get("act") != "choose":
+            return super().post(request, collection_id)
+        collection, ids = self.found(request, collection_id), request.POST.getlist("record")
+        if len(ids) > _MOST_IN_ADDRESS:
+            return self.page(request, collection, limits_in())
+        address = QueryDict(mutable=True)
+        address.setlist("record", ids)
+        for name, value in [] if ids else asked_in(request.POST).hidden(without=_LOOKS):
+            address.appendlist(name, value)
+        for name in self.steps:
+            if name in request.POST:
+                address[name] = request.POST[name]
+        return redirect(f"{request.path}?{address.urlencode()}")
 
     def selection(self, request: HttpRequest, collection: Collection) -> dict[str, Any]:
         """Ids as they came: of what is no id the operation is refused, and never one over all records."""
@@ -102,7 +118,7 @@ class OverRecords(OperationForm):
         """What the template shows of it, and hands on."""
         asked = asked_in(request.POST or request.GET)
         return {
-            "ids": request.POST.getlist("record"),
+            "ids": (request.POST or request.GET).getlist("record"),
             "asked": asked.hidden(without=_LOOKS),
             "text": asked.text,
             "chips": chips_of(asked, columns_of(selectors.schema_of(collection))),

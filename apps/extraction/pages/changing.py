@@ -21,6 +21,7 @@ class ChangePage(OverRecords):
     kind = "records.update"
     template = "extraction/change.html"
     beside = ("field", "value")
+    steps = ("field",)
 
     def column(self, request: HttpRequest, collection: Collection) -> Column | None:
         name = request.POST.get("field") or request.GET.get("field")
