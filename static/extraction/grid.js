@@ -19,19 +19,25 @@ export function beside(cells, place) {
   return cells.slice(0, place + 1).findLast((cell) => cell.checkVisibility()) ?? cells[0];
 }
 
-/** The rows that are chosen by their boxes, and the bar that says how many; without a bar nothing can be done with them. */
+/**
+ * The rows that are chosen by their boxes, and the bar that says how many; without a bar nothing can be done with them. Where the page
+ * shows some of many, all of them can be chosen once all boxes are: the form then goes without rows, which is all that the table shows.
+ */
 export class Picks {
   #element;
   #parts;
+  #isEvery = false;
 
   constructor(element, parts) {
     this.#element = element;
     this.#parts = parts;
     element.addEventListener("change", this.changed);
+    if (parts?.every) parts.bar.addEventListener("formdata", this.#sent);
   }
 
   disconnect() {
     this.#element.removeEventListener("change", this.changed);
+    if (this.#parts?.every) this.#parts.bar.removeEventListener("formdata", this.#sent);
   }
 
   get #boxes() {
@@ -48,12 +54,28 @@ export class Picks {
     this.changed();
   }
 
+  every() {
+    this.#isEvery = true;
+    this.changed();
+    this.#parts.bar.querySelector('[type="button"]:not([hidden])').focus();
+  }
+
+  #sent = ({ formData }) => {
+    if (this.#isEvery) formData.delete("record");
+  };
+
   changed = () => {
     if (!this.#parts) return;
     const boxes = this.#boxes;
     for (const box of boxes) box.closest("tr")?.setAttribute("aria-selected", String(box.checked));
     const count = boxes.filter((box) => box.checked).length;
     this.#parts.bar.hidden = count === 0;
-    this.#parts.count.textContent = count;
+    const { every } = this.#parts;
+    const isWhole = Boolean(every) && count === boxes.length;
+    this.#isEvery &&= isWhole;
+    this.#parts.count.textContent = this.#isEvery ? every.dataset.count : count;
+    if (!every) return;
+    every.hidden = !isWhole || this.#isEvery;
+    for (const button of this.#parts.bar.querySelectorAll("[data-of]")) button.hidden = (button.dataset.of === "every") !== this.#isEvery;
   };
 }

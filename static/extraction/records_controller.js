@@ -8,7 +8,7 @@ import { beside, Picks, wayOf } from "extraction/grid";
 
 /** The table of a collection: one cell has the focus, arrows move it, Enter changes it. Rows are chosen with X or their box. */
 export default class extends Controller {
-  static targets = ["grid", "bar", "count"];
+  static targets = ["grid", "bar", "count", "every"];
   static values = { columns: String, single: String };
 
   connect() {
@@ -25,7 +25,7 @@ export default class extends Controller {
         goOn: this.#goOn,
       });
     }
-    this.picks = new Picks(this.element, this.hasBarTarget && { bar: this.barTarget, count: this.countTarget });
+    this.picks = new Picks(this.element, this.hasBarTarget && { bar: this.barTarget, count: this.countTarget, every: this.hasEveryTarget && this.everyTarget });
     if (this.hasGridTarget) this.#enter();
   }
 
@@ -133,6 +133,10 @@ export default class extends Controller {
 
   all({ target }) {
     this.picks.all(target.checked);
+  }
+
+  every() {
+    this.picks.every();
   }
 
   none() {

@@ -10,6 +10,17 @@ __all__ = ["people", "provider", "running_provider", "stack", "states"]
 
 pytestmark = pytest.mark.timeout(300)
 
+#: More than one page of the table, at once: the API takes them one by one, and not so many a second.
+GUESTS = """
+from apps.extraction.models import Collection
+from tests.accounts.factories import actor_of
+from apps.accounts.models import User
+from tests.extraction.factories import record
+made = Collection.objects.get(pk="{collection}")
+for number in range(51):
+    record(actor_of(User.objects.get(pk="{person}")), made, name=f"Guest {{number}}")
+"""
+
 
 def at_table(member, collection):
     member.page.goto(f"{member.stack.base_url}/records/{collection}/")
@@ -97,3 +108,38 @@ def test_who_is_named_no_more_hears_nothing_more(both):
     expect(daniel.page.locator("tr[data-record]", has_text="secret")).to_have_count(0)
     expect(cell(daniel, ids["Sarah"], "name")).to_have_text("Sarah")
     daniel.complaints.clear()
+
+
+def test_all_that_the_table_shows_are_chosen_where_a_page_shows_some_of_them(people, stack):
+    ines = people("ines").start()
+    collection = ines.make_collection("Pier")
+    stack.manage("shell", "--no-imports", "-c", GUESTS.format(collection=collection, person=stack.cast["ines"]))
+    page = at_table(ines, collection).page
+    bar, every = page.locator(".chosen-bar"), page.get_by_role("button", name="Choose all 51")
+    delete = bar.get_by_role("button", name="Delete")
+
+    page.locator("thead .tick").check()
+    expect(bar).to_contain_text("50 chosen")
+    every.click()
+    expect(bar).to_contain_text("All 51 chosen")
+    expect(every).to_be_hidden()
+    page.locator("tbody .tick").first.uncheck()
+    expect(bar).to_contain_text("49 chosen")
+    page.locator("thead .tick").uncheck()
+    page.locator("thead .tick").check()
+    every.click()
+
+    expect(delete).to_have_count(1)
+    delete.click()
+    expect(page.locator(".page")).to_contain_text("51 records")
+    at_table(ines, collection)
+    page.locator("thead .tick").uncheck()
+    page.locator("thead .tick").check()
+    every.click()
+    bar.get_by_role("button", name="Change a field").click()
+    page.get_by_role("button", name="Next: what it is to say").click()
+    expect(page.locator("#value")).to_be_visible()
+    expect(page.locator(".page")).to_contain_text("51 records")
+    page.go_back()
+    expect(page.get_by_role("button", name="Next: what it is to say")).to_be_visible()
+    ines.write("DELETE", f"collections/{collection}/")
