@@ -6,7 +6,9 @@ import json
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +23,18 @@ from apps.extraction.tables import RawRow, Sheet
 ID_COLUMN = "_id"
 _SAMPLES = 5
 _SHOWN = 120
+_LOOKED_AT = 200
+#: One separator with three digits behind it (1.234) tells nothing, and neither does 3/4/2025.
+_WAYS = {
+    "de": re.compile(
+        r"[+-]?(?:\d{1,3}(?:\.\d{3})+,\d+|\d{1,3}(?:\.\d{3}){2,}|\d+,(?:\d{1,2}|\d{4,}))(?:\s?\D{1,4})?"
+        r"|\d{1,2}\.\s?\d{1,2}\.\s?(?:\d{4}|\d{2})|(?:1[3-9]|2\d|3[01])/\d{1,2}/\d{2,4}"
+    ),
+    "en": re.compile(
+        r"[+-]?(?:\d{1,3}(?:,\d{3})+\.\d+|\d{1,3}(?:,\d{3}){2,}|\d+\.(?:\d{1,2}|\d{4,}))(?:\s?\D{1,4})?"
+        r"|\d{1,2}/(?:1[3-9]|2\d|3[01])/\d{2,4}"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +74,25 @@ def suggested(columns: Sequence[str], schema: Schema, aliases: Mapping[str, Sequ
         elif name and name not in found.values():
             found[column] = name
     return found
+
+
+def language_of(sheet: Sheet, schema: Schema, mapping: Mapping[str, str]) -> str:
+    """``de`` or ``en``: how most numbers and dates of the first rows are written that can be read in one of the two ways only. Empty:
+    none of them tells.
+    """
+    known = {each.name: each for each in schema.top}
+    told = [
+        column
+        for column, name in mapping.items()
+        if name in known and (known[name].type in {"integer", "number"} or known[name].format == "date")
+    ]
+    votes: Counter[str] = Counter()
+    with closing(sheet.rows()) as rows:  # type: ignore[type-var]
+        for row in islice(rows, _LOOKED_AT):
+            cells = [str(row.values.get(column) or "").strip()[:_SHOWN] for column in told]
+            votes.update(way for cell in cells for way, form in _WAYS.items() if form.fullmatch(cell))
+    (first, most), (_other, fewer) = (votes + Counter(de=1, en=1)).most_common(2)
+    return first if most > fewer else ""
 
 
 class Reader:

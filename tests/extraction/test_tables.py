@@ -121,6 +121,24 @@ def test_spreadsheets_of_all_places_are_read(tmp_path, encoding, mark):
     assert found[1].is_blank
 
 
+@pytest.mark.parametrize(
+    ("cells", "language"),
+    [
+        (["1,01", "1.234", "02.02.2025"], "de"),
+        (["1.992,50", "1.234.567", "31/12/2025"], "de"),
+        (["1.5", "1,234", "12/31/2025"], "en"),
+        (["1,992.50 $", "1,234,567"], "en"),
+        (["1.234", "1,234", "3/4/2025", "7", "2025-02-02", "", "old"], ""),
+        (["1,5", "1.5"], ""),
+    ],
+)
+def test_how_numbers_and_dates_are_written_is_told_by_those_that_can_be_read_one_way(tmp_path, cells, language):
+    sheet = opened(tmp_path, "height;born\n" + "".join(f"{cell};{cell}\n" for cell in cells))
+
+    assert importing.language_of(sheet, SCHEMA, {"height": "height", "born": "born"}) == language
+    assert importing.language_of(sheet, SCHEMA, {"height": "name"}) == ""
+
+
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
 def test_number_that_is_none_is_wrong_in_its_row_alone(tmp_path, number):
     lines = [

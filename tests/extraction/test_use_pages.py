@@ -1,6 +1,7 @@
 """Pages that begin and decide: duplicates side by side, files in and out, records brought along."""
 
 import json
+import re
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -124,13 +125,14 @@ def test_strangers_and_readers_change_nothing(project, collection, pair):
 
 
 def test_table_is_imported_through_its_columns_and_exported_again(browser, collection):
-    rows = "Full name;Age;Nonsense\nNuno;34;x\nOdete;who knows;y\nRita;41;z\n"
+    rows = "Full name;Age;Nonsense\nNuno;34;x\nOdete;who knows;y\nRita;41;z\n;;\n"
     answer = browser.post(f"/records/{collection.pk}/import/", {"file": SimpleUploadedFile("cast.csv", rows.encode())})
     file = File.objects.get()
     assert answer.url == f"/records/{collection.pk}/import/{file.pk}/"
     columns = page_of(browser, answer.url)
     assert "Nuno · Odete · Rita" in columns
     assert '<option value="age" selected>' in columns
+    assert "Guessed from" not in columns
 
     refused = browser.post(answer.url, {"c-0": "age", "c-1": "age"})
     begun = browser.post(answer.url, {"c-0": "name", "c-1": "age", "c-2": "", "on_duplicate": "list", "language": "en"})
@@ -140,18 +142,32 @@ def test_table_is_imported_through_its_columns_and_exported_again(browser, colle
     operation = Operation.objects.get()
     assert begun.url == f"/operations/{operation.pk}/"
     assert operation.dry_run["found"]["bad"] == 1
-    assert "2 of 3 rows fit" in page_of(browser, begun.url)
+    assert "2 of 4 rows fit. 1 blank row is left out." in page_of(browser, begun.url)
     browser.post(f"{begun.url}start/")
     engine.run_all()
     assert set(Record.objects.values_list("title", flat=True)) == {"Nuno", "Rita"}
 
-    made = browser.post(f"/records/{collection.pk}/export/?where=age:over:35", {"which": "shown", "format": "json"})
+    address = f"/records/{collection.pk}/export/?where=age:over:35"
+    key = re.search(r'name="key" value="([^"]+)"', page_of(browser, address))[1]
+    made, again = (browser.post(address, {"which": "shown", "format": "json", "key": key}) for _press in range(2))
+    assert made.url == again.url, "two presses of the button make one file"
     work()
     shown = page_of(browser, made.url)
     exported = File.objects.exclude(pk=file.pk).get()
     assert f"/files/{exported.pk}/?download" in shown
     content = b"".join(browser.get(f"/files/{exported.pk}/?download").streaming_content)
     assert [row["name"] for row in json.loads(content)] == ["Rita"]
+
+
+def test_how_numbers_are_written_is_guessed_and_can_be_said_otherwise(browser, collection):
+    rows = "Name;Age\nNuno;34,0\nRita;41,0\n"
+    answer = browser.post(f"/records/{collection.pk}/import/", {"file": SimpleUploadedFile("cast.csv", rows.encode())})
+
+    guessed = page_of(browser, answer.url)
+    refused = browser.post(answer.url, {"c-0": "age", "c-1": "age", "language": "en"}).content.decode()
+
+    assert ('<option value="de" selected>' in guessed, "Guessed from the first rows." in guessed) == (True, True)
+    assert ('<option value="en" selected>' in refused, "Guessed from" in refused) == (True, False)
 
 
 def test_file_that_is_no_table_is_refused_where_it_was_chosen(browser, collection):

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.policies import require
 from apps.bulk import services as bulk
 from apps.core.errors import DomainError, FieldError, Invalid
+from apps.core.ids import uuid7
 from apps.extraction import importing, selectors, shape, tables
 from apps.extraction.models import Collection
 from apps.extraction.pages import asking
@@ -89,6 +90,7 @@ class ImportColumnsPage(ImportPage):
         if request.method == "POST":
             chosen = _mapping(request, sheet)
         samples = _samples(sheet)
+        guessed = importing.language_of(sheet, found, chosen)
         context = {
             "file_name": name,
             "columns": [
@@ -97,10 +99,12 @@ class ImportColumnsPage(ImportPage):
             ],
             "left_out": sum(column not in chosen for column in sheet.columns),
             "fields": columns_of(found),
+            "has_required": any(column.required for column in columns_of(found)),
             "id_column": importing.ID_COLUMN,
             "rules": OnDuplicate.choices,
             "rule": request.POST.get("on_duplicate", OnDuplicate.LIST.value),
-            "language": request.POST.get("language") or (get_language() or "en")[:2],
+            "language": request.POST.get("language") or guessed or (get_language() or "en")[:2],
+            "is_guessed": bool(guessed) and request.method != "POST",
             "problems": _problems(error),
         }
         status = error.status if error else 200
@@ -152,6 +156,7 @@ class ExportPage(CollectionView):
             "total": selectors.count_records([collection]).get(collection.pk, 0),
             "state": asked.url(),
             "formats": FORMATS,
+            "key": uuid7(),
             "problems": _problems(error),
         }
         status = error.status if error else 200
@@ -169,6 +174,7 @@ class ExportPage(CollectionView):
                 project_id=collection.project_id,
                 kind="records.export",
                 params=params,
+                key=request.POST.get("key", "")[:64],
                 start=True,
             )
         except DomainError as error:
