@@ -108,6 +108,7 @@ def _strings(_language: str | None) -> dict[str, str | dict[str, str]]:
         "take_away": _("Take %(title)s away"),
         "changed_meanwhile": _("Somebody changed this meanwhile. The newest state is shown; try again."),
         "link_copied": _("Link copied."),
+        "not_sent": _("Not sent: the server does not answer. It is kept here and goes out when the server is back."),
         "request_failed": _("The server did not answer. Nothing was changed."),
         "signed_out": _("You are signed out. Sign in again in another tab; what you wrote is kept here."),
         "being_read": _("Being read. What is found comes below the words."),

@@ -279,7 +279,8 @@ export class Session {
       this.accepted(answer, item.body.client_id);
     }
     else if (article && item.later) this.#mark(article, "t-later", t("goes_at", { why: item.later.why, time: dayClock(item.later.until) }));
-    else if (article) this.#mark(article, type === "unsent" ? "t-unsent" : "t-refused", type === "refused" || error.status ? error.message : null);
+    else if (article && type === "refused") this.#mark(article, "t-refused", error.message);
+    else if (article) this.#mark(article, "t-unsent", error.status ? error.message : navigator.onLine === false ? null : t("not_sent"));
   };
 
   #mark(article, template, text = null) {

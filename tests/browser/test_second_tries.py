@@ -182,3 +182,18 @@ def test_pressed_twice_on_the_welcome_page_is_one_message(people, stack, provide
 
     ines.conversation = re.search("/c/([0-9a-f-]{36})/", ines.page.url)[1]
     assert [row["content"] for row in ines.rows() if row["role"] == "user"] == ["Which ferry?"]
+
+
+def test_server_that_is_gone_is_not_called_being_offline(people, provider):
+    provider.script({"text": "At nine."})
+    ines = people("ines").start()
+    address = re.compile("/messages/$")
+    ines.page.route(address, lambda route: route.abort())
+
+    ines.say("Which ferry?")
+    expect(ines.last).to_contain_text("Not sent: the server does not answer.")
+    ines.page.unroute(address)
+
+    expect(ines.last).to_contain_text("At nine.")
+    ines.wait_for_end()
+    ines.complaints.clear()  # of the connection that was lost
