@@ -50,7 +50,7 @@ from apps.extraction.filters import Condition
 from apps.extraction.made_types import MAX_BRIEF, NothingMade
 from apps.extraction.models import Collection, Record
 from apps.extraction.reading_types import Answer
-from apps.extraction.schema import Schema
+from apps.extraction.schema import Field, Schema
 from apps.extraction.types import MAX_COMMENT, RecordChangedSince, RecordInvalid
 from apps.llm import forecast, tokens
 from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
@@ -289,7 +289,7 @@ def _apply(work: Work, asked: Asked) -> Done:
         return Done({"record": str(record.pk), "comment": str(comment.pk)} | told)
     value = _value(scope, record, asked.answer)
     if value is None:
-        raise again(work, NothingMade())
+        raise again(work, NothingMade(_("What the model answered is no value of this field.")))
     name, was = scope.params["into"], record.version
     try:
         changed = services.write_answer(
@@ -314,7 +314,15 @@ def _value(scope: BulkScope, record: Record, answer: Answer) -> Any:
     alone = _alone(known, name)
     read = repair.read(answer.text)
     fitted = coercion.fit(read.value, {collection.slug: alone}, {}, lost=read.lost, language=scope.actor.language)
-    return next((each.fields[name] for each in fitted.entities if name in each.fields), None)
+    found = next((each.fields[name] for each in fitted.entities if name in each.fields), None)
+    return found if found is not None else _in_plain_words(alone.named(name), answer.text)
+
+
+def _in_plain_words(known: Field | None, text: str) -> str | None:
+    """Where the field is a text, a model that answers without JSON has said it."""
+    is_text = known is not None and known.type == "string" and not (known.is_list or known.enum or known.format)
+    said = text.replace("\x00", "").strip()
+    return said if is_text and said and said[0] not in '{["`' else None
 
 
 def _undo(work: Work) -> None:

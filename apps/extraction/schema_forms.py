@@ -99,7 +99,7 @@ def name_of(title: str) -> str:
 
 def slug_of(name: str) -> str:
     """The short name of a collection of this name, which fields that point to it say."""
-    return slugify(name)[:60].strip("-") or "records"
+    return slugify(unicodedata.normalize("NFC", name).lower().translate(_LETTERS_APART))[:60].strip("-") or "records"
 
 
 def from_fields(fields: Sequence[FieldForm], *, base: Schema | None = None) -> dict[str, Any]:

@@ -38,6 +38,14 @@ _SENTENCES: dict[str, str | Promise] = {
     "format": gettext_lazy("This is not of the form “%(limit)s”."),
     "const": gettext_lazy("This should be “%(limit)s”."),
 }
+#: What to write where the schema names a format.
+_FORMS: dict[str, str | Promise] = {
+    "date": gettext_lazy("Write a date as 2026-11-23."),
+    "time": gettext_lazy("Write a time as 14:30:00Z."),
+    "date-time": gettext_lazy("Write a date with its time as 2026-11-23T14:30:00Z."),
+    "email": gettext_lazy("This is no e-mail address."),
+    "uri": gettext_lazy("Write a whole address, as https://example.org."),
+}
 
 
 def errors_of(error: Any) -> list[FieldError]:
@@ -56,6 +64,8 @@ def errors_of(error: Any) -> list[FieldError]:
             str(_KINDS.get(each, each)) for each in sorted(value, key=lambda kind: kind == "null")
         )
         return [FieldError(pointer(path), code, _("This should be %(expected)s.") % {"expected": expected})]
+    if name == "format" and value in _FORMS:
+        return [FieldError(pointer(path), code, str(_FORMS[value]))]
     if name in _SENTENCES:
         return [FieldError(pointer(path), code, str(_SENTENCES[name]) % {"limit": value})]
     return [FieldError(pointer(path), code, _("This does not fit the schema."))]

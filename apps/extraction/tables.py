@@ -29,6 +29,9 @@ MAX_CELL = 1_000_000
 _CHUNK = 1 << 16
 #: Of all lines of one row: what is longer is not read to its end.
 _LONGEST_LINE = 4 * MAX_CELL
+#: Control characters but those that part words and lines, end a file (old DOS) or begin a colour. A NUL may be half of a letter.
+_NOT_IN_TEXT = bytes({*range(1, 32)} - {*b"\t\n\v\f\r\x1a\x1b"})
+_TEXT_FROM = 0.98
 #: The header stands among the first.
 _FIRST_ROWS = 1_000
 _FIRST_OBJECTS = 200
@@ -97,6 +100,8 @@ def unguarded(text: str) -> str:
 
 def _csv(path: Path) -> Sheet:
     encoding = _encoding(path)
+    if encoding != "utf-16" and _is_binary(path):
+        raise FileUnreadable(_("This is not a table."))
     delimiter = _delimiter(path, encoding)
 
     def rows() -> Iterator[tuple[int, list[str] | None]]:
@@ -166,6 +171,13 @@ def _encoding(path: Path) -> str:
         except UnicodeDecodeError:
             return "cp1252"
     return "utf-8-sig"
+
+
+def _is_binary(path: Path) -> bool:
+    """Pictures, archives and programs have many characters that no text has."""
+    with path.open("rb") as source:
+        start = source.read(_CHUNK)
+    return len(start.translate(None, _NOT_IN_TEXT)) < len(start) * _TEXT_FROM
 
 
 def _delimiter(path: Path, encoding: str) -> str:

@@ -81,6 +81,17 @@ def test_answers_go_into_the_field_checked_and_back(me, project, provider, price
     assert [Record.objects.get(pk=each.pk).data.get("age") for each in (ana, rui)] == [None, 43]
 
 
+def test_plain_words_are_the_value_of_a_text(me, project, provider, priced_model):
+    collection = people(me, project)
+    ana = record(me, collection, name="Ana")
+    provider.default(text=" Ana Maria, of course.\n")
+
+    run(asked(me, project, collection, prompt="Who is {name}?", into="name"), "completed")
+
+    ana.refresh_from_db()
+    assert ana.data == {"name": "Ana Maria, of course."}
+
+
 def test_what_a_person_typed_since_is_not_written_over(me, project, provider, priced_model):
     """Before the model was asked, and while it thought; nobody is asked about what is filled, nor pays for it."""
     collection = people(me, project)

@@ -37,6 +37,27 @@ def test_types_are_what_every_sample_agrees_on(samples, kind):
     assert column(*samples) == kind
 
 
+@pytest.mark.parametrize(
+    ("form", "value", "detail"),
+    [
+        ("date", "22025-01-01", "Write a date as 2026-11-23."),
+        ("email", "nobody", "This is no e-mail address."),
+        ("uri", "example", "Write a whole address, as https://example.org."),
+        ("ipv4", "example", "This is not of the form “ipv4”."),
+    ],
+)
+def test_what_is_of_another_form_is_told_how_to_write_it(form, value, detail):
+    found = schema.check({"type": "object", "properties": {"a": {"type": "string", "format": form}}})
+
+    assert [each.detail for each in found.validate({"a": value})] == [detail]
+
+
+def test_short_names_are_made_of_the_letters_of_a_name():
+    assert [schema_forms.slug_of(name) for name in ("Größen", "Ärzte & Praxen", "★")] == [
+        "groessen", "aerzte-praxen", "records",
+    ]  # fmt: skip
+
+
 def test_header_becomes_a_schema_that_is_taken():
     found = schema_forms.from_csv_header(
         ["Größe (cm)", "Name", "name", "", " \t", "Straße\nNr."], [["180", "Ana", "x", "", "", ""], ["short row"]]

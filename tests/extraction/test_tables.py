@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import subprocess
 import sys
 import zipfile
@@ -137,6 +138,14 @@ def test_how_numbers_and_dates_are_written_is_told_by_those_that_can_be_read_one
 
     assert importing.language_of(sheet, SCHEMA, {"height": "height", "born": "born"}) == language
     assert importing.language_of(sheet, SCHEMA, {"height": "name"}) == ""
+
+
+@pytest.mark.parametrize("name", ["random.csv", "random.txt", "random"])
+def test_bytes_that_are_no_text_are_no_table(tmp_path, name):
+    with pytest.raises(FileUnreadable) as refused:
+        opened(tmp_path, b"-" + random.Random(1).randbytes(200_000), name)
+
+    assert refused.value.detail == "This is not a table."
 
 
 @pytest.mark.parametrize("number", ["NaN", "-Infinity", "1e999"])
