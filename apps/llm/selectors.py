@@ -347,6 +347,7 @@ class UsageLine:
     input_tokens: int
     output_tokens: int
     cost: Decimal
+    has_unknown_cost: bool
 
 
 def list_open_calls(*, turn_ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
@@ -358,14 +359,23 @@ def list_open_calls(*, turn_ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
 def stats_usage(
     *, viewer: Actor, organization_id: UUID, begin: datetime, end: datetime, project_id: UUID | None = None
 ) -> list[UsageLine]:
-    """Who was asked how much between two times, the dearest first."""
+    """Who was asked how much between two times, the dearest first. What a call of a model without a price cost is unknown, but for
+    the demo's: they cost nothing.
+    """
     accounts.get_organization(organization_id, viewer)
     rows = visible_calls(viewer).filter(organization_id=organization_id, started_at__gte=begin, started_at__lt=end)
     if project_id is not None:
         rows = rows.filter(project_id=project_id)
+    demos = Provider.objects.filter(organization_id=organization_id, kind=ProviderKind.DEMO).values("pk")
     grouped = (
         rows.values("provider_name", "model_name", "purpose", "currency")
-        .annotate(calls=Count("pk"), input=Sum("input_tokens"), output=Sum("output_tokens"), total=Sum("cost"))
+        .annotate(
+            calls=Count("pk"),
+            input=Sum("input_tokens"),
+            output=Sum("output_tokens"),
+            total=Sum("cost"),
+            unknown=Count("pk", filter=Q(prices={}) & ~Q(provider_id__in=demos)),
+        )
         .order_by("-total", "provider_name", "model_name", "purpose")
     )
     return [
@@ -378,6 +388,7 @@ def stats_usage(
             input_tokens=row["input"],
             output_tokens=row["output"],
             cost=row["total"],
+            has_unknown_cost=row["unknown"] > 0,
         )
         for row in grouped
     ]

@@ -10,7 +10,7 @@ from apps.llm import selectors, services
 from apps.llm.models import Budget, Model, Provider
 from apps.llm.presets import ProviderKind
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, member_of
-from tests.llm.factories import ModelFactory
+from tests.llm.factories import CallAttemptFactory, ModelFactory, ProviderFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +41,29 @@ def test_pages_answer_managers_and_members(owner, project, provider, path):
     for user in (owner, member_of(project)):
         assert signed_in(user).get(f"/settings/{path}/").status_code == 200
     assert Client().get(f"/settings/{path}/").status_code == 302
+
+
+def test_usage_says_free_only_of_what_has_a_price_of_nothing(owner, project, provider):
+    demo = ProviderFactory(organization=project.organization, kind="demo", name="Demo")
+    for name, values in {
+        "local": {"prices": {"input": "0", "output": "0"}},
+        "strange": {"prices": {}},
+        "demo": {"prices": {}, "provider_id": demo.pk},
+        "made": {"prices": {}, "purpose": "generate"},
+    }.items():
+        CallAttemptFactory(organization=project.organization, model_name=name, **values)
+
+    page = signed_in(owner).get("/settings/usage/").content.decode()
+
+    rows = [re.sub("<[^>]+>", " ", row).split() for row in page.split("<tbody>")[1].split("</tr>")[:4]]
+    assert {row[0]: row[-1] for row in rows} == {
+        "local": "free",
+        "strange": "unknown",
+        "demo": "free",
+        "made": "unknown",
+    }
+    assert ["new", "records"] in [row[2:4] for row in rows]
+    assert "unknown" in page.split("<dl")[1].split("</dl>")[0]
 
 
 def test_no_page_shows_a_key(owner, project, provider):

@@ -271,6 +271,7 @@ class UsagePage(SettingsView):
             "input_tokens": sum(line.input_tokens for line in lines),
             "output_tokens": sum(line.output_tokens for line in lines),
             "costs": _by_currency(lines),
+            "has_unknown_cost": any(line.has_unknown_cost for line in lines),
             "sees_all": policies.can_see_usage(self.actor, organization.role),  # type: ignore[attr-defined]
         }
         return render(request, "settings/usage.html", context)
