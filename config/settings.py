@@ -93,7 +93,7 @@ MIDDLEWARE = [
     "apps.core.middleware.CacheMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "apps.core.middleware.SlashMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "apps.accounts.middleware.PersonMiddleware",
     "allauth.account.middleware.AccountMiddleware",

@@ -6,11 +6,12 @@ import sys
 
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
+from django.utils.translation import gettext as _
 from django.views import defaults
 
 from apps.core import errors
 from apps.core.api import as_domain_error
-from apps.core.middleware import problem_json
+from apps.core.middleware import is_write_without_slash, problem_json
 
 PROGRAMS = ("/api/", "/v1/")
 
@@ -29,7 +30,8 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith(PROGRAMS):
-        return problem_json(errors.NotFound())
+        named = _("This address ends in a slash: %(path)s/") % {"path": request.path}
+        return problem_json(errors.NotFound(named if is_write_without_slash(request) else None))
     return defaults.page_not_found(request, exception)
 
 

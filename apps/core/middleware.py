@@ -10,7 +10,9 @@ from csp.utils import build_policy
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
 from django.shortcuts import render
+from django.urls import is_valid_path
 
 from apps.core.api import as_domain_error, record_refusal
 from apps.core.correlation import correlation_id
@@ -19,6 +21,7 @@ from apps.core.errors import DomainError
 SIGN_OUT = "account_logout"
 #: Pages of Django and of Swagger UI, whose own scripts write markup as text: everything else of the policy holds there too.
 WITHOUT_TRUSTED_TYPES = ("/admin/", "/api/docs/")
+SAFE_METHODS = ("GET", "HEAD")
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 _no_trusted_types = {"require-trusted-types-for": None, "trusted-types": None}
 
@@ -64,6 +67,20 @@ def _is_somebodys(request: HttpRequest) -> bool:
         or settings.SESSION_COOKIE_NAME in request.COOKIES
         or "Authorization" in request.headers
     )
+
+
+class SlashMiddleware(CommonMiddleware):
+    """As its parent; but a program that writes to an address without its slash is told, where a redirect would lose what it wrote."""
+
+    def should_redirect_with_slash(self, request: HttpRequest) -> bool:
+        return not is_write_without_slash(request) and super().should_redirect_with_slash(request)
+
+
+def is_write_without_slash(request: HttpRequest) -> bool:
+    """Does a program write to an address of the API that there is only with a slash at its end?"""
+    if request.method in SAFE_METHODS or not request.path_info.startswith("/api/") or request.path_info.endswith("/"):
+        return False
+    return not is_valid_path(request.path_info) and bool(is_valid_path(f"{request.path_info}/"))
 
 
 class PolicyHeadersMiddleware:

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
 from apps.accounts import policies, quotas
@@ -146,4 +147,6 @@ class Held:
 async def unknown(request: HttpRequest, rest: str = "") -> HttpResponseBase:
     """Also ``/v1`` itself: programs ask it when somebody gave them a wrong address, and read no pages."""
     await in_thread(_key, request, "models:read")
-    raise NotFound
+    raise NotFound(
+        _("There are GET /v1/models, GET /v1/models/{model} and POST /v1/chat/completions here, and nothing else.")
+    )

@@ -21,3 +21,14 @@ def test_forged_host_is_a_problem_for_programs(client):
     answer = client.get("/api/v1/me/", HTTP_HOST="evil.example")
 
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+
+
+def test_program_that_writes_without_the_slash_is_told_the_address(client):
+    written = client.post("/api/v1/conversations", {}, content_type="application/json")
+    read = client.get("/api/v1/conversations")
+    nothing = client.post("/api/v1/nothing", {}, content_type="application/json")
+
+    assert (written.status_code, written["Content-Type"]) == (404, "application/problem+json")
+    assert written.json()["detail"] == "This address ends in a slash: /api/v1/conversations/"
+    assert (read.status_code, read["Location"]) == (301, "/api/v1/conversations/")
+    assert "slash" not in nothing.json()["detail"]

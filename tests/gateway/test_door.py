@@ -265,6 +265,8 @@ def test_other_methods_types_and_paths(door):
     )
     assert told(httpx.get(f"{door.url}/embeddings", headers=headers)) == (404, "not_found")
     assert told(httpx.post(f"{door.url}/embeddings", headers=headers, json={})) == (404, "not_found")
+    said = httpx.post(f"{door.url}/responses", headers=headers, json={}).json()["error"]["message"]
+    assert "POST /v1/chat/completions" in said
     for root in (door.url, f"{door.url}/"):
         assert told(httpx.get(root, headers=headers)) == (404, "not_found")
         assert told(httpx.get(root)) == (401, "invalid_api_key")
