@@ -52,6 +52,18 @@ def test_pages_answer_members_and_send_strangers_to_sign_in(browser, name):
     assert Client().get(reverse(name)).headers["Location"].startswith("/accounts/login/")
 
 
+def test_conversation_without_a_known_cost_is_not_called_free(browser, owner, project):
+    conversation = begin(owner, project, "Which quay?")
+    counted = Conversation.objects.filter(pk=conversation.pk)
+    details = reverse("conversations:context", args=[conversation.pk, "details"])
+
+    for cost, is_said in ((0, False), (2, True)):
+        counted.update(input_tokens=10, output_tokens=4, cost=cost)
+        listed, shown = (browser.get(path).content.decode() for path in (reverse("conversations:list"), details))
+        assert ("$2" in listed, "$2" in shown, "Cost so far" in shown) == (is_said, is_said, is_said)
+        assert "free" not in listed.partition("<table")[2].partition("</table>")[0]
+
+
 def test_home_greets_and_names_the_project(browser):
     page = browser.get("/").content.decode()
 
