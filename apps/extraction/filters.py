@@ -59,6 +59,10 @@ def _one(field: Field, condition: Condition) -> Q:
         day = None if field.is_list else moments.day_in(condition.value)
         if day is not None and condition.operator in _ON_A_DAY:
             return _ON_A_DAY[condition.operator](field, *day)
+        if condition.operator in {"is", "not"}:
+            # A moment that the schema takes only as it was said, or that was written before, is no text in UTC.
+            same = _contains(field, moments.of_reader(condition.value)) | _contains(field, condition.value)
+            return same if condition.operator == "is" else ~same
         if condition.operator != "has":
             condition = replace(condition, value=moments.of_reader(condition.value))
     match condition.operator:

@@ -4,7 +4,7 @@ import pytest
 
 from apps.accounts.models import User
 from apps.bulk.models import Item
-from apps.extraction import services
+from apps.extraction import services, shape
 from apps.extraction.models import FieldSource, Proposal, Record
 from apps.extraction.moments import in_utc
 from apps.extraction.types import NotUnique
@@ -86,6 +86,44 @@ def test_accepted_moment_keeps_the_words_that_said_it(me, project, meetings):
     source = FieldSource.objects.get(record=made, field="/at")
     assert made.data["at"] == "2025-12-31T23:00:00Z"
     assert words.text[source.start : source.end] == "2026-01-01T00:00:00+01:00"
+
+
+def test_trusted_moment_that_is_read_twice_makes_one_record(me, project, meetings):
+    services.change_collection(actor=me, collection_id=meetings.pk, changes={"trust": "accept"})
+    there = record(me, meetings, name="Kickoff of the garden", at="2025-12-31T23:00:00Z")
+    words = say(me, start(me, project), "Kickoff of the garden on 2026-01-01T00:00:00+01:00").message
+    fields = {"name": "Kickoff of the garden", "at": "2026-01-01T00:00:00+01:00"}
+
+    read_as(me, project, {"collection": "meetings", "id": "1", "fields": fields}, message_id=words.pk)
+
+    assert (Proposal.objects.get().status, Proposal.objects.get().record_id) == ("accepted", there.pk)
+    assert Record.objects.count() == 1
+
+
+def test_moment_of_before_keeps_its_words_when_another_field_is_changed(me, project, meetings):
+    words = say(me, start(me, project), "Kickoff on 2026-01-01T00:00:00+01:00").message
+    said = {"name": "Kickoff", "at": "2026-01-01T00:00:00+01:00"}
+    read_as(me, project, {"collection": "meetings", "id": "1", "fields": said}, message_id=words.pk)
+    made = services.accept_proposal(actor=me, proposal_id=Proposal.objects.get().pk)
+    Record.objects.filter(pk=made.pk).update(data=said)
+    FieldSource.objects.filter(record=made, field="/at").update(value_digest=shape.value_digest(said["at"]))
+
+    changed = services.change_record(actor=me, record_id=made.pk, changes={"name": "Kick-off"})
+
+    digest = FieldSource.objects.get(record=made, field="/at").value_digest
+    assert changed.data["at"] == "2025-12-31T23:00:00Z"
+    assert bytes(digest) == shape.value_digest(changed.data["at"])
+
+
+@pytest.mark.parametrize(("operator", "found"), [("is", ["said"]), ("not", ["other"])])
+def test_moment_that_is_kept_as_it_was_said_is_found_so(me, meetings, browser, operator, found):
+    record(me, meetings, name="said", local="2026-01-01T00:00:00+01:00")
+    record(me, meetings, name="other", local="2026-01-02T00:00:00+01:00")
+
+    where = f"local:{operator}:2026-01-01T00:00:00+01:00"
+    page = browser.get(f"/records/{meetings.pk}/", {"where": where}).content.decode()
+
+    assert [row.title for row in Record.objects.order_by("title") if f'/record/{row.pk}/"' in page] == found
 
 
 @pytest.mark.parametrize(

@@ -229,17 +229,19 @@ def _take_if_trusted(asker: Actor, run: ExtractionRun, proposal: Proposal) -> No
     if not is_trusted or proposal.problems:
         return
     collection = proposal.collection
-    near = duplicates.find(collection, selectors.schema_of(collection), proposal.data)
+    found = selectors.schema_of(collection)
+    data = moments.settled(found, dict(proposal.data))
+    near = duplicates.find(collection, found, data)
     if near and not near[0].is_same:
         return
     try:
         with transaction.atomic():
             into = near[0].record_id if near else None
-            if into and shape.differs(selectors.get_record(record_id=into, viewer=asker).data, proposal.data):
+            if into and shape.differs(selectors.get_record(record_id=into, viewer=asker).data, data):
                 return
             # Listed with what another reading writes at this moment, too: nobody looks at what is trusted.
             how = OnDuplicate.LIST
-            _accept(asker, run, proposal, proposal.data, edited=(), decided_by=None, into=into, on_duplicate=how)
+            _accept(asker, run, proposal, data, edited=(), decided_by=None, into=into, on_duplicate=how)
     except DomainError:
         return
 

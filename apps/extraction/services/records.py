@@ -21,7 +21,7 @@ from apps.core.ids import uuid7
 from apps.extraction import duplicates, moments, news, policies, schema, selectors, shape, targets
 from apps.extraction.events import RecordCreated, RecordDeleted, RecordRestored, RecordUpdated
 from apps.extraction.models import Collection, Record, RecordKey, RecordLink, RecordRevision
-from apps.extraction.services import evidence
+from apps.extraction.services import evidence, following
 from apps.extraction.types import (
     MAX_RECORD_BYTES,
     Candidate,
@@ -224,19 +224,30 @@ def _change(
     is_judged: bool = True,
 ) -> Record:
     changed = shape.changes_between(record.data, data)
+    before = record.data
     if changed and is_judged:
         data = moments.settled(selectors.schema_of(collection), dict(data))
-        changed = shape.changes_between(record.data, data)
+        changed = shape.changes_between(before, data)
     if not changed and (record.schema_number == collection.schema_number or not is_judged):
         return record
     record.version += 1
     lacked = not record.is_complete
     _write(collection, record, dict(data), actor, kind, is_judged=is_judged)
+    if is_judged:
+        _keep_words_of_settled(collection, record, before)
     fields = tuple(change.field for change in changed)
     is_complete = record.is_complete
     fact = RecordUpdated(record.pk, collection.pk, record.version, fields, is_complete, lacked and is_complete)
     news.tell_of_record(fact, actor=actor, collection=collection, record_id=record.pk)
     return record
+
+
+def _keep_words_of_settled(collection: Collection, record: Record, before: Mapping[str, Any]) -> None:
+    """The words behind a moment of before that is only said in UTC now still stand behind it."""
+    settled = moments.settled(selectors.schema_of(collection), dict(before))
+    there = {name: said for name, said in before.items() if said != settled[name] == record.data.get(name)}
+    if there:
+        following.follow_sources(record, there, {})
 
 
 def _write(
