@@ -65,7 +65,7 @@ class AccountAdapter(DefaultAccountAdapter):
             )
         except SignInFailed:
             return None
-        knocks.hold_attempt(request, proof.attempt)
+        request.sign_in_attempt = proof.attempt  # type: ignore[attr-defined]
         return proof.user
 
     def pre_login(self, request: HttpRequest, user: Any, **kwargs: Any) -> HttpResponse | None:

@@ -62,13 +62,17 @@ def verdict_of(request: HttpRequest) -> RiskVerdict:
 
 
 def judge(request: HttpRequest, user: User) -> RiskVerdict:
-    """The attempt of this request, else a new one by the proof that allauth noted. Raises as ``attempts.judge``."""
+    """The attempt of this request, else a new one by the proof that allauth noted. Raises as ``attempts.judge``.
+
+    The session holds it from then on, and none that was refused: what it held is of the sign-in that it is still in.
+    """
     attempt = getattr(request, "sign_in_attempt", None)
     if attempt is None or attempt.user_id != user.pk:
         method = Proofs.of(get_authentication_records(request, user)).method
         attempt = attempts.open_attempt(email=user.email, method=method, **caller_of(request))
-        hold_attempt(request, attempt)
-    return attempts.judge(attempt=attempt, user=user)
+    verdict = attempts.judge(attempt=attempt, user=user)
+    hold_attempt(request, attempt)
+    return verdict
 
 
 def guesser_at(request: HttpRequest) -> second_factors.Guesser:

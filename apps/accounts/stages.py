@@ -20,6 +20,8 @@ class CodeStage(LoginStage):
 
     def handle(self) -> tuple[HttpResponse | None, bool]:
         attempt = knocks.held_attempt(self.request)
+        if attempt is not None and attempt.user_id != self.login.user.pk:
+            return self.abort(), True
         if attempt is None or attempt.verdict != RiskVerdict.STEP_UP or self._has_second_factor():
             return None, True
         if not self.state.get("is_sent"):

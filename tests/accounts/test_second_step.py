@@ -9,10 +9,10 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from apps.accounts import actors
+from apps.accounts import actors, knocks
 from apps.accounts.models import BlockedNetwork, Device, SignInAttempt, SignInCode, UserSession
 from apps.accounts.services import codes, erasure, networks
-from apps.accounts.types import SYSTEM, NetworkListRefused, SecondFactorNotValid, SessionEnd
+from apps.accounts.types import SYSTEM, NetworkListRefused, SecondFactorNotValid, SessionEnd, SignInRefusedByRisk
 from apps.core.errors import Forbidden
 from apps.core.models import Event, MailMessage
 from tests.accounts.factories import PASSWORD, OrganizationFactory, ProjectFactory, UserFactory, actor_of, key_of
@@ -429,3 +429,41 @@ def test_password_alone_makes_no_network_known_where_a_second_factor_is_asked(an
     attempt = SignInAttempt.objects.latest("created_at")
     assert set(attempt.signals.values_list("signal", flat=True)) == {"new_device", "new_network"}
     assert not SignInAttempt.objects.filter(address="203.0.113.5", has_succeeded=True).exists()
+
+
+def test_codes_are_counted_for_whose_they_are_whoever_else_was_refused_in_the_same_browser(ann, bad, rf):
+    """Somebody with the password of Ann comes back from a provider as another in between, and would guess at her codes uncounted."""
+    with_app(ann)
+    ben = UserFactory()
+    sign_in(Client(), ben)
+    client = Client()
+    code_page = sign_in(client, ann)["Location"]
+    request = rf.get("/", REMOTE_ADDR=BAD)
+    request.session = session = client.session
+    hers = session["sign_in_attempt"]
+    with pytest.raises(SignInRefusedByRisk):
+        knocks.judge(request, ben)
+    held = session["sign_in_attempt"]
+    session["sign_in_attempt"] = str(SignInAttempt.objects.filter(user=ben).latest("created_at").pk)
+    session.save()
+
+    answers = [client.post(code_page, {"code": "000000"}).status_code for _number in range(6)]
+
+    assert held == hers
+    assert answers == [200] * 5 + [429]
+
+
+def test_mail_code_of_another_lets_nobody_in(ann):
+    client = asked(ann)
+    ben = UserFactory()
+    sign_in(Client(), ben)
+    other = Client()
+    sign_in(other, ben)
+    session = client.session
+    session["sign_in_attempt"] = other.session["sign_in_attempt"]
+    session.save()
+
+    answer = client.post(CODE_PAGE, {"code": mailed_code()})
+
+    assert answer["Location"] == "/accounts/login/"
+    assert client.get("/settings/profile/").status_code == 302

@@ -43,6 +43,8 @@ class SignInCodeView(View):
         attempt = knocks.held_attempt(request)
         if stage is None or attempt is None or attempt.verdict != RiskVerdict.STEP_UP:
             return redirect("account_login")
+        if attempt.user_id != stage.login.user.pk:
+            return stage.abort()
         self.stage, self.attempt = stage, attempt
         return super().dispatch(request, *args, **kwargs)
 

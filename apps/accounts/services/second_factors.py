@@ -85,8 +85,10 @@ def count_guess(*, user: User, guesser: Guesser) -> CodeGuess:
 
     Whoever has the password does not lock out its owner: each session, each device that the person knows and each address where
     they were lately has a count of its own. Elsewhere each address has one, and all of them together twice as many guesses.
+    An attempt of somebody else is none: its count is theirs.
     """
-    guess = CodeGuess.objects.create(user=user, attempt=guesser.attempt, session_id=guesser.session_id)
+    attempt = guesser.attempt if guesser.attempt and guesser.attempt.user_id == user.pk else None
+    guess = CodeGuess.objects.create(user=user, attempt=attempt, session_id=guesser.session_id)
     if any(rows.count() > most for rows, most in _counted_with(guess)):
         _note_refusal(user, TooManyAttempts.code)
         raise TooManyAttempts(retry_after_seconds=int(GUESS_WINDOW.total_seconds()))
