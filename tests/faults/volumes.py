@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import subprocess
@@ -26,9 +27,14 @@ class Volume:
         return state.f_bavail * state.f_frsize
 
     def fill(self, *, leave_bytes: int = 0) -> None:
+        """Whoever writes meanwhile takes of what was just counted: then the rest is counted anew."""
         with (self.folder / BALLAST).open("ab") as ballast:
-            if (missing := self.free_bytes - leave_bytes) > 0:
-                os.posix_fallocate(ballast.fileno(), ballast.tell(), missing)
+            while (missing := self.free_bytes - leave_bytes) > 0:
+                try:
+                    os.posix_fallocate(ballast.fileno(), os.fstat(ballast.fileno()).st_size, missing)
+                except OSError as error:
+                    if error.errno != errno.ENOSPC:
+                        raise
 
     def free(self) -> None:
         (self.folder / BALLAST).unlink(missing_ok=True)

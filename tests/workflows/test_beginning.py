@@ -106,6 +106,27 @@ def test_what_does_not_fit_is_said_at_its_field_and_nothing_begins(actor, projec
     assert 'name="title" maxlength="200" value="First"' in shown
 
 
+@pytest.mark.parametrize(("least", "gives"), [(0, {"tags": []}), (1, None)])
+def test_list_that_has_to_be_there_may_be_empty_where_the_schema_lets_it(actor, project, client, page, least, gives):
+    tags = {"type": "array", "items": {"type": "string"}, "minItems": least}
+    schema = {"type": "object", "required": ["tags"], "properties": {"tags": tags}}
+    definition = with_input(actor, project, schema)
+    page(definition)
+
+    answer = send(client, definition, **{"v-tags": ""})
+
+    assert answer.status_code == (302 if gives else 400)
+    assert (walked(Run.objects.get()).output if gives else None) == gives
+
+
+def test_page_of_what_did_not_fit_leads_back_when_it_is_fetched_again(actor, project, client, page):
+    definition = with_input(actor, project, ASKED)
+    page(definition)
+
+    assert send(client, definition, **{"v-title": "No"}).status_code == 400
+    assert client.get(f"/workflows/{definition.pk}/start/").url == f"/workflows/{definition.pk}/"
+
+
 def test_what_belongs_to_no_field_is_said_above_the_form(actor, project, client, page):
     schema = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}, "minProperties": 1}
     definition = with_input(actor, project, schema)

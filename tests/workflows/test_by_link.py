@@ -44,7 +44,10 @@ def test_link_answers_without_signing_in(actor, owner, project):
     assert client.post(link_in(mail), {"option": "trial"}).status_code == 302
     assert walked(run).output["title"] == "The trial"
     assert b"This is decided" in client.get(link_in(mail)).content
-    assert client.post(link_in(mail), {"option": "boat"}).status_code == 409
+    late = client.post(link_in(mail), {"text": "They <b>sink</b>."})
+    assert late.status_code == 409
+    assert b"You wrote: <q>They &lt;b&gt;sink&lt;/b&gt;.</q>" in late.content
+    assert b"This is decided. Thank you." in late.content
 
 
 def test_each_answers_in_their_own_name(actor, owner, project):

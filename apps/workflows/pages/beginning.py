@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import QueryDict
@@ -21,15 +21,20 @@ from apps.workflows.models import Definition
 
 #: The name of the one field of an input that no form can be made of.
 WHOLE = "input"
+#: Kinds of fields that say an empty list when nothing stands in them.
+LISTS = frozenset({"list", "choices", "relations"})
 
 
 @dataclass(frozen=True, slots=True)
 class InputForm:
-    """``document`` is the schema as the definition says it. Without ``found`` no form can be made of it: the input is one field, as JSON."""
+    """``document`` is the schema as the definition says it. Without ``found`` no form can be made of it: the input is one field, as JSON.
+    ``lists``: the fields that have to be there and may be empty.
+    """
 
     document: Any
     columns: tuple[Column, ...]
     found: schema.Schema | None = None
+    lists: tuple[str, ...] = ()
 
     def fields(
         self, definition: Definition, viewer: Actor, post: QueryDict | None = None, error: Invalid | None = None
@@ -51,7 +56,7 @@ class InputForm:
             raise Invalid(
                 fields=[FieldError(each.field.removeprefix("data."), each.code, each.detail) for each in error.fields]
             ) from None
-        data = {name: value for name, value in said.items() if value is not None}
+        data = {name: [] for name in self.lists} | {name: value for name, value in said.items() if value is not None}
         if self.found is None:
             return self._whole(data.get(WHOLE))
         known = {column.name for column in self.columns}
@@ -80,7 +85,19 @@ def input_form(definition: Definition) -> InputForm | None:
         found = None
     if found is None or not found.top:
         return InputForm(document, (Column(WHOLE, _("Input"), "json"),))
-    return InputForm(document, columns_of(found), found)
+    columns = columns_of(found)
+    lists = tuple(each.name for each in columns if each.required and _may_be_empty(found, each))
+    return InputForm(
+        document,
+        tuple(replace(each, required=False) if each.name in lists else each for each in columns),
+        found,
+        lists,
+    )
+
+
+def _may_be_empty(found: schema.Schema, column: Column) -> bool:
+    own = found.document.get("properties", {}).get(column.name)
+    return column.kind in LISTS and isinstance(own, dict) and not own.get("minItems")
 
 
 def _schema_in(document: Any) -> Any:

@@ -16,7 +16,7 @@ from apps.core.errors import DomainError, Invalid
 from apps.workflows import letters, presentation, selectors, services
 from apps.workflows.models import Choice, Run
 from apps.workflows.pages.shown import asked, refused, said_in
-from apps.workflows.types import AnswerLinkGone, ChoiceStatus
+from apps.workflows.types import AnswerLinkGone, ChoiceClosed, ChoiceStatus, RunState
 
 #: Nobody tries tokens by the million.
 LIMIT = limits.Limit(1, 60)
@@ -48,6 +48,12 @@ class AnswerByLink(View):
             context = self.context(token, actor, run, choice)
             context["choice"] = refused(context["choice"], error, option=option, text=text)
             return render(request, "workflows/by_link.html", context, status=error.status)
+        except (ChoiceClosed, RunState) as error:
+            choice.refresh_from_db()
+            late = {"is_open": False, "too_late": {"why": error.detail, "text": text}}
+            return render(
+                request, "workflows/by_link.html", self.context(token, actor, run, choice) | late, status=error.status
+            )
         return redirect("workflows:by_link", token)
 
     def context(self, token: str, actor: Actor, run: Run, choice: Choice) -> dict[str, Any]:

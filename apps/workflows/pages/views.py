@@ -234,6 +234,10 @@ class ByItselfPage(LoginRequiredMixin, View):
 class StartPage(DefinitionView):
     """What does not fit is told beside its field, and no run begins."""
 
+    def get(self, request: HttpRequest, workflow_id: UUID) -> HttpResponse:
+        """The page of what did not fit is fetched again: it begins anew."""
+        return redirect("workflows:definition", self.found(request, workflow_id).pk)
+
     def post(self, request: HttpRequest, workflow_id: UUID) -> HttpResponse:
         definition = self.found(request, workflow_id)
         form, talk = input_form(definition), self.talk(request)
