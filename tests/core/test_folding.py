@@ -54,6 +54,28 @@ def test_index_of_a_text_of_more_words_than_there_is_room_for_has_the_first_of_t
     assert said("SELECT core_words(%s) @@ to_tsquery('simple', '0e00000000')", text)
 
 
+def test_words_are_made_where_no_schema_is_looked_in():
+    """As while rows are restored alone: ``pg_restore --data-only``."""
+    project = ProjectFactory()
+    ines = someone(project)
+    message = say(ines, start(ines, project), "Im Café").message
+    schema = said("SELECT current_schema()")
+
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL search_path = ''")
+        cursor.execute(f"SELECT {schema}.core_words('café') @@ 'cafe'::tsquery, {schema}.core_folded(NULL)")
+        told = cursor.fetchone()
+        cursor.execute(
+            f"UPDATE {schema}.conversations_message SET content = 'Das Bücherregal' WHERE id = %s", [message.pk]
+        )
+        cursor.execute(f"SELECT words::text FROM {schema}.conversations_message WHERE id = %s", [message.pk])
+        words = cursor.fetchone()[0]
+        cursor.execute("SET LOCAL search_path TO DEFAULT")
+
+    assert told == (True, None)
+    assert "bucherregal" in words
+
+
 def test_what_was_indexed_with_accents_is_indexed_anew_and_nothing_else():
     project = ProjectFactory()
     ines = someone(project)

@@ -9,7 +9,7 @@ import django.contrib.postgres.search
 from django.db import migrations, models
 
 TRIGGER = """
-CREATE OR REPLACE FUNCTION conversations_message_words() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION conversations_message_words() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   NEW.words := core_words(NEW.content);
   RETURN NEW;
