@@ -7,10 +7,11 @@ from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.test import Client
+from django.utils import timezone
 
-from apps.accounts.models import ApiKey, Device, Invitation, OrganizationMember, User, UserSession
-from apps.accounts.services import invitations, keys, service_accounts
-from apps.accounts.types import OrganizationRole
+from apps.accounts.models import ApiKey, Device, Invitation, OrganizationMember, SignInAttempt, User, UserSession
+from apps.accounts.services import codes, invitations, keys, proof_codes, service_accounts
+from apps.accounts.types import CodeRefused, OrganizationRole, RiskVerdict, SecondFactorNotValid
 from apps.core.models import Event, MailMessage
 from tests.accounts.factories import PASSWORD, UserFactory, actor_of
 
@@ -123,6 +124,45 @@ def test_link_that_confirms_counts_only_for_who_is_signed_in_to_the_account(stra
     stranger.post(path)
 
     assert EmailAddress.objects.get(email=VICTIM).verified is True
+
+
+def code_at_the_sign_in(vera):
+    attempt = SignInAttempt.objects.create(
+        user=vera, account_hash=b"x" * 32, verdict=RiskVerdict.STEP_UP, judged_at=timezone.now()
+    )
+    codes.send_code(attempt=attempt)
+    return lambda code: codes.take_code(attempt_id=attempt.pk, code=code)
+
+
+def code_as_a_fresh_proof(vera):
+    kept = proof_codes.send_code(actor=actor_of(vera))
+    return lambda code: proof_codes.check_code(actor=actor_of(vera), code=code, kept=kept)
+
+
+@pytest.mark.parametrize("asked", [code_at_the_sign_in, code_as_a_fresh_proof])
+def test_mailed_code_confirms_the_address_for_who_types_it_and_nothing_ends(stranger, asked):
+    take = asked(User.objects.get(email=VICTIM))
+    code = re.search(r"^ {4}(\d{4} \d{4})$", MailMessage.objects.latest("created_at").text, re.MULTILINE)[1]
+    before = what_opens()
+    with pytest.raises((SecondFactorNotValid, CodeRefused)):
+        take("0000 000x")
+    assert EmailAddress.objects.get(email=VICTIM).verified is False
+
+    take(code)
+
+    assert EmailAddress.objects.get(email=VICTIM).verified is True
+    assert what_opens() == before
+
+
+@pytest.mark.parametrize("is_confirmed", [True, False])
+def test_page_of_the_new_password_says_what_ends_where_the_address_was_never_confirmed(stranger, is_confirmed):
+    EmailAddress.objects.filter(email=VICTIM).update(verified=is_confirmed)
+    client = Client()
+
+    page = client.get(client.get(f"/accounts/password/reset/key/{token_mailed()}/")["Location"])
+
+    assert page.status_code == 200
+    assert ("ends what was set up before" in page.content.decode()) is not is_confirmed
 
 
 def test_new_password_goes_to_no_address_that_a_change_is_on_its_way_to(stranger):

@@ -30,7 +30,7 @@ from apps.accounts.models import User
 from apps.accounts.pages.answers import add_errors
 from apps.accounts.pages.forms import AskToSignUpForm, NewPersonForm
 from apps.accounts.proofs import LINK
-from apps.accounts.services import invitations, passwords, people, sessions, sign_ups
+from apps.accounts.services import invitations, mailboxes, passwords, people, sessions, sign_ups
 from apps.accounts.types import EmailTaken, InvitationNotValid, LinkNotValid, PasswordRefused
 from apps.core.errors import Invalid
 from apps.core.mail import is_delivered
@@ -39,7 +39,11 @@ BACKEND = settings.AUTHENTICATION_BACKENDS[0]
 
 
 class ResetFromKeyView(PasswordResetFromKeyView):
-    """allauth's, with the status that says it: a link that is not good is 400."""
+    """allauth's, with the status that says it: a link that is not good is 400. What a new password ends is said before."""
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        is_unproved = self.reset_user is not None and mailboxes.is_unproved(user=self.reset_user)
+        return super().get_context_data(**kwargs) | {"is_unproved": is_unproved}
 
     def render_to_response(self, context: dict[str, Any], **kwargs: Any) -> HttpResponse:
         response = super().render_to_response(context, **kwargs)

@@ -12,6 +12,7 @@ from django.utils.crypto import salted_hmac
 
 from apps.accounts import letters
 from apps.accounts.models import SignInAttempt, SignInCode
+from apps.accounts.services import mailboxes
 from apps.accounts.types import RiskVerdict, SecondFactorNotValid, TooManyAttempts
 from apps.core.db import database_now
 
@@ -44,7 +45,10 @@ def send_code(*, attempt: SignInAttempt, now: datetime | None = None) -> None:
 
 
 def take_code(*, attempt_id: UUID, code: str, now: datetime | None = None) -> SignInAttempt:
-    """The attempt, when its code is this one. Good once; ``SecondFactorNotValid`` (400) otherwise, and after five wrong ones."""
+    """The attempt, when its code is this one. Good once; ``SecondFactorNotValid`` (400) otherwise, and after five wrong ones.
+
+    Whoever has what was asked before and reads the mailbox has confirmed the address with it.
+    """
     now = now or database_now()
     typed = "".join(code.split()).replace("-", "")[:40]
     with transaction.atomic():
@@ -65,6 +69,7 @@ def take_code(*, attempt_id: UUID, code: str, now: datetime | None = None) -> Si
         if row is not None and is_right:
             row.used_at = now
             row.save(update_fields=["used_at", "updated_at"])
+            mailboxes.note_proved(user_id=row.attempt.user_id)
         elif row is not None:
             row.tries += 1
             row.save(update_fields=["tries", "updated_at"])

@@ -20,8 +20,13 @@ from apps.core.events import emit
 from apps.core.types import Scope
 
 
+def is_unproved(*, user: User) -> bool:
+    """Says whether ``clear_unproved`` would end anything."""
+    return EmailAddress.objects.filter(user=user, email__iexact=user.email, verified=False).exists()
+
+
 def note_proved(*, user_id: UUID) -> None:
-    """By the person within a session of theirs: mailbox and account are in one hand, and what was set up stays."""
+    """By the person within a session of theirs, or with their password: mailbox and account are in one hand, and what was set up stays."""
     own = User.objects.values_list("email", flat=True).get(pk=user_id)
     EmailAddress.objects.filter(user=user_id, email__iexact=own, verified=False).update(verified=True)
 

@@ -11,7 +11,7 @@ from django.utils.crypto import salted_hmac
 
 from apps.accounts import letters, policies
 from apps.accounts.models import User
-from apps.accounts.services import second_factors
+from apps.accounts.services import mailboxes, second_factors
 from apps.accounts.types import Actor, CodeRefused
 
 DIGITS = 8
@@ -37,6 +37,7 @@ def check_code(*, actor: Actor, code: str, kept: dict[str, str] | None) -> None:
     if kept is None or is_over or not hmac.compare_digest(kept["hash"], _hash(user, typed)):
         raise CodeRefused
     second_factors.note_good_guess(guess=guess)
+    mailboxes.note_proved(user_id=user.pk)
 
 
 def _hash(user: User, code: str) -> str:
