@@ -95,15 +95,16 @@ def send_sign_up(*, recipient: str, link: str, language: str) -> None:
 
 
 def send_known(*, user: User) -> None:
+    """To the sign-in page, which has every way in: not everybody has a password."""
     with translation.override(user.language):
         letter = Letter(
             subject=_("You have an account at Parlance"),
             greeting=_hello(user),
             lead=_(
-                "somebody, probably you, wanted to make an account with this e-mail address. There is one already: sign in, or set a new password if you forgot yours."
+                "somebody, probably you, wanted to make an account with this e-mail address. There is one already: sign in as you always do. The page helps who forgot a password."
             ),
-            label=_("Set a new password"),
-            link=settings.PARLANCE_URL + reverse("account_reset_password"),
+            label=_("Sign in"),
+            link=settings.PARLANCE_URL + reverse("account_login"),
             closing=[_("It was not you? Then do nothing: nothing has changed, and whoever it was heard nothing.")],
         )
         queue_letter(recipient=user.email, letter=letter)

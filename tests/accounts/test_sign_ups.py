@@ -53,7 +53,11 @@ def test_page_says_of_no_address_whether_it_is_known():
     assert not User.objects.filter(email="nobody@example.org").exists()
     subjects = MailMessage.objects.filter(recipient="known@example.org").values_list("subject", flat=True)
     assert list(subjects) == ["You have an account at Parlance"] * 2
-    assert SIGN_UP not in MailMessage.objects.filter(recipient="known@example.org").first().text
+    text = MailMessage.objects.filter(recipient="known@example.org").first().text
+    assert SIGN_UP not in text
+    assert "/accounts/login/" in text  # where every way in is: they may have no password
+    assert "password/reset" not in text
+    assert b"A letter there says how to go on." in Client().get(answers[0]["Location"]).content
 
 
 def test_mailed_link_makes_the_account_once(settings):
