@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from rest_framework import serializers
 
+from apps.core import rules
 from apps.core.rules import MAIL, URL, Rule, RuleBroken
 
 
@@ -65,7 +66,15 @@ class TextField(forms.CharField):
         super().__init__(max_length=rule.max_length, strip=False, **kwargs)
 
     def clean(self, value: Any) -> str:
-        return super().clean(_in_a_form(self.rule, super().to_python(value) or ""))
+        written = (super().to_python(value) or "").replace("\r\n", "\n")  # as browsers end a line
+        return super().clean(_in_a_form(self.rule, written))
+
+
+class DescriptionField(TextField):
+    """What something is about, in a line or some: at most 500 characters."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(rules.TEXT.of(500), widget=forms.Textarea(attrs={"rows": 3}), **kwargs)
 
 
 class MailField(forms.EmailField):

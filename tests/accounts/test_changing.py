@@ -67,6 +67,28 @@ def test_page_that_was_open_meanwhile_changes_only_what_its_sender_changed(owner
         assert getattr(found, field) == hers[field]
 
 
+@pytest.mark.parametrize("of", [one_project, team, service_account], ids=lambda value: value.__name__)
+def test_description_of_several_lines_stays_as_it_is_where_only_the_name_is_changed(owner, project, of):
+    path, form, name, _read = of(owner, project)
+    model = {"project": Project, "team": Team, "account": ServiceAccount}[form]
+    model.objects.update(description="One\nTwo")
+    browser = browser_of(owner)
+    page = browser.get(path)
+    assert str(page.context[name]["description"]).startswith("<textarea")
+    sent = sent_by(page, name) | {
+        "form": form,
+        "name": "Renamed",
+        "description": "One\r\nTwo",
+    }  # as a browser ends lines
+
+    changed = type(page.context[name])(sent)
+
+    assert changed.is_valid()
+    assert set(changed.changed()) == {"name"}
+    assert browser.post(path, sent).status_code == 302
+    assert set(model.objects.values_list("description", flat=True)) == {"One\nTwo"}
+
+
 def test_page_of_a_key_that_was_open_meanwhile_opens_no_network_again(owner, project):
     made = keys.make_api_key(
         actor=actor_of(owner), organization_id=project.organization_id, name="One", scopes=("bulk:read", "agents:read")

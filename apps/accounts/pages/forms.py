@@ -26,7 +26,7 @@ from apps.accounts.services import mailboxes, passwords, people, sign_in_rules
 from apps.accounts.types import MailDomainNotAllowed, OrganizationRole, ProjectAccess
 from apps.core import rules
 from apps.core.change_forms import ChangeForm
-from apps.core.rule_fields import MailField, TextField
+from apps.core.rule_fields import DescriptionField, MailField, TextField
 
 SCOPE_LABELS = {
     "conversations:read": _("Read conversations, messages and files"),
@@ -255,7 +255,7 @@ class InviteForm(forms.Form):
 
 class ProjectForm(forms.Form):
     name = TextField(rules.NAME, label=_("Name"))
-    description = TextField(rules.TEXT.of(500), label=_("What it is about"))
+    description = DescriptionField(label=_("What it is about"))
     access = forms.ChoiceField(label=_("Who gets in"), choices=ProjectAccess.choices)
 
 

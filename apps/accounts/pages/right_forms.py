@@ -12,12 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.types import OrganizationRole, Permission
 from apps.core import rules
 from apps.core.change_forms import ChangeForm
-from apps.core.rule_fields import TextField
+from apps.core.rule_fields import DescriptionField, TextField
 
 
 class TeamForm(forms.Form):
     name = TextField(rules.NAME, label=_("Name"))
-    description = TextField(rules.TEXT.of(500), label=_("What it is about"))
+    description = DescriptionField(label=_("What it is about"))
 
 
 class TeamChangeForm(ChangeForm, TeamForm):
@@ -26,7 +26,7 @@ class TeamChangeForm(ChangeForm, TeamForm):
 
 class _ServiceAccountWords(forms.Form):
     name = TextField(rules.NAME, label=_("Name"), help_text=_("What it writes is signed with it."))
-    description = TextField(rules.TEXT.of(500), label=_("What it is about"))
+    description = DescriptionField(label=_("What it is about"))
 
 
 class ServiceAccountDetailsForm(ChangeForm, _ServiceAccountWords):
