@@ -87,7 +87,9 @@ _MEANS_OTHER_BELOW = 0.5
 _WORDED = {Kind.NAME, Kind.TEXT, Kind.PLACE}
 #: Where a running number tells things apart that are called alike.
 _NUMBERED = {Kind.NAME, Kind.EMAIL}
-_NUMBER = re.compile(r"[1-9]\d*")
+_WHOLE = re.compile(r"[1-9]\d*")
+#: As parts of a decimal number, whose point is a blank by then: “1.5” is “1.50”.
+_PARTS = re.compile(r"(?<=\d )\d*[1-9](?=0*(?!\d))|[1-9]\d*")
 #: Two records of one collection are far likelier two things than one.
 _PRIOR = -6.5
 _SAME_FROM = 0.85
@@ -294,8 +296,13 @@ def _likeness(kind: Kind, one: str, other: str) -> float:
 
 def _are_numbered_apart(one: str, other: str) -> bool:
     """``Part 297`` and ``Part 2397`` are two things, however alike the rest is. What has no number says nothing here."""
-    first, second = (sorted(_NUMBER.findall(each.partition("@")[0])) for each in (one, other))
-    return bool(first and second) and first != second
+    return _lack(_WHOLE, one, other) and _lack(_PARTS, one, other)
+
+
+def _lack(numbers: re.Pattern[str], one: str, other: str) -> bool:
+    """Whether each has a number that the other lacks: “Studio 54” and “Studio 54, 254 W 54th” may be one place."""
+    first, second = (set(numbers.findall(each.partition("@")[0])) for each in (one, other))
+    return bool(first - second and second - first)
 
 
 def _of_numbers(one: str, other: str) -> float:

@@ -40,16 +40,25 @@ export default class extends Controller {
   }
 
   async acceptAll({ currentTarget: button }) {
+    if (this.isAccepting) return;
+    this.isAccepting = true;
     const left = [];
-    let after = 0;
+    let after = 0, done;
     do { // many are accepted in pieces
-      const done = await this.#try(button, `${this.apiValue}accept/?after=${after}`);
-      if (!done) return;
-      left.push(...done.left);
-      after = done.next;
+      done = await this.#try(button, `${this.apiValue}accept/?after=${after}`);
+      left.push(...(done?.left ?? []));
+      after = done?.next ?? null;
     } while (after !== null);
+    this.isAccepting = false;
+    for (const again of this.#acceptButtons()) again.disabled = false;
     const why = [...new Set(left.map(({ detail }) => detail))].slice(0, MOST_REASONS).join(" ");
-    if (why) failedIn(this.element, t("some_left", { count: left.length, why }));
+    if (!why) return;
+    const problem = done ? "" : (this.element.querySelector(":scope > .notice.passing")?.textContent ?? ""); // of a later piece
+    failedIn(this.element, `${problem} ${t("some_left", { count: left.length, why })}`.trim());
+  }
+
+  #acceptButtons() {
+    return this.element.querySelectorAll('[data-action="extraction#acceptAll"]');
   }
 
   /** What is settled changes no more. */
@@ -109,6 +118,7 @@ export default class extends Controller {
     for (const details of fresh.querySelectorAll("details")) details.open ||= opened.has(placeOf(details));
     const notes = [...this.element.querySelectorAll(".notice.lost, .notice.passing")].map((note) => [note, note.previousElementSibling?.id]);
     this.element.replaceChildren(fresh);
+    if (this.isAccepting) for (const again of this.#acceptButtons()) again.disabled = true;
     for (const [note, above] of notes) (above && document.getElementById(above) ? document.getElementById(above) : fresh).after(note);
     if (focused && !this.element.contains(document.activeElement)) document.getElementById(focused)?.focus({ preventScroll: true });
     this.#follow();

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from django.db import connections
+from django.db import IntegrityError, connections
 from django.test import Client
 
 from apps.accounts.models import User
@@ -285,6 +285,21 @@ def test_many_are_accepted_in_pieces_each_kept_by_itself(api, me, project, messa
     assert (len(first["records"]), first["left"], first["next"]) == (1, [], 1)
     assert statuses == ["accepted", "pending", "pending"]
     assert [(len(each["records"]), each["next"]) for each in rest] == [(1, 2), (1, None)]
+
+
+def test_piece_that_breaks_leaves_those_before_it_accepted(me, project, message, monkeypatch):
+    monkeypatch.setattr(reviews, "ACCEPTED_AT_ONCE", 1)
+    with connections["default"].cursor() as cursor:
+        cursor.execute("ALTER TABLE extraction_record ADD CONSTRAINT no_tomas CHECK (title <> 'Tomás')")
+    people(me, project)
+    run = read_as(me, project, SARAH, TOMAS, message_id=message.pk)
+
+    with pytest.raises(IntegrityError):
+        services.accept_all(actor=me, run_id=run.pk)
+
+    statuses = list(Proposal.objects.order_by("number").values_list("status", flat=True))
+    assert statuses == ["accepted", "pending"]
+    assert list(Record.objects.values_list("title", flat=True)) == ["Sarah"]
 
 
 @pytest.mark.parametrize(

@@ -153,6 +153,22 @@ def test_running_numbers_tell_apart_what_is_called_alike(change, verdict):
     assert decide(score) is verdict, score
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Blade Runner 2049", "Blade Runner 2049 (2017)"),
+        ("Sensor 1.5", "Sensor 1.50"),
+        ("4 Non Blondes", "4 Non Blondes 1992"),
+        ("Studio 54", "Studio 54, 254 W 54th"),
+    ],
+)
+def test_a_number_that_only_one_has_sets_nothing_apart(one, other):
+    said = NAMED.score({"name": one}, {"name": other}).by_field["name"]
+    apart = NAMED.score({"name": f"{one} 7"}, {"name": f"{other} 8"}).by_field["name"]
+
+    assert said > apart
+
+
 def test_scores_tell_what_each_field_said():
     score = PEOPLE.score(SARAH, SARAH | {"city": "Rom", "phone": "0151 2345679"})
 
