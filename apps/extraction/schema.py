@@ -196,6 +196,12 @@ def _either(branches: list[dict[str, Any]]) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value is not None}
 
 
+def properties_of(found: Schema) -> dict[str, Any]:
+    """The schemas of the fields at the top, by name: also of those that come from ``allOf`` or the like."""
+    properties: dict[str, Any] = effective(found.document, found.document).get("properties", {})
+    return properties
+
+
 def type_of(schema: Mapping[str, Any]) -> str:
     """``any`` where several types are allowed; null does not count. Without ``type``, as far as the choices tell."""
     kinds = schema.get("type")

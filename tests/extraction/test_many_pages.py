@@ -1,17 +1,25 @@
 """Pages that begin operations over many records and files: which they mean, what they refuse, and the limits they are given."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 from django.utils import timezone
 
+from apps.accounts.models import User
+from apps.accounts.types import ProjectRole
 from apps.bulk import engine
 from apps.bulk.models import Item, Operation
+from apps.bulk.pages.limits import limits_of
 from apps.core.types import Priority
+from apps.extraction import services
 from apps.extraction.models import Record
+from apps.files.models import File
 from tests.bulk.factories import fresh
+from tests.conversations.factories import someone
 from tests.extraction.factories import people, record
 from tests.extraction.making import demo
 from tests.files.factories import upload
@@ -52,9 +60,13 @@ def test_a_field_is_changed_in_the_rows_that_were_chosen(browser, collection):
     assert named["Location"] == f"{address}?record={ana.pk}&field=age"
     assert "The field is changed in 1 chosen record." in first
     assert f'name="record" value="{ana.pk}"' in second
+    form = second.partition('<form class="form"')[2]
+    assert re.findall(r'<button[^>]*type="submit"[^>]*>', form)[0] == '<button type="submit" hidden>', "Enter goes on"
     assert ('name="v-age"' in first, 'name="v-age"' in second) == (False, True)
     assert (refused.status_code, 'value="old"' in refused.content.decode()) == (400, True)
     assert 'id="value-note"' in refused.content.decode()
+    unknown = browser.post(address, {"field": "age", "v-age": "62", "record": "none"}).content.decode()
+    assert re.findall(r'aria-invalid="true"', unknown) == []
     assert "Say what it is to say, or that it is emptied." in empty.content.decode()
     assert (operation.kind, operation.params["data"], titles) == ("records.update", {"age": 62}, ["Ana"])
     assert ("61</del>" in page, "62</ins>" in page) == (True, True)
@@ -125,6 +137,50 @@ def test_files_that_were_brought_before_and_new_ones_are_read(browser, owner, pr
     assert sorted(Item.objects.values_list("payload__name", flat=True)) == ["sarah.txt", "tom.txt"]
 
 
+def test_files_that_were_brought_stay_when_a_limit_is_refused(browser, project, collection, demo):
+    address = f"/records/{collection.pk}/files/"
+    new = SimpleUploadedFile("tom.txt", b"Tom is 31.", content_type="text/plain")
+    sound = SimpleUploadedFile("tom.bin", bytes(range(256)), content_type="application/octet-stream")
+
+    refused = browser.post(address, {"files": [new, sound], "limit-concurrency": "0"})
+    page = refused.content.decode()
+    ticked = re.findall(r'name="file" value="([^"]+)" checked', page)
+    again = browser.post(address, {"file": ticked, "limit-concurrency": "0"}).content.decode()
+
+    assert (refused.status_code, Operation.objects.exists()) == (400, False)
+    assert set(ticked) == {str(pk) for pk in File.objects.values_list("pk", flat=True)}
+    assert len(ticked) == 2
+    assert sorted(re.findall(r'name="file" value="([^"]+)" checked', again)) == sorted(ticked)
+
+
+def test_a_field_of_a_part_of_the_schema_is_changed_and_begins_with_its_default(browser, me, project):
+    part = {"type": "object", "properties": {"place": {"type": "string", "default": "Lisbon"}}}
+    made = services.create_collection(
+        actor=me, project_id=project.pk, name="Trips", document={"type": "object", "allOf": [part]}
+    )
+    record(me, made, place="Porto")
+
+    begun = browser.post(f"/records/{made.pk}/change/", {"field": "place", "v-place": "Faro"})
+
+    assert (begun.status_code, Operation.objects.get().params["data"]) == (302, {"place": "Faro"})
+    assert 'value="Lisbon"' in browser.get(f"/records/{made.pk}/add/").content.decode()
+
+
+@pytest.mark.parametrize("page", ["change", "delete", "files"])
+def test_reader_begins_no_operation_and_brings_no_file(project, collection, page):
+    client = Client()
+    client.force_login(User.objects.get(pk=someone(project, ProjectRole.VIEWER).user_id))
+    new = SimpleUploadedFile("tom.txt", b"Tom is 31.", content_type="text/plain")
+
+    answers = [
+        client.get(f"/records/{collection.pk}/{page}/"),
+        client.post(f"/records/{collection.pk}/{page}/", {"field": "age", "v-age": "1", "files": new}),
+    ]
+
+    assert [each.status_code for each in answers] == [403, 403]
+    assert (Operation.objects.exists(), File.objects.exists()) == (False, False)
+
+
 def test_limits_are_checked_and_given_to_the_operation(browser, collection):
     address, late = f"/records/{collection.pk}/delete/", timezone.now() - timedelta(hours=1)
     wrong = {"limit-concurrency": "0", "limit-per_minute": "fast", "limit-deadline": late.strftime("%Y-%m-%dT%H:%M")}
@@ -152,13 +208,21 @@ def test_limits_are_checked_and_given_to_the_operation(browser, collection):
 
 
 def test_limits_are_changed_on_the_page_of_the_operation(browser, collection):
-    browser.post(f"/records/{collection.pk}/delete/", {"limit-concurrency": "2", "limit-deadline": "2999-01-02T03:04"})
+    given = {"limit-concurrency": "2", "limit-budget": "1.5", "limit-deadline": "2999-01-02T03:04"}
+    browser.post(f"/records/{collection.pk}/delete/", given)
     operation, _titles = planned()
     address = f"/operations/{operation.pk}/"
 
     page = browser.get(f"{address}?ask=limits").content.decode()
     refused = browser.post(f"{address}limits/", {"limit-priority": "2", "limit-concurrency": "1001"})
-    there = {"limit-priority": "1", "limit-per_minute": "6", "limit-deadline": "2999-01-02T03:04"}
+    there = {
+        "limit-priority": "1",
+        "limit-per_minute": "6",
+        "limit-budget": "1.5",
+        "limit-deadline": "2999-01-02T03:04",
+    }
+    form = limits_of(operation, there)
+    onward, nowhere = (browser.get(f"{address}{act}/?status=failed") for act in ("limits", "bend"))
     changed = browser.post(f"{address}limits/", there)
 
     operation = fresh(operation)
@@ -168,5 +232,8 @@ def test_limits_are_changed_on_the_page_of_the_operation(browser, collection):
     assert "at most 2</dd>" in page
     assert (refused.status_code, 'value="1001"' in refused.content.decode()) == (400, True)
     assert changed.status_code == 302
+    assert 'value="1.5"' in page
+    assert (form.is_valid(), sorted(form.changes)) == (True, ["concurrency", "priority", "rate_per_second"])
+    assert (onward["Location"], nowhere.status_code) == (f"{address}?status=failed", 404)
     assert (operation.priority, operation.concurrency, operation.rate_per_second) == (Priority.HIGH, None, 0.1)
     assert operation.deadline == datetime(2999, 1, 2, 3, 4, tzinfo=UTC)

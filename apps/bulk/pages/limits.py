@@ -19,6 +19,13 @@ LEAST_A_MINUTE, MOST_A_MINUTE = 0.1, 6_000_000.0
 PREFIX = "limit"
 
 
+class AmountField(forms.DecimalField):
+    """Shows ``1.5`` of ``1.50000000``, and never ``1E-8``."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{value.normalize():f}" if isinstance(value, Decimal) else value
+
+
 class LimitsForm(forms.Form):
     """Empty is no limit. ``critical`` is for operators, over the API."""
 
@@ -47,7 +54,7 @@ class LimitsForm(forms.Form):
         max_value=MOST_A_MINUTE,
         widget=forms.NumberInput(attrs={"step": "any", "inputmode": "decimal"}),
     )
-    budget = forms.DecimalField(
+    budget = AmountField(
         label=_("Budget"),
         required=False,
         min_value=Decimal(0),
@@ -90,7 +97,7 @@ def limits_of(operation: Operation, data: Any = None) -> LimitsForm:
         "priority": operation.priority,
         "concurrency": operation.concurrency,
         "per_minute": round(each_second * 60, 3) if each_second is not None else None,
-        "budget": f"{budget.normalize():f}" if budget is not None else None,
+        "budget": budget,
         "deadline": deadline.replace(second=0, microsecond=0) if deadline else None,  # as the field shows it
     }
     form = LimitsForm(data, prefix=PREFIX, initial=there)

@@ -9,6 +9,7 @@ from uuid import UUID
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views import View
 
@@ -160,6 +161,14 @@ class OperationFragment(OperationView):
 
 
 class OperationActPage(OperationView):
+    def get(self, request: HttpRequest, operation_id: UUID, act: str) -> HttpResponse:
+        """Links of a page that was drawn here, because something in it was refused, lead on to the operation."""
+        operation = self.found(request, operation_id)
+        if act not in {*ACTS, "limits", "raise"}:
+            raise NotFound
+        query = f"?{request.GET.urlencode()}" if request.GET else ""
+        return redirect(reverse("bulk:page", args=[operation.pk]) + query)
+
     def post(self, request: HttpRequest, operation_id: UUID, act: str) -> HttpResponse:
         operation = self.found(request, operation_id)
         actor = request.actor  # type: ignore[attr-defined]

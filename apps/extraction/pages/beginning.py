@@ -52,14 +52,15 @@ class OperationForm(CollectionView, ABC):
 
     def post(self, request: HttpRequest, collection_id: UUID) -> HttpResponse:
         collection, limits = self.found(request, collection_id), limits_in(request.POST)
-        if not limits.is_valid():
-            return self.page(request, collection, limits, status=400)
         try:
+            params = self.read(request, collection)  # files that it brings are in, whatever else is refused
+            if not limits.is_valid():
+                return self.page(request, collection, limits, status=400)
             operation = operations.create_operation(
                 actor=request.actor,  # type: ignore[attr-defined]
                 project_id=collection.project_id,
                 kind=self.kind,
-                params=self.read(request, collection),
+                params=params,
                 **limits.changes,
             )
         except DomainError as error:

@@ -69,7 +69,7 @@ class ChangePage(OverRecords):
 
 def _alone(found: schema.Schema, name: str) -> schema.Schema:
     """What the schema says of one field, whatever it says of them together: that is asked for each record."""
-    own = found.document["properties"][name]
+    own = schema.properties_of(found)[name]
     more = {"$defs": found.document["$defs"]} if "$defs" in found.document else {}
     return schema.check({"type": "object", "properties": {name: own}, **more})
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 from apps.accounts.types import Actor
 from apps.extraction import selectors
 from apps.extraction.pages.values import Column, cell_of, read, relation_ids
-from apps.extraction.schema import Schema
+from apps.extraction.schema import Schema, properties_of
 
 HELP = {
     "list": gettext_lazy("One a line."),
@@ -24,7 +24,7 @@ HELP = {
 
 def defaults_of(schema: Schema) -> dict[str, Any]:
     """What a form that nobody filled in begins with."""
-    properties = schema.document.get("properties", {})
+    properties = properties_of(schema)
     return {name: own["default"] for name, own in properties.items() if isinstance(own, Mapping) and "default" in own}
 
 

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from apps.extraction import selectors
 from apps.extraction.models import Collection
 from apps.extraction.pages.beginning import OperationForm
+from apps.extraction.pages.values import as_uuid
 from apps.extraction.types import MAX_COLLECTIONS_A_RUN
 from apps.files import selectors as files
 from apps.files import services as file_services
@@ -45,10 +46,13 @@ class ManyFilesPage(OperationForm):
     def shown(self, request: HttpRequest, collection: Collection) -> dict[str, Any]:
         viewer = request.actor  # type: ignore[attr-defined]
         ticked = {*request.POST.getlist("file"), *getattr(self, "brought", [])}
-        there = files.list_readable_of(viewer, project_id=collection.project_id)[: MOST_SHOWN + 1]
+        there = list(files.list_readable_of(viewer, project_id=collection.project_id)[: MOST_SHOWN + 1])
+        # Those just brought stand first, also one without words: it can be left out, and is not brought again.
+        hidden = {as_uuid(each) for each in ticked} - {None, *(file.pk for file in there[:MOST_SHOWN])}
+        new = files.own_files(viewer).filter(project_id=collection.project_id, pk__in=hidden).order_by("-created_at")
         wanted = request.POST.getlist("collection") or [str(collection.pk)]
         return {
-            "files": [(file, str(file.pk) in ticked) for file in list(there)[:MOST_SHOWN]],
+            "files": [(file, str(file.pk) in ticked) for file in [*new[:MOST_SHOWN], *there[:MOST_SHOWN]]],
             "is_more": len(there) > MOST_SHOWN,
             "collections": [
                 (row, str(row.pk) in wanted) for row in selectors.list_names(viewer, project_id=collection.project_id)
