@@ -31,7 +31,7 @@ from apps.conversations.models import Conversation
 from apps.conversations.search_terms import pattern, terms, tsquery
 from apps.core.compiled import Value
 from apps.core.doors.search_sources import SearchHit, SearchQuery
-from apps.core.folding import Folded
+from apps.core.folding import Folded, folded
 
 CANDIDATES = 400
 LEADING_TITLES = 5  # stand before all messages; the other titles come after what the words say in messages
@@ -97,8 +97,11 @@ class TitleSearch:
         is_about_messages = query.conversation_id or query.author_id or query.model or query.min_cost is not None
         if is_about_messages or not (query.text or query.has_filters):
             return []
+        word = folded(query.text.strip()[:100]).strip()
+        if query.text and not word:
+            return []
         given = {
-            "word": query.text.strip()[:100],
+            "word": word,
             "project": query.project_id,
             "since": query.since,
             "until": query.until,
@@ -110,9 +113,7 @@ class TitleSearch:
         else:
             rows = _by_title.fetch(viewer, query.limit, query.offset, **values)
         address = _addresses()
-        return [
-            _title_hit(row, query.text, place, address(row.pk)) for place, row in enumerate(rows, start=query.offset)
-        ]
+        return [_title_hit(row, word, place, address(row.pk)) for place, row in enumerate(rows, start=query.offset)]
 
 
 def _titled(
@@ -127,8 +128,8 @@ def _titled(
     until: datetime | None = None,
 ) -> QuerySet[Conversation]:
     rows = _conversations(viewer, project=project, tag=tag)
-    if word:  # as ``icontains`` finds it, but without accents, and the word is a value and no pattern
-        rows = rows.annotate(place=StrIndex(Upper(Folded("title")), Upper(Folded(Words(word))))).filter(place__gt=0)
+    if word:  # which is folded: as ``icontains`` finds it, but without accents, and the word is a value and no pattern
+        rows = rows.annotate(place=StrIndex(Upper(Folded("title")), Upper(Words(word)))).filter(place__gt=0)
     if since:
         rows = rows.filter(last_activity_at__gte=since)
     if until:
@@ -253,12 +254,12 @@ def _message_hit(row: Sequence[Any], words: Sequence[str], address: str) -> Sear
     )
 
 
-def _title_hit(row: Conversation, text: str, place: int, address: str) -> SearchHit:
-    sought, title = text.strip()[:100], unicodedata.normalize("NFC", row.title)
+def _title_hit(row: Conversation, word: str, place: int, address: str) -> SearchHit:
+    title = unicodedata.normalize("NFC", row.title)
     return SearchHit(
         kind="conversation",
         id=row.pk,
-        title=marked(title, re.compile(written(sought), re.IGNORECASE)) if sought else title,
+        title=marked(title, re.compile(written(word), re.IGNORECASE)) if word else title,
         snippet="",
         url=address,
         at=row.last_activity_at,

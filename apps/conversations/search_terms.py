@@ -7,6 +7,7 @@ is several. So each piece of what is asked goes through the same parser (``to_ts
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 
 from apps.core.folding import folded
@@ -138,7 +139,7 @@ _AROUND = "\"'`´“”„‚‘’«»()[]{}<>,;:!?…*~|."  # noqa: RUF001  (m
 
 def terms(text: str) -> list[str]:
     """First what stands between blanks and is more than a word (the name of a file, an address, a number), then the words."""
-    text = text.lower()
+    text = unicodedata.normalize("NFC", text).lower()
     pieces = (each.strip(_AROUND) for each in text.split())
     whole = dict.fromkeys(each for each in pieces if _WORD.search(each) and not _WORD.fullmatch(each))
     words = list(dict.fromkeys(_WORD.findall(text)))[: MAX_TERMS * 3]

@@ -10,6 +10,7 @@ import re
 import unicodedata
 from typing import Any
 
+from django.contrib.postgres.search import SearchQuery
 from django.db.models import Func, TextField
 
 _STROKES = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ß": "ss"})
@@ -35,6 +36,17 @@ _LETTERS = {
 def folded_in_place(text: str) -> str:
     """As ``folded`` for a text in NFC, letter for letter: what is found there stands at the same place in the text."""
     return text if text.isascii() else text.translate(_LETTERS)
+
+
+def all_words(text: str) -> SearchQuery:
+    """Every word of it, for an index that ``core_words`` made."""
+    return SearchQuery(folded(text), search_type="plain", config="simple")
+
+
+def begun_words(text: str) -> SearchQuery | None:
+    """Words that begin as each of the first ten do, for such an index. None: there is no word in it."""
+    words = re.findall(r"\w+", folded(text))[:10]
+    return SearchQuery(" & ".join(f"{word}:*" for word in words), search_type="raw", config="simple") if words else None
 
 
 class Folded(Func):

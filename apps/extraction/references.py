@@ -9,7 +9,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.contrib.postgres.search import SearchQuery
 from django.db.models import OuterRef, Q, QuerySet
 from django.db.models.functions import Upper
 from django.urls import reverse
@@ -17,6 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.doors.reference_sources import Reference, reference_sources
+from apps.core.folding import begun_words, folded
 from apps.extraction import selectors, shape
 from apps.extraction.models import Collection, Record
 
@@ -35,12 +35,12 @@ class RecordReferences:
     def suggest(self, viewer: Any, *, project_id: UUID, typed: str, limit: int) -> Sequence[Reference]:
         """Titles that begin so, of each collection by its index; then records with these words, of which so many are looked at."""
         collections = selectors.visible_collections(viewer).filter(project_id=project_id)
-        words = re.findall(r"\w+", typed)
-        if not words:
+        begun = begun_words(typed)
+        if not begun:
             return [_reference(row) for row in _of_each(collections, limit, order=("-created_at", "-pk"))][:limit]
         found = _of_each(collections, limit, order=(Upper("title"), "pk"), title__istartswith=typed.strip())
         if len(found) < limit:
-            begun = SearchQuery(" & ".join(f"{word}:*" for word in words[:10]), search_type="raw", config="simple")
+            words = re.findall(r"\w+", folded(typed))
             rows = selectors.visible_to(viewer).filter(project_id=project_id, words=begun).exclude(title="")
             there = {row.pk for row in found}
             others = [row for row in rows.select_related("collection")[:_CANDIDATES] if row.pk not in there]
@@ -84,7 +84,7 @@ def _of_each(collections: QuerySet[Collection], limit: int, *, order: Sequence[A
 
 
 def _hits(words: Sequence[str], title: str) -> int:
-    said = title.casefold()
+    said = folded(title).casefold()
     return sum(word.casefold() in said for word in words)
 
 

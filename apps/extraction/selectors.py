@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.contrib.postgres.search import SearchQuery
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.functions import Coalesce, Now
 from django.db.models.lookups import LessThan
@@ -18,6 +16,7 @@ from apps.accounts.types import Actor
 from apps.core import leases
 from apps.core.compiled import Compiled
 from apps.core.errors import NotFound
+from apps.core.folding import all_words, begun_words
 from apps.extraction import reach, schema, shape
 from apps.extraction.filters import Condition, as_q
 from apps.extraction.models import (
@@ -191,7 +190,7 @@ def list_records(
     if conditions:
         rows = rows.filter(as_q(schema_of(collection), conditions))
     if text.strip():
-        rows = rows.filter(words=SearchQuery(text, search_type="plain", config="simple"))
+        rows = rows.filter(words=all_words(text))
     if is_complete is not None:
         rows = rows.filter(is_complete=is_complete)
     if is_behind is not None:
@@ -278,9 +277,8 @@ def list_links_of(viewer: Actor, ids: Iterable[UUID], *, limit: int) -> QuerySet
 def list_titled(*, collection: Collection, text: str) -> QuerySet[Record]:
     """Records of a collection the caller got from here, by the beginnings of words in them."""
     rows = Record.objects.filter(collection=collection, deleted_at=None).only("title", "version")
-    if words := re.findall(r"\w+", text):
-        begun = " & ".join(f"{word}:*" for word in words[:10])
-        rows = rows.filter(words=SearchQuery(begun, search_type="raw", config="simple"))
+    if begun := begun_words(text):
+        rows = rows.filter(words=begun)
     return rows.order_by("title", "pk")
 
 

@@ -362,6 +362,8 @@ def test_choices_are_found_by_the_beginnings_of_words(browser, me, project):
     found = page_of(browser, f"{table(collection)}choices/?q=alm")
 
     assert found.count('role="option"') == 2
+    for text in ("tomás", "tomas"):
+        assert "Tomás Almeida" in page_of(browser, f"{table(collection)}choices/?q={text}")
     assert "Nothing found" in page_of(browser, f"{table(collection)}choices/?q=x%27%3A*%20%26")
 
 

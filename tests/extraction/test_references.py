@@ -90,6 +90,8 @@ def test_records_are_offered_by_title_and_by_words_to_who_reads_them(me, project
 
     assert offered(me, "sar") == offered(me, "Sarah") == ["Sarah Almeida", "Tomás"]
     assert offered(me, "journalist") == ["Sarah Almeida"]
+    assert offered(me, "tomás") == offered(me, "toma") == offered(me, "Toma\u0301s") == ["Tomás"]
+    assert offered(me, "journalíst") == offered(me, "áLMEIDA") == ["Sarah Almeida"]
     assert offered(me, "") == ["Tomás", "Sarah Almeida"]
     assert offered(me, "_arah") == offered(me, "nobody") == offered(actor_of(UserFactory()), "sarah") == []
 

@@ -41,7 +41,7 @@ from apps.conversations.types import (
 from apps.core import preferences
 from apps.core.compiled import Compiled, Value
 from apps.core.doors.topics import TopicEvent
-from apps.core.folding import Folded
+from apps.core.folding import Folded, folded
 from apps.core.paging import Window
 from apps.live import selectors as live
 from apps.llm import selectors as llm
@@ -166,8 +166,9 @@ def list_conversations(*, viewer: Actor, only: ListFilter = ACTIVE) -> QuerySet[
     if only.tag:
         rows = rows.filter(tags__contains=[only.tag])
     if only.q:
-        place = StrIndex(Upper(Folded("title")), Upper(Folded(Words(only.q))))
-        rows = rows.alias(place=place).filter(place__gt=0)
+        if not (word := folded(only.q).strip()):
+            return rows.none()
+        rows = rows.alias(place=StrIndex(Upper(Folded("title")), Upper(Words(word)))).filter(place__gt=0)
     return rows
 
 
