@@ -5,6 +5,7 @@ import { number, t } from "core/words";
 
 const MOST_MARKS = 500;
 const ACCENTS = /[\u0300-\u036f]+/g;
+const STROKES = { ø: "o", ł: "l", đ: "d" };
 
 export class Finding {
   #thread;
@@ -74,22 +75,29 @@ export class Finding {
 
 /** Without accents, as the server finds words, and each letter in its place: what becomes none, or more than one, stays. */
 const folded = (text) => text.replace(/[^\x00-\x7f]/g, (letter) => {
-  const plain = letter.normalize("NFD").replace(ACCENTS, "");
+  const plain = STROKES[letter] ?? letter.normalize("NFD").replace(ACCENTS, "");
   return plain.length === 1 ? plain : letter;
 });
 
+/** The accents of a text may stand apart from their letters, and an ß is found by "ss". */
+function patternOf(word) {
+  const plain = folded(word.normalize("NFC").toLocaleLowerCase()).replaceAll("ß", "ss");
+  const letters = plain.match(/ss|[^]/g).map((each) => (each === "ss" ? "(?:ss|ß)" : each.replace(/[.*+?^${}()|[\]\\]/, "\\$&")));
+  return new RegExp(letters.map((each) => `${each}[\u0300-\u036f]*`).join(""), "g");
+}
+
 function rangesOf(root, words) {
   const ranges = [];
-  const sought = words.map((word) => folded(word.normalize("NFC").toLocaleLowerCase()));
+  const sought = words.map(patternOf);
   const walker = document.createTreeWalker(root, NodeFilter.SHOW_TEXT);
   while (walker.nextNode()) {
     const text = folded(walker.currentNode.data.toLocaleLowerCase());
     if (text.length !== walker.currentNode.length) continue; // a letter that changes length with its case
     for (const word of sought) {
-      for (let at = text.indexOf(word); at >= 0; at = text.indexOf(word, at + word.length)) {
+      for (const found of text.matchAll(word)) {
         const range = new Range();
-        range.setStart(walker.currentNode, at);
-        range.setEnd(walker.currentNode, at + word.length);
+        range.setStart(walker.currentNode, found.index);
+        range.setEnd(walker.currentNode, found.index + found[0].length);
         ranges.push(range);
       }
     }

@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser.modules import ORIGIN, open_modules
 
-BODY = '<article class="message"><div class="prose">Das Café Müller, cafe</div></article>'
+BODY = '<article class="message"><div class="prose">Das Café Müller, cafe. Smørrebrød in Łódź, Đorđe, Straße 4.5, Gasse, Zu\u0308rich</div></article>'
 FIND = """async (words) => {
     const { Finding } = await import("conversations/finding");
     const thread = { show: async () => null, find: () => document.querySelector("article") };
@@ -14,7 +14,16 @@ FIND = """async (words) => {
 
 
 @pytest.mark.parametrize(
-    ("words", "marked"), [("cafe", ["Café", "cafe"]), ("CAFÉ", ["Café", "cafe"]), ("mu\u0308ll", ["Müll"])]
+    ("words", "marked"),
+    [
+        ("cafe", ["Café", "cafe"]),
+        ("CAFÉ", ["Café", "cafe"]),
+        ("mu\u0308ll", ["Müll"]),
+        ("smorrebrod LODZ đorde", ["Smørrebrød", "Łódź", "Đorđe"]),
+        ("strasse", ["Straße"]),
+        ("gaße", ["Gasse"]),
+        ("zürich 4.5 (", ["Zu\u0308rich", "4.5"]),
+    ],
 )
 def test_words_are_marked_with_and_without_accents(page, words, marked):
     open_modules(page, body=BODY)
