@@ -94,11 +94,8 @@ export class LiveSocket extends EventTarget {
   /** Something must be heard by then. */
   #expect(milliseconds) {
     this.#deadline ??= setTimeout(() => {
-      const wasOpen = this.state === "open";
       this.#drop("connecting");
-      if (!wasOpen) return this.#wait(LOST);
-      this.#attempt = 0;
-      return this.#connect();
+      this.#wait(LOST); // even from one that was open: a server that stalled has all its pages come back
     }, milliseconds);
   }
 

@@ -178,10 +178,21 @@ def test_socket_notices_a_dead_line_by_itself(page):
         page.wait_for_timeout(200)
     assert server.asked == [0]
 
+    page.evaluate("Math.random = () => 9")
+    page.evaluate("window.waits = []")
+    page.evaluate(
+        "live.addEventListener('state', ({ detail: { retryAt } }) => retryAt && waits.push(retryAt - Date.now()))"
+    )
     server.is_dead = True
-    page.clock.run_for(15_000)
-    page.wait_for_timeout(200)
-    server.is_dead = False
-    page.clock.run_for(4_000)
+    for count in (1, 2):  # a server that stalls has many pages, and stalls longer when all of them come back at once
+        wait(page, lambda: page.evaluate("live.state") == "open")
+        page.clock.run_for(15_000)
+        page.wait_for_timeout(200)
+        page.clock.run_for(4_000)
+        wait(page, lambda count=count: page.evaluate("waits.length") == count)
+        server.is_dead = count == 1
+        page.clock.run_for(page.evaluate("waits.at(-1)"))
+        wait(page, lambda count=count: len(server.connections) == count + 1)
 
     wait(page, lambda: server.asked == [0, 0])
+    assert page.evaluate("waits") == [4600, 9100]
