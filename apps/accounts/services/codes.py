@@ -69,6 +69,7 @@ def take_code(*, attempt_id: UUID, code: str, now: datetime | None = None) -> Si
         if row is not None and is_right:
             row.used_at = now
             row.save(update_fields=["used_at", "updated_at"])
+            assert row.attempt.user_id is not None  # looked for above
             mailboxes.note_proved(user_id=row.attempt.user_id)
         elif row is not None:
             row.tries += 1
