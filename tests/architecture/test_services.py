@@ -35,6 +35,7 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/accounts/services/sign_ups.py", "ask"): CREDENTIALS,
     ("apps/accounts/services/sign_ups.py", "find_asked"): READ,
     ("apps/accounts/services/sign_ups.py", "finish"): CREDENTIALS,
+    ("apps/accounts/services/mailboxes.py", "is_unproved"): READ,
     ("apps/accounts/services/mailboxes.py", "note_proved"): PART,
     ("apps/accounts/services/mailboxes.py", "clear_unproved"): CREDENTIALS,
     ("apps/accounts/services/second_factors.py", "remove_each"): PART,
