@@ -27,7 +27,7 @@ def folder(tmp_path):
 
 
 def test_by_name_folder_and_archive(project, folder, tmp_path_factory):
-    assert said("film", project=project.pk)[-1] == "film 1.2.0 is installed."
+    assert said("film", project=project.pk)[-1] == "film 1.3.0 is installed."
     assert "made collection animals" in said(str(folder), project=project.pk)
     file = tmp_path_factory.mktemp("more") / "zoo.zip"
     file.write_bytes(zipped(files({"version": "1.1.0"}, templates__sign="# New\n")))
