@@ -35,6 +35,7 @@ REASONS = {
             "accounts/sso/<slug:slug>/",
             "accounts/sso/<slug:slug>/again/",
             "accounts/sso/<slug:slug>/callback/",
+            "operations/<uuid:operation_id>/<slug:act>/",
             "settings/",
         ),
         WAY,
