@@ -57,6 +57,7 @@ def test_d1_worker_killed_between_two_rounds(looking, provider, seen):
         f"[[stub tool=records_search arguments={ARGUMENTS} delay=1.5 tokens=20 rate=200]] {uuid4().hex}"
     )
     wait_until(lambda: rounds_of(provider, posted) == [0, 1], 30, "the second round")
+    wait_until(lambda: len(ledger(stack, posted)) == 2, 30, "its row, which is written beside the call")
 
     stack.kill("interactive")
     stack.start("interactive")
