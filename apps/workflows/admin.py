@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 
 from apps.accounts.types import SYSTEM
 from apps.core.admin import ServiceAdmin
-from apps.workflows import services, step_selectors
+from apps.workflows import presentation, services, step_selectors
 from apps.workflows.models import Definition, Run, Secret, Start
 from apps.workflows.types import FINAL, OPEN, RunStatus, StartStatus
 
@@ -33,6 +33,7 @@ class DefinitionAdmin(ServiceAdmin):
         """Of its newest runs, whoever sees them: places in the document and numbers, no content."""
         rows = (
             (
+                presentation.path_words(each.path, each.kind, {}),
                 each.path,
                 each.count,
                 each.failed,
@@ -42,11 +43,15 @@ class DefinitionAdmin(ServiceAdmin):
             )
             for each in step_selectors.stats_steps(Run.objects.filter(definition=definition))
         )
-        head = (_("Task"), _("Steps"), _("Failed"), _("Half within"), _("95 of 100 within"), _("Cost"))
+        names = (_("Task"), _("In the document"), _("Steps"), _("Failed"), _("Half within"), _("95 of 100 within"))
         return format_html(
             "<table><thead><tr>{}</tr></thead><tbody>{}</tbody></table>",
-            format_html_join("", "<th>{}</th>", ((each,) for each in head)),
-            format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>", rows),
+            format_html_join("", "<th>{}</th>", ((each,) for each in (*names, _("Cost")))),
+            format_html_join(
+                "",
+                "<tr><td>{}</td><td><code>{}</code></td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+                rows,
+            ),
         )
 
 

@@ -11,9 +11,10 @@ from apps.conversations import selectors as conversations
 from apps.core.doors.commands import Command, CommandCall, CommandResult, commands
 from apps.workflows import selectors, services
 from apps.workflows.models import Definition
-from apps.workflows.types import RunCause
+from apps.workflows.types import InputDoesNotFit, RunCause
 
 MOST_NAMED = 20
+MOST_WRONG = 5
 
 
 def run(call: CommandCall) -> CommandResult:
@@ -27,17 +28,26 @@ def run(call: CommandCall) -> CommandResult:
         names = ", ".join(row.name for row in there[:MOST_NAMED])
         said = _("There is no workflow “%(name)s”. There are: %(names)s.")
         return CommandResult(said % {"name": words[:80], "names": names})
-    made = services.start_run(
-        actor=actor,
-        definition_id=definition.pk,
-        data={"text": words} if words else {},
-        conversation_id=call.conversation_id,
-        cause=RunCause.COMMAND,
-    )
+    try:
+        made = services.start_run(
+            actor=actor,
+            definition_id=definition.pk,
+            data={"text": words} if words else {},
+            conversation_id=call.conversation_id,
+            cause=RunCause.COMMAND,
+        )
+    except InputDoesNotFit as error:
+        raise InputDoesNotFit(_unfit(definition, error), fields=error.fields) from error
     return CommandResult(
         _("“%(title)s” runs.") % {"title": definition.title},
         {"tab": "workflow", "open": reverse("workflows:run", args=[made.pk])},
     )
+
+
+def _unfit(definition: Definition, error: InputDoesNotFit) -> str:
+    wrong = "; ".join(f"{each.field}: {each.detail.rstrip('.')}" for each in error.fields[:MOST_WRONG])
+    said = _("“%(title)s” did not begin: it asks for other input (%(wrong)s). Start it under Workflow, by its form.")
+    return said % {"title": definition.title, "wrong": wrong}
 
 
 def _there(call: CommandCall) -> list[Definition]:

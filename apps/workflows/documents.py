@@ -37,6 +37,11 @@ def stage_of(body: Mapping[str, Any]) -> dict[str, Any] | None:
     return body.get("metadata", {}).get("parlance", {}).get("stage")
 
 
+def input_schema(document: Mapping[str, Any]) -> Any:
+    """The JSON schema of what a run is begun with; None where the document says nothing of it."""
+    return (document.get("input") or {}).get("schema", {}).get("document")
+
+
 def compensations(body: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What takes the effect of a task back, in order."""
     return list(body.get("metadata", {}).get("parlance", {}).get("compensate", []))

@@ -25,7 +25,7 @@ from apps.core.doors.workflow_functions import WorkflowCall, WorkflowFunction, w
 from apps.core.errors import DomainError
 from apps.core.ids import uuid7
 from apps.core.leases import scaled
-from apps.workflows import calling, listening, problems, services, sight_selectors
+from apps.workflows import calling, listening, problems, services, shapes, sight_selectors
 from apps.workflows.gates import MARK
 from apps.workflows.problems import TaskError
 from apps.workflows.types import (
@@ -306,7 +306,7 @@ class EngineDesk:
             arguments=given,
             effect_key=calling.key(self.held.run_id, step_id),
         )
-        if wrong := listening.first_wrong(function.parameters, given):
+        if wrong := shapes.first_wrong(function.parameters, given):
             raise problems.problem("validation", 400, wrong, code="does_not_fit", instance=at.path)
         services.require_asker(actor=call.actor, held=self.held)
         if function.about is not None:

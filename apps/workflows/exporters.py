@@ -8,6 +8,7 @@ from typing import Any
 from apps.accounts.types import Actor
 from apps.core.doors.exporters import Exporter, ExportScope, exporters
 from apps.workflows import presentation, selectors
+from apps.workflows.documents import stage_titles
 
 
 def definitions(scope: ExportScope) -> Iterator[dict[str, Any]]:
@@ -32,13 +33,14 @@ def runs(scope: ExportScope) -> Iterator[dict[str, Any]]:
     assert isinstance(viewer, Actor)
     found = selectors.list_runs(viewer, project_id=scope.project_id)
     for row in found.filter(organization_id=scope.organization_id).order_by("created_at", "pk").iterator(chunk_size=50):
+        titles = stage_titles(row.followed.document)
         choices = list(selectors.list_choices(row))
         answers = selectors.list_answers([choice.pk for choice in choices])
         yield {
             **presentation.run_row(row),
             "input": row.data,
             "output": row.output,
-            "steps": [presentation.step_data(step) for step in selectors.list_steps(row).order_by("number")],
+            "steps": [presentation.step_data(step, titles) for step in selectors.list_steps(row).order_by("number")],
             "choices": [presentation.choice_data(each, answers.get(each.pk, []), viewer) for each in choices],
             "approvals": {
                 stage: [str(pk) for pk in people] for stage, people in selectors.count_approvals(row).items()

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-
-import jsonschema_rs
-import orjson
 
 from apps.workflows.expressions import is_expression
 from apps.workflows.problems import TaskError
@@ -105,30 +101,3 @@ def each(walker: Walker, at: At, events: list[Any]) -> list[Any]:
         inside = {**at.variables, spec.get("item", "item"): event, spec.get("at", "index"): place}
         given.append(walker.tasks(spec.get("do", []), f"{at.path}/foreach", event, inside))
     return given
-
-
-def first_wrong(schema: dict[str, Any], value: Any) -> str:
-    """The first thing that does not fit, as a sentence with its place; empty when all does."""
-    if not schema:
-        return ""
-    try:
-        error = next(iter(_validator(orjson.dumps(schema)).iter_errors(value)), None)
-    except (ValueError, jsonschema_rs.ReferencingError):
-        return "The schema of these data cannot be used."
-    if error is None:
-        return ""
-    place = "".join(f"/{part}" for part in error.instance_path)
-    return f"{place}: {error.message}"[:400] if place else str(error.message)[:400]
-
-
-@lru_cache(maxsize=256)
-def _validator(schema: bytes) -> Any:
-    """Nothing is fetched, and patterns take linear time."""
-    return jsonschema_rs.validator_for(
-        orjson.loads(schema), retriever=_nowhere, pattern_options=jsonschema_rs.RegexOptions()
-    )
-
-
-def _nowhere(uri: str) -> Any:
-    message = f"{uri[:100]} is not fetched."
-    raise ValueError(message)

@@ -15,7 +15,7 @@ from apps.core.yaml_text import write
 from apps.extraction.schema import title_of
 from apps.extraction.types import RecordChangedSince
 from apps.workflows import gates, selectors
-from apps.workflows.documents import in_order, stages
+from apps.workflows.documents import in_order, stage_titles, stages
 from apps.workflows.models import Choice, ChoiceAnswer, Definition, Run, Start, Step
 from apps.workflows.services.ends import viewer_of
 from apps.workflows.types import BACK_MARK, NOT_ALL, UNDO, RunStatus, StageState, StepStatus
@@ -157,8 +157,9 @@ def run_data(run: Run, viewer: Actor) -> dict[str, Any]:
 
 def kept_of(run: Run) -> list[dict[str, Any]]:
     """What of it could not be taken back on a way back, the newest steps first."""
+    titles = stage_titles(run.followed.document)
     return [
-        {"step": step.number, "path": step.path, **kept_data(each)}
+        {"step": step.number, "path": step.path, "task": path_words(step.path, "", titles), **kept_data(each)}
         for step in selectors.list_kept(run)
         for each in step.kept
     ][:MOST_KEPT]
@@ -222,12 +223,14 @@ def choice_data(choice: Choice, answers: list[ChoiceAnswer], viewer: Actor) -> d
     }
 
 
-def step_data(step: Step) -> dict[str, Any]:
+def step_data(step: Step, titles: Mapping[str, str]) -> dict[str, Any]:
+    """``titles``: of the stages of its run."""
     ended = step.ended_at
     return {
         "id": str(step.pk),
         "number": step.number,
         "path": step.path,
+        "task": path_words(step.path, step.kind, titles),
         "visit": step.visit,
         "kind": step.kind,
         "status": step.status,

@@ -99,6 +99,10 @@ class RunCause(models.TextChoices):
     FORK = "fork", _("From a step of another run")
 
 
+#: Somebody waits for the answer: what cannot be done is refused, and no run tells of it.
+ASKED_FOR = frozenset({RunCause.PERSON, RunCause.PROGRAM, RunCause.COMMAND})
+
+
 class StartKind(models.TextChoices):
     """What the DSL calls it."""
 
@@ -255,6 +259,13 @@ class ChoiceClosed(Conflict):
 class AnswerLinkGone(NotFound):
     code = "answer_link_gone"
     default_detail = _("This link answers nothing any more.")
+
+
+class InputDoesNotFit(Invalid):
+    """``fields`` name the places, from ``input`` on."""
+
+    code = "input_does_not_fit"
+    default_detail = _("The input does not fit what the workflow asks for.")
 
 
 class DataTooLarge(Invalid):

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
-from apps.workflows import calling, durations, expressions, listening, problems, retrying
+from apps.workflows import calling, durations, expressions, problems, retrying, shapes
 from apps.workflows.documents import DIRECTIVES, kind_of, stage_of, walk
 from apps.workflows.expressions import ExpressionFailed
 from apps.workflows.problems import TaskError
@@ -174,7 +174,7 @@ class Walker:
 
     def require_shape(self, at: At, spec: Mapping[str, Any], value: Any) -> None:
         document = (spec.get("schema") or {}).get("document")
-        if document is not None and (wrong := listening.first_wrong(document, value)):
+        if document is not None and (wrong := shapes.first_wrong(document, value)):
             raise problems.problem("validation", 400, wrong, code="does_not_fit", instance=at.path)
 
     # Lists and tasks

@@ -131,9 +131,9 @@ def test_run_by_hand_with_its_stages(api, project):
 
     assert api.get(where).json()["output"] == {"idea": "Lisbon"}
     listed = api.get(f"{where}steps/").json()["results"]
-    assert [(each["path"], each["kind"], each["status"]) for each in listed] == [
-        ("concept#gate", "gate", "completed"),
-        ("concept", "set", "completed"),
+    assert [(each["path"], each["task"], each["kind"], each["status"]) for each in listed] == [
+        ("concept#gate", "Concept: gate", "gate", "completed"),
+        ("concept", "Concept", "set", "completed"),
     ]
     assert post(api, f"{where}advance/").json()["code"] == "run_state"
 
@@ -203,6 +203,29 @@ def test_too_much_data_is_refused(api, owner, project):
     answer = post(api, RUNS, {"workflow": str(made.pk), "input": {"x": "y" * 1_100_000}})
 
     assert (answer.status_code, answer.json()["code"]) == (400, "data_too_large")
+
+
+@pytest.mark.parametrize(
+    ("given", "wrong"),
+    [
+        (None, {("input.name", "required")}),
+        ({"name": 5, "scenes": [{"place": 1}]}, {("input.name", "type"), ("input.scenes.0.place", "type")}),
+        ({"name": "Harbour", "scenes": [{"place": "Lisbon"}]}, set()),
+    ],
+)
+def test_input_that_does_not_fit_begins_no_run(api, owner, project, given, wrong):
+    text = {"type": "string"}
+    scenes = {"type": "array", "items": {"type": "object", "properties": {"place": text}}}
+    schema = {"type": "object", "required": ["name"], "properties": {"name": text, "scenes": scenes}}
+    made = defined(actor_of(owner), project, DO, input={"schema": {"format": "json", "document": schema}})
+
+    answer = post(api, RUNS, {"workflow": str(made.pk)} | ({} if given is None else {"input": given}))
+
+    if not wrong:
+        assert (answer.status_code, Run.objects.get().data) == (202, given)
+    else:
+        assert (answer.status_code, answer.json()["code"], Run.objects.count()) == (400, "input_does_not_fit", 0)
+        assert {(each["field"], each["code"]) for each in answer.json()["errors"]} == wrong
 
 
 def test_so_many_runs_and_definitions(api, owner, project, monkeypatch):

@@ -5,6 +5,7 @@ import pytest
 from apps.conversations.services.commands import run_command
 from apps.core.errors import Forbidden
 from apps.workflows.models import Run
+from apps.workflows.types import InputDoesNotFit
 from tests.accounts.factories import actor_of, reader_of
 from tests.conversations.factories import start
 from tests.workflows.factories import defined, walked
@@ -53,4 +54,16 @@ def test_who_only_reads_begins_nothing(actor, project, talk):
     defined(actor, project, DO)
     with pytest.raises(Forbidden):
         said(actor_of(reader_of(project)), talk, "sample")
+    assert not Run.objects.exists()
+
+
+def test_input_that_does_not_fit_is_said_and_nothing_begins(actor, project, talk):
+    schema = {"type": "object", "required": ["scenes"], "properties": {"text": {"minLength": 3}}}
+    defined(actor, project, DO, input={"schema": {"format": "json", "document": schema}})
+
+    with pytest.raises(InputDoesNotFit) as refused:
+        said(actor, talk, "sample a")
+
+    places = "input.scenes: This is needed; input.text: This should have at least 3 characters"
+    assert set(refused.value.detail.split("(")[1].split(")")[0].split("; ")) == set(places.split("; "))
     assert not Run.objects.exists()

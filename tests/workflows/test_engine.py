@@ -233,12 +233,15 @@ def test_wrong_expression_fails_the_run_and_says_where(actor, project):
     assert (run.status, run.error["code"], run.error["instance"]) == ("failed", "expression_failed", "/do/0/a")
 
 
-def test_input_is_checked_by_the_schema_of_the_document(actor, project):
+def test_run_inside_whose_input_does_not_fit_begins_and_fails(actor, project):
     schema = {"type": "object", "required": ["name"]}
+    defined(actor, project, [{"a": put(x=1)}], name="inside", input={"schema": {"format": "json", "document": schema}})
+    inside = {"workflow": {"namespace": "tests", "name": "inside", "version": "latest", "input": {}}}
 
-    run = ran(actor, project, [{"a": put(x=1)}], {}, input={"schema": {"format": "json", "document": schema}})
+    run = ran(actor, project, [{"begin": {"run": inside}}])
 
     assert (run.status, run.error["status"]) == ("failed", 400)
+    assert Run.objects.get(parent=run).error["code"] == "does_not_fit"
 
 
 def test_run_keeps_its_version(actor, project):

@@ -135,7 +135,7 @@ def test_override_is_a_managers_right_has_a_reason_and_is_audited(actor, project
     assert audit.is_audited(told.type)
     assert Event.objects.get(type="workflows.run_advanced").payload["is_override"] is True
     said = {"by": str(actor.user_id), "reason": "The festival waits"}
-    assert presentation.step_data(gate)["override"] == said
+    assert presentation.step_data(gate, {})["override"] == said
     assert presentation.stage_map(fresh(run))[0]["override"] == said
 
 

@@ -71,7 +71,7 @@ def test_page_and_operators_see_it(owner, actor, project, client):
 
     assert "How its steps went" in page
     assert '<td>First</td><td class="num">2</td>' in page
-    assert "<td>first</td><td>2</td><td>0</td>" in site
+    assert "<td>First</td><td><code>first</code></td><td>2</td><td>0</td>" in site
 
 
 def test_runs_that_one_does_not_see_are_not_counted(owner, actor, project, client):

@@ -7,6 +7,8 @@ from apps.core.api import PageQuery, Serializer
 from apps.core.rule_fields import Text
 from apps.workflows.types import ChoiceRule, ChoiceStatus, RunCause, RunStatus, StageState, StepStatus
 
+TASK = "Where it stands, as people call it: titles of stages and names of tasks."
+
 
 class RunIn(Serializer):
     """``workflow``: its id. The run follows the version in force to its end."""
@@ -172,6 +174,7 @@ class StayingOut(serializers.Serializer):
 class RunStayingOut(StayingOut):
     step = serializers.IntegerField()
     path = serializers.CharField()
+    task = serializers.CharField(help_text=TASK)
 
 
 class RunOut(RunRowOut):
@@ -198,6 +201,7 @@ class StepOut(serializers.Serializer):
     id = serializers.UUIDField()
     number = serializers.IntegerField()
     path = serializers.CharField()
+    task = serializers.CharField(help_text=TASK)
     visit = serializers.IntegerField()
     kind = serializers.CharField()
     status = serializers.ChoiceField(choices=StepStatus.choices)

@@ -22,6 +22,7 @@ from apps.workflows.api.run_serializers import (
     StepPageOut,
     StepQuery,
 )
+from apps.workflows.documents import stage_titles
 from apps.workflows.models import Run
 
 
@@ -44,7 +45,13 @@ class RunListView(APIView):
         page = Page.of(rows, order=Order("created_at"), cursor=query.get("cursor"), limit=query["limit"])
         return Response(page.answer(presentation.run_row))
 
-    @extend_schema(operation_id="runs_start", request=RunIn, responses={202: RunOut})
+    @extend_schema(
+        operation_id="runs_start",
+        request=RunIn,
+        responses={202: RunOut},
+        description="`input_does_not_fit` (400) names in `errors` every place of the input that does not fit `input.schema` of the "
+        "workflow, as `input.scenes.0`; no run begins.",
+    )
     def post(self, request: Request) -> Response:
         data = RunIn.parse(request)
         run = services.start_run(
@@ -75,7 +82,8 @@ class RunStepsView(APIView):
         rows = selectors.list_steps(run, with_history=query["history"])
         order = Order("number", descending=False)
         page = Page.of(rows, order=order, cursor=query.get("cursor"), limit=query["limit"])
-        return Response(page.answer(presentation.step_data))
+        titles = stage_titles(run.followed.document)
+        return Response(page.answer(lambda step: presentation.step_data(step, titles)))
 
 
 class StageCheckView(APIView):

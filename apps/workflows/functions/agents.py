@@ -27,7 +27,7 @@ from apps.llm import engine as llm
 from apps.llm import selectors as models
 from apps.llm.errors import ModelError
 from apps.llm.types import CompletionRequest, NeutralMessage, Parameters, Purpose, Role
-from apps.workflows import listening, problems, selectors
+from apps.workflows import problems, selectors, shapes
 from apps.workflows.stage_tools import allowed_tools
 
 SECONDS = 150.0
@@ -142,7 +142,7 @@ async def _as_object(call: WorkflowCall, context: AnswerContext, done: working.W
     )
     answer = await structured.ask(request, lambda _kind: schema, meter)
     value = repair.read(answer.text).value
-    if wrong := listening.first_wrong(schema, value):
+    if wrong := shapes.first_wrong(schema, value):
         detail = f"The answer does not fit the schema: {wrong}"
         raise problems.problem("validation", 502, detail, code="does_not_fit", cost=meter.cost)
     return value

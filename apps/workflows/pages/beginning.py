@@ -16,8 +16,9 @@ from apps.extraction.pages.filling import defaults_of, filled_in, form_fields
 from apps.extraction.pages.values import Column, columns_of
 from apps.extraction.pointers import top
 from apps.extraction.types import SchemaRejected
-from apps.workflows.listening import first_wrong
+from apps.workflows.documents import input_schema
 from apps.workflows.models import Definition
+from apps.workflows.shapes import first_wrong
 
 #: The name of the one field of an input that no form can be made of.
 WHOLE = "input"
@@ -76,7 +77,7 @@ class InputForm:
 
 def input_form(definition: Definition) -> InputForm | None:
     """Of a definition that came with its ``document`` and ``text``; None where the document says nothing of its input."""
-    document = _schema_in(definition.document)  # type: ignore[attr-defined]
+    document = input_schema(definition.document)  # type: ignore[attr-defined]
     if document is None:
         return None
     try:
@@ -100,12 +101,8 @@ def _may_be_empty(found: schema.Schema, column: Column) -> bool:
     return column.kind in LISTS and isinstance(own, dict) and not own.get("minItems")
 
 
-def _schema_in(document: Any) -> Any:
-    return (document.get("input") or {}).get("schema", {}).get("document")
-
-
 def _as_written(definition: Definition, document: Any) -> Any:
     """With its names in the order in which they were written, which the database does not keep."""
     text: str = definition.text  # type: ignore[attr-defined]
-    written = _schema_in(yaml_text.read(text)) if text else None
+    written = input_schema(yaml_text.read(text)) if text else None
     return written if written == document else document

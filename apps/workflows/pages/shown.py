@@ -87,8 +87,7 @@ def shown_step(step: Step, titles: Mapping[str, str]) -> dict[str, Any]:
     """With what it got and gave, and whether another run may begin with it. ``titles``: of the run's stages."""
     can_fork = step.status in LIVING and step.kind != UNDO
     return {
-        **presentation.step_data(step),
-        "task": presentation.path_words(step.path, step.kind, titles),
+        **presentation.step_data(step, titles),
         "got": as_json(step.input),
         "gave": as_json(step.output),
         "can_fork": can_fork,

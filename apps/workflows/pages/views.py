@@ -81,10 +81,7 @@ class RunView(LoginRequiredMixin, View):
             **shown_run(run, actor, role),
             "steps": [(step, shown_step(step, titles)) for step in reversed(steps)],
             "gave": as_json(run.output),
-            "kept": [
-                {**each, "task": presentation.path_words(each["path"], "", titles)}
-                for each in presentation.kept_of(run)[:KEPT]
-            ],
+            "kept": presentation.kept_of(run)[:KEPT],
             "is_cut": run.step_count > STEPS,
             "is_closed": readers.list_named_for(run.collections) is not None,
             "has_left_undone": run.status in MAY_UNDO_AGAIN and selectors.has_left_undone(run),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -19,15 +19,17 @@ from apps.conversations import selectors as conversations
 from apps.conversations import services as conversation_services
 from apps.core import jobs, leases
 from apps.core.correlation import current
-from apps.core.errors import DomainError, NotFound
+from apps.core.errors import DomainError, FieldError, NotFound
 from apps.core.storable import storable
-from apps.workflows import policies, selectors
+from apps.workflows import policies, selectors, shapes
+from apps.workflows.documents import input_schema
 from apps.workflows.events import RunChanged, RunStarted, RunWaited
 from apps.workflows.models import Choice, Definition, DefinitionVersion, Run, Step
 from apps.workflows.problems import is_effect_unknown
 from apps.workflows.services.ends import WORKER_LOST, announce, cancel, fail, inner_of, lock_held
 from apps.workflows.services.steps import LEASE_SECONDS
 from apps.workflows.types import (
+    ASKED_FOR,
     CRASHES,
     FINAL,
     MAX_DATA_BYTES,
@@ -38,6 +40,7 @@ from apps.workflows.types import (
     ChoiceStatus,
     DataTooLarge,
     HeldRun,
+    InputDoesNotFit,
     RunCause,
     RunState,
     RunStatus,
@@ -88,12 +91,17 @@ def begin(
     collections: Sequence[UUID] = (),
     **more: Any,
 ) -> Run:
-    """The row and what is told of it, for callers who asked for the right. ``more``: what started it by itself."""
+    """The row and what is told of it, for callers who asked for the right. ``more``: what started it by itself.
+
+    ``InputDoesNotFit`` where somebody waits for the answer. What begins by itself or inside another run begins and fails, as the DSL has it.
+    """
     if Run.objects.filter(project=definition.project_id, status__in=OPEN).count() >= MAX_OPEN_RUNS:
         raise TooManyOpenRuns
     data = {} if data is None else storable(data)
     if len(json.dumps(data, default=str)) > MAX_DATA_BYTES:
         raise DataTooLarge
+    if cause in ASKED_FOR:
+        _require_fit(version.document, data)
     run = Run.objects.create(
         organization_id=definition.organization_id,
         project_id=definition.project_id,
@@ -119,6 +127,13 @@ def begin(
             conversation_services.annotate_conversation(actor=actor, conversation_id=conversation_id)
     jobs.after_commit("workflows.go_on", run_id=run.pk)
     return selectors.get_run(run_id=run.pk, viewer=actor) if parent is None else run
+
+
+def _require_fit(document: Mapping[str, Any], data: Any) -> None:
+    if wrong := shapes.list_wrong(input_schema(document), data):
+        raise InputDoesNotFit(
+            fields=[FieldError(f"input{each.field.replace('/', '.')}", each.code, each.detail) for each in wrong]
+        )
 
 
 # The engine's
