@@ -29,6 +29,8 @@ class ExtractionConfig(AppConfig):
         from apps.extraction.policies import can_write_records
         from apps.extraction.receivers import (
             FORGOTTEN,
+            are_pointed_to,
+            follow_target,
             forget_words,
             hear_posted,
             look_beside,
@@ -95,6 +97,17 @@ class ExtractionConfig(AppConfig):
                 order="parallel",
                 from_now=True,
                 pick=were_beside_others,
+            ),
+        )
+        consumers.register(
+            "extraction.targets",
+            Consumer(
+                "extraction.targets",
+                follow_target,
+                types=frozenset({"extraction.record_deleted", "extraction.record_restored"}),
+                order="parallel",
+                from_now=True,
+                pick=are_pointed_to,
             ),
         )
         register_lost_hints("extraction.read_wish", lambda: list_due_wishes(older_than=HINT_AFTER))

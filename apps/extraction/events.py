@@ -124,7 +124,9 @@ class RecordRestored:
 @event("extraction.records_reshaped.v1")
 @dataclass(frozen=True, slots=True)
 class RecordsReshaped:
-    """The collection says since which fields are needed. So many records became complete by it, so many lack something now; told in pieces."""
+    """The collection says since which fields are needed, or what needed fields point to was deleted or came back. So many records became
+    complete by it, so many lack something now; told in pieces.
+    """
 
     collection_id: UUID
     became_complete: int

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
@@ -25,15 +26,57 @@ def lacking(rows: QuerySet[Record], *, collection: Collection, field: str) -> Qu
 
 def by_completeness(rows: QuerySet[Record], *, collection: Collection, is_complete: bool) -> QuerySet[Record]:
     """Of records of a collection that came with its schema: those that are complete, or those that are not. A record whose needed field
-    points to nothing that is there any more is not, though it was when it was written.
+    points to nothing that is there any more is not, though it was when it was written. Of such fields not what ``missing`` says counts, which
+    follows a moment later, but what is there.
     """
-    lacks = Q(is_complete=False) | _hollow(collection)
+    names = _needed_relations(collection)
+    lacks = ~Q(missing__contained_by=names) | _hollow(collection) if names else Q(is_complete=False)
     return rows.filter(~lacks if is_complete else lacks)
 
 
 def hollow(rows: QuerySet[Record], *, collection: Collection) -> QuerySet[Record]:
-    """Those that would be complete, had nobody deleted what their needed fields point to."""
-    return rows.filter(_hollow(collection), is_complete=True)
+    """Those that would be complete, had nobody deleted what their needed fields point to. ``missing`` may say so already, or not yet."""
+    names, found = _needed_relations(collection), selectors.schema_of(collection)
+    filled = as_q(found, [Condition(name, "filled") for name in names])
+    return rows.filter(filled, _hollow(collection), missing__contained_by=names)
+
+
+def hollow_fields(collection: Collection, data: Mapping[str, Any], gone: set[UUID]) -> set[str]:
+    """The needed fields of a record that name only records that are ``gone``. ``data`` as the schema of today has them."""
+    if not gone:
+        return set()
+    said = {name: data.get(name) for name in _needed_relations(collection)}
+    ids = {str(pk) for pk in gone}
+    return {
+        name
+        for name, value in said.items()
+        if value and ids.issuperset(map(str, value if isinstance(value, list) else [value]))
+    }
+
+
+def gone_targets(record_ids: Iterable[UUID]) -> dict[UUID, set[UUID]]:
+    """By the records that point to them: those that are deleted."""
+    rows = RecordLink.objects.filter(source__in=list(record_ids), target__deleted_at__isnull=False)
+    found: dict[UUID, set[UUID]] = {}
+    for source, target in rows.values_list("source_id", "target_id"):
+        found.setdefault(source, set()).add(target)
+    return found
+
+
+def find_pointed_to(record_ids: Iterable[UUID]) -> set[UUID]:
+    """Of these records: those that another one, which is there, points to."""
+    rows = RecordLink.objects.filter(target__in=list(record_ids), source__deleted_at=None)
+    return set(rows.values_list("target_id", flat=True))
+
+
+def list_needing(record_id: UUID) -> list[tuple[Collection, list[UUID]]]:
+    """The records that point to this one, of collections in which such a field is needed, with their schemas."""
+    links = RecordLink.objects.filter(target=record_id, source__deleted_at=None)
+    rows = Collection.objects.filter(pk__in=links.values("source__collection"), deleted_at=None)
+    needing = [row for row in selectors.with_document(rows).order_by("pk") if _needed_relations(row)]
+    return [
+        (row, sorted(set(links.filter(source__collection=row).values_list("source_id", flat=True)))) for row in needing
+    ]
 
 
 def _hollow(collection: Collection) -> Q:

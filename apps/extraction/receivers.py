@@ -1,5 +1,5 @@
 """Reactions to the log: what was posted may be read for records, or answer what was asked; what is gone or sealed is forgotten; records
-that were written at once are compared.
+that were written at once are compared; records whose needed fields point to what is gone are not complete.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from apps.accounts.types import SYSTEM
 from apps.core.doors.consumers import LoggedEvent
-from apps.extraction import services
+from apps.extraction import link_selectors, services
 
 FORGOTTEN = frozenset(
     {
@@ -68,3 +68,13 @@ def look_beside(event: LoggedEvent) -> None:
     another pair.
     """
     services.list_beside(actor=SYSTEM, record_id=UUID(event.payload["record_id"]))
+
+
+def are_pointed_to(events: Sequence[LoggedEvent]) -> Sequence[LoggedEvent]:
+    pointed_to = link_selectors.find_pointed_to(UUID(event.payload["record_id"]) for event in events)
+    return [event for event in events if UUID(event.payload["record_id"]) in pointed_to]
+
+
+def follow_target(event: LoggedEvent) -> None:
+    """Idempotent: it goes by what is there now. A parallel consumer: it holds the records that point there."""
+    services.follow_target(actor=SYSTEM, record_id=UUID(event.payload["record_id"]))

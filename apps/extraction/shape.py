@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from apps.extraction.schema import Field
@@ -74,9 +74,9 @@ def is_empty(value: Any) -> bool:
     return value is None or value in ("", [], {})
 
 
-def missing(needed: Iterable[str], data: Mapping[str, Any]) -> list[str]:
-    """Fields that a complete record has and this one does not, in the collection's order."""
-    return [name for name in needed if is_empty(data.get(name))]
+def missing(needed: Iterable[str], data: Mapping[str, Any], hollow: Collection[str] = ()) -> list[str]:
+    """Fields that a complete record has and this one does not, in the collection's order. ``hollow``: those that name only what is gone."""
+    return [name for name in needed if name in hollow or is_empty(data.get(name))]
 
 
 def key_of(names: Sequence[str], data: Mapping[str, Any]) -> bytes | None:

@@ -8,6 +8,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from apps.accounts.types import SYSTEM
+from apps.core.doors.consumers import consumers
 from apps.core.doors.exporters import ExportScope, exporters, person_exporters
 from apps.core.doors.invariants import invariants
 from apps.core.models import Event
@@ -225,3 +226,47 @@ def test_table_says_that_a_key_does_not_hold_yet_and_leads_to_the_pairs(client, 
     pair = Duplicate.objects.get()
     services.change_record(actor=me, record_id=pair.one_id, changes={"name": "Sara"})
     assert "the same values of a unique key" not in client.get(address).content.decode()
+
+
+def told_of_targets():
+    """What the log says, given to the consumer that follows what records point to; how many events it took."""
+    consumer = consumers.get("extraction.targets")
+    rows = Event.objects.filter(type__in=consumer.types).order_by("insertion")
+    taken = consumer.pick(list(rows))
+    for event in taken:
+        consumer.handle(event)
+    return len(taken)
+
+
+def test_record_lacks_what_it_points_to_while_that_is_deleted(me, project):
+    collection = people(me, project, needed=["lives_in", "siblings"])
+    town = Collection.objects.get(slug="places")
+    port, inn, mill = (record(me, town, name=name) for name in ("Port", "Inn", "Mill"))
+    ana = record(me, collection, name="Ana", lives_in=str(port.pk))
+    rui = record(me, collection, name="Rui", lives_in=str(port.pk), siblings=[str(ana.pk)])
+    zoe = record(me, collection, name="Zoe", lives_in=str(inn.pk), siblings=[str(ana.pk), str(rui.pk)])
+
+    def shown():
+        rows = selectors.list_records(collection=collection, is_complete=False).order_by("title")
+        return [(row.title, row.missing, row.version) for row in rows]
+
+    for gone in (port, ana, mill):  # nobody points to the mill
+        services.delete_record(actor=me, record_id=gone.pk)
+    assert told_of_targets() == 2
+    lacking = ("Rui", ["lives_in", "siblings"], 1)
+    assert shown() == [lacking]
+    assert [row.payload["became_incomplete"] for row in Event.objects.filter(type="extraction.records_reshaped")] == [1]
+    assert told_of_targets() == 2
+    Record.objects.filter(pk=rui.pk).update(shape_number=0)
+    services.reshape_records(actor=SYSTEM)
+    assert shown() == [lacking]
+
+    services.change_record(actor=me, record_id=rui.pk, changes={"age": 3})
+    assert shown() == [("Rui", ["lives_in", "siblings"], 2)]
+    services.change_record(actor=me, record_id=rui.pk, changes={"siblings": [str(zoe.pk)]})
+    services.restore_record(actor=me, record_id=port.pk)
+    told_of_targets()
+
+    assert shown() == []
+    *_before, last = Event.objects.filter(type="extraction.records_reshaped").order_by("insertion")
+    assert last.payload == {"collection_id": str(collection.pk), "became_complete": 1, "became_incomplete": 0}

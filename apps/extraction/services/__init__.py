@@ -42,7 +42,7 @@ from apps.extraction.services.reviews import (
     stop_extraction,
 )
 from apps.extraction.services.templates import change_template, delete_template, make_template
-from apps.extraction.services.upkeep import add_up_tallies, reshape_records
+from apps.extraction.services.upkeep import add_up_tallies, follow_target, reshape_records
 from apps.extraction.services.vectors import (
     claim_vectors,
     hint_vectors,
@@ -97,6 +97,7 @@ __all__ = [
     "fail_run",
     "fail_wish",
     "finish_run",
+    "follow_target",
     "forget_decided",
     "forget_leaving",
     "forget_wishes",

@@ -18,7 +18,7 @@ from apps.accounts.types import Actor
 from apps.core.compiled import insert
 from apps.core.errors import FieldError, TooLarge, VersionMismatch
 from apps.core.ids import uuid7
-from apps.extraction import duplicates, moments, news, policies, schema, selectors, shape, targets
+from apps.extraction import duplicates, link_selectors, moments, news, policies, schema, selectors, shape, targets
 from apps.extraction.events import RecordCreated, RecordDeleted, RecordRestored, RecordUpdated
 from apps.extraction.models import Collection, Record, RecordKey, RecordLink, RecordRevision
 from apps.extraction.services import evidence, following
@@ -269,10 +269,10 @@ def _write(
     if is_judged:
         refuse_misfit(found, data)
         record.schema_number = collection.schema_number
-    links = _links_in(actor, collection, found, record, data)
+    links, gone = _links_in(actor, collection, found, record, data)
     record.data, record.shape_number = data, collection.shape_number
     record.title = shape.title_of(collection.title_template, found.fields, data)
-    record.missing = shape.missing(collection.needed, data)
+    record.missing = shape.missing(collection.needed, data, link_selectors.hollow_fields(collection, data, gone))
     record.is_complete = not record.missing
     record.text = shape.text_of(record.title, data)
     if is_new:
@@ -302,25 +302,26 @@ def refuse_misfit(found: schema.Schema, data: dict[str, Any]) -> None:
 
 def _links_in(
     actor: Actor, collection: Collection, found: schema.Schema, record: Record, data: dict[str, Any]
-) -> list[tuple[str, int, UUID]]:
-    """Of the fields that point to records: (field, place, target). ``RecordInvalid`` for what is no record of that collection.
+) -> tuple[list[tuple[str, int, UUID]], set[UUID]]:
+    """Of the fields that point to records: (field, place, target), and the targets that are deleted. ``RecordInvalid`` for what is no
+    record of that collection.
 
     Who points to one that was joined into another points to that one from here on: ``data`` says so. What the record pointed to before
     may be deleted by now, or in a collection that the actor does not see: that does not keep its other fields from being changed.
     """
     pointing = [field for field in found.fields if field.relation and field.is_top and data.get(field.name)]
     if not pointing:
-        return []
+        return [], set()
     slugs = {field.relation.collection_slug for field in pointing if field.relation}
     there = selectors.collections_by_slug(actor, collection.project_id, slugs)
-    links, wrong = [], []
+    links, wrong, gone = [], [], set()
     for field in pointing:
         assert field.relation is not None
         target = there.get(field.relation.collection_slug)
         ids = _ids_in(data[field.name])
         known = targets.lock_targets(target, [each for each in ids if each]) if target else set()
-        if target and (gone := {each for each in ids if each and each not in known}):
-            joined = targets.find_joined(target, gone)
+        if target and (others := {each for each in ids if each and each not in known}):
+            joined = targets.find_joined(target, others)
             known |= targets.lock_targets(target, joined.values())
             for old, new in joined.items():
                 if new in known and new != record.pk:
@@ -330,7 +331,9 @@ def _links_in(
             before = RecordLink.objects.filter(source=record.pk)
             if target is not None:
                 before = before.filter(field=field.name)  # by the name of before, where the field has another one now
-            known |= set(before.values_list("target_id", flat=True))
+            was = dict(before.values_list("target_id", "target__deleted_at"))
+            known |= set(was)
+            gone |= {each for each, deleted_at in was.items() if deleted_at}
         if any(each not in known for each in ids):
             wrong.append(
                 FieldError(f"data.{field.name}", "unknown_record", _("This points to a record that is not there."))
@@ -338,7 +341,7 @@ def _links_in(
         links += [(field.name, place, each) for place, each in enumerate(ids) if each in known]
     if wrong:
         raise RecordInvalid(fields=wrong)
-    return links  # type: ignore[return-value]
+    return links, gone  # type: ignore[return-value]
 
 
 def _ids_in(value: Any) -> list[UUID | None]:

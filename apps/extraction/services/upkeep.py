@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -13,7 +14,7 @@ from django.db.models.functions import Now
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core import jobs
-from apps.extraction import duplicates, migrating, news, policies, schema, selectors, shape
+from apps.extraction import duplicates, link_selectors, migrating, news, policies, selectors, shape
 from apps.extraction.events import RecordsReshaped
 from apps.extraction.models import Collection, Duplicate, Record, RecordKey
 from apps.extraction.types import Candidate, DuplicateStatus
@@ -21,6 +22,7 @@ from apps.extraction.types import Candidate, DuplicateStatus
 SHAPED_AT_ONCE = 200
 SHAPE_SECONDS = 5.0
 TALLIES_AT_ONCE = 5000
+FOLLOWED_AT_ONCE = 500
 
 _BEHIND = """
 SELECT behind.id FROM extraction_collection collection
@@ -61,29 +63,44 @@ def _reshape(ids: list[UUID], actor: Actor) -> int:
     found = list(rows.select_for_update(of=("self",), no_key=True, skip_locked=True).order_by("pk"))
     wanted = Collection.objects.filter(pk__in={record.collection_id for record in found})
     collections = {row.pk: row for row in selectors.with_document(wanted)}
-    paths: dict[UUID, migrating.Path] = {}
+    brought = _Brought()
+    gone = link_selectors.gone_targets(record.pk for record in found)
     completed: Counter[UUID] = Counter()
     opened: Counter[UUID] = Counter()
     for record in found:
         collection = collections[record.collection_id]
-        known, data = selectors.schema_of(collection), record.data
-        if record.schema_number < collection.schema_number:
-            if collection.pk not in paths:
-                paths[collection.pk] = migrating.Path(selectors.schemas_by_number(collection))
-            data = paths[collection.pk].bring(data, record.schema_number).value
-        is_complete = _shape(collection, known, record, data)
-        if is_complete != record.is_complete:
-            (completed if is_complete else opened)[collection.pk] += 1
+        data = brought.data_of(record, collection)
+        missing = _missing(collection, data, gone.get(record.pk, set()))
+        _shape(collection, record, data, missing)
+        if record.is_complete == bool(missing):
+            (opened if missing else completed)[collection.pk] += 1
     for pk in sorted({*completed, *opened}):
         fact = RecordsReshaped(pk, completed[pk], opened[pk])
         news.tell_of_collection(fact, actor=actor, collection=collections[pk])
     return len(found)
 
 
-def _shape(collection: Collection, known: schema.Schema, record: Record, data: dict[str, object]) -> bool:
-    """Whether it is complete. By ``data``, which is the record's as the schema of today would have it: a field has its new name in it."""
+class _Brought:
+    """What records say, as the schema of today would have it: a field has its new name in it. Each collection's way is read once."""
+
+    def __init__(self) -> None:
+        self._paths: dict[UUID, migrating.Path] = {}
+
+    def data_of(self, record: Record, collection: Collection) -> dict[str, Any]:
+        if record.schema_number == collection.schema_number:
+            return record.data
+        if collection.pk not in self._paths:
+            self._paths[collection.pk] = migrating.Path(selectors.schemas_by_number(collection))
+        return self._paths[collection.pk].bring(record.data, record.schema_number).value
+
+
+def _missing(collection: Collection, data: dict[str, Any], gone: set[UUID]) -> list[str]:
+    return shape.missing(collection.needed, data, link_selectors.hollow_fields(collection, data, gone))
+
+
+def _shape(collection: Collection, record: Record, data: dict[str, Any], missing: list[str]) -> None:
+    known = selectors.schema_of(collection)
     title = shape.title_of(collection.title_template, known.fields, data)
-    missing = shape.missing(collection.needed, data)
     Record.objects.filter(pk=record.pk).update(
         title=title,
         missing=missing,
@@ -93,10 +110,45 @@ def _shape(collection: Collection, known: schema.Schema, record: Record, data: d
     )
     _take_keys(collection, record, data)
     duplicates.keep_blocks(record, known, is_new=False)
-    return not missing
 
 
-def _take_keys(collection: Collection, record: Record, data: dict[str, object]) -> None:
+@transaction.atomic
+def follow_target(*, actor: Actor, record_id: UUID) -> int:
+    """A record was deleted, or came back: whether those that point to it are complete is looked at again. How many are not what they were.
+
+    Their data and versions stay as they are. Safe to repeat: it goes by what is there now.
+    """
+    require(policies.is_system(actor))
+    brought, changed = _Brought(), 0
+    for collection, ids in link_selectors.list_needing(record_id):
+        found: Counter[bool] = Counter()
+        for start in range(0, len(ids), FOLLOWED_AT_ONCE):
+            found += _follow(collection, ids[start : start + FOLLOWED_AT_ONCE], brought)
+        if found:
+            fact = RecordsReshaped(collection.pk, found[True], found[False])
+            news.tell_of_collection(fact, actor=actor, collection=collection)
+        changed += found.total()
+    return changed
+
+
+def _follow(collection: Collection, ids: list[UUID], brought: _Brought) -> Counter[bool]:
+    """How many became complete (True), and how many lack something now (False)."""
+    rows = Record.objects.filter(pk__in=ids, deleted_at=None).defer("text", "words")
+    found = list(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
+    gone, became = link_selectors.gone_targets(ids), Counter[bool]()
+    by_missing: dict[tuple[str, ...], list[UUID]] = {}
+    for record in found:
+        missing = _missing(collection, brought.data_of(record, collection), gone.get(record.pk, set()))
+        if missing != record.missing:
+            by_missing.setdefault(tuple(missing), []).append(record.pk)
+        if record.is_complete == bool(missing):
+            became[not missing] += 1
+    for missing_now, pks in by_missing.items():
+        Record.objects.filter(pk__in=pks).update(missing=list(missing_now), is_complete=not missing_now)
+    return became
+
+
+def _take_keys(collection: Collection, record: Record, data: dict[str, Any]) -> None:
     """What another record has already is left to it, and the two are listed as one thing perhaps."""
     wanted = {
         "\x1f".join(names): digest
