@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
 from django.utils.functional import SimpleLazyObject
 
 from apps.accounts import knocks
@@ -17,8 +19,8 @@ from apps.accounts.models import User
 from apps.accounts.types import TokenInAddress
 from apps.core import suspicions
 from apps.core.db import in_thread
-from apps.core.errors import DomainError
-from apps.core.middleware import error_page
+from apps.core.errors import DomainError, NotAuthenticated
+from apps.core.middleware import error_page, problem_json
 
 
 class PersonMiddleware(AuthenticationMiddleware):
@@ -74,10 +76,22 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
     return None
 
 
+def _is_part(request: HttpRequest) -> bool:
+    """A script of a page asks, for what it puts into the page: markup, or a few values."""
+    headers = request.headers
+    return "X-Fragment" in headers or "HX-Request" in headers or not request.accepts("text/html")
+
+
+def _leads_to_sign_in(response: HttpResponse) -> bool:
+    return isinstance(response, HttpResponseRedirect) and response.url.startswith(resolve_url(settings.LOGIN_URL))
+
+
 class PageDoorMiddleware:
     """Before every page: the limiter, and a look at what came in. API and ``/v1`` ask it themselves, once they know who calls; who watches is never limited.
 
     An address that is none has no view that could ask: its 404 is paid for afterwards, so that whoever looks for doors runs dry.
+    A part of a page is not led to the sign-in: its whole page would come in the place of the part, and with a new cookie against
+    forged forms, which the form that is open in another tab knows nothing of.
     """
 
     OTHER_DOORS = ("/api/", "/v1", "/healthz", "/health", "/readyz", "/metrics")
@@ -89,6 +103,8 @@ class PageDoorMiddleware:
         response = self.get_response(request)
         if response.status_code == NOT_FOUND and request.resolver_match is None:
             return _refusal(request) or response
+        if _leads_to_sign_in(response) and _is_part(request):
+            return problem_json(NotAuthenticated())
         return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> HttpResponse | None:

@@ -39,7 +39,7 @@ export default class extends Controller {
     const focused = this.element.contains(document.activeElement) ? nameOf(document.activeElement) : null;
     const place = focused ? this.#named(focused).indexOf(document.activeElement) : -1;
     try {
-      const found = await fetchElements(this.urlValue);
+      const found = await fetchElements(this.urlValue, { into: this.element });
       const unfolded = [...this.element.querySelectorAll("details[open][id]")].map((each) => each.id);
       if (found) this.element.replaceChildren(...found);
       for (const id of unfolded) this.element.querySelector(`details#${CSS.escape(id)}`)?.setAttribute("open", "");

@@ -98,7 +98,7 @@ export class Thread {
 
   async #refreshOnce(id, isOnPath, wish) {
     try {
-      const [fresh] = (await fetchElements(this.#urls.message.replace(NO_ID, id))) ?? [];
+      const [fresh] = (await fetchElements(this.#urls.message.replace(NO_ID, id), { into: this.find(id) })) ?? [];
       if (fresh) this.#put(fresh, isOnPath);
     } finally {
       this.#refreshing.delete(id);

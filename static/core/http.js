@@ -1,6 +1,7 @@
 // Reads and writes of the page, with its session. A failure is either a Problem, which the server explained, or Unreachable.
 
 import { elementsOf } from "core/dom";
+import { letGo } from "core/press";
 import { t } from "core/words";
 
 const TIMEOUT_MS = 30_000;
@@ -39,8 +40,8 @@ export async function request(url, { method = "GET", body, headers = {}, signal 
 
 export const post = (url, body = {}, options = {}) => request(url, { method: "POST", body, ...options });
 
-/** Elements of a fragment, and null when the server says there is nothing (any more). */
-export async function fetchElements(url, { signal, method = "GET", body } = {}) {
+/** Elements of a fragment, and null when the server says there is nothing (any more). `into`: what they are to take the place of or in. */
+export async function fetchElements(url, { signal, method = "GET", body, into } = {}) {
   const response = await send(url, {
     method,
     body,
@@ -48,8 +49,10 @@ export async function fetchElements(url, { signal, method = "GET", body } = {}) 
     signal: signal ?? AbortSignal.timeout(TIMEOUT_MS),
   });
   if (response.status === 404) return null;
-  if (response.redirected || !response.ok) throw response.redirected ? signedOut() : await problemOf(response);
-  return elementsOf(await response.text());
+  if (!response.ok) throw await problemOf(response);
+  const found = elementsOf(await response.text());
+  await letGo(into);
+  return found;
 }
 
 const tokenElement = () => document.querySelector('meta[name="csrf-token"]');
@@ -68,7 +71,7 @@ export function renewToken() {
 async function renew() {
   const { tokenUrl, viewerId } = document.body.dataset;
   const response = await sendOnce(tokenUrl, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(TIMEOUT_MS) });
-  const { user, token } = response.ok && !response.redirected ? await response.json() : {};
+  const { user, token } = response.ok ? await response.json() : {};
   if (!token || user !== viewerId) return false;
   tokenElement().content = token;
   for (const field of document.querySelectorAll('input[name="csrfmiddlewaretoken"]')) field.value = token;

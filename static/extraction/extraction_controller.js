@@ -1,8 +1,8 @@
 import { Controller } from "@hotwired/stimulus";
 
-import { failedIn } from "extraction/notices";
 import { debounce } from "core/dom";
 import { fetchElements, post } from "core/http";
+import { failedIn } from "core/notices";
 import { t } from "core/words";
 import { liveSocket } from "live/socket";
 
@@ -105,7 +105,7 @@ export default class extends Controller {
     let found;
     const turn = (this.asked = (this.asked ?? 0) + 1);
     try {
-      found = await fetchElements(this.urlValue);
+      found = await fetchElements(this.urlValue, { into: this.element });
     } catch {
       return; // the next news, or the clock
     }

@@ -1,8 +1,9 @@
 import { Controller } from "@hotwired/stimulus";
 
-import { failedIn } from "extraction/notices";
 import { debounce } from "core/dom";
 import { fetchElements, post, request } from "core/http";
+import { failedIn } from "core/notices";
+import { ticksOf } from "extraction/ticks";
 import { liveSocket } from "live/socket";
 
 const NEWS_MS = 200;
@@ -11,11 +12,10 @@ const LOOK_EVERY_MS = 3000; // a bell may be lost; while it moves somebody looks
 /** The card of a wish below a message: confirm, edit, cancel; then how its operation goes. */
 export default class extends Controller {
   static values = { api: String, topic: String, url: String };
-  #ticks = 0;
-  #answered = 0;
-  #told = Promise.resolve();
 
   connect() {
+    const ticked = this.ticks.missedBy(this.form?.dataset.version);
+    if (ticked !== undefined && this.#box) this.#box.checked = ticked;
     this.soon = debounce(() => this.#load(), NEWS_MS);
     this.clock = setInterval(() => this.#look(), LOOK_EVERY_MS);
     this.#follow();
@@ -28,22 +28,20 @@ export default class extends Controller {
 
   async confirm({ currentTarget: button }) {
     button.disabled = true;
-    if ((await this.deciding) === false) button.disabled = false; // what was ticked last counts
+    if ((await this.ticks.kept) === false) button.disabled = false; // what was ticked last counts
     else await this.#try(button, () => post(`${this.apiValue}confirm/`));
   }
 
   /** Whether each waits for somebody before it is kept. */
   async decide({ currentTarget: box }) {
+    const { ticks } = this;
     const review = box.checked;
-    this.#ticks += 1;
-    // One after the other: the last one counts.
-    const told = this.#told.then(() => request(this.apiValue, { method: "PATCH", body: { review } })).finally(() => (this.#answered += 1));
-    this.#told = told.catch(() => {});
+    const told = ticks.send(review);
     const mine = this.#try(box, () => told);
-    this.deciding = mine;
+    ticks.kept = mine;
     if (await mine) return;
-    box.checked = !review;
-    if (this.deciding === mine) this.deciding = null;
+    if (this.#box) this.#box.checked = !review;
+    if (ticks.kept === mine) ticks.kept = null;
   }
 
   dismiss({ currentTarget: button }) {
@@ -79,6 +77,19 @@ export default class extends Controller {
     return this.element.querySelector("[data-wish-form]");
   }
 
+  get ticks() {
+    return ticksOf(this.apiValue);
+  }
+
+  /** The card as it stands on the page by now. */
+  get #here() {
+    return document.getElementById(this.element.id) ?? this.element;
+  }
+
+  get #box() {
+    return this.#here.querySelector('[data-action="wish#decide"]');
+  }
+
   /** What is settled changes no more. */
   #follow() {
     const topic = this.element.querySelector("[data-moving]")?.dataset.topic;
@@ -100,28 +111,29 @@ export default class extends Controller {
 
   async #try(button, act) {
     button.disabled = button.type !== "checkbox"; // a box would lose the focus
-    this.element.querySelector(".notice.passing")?.remove();
+    this.#here.querySelector(".notice.passing")?.remove();
     try {
       await act();
       await this.#load();
       return true;
     } catch (error) {
       button.disabled = false;
-      failedIn(this.element, error.errors?.map?.(({ detail }) => detail).find(Boolean) ?? error.message);
+      failedIn(this.#here, error.errors?.map?.(({ detail }) => detail).find(Boolean) ?? error.message);
       return false;
     }
   }
 
   async #load() {
-    const ticks = this.#ticks;
-    if (this.#answered !== ticks) return; // a tick is on its way: what it brings is newer
+    const { ticks } = this;
+    const { count } = ticks;
+    if (ticks.isUnderWay || !this.element.isConnected) return; // what the tick brings is newer, and so is what stands there
     let found;
     try {
-      found = await fetchElements(this.urlValue);
+      found = await fetchElements(this.urlValue, { into: this.element });
     } catch {
       return; // the next news, or the clock
     }
-    if (!found || ticks !== this.#ticks || !this.element.isConnected || (this.form && !this.form.hidden && found[0].dataset.status === "proposed" && !this.form.querySelector(":disabled"))) return;
+    if (!found || count !== ticks.count || !this.element.isConnected || (this.form && !this.form.hidden && found[0].dataset.status === "proposed" && !this.form.querySelector(":disabled"))) return;
     const hadFocus = this.element.contains(document.activeElement);
     const focused = hadFocus && document.activeElement.id;
     this.element.replaceChildren(...found);

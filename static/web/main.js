@@ -13,6 +13,7 @@ import PaletteController from "web/palette_controller";
 import PasskeyController from "web/passkey_controller";
 import PickerController from "web/picker_controller";
 import ProviderController from "web/provider_controller";
+import { tellRefusals } from "web/refusals";
 import ShellController from "web/shell_controller";
 import TabsController from "web/tabs_controller";
 import TalksController from "web/talks_controller";
@@ -35,6 +36,7 @@ const controllers = {
 
 await openKept();
 sealOnLeaving();
+tellRefusals();
 
 // Forms and lists need none of what a conversation needs.
 if (document.querySelector('[data-controller~="composer"]')) {

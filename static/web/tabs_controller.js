@@ -6,6 +6,8 @@ import { read, write } from "core/storage";
 const STALE_MS = 800;
 const BONES_MS = 200;
 const FAILED = ["htmx:sendError", "htmx:responseError", "htmx:timeout"];
+const STALE = ["context:stale", "talks:changed"];
+const SOON = ["focusout", "htmx:afterSettle"]; // what may have kept it from being fetched again is over
 
 /** Tabs of the context panel. htmx fills the panel; the last tab used is kept for each page. What is late or fails says so. */
 export default class extends Controller {
@@ -13,7 +15,9 @@ export default class extends Controller {
     this.held = this.#tabs.find((tab) => tab.ariaSelected === "true");
     this.element.addEventListener("click", this.#clicked);
     this.element.addEventListener("keydown", this.#key);
-    addEventListener("context:stale", this.#stale);
+    for (const name of STALE) addEventListener(name, this.#changed);
+    this.element.addEventListener("htmx:beforeRequest", this.#asked);
+    for (const name of SOON) this.#panel.addEventListener(name, this.#soon);
     addEventListener("context:show", this.#show);
     document.addEventListener("htmx:beforeSwap", this.#arrived);
     for (const name of FAILED) document.addEventListener(name, this.#failed);
@@ -24,17 +28,28 @@ export default class extends Controller {
   disconnect() {
     this.element.removeEventListener("click", this.#clicked);
     this.element.removeEventListener("keydown", this.#key);
-    removeEventListener("context:stale", this.#stale);
+    for (const name of STALE) removeEventListener(name, this.#changed);
+    this.element.removeEventListener("htmx:beforeRequest", this.#asked);
+    for (const name of SOON) this.#panel.removeEventListener(name, this.#soon);
     removeEventListener("context:show", this.#show);
     document.removeEventListener("htmx:beforeSwap", this.#arrived);
     for (const name of FAILED) document.removeEventListener(name, this.#failed);
   }
 
-  /** Totals have changed: the panel that shows them is fetched again, unless somebody is in it. */
-  #stale = debounce(() => {
+  /** Totals have changed: the panel that shows them is fetched again, also when it was on its way and may not know of it. */
+  #changed = () => {
+    this.isStale = true;
+    this.#soon();
+  };
+
+  #asked = () => {
+    this.isStale = false;
+  };
+
+  /** Unless somebody is in it. */
+  #soon = debounce(() => {
     const shown = this.#tabs.find((tab) => tab.ariaSelected === "true");
-    const panel = document.getElementById(shown?.getAttribute("aria-controls"));
-    if (shown?.dataset.tab === "details" && panel.checkVisibility() && !panel.contains(document.activeElement)) shown.click();
+    if (this.isStale && shown?.dataset.tab === "details" && !this.#panel.querySelector(":focus")) shown.click();
   }, STALE_MS);
 
   /** What was asked for while another tab was chosen, by that tab or by what it showed, comes too late. */

@@ -70,7 +70,7 @@ export default class extends Controller {
   async #load() {
     this.newsSince = null;
     const current = document.body.dataset.conversationIdValue ?? "";
-    const found = await fetchElements(`${this.urlValue}?${new URLSearchParams({ current })}`).catch(() => null);
+    const found = await fetchElements(`${this.urlValue}?${new URLSearchParams({ current })}`, { into: this.element }).catch(() => null);
     if (!found) return;
     const focused = this.element.contains(document.activeElement) && document.activeElement.dataset.conversation;
     const { scrollTop } = this.element;

@@ -93,7 +93,7 @@ export default class extends Controller {
   async #load() {
     let found;
     try {
-      found = await fetchElements(this.urlValue);
+      found = await fetchElements(this.urlValue, { into: this.element });
     } catch {
       return; // the next news, or the clock
     }

@@ -57,9 +57,9 @@ def browser():
 @pytest.fixture
 def page(browser, stack):
     """Signed in, with everything that ran or was asked for in ``page.ran()`` and ``page.asked``."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context = browser.new_context(storage_state=duo.signed_in(stack, "ines"), viewport={"width": 1440, "height": 900})
     page = context.new_page()
-    duo.sign_in(page, stack.base_url, stack.cast["ines_email"])
+    page.goto(f"{stack.base_url}/")
     page.asked = []
     page.on("request", lambda request: stack.base_url in request.url or page.asked.append(request.url))
     page.on("dialog", lambda dialog: (page.asked.append(dialog.message), dialog.dismiss()))

@@ -11,6 +11,7 @@ from playwright.sync_api import Page
 from tests.stack import Stack
 
 PASSWORD = "correct horse battery"  # as the factories give it
+SESSION = "parlance_session"
 
 
 def hire(stack: Stack, provider_url: str) -> dict[str, Any]:
@@ -21,6 +22,8 @@ def hire(stack: Stack, provider_url: str) -> dict[str, Any]:
 
 
 def make(provider_url: str) -> dict[str, str]:
+    from django.test import Client
+
     from apps.llm.models import Model, ModelDefaults, Provider
     from tests.accounts.factories import ProjectFactory, UserFactory, join
 
@@ -43,8 +46,19 @@ def make(provider_url: str) -> dict[str, str]:
     )
     model = Model.objects.create(organization=project.organization, provider=provider, name="stub-small")
     ModelDefaults.objects.update_or_create(organization=project.organization, defaults={"default": model})
-    ids = {"project": project.pk, "ines": ines.pk, "daniel": daniel.pk, "model": model.pk}
-    return {name: str(pk) for name, pk in ids.items()} | {"ines_email": ines.email, "daniel_email": daniel.email}
+    found = {"project": str(project.pk), "model": str(model.pk)}
+    for name, user in {"ines": ines, "daniel": daniel}.items():
+        client = Client()
+        client.force_login(user)
+        session = client.cookies[SESSION].value
+        found |= {name: str(user.pk), f"{name}_email": user.email, f"{name}_session": session}
+    return found
+
+
+def signed_in(stack: Stack, name: str) -> dict[str, Any]:
+    """What a browser keeps of somebody who signed in; the page where one does has tests of its own."""
+    where = {"domain": "127.0.0.1", "path": "/", "expires": -1, "httpOnly": True, "secure": False, "sameSite": "Lax"}
+    return {"cookies": [{"name": SESSION, "value": stack.cast[f"{name}_session"], **where}], "origins": []}
 
 
 def sign_in(page: Page, base_url: str, email: str) -> None:

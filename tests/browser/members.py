@@ -89,14 +89,8 @@ class Member:
 
 
 @pytest.fixture(scope="module")
-def states(browser, stack):
-    found = {}
-    for name in ("ines", "daniel"):
-        context = browser.new_context(locale="en-GB")
-        duo.sign_in(context.new_page(), stack.base_url, stack.cast[f"{name}_email"])
-        found[name] = context.storage_state()
-        context.close()
-    return found
+def states(stack):
+    return {name: duo.signed_in(stack, name) for name in ("ines", "daniel")}
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.timeout(300)  # the first one waits for a stack and its
 
 
 def test_answer_is_written_while_it_comes_and_ends_as_the_row(people, provider):
-    provider.script({"tokens": 160, "rate": 20, "delay": 0.2})
+    provider.script({"tokens": 160, "rate": 200, "hold": 40})
     ines = people("ines").start()
 
     ines.say("Which containers were **changed**?")
@@ -27,6 +27,7 @@ def test_answer_is_written_while_it_comes_and_ends_as_the_row(people, provider):
     assert expected_text(160).startswith(seen.strip())
     expect(ines.last.locator(".caret")).to_have_count(1)
     expect(ines.page.get_by_role("button", name="Stop the answer")).to_be_visible()
+    provider.release()
     ines.wait_for_end()
     assert ines.texts() == ["Which containers were changed?", expected_text(160)]
     assert [row["content"] for row in ines.rows()] == ["Which containers were **changed**?", expected_text(160)]
@@ -36,7 +37,7 @@ def test_answer_is_written_while_it_comes_and_ends_as_the_row(people, provider):
 
 
 def test_all_words_of_an_answer_are_counted_for_who_opened_the_page_while_it_was_written(people, provider):
-    provider.script({"tokens": 120, "rate": 30})
+    provider.script({"tokens": 120, "rate": 200, "hold": 60})
     ines = people("ines").start()
     ines.say("At length.")
     expect(ines.messages("streaming")).to_have_count(1)
@@ -44,6 +45,7 @@ def test_all_words_of_an_answer_are_counted_for_who_opened_the_page_while_it_was
     ines.page.reload()
     expect(ines.messages("streaming")).to_have_count(1)
 
+    provider.release()
     ines.wait_for_end()
 
     expect(ines.page.locator("#announcer")).to_have_text("Answer finished, 120 words")
@@ -189,7 +191,7 @@ def test_draft_survives_reload_and_belongs_to_its_conversation(people):
 
 
 def test_two_people_see_the_same_words_as_they_come(people, provider):
-    provider.script({"tokens": 400, "rate": 40}, {"text": "Short."})
+    provider.script({"tokens": 400, "rate": 200, "hold": 80}, {"text": "Short."})
     ines = people("ines").start()
     daniel = people("daniel").open(ines.conversation)
     expect(ines.page.locator(".faces")).to_have_attribute("aria-label", re.compile("Daniel Okoye"))
@@ -201,6 +203,7 @@ def test_two_people_see_the_same_words_as_they_come(people, provider):
     expect(daniel.messages("streaming")).to_have_count(1)
     late = people("daniel").open(ines.conversation)
     expect(late.messages("streaming")).to_have_count(1)
+    provider.release()
     for member in (ines, daniel, late):
         member.wait_for_end()
     assert ines.texts() == daniel.texts() == late.texts() == ["Read the log.", expected_text(400)]

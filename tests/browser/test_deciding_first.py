@@ -41,8 +41,8 @@ def both(people, stack, provider):
 
 def test_suggestions_come_to_both_and_each_decides(both, provider):
     ines, daniel, collection = both
-    # The last one takes a while: the others are decided on meanwhile.
-    provider.script(wish(3), sailor("Ana"), sailor("Rui"), sailor("Eva", delay=25))
+    # The last one waits: the others are decided on meanwhile.
+    provider.script(wish(3), sailor("Ana"), sailor("Rui"), sailor("Eva", hold=0))
     ines.say("/create 3 sailors for a noir")
     expect(ines.page.get_by_role("checkbox", name="Decide on each before it is kept")).to_be_checked(timeout=LONG)
     ines.page.get_by_role("button", name="Confirm").click()
@@ -54,6 +54,7 @@ def test_suggestions_come_to_both_and_each_decides(both, provider):
     expect(ana.locator(".badge", has_text="Made by a model")).to_be_visible()
     ana.get_by_role("button", name="Reject").click()
     expect(ines.page.locator(".decided", has_text="Ana")).to_contain_text("Rejected by Daniel Okoye")
+    provider.release()
 
     for member in (ines, daniel):
         expect(member.page.locator(".card.proposal", has_text="Eva")).to_be_visible(timeout=LONG)
@@ -70,8 +71,15 @@ def test_unticked_they_are_records_at_once(both, provider):
     provider.script(wish(2), sailor("Ana"), sailor("Rui"))
     ines.say("/create 2 sailors for a noir")
     box = ines.page.get_by_role("checkbox", name="Decide on each before it is kept")
-    box.click(timeout=LONG)
+    box.hover(timeout=LONG)
+    ines.page.mouse.down()  # what others do meanwhile is shown once it is let go
+    wish_api = ines.page.locator("[data-wish-api-value]").get_attribute("data-wish-api-value")
+    with ines.page.expect_response(f"**/c/{ines.conversation}/messages/*/"):
+        daniel.write("PATCH", wish_api.removeprefix("/api/v1/"), {"brief": "for a film"})
+    ines.page.wait_for_timeout(200)
+    ines.page.mouse.up()
     expect(daniel.page.get_by_role("checkbox", name="Decide on each before it is kept")).not_to_be_checked()
+    expect(ines.page.locator(".card .voice")).to_have_text("for a film")
     expect(box).not_to_be_checked()
     box.press("Space")
     expect(box).to_be_checked()
@@ -85,40 +93,43 @@ def test_unticked_they_are_records_at_once(both, provider):
 
 
 SHOWN = """() => {
-    const card = document.querySelector("[data-wish-url-value]");
+    const note = () => shown.push(document.querySelector("[data-wish-url-value] [type=checkbox]")?.checked);
     window.shown = [];
-    new MutationObserver(() => shown.push(card.querySelector("[type=checkbox]").checked)).observe(card, { childList: true });
+    new MutationObserver(note).observe(document.querySelector(".thread"), { childList: true, subtree: true });
 }"""
 
 
 def test_card_that_comes_late_takes_no_tick_back(both, provider):
+    """By itself, and with the message that is drawn anew."""
     ines, _daniel, collection = both
     provider.script(wish(2), sailor("Ana"), sailor("Rui"))
     ines.say("/create 2 sailors for a noir")
     box = ines.page.get_by_role("checkbox", name="Decide on each before it is kept")
     box.wait_for(timeout=LONG)
+    ines.open(ines.conversation)  # nothing of its making is on its way any more
+    card = ines.page.locator("[data-wish-url-value]")
+    message = ines.page.locator("article", has=card).get_attribute("data-message")
+    places = [card.get_attribute("data-wish-url-value"), f"/c/{ines.conversation}/messages/{message}/"]
     late = []
 
-    def first_is_late(route):
-        if late:
-            route.continue_()
-        else:
+    def hold(route):
+        if len(late) < len(places):
             late.append((route, route.fetch()))
+        else:
+            route.continue_()
 
-    address = ines.page.locator("[data-wish-url-value]").get_attribute("data-wish-url-value")
-    ines.page.route(lambda url: url.endswith(address), first_is_late)
-    # At once: a key that is down while the card is drawn anew is let go over another box.
-    with ines.page.expect_request(lambda request: request.url.endswith(address)):
-        box.evaluate("box => box.click()")
-    while not late:
-        ines.page.wait_for_timeout(100)
-    with ines.page.expect_response(lambda answer: answer.request.method == "PATCH"):
-        box.evaluate("box => box.click()")
-    expect(box).to_be_checked()
+    ines.page.route(lambda url: any(url.endswith(place) for place in places), hold)
+    for ticked in (False, True):
+        with ines.page.expect_response(lambda answer: answer.request.method == "PATCH") as told:
+            box.click()
+        assert told.value.request.post_data_json == {"review": ticked}
+        while len(late) < len(places):
+            ines.page.wait_for_timeout(50)
     ines.page.evaluate(SHOWN)
-    [(route, response)] = late
-    route.fulfill(response=response)
-    ines.page.wait_for_timeout(500)
+    # The message is asked for once more as soon as the late one is there.
+    with ines.page.expect_request(lambda request: request.url.endswith(places[1])):
+        for route, response in late:
+            route.fulfill(response=response)
     assert False not in ines.page.evaluate("shown")
     expect(box).to_be_checked()
     box.press("Space")

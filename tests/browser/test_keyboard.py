@@ -386,6 +386,17 @@ def test_budget_is_set_and_a_search_is_narrowed(people, provider):
     page.keyboard.type("stub-small")
     page.keyboard.press("Enter")
     expect(page.locator("#results mark")).to_have_text("beacon")
+    page.go_back()
+    expect(page.locator("#f-tag")).to_have_value("nowhere")
+    expect(page.locator("#search-words")).to_be_focused()
+
+    page.wait_for_selector("body[data-ready]", state="attached")
+    page.context.clear_cookies(name=duo.SESSION)
+    page.keyboard.type("er")
+    page.keyboard.press("Enter")
+    for place in ("#results [role=alert]", "#connection"):
+        expect(page.locator(place)).to_contain_text("You are signed out.")
+    ines.complaints.clear()  # the browser tells of what was refused
 
 
 CREW = """async (project) => {

@@ -45,7 +45,8 @@ def test_pages_messages_and_reconnects_cost_little(browser, running_provider, pr
 
         def note(name):
             nonlocal before
-            costs[name], before = round(taken(stack) - before, 1), taken(stack)
+            after = taken(stack)
+            costs[name], before = round(after - before, 1), after
 
         ines.page.goto(f"{stack.base_url}/")
         ines.page.wait_for_selector("body[data-ready]", state="attached")

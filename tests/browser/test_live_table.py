@@ -103,7 +103,8 @@ def test_who_is_named_no_more_hears_nothing_more(both):
 
     ines.write("PATCH", f"collections/{collection}/", {"visibility": "named"})
     ines.write("PATCH", f"records/{ids['Sarah']}/", {"data": {"name": "The secret name"}})
-    daniel.page.wait_for_timeout(3_000)
+    expect(cell(ines, ids["Sarah"], "name")).to_have_text("The secret name", timeout=10_000)
+    daniel.page.wait_for_timeout(500)
 
     expect(daniel.page.locator("tr[data-record]", has_text="secret")).to_have_count(0)
     expect(cell(daniel, ids["Sarah"], "name")).to_have_text("Sarah")

@@ -53,6 +53,10 @@ class Provider:
     def default(self, **values: Any) -> None:
         self._control("default", values)
 
+    def release(self) -> None:
+        """What a script's ``hold`` keeps goes on."""
+        self._control("release")
+
     @property
     def stats(self) -> dict[str, Any]:
         return self._control("stats")

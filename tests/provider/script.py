@@ -98,6 +98,9 @@ class Script:
     reset: bool = False  # with cut: a TCP reset instead of a close
     hang: int | None = None  # send nothing more after that many tokens (0: headers only)
     hang_headers: bool = False  # not even the headers
+    hold: int | None = (
+        None  # send nothing more after that many tokens (0: not the first) until the control address says "release"
+    )
     garbage: str = ""
     linger: float = 0.0  # after the end mark, seconds before the body ends
     vectors: dict[str, list[float]] = field(default_factory=dict)  # embeddings: of texts that hold these words

@@ -6,6 +6,8 @@ import asyncio
 import json
 import time
 from collections import Counter, deque
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from tests.provider import wire
@@ -28,6 +30,7 @@ class State:
         self.models = models
         self.open_streams = 0
         self.here: set[Connection] = set()
+        self.held: list[Callable[[], None]] = []
         self.reset()
 
     def hang_up(self) -> None:
@@ -35,7 +38,15 @@ class State:
         for connection in list(self.here):
             connection.transport.abort()
 
+    def release(self) -> None:
+        """What scripts hold goes on, and what they would hold until there are others does not stop."""
+        self.is_released = True
+        held, self.held = self.held, []
+        for go_on in held:
+            go_on()
+
     def reset(self) -> None:
+        self.release()
         self.default = self.first_default
         self.queue: deque[tuple[str, Script]] = deque()
         self.calls: list[dict[str, Any]] = []
@@ -136,7 +147,10 @@ class Connection(asyncio.Protocol):
             state.default = state.first_default.with_values(body)
         elif action == "scripts":
             wanted = body.get("for", "")
+            state.is_released = False
             state.queue.extend((wanted, state.default.with_values(values)) for values in body["scripts"])
+        elif action == "release":
+            state.release()
         elif action == "bodies":
             self.answer(200, list(state.bodies))
             return
@@ -212,7 +226,11 @@ class Connection(asyncio.Protocol):
             self.stream = Stream(self, record, script, speaker, words, tool=is_tool_turn)
             self.stream.start()
         else:
-            self.loop.call_later(script.delay, self.answer_whole, record, speaker, "".join(words), is_tool_turn)
+            whole = partial(self.answer_whole, record, speaker, "".join(words), is_tool_turn)
+            if script.hold is not None and not self.state.is_released:
+                self.state.held.append(whole)
+            else:
+                self.loop.call_later(script.delay, whole)
 
     def answer_whole(self, record: dict[str, Any], speaker: Any, text: str, is_tool_turn: bool) -> None:
         record["finished_at"] = time.time()
@@ -307,11 +325,19 @@ class Stream:
                 return
             if self.script.hang is not None and self.sent >= self.script.hang:
                 return
+            if self.script.hold == self.sent and not self.connection.state.is_released:
+                self.connection.state.held.append(self.go_on)
+                return
             if not self.one_token():
                 self.finish()
                 return
             self.due += step
         self.timer = self.connection.loop.call_at(self.due, self.tick)
+
+    def go_on(self) -> None:
+        if not self.connection.transport.is_closing():
+            self.due = self.connection.loop.time()
+            self.tick()
 
     def one_token(self) -> bool:
         if self.sent < len(self.reasoning):

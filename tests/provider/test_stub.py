@@ -35,6 +35,19 @@ def test_openai_stream_and_whole(provider, openai_client):
     assert [(call["stream"], call["tokens"]) for call in provider.calls] == [(True, 20), (False, 20)]
 
 
+def test_answer_is_held_until_it_is_released(provider, openai_client):
+    provider.script({"tokens": 20, "hold": 5})
+    ask = {"model": "stub-small", "messages": [{"role": "user", "content": "hello"}]}
+    said = []
+
+    for chunk in openai_client.chat.completions.create(**ask, stream=True):
+        said.append(chunk.choices[0].delta.content or "" if chunk.choices else "")
+        if "".join(said) == expected_text(5):
+            provider.release()
+
+    assert "".join(said) == expected_text(20)
+
+
 def test_openai_tools_models_and_embeddings(provider, openai_client):
     provider.script({"tool": "weather", "arguments": '{"city": "Berlin"}'})
     messages = [{"role": "user", "content": "hello"}]

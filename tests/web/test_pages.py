@@ -52,6 +52,15 @@ def test_pages_answer_members_and_send_strangers_to_sign_in(browser, name):
     assert Client().get(reverse(name)).headers["Location"].startswith("/accounts/login/")
 
 
+@pytest.mark.parametrize("headers", [{"X-Fragment": "1"}, {"HX-Request": "true"}, {"Accept": "application/json"}])
+def test_part_of_a_page_is_never_the_page_to_sign_in(headers):
+    answer = Client().get(reverse("web:sidebar"), headers=headers)
+
+    assert answer.status_code == 401
+    assert answer.json()["code"] == "not_authenticated"
+    assert not answer.cookies
+
+
 def test_conversation_without_a_known_cost_is_not_called_free(browser, owner, project):
     conversation = begin(owner, project, "Which quay?")
     counted = Conversation.objects.filter(pk=conversation.pk)

@@ -1,0 +1,47 @@
+// The tick on the card of a wish. Its message is drawn anew whenever something comes below it, and the card with it: what was ticked
+// last counts, whichever card stands there when it arrives.
+
+import { request } from "core/http";
+
+const known = new Map(); // address of a wish → its ticks
+
+class Ticks {
+  #url;
+  #last;
+  #underWay = 0;
+  #version = 0; // which the server gave the wish with the last one that arrived
+  #told = Promise.resolve();
+  count = 0;
+  kept = null; // a promise: was the last one taken?
+
+  constructor(url) {
+    this.#url = url;
+  }
+
+  get isUnderWay() {
+    return this.#underWay > 0;
+  }
+
+  /** One after the other. */
+  send(review) {
+    this.count += 1;
+    this.#last = review;
+    this.#underWay += 1;
+    const told = this.#told
+      .then(() => request(this.#url, { method: "PATCH", body: { review } }))
+      .then((wish) => { this.#version = wish?.version ?? this.#version; })
+      .finally(() => { this.#underWay -= 1; });
+    this.#told = told.catch(() => {});
+    return told;
+  }
+
+  /** What a card of this version does not know of, because it was drawn before: ticked or not. Undefined: it knows. */
+  missedBy(version) {
+    return this.isUnderWay || version < this.#version ? this.#last : undefined;
+  }
+}
+
+export function ticksOf(url) {
+  if (!known.has(url)) known.set(url, new Ticks(url));
+  return known.get(url);
+}
