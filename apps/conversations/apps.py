@@ -11,7 +11,7 @@ class ConversationsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.conversations import invariants, metrics, portability, resealing, tasks  # noqa: F401  (registers the jobs)
-        from apps.conversations.file_access import allowed_files, let_files_go, used_files
+        from apps.conversations.file_access import allowed_files, let_files_go, shown_files, used_files, uses_of_files
         from apps.conversations.receivers import follow_rule, welcome
         from apps.conversations.search import MessageSearch, TitleSearch
         from apps.conversations.selectors.turns import count_asked
@@ -111,4 +111,6 @@ class ConversationsConfig(AppConfig):
         topics.register("conversation", ConversationTopic())
         search_sources.register("messages", MessageSearch())
         search_sources.register("titles", TitleSearch())
-        file_access.register("conversations", FileAccess(allowed=allowed_files, used=used_files, let_go=let_files_go))
+        file_access.register(
+            "conversations", FileAccess(allowed_files, used_files, let_files_go, shown_files, uses_of_files)
+        )

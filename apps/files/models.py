@@ -82,6 +82,9 @@ class File(TenantModel):
         indexes = [
             models.Index(fields=["organization", "owner", "created_at"], name="files_file_owner"),
             models.Index(
+                fields=["project", "-created_at", "-id"], name="files_file_list", condition=Q(deleted_at=None)
+            ),
+            models.Index(
                 fields=["created_at"], name="files_file_unprocessed", condition=Q(is_processed=False, deleted_at=None)
             ),
             models.Index(fields=["deleted_at"], name="files_file_deleted", condition=Q(deleted_at__isnull=False)),

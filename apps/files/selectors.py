@@ -13,7 +13,7 @@ from django.db.models.functions import Length, Now
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import require_scope
 from apps.accounts.types import Actor, ActorKind
-from apps.core.doors.file_access import file_access
+from apps.core.doors.file_access import FileUse, file_access
 from apps.core.errors import NotFound
 from apps.files import policies
 from apps.files.detection import INLINE_IMAGES
@@ -35,10 +35,41 @@ MAX_AT_ONCE = 100
 
 def own_files(viewer: Actor) -> QuerySet[File]:
     """Files the viewer brought, in projects the viewer can still see."""
-    rows = File.objects.filter(deleted_at=None)
-    if viewer.kind == ActorKind.SYSTEM:
-        return rows
-    return rows.filter(accounts.project_filter(viewer), owner=viewer.user_id)
+    return File.objects.filter(_own(viewer), deleted_at=None)
+
+
+def _own(viewer: Actor) -> Q:
+    return Q() if viewer.kind == ActorKind.SYSTEM else Q(accounts.project_filter(viewer), owner=viewer.user_id)
+
+
+def list_files(
+    viewer: Actor, *, project_id: UUID | None = None, name: str = "", kinds: Collection[str] = (), is_own: bool = False
+) -> QuerySet[File]:
+    """What ``get_file`` gives this viewer, one by one; each with its owner. ``name``: words that stand in it.
+
+    ``ScopeMissing`` for a key made for something else.
+    """
+    if not policies.can_read_files(viewer):
+        require_scope(viewer, policies.READ)
+    seen = _own(viewer)
+    if not is_own:
+        for access in file_access:
+            seen |= access.shown(viewer)
+    rows = File.objects.filter(seen, deleted_at=None).select_related("owner")
+    if project_id is not None:
+        rows = rows.filter(project_id=project_id)
+    for word in name.split():
+        rows = rows.filter(name__icontains=word)
+    return rows.filter(kind__in=kinds) if kinds else rows
+
+
+def uses_of(viewer: Actor, file_ids: Collection[UUID]) -> dict[UUID, list[FileUse]]:
+    """Of files that the viewer got from here: the places that they see them in."""
+    found: dict[UUID, list[FileUse]] = {}
+    for access in file_access:
+        for file_id, uses in access.uses(viewer, file_ids).items():
+            found.setdefault(file_id, []).extend(uses)
+    return found
 
 
 def list_readable_of(viewer: Actor, *, project_id: UUID) -> QuerySet[File]:

@@ -97,6 +97,8 @@ def views(addresses: dict[str, Any]) -> list[View]:
         View("conversations", "/conversations/"),
         View("conversations-archived", "/conversations/?view=archived"),
         View("conversations-deleted", "/conversations/?view=deleted"),
+        View("files", "/files/"),
+        View("files-delete", "/files/", prepare=click("[commandfor^=delete-]")),
         View("search", "/search/?q=gate"),
         View("provider-refused", "/settings/providers/", prepare=_wrong_provider, status=400),
         View("search-empty", "/search/"),

@@ -1,4 +1,4 @@
-"""Who besides its owner may see a file, and whether it is still needed. Run by ``files``; registered by the apps that attach."""
+"""Who besides its owner may see a file, where it is used, and whether it is still needed. Run by ``files``; registered by the apps that attach."""
 
 from __future__ import annotations
 
@@ -6,8 +6,18 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import Q
+
 from apps.core.doors import Door
 from apps.core.types import ActorRef
+
+
+@dataclass(frozen=True, slots=True)
+class FileUse:
+    """One place that shows a file: what it is called, and where it is."""
+
+    label: str
+    url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,11 +27,16 @@ class FileAccess:
     Both take any ids, known or not, in one query. A file that any registrant calls used is swept away only 30 days after its
     owner deleted it: ``let_go`` then removes the rows that refer to it, in the caller's transaction. A registrant that stops
     using files itself says so with ``files.services.detach_files``.
+
+    For lists: ``shown`` is what ``allowed`` says, as a condition on rows of files; ``uses`` names the places that the viewer sees, the
+    newest first, in one query.
     """
 
     allowed: Callable[[ActorRef, Collection[UUID]], set[UUID]]
     used: Callable[[Collection[UUID]], set[UUID]]
     let_go: Callable[[Collection[UUID]], None]
+    shown: Callable[[ActorRef], Q] = lambda _viewer: Q(pk__in=[])
+    uses: Callable[[ActorRef, Collection[UUID]], dict[UUID, list[FileUse]]] = lambda _viewer, _ids: {}
 
 
 file_access: Door[FileAccess] = Door("file access")

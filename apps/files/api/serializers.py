@@ -5,7 +5,7 @@ from typing import Any
 from django.urls import reverse
 from rest_framework import serializers
 
-from apps.core.api import Serializer
+from apps.core.api import PageQuery, Serializer
 from apps.files.models import File
 from apps.files.types import FileKind, FileState, Reason, TextState
 
@@ -13,6 +13,13 @@ from apps.files.types import FileKind, FileState, Reason, TextState
 class UploadIn(Serializer):
     project = serializers.UUIDField()
     file = serializers.FileField(allow_empty_file=True, max_length=1000)
+
+
+class AttachmentQuery(PageQuery):
+    project = serializers.UUIDField(required=False)
+    q = serializers.CharField(required=False, default="", max_length=200, allow_blank=True, help_text="In the name.")
+    kind = serializers.ChoiceField(choices=FileKind.choices, required=False)
+    mine = serializers.BooleanField(required=False, default=False, help_text="Only what the caller brought.")
 
 
 class AttachmentTextOut(serializers.Serializer):
@@ -41,6 +48,12 @@ class AttachmentOut(serializers.Serializer):
     url = serializers.CharField()
     preview_url = serializers.CharField(allow_null=True)
     created_at = serializers.DateTimeField()
+
+
+class AttachmentPageOut(serializers.Serializer):
+    results = AttachmentOut(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
 
 
 def attachment_out(file: File) -> dict[str, Any]:

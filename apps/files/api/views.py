@@ -10,10 +10,10 @@ from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.core.api import APIView
+from apps.core.api import APIView, Order, Page
 from apps.core.errors import NotFound
 from apps.files import selectors, services, serving
-from apps.files.api.serializers import AttachmentOut, UploadIn, attachment_out
+from apps.files.api.serializers import AttachmentOut, AttachmentPageOut, AttachmentQuery, UploadIn, attachment_out
 from apps.files.api.uploads import prepare_upload
 
 
@@ -24,6 +24,24 @@ class AttachmentListView(APIView):
     def initial(self, request: Request, *args: object, **kwargs: object) -> None:
         prepare_upload(request._request)  # noqa: SLF001
         super().initial(request, *args, **kwargs)
+
+    @extend_schema(
+        operation_id="attachments_list",
+        parameters=[AttachmentQuery],
+        responses=AttachmentPageOut,
+        description="What the caller brought, and what is attached where they read; the newest first.",
+    )
+    def get(self, request: Request) -> Response:
+        query = AttachmentQuery.parse_query(request)
+        rows = selectors.list_files(
+            request.actor,
+            project_id=query.get("project"),
+            name=query["q"],
+            kinds=[query["kind"]] if "kind" in query else (),
+            is_own=query["mine"],
+        )
+        page = Page.of(rows, order=Order("created_at"), cursor=query.get("cursor"), limit=query["limit"])
+        return Response(page.answer(attachment_out))
 
     @extend_schema(
         operation_id="attachments_upload",
