@@ -148,9 +148,18 @@ def test_table_is_imported_through_its_columns_and_exported_again(browser, colle
     assert set(Record.objects.values_list("title", flat=True)) == {"Nuno", "Rita"}
 
     address = f"/records/{collection.pk}/export/?where=age:over:35"
-    key = re.search(r'name="key" value="([^"]+)"', page_of(browser, address))[1]
-    made, again = (browser.post(address, {"which": "shown", "format": "json", "key": key}) for _press in range(2))
+    form = page_of(browser, address)
+    assert "A file holds at most 50,000 records" in form
+    key = re.search(r'name="key" value="([^"]+)"', form)[1]
+    said = {"which": "all", "format": "json", "key": key}
+    wrong = browser.post(address, {**said, "limit-concurrency": "0"})
+    assert (wrong.status_code, Operation.objects.count()) == (400, 1)
+    assert 'name="format" value="json" checked' in wrong.content.decode()
+    assert 'name="which" value="all" checked' in wrong.content.decode()
+    said |= {"which": "shown", "limit-concurrency": "2"}
+    made, again = (browser.post(address, said) for _press in range(2))
     assert made.url == again.url, "two presses of the button make one file"
+    assert Operation.objects.get(kind="records.export").concurrency == 2
     work()
     shown = page_of(browser, made.url)
     exported = File.objects.exclude(pk=file.pk).get()

@@ -1,4 +1,4 @@
-"""Forms that begin operations over a collection. They plan only: what would become of it, and what it costs, is seen before anything runs."""
+"""Forms that begin operations over a collection. Most plan only: what would become of it, and what it costs, is seen before anything runs."""
 
 from __future__ import annotations
 
@@ -42,6 +42,10 @@ class OperationForm(CollectionView, ABC):
     def shown(self, request: HttpRequest, collection: Collection) -> dict[str, Any]:
         """What the template gets beside them."""
 
+    def how(self, request: HttpRequest) -> dict[str, Any]:
+        """How it begins, where that is not by a plan that somebody starts."""
+        return {}
+
     def found(self, request: HttpRequest, collection_id: UUID) -> Collection:
         collection = super().found(request, collection_id)
         require(self.can_write)
@@ -62,6 +66,7 @@ class OperationForm(CollectionView, ABC):
                 kind=self.kind,
                 params=params,
                 **limits.changes,
+                **self.how(request),
             )
         except DomainError as error:
             return self.page(request, collection, limits, error, status=error.status)

@@ -19,8 +19,11 @@ from apps.bulk import services as bulk
 from apps.core.errors import DomainError, FieldError, Invalid
 from apps.core.ids import uuid7
 from apps.extraction import importing, selectors, shape, tables
+from apps.extraction.bulk_tables import RECORDS_A_FILE
+from apps.extraction.exporting import MAX_XLSX_CELL
 from apps.extraction.models import Collection
 from apps.extraction.pages import asking
+from apps.extraction.pages.beginning import OperationForm
 from apps.extraction.pages.tables import CollectionView
 from apps.extraction.pages.values import columns_of
 from apps.extraction.types import OnDuplicate
@@ -134,54 +137,35 @@ class ImportColumnsPage(ImportPage):
         return redirect("bulk:page", made.pk)
 
 
-class ExportPage(CollectionView):
-    """All records, or those that the table shows."""
+class ExportPage(OperationForm):
+    """All records, or those that the table shows. It writes nothing, so it begins at once; two presses of the button make one file."""
 
-    def found(self, request: HttpRequest, collection_id: UUID) -> Collection:
-        collection = super().found(request, collection_id)
-        require(self.can_write)
-        return collection
+    kind = "records.export"
+    template = "extraction/export.html"
 
-    def get(self, request: HttpRequest, collection_id: UUID) -> HttpResponse:
-        collection = self.found(request, collection_id)
-        return self.show(request, collection, asking.asked_in(request.GET))
+    def read(self, request: HttpRequest, collection: Collection) -> dict[str, Any]:
+        params = {"collection": str(collection.pk), "format": request.POST.get("format", "csv")}
+        return params | (asking.asked_in(request.GET).as_selection() if request.POST.get("which") == "shown" else {})
 
-    def show(
-        self, request: HttpRequest, collection: Collection, asked: asking.Asked, error: DomainError | None = None
-    ) -> HttpResponse:
-        context = {
+    def how(self, request: HttpRequest) -> dict[str, Any]:
+        return {"key": request.POST.get("key", "")[:64], "start": True}
+
+    def shown(self, request: HttpRequest, collection: Collection) -> dict[str, Any]:
+        asked = asking.asked_in(request.GET)
+        return {
             "asked": asked,
             "chips": asking.chips_of(asked, columns_of(selectors.schema_of(collection))),
             "is_narrowed": asked.is_narrowed,
+            "which": request.POST.get("which", "shown" if asked.is_narrowed else "all"),
+            "format": request.POST.get("format", "csv"),
             "total": selectors.count_records([collection]).get(collection.pk, 0),
             "state": asked.url(),
             "formats": FORMATS,
+            "most_records": RECORDS_A_FILE,
+            "most_in_a_cell": MAX_XLSX_CELL,
+            "room": max(files.room_left(collection.organization_id), 0),
             "key": uuid7(),
-            "problems": _problems(error),
         }
-        status = error.status if error else 200
-        return render(request, "extraction/export.html", self.base(collection) | context, status=status)
-
-    def post(self, request: HttpRequest, collection_id: UUID) -> HttpResponse:
-        collection = self.found(request, collection_id)
-        asked = asking.asked_in(request.GET)
-        params: dict[str, Any] = {"collection": str(collection.pk), "format": request.POST.get("format", "csv")}
-        if request.POST.get("which") == "shown":
-            params |= asked.as_selection()
-        try:
-            made = bulk.create_operation(
-                actor=request.actor,  # type: ignore[attr-defined]
-                project_id=collection.project_id,
-                kind="records.export",
-                params=params,
-                key=request.POST.get("key", "")[:64],
-                start=True,
-            )
-        except DomainError as error:
-            if error.status not in _REFUSED:
-                raise
-            return self.show(request, collection, asked, error)
-        return redirect("bulk:page", made.pk)
 
 
 class BringAlongPage(CollectionView):
