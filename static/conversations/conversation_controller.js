@@ -14,7 +14,7 @@ import { liveSocket } from "live/socket";
 
 /** The page of one conversation: builds its parts and joins them to what stands around the thread. */
 export default class extends Controller {
-  static targets = ["faces", "newWords", "privacy", "scroller", "tagsInput", "thread", "title", "titleInput", "typing"];
+  static targets = ["faces", "newWords", "otherBranch", "privacy", "scroller", "tagsInput", "thread", "title", "titleInput", "typing"];
   static values = {
     api: String, branch: String, id: String, leaf: String, listUrl: String, messageUrl: String, messagesApi: String, messagesUrl: String,
     pageUrl: String, position: Number, project: String, saveUrl: String, topic: String, turnsApi: String, version: Number, writable: Boolean,
@@ -30,6 +30,7 @@ export default class extends Controller {
       follow: this.follow,
       leaf: this.leafValue,
       branch: this.branchValue,
+      otherBranch: this.otherBranchTarget,
     });
     this.session = new Session({
       id: this.idValue,

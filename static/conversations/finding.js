@@ -45,7 +45,7 @@ export class Finding {
     }
     this.#at = (this.#at + by + this.#hits.length) % this.#hits.length;
     const hit = this.#hits[this.#at];
-    await this.#thread.show(hit.number);
+    await this.#thread.show(hit.id, hit.number);
     this.#mark(this.#thread.find(hit.id));
     const [index, count] = [number(this.#at + 1), number(this.#hits.length)];
     return t(this.#hasMore ? "match_of_newest" : "match_of", { index, count });

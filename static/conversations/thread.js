@@ -18,12 +18,14 @@ export class Thread {
   #refreshing = new Map(); // message id → {again: the wish that came meanwhile, done: a promise}
   #edges;
   #leaf;
-  branch; // a message of a branch that the page was opened on, not one's own; the thread stays there until the member goes on
+  #branch; // a message of a branch that is shown, not one's own; the thread stays there until the member goes on
+  #otherBranch;
   isAtPathEnd = true; // false: messages after the last one shown exist and are not on the page
 
-  /** `urls`: {messages, message}, addresses of fragments; `leaf`: the end of the path; `branch`: see there. */
-  constructor({ element, scroller, urls, follow, leaf, branch }) {
+  /** `urls`: {messages, message}, addresses of fragments; `leaf`: the end of the path; `branch`: see there; `otherBranch` says so. */
+  constructor({ element, scroller, urls, follow, leaf, branch, otherBranch }) {
     this.#leaf = leaf;
+    this.#otherBranch = otherBranch;
     this.branch = branch;
     this.#element = element;
     this.#urls = urls;
@@ -36,6 +38,15 @@ export class Thread {
 
   disconnect() {
     this.#edges.disconnect();
+  }
+
+  get branch() {
+    return this.#branch;
+  }
+
+  set branch(id) {
+    this.#branch = id;
+    this.#otherBranch.hidden = !id;
   }
 
   get articles() {
@@ -109,6 +120,7 @@ export class Thread {
   /** The end of the path anew: after a switch of branches, or when more was missed than events could tell. */
   async reload() {
     const fresh = await this.#fetch(this.branch ? { leaf: this.branch } : {});
+    this.branch = branchOf(fresh) && this.branch;
     const shown = new Map(this.articles.map((article) => [article.dataset.message, article]));
     const unsent = this.articles.filter((article) => !article.dataset.message);
     const change = () => {
@@ -149,11 +161,17 @@ export class Thread {
     if (this.isAtPathEnd) this.#follow.grown();
   }
 
-  /** Bring message `number` onto the page, with what stands around it. */
-  async show(number) {
-    if (this.#numbers.includes(number)) return;
-    const fresh = await this.#fetchHere({ before: number + PAGE / 2, limit: PAGE });
+  /** Bring message `id` onto the page, with what stands around it: on the branch that is shown or, where it is not on that, on its own. */
+  async show(id, number) {
+    if (this.find(id)) return;
+    const around = { before: number + PAGE / 2, limit: PAGE };
+    let fresh = await this.#fetchHere(around);
     this.#leaf = this.leaf;
+    if (!fresh.some(({ dataset }) => dataset.message === id)) {
+      fresh = await this.#fetch({ ...around, leaf: id });
+      this.#leaf = id;
+      this.branch = branchOf(fresh) && id;
+    }
     const local = this.articles.filter((article) => !article.dataset.message);
     this.#element.replaceChildren(...fresh, ...local);
     this.isAtPathEnd = false;
@@ -248,3 +266,6 @@ export class Thread {
 }
 
 const here = (element) => () => element;
+
+/** Of a fragment: the end of the branch that it is from, where that is not the member's own. */
+const branchOf = (fresh) => fresh.find(({ dataset }) => dataset.branch !== undefined)?.dataset.branch ?? "";

@@ -126,6 +126,23 @@ def test_edit_makes_a_branch_and_keeps_the_earlier_words(people, provider):
     expect(ines.messages().first).to_contain_text("The ferry.")
     assert ines.texts() == ["The ferry.", "About the ferry."]
 
+    # Found where it stands; the page says whose branch that is not, and leads back.
+    other = ines.page.get_by_text("Another branch than yours is shown.")
+    expect(other).to_be_hidden()
+    ines.page.get_by_role("button", name="Find in this conversation").click()
+    ines.page.get_by_role("searchbox", name="Find in this conversation").fill("locker")
+    expect(ines.page.locator(".find-bar .num")).to_contain_text("2 of 2")
+    expect(other).to_be_visible()
+    assert ines.texts() == ["The locker.", "About the locker."]
+    ines.page.get_by_role("searchbox", name="Find in this conversation").fill("ferry")
+    expect(other).to_be_hidden()
+    assert ines.texts() == ["The ferry.", "About the ferry."]
+    ines.page.get_by_role("searchbox", name="Find in this conversation").fill("locker")
+    expect(other).to_be_visible()
+    ines.page.get_by_role("link", name="Back to your branch").click()
+    expect(other).to_be_hidden()
+    assert ines.texts() == ["The ferry.", "About the ferry."]
+
     # Switched at another page meanwhile: what is said goes where it was written.
     locker = ines.write("POST", f"conversations/{ines.conversation}/branches/", {"message": None})["leaf"]
     ines.say("Which deck?")

@@ -239,6 +239,34 @@ def test_branches_are_told_and_chosen(api, ines, conversation):
     assert (chosen.json()["leaf"], chosen.json()["is_following"]) == (str(kept.pk), False)
 
 
+def test_what_is_found_on_another_branch_is_read_where_it_stands(api, ines, conversation):
+    kept = answer(say(ines, conversation, "The ferry"), "It leaves at nine.")
+    again = services.regenerate_answer(actor=ines, message_id=kept.pk)
+    (hit,) = api.get(f"/api/v1/search/?q=nine&conversation={conversation.pk}").json()["results"]
+    messages = url(conversation, "messages/")
+
+    there = api.get(f"{messages}?message={hit['id']}").json()
+    above = api.get(f"{messages}?message={kept.parent_id}").json()
+    own = api.get(messages).json()
+
+    assert [row["id"] for row in there["results"]] == [str(kept.parent_id), str(kept.pk)]
+    assert (there["leaf"], there["own_leaf"]) == (str(kept.pk), str(again.answer.pk))
+    assert above["leaf"] == above["own_leaf"] == own["leaf"] == own["own_leaf"] == str(again.answer.pk)
+    assert str(kept.pk) not in {row["id"] for row in own["results"]}
+    assert api.get(f"{messages}?message={uuid4()}").json()["code"] == "parent_elsewhere"
+
+
+def test_messages_around_one_are_read_with_it(api, ines, conversation):
+    for number in range(5):
+        answer(say(ines, conversation, f"Line {number}"))
+    rows = api.get(url(conversation, "messages/")).json()["results"]
+
+    around = api.get(url(conversation, f"messages/?limit=4&message={rows[4]['id']}")).json()
+
+    assert [row["position"] for row in around["results"]] == [4, 5, 6, 7]
+    assert (around["next"] is not None, around["previous"] is not None) == (True, True)
+
+
 def test_only_the_owner_says_who_sees_a_conversation(project):
     from apps.accounts.types import ProjectRole
     from apps.core.errors import Forbidden

@@ -267,10 +267,17 @@ def test_page_of_another_branch_stays_there(ines, project, conversation):
     piece = client.get(f"/c/{conversation.pk}/messages/?before=9&leaf={first.message.pk}").content.decode()
     own = client.get(f"/c/{conversation.pk}/?message={uuid4()}").content.decode()
 
+    shared = client.get(f"/c/{conversation.pk}/messages/").content.decode()
+    notice = '<p class="notice" data-conversation-target="otherBranch"'
     assert f'data-conversation-branch-value="{first.answer.pk}"' in page
+    assert f'data-branch="{first.answer.pk}"' in piece
+    assert f"{notice}>" in page
+    assert f'href="/c/{conversation.pk}/">Back to your branch' in page
     assert "Kept" in page
     assert "Kept" in piece
     assert 'data-conversation-branch-value=""' in own
+    assert 'data-branch=""' in shared
+    assert f"{notice} hidden>" in own
     assert "Otherwise" in own
 
 

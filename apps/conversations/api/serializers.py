@@ -176,7 +176,14 @@ class ImportFileIn(Serializer):
 class MessagesQuery(Serializer):
     cursor = serializers.CharField(required=False, max_length=500)
     limit = serializers.IntegerField(required=False, min_value=1, max_value=100, default=100)
-    leaf = serializers.UUIDField(required=False)
+    leaf = serializers.UUIDField(
+        required=False, help_text="The path that ends there. Without it and `message`: your own."
+    )
+    message = serializers.UUIDField(
+        required=False,
+        help_text="A message, such as one that was found: what stands around it, on your own path where it passes there, else "
+        "on the newest branch that does.",
+    )
     after = serializers.IntegerField(required=False, min_value=0)
     before = serializers.IntegerField(required=False, min_value=1)
 
@@ -303,6 +310,10 @@ class MessagePageOut(serializers.Serializer):
     results = MessageOut(many=True)
     next = serializers.CharField(allow_null=True)
     previous = serializers.CharField(allow_null=True)
+    leaf = serializers.UUIDField(allow_null=True, help_text="The end of the path that was read.")
+    own_leaf = serializers.UUIDField(
+        allow_null=True, help_text="The end of your own path: another one than `leaf` when another branch was read."
+    )
 
 
 class PostedOut(serializers.Serializer):

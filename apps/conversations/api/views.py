@@ -109,8 +109,14 @@ class MessageListView(APIView):
     def get(self, request: Request, conversation_id: UUID) -> Response:
         query = shapes.MessagesQuery.parse_query(request)
         conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=request.actor)
-        leaf = query.get("leaf") or selectors.active_leaf(conversation=conversation, user_id=request.actor.user_id)
+        own = selectors.active_leaf(conversation=conversation, user_id=request.actor.user_id)
+        leaf = query.get("leaf") or own
         after, before, limit = _window(query)
+        if (found := query.get("message")) and "leaf" not in query:
+            leaf = selectors.end_of_branch(conversation=conversation, viewer=request.actor, seen_id=found)
+            if after is None and before is None:
+                number = selectors.find_number(conversation=conversation, message_id=found) or 0
+                before = number + limit // 2 + 1
         rows = selectors.list_path(conversation=conversation, leaf_id=leaf, after=after, before=before, limit=limit + 1)
         from_end = before is not None
         more = len(rows) > limit
@@ -123,6 +129,8 @@ class MessageListView(APIView):
                 "results": [presentation.message_data(row, siblings=siblings.get(row.pk, [row.pk])) for row in rows],
                 "next": _mark("after", rows[-1].number) if has_next else None,
                 "previous": _mark("before", rows[0].number) if has_previous else None,
+                "leaf": leaf,
+                "own_leaf": own,
             }
         )
 

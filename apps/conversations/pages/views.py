@@ -154,12 +154,15 @@ class MessagesFragment(PageView):
     def get(self, request: HttpRequest, conversation_id: UUID) -> HttpResponse:
         conversation = self.conversation_of(request, conversation_id)
         viewer = request.actor  # type: ignore[attr-defined]
-        leaf = selectors.end_of_branch(conversation=conversation, viewer=viewer, seen_id=_uuid(request, "leaf"))
+        seen = _uuid(request, "leaf")
+        leaf = selectors.end_of_branch(conversation=conversation, viewer=viewer, seen_id=seen)
+        own = selectors.active_leaf(conversation=conversation, user_id=viewer.user_id) if seen else leaf
         limit = min(_number(request, "limit") or WINDOW, 100)
         context = _window(
             request, conversation, leaf, before=_number(request, "before"), after=_number(request, "after"), limit=limit
         )
-        return render(request, "conversations/_messages.html", context | {"conversation": conversation})
+        context |= {"conversation": conversation, "branch_id": leaf if leaf != own else None}
+        return render(request, "conversations/_messages.html", context)
 
 
 def _number(request: HttpRequest, name: str) -> int | None:

@@ -20,7 +20,10 @@ class SearchIn(PageQuery):
 
 
 class HitOut(serializers.Serializer):
-    """``spans`` are [start, end] of the matches in ``snippet``; ``position`` is there for messages."""
+    """``spans`` are [start, end] of the matches in ``snippet``; ``position`` is there for messages.
+
+    A message may stand on another branch than one's own: ``conversations/{conversation}/messages/?message={id}`` reads it where it is.
+    """
 
     kind = serializers.CharField()
     id = serializers.UUIDField()
