@@ -30,6 +30,7 @@ from apps.accounts.rules import rules_of
 from apps.accounts.services import attempts, fresh_proofs, identity, people
 from apps.accounts.types import SERVICE_DOMAIN, SignInFailed, SsoNeeded
 from apps.accounts.words import language_asked
+from apps.accounts.zones import zone_asked
 from apps.core.letters import letter_of_text, queue_letter
 
 
@@ -53,7 +54,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def save_user(self, request: HttpRequest, user: Any, form: BaseForm, commit: bool = True) -> Any:  # noqa: FBT001,FBT002
         user.name = form.cleaned_data.get("name", "")
-        user.language = language_asked()
+        user.language, user.time_zone = language_asked(), zone_asked()
         return super().save_user(request, user, form, commit)
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> Any:

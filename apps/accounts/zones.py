@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from django.utils import timezone
 
 from apps.accounts.types import Actor
+
+#: In which a page at a door says where its browser is (``static/web/zone.js``).
+COOKIE = "time_zone"
+
+
+@cache
+def offered_zones() -> frozenset[str]:
+    """Names that somebody may choose: those of places, and UTC."""
+    return frozenset(name for name in available_timezones() if "/" in name or name == "UTC")
+
+
+def zone_asked() -> str:
+    """For whoever has no account yet: that of their browser (``web.middleware``), else UTC."""
+    current = timezone.get_current_timezone_name()
+    return current if current in offered_zones() else "UTC"
 
 
 def zone_named(name: str) -> ZoneInfo | None:

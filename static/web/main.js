@@ -18,6 +18,7 @@ import ShellController from "web/shell_controller";
 import TabsController from "web/tabs_controller";
 import TalksController from "web/talks_controller";
 import ToastsController from "web/toasts_controller";
+import { tellZone } from "web/zone";
 
 const controllers = {
   connection: ConnectionController,
@@ -37,6 +38,7 @@ const controllers = {
 await openKept();
 sealOnLeaving();
 tellRefusals();
+tellZone();
 
 // Forms and lists need none of what a conversation needs.
 if (document.querySelector('[data-controller~="composer"]')) {

@@ -46,14 +46,37 @@ def test_weak_password_is_refused_and_the_invitation_stays_open(owner, project, 
     assert invitations.find_invitation(token=token) is not None
 
 
-def test_who_joins_goes_on_in_the_language_of_the_page(owner, project, client):
+@pytest.mark.parametrize(
+    ("told", "zone"),
+    [
+        ("Europe/Lisbon", "Europe/Lisbon"),
+        ("Europe/Atlantis", "UTC"),
+        ("../etc/passwd", "UTC"),
+        ("Europe", "UTC"),
+        ("", "UTC"),
+    ],
+)
+def test_who_joins_goes_on_in_the_language_and_the_time_zone_of_the_page(told, zone, owner, project, client):
+    client.cookies["time_zone"] = told
     client.post(
         f"/accounts/invitation/{invite(owner, project)}/",
         {"name": "New", "password": PASSWORD},
         headers={"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"},
     )
 
-    assert User.objects.get(email="new@example.org").language == "de"
+    new = User.objects.get(email="new@example.org")
+    assert (new.language, new.time_zone) == ("de", zone)
+
+
+def test_time_zone_that_somebody_chose_stays(owner, project, client):
+    new = UserFactory(email="new@example.org", time_zone="Asia/Tokyo")
+    client.force_login(new)
+    client.cookies["time_zone"] = "Europe/Lisbon"
+
+    client.post(f"/accounts/invitation/{invite(owner, project)}/")
+
+    new.refresh_from_db()
+    assert (new.time_zone, OrganizationMember.objects.filter(user=new).exists()) == ("Asia/Tokyo", True)
 
 
 def test_new_invitation_of_an_address_withdraws_the_earlier_one(owner, project):

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import translation
 
 from apps.accounts import letters
-from apps.accounts.models import Invitation, SignInAttempt
+from apps.accounts.models import Invitation, SignInAttempt, User
 from apps.accounts.types import RiskSignal
 from apps.core.letters import letter_of_text
 from apps.core.models import MailMessage
@@ -70,14 +70,15 @@ def test_mail_after_signing_up_is_the_one_that_confirms(settings):
     settings.PARLANCE_SIGN_UP = "open"
     settings.EMAIL_BACKEND = "apps.core.mail_log.EmailBackend"
     UserFactory(is_superuser=True)
+    client = Client()
+    client.cookies["time_zone"] = "Europe/Lisbon"
 
-    Client().post(
-        "/accounts/signup/", {"name": "Ben", "email": "ben@example.org", "password1": "another horse battery"}
-    )
+    client.post("/accounts/signup/", {"name": "Ben", "email": "ben@example.org", "password1": "another horse battery"})
 
     letter = MailMessage.objects.get()
     assert (letter.recipient, letter.subject) == ("ben@example.org", "Confirm your e-mail address for Parlance")
     assert letter.text.startswith("Hello Ben,")
+    assert User.objects.get(email="ben@example.org").time_zone == "Europe/Lisbon"
 
 
 class Page(HTMLParser):

@@ -62,6 +62,7 @@ def test_page_says_of_no_address_whether_it_is_known():
 
 def test_mailed_link_makes_the_account_once(settings):
     client = Client()
+    client.cookies["time_zone"] = "Europe/Lisbon"
     ask("ann@example.org")
     path = link_of("ann@example.org")
     assert 'value="Ann"' in client.get(path).content.decode()
@@ -71,6 +72,7 @@ def test_mailed_link_makes_the_account_once(settings):
     assert (answer.status_code, client.get("/api/v1/me/").json()["email"]) == (302, "ann@example.org")
     member = OrganizationMember.objects.get()
     assert (member.user.name, member.role) == ("Ann B", OrganizationRole.OWNER)
+    assert member.user.time_zone == "Europe/Lisbon"
     assert member.user.emailaddress_set.get().verified
     again = Client().post(path, {"name": "Eve", "password": "another horse battery"})
     assert (again.status_code, Client().login(email="ann@example.org", password=PASSWORD)) == (400, True)

@@ -60,6 +60,7 @@ def is_in(client):
 def test_stranger_joins_where_the_provider_lets_them(issuer, project, owner):
     row = provider_at(issuer, project, owner, joins_as="member")
     client = Client()
+    client.cookies["time_zone"] = "Europe/Lisbon"
 
     answer = issuer.sign_in(client, "sand", name="Ada Sand")
 
@@ -70,6 +71,7 @@ def test_stranger_joins_where_the_provider_lets_them(issuer, project, owner):
     assert (session.method, session.identity_provider_id, session.auth_level) == (SignInMethod.SSO, row.pk, 1)
     assert OrganizationMember.objects.get(user=ada).role == OrganizationRole.MEMBER
     assert (ada.name, ada.has_usable_password(), ada.is_staff) == ("Ada Sand", False, False)
+    assert ada.time_zone == "Europe/Lisbon"
     assert EmailAddress.objects.get(user=ada).verified
     assert SocialToken.objects.count() == SocialApp.objects.count() == 0
     again = Client()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import available_timezones
 
 from allauth.account import forms as allauth
 from allauth.account.adapter import get_adapter
@@ -24,6 +23,7 @@ from apps.accounts.models import User
 from apps.accounts.policies import SCOPE_FAMILIES
 from apps.accounts.services import mailboxes, passwords, people, sign_in_rules
 from apps.accounts.types import MailDomainNotAllowed, OrganizationRole, ProjectAccess
+from apps.accounts.zones import offered_zones
 from apps.core import rules
 from apps.core.change_forms import ChangeForm
 from apps.core.rule_fields import DescriptionField, MailField, TextField
@@ -57,7 +57,7 @@ PASSWORD_HINT = _("At least ten characters, no common word, and not your name or
 
 
 def time_zones() -> list[tuple[str, str]]:
-    return [(name, name.replace("_", " ")) for name in sorted(available_timezones()) if "/" in name or name == "UTC"]
+    return [(name, name.replace("_", " ")) for name in sorted(offered_zones())]
 
 
 class SignInForm(allauth.LoginForm):

@@ -19,6 +19,7 @@ from apps.accounts.services import sessions, sign_in_rules
 from apps.accounts.services.organizations import add_member, make_organization
 from apps.accounts.types import SYSTEM, Actor, EmailTaken, LinkNotValid, OrganizationRole, PasswordRefused
 from apps.accounts.words import language_asked
+from apps.accounts.zones import zone_asked
 from apps.core.db import database_now
 from apps.core.doors.first_start import FirstStart, first_start_steps
 from apps.core.errors import FieldError
@@ -29,7 +30,7 @@ FIRST_START_LOCK = 0x7061726C616E6365  # "parlance": one first start, one claim 
 
 
 def create_user(*, email: str, password: str | None, name: str = "", how: str, is_proved: bool = True) -> User:
-    """A person without any organization, who goes on in the language that this is done in. Raises ``EmailTaken``. Callers are services; the right is theirs to ask.
+    """A person without any organization, who goes on in the language and time zone that this is done in. Raises ``EmailTaken``. Callers are services; the right is theirs to ask.
 
     ``is_proved``: that the mailbox is theirs, by a letter or by the word of somebody who is trusted.
     """
@@ -37,7 +38,8 @@ def create_user(*, email: str, password: str | None, name: str = "", how: str, i
         require_good_password(password, email=email, name=name)
     try:
         with transaction.atomic():
-            user: User = User.objects.create_user(email, password, name=name, language=language_asked())
+            told = {"language": language_asked(), "time_zone": zone_asked()}
+            user: User = User.objects.create_user(email, password, name=name, **told)
     except IntegrityError:
         raise EmailTaken(fields=[FieldError("email", "email_taken", _("This e-mail address is in use."))]) from None
     EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=is_proved)
