@@ -356,9 +356,11 @@ def test_page_of_a_key_changes_renews_and_withdraws(owner, project):
     browser.post(path, {"form": "change", "name": "Nightly", "scopes": ["models:read"], "expires": ""})
     made.key.refresh_from_db()
     assert made.key.expires_at is None
-    shown = browser.post(path, {"form": "renew", "overlap": "24"})
+    assert browser.post(path, {"form": "renew", "overlap": "24"})["Location"] == path
+    shown = browser.get(path)
     assert (shown.status_code, shown["Cache-Control"]) == (200, "no-store")
     assert "pk_" in shown.content.decode()
+    assert "pk_" not in browser.get(path).content.decode()
     assert "The secret before works until" in browser.get(path).content.decode()
     assert opens(made.token)
     assert browser.post(path, {"form": "revoke"})["Location"] == "/settings/keys/"

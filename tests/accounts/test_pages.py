@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from apps.accounts import audit, policies
 from apps.accounts.models import ApiKey, Invitation, OrganizationMember, Project, ProjectMember, UserSession
-from apps.accounts.pages import forms, settings
+from apps.accounts.pages import forms, once, settings
 from apps.accounts.services import invitations
 from apps.accounts.types import OrganizationRole
 from apps.core import preferences
@@ -146,6 +146,27 @@ def test_new_key_begins_with_reading_and_says_what_opens(browser):
     assert ApiKey.objects.get().scopes == []
 
 
+def test_key_that_waited_for_a_fresh_proof_is_shown_at_its_own_page(browser, owner):
+    UserSession.objects.update(created_at=timezone.now() - timedelta(minutes=16))
+    asked = browser.post("/settings/keys/", {"form": "create", "name": "Report", "reach": "all"})
+
+    proved = browser.post(asked["Location"], {"password": PASSWORD})
+    shown = browser.get(proved["Location"])
+    again = browser.post(asked["Location"], {"password": PASSWORD})
+
+    assert (proved.status_code, proved["Location"], again["Location"]) == (302, "/settings/keys/", "/settings/keys/")
+    assert b"pk_" in shown.content
+    assert b"pk_" not in browser.get("/settings/keys/").content
+    assert ApiKey.objects.get().name == "Report"
+
+
+def test_key_that_nobody_came_for_is_shown_no_more(browser, monkeypatch):
+    browser.post("/settings/keys/", {"form": "create", "name": "Report", "reach": "all"})
+    monkeypatch.setattr(once, "KEPT_SECONDS", 0)
+
+    assert b"pk_" not in browser.get("/settings/keys/").content
+
+
 @pytest.mark.parametrize("path", ["/settings/keys/", "/settings/sign-in/"])
 def test_what_outlasts_a_session_takes_a_fresh_proof(path, browser, owner):
     UserSession.objects.update(created_at=timezone.now() - timedelta(minutes=16))
@@ -165,11 +186,17 @@ def test_what_outlasts_a_session_takes_a_fresh_proof(path, browser, owner):
 def test_key_is_shown_once_and_withdrawn(browser, owner):
     made = browser.post("/settings/keys/", {"form": "create", "name": "Report", "scopes": ["conversations:read"]})
     key = ApiKey.objects.get()
+    kept = str(browser.session.items())
+    elsewhere = browser.get(f"/settings/keys/{key.pk}/")
+    shown = browser.get("/settings/keys/")
 
-    assert made.status_code == 200
-    assert b"pk_" in made.content
-    assert made["Cache-Control"] == "no-store"
+    assert (made.status_code, made["Location"], made.content) == (302, "/settings/keys/", b"")
+    assert ("shown_once" in kept, "pk_" in kept) == (True, False)
+    assert b"pk_" not in elsewhere.content
+    assert b"pk_" in shown.content
+    assert shown["Cache-Control"] == "no-store"
     assert b"pk_" not in browser.get("/settings/keys/").content
+    assert "shown_once" not in browser.session
     assert key.scopes == ["conversations:read"]
     browser.post("/settings/keys/", {"form": "revoke", "key": str(key.pk)})
     key.refresh_from_db()
@@ -177,7 +204,8 @@ def test_key_is_shown_once_and_withdrawn(browser, owner):
 
 
 def test_people_are_invited_changed_and_removed(browser, project):
-    made = browser.post("/settings/people/", {"form": "invite", "email": "new@example.org", "role": "member"})
+    browser.post("/settings/people/", {"form": "invite", "email": "new@example.org", "role": "member"})
+    made = browser.get("/settings/people/")
     again = browser.post(
         "/settings/people/", {"form": "invite", "email": project_owner_email(project), "role": "member"}
     )
@@ -206,7 +234,8 @@ def test_people_are_invited_changed_and_removed(browser, project):
 def test_invitation_says_whether_it_is_mailed(backend, said, unsaid, browser, project, settings):
     settings.EMAIL_BACKEND = f"django.core.mail.backends.{backend}.EmailBackend"
 
-    page = browser.post("/settings/people/", {"form": "invite", "email": "new@example.org", "role": "member"})
+    asked = {"form": "invite", "email": "new@example.org", "role": "member"}
+    page = browser.post("/settings/people/", asked, follow=True)
 
     assert said in page.content.decode()
     assert unsaid not in page.content.decode()
@@ -219,7 +248,7 @@ def test_guest_is_invited_to_a_project(browser, project):
     without = browser.post("/settings/people/", body)
     with_it = browser.post("/settings/people/", body | {"project": str(project.pk)})
 
-    assert (without.status_code, with_it.status_code) == (400, 200)
+    assert (without.status_code, with_it.status_code) == (400, 302)
     assert Invitation.objects.get().project == project
 
 

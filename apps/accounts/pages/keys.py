@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from apps.accounts import policies, selectors
 from apps.accounts.models import ApiKey
 from apps.accounts.pages import forms
+from apps.accounts.pages.once import show_once
 from apps.accounts.pages.settings import SettingsView, identifier
 from apps.accounts.services import keys
 
@@ -59,7 +60,7 @@ class KeysView(SettingsView):
                 allowed_networks=tuple(data["allowed_networks"].split()),
                 service_account_id=self.service_account_id(),
             )
-            return self.once(secret=made.token, **ids)
+            return show_once(self.request, secret=made.token)
         return form
 
     def revoke(self, **ids: Any) -> None:
@@ -127,7 +128,7 @@ class KeyView(SettingsView):
         hours = form.cleaned_data["overlap"]
         until = timezone.now() + timedelta(hours=hours) if hours else None
         made = keys.renew_api_key(actor=self.actor, key_id=key_id, previous_until=until)
-        return self.once(secret=made.token, key_id=key_id)
+        return show_once(self.request, secret=made.token)
 
     def revoke(self, key_id: UUID) -> HttpResponse:
         key = keys.revoke_api_key(actor=self.actor, key_id=key_id)

@@ -22,6 +22,7 @@ from apps.accounts import explanations, knocks, places, policies, rights, select
 from apps.accounts.models import Organization, Project
 from apps.accounts.pages import forms
 from apps.accounts.pages.answers import add_errors, first_sentence
+from apps.accounts.pages.once import show_once, take_shown
 from apps.accounts.services import fresh_proofs, invitations, organizations, people, projects, teams
 from apps.accounts.types import Actor, FreshSignInNeeded, OrganizationRole, ProjectAccess, ProjectRole
 from apps.core import preferences
@@ -81,7 +82,7 @@ class SettingsView(LoginRequiredMixin, View, ABC):
         """What the template gets; ``form`` is one that was sent and has errors."""
 
     def get(self, request: HttpRequest, **ids: Any) -> HttpResponse:
-        return self._shown(self.context(**ids))
+        return self._shown(self.context(**ids) | take_shown(request))
 
     def post(self, request: HttpRequest, **ids: Any) -> HttpResponse:
         sent = request.POST.getlist("form")
@@ -112,12 +113,6 @@ class SettingsView(LoginRequiredMixin, View, ABC):
         knocks.note_proofs(self.request)
         if not fresh_proofs.is_fresh(actor=self.actor):
             raise ReauthenticationRequired
-
-    def once(self, **shown: Any) -> HttpResponse:
-        """Answer the form itself with what is shown this one time: it must be kept nowhere, not even in the session."""
-        answer = self._shown(self.context() | shown)
-        answer["Cache-Control"] = "no-store"
-        return answer
 
 
 class ProfileView(SettingsView):
@@ -227,7 +222,7 @@ class PeopleView(SettingsView):
                     raise
                 add_errors(form, error)
             else:
-                return self.once(invitation_link=invited.link)
+                return show_once(self.request, invitation_link=invited.link)
         return form
 
     def revoke(self) -> None:
