@@ -286,6 +286,7 @@ SESSION_COOKIE_AGE = 60 * 60 * 24 * 30
 CSRF_COOKIE_NAME = "__Host-csrf" if IS_HTTPS else "parlance_csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "apps.core.handlers.csrf_failure"
 LANGUAGE_COOKIE_NAME = "__Host-language" if IS_HTTPS else "parlance_language"
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"

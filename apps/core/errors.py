@@ -93,6 +93,11 @@ class Forbidden(DomainError):
     default_detail = _("Your role does not allow this.")
 
 
+class CsrfRefused(Forbidden):
+    code = "csrf"
+    default_detail = _("The request did not come from our own page. Reload the page and try again.")
+
+
 class NotFound(DomainError):
     code = "not_found"
     status = 404

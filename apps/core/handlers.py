@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.template import loader
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views import defaults
 
@@ -26,6 +28,25 @@ def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith(PROGRAMS):
         return problem_json(errors.Forbidden())
     return defaults.permission_denied(request, exception)
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form of a page that is older than its person's newest sign-in, as a rule. Scripts take a new token and ask again (``core/http``).
+
+    Nothing is written down: this comes before the limiter, and anybody can make it by the thousand.
+    """
+    error = errors.CsrfRefused()
+    if request.path.startswith(PROGRAMS) or "X-Fragment" in request.headers:
+        return problem_json(error)
+    came_from = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
+    context = {
+        "is_foreign": reason.startswith(
+            ("Origin", "Referer")
+        ),  # ``django.middleware.csrf``: the address was wrong, not the token
+        "back": came_from if is_ours else "/",
+    }
+    return render(request, "errors/csrf.html", context, status=error.status)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

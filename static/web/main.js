@@ -9,6 +9,7 @@ import CopyController from "web/copy_controller";
 import KeysController from "web/keys_controller";
 import { openKept, sealOnLeaving } from "web/leaving";
 import MenuController from "web/menu_controller";
+import { renewOlderForms } from "web/older_forms";
 import PaletteController from "web/palette_controller";
 import PasskeyController from "web/passkey_controller";
 import PickerController from "web/picker_controller";
@@ -38,6 +39,7 @@ const controllers = {
 await openKept();
 sealOnLeaving();
 tellRefusals();
+renewOlderForms();
 tellZone();
 
 // Forms and lists need none of what a conversation needs.

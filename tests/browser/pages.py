@@ -152,7 +152,7 @@ def _forged(page: Page) -> None:
     page.locator("main form[action*=reset] input[name=csrfmiddlewaretoken]").evaluate(
         "field => { field.value = 'x'.repeat(64); field.form.noValidate = true; field.form.submit(); }"
     )
-    page.get_by_role("heading", name="You may not do this").wait_for()
+    page.get_by_role("heading", name="The form was not taken").wait_for()
     page.wait_for_selector(READY, state="attached")
 
 

@@ -119,12 +119,53 @@ def test_somebody_makes_an_account_and_somebody_else_is_invited(page, base, pers
     organization = OrganizationMember.objects.get(user=person).organization
     invited = invitations.invite(actor=actor_of(person), organization_id=organization.pk, email="nuno@example.org").link
     path = re.sub(r"^https?://[^/]+", "", invited)
+    page.context.new_cdp_session(page).send("Emulation.setTimezoneOverride", {"timezoneId": "Asia/Tokyo"})
     go(page, base + path)
     look_at(page, "accounts/invitation/<str:token>/")
     write(page, {"^Your name": "Nuno", "^Password": PASSWORD})
     page.keyboard.press("Enter")
     arrive(page, f"{base}/")
-    assert OrganizationMember.objects.filter(organization=organization, user__email="nuno@example.org").exists()
+    nuno = OrganizationMember.objects.get(organization=organization, user__email="nuno@example.org").user
+    assert nuno.time_zone == "Asia/Tokyo"
+
+
+def sign_in_anew(page, base, email):
+    """In another tab of the same browser."""
+    other = page.context.new_page()
+    go(other, f"{base}/accounts/logout/")
+    other.get_by_role("button", name="Sign out", exact=True).click()
+    arrive(other, re.compile(r"/accounts/login/"))
+    sign_in(other, base, email)
+    arrive(other, f"{base}/")
+    other.close()
+
+
+def test_form_that_is_older_than_the_sign_in_is_taken_or_comes_back_with_its_words(page, base, person):
+    sign_in(page, base, person.email)
+    arrive(page, f"{base}/")
+    go(page, f"{base}/settings/profile/")
+    name, save = page.get_by_label("Name", exact=True), page.get_by_role("button", name="Save")
+
+    name.fill("Written before")
+    sign_in_anew(page, base, person.email)
+    page.evaluate("dispatchEvent(new Event('blur'))")  # which a page without a window never hears
+    save.click()
+    expect(page.get_by_text("Saved")).to_be_visible()
+    person.refresh_from_db()
+    assert person.name == "Written before"
+
+    arrive(page)
+    name.fill("Still here")
+    sign_in_anew(page, base, person.email)
+    save.click()
+    expect(page.get_by_role("heading", name="The form was not taken")).to_be_visible()
+    page.go_back()
+    arrive(page)
+    expect(name).to_have_value("Still here")
+    save.click()
+    expect(page.get_by_text("Saved")).to_be_visible()
+    person.refresh_from_db()
+    assert person.name == "Still here"
 
 
 def test_forgotten_password_is_set_anew(page, base, person):

@@ -1,4 +1,5 @@
 import pytest
+from django.test import Client
 
 
 @pytest.mark.django_db
@@ -14,6 +15,35 @@ def test_what_no_view_answers_is_a_problem_for_programs_and_a_page_for_people(cl
     answer = client.get(path)
 
     assert (answer.status_code, answer["Content-Type"]) == (404, media_type)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"HTTP_REFERER": "http://testserver/accounts/signup/?a=1"}, "Its page is older than your sign-in"),
+        ({"HTTP_REFERER": "http://elsewhere.example/here"}, "Its page is older than your sign-in"),
+        ({"HTTP_ORIGIN": "http://elsewhere.example"}, "not the one of this Parlance"),
+    ],
+)
+def test_form_with_an_old_token_gets_a_page_that_leads_back(sent, said):
+    browser = Client(enforce_csrf_checks=True)
+
+    page = browser.post("/accounts/login/", {"login": "ines@example.com"}, **sent)
+
+    html = page.content.decode()
+    assert (page.status_code, said in html) == (403, True)
+    came_from = sent.get("HTTP_REFERER", "")
+    leads_back = f'href="{came_from}"' if "testserver" in came_from else 'href="/"'
+    assert f"{leads_back}>Open the page anew" in html
+    assert "elsewhere" not in html
+
+
+@pytest.mark.django_db
+def test_script_with_an_old_token_is_told_so():
+    answer = Client(enforce_csrf_checks=True).post("/theme/?theme=dark", headers={"X-Fragment": "1"})
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "csrf")
 
 
 @pytest.mark.django_db

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext_lazy as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.request import Request
@@ -11,12 +10,7 @@ from apps.accounts import policies
 from apps.accounts.actors import actor_of_request
 from apps.accounts.call_limits import limit_call
 from apps.accounts.types import Actor, ScopeMissing
-from apps.core.errors import Forbidden, NotAuthenticated
-
-
-class CsrfRefused(Forbidden):
-    code = "csrf"
-    default_detail = _("The request did not come from our own page. Reload the page and try again.")
+from apps.core.errors import CsrfRefused, NotAuthenticated
 
 
 class ActorAuthentication(BaseAuthentication):
