@@ -93,6 +93,22 @@ def database(url: str) -> dict[str, Any]:
     }
 
 
+def running_address(data_dir: Path) -> tuple[str, int]:
+    """Address and port of the web that `manage.py up` runs for this data folder, so that the links of other commands lead there. None runs: "", 0."""
+    try:
+        found = json.loads((data_dir / "run.json").read_text(encoding="utf-8"))
+        return str(found["url"]), int(found["port"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", 0
+
+
+def address(data_dir: Path, *, is_test: bool) -> tuple[str, int]:
+    """Where people find this. What the environment does not say is as it is for the server that runs; its own processes are told all of it."""
+    url, port = ("", 0) if is_test or text("PARLANCE_PORT") else running_address(data_dir)
+    port = integer("PARLANCE_PORT", port or 8000)
+    return text("PARLANCE_URL", url or f"http://localhost:{port}").rstrip("/"), port
+
+
 def running_services(data_dir: Path) -> dict[str, str]:
     """Addresses of the PostgreSQL and Redis that `manage.py up` runs for this data folder, so that other commands find them."""
     try:

@@ -29,8 +29,7 @@ SECRET_KEY = secret_key(DATA_DIR)
 
 # Every lease, time-out and sweep multiplies by this: drills in their short form run the same code in a twentieth of the time.
 PARLANCE_TIME_SCALE = env.number("PARLANCE_TIME_SCALE", 1.0)
-PARLANCE_PORT = env.integer("PARLANCE_PORT", 8000)
-PARLANCE_URL = env.text("PARLANCE_URL", f"http://localhost:{PARLANCE_PORT}").rstrip("/")
+PARLANCE_URL, PARLANCE_PORT = env.address(DATA_DIR, is_test=TESTING)
 PARLANCE_ALLOW_PRIVATE_ADDRESSES = env.words("PARLANCE_ALLOW_PRIVATE_ADDRESSES")
 PARLANCE_OUTGOING_HOSTS = env.words("PARLANCE_OUTGOING_HOSTS")
 PARLANCE_METRICS_TOKEN = env.text("PARLANCE_METRICS_TOKEN")

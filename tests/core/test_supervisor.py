@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import signal
@@ -22,6 +23,7 @@ from apps.core.supervisor import nursery
 from apps.core.supervisor.children import BACK_OFF_SECONDS, Child
 from apps.core.supervisor.leftovers import RunRecord
 from apps.core.supervisor.nursery import Role
+from config import env
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 240.0  # the first start migrates: a minute of processor time, of which others take their share
@@ -125,6 +127,7 @@ def test_up_starts_watches_repairs_and_stops_everything(data):
     assert f"Parlance is ready: http://localhost:{first.port}" in first.output
     assert sum("Parlance is ready" in line for line in first.lines) == 1
     assert first.status("/healthz") == 200
+    assert env.running_address(data) == (f"http://localhost:{first.port}", first.port)
     link = re.search(rf"sign in once with (http://localhost:{first.port}(/\S+))$", first.output, re.MULTILINE)
     assert link, first.output
     assert first.status(link[2]) == 200
@@ -153,6 +156,7 @@ def test_up_starts_watches_repairs_and_stops_everything(data):
     seconds = first.end(signal.SIGINT)
 
     assert first.process.returncode == 0
+    assert env.running_address(data) == ("", 0)
     assert seconds < 30
     assert [process for process in family if processes.runs(process.pid)] == []
 
@@ -322,6 +326,36 @@ def test_recorded_process_of_a_killed_run_is_ended_with_its_session(tmp_path):
         assert RunRecord(tmp_path).end_leftovers() == 1
 
         assert not any(processes.runs(child.pid) for child in children)
+
+
+@pytest.mark.parametrize(
+    ("environment", "url"),
+    [
+        ({}, "https://talk.example:8010"),
+        ({"PARLANCE_URL": "http://here.example"}, "http://here.example"),
+        ({"PARLANCE_PORT": "8020"}, "http://localhost:8020"),
+    ],
+)
+def test_links_of_other_commands_lead_to_the_server_that_runs(tmp_path, environment, url):
+    RunRecord(tmp_path, url="https://talk.example:8010", port=8010).write([])
+    said = subprocess.run(
+        [sys.executable, "-c", "from config import settings; print(settings.PARLANCE_URL)"],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PARLANCE_DATA_DIR": str(tmp_path), **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert said.stdout.strip() == url
+
+
+def test_record_of_an_earlier_version_is_read(tmp_path):
+    with subprocess.Popen(["sleep", "100"], start_new_session=True) as left:
+        entry = {"pid": left.pid, "started": psutil.Process(left.pid).create_time()}
+        (tmp_path / "run.json").write_text(json.dumps([entry]))
+
+        assert RunRecord(tmp_path).end_leftovers() == 1
 
 
 def test_recorded_number_that_belongs_to_another_program_is_left_alone(tmp_path):

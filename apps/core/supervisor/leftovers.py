@@ -16,10 +16,11 @@ GRACE_SECONDS = 5.0
 
 
 class RunRecord:
-    """``run.json``: the processes of this run. A run that ended in order leaves none."""
+    """``run.json``: the processes of this run, and where its web listens (``config.env.running_address``). A run that ended in order leaves none."""
 
-    def __init__(self, data: Path) -> None:
+    def __init__(self, data: Path, *, url: str = "", port: int = 0) -> None:
         self._path = data / "run.json"
+        self._address = {"url": url, "port": port}
 
     def write(self, pids: Iterable[int]) -> None:
         found = []
@@ -28,7 +29,7 @@ class RunRecord:
                 found.append({"pid": pid, "started": psutil.Process(pid).create_time()})
             except psutil.NoSuchProcess:
                 continue
-        self._path.write_text(json.dumps(found))
+        self._path.write_text(json.dumps(self._address | {"processes": found}))
 
     def remove(self) -> None:
         self._path.unlink(missing_ok=True)
@@ -36,7 +37,9 @@ class RunRecord:
     def end_leftovers(self) -> int:
         """End what is left of the recorded processes and of their sessions; say how many there were."""
         try:
-            recorded = {int(entry["pid"]): float(entry["started"]) for entry in json.loads(self._path.read_text())}
+            found = json.loads(self._path.read_text())
+            entries = found if isinstance(found, list) else found["processes"]  # a list: written by an earlier version
+            recorded = {int(entry["pid"]): float(entry["started"]) for entry in entries}
         except (OSError, ValueError, KeyError, TypeError):
             return 0
         # A number that meanwhile belongs to another program does not count: it started at another time.

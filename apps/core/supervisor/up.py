@@ -49,7 +49,7 @@ class Supervisor:
         self._url = env.text("PARLANCE_URL", f"http://localhost:{self._port}").rstrip("/")
         self._data = Path(env.text("PARLANCE_DATA_DIR", str(ROOT / "var"))).resolve()
         self._services = Services(self._data, postgres=not env.text("DATABASE_URL"), redis=not env.text("REDIS_URL"))
-        self._record = RunRecord(self._data)
+        self._record = RunRecord(self._data, url=self._url, port=self._port)
         self._children: list[Child] = []
         self._welcome: Child | None = None
         self._welcome_said: list[str] = []
