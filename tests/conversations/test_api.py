@@ -218,6 +218,10 @@ def test_shapes_in_the_openapi_file_are_those_that_are_answered(ines, conversati
 
 def test_commands_are_listed_and_run(api, conversation):
     names = [each["name"] for each in api.get(url(conversation, "commands/")).json()["results"]]
+    helped = api.post(url(conversation, "commands/"), {"name": "help"}, content_type="application/json").json()[
+        "notice"
+    ]
+    assert "is your own branch of the conversation; JSON and ZIP hold all branches." in helped
     assert names == ["collection", "create", "export", "extract", "help", "model", "run", "system", "title"]
 
     told = api.post(

@@ -41,7 +41,10 @@ def run_command(*, actor: Actor, conversation_id: UUID, name: str, arguments: st
 def _help(_call: CommandCall) -> CommandResult:
     lines = [f"/{each['name']} {each['arguments']}".strip() + f" — {each['summary']}" for each in describe_commands()]
     mention = _("@ and a name: an agent or a model answers; a message that names only people gets no answer.")
-    return CommandResult("\n".join([*lines, mention]))
+    branch = _(
+        "What is read, and saved as Markdown, is your own branch of the conversation; JSON and ZIP hold all branches."
+    )
+    return CommandResult("\n".join([*lines, mention, branch]))
 
 
 def _change(call: CommandCall, **changes: Any) -> None:
