@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.core.errors import Conflict, Forbidden, Invalid, LimitReached, Unprocessable
 
 MAX_COLLECTIONS_A_PROJECT = 200
-MAX_RECORD_BYTES = 200_000
+MAX_RECORD_BYTES = 200 * 1024
 MAX_UNIQUE_KEYS = 5
 MAX_SEARCH_TEXT = 50_000
 MAX_DUPLICATES = 10

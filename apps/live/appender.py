@@ -14,7 +14,7 @@ from redis.exceptions import NoScriptError, RedisError
 from apps.core import failpoints, redis
 from apps.live.scripts import APPEND
 
-INLINE_BYTES = 16_000
+INLINE_BYTES = 16 * 1024
 EXPIRY_SECONDS = 2 * 60 * 60  # of a stream whose owner is gone; a finished one gets 15 minutes
 BATCH = 64  # turns a call: Redis is never held longer than a few milliseconds
 

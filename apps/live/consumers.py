@@ -29,7 +29,7 @@ from apps.live.socket import NOT_A_FRAME, SIGNED_OUT, TOO_BIG, TOO_MANY, Socket
 from apps.live.subscription import Subscription
 
 PATH = "/ws/"
-LONGEST_MESSAGE = 64_000
+LONGEST_MESSAGE = 64 * 1024
 FRAMES_OF_A_SOCKET = Limit(rate=20, burst=60)
 REFUSED_SECONDS = 0.005
 TOPICS_EACH = 50

@@ -14,7 +14,7 @@ from uuid import UUID
 from apps.core import rules
 from apps.live.types import Entry
 
-LONGEST_FRAME = 64_000
+LONGEST_FRAME = 64 * 1024
 MOST_TURNS = 100
 HIGHEST = 2**53
 

@@ -17,7 +17,7 @@ from apps.live.frames import Frame
 from apps.live.metrics import counts
 from apps.live.outlet import FULL_BELOW, Outlet
 
-LONGEST_QUEUE = 256_000
+LONGEST_QUEUE = 256 * 1024
 LOOK_AGAIN_SECONDS = 0.05
 PATIENCE_SECONDS = 20.0
 REFUSED_FRAMES = Limit(rate=1, burst=60)

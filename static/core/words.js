@@ -23,10 +23,11 @@ export const seconds = (milliseconds) => t("seconds", { seconds: oneDecimal.form
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte"];
 
+/** Counted by 1,024, as the server counts and as the limits are. */
 export function bytes(size) {
-  const step = Math.min(Math.floor(Math.log10(Math.max(size, 1)) / 3), UNITS.length - 1);
+  const step = Math.min(Math.floor(Math.log2(Math.max(size, 1)) / 10), UNITS.length - 1);
   const format = { style: "unit", unit: UNITS[step], unitDisplay: step ? "short" : "long", maximumFractionDigits: step > 1 ? 1 : 0 };
-  return new Intl.NumberFormat(locale, format).format(size / 1000 ** step);
+  return new Intl.NumberFormat(locale, format).format(size / 1024 ** step);
 }
 
 export function clock(date = new Date()) {

@@ -143,7 +143,7 @@ def test_what_is_too_much_is_refused_with_words(people, tmp_path):
     choose(ines, text_file("empty.txt", b""))
     expect(shown(ines, "failed")).to_contain_text("empty")
     choose(ines, big)
-    expect(shown(ines, "failed").nth(1)).to_contain_text("Larger than 52.4 MB")
+    expect(shown(ines, "failed").nth(1)).to_contain_text("Larger than 50 MB")
     busy = {"status": 429, "headers": {"Retry-After": "1"}, "json": {"code": "limit_reached", "detail": "Later."}}
     page.route("**/api/v1/attachments/", lambda route: route.fulfill(**busy), times=1)
     choose(ines, *(text_file(f"{number}.txt") for number in range(1, 12)))
