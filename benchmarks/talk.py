@@ -112,6 +112,7 @@ async def direct_first_token(world: World) -> float:
 
 async def added_time(world: World, people: list[dict[str, str]], *, rounds: int) -> dict[str, float]:
     """Milliseconds that we add to the first token when all ``people`` start together."""
+    await asyncio.to_thread(world.rest)
     base = middle([await direct_first_token(world) for _each in range(9)])
     added: list[float] = []
     clients = [world.client(person) for person in people]
@@ -151,6 +152,7 @@ async def streams(world: World, people: list[dict[str, str]], *, count: int, sec
 
     asking = asyncio.gather(*(one(number) for number in range(count)), return_exceptions=True)
     await asyncio.sleep(1 + count * 0.02)  # all sockets are open by then
+    await asyncio.to_thread(world.rest)
     cpu, began = world.cpu_seconds(), time.perf_counter()
     go.set()
     heard = await asking

@@ -9,6 +9,7 @@ import os
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -56,6 +57,16 @@ class World:
     def cpu_seconds(self) -> dict[str, float]:
         """Of each role since it started, with what it forked."""
         return {role: sum(map(_cpu_seconds, group)) for role, group in self.processes().items()}
+
+    def rest(self, *, at_most: float = 60.0) -> None:
+        """Until what an earlier measurement left to do (titles, the log's readers) is done: less than 0.15 s of processor time in a second."""
+        deadline, before = time.monotonic() + at_most, sum(self.cpu_seconds().values())
+        while time.monotonic() < deadline:
+            time.sleep(1)
+            now = sum(self.cpu_seconds().values())
+            if now - before < 0.15:
+                return
+            before = now
 
 
 def _cpu_seconds(process: psutil.Process) -> float:
