@@ -149,8 +149,10 @@ export class Thread {
   }
 
   async newer() {
+    let hasGrown = false;
     await this.#once(async () => {
       const fresh = (await this.#fetchHere({ after: this.lastNumber, limit: PAGE })).filter((element) => element.dataset.number);
+      hasGrown = fresh.length > 0;
       this.isAtPathEnd = fresh.length < PAGE;
       this.#follow.keepPlace(here(this.articles.at(-1)), () => {
         for (const article of fresh) if (!this.find(article.dataset.message)) this.#insert(article);
@@ -158,7 +160,7 @@ export class Thread {
         this.#watchEdges();
       });
     });
-    if (this.isAtPathEnd) this.#follow.grown();
+    if (this.isAtPathEnd && hasGrown) this.#follow.grown();
   }
 
   /** Bring message `id` onto the page, with what stands around it: on the branch that is shown or, where it is not on that, on its own. */

@@ -5,6 +5,7 @@ import { letGo } from "core/press";
 import { t } from "core/words";
 
 const TIMEOUT_MS = 30_000;
+const FIELD = "csrfmiddlewaretoken"; // of a plain form
 export const STALE = "csrf"; // the code of a write with a token that is not (or no longer) that of who is signed in
 
 /** What the server answered as problem JSON. `code` is the contract, `message` is for the reader. */
@@ -74,7 +75,7 @@ async function renew() {
   const { user, token } = response.ok ? await response.json() : {};
   if (!token || user !== viewerId) return false;
   tokenElement().content = token;
-  for (const field of document.querySelectorAll('input[name="csrfmiddlewaretoken"]')) field.value = token;
+  for (const field of document.getElementsByName(FIELD)) field.value = token;
   window.dispatchEvent(new CustomEvent("signed-in"));
   return true;
 }
@@ -85,6 +86,7 @@ async function send(url, options) {
   const { code } = await response.clone().json().catch(() => ({}));
   if (code !== STALE) return response;
   if (!(await renewToken())) throw signedOut();
+  if (options.body instanceof FormData && options.body.has(FIELD)) options.body.set(FIELD, tokenElement().content); // goes before the header
   return sendOnce(url, options);
 }
 

@@ -134,6 +134,8 @@ def test_edit_makes_a_branch_and_keeps_the_earlier_words(people, provider):
     expect(ines.page.locator(".find-bar .num")).to_contain_text("2 of 2")
     expect(other).to_be_visible()
     assert ines.texts() == ["The locker.", "About the locker."]
+    ines.page.wait_for_load_state("networkidle")
+    expect(ines.page.get_by_role("button", name="New words")).to_be_hidden()
     ines.page.get_by_role("searchbox", name="Find in this conversation").fill("ferry")
     expect(other).to_be_hidden()
     assert ines.texts() == ["The ferry.", "About the ferry."]
