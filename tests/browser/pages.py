@@ -50,7 +50,6 @@ class View:
 def click(selector: str) -> Callable[[Page], None]:
     def do(page: Page) -> None:
         page.locator(selector).first.click()
-        page.wait_for_timeout(400)
 
     return do
 
@@ -134,7 +133,6 @@ def _change_field(page: Page) -> None:
     """A relation, which has the most to show: who it points to, and whom it could."""
     page.locator('[data-row]:has(dd[data-field="siblings"]) button[data-action="record#edit"]').click()
     page.locator("#cell-editor [role=option]").first.wait_for()
-    page.wait_for_timeout(300)
 
 
 def _second_step(page: Page) -> None:
@@ -170,7 +168,6 @@ def _open_tab(page: Page, name: str) -> None:
 def _people(page: Page) -> None:
     _open_tab(page, "people")
     page.locator("#context-panel [data-person]").first.wait_for()
-    page.wait_for_timeout(400)
 
 
 def _workflow(page: Page) -> None:
@@ -180,7 +177,6 @@ def _workflow(page: Page) -> None:
     if page.locator("#context-panel [data-stage=board] button").count():
         page.locator("#context-panel [data-stage=board] button").first.click()
         page.locator("#context-panel .refusal").first.wait_for()
-    page.wait_for_timeout(400)
 
 
 def _wrong_file(page: Page) -> None:
@@ -199,7 +195,6 @@ def _private(page: Page) -> None:
     _people(page)
     page.locator("#context-panel .segment label").nth(0).click()
     page.locator("#invite-person").wait_for()
-    page.wait_for_timeout(600)
 
 
 def _link(page: Page) -> None:
@@ -210,14 +205,12 @@ def _link(page: Page) -> None:
     page.locator("#context-panel form[data-action='access#makeLink'] button").click()
     page.locator("#context-panel [data-access-target=made] input").wait_for()
     page.locator("#context-panel details summary").click()
-    page.wait_for_timeout(600)
 
 
 def _palette(page: Page) -> None:
     page.keyboard.press("Control+k")
     page.locator("#palette input").fill("ledger")
     page.locator("#palette mark").first.wait_for()
-    page.wait_for_timeout(400)
 
 
 def _wrong_provider(page: Page) -> None:
@@ -239,7 +232,6 @@ def _new_key(page: Page) -> None:
 
 def _delete_dialog(page: Page) -> None:
     page.evaluate("document.getElementById('delete-conversation').showModal()")
-    page.wait_for_timeout(400)
 
 
 def settings_paths(page: Page, base_url: str) -> list[str]:
@@ -251,9 +243,13 @@ def settings_paths(page: Page, base_url: str) -> list[str]:
 def visitor(
     browser: Browser, base_url: str, *, width: int, theme: str, signed_in: bool
 ) -> Iterator[tuple[Page, list[str]]]:
-    """A page of a browser, and what its console complained about."""
+    """A page of a browser, and what its console complained about. Nothing moves on its way to where it will be: that is looked at."""
     context = browser.new_context(
-        viewport={"width": width, "height": WIDTHS[width]}, color_scheme=theme, has_touch=width < 400, locale="en-GB"
+        viewport={"width": width, "height": WIDTHS[width]},
+        color_scheme=theme,
+        reduced_motion="reduce",
+        has_touch=width < 400,
+        locale="en-GB",
     )
     page = context.new_page()
     complaints: list[str] = []
