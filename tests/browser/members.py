@@ -77,6 +77,7 @@ class Member:
         return self.messages().last
 
     def wait_for_end(self):
+        expect(self.last).to_have_attribute("data-from", "model")  # the words come before their answer
         expect(self.page.locator('article[aria-busy="true"]')).to_have_count(0, timeout=20_000)
         expect(self.last).not_to_have_attribute("data-state", re.compile("sending|unsent|queued|thinking|streaming"))
 
