@@ -2,6 +2,9 @@
 
 import http.client
 import json
+import re
+import subprocess
+import sys
 from contextlib import closing
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -9,6 +12,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from tests.attacks.test_schema import IS_LONG, OVER_HTTP, STREAMS
 from tests.attacks.test_sweep import OPEN_WRITES, PUBLIC, WRITTEN_BY_MEMBERS, judge
 from tests.attacks.world import ALIASES, operations, sample
 from tests.live.client import Client
@@ -140,3 +144,38 @@ async def test_a3_sockets_of_running_processes_tell_strangers_nothing(stack, rec
     record_property("count", ("sockets of strangers to running processes", many))
     assert wrong == []
     assert (own.snapshots, own.errors) == (1, [])
+
+
+#: Reading with and without the key; chains of making, deleting and reading.
+CHAINS = {"fuzzing": ["--include-method", "GET"], "stateful": []}
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("phase", CHAINS if IS_LONG else ["fuzzing"])
+def test_a60_schemathesis_over_http_finds_nothing(stack, tmp_path, phase, record_property):
+    """The last here: it writes, and deletes what it finds. Its checks send requests of their own, with and without the key."""
+    world, settings, report = stack.world, tmp_path / "schemathesis.toml", tmp_path / "report.json"
+    ids = "".join(f'{name} = "{pk}"\n' for name, pk in world.ids.items())
+    settings.write_text(f"[parameters]\n{ids}")
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", settings, "run", "docs/openapi.yaml"]
+    command += ["--url", stack.base_url, "--header", f"Authorization: {world.headers['B']['Authorization']}"]
+    command += ["--phases", phase, "--checks", ",".join(OVER_HTTP), *CHAINS[phase], "--mode", "positive"]
+    command += [
+        "--max-examples",
+        "1",
+        "--max-time",
+        "300" if IS_LONG else "6",
+        "--no-shrink",
+        "--generation-deterministic",
+    ]
+    command += ["--suppress-health-check", "all", "--continue-on-failure", "--report-json-path", report]
+    command += [word for each in STREAMS for word in ("--exclude-operation-id", each)]
+
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=600, check=False)
+
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    cases, tested = (int(re.search(found, done.stdout)[1]) for found in (r"(\d+) generated", r"Tested: (\d+)"))
+    record_property("got", f"schemathesis over HTTP, {phase}: {tested} operations, {cases} cases")
+    record_property("count", (f"schemathesis over HTTP, cases of {phase}", cases))
+    assert json.loads(report.read_text())
+    assert tested
