@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from apps.core.folding import folded_in_place, spellings
+from apps.core.folding import folded, folded_in_place
 
 MARKS = ("\ue000", "\ue001")
 LENGTH = 240
@@ -63,8 +63,8 @@ def marked(text: str, sought: re.Pattern[str]) -> str:
 
 
 def written(word: str) -> str:
-    """The pattern of a word in a text whose accents are taken away in place: there an ß still is one. In each of its spellings."""
-    return f"(?:{'|'.join(map(re.escape, spellings(word)))})".replace("ss", "(?:ss|ß)")
+    """The pattern of a word in a text whose accents are taken away in place: there an ß still is one."""
+    return re.escape(folded(word)).replace("ss", "(?:ss|ß)")
 
 
 _NO_MARKS = dict.fromkeys(map(ord, MARKS))

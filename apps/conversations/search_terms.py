@@ -10,7 +10,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-from apps.core.folding import spellings
+from apps.core.folding import folded
 
 MAX_TERMS = 12
 MAX_PIECE = 200
@@ -149,22 +149,23 @@ def terms(text: str) -> list[str]:
 
 
 def tsquery(asked: Sequence[str]) -> str:
-    """``terms`` joined by OR, for ``to_tsquery``, without their accents as the index has them, and in their other spelling. The last word is a prefix, since it may still be being typed; so is a piece that ends
+    """``terms`` joined by OR, for ``to_tsquery``, without their accents as the index has them. The last word is a prefix, since it may still be being typed; so is a piece that ends
     with it, but for those with hyphens or underscores, of which each part would be one (``e-mail``: all words with e). What follows a hyphen was
     taken for a negative number (``INV-1234``).
     """
+    asked = [folded(each) for each in asked]
     last = asked[-1]
     found = []
     for each in asked:
         is_open = (each is last or (each.endswith(last) and not _WORD.fullmatch(each))) and not {"-", "_"} & set(each)
-        found += [_quoted(spelled) + (":*" if is_open else "") for spelled in spellings(each)]
+        found.append(_quoted(each) + (":*" if is_open else ""))
     return " | ".join([*found, *(_quoted(f"-{each}") for each in asked if each.isdecimal())])
 
 
 def pattern(asked: Sequence[str]) -> str:
     """Where one of the ``terms`` stands in a long text, as PostgreSQL's regular expressions say it: about there an excerpt is taken."""
-    found = ["|".join(map(re.escape, spellings(each))) for each in asked]
-    return rf"\m(?:{'|'.join(found)})\M|\m(?:{found[-1]})"
+    found = [re.escape(folded(each)) for each in asked]
+    return rf"\m(?:{'|'.join(found)})\M|\m{found[-1]}"
 
 
 def _quoted(term: str) -> str:

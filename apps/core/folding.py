@@ -8,15 +8,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
-from functools import reduce
-from operator import and_, or_
 from typing import Any
 
-from django.contrib.postgres.search import CombinedSearchQuery, SearchQuery
-from django.db.models import Func, Q, TextField, Value
-from django.db.models.functions import StrIndex, Upper
-from django.db.models.lookups import GreaterThan
+from django.contrib.postgres.search import SearchQuery
+from django.db.models import Func, TextField
 
 _STROKES = str.maketrans({"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ß": "ss"})
 _ACCENTS = re.compile("[\u0300-\u036f]+")
@@ -31,24 +26,6 @@ def folded(text: str) -> str:
     return unicodedata.normalize("NFC", _ACCENTS.sub("", apart))
 
 
-_SPELLED_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "æ": "ae"})
-_SPELLED_OUT |= {ord(chr(code).upper()): plain.capitalize() for code, plain in _SPELLED_OUT.items()}
-# Where two letters may stand for one: not in *queue*, *neue*, *value*, nor in *toe* and other short words, which would be other words.
-_LONG = re.compile(r"[^\W\d_]{5,}")
-_TWO_FOR_ONE = re.compile(r"(?<![aeiouq])(?:[aou]e|aa)(?=\w)", re.IGNORECASE)
-
-
-def spellings(text: str) -> list[str]:
-    """``folded``, and beside it the other way to write it where German and the Nordic languages have two: *Müller* is found by
-    ``mueller`` and *Mueller* by ``müller`` (so are ``oe`` for ö and ø, ``ae`` for ä, ``aa`` for å; ``ss`` is ß in each).
-    """
-    plain = folded(text)
-    other = folded(unicodedata.normalize("NFC", text).translate(_SPELLED_OUT))
-    if other == plain:
-        other = _LONG.sub(lambda word: _TWO_FOR_ONE.sub(lambda two: two[0][0], word[0]), plain)
-    return [plain] if other == plain else [plain, other]
-
-
 _LETTERS = {
     code: plain
     for code in range(0xC0, _LAST_WITH_ACCENTS + 1)
@@ -61,22 +38,15 @@ def folded_in_place(text: str) -> str:
     return text if text.isascii() else text.translate(_LETTERS)
 
 
-def all_words(text: str) -> CombinedSearchQuery | SearchQuery:
+def all_words(text: str) -> SearchQuery:
     """Every word of it, for an index that ``core_words`` made."""
-    if len(spellings(text)) == 1:
-        return _plain(folded(text))
-    return reduce(and_, (reduce(or_, map(_plain, spellings(piece))) for piece in text.split()))
-
-
-def _plain(text: str) -> Any:
-    return SearchQuery(text, search_type="plain", config="simple")
+    return SearchQuery(folded(text), search_type="plain", config="simple")
 
 
 def begun_words(text: str) -> SearchQuery | None:
     """Words that begin as each of the first ten do, for such an index. None: there is no word in it."""
-    words = re.findall(r"\w+", unicodedata.normalize("NFC", text))
-    each = [" | ".join(f"{one}:*" for one in spellings(word)) for word in words if folded(word)][:10]
-    return SearchQuery(" & ".join(f"({one})" for one in each), search_type="raw", config="simple") if each else None
+    words = re.findall(r"\w+", folded(text))[:10]
+    return SearchQuery(" & ".join(f"{word}:*" for word in words), search_type="raw", config="simple") if words else None
 
 
 class Folded(Func):
@@ -87,9 +57,3 @@ class Folded(Func):
 
     def __init__(self, *expressions: Any, **extra: Any) -> None:
         super().__init__(*expressions, output_field=TextField(), **extra)
-
-
-def holds(field: str, words: Iterable[str]) -> Q:
-    """One of the words, which are ``spellings``, stands in the field: as ``icontains`` finds it, but without accents, and as a value and no pattern."""
-    places = [StrIndex(Upper(Folded(field)), Upper(Value(word))) for word in words]
-    return reduce(or_, (Q(GreaterThan(place, 0)) for place in places))

@@ -6,8 +6,6 @@ import { number, t } from "core/words";
 const MOST_MARKS = 500;
 const ACCENTS = /[\u0300-\u036f]+/g;
 const STROKES = { ø: "o", ł: "l", đ: "d" };
-const SPELLED_OUT = { ä: "ae", ö: "oe", ü: "ue", å: "aa", ø: "oe", æ: "ae" };
-const TWO_FOR_ONE = /(?<![aeiouq])(?:[aou]e|aa)(?=\p{L})/gu;
 
 export class Finding {
   #thread;
@@ -81,20 +79,11 @@ const folded = (text) => text.replace(/[^\x00-\x7f]/g, (letter) => {
   return plain.length === 1 ? plain : letter;
 });
 
-/** As the server's `spellings`: *Müller* is found by "mueller", and *Mueller* by "müller". */
-function spellings(word) {
-  const plain = folded(word).replaceAll("ß", "ss");
-  const out = folded(word.replace(/[äöüåøæ]/g, (letter) => SPELLED_OUT[letter])).replaceAll("ß", "ss");
-  const other = out === plain ? plain.replace(/\p{L}{5,}/gu, (long) => long.replace(TWO_FOR_ONE, ([first]) => first)) : out;
-  return [...new Set([plain, other])];
-}
-
-const patternOf = (word) => new RegExp(spellings(word.normalize("NFC").toLocaleLowerCase()).map(patternAs).join("|"), "g");
-
 /** The accents of a text may stand apart from their letters, and an ß is found by "ss". */
-function patternAs(plain) {
+function patternOf(word) {
+  const plain = folded(word.normalize("NFC").toLocaleLowerCase()).replaceAll("ß", "ss");
   const letters = plain.match(/ss|[^]/g).map((each) => (each === "ss" ? "(?:ss|ß)" : each.replace(/[.*+?^${}()|[\]\\]/, "\\$&")));
-  return letters.map((each) => `${each}[\u0300-\u036f]*`).join("");
+  return new RegExp(letters.map((each) => `${each}[\u0300-\u036f]*`).join(""), "g");
 }
 
 function rangesOf(root, words) {

@@ -4,7 +4,7 @@ import pytest
 
 from tests.browser.modules import ORIGIN, open_modules
 
-BODY = '<article class="message"><div class="prose">Das Café Müller, cafe. Smørrebrød in Łódź, Đorđe, Straße 4.5, Gasse, Zu\u0308rich, Schroeder; quu queue to toe</div></article>'
+BODY = '<article class="message"><div class="prose">Das Café Müller, cafe. Smørrebrød in Łódź, Đorđe, Straße 4.5, Gasse, Zu\u0308rich</div></article>'
 FIND = """async (words) => {
     const { Finding } = await import("conversations/finding");
     const thread = { show: async () => null, find: () => document.querySelector("article") };
@@ -22,9 +22,6 @@ FIND = """async (words) => {
         ("smorrebrod LODZ đorde", ["Smørrebrød", "Łódź", "Đorđe"]),
         ("strasse", ["Straße"]),
         ("gaße", ["Gasse"]),
-        ("mueller zuerich", ["Müller", "Zu\u0308rich"]),
-        ("Smoerrebroed SCHRÖDER", ["Smørrebrød", "Schroeder"]),
-        ("queue toe", ["queue", "toe"]),
         ("zürich 4.5 (", ["Zu\u0308rich", "4.5"]),
     ],
 )

@@ -12,7 +12,8 @@ from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, Func, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Now
+from django.db.models import Value as Words
+from django.db.models.functions import Now, StrIndex, Upper
 
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import has_scope
@@ -40,7 +41,7 @@ from apps.conversations.types import (
 from apps.core import preferences
 from apps.core.compiled import Compiled, Value
 from apps.core.doors.topics import TopicEvent
-from apps.core.folding import folded, holds, spellings
+from apps.core.folding import Folded, folded
 from apps.core.paging import Window
 from apps.live import selectors as live
 from apps.llm import selectors as llm
@@ -165,9 +166,9 @@ def list_conversations(*, viewer: Actor, only: ListFilter = ACTIVE) -> QuerySet[
     if only.tag:
         rows = rows.filter(tags__contains=[only.tag])
     if only.q:
-        if not folded(only.q).strip():
+        if not (word := folded(only.q).strip()):
             return rows.none()
-        rows = rows.filter(holds("title", [each.strip() for each in spellings(only.q)]))
+        rows = rows.alias(place=StrIndex(Upper(Folded("title")), Upper(Words(word)))).filter(place__gt=0)
     return rows
 
 
