@@ -1,17 +1,11 @@
 """One moment is one text, whichever offset it was said with; and a day is that of whoever asks."""
 
-from importlib import import_module
-
 import pytest
-from django.db import connection
 
 from apps.accounts.models import User
-from apps.accounts.types import SYSTEM
 from apps.bulk.models import Item
-from apps.core.doors.invariants import invariants
-from apps.core.models import Event
 from apps.extraction import services, shape
-from apps.extraction.models import FieldSource, Proposal, Record, RecordRevision
+from apps.extraction.models import FieldSource, Proposal, Record
 from apps.extraction.moments import in_utc
 from apps.extraction.types import NotUnique
 from tests.accounts.factories import bearer, key_of
@@ -119,27 +113,6 @@ def test_moment_of_before_keeps_its_words_when_another_field_is_changed(me, proj
     digest = FieldSource.objects.get(record=made, field="/at").value_digest
     assert changed.data["at"] == "2025-12-31T23:00:00Z"
     assert bytes(digest) == shape.value_digest(changed.data["at"])
-
-
-def test_moments_of_before_are_said_in_utc_once(me, project, meetings):
-    plain = services.create_collection(actor=me, project_id=project.pk, name="Plain", document=DOCUMENT)
-    record(me, plain, name="Z", at="2026-01-01T00:00:00Z")
-    said = {"name": "Kickoff", "at": "2026-01-01T00:00:00+01:00"}
-    made, other = record(me, meetings, **said), record(me, meetings, name="Other", local=said["at"])
-    Record.objects.filter(pk=made.pk).update(data=said)
-    RecordRevision.objects.filter(record=made).update(data=said)
-    told = Event.objects.count()
-
-    with connection.cursor() as cursor:
-        cursor.execute(import_module("apps.extraction.migrations.0023_moments_in_utc").BEHIND)
-    assert [services.reshape_records(actor=SYSTEM) for _turn in range(2)] == [2, 0]
-
-    rows = {row.pk: (row.data, row.version) for row in Record.objects.filter(collection=meetings)}
-    assert rows == {made.pk: (said | {"at": "2025-12-31T23:00:00Z"}, 2), other.pk: (other.data, 1)}
-    versions = RecordRevision.objects.filter(record=made).order_by("number").values_list("data__at", "author")
-    assert list(versions) == [(said["at"], me.user_id), ("2025-12-31T23:00:00Z", None)]
-    assert Event.objects.count() == told
-    assert [each for rule in invariants if rule.name.startswith("extraction") for each in rule.check()] == []
 
 
 @pytest.mark.parametrize(("operator", "found"), [("is", ["said"]), ("not", ["other"])])

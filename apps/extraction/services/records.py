@@ -170,7 +170,7 @@ def create_joined(collection: Collection, data: Mapping[str, Any], actor: Actor,
     record.is_complete = not record.missing
     record.text = shape.text_of(record.title, data)
     record.save(force_insert=True)
-    remember(record, record.version, record.data, actor, RevisionKind.CREATED)
+    _remember(record, record.version, record.data, actor, RevisionKind.CREATED)
     put_away(record, actor, RevisionKind.MERGED, into=into)
     return record
 
@@ -183,7 +183,7 @@ def put_away(record: Record, actor: Actor, kind: RevisionKind, *, into: UUID | N
     Record.objects.filter(pk=record.pk).update(
         deleted_at=Now(), deleted_by=actor.user_id, merged_into=into, version=record.version, updated_at=Now()
     )
-    remember(record, record.version, record.data, actor, kind)
+    _remember(record, record.version, record.data, actor, kind)
 
 
 def bring_back(collection: Collection, record: Record, actor: Actor, kind: RevisionKind) -> None:
@@ -234,7 +234,7 @@ def _change(
     lacked = not record.is_complete
     _write(collection, record, dict(data), actor, kind, is_judged=is_judged)
     if is_judged:
-        keep_words_of_settled(collection, record, before)
+        _keep_words_of_settled(collection, record, before)
     fields = tuple(change.field for change in changed)
     is_complete = record.is_complete
     fact = RecordUpdated(record.pk, collection.pk, record.version, fields, is_complete, lacked and is_complete)
@@ -242,7 +242,7 @@ def _change(
     return record
 
 
-def keep_words_of_settled(collection: Collection, record: Record, before: Mapping[str, Any]) -> None:
+def _keep_words_of_settled(collection: Collection, record: Record, before: Mapping[str, Any]) -> None:
     """The words behind a moment of before that is only said in UTC now still stand behind it."""
     settled = moments.settled(selectors.schema_of(collection), dict(before))
     there = {name: said for name, said in before.items() if said != settled[name] == record.data.get(name)}
@@ -289,7 +289,7 @@ def _write(
         )
         for field, position, target in links
     )
-    remember(record, record.version, data, actor, kind)
+    _remember(record, record.version, data, actor, kind)
 
 
 def refuse_misfit(found: schema.Schema, data: dict[str, Any]) -> None:
@@ -382,7 +382,7 @@ def _take_keys(collection: Collection, record: Record, *, is_new: bool) -> None:
             ) from error
 
 
-def remember(record: Record, number: int, data: dict[str, Any], actor: Actor, kind: RevisionKind) -> None:
+def _remember(record: Record, number: int, data: dict[str, Any], actor: Actor, kind: RevisionKind) -> None:
     revision = RecordRevision(
         organization_id=record.organization_id,
         record=record,

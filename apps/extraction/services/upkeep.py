@@ -14,11 +14,10 @@ from django.db.models.functions import Now
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core import jobs
-from apps.extraction import duplicates, link_selectors, migrating, moments, news, policies, selectors, shape
+from apps.extraction import duplicates, link_selectors, migrating, news, policies, selectors, shape
 from apps.extraction.events import RecordsReshaped
 from apps.extraction.models import Collection, Duplicate, Record, RecordKey
-from apps.extraction.services import records
-from apps.extraction.types import Candidate, DuplicateStatus, RevisionKind
+from apps.extraction.types import Candidate, DuplicateStatus
 
 SHAPED_AT_ONCE = 200
 SHAPE_SECONDS = 5.0
@@ -38,8 +37,7 @@ WHERE collection.deleted_at IS NULL LIMIT %(most)s
 def reshape_records(*, actor: Actor, seconds: float = SHAPE_SECONDS) -> int:
     """Title, keys, what is missing, text and blocks of records whose collection says since what they are made of; how many.
 
-    Their data and versions stay as they are, but for moments that were written with an offset before all were kept in UTC. What is left
-    asks for another turn.
+    Their data and versions stay as they are. What is left asks for another turn.
     """
     require(policies.is_system(actor))
     until, done = time.monotonic() + seconds, 0
@@ -71,7 +69,6 @@ def _reshape(ids: list[UUID], actor: Actor) -> int:
     opened: Counter[UUID] = Counter()
     for record in found:
         collection = collections[record.collection_id]
-        _settle(collection, record, actor)
         data = brought.data_of(record, collection)
         missing = _missing(collection, data, gone.get(record.pk, set()))
         _shape(collection, record, data, missing)
@@ -81,21 +78,6 @@ def _reshape(ids: list[UUID], actor: Actor) -> int:
         fact = RecordsReshaped(pk, completed[pk], opened[pk])
         news.tell_of_collection(fact, actor=actor, collection=collections[pk])
     return len(found)
-
-
-def _settle(collection: Collection, record: Record, actor: Actor) -> None:
-    """Its moments in UTC, as a version by nobody. Nothing is told: it says what it said. One of an older schema waits until it is brought
-    to that of today.
-    """
-    if record.schema_number < collection.schema_number:
-        return
-    before, data = record.data, moments.settled(selectors.schema_of(collection), record.data)
-    if data == before:
-        return
-    record.data, record.version = data, record.version + 1
-    Record.objects.filter(pk=record.pk).update(data=data, version=record.version)
-    records.remember(record, record.version, data, actor, RevisionKind.CHANGED)
-    records.keep_words_of_settled(collection, record, before)
 
 
 class _Brought:
