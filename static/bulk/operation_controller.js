@@ -35,17 +35,19 @@ export default class extends Controller {
   }
 
   async #load() {
-    // Nothing is taken away from under a keyboard: who is on a button finds it there.
-    const focused = this.element.contains(document.activeElement) ? nameOf(document.activeElement) : null;
-    const place = focused ? this.#named(focused).indexOf(document.activeElement) : -1;
+    let found;
     try {
-      const found = await fetchElements(this.urlValue, { into: this.element });
-      const unfolded = [...this.element.querySelectorAll("details[open][id]")].map((each) => each.id);
-      if (found) this.element.replaceChildren(...found);
-      for (const id of unfolded) this.element.querySelector(`details#${CSS.escape(id)}`)?.setAttribute("open", "");
+      found = await fetchElements(this.urlValue, { into: this.element });
     } catch {
       return; // the next news, or the clock
     }
+    if (!found) return;
+    // Nothing is taken away from under a keyboard: who is on a button finds it there.
+    const focused = this.element.contains(document.activeElement) ? nameOf(document.activeElement) : null;
+    const place = focused ? this.#named(focused).indexOf(document.activeElement) : -1;
+    const unfolded = [...this.element.querySelectorAll("details[open][id]")].map((each) => each.id);
+    this.element.replaceChildren(...found);
+    for (const id of unfolded) this.element.querySelector(`details#${CSS.escape(id)}`)?.setAttribute("open", "");
     if (focused) this.#named(focused)[place]?.focus();
   }
 

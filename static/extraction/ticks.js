@@ -7,7 +7,8 @@ const known = new Map(); // address of a wish → its ticks
 
 class Ticks {
   #url;
-  #last;
+  #last; // what somebody ticked
+  #taken; // what the server has, as far as it is known here
   #underWay = 0;
   #version = 0; // which the server gave the wish with the last one that arrived
   #told = Promise.resolve();
@@ -26,18 +27,28 @@ class Ticks {
   send(review) {
     this.count += 1;
     this.#last = review;
+    this.#taken ??= !review;
     this.#underWay += 1;
     const told = this.#told
       .then(() => request(this.#url, { method: "PATCH", body: { review } }))
-      .then((wish) => { this.#version = wish?.version ?? this.#version; })
+      .then((wish) => {
+        this.#version = wish?.version ?? this.#version;
+        this.#taken = wish?.review ?? review;
+      })
       .finally(() => { this.#underWay -= 1; });
     this.#told = told.catch(() => {});
     return told;
   }
 
-  /** What a card of this version does not know of, because it was drawn before: ticked or not. Undefined: it knows. */
-  missedBy(version) {
-    return this.isUnderWay || version < this.#version ? this.#last : undefined;
+  /** What a card is to show that was drawn for this version, ticked or not: a newer one knows better than what is kept here. */
+  of(version, isTicked) {
+    if (!this.isUnderWay && version >= this.#version) this.#taken = isTicked;
+    return this.stands;
+  }
+
+  /** Ticked or not: what is on its way counts, else what the server has. */
+  get stands() {
+    return this.isUnderWay ? this.#last : this.#taken;
   }
 }
 

@@ -14,8 +14,7 @@ export default class extends Controller {
   static values = { api: String, topic: String, url: String };
 
   connect() {
-    const ticked = this.ticks.missedBy(this.form?.dataset.version);
-    if (ticked !== undefined && this.#box) this.#box.checked = ticked;
+    this.#tick();
     this.soon = debounce(() => this.#load(), NEWS_MS);
     this.clock = setInterval(() => this.#look(), LOOK_EVERY_MS);
     this.#follow();
@@ -40,7 +39,7 @@ export default class extends Controller {
     const mine = this.#try(box, () => told);
     ticks.kept = mine;
     if (await mine) return;
-    if (this.#box) this.#box.checked = !review;
+    if (this.#box) this.#box.checked = ticks.stands;
     if (ticks.kept === mine) ticks.kept = null;
   }
 
@@ -90,6 +89,11 @@ export default class extends Controller {
     return this.#here.querySelector('[data-action="wish#decide"]');
   }
 
+  #tick() {
+    const box = this.#box;
+    if (box) box.checked = this.ticks.of(Number(this.form?.dataset.version), box.checked);
+  }
+
   /** What is settled changes no more. */
   #follow() {
     const topic = this.element.querySelector("[data-moving]")?.dataset.topic;
@@ -137,6 +141,7 @@ export default class extends Controller {
     const hadFocus = this.element.contains(document.activeElement);
     const focused = hadFocus && document.activeElement.id;
     this.element.replaceChildren(...found);
+    this.#tick();
     if (hadFocus) ((focused && document.getElementById(focused)) || this.element.querySelector("button, a"))?.focus({ preventScroll: true });
     this.#follow();
   }
