@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 from pathlib import Path
@@ -94,12 +95,27 @@ def database(url: str) -> dict[str, Any]:
 
 
 def running_address(data_dir: Path) -> tuple[str, int]:
-    """Address and port of the web that `manage.py up` runs for this data folder, so that the links of other commands lead there. None runs: "", 0."""
+    """Address and port of the web that `manage.py up` runs for this data folder, so that the links of other commands lead there. None runs: "", 0.
+
+    A run that was killed leaves its address behind, but never its lock.
+    """
     try:
+        if not _is_locked(data_dir / "up.lock"):
+            return "", 0
         found = json.loads((data_dir / "run.json").read_text(encoding="utf-8"))
         return str(found["url"]), int(found["port"])
     except (OSError, ValueError, KeyError, TypeError):
         return "", 0
+
+
+def _is_locked(path: Path) -> bool:
+    """Does a process hold it (``apps.core.embedded.services.DataFolderLock``)? OSError where there is none."""
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False
 
 
 def address(data_dir: Path, *, is_test: bool) -> tuple[str, int]:

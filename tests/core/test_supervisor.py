@@ -18,7 +18,7 @@ import psutil
 import pytest
 
 from apps.core.embedded import processes
-from apps.core.embedded.services import Services
+from apps.core.embedded.services import DataFolderLock, Services
 from apps.core.supervisor import nursery
 from apps.core.supervisor.children import BACK_OFF_SECONDS, Child
 from apps.core.supervisor.leftovers import RunRecord
@@ -329,14 +329,19 @@ def test_recorded_process_of_a_killed_run_is_ended_with_its_session(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("environment", "url"),
+    ("runs", "environment", "url"),
     [
-        ({}, "https://talk.example:8010"),
-        ({"PARLANCE_URL": "http://here.example"}, "http://here.example"),
-        ({"PARLANCE_PORT": "8020"}, "http://localhost:8020"),
+        (True, {}, "https://talk.example:8010"),
+        (True, {"PARLANCE_URL": "http://here.example"}, "http://here.example"),
+        (True, {"PARLANCE_PORT": "8020"}, "http://localhost:8020"),
+        (False, {}, "http://localhost:8000"),  # killed: its record is still there
     ],
 )
-def test_links_of_other_commands_lead_to_the_server_that_runs(tmp_path, environment, url):
+def test_links_of_other_commands_lead_to_the_server_that_runs(tmp_path, runs, environment, url):
+    lock = DataFolderLock(tmp_path)
+    lock.acquire()
+    if not runs:
+        lock.release()
     RunRecord(tmp_path, url="https://talk.example:8010", port=8010).write([])
     said = subprocess.run(
         [sys.executable, "-c", "from config import settings; print(settings.PARLANCE_URL)"],
@@ -347,6 +352,7 @@ def test_links_of_other_commands_lead_to_the_server_that_runs(tmp_path, environm
         check=True,
     )
 
+    lock.release()
     assert said.stdout.strip() == url
 
 
