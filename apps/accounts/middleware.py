@@ -20,7 +20,7 @@ from apps.accounts.types import TokenInAddress
 from apps.core import suspicions
 from apps.core.db import in_thread
 from apps.core.errors import DomainError, NotAuthenticated
-from apps.core.middleware import error_page, problem_json
+from apps.core.middleware import error_page, is_for_script, problem_json
 
 
 class PersonMiddleware(AuthenticationMiddleware):
@@ -76,12 +76,6 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
     return None
 
 
-def _is_part(request: HttpRequest) -> bool:
-    """A script of a page asks, for what it puts into the page: markup, or a few values."""
-    headers = request.headers
-    return "X-Fragment" in headers or "HX-Request" in headers or not request.accepts("text/html")
-
-
 def _leads_to_sign_in(response: HttpResponse) -> bool:
     return isinstance(response, HttpResponseRedirect) and response.url.startswith(resolve_url(settings.LOGIN_URL))
 
@@ -103,7 +97,7 @@ class PageDoorMiddleware:
         response = self.get_response(request)
         if response.status_code == NOT_FOUND and request.resolver_match is None:
             return _refusal(request) or response
-        if _leads_to_sign_in(response) and _is_part(request):
+        if _leads_to_sign_in(response) and is_for_script(request):
             return problem_json(NotAuthenticated())
         return response
 

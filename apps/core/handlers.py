@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import REASON_BAD_ORIGIN
 from django.shortcuts import render
 from django.template import loader
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -13,9 +14,11 @@ from django.views import defaults
 
 from apps.core import errors
 from apps.core.api import as_domain_error
-from apps.core.middleware import is_write_without_slash, problem_json
+from apps.core.middleware import is_for_script, is_write_without_slash, problem_json
 
 PROGRAMS = ("/api/", "/v1/")
+#: How the reason ends where a form names another origin. Browsers that name none ("null", no Referer) came from nowhere else.
+OTHER_ORIGIN = REASON_BAD_ORIGIN.rpartition("%s")[2]
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -36,14 +39,12 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     Nothing is written down: this comes before the limiter, and anybody can make it by the thousand.
     """
     error = errors.CsrfRefused()
-    if request.path.startswith(PROGRAMS) or "X-Fragment" in request.headers:
+    if request.path.startswith(PROGRAMS) or is_for_script(request):
         return problem_json(error)
     came_from = request.headers.get("Referer", "")
     is_ours = url_has_allowed_host_and_scheme(came_from, {request.get_host()}, require_https=request.is_secure())
     context = {
-        "is_foreign": reason.startswith(
-            ("Origin", "Referer")
-        ),  # ``django.middleware.csrf``: the address was wrong, not the token
+        "is_foreign": reason.endswith(OTHER_ORIGIN) and request.headers.get("Origin") != "null",
         "back": came_from if is_ours else "/",
     }
     return render(request, "errors/csrf.html", context, status=error.status)

@@ -83,6 +83,12 @@ def is_write_without_slash(request: HttpRequest) -> bool:
     return not is_valid_path(request.path_info) and bool(is_valid_path(f"{request.path_info}/"))
 
 
+def is_for_script(request: HttpRequest) -> bool:
+    """Does a script of a page ask, for what it puts into the page: markup, or a few values?"""
+    headers = request.headers
+    return "X-Fragment" in headers or "HX-Request" in headers or not request.accepts("text/html")
+
+
 class PolicyHeadersMiddleware:
     """What Django does not do by itself: say who may embed or fetch our answers and which device features pages use; refuse TRACE."""
 

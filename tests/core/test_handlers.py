@@ -23,7 +23,10 @@ def test_what_no_view_answers_is_a_problem_for_programs_and_a_page_for_people(cl
     [
         ({"HTTP_REFERER": "http://testserver/accounts/signup/?a=1"}, "Its page is older than your sign-in"),
         ({"HTTP_REFERER": "http://elsewhere.example/here"}, "Its page is older than your sign-in"),
+        ({"HTTP_ORIGIN": "null"}, "Its page is older than your sign-in"),
+        ({"secure": True}, "Its page is older than your sign-in"),
         ({"HTTP_ORIGIN": "http://elsewhere.example"}, "not the one of this Parlance"),
+        ({"HTTP_REFERER": "https://elsewhere.example/here", "secure": True}, "not the one of this Parlance"),
     ],
 )
 def test_form_with_an_old_token_gets_a_page_that_leads_back(sent, said):
@@ -40,8 +43,9 @@ def test_form_with_an_old_token_gets_a_page_that_leads_back(sent, said):
 
 
 @pytest.mark.django_db
-def test_script_with_an_old_token_is_told_so():
-    answer = Client(enforce_csrf_checks=True).post("/theme/?theme=dark", headers={"X-Fragment": "1"})
+@pytest.mark.parametrize("headers", [{"X-Fragment": "1"}, {"HX-Request": "true"}, {"Accept": "application/json"}])
+def test_script_with_an_old_token_is_told_so(headers):
+    answer = Client(enforce_csrf_checks=True).post("/theme/?theme=dark", headers=headers)
 
     assert (answer.status_code, answer.json()["code"]) == (403, "csrf")
 
