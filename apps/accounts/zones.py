@@ -21,7 +21,7 @@ def offered_zones() -> frozenset[str]:
 
 def zone_asked() -> str:
     """For whoever has no account yet: that of their browser (``web.middleware``), else UTC."""
-    current = timezone.get_current_timezone_name()
+    current = str(timezone.get_current_timezone())
     return current if current in offered_zones() else "UTC"
 
 
