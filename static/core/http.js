@@ -5,6 +5,7 @@ import { letGo } from "core/press";
 import { t } from "core/words";
 
 const TIMEOUT_MS = 30_000;
+const TOKEN_TIMEOUT_MS = 3_000; // somebody waits for the form that they sent
 const FIELD = "csrfmiddlewaretoken"; // of a plain form
 export const STALE = "csrf"; // the code of a write with a token that is not (or no longer) that of who is signed in
 
@@ -63,7 +64,10 @@ export const tokenHeader = () => (tokenElement()?.content ? { "x-csrftoken": tok
 
 let renewing = null;
 
-/** After a new sign-in in another tab the token of this page is an old one. True when it is the same person who is back. */
+/**
+ * After a new sign-in in another tab the token of this page is an old one. True when it is the same person who is back, false when
+ * nobody or somebody else is here; a Problem or Unreachable when the server does not say.
+ */
 export function renewToken() {
   renewing ??= renew().finally(() => { renewing = null; });
   return renewing;
@@ -71,7 +75,8 @@ export function renewToken() {
 
 async function renew() {
   const { tokenUrl, viewerId } = document.body.dataset;
-  const response = await sendOnce(tokenUrl, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const response = await sendOnce(tokenUrl, { headers: { accept: "application/json" }, signal: AbortSignal.timeout(TOKEN_TIMEOUT_MS) });
+  if (!response.ok && response.status !== 401) throw await problemOf(response);
   const { user, token } = response.ok ? await response.json() : {};
   if (!token || user !== viewerId) return false;
   tokenElement().content = token;

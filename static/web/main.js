@@ -37,9 +37,9 @@ const controllers = {
 };
 
 await openKept();
+renewOlderForms(); // before what sends a form itself: with an old token nobody would be signed out
 sealOnLeaving();
 tellRefusals();
-renewOlderForms();
 tellZone();
 
 // Forms and lists need none of what a conversation needs.

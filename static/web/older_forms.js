@@ -12,7 +12,7 @@ export function renewOlderForms() {
     const { target: form, submitter } = event;
     if (!wasAway || event.defaultPrevented || !form.querySelector('input[name="csrfmiddlewaretoken"]')) return;
     event.preventDefault();
-    renewToken().catch(() => true).then((isSamePerson) => { // out of reach: the browser says so itself
+    renewToken().catch(() => true).then((isSamePerson) => { // not answered: it goes as it is, and the server says what it thinks of it
       if (!isSamePerson) return window.dispatchEvent(new CustomEvent("signed-out"));
       wasAway = false;
       return form.requestSubmit(submitter);
