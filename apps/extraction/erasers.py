@@ -37,6 +37,7 @@ from apps.extraction.models import (
     RecordTemplate,
     RecordVector,
     RecordView,
+    TargetChange,
     TemplateRevision,
     Wish,
 )
@@ -107,6 +108,7 @@ _OF_ORGANIZATION = (
     RecordRevision,
     Record,
     RecordTally,
+    TargetChange,
     CollectionSchema,
     CollectionReader,
     Collection,

@@ -69,14 +69,18 @@ def find_pointed_to(record_ids: Iterable[UUID]) -> set[UUID]:
     return set(rows.values_list("target_id", flat=True))
 
 
-def list_needing(record_id: UUID) -> list[tuple[Collection, list[UUID]]]:
-    """The records that point to this one, of collections in which such a field is needed, with their schemas."""
-    links = RecordLink.objects.filter(target=record_id, source__deleted_at=None)
-    rows = Collection.objects.filter(pk__in=links.values("source__collection"), deleted_at=None)
-    needing = [row for row in selectors.with_document(rows).order_by("pk") if _needed_relations(row)]
-    return [
-        (row, sorted(set(links.filter(source__collection=row).values_list("source_id", flat=True)))) for row in needing
-    ]
+def list_pointing(record_id: UUID, *, after: UUID | None, most: int) -> list[UUID]:
+    """The next of the records that point to this one, in the order of their ids, each once."""
+    links = RecordLink.objects.filter(target=record_id)
+    if after:
+        links = links.filter(source__gt=after)
+    return list(links.order_by("source_id").values_list("source_id", flat=True).distinct()[:most])
+
+
+def list_needing(record_ids: Iterable[UUID]) -> list[UUID]:
+    """Of these records: those that are there, in a collection that needs something."""
+    rows = Record.objects.filter(pk__in=list(record_ids), deleted_at=None, collection__deleted_at=None)
+    return list(rows.exclude(collection__needed=[]).values_list("pk", flat=True))
 
 
 def _hollow(collection: Collection) -> Q:

@@ -76,5 +76,5 @@ def are_pointed_to(events: Sequence[LoggedEvent]) -> Sequence[LoggedEvent]:
 
 
 def follow_target(event: LoggedEvent) -> None:
-    """Idempotent: it goes by what is there now. A parallel consumer: it holds the records that point there."""
+    """Idempotent: it goes by what is there now. What points there is left to the upkeep."""
     services.follow_target(actor=SYSTEM, record_id=UUID(event.payload["record_id"]))

@@ -35,6 +35,7 @@ LEAVES = {
     "extraction.RecordTemplate": "record_templates",
     "extraction.RecordVector": DERIVED,
     "extraction.RecordView": "record_views",
+    "extraction.TargetChange": DERIVED,
     "extraction.TemplateRevision": INSIDE,
     "extraction.Wish": "wishes",
     "packs.InstalledObject": INSIDE,

@@ -23,7 +23,9 @@ from apps.extraction.models import (
     RecordMerge,
     RecordRevision,
     RecordTally,
+    TargetChange,
 )
+from apps.extraction.services import upkeep
 from tests.accounts.factories import ProjectFactory, UserFactory, actor_of
 from tests.conversations.factories import say, start
 from tests.extraction.factories import people, places, read_as, record
@@ -229,12 +231,13 @@ def test_table_says_that_a_key_does_not_hold_yet_and_leads_to_the_pairs(client, 
 
 
 def told_of_targets():
-    """What the log says, given to the consumer that follows what records point to; how many events it took."""
+    """What the log says, given to the consumer that follows what records point to, and the upkeep after it; how many events it took."""
     consumer = consumers.get("extraction.targets")
     rows = Event.objects.filter(type__in=consumer.types).order_by("insertion")
     taken = consumer.pick(list(rows))
     for event in taken:
         consumer.handle(event)
+    services.reshape_records(actor=SYSTEM)
     return len(taken)
 
 
@@ -270,3 +273,98 @@ def test_record_lacks_what_it_points_to_while_that_is_deleted(me, project):
     assert shown() == []
     *_before, last = Event.objects.filter(type="extraction.records_reshaped").order_by("insertion")
     assert last.payload == {"collection_id": str(collection.pk), "became_complete": 1, "became_incomplete": 0}
+
+
+@pytest.fixture
+def pointing(me, project, monkeypatch):
+    """Five people who live in one place, where the upkeep takes two at once: the place, and those who lack it now."""
+    monkeypatch.setattr(upkeep, "SHAPED_AT_ONCE", 2)
+    collection = people(me, project, needed=["lives_in"])
+    port = record(me, Collection.objects.get(slug="places"), name="Port")
+    for name in "ABCDE":
+        record(me, collection, name=name, lives_in=str(port.pk))
+    return port, lambda: "".join(
+        Record.objects.filter(missing=["lives_in"], is_complete=False).order_by("title").values_list("title", flat=True)
+    )
+
+
+def changed(record_id):
+    services.follow_target(actor=SYSTEM, record_id=record_id)
+
+
+def test_many_who_point_to_one_are_gone_over_in_pieces_that_are_kept(me, pointing):
+    port, lacking = pointing
+    services.delete_record(actor=me, record_id=port.pk)
+    for _twice in range(2):
+        changed(port.pk)
+    assert lacking() == ""
+
+    after_each = []
+    while services.reshape_records(actor=SYSTEM, seconds=0.0):  # each turn ends after one piece
+        after_each.append(lacking())
+
+    assert sorted(set(after_each)) == ["AB", "ABCD", "ABCDE"]
+    assert not TargetChange.objects.exists()
+    told = [row.payload["became_incomplete"] for row in Event.objects.filter(type="extraction.records_reshaped")]
+    assert told == [2, 2, 1]
+
+
+def test_upkeep_that_ends_between_two_pieces_goes_by_what_is_there_when_it_goes_on(me, pointing):
+    port, lacking = pointing
+    services.delete_record(actor=me, record_id=port.pk)
+    changed(port.pk)
+    services.reshape_records(actor=SYSTEM, seconds=0.0)
+    assert lacking() == "AB"
+
+    services.restore_record(actor=me, record_id=port.pk)
+    changed(port.pk)
+    services.reshape_records(actor=SYSTEM)
+    assert lacking() == ""
+
+    for write in (services.delete_record, services.restore_record):
+        write(actor=me, record_id=port.pk)
+        changed(port.pk)
+    before = Event.objects.filter(type="extraction.records_reshaped").count()
+    services.reshape_records(actor=SYSTEM)
+    assert lacking() == ""
+    assert Event.objects.filter(type="extraction.records_reshaped").count() == before
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_is_held_meanwhile_is_caught_up_and_holds_up_nobody(me, pointing):
+    port, lacking = pointing
+    services.delete_record(actor=me, record_id=port.pk)
+    other = connection.copy()
+    try:
+        other.set_autocommit(False)
+        with other.cursor() as cursor:
+            cursor.execute("SELECT id FROM extraction_record WHERE title = 'B' FOR UPDATE")
+        changed(port.pk)
+        services.reshape_records(actor=SYSTEM)
+        assert lacking() == "ACDE"
+        other.rollback()
+    finally:
+        other.close()
+
+    services.reshape_records(actor=SYSTEM)
+    assert lacking() == "ABCDE"
+    assert not TargetChange.objects.exists()
+
+
+def test_two_that_need_each_other_are_complete_when_both_are_there(me, project):
+    collection = people(me, project, needed=["siblings"])
+    ana = record(me, collection, name="Ana")
+    rui = record(me, collection, name="Rui", siblings=[str(ana.pk)])
+    services.change_record(actor=me, record_id=ana.pk, changes={"siblings": [str(rui.pk)]})
+
+    def after(write, which):
+        write(actor=me, record_id=which.pk)
+        told_of_targets()
+        return [row.title for row in Record.objects.filter(deleted_at=None, is_complete=False).order_by("title")]
+
+    assert after(services.delete_record, ana) == ["Rui"]
+    assert after(services.restore_record, ana) == []
+    assert after(services.delete_record, rui) == ["Ana"]
+    assert after(services.delete_record, ana) == []
+    assert after(services.restore_record, rui) == ["Rui"]
+    assert after(services.restore_record, ana) == []

@@ -374,6 +374,7 @@ def test_record_whose_needed_field_points_to_what_is_gone_is_not_complete(actor,
             "People: at most 0 records may be there.",
         ]
         records.follow_target(actor=SYSTEM, record_id=port.pk)
+        records.reshape_records(actor=SYSTEM)
     with pytest.raises(GateClosed):
         services.advance_stage(actor=actor, run_id=run.pk)
     records.restore_record(actor=actor, record_id=port.pk)

@@ -15,7 +15,7 @@ from apps.extraction.models.records import (
     RecordRevision,
 )
 from apps.extraction.models.sources import FieldSource
-from apps.extraction.models.tallies import RecordTally
+from apps.extraction.models.tallies import RecordTally, TargetChange
 from apps.extraction.models.templates import RecordTemplate, TemplateRevision
 from apps.extraction.models.use import RecordComment, RecordView
 from apps.extraction.models.vectors import RecordVector
@@ -42,6 +42,7 @@ __all__ = [
     "RecordTemplate",
     "RecordVector",
     "RecordView",
+    "TargetChange",
     "TemplateRevision",
     "Wish",
     "places_in",

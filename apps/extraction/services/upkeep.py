@@ -16,13 +16,13 @@ from apps.accounts.types import Actor
 from apps.core import jobs
 from apps.extraction import duplicates, link_selectors, migrating, news, policies, selectors, shape
 from apps.extraction.events import RecordsReshaped
-from apps.extraction.models import Collection, Duplicate, Record, RecordKey
+from apps.extraction.models import Collection, Duplicate, Record, RecordKey, TargetChange
 from apps.extraction.types import Candidate, DuplicateStatus
 
 SHAPED_AT_ONCE = 200
 SHAPE_SECONDS = 5.0
 TALLIES_AT_ONCE = 5000
-FOLLOWED_AT_ONCE = 500
+CHANGES_AT_ONCE = 100
 
 _BEHIND = """
 SELECT behind.id FROM extraction_collection collection
@@ -35,30 +35,34 @@ WHERE collection.deleted_at IS NULL LIMIT %(most)s
 
 
 def reshape_records(*, actor: Actor, seconds: float = SHAPE_SECONDS) -> int:
-    """Title, keys, what is missing, text and blocks of records whose collection says since what they are made of; how many.
+    """Title, keys, what is missing, text and blocks of records whose collection says since what they are made of, and what is missing in
+    those that point to a record that was deleted or came back; how many were looked at.
 
-    Their data and versions stay as they are. What is left asks for another turn.
+    Their data and versions stay as they are. It goes in pieces, each a transaction that waits for nobody. What is left asks for another turn.
     """
     require(policies.is_system(actor))
     until, done = time.monotonic() + seconds, 0
-    while True:
-        with connection.cursor() as cursor:
-            cursor.execute(_BEHIND, {"most": SHAPED_AT_ONCE})
-            behind = [row[0] for row in cursor.fetchall()]
-        if not behind:
-            return done
+    while made := _shape_behind(actor) + _follow_changes(actor):
+        done += made
         if time.monotonic() >= until:
             jobs.hint("extraction.reshape")
-            return done
-        made = _reshape(behind, actor)
-        done += made
-        if not made:
-            return done  # somebody else is at them
+            break
+    return done
+
+
+def _shape_behind(actor: Actor) -> int:
+    """One piece of those whose collection went on; how many. 0: none is behind, or somebody else is at them."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BEHIND, {"most": SHAPED_AT_ONCE})
+        behind = [row[0] for row in cursor.fetchall()]
+    return len(_reshape(behind, actor)) if behind else 0
 
 
 @transaction.atomic
-def _reshape(ids: list[UUID], actor: Actor) -> int:
-    """What became complete by it, or lacks something now, is told in the end: gates look at it, and whoever has the table open."""
+def _reshape(ids: list[UUID], actor: Actor) -> list[UUID]:
+    """Those that nobody else held. What became complete by it, or lacks something now, is told in the end: gates look at it, and whoever
+    has the table open.
+    """
     rows = Record.objects.filter(pk__in=ids, deleted_at=None).defer("words")
     found = list(rows.select_for_update(of=("self",), no_key=True, skip_locked=True).order_by("pk"))
     wanted = Collection.objects.filter(pk__in={record.collection_id for record in found})
@@ -71,13 +75,16 @@ def _reshape(ids: list[UUID], actor: Actor) -> int:
         collection = collections[record.collection_id]
         data = brought.data_of(record, collection)
         missing = _missing(collection, data, gone.get(record.pk, set()))
-        _shape(collection, record, data, missing)
+        if record.shape_number < collection.shape_number:
+            _shape(collection, record, data, missing)
+        elif missing != record.missing:
+            Record.objects.filter(pk=record.pk).update(missing=missing, is_complete=not missing)
         if record.is_complete == bool(missing):
             (opened if missing else completed)[collection.pk] += 1
     for pk in sorted({*completed, *opened}):
         fact = RecordsReshaped(pk, completed[pk], opened[pk])
         news.tell_of_collection(fact, actor=actor, collection=collections[pk])
-    return len(found)
+    return [record.pk for record in found]
 
 
 class _Brought:
@@ -112,40 +119,45 @@ def _shape(collection: Collection, record: Record, data: dict[str, Any], missing
     duplicates.keep_blocks(record, known, is_new=False)
 
 
-@transaction.atomic
-def follow_target(*, actor: Actor, record_id: UUID) -> int:
-    """A record was deleted, or came back: whether those that point to it are complete is looked at again. How many are not what they were.
+def follow_target(*, actor: Actor, record_id: UUID) -> None:
+    """A record was deleted, or came back: the upkeep looks again at whether those that point to it are complete.
 
-    Their data and versions stay as they are. Safe to repeat: it goes by what is there now.
+    One row is written, no other is held, however many point there. Safe to repeat: the upkeep goes by what is there then.
     """
     require(policies.is_system(actor))
-    brought, changed = _Brought(), 0
-    for collection, ids in link_selectors.list_needing(record_id):
-        found: Counter[bool] = Counter()
-        for start in range(0, len(ids), FOLLOWED_AT_ONCE):
-            found += _follow(collection, ids[start : start + FOLLOWED_AT_ONCE], brought)
-        if found:
-            fact = RecordsReshaped(collection.pk, found[True], found[False])
-            news.tell_of_collection(fact, actor=actor, collection=collection)
-        changed += found.total()
-    return changed
+    target = Record.objects.filter(pk=record_id).only("organization_id").first()
+    if target is None:
+        return
+    TargetChange.objects.create(organization_id=target.organization_id, target_id=record_id)
+    jobs.after_commit("extraction.reshape")
 
 
-def _follow(collection: Collection, ids: list[UUID], brought: _Brought) -> Counter[bool]:
-    """How many became complete (True), and how many lack something now (False)."""
-    rows = Record.objects.filter(pk__in=ids, deleted_at=None).defer("text", "words")
-    found = list(rows.select_for_update(of=("self",), no_key=True).order_by("pk"))
-    gone, became = link_selectors.gone_targets(ids), Counter[bool]()
-    by_missing: dict[tuple[str, ...], list[UUID]] = {}
-    for record in found:
-        missing = _missing(collection, brought.data_of(record, collection), gone.get(record.pk, set()))
-        if missing != record.missing:
-            by_missing.setdefault(tuple(missing), []).append(record.pk)
-        if record.is_complete == bool(missing):
-            became[not missing] += 1
-    for missing_now, pks in by_missing.items():
-        Record.objects.filter(pk__in=pks).update(missing=list(missing_now), is_complete=not missing_now)
-    return became
+def _follow_changes(actor: Actor) -> int:
+    """One piece of those that point to what was deleted or came back; how many. 0: nothing is due, or somebody else is at them."""
+    for pk in TargetChange.objects.order_by("updated_at").values_list("pk", flat=True)[:CHANGES_AT_ONCE]:
+        if passed := _follow_change(pk, actor):
+            return passed
+    return 0
+
+
+@transaction.atomic
+def _follow_change(pk: UUID, actor: Actor) -> int:
+    """What is held by somebody else is noted and taken with the next piece; how far this one got is kept with what it wrote."""
+    change = TargetChange.objects.select_for_update(skip_locked=True).filter(pk=pk).first()
+    if change is None:
+        return 0
+    room = SHAPED_AT_ONCE - len(change.held)
+    following = link_selectors.list_pointing(change.target_id, after=change.after, most=room)
+    ids = link_selectors.list_needing([*change.held, *following])
+    reshaped = set(_reshape(ids, actor))
+    passed = len(change.held) + len(following)
+    change.held = [record_id for record_id in ids if record_id not in reshaped]
+    if not change.held and len(following) < room:
+        change.delete()
+        return passed
+    change.after = following[-1] if following else change.after
+    change.save()
+    return passed - len(change.held)
 
 
 def _take_keys(collection: Collection, record: Record, data: dict[str, Any]) -> None:
