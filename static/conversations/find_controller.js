@@ -12,7 +12,7 @@ export default class extends Controller {
   connect() {
     const page = this.application.getControllerForElementAndIdentifier(this.element, "conversation");
     this.scroller = page.scrollerTarget;
-    this.finding = new Finding({ thread: page.thread, scroller: page.scrollerTarget, url: `/api/v1/search/?conversation=${page.idValue}` });
+    this.finding = new Finding({ session: page.session, scroller: page.scrollerTarget, url: `/api/v1/search/?conversation=${page.idValue}` });
     this.search = debounce(() => this.#show(this.finding.search(this.inputTarget.value)), WAIT_MS);
   }
 

@@ -8,7 +8,7 @@ const ACCENTS = /[\u0300-\u036f]+/g;
 const STROKES = { ø: "o", ł: "l", đ: "d" };
 
 export class Finding {
-  #thread;
+  #session;
   #scroller;
   #url;
   #hits = []; // {id, number}, oldest first
@@ -17,8 +17,8 @@ export class Finding {
   #words = [];
   #request = null;
 
-  constructor({ thread, scroller, url }) {
-    this.#thread = thread;
+  constructor({ session, scroller, url }) {
+    this.#session = session;
     this.#scroller = scroller;
     this.#url = url;
   }
@@ -45,8 +45,8 @@ export class Finding {
     }
     this.#at = (this.#at + by + this.#hits.length) % this.#hits.length;
     const hit = this.#hits[this.#at];
-    await this.#thread.show(hit.id, hit.number);
-    this.#mark(this.#thread.find(hit.id));
+    await this.#session.show(hit.id, hit.number);
+    this.#mark(this.#session.thread.find(hit.id));
     const [index, count] = [number(this.#at + 1), number(this.#hits.length)];
     return t(this.#hasMore ? "match_of_newest" : "match_of", { index, count });
   }

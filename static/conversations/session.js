@@ -33,8 +33,7 @@ export class Session {
   }
 
   start() {
-    this.#readPath();
-    for (const article of this.thread.articles.filter(({ dataset }) => OPEN.includes(dataset.state) && dataset.turn)) this.#adopt(article);
+    this.#takeUp();
     for (const name of ["sent", "unsent", "refused"]) outbox().addEventListener(name, this.#onOutbox, { signal: this.#outboxEvents.signal });
     for (const item of outbox().items(this.id)) this.showUnsent(item);
     this.#showLeftNote();
@@ -43,7 +42,6 @@ export class Session {
       onFrame: (frame) => this.#onFrame(frame),
     });
     this.#readUntil = this.thread.lastNumber; // the page itself has been read
-    this.tell.changed();
   }
 
   stop() {
@@ -65,6 +63,16 @@ export class Session {
 
   async reload() {
     await this.thread.reload();
+    this.#takeUp();
+  }
+
+  /** Bring message `id` onto the page. It may be on another branch: from then on only what belongs to that is added. */
+  async show(id, number) {
+    if (await this.thread.show(id, number)) this.#takeUp();
+  }
+
+  /** What the page shows now is another part of the conversation: its path, and its answers that are being written. */
+  #takeUp() {
     this.#readPath();
     for (const article of this.thread.articles.filter(({ dataset }) => OPEN.includes(dataset.state) && dataset.turn)) this.#adopt(article);
     this.tell.changed();
@@ -152,7 +160,9 @@ export class Session {
   }
 
   #readPath() {
-    this.state.path = this.thread.articles.map(({ dataset }) => dataset.message).filter(Boolean);
+    const { articles, leaf } = this.thread;
+    const shown = articles.map(({ dataset }) => dataset.message).filter(Boolean);
+    this.state.path = leaf && !shown.includes(leaf) ? [...shown, leaf] : shown; // what comes next comes after its end
     this.state.isPathStale = false;
   }
 
@@ -176,7 +186,10 @@ export class Session {
     if (frame.data?.conversation) this.tell.conversation(frame.data.conversation);
     // The page was rendered at `seen`: nothing to do when nothing has happened since.
     if (seen === frame.topic_position) this.state.path = path;
-    else this.#reload();
+    else {
+      this.state.isPathStale = true; // the snapshot's path is the member's own; another branch may be shown
+      this.#reload();
+    }
     this.tell.changed();
   }
 
@@ -275,6 +288,7 @@ export class Session {
     if (item.conversation !== this.id) return;
     const article = this.thread.findByClient(item.body.client_id);
     if (type === "sent") {
+      if (this.thread.branch) this.#reload(); // it may have been written before that branch was shown
       this.thread.branch = ""; // whoever writes follows what is written
       this.accepted(answer, item.body.client_id);
     }

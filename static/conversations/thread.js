@@ -163,15 +163,18 @@ export class Thread {
     if (this.isAtPathEnd && hasGrown) this.#follow.grown();
   }
 
-  /** Bring message `id` onto the page, with what stands around it: on the branch that is shown or, where it is not on that, on its own. */
+  /**
+   * Bring message `id` onto the page, with what stands around it: on the branch that is shown or, where it is not on that, on its
+   * own. Answers whether that changed what is shown.
+   */
   async show(id, number) {
-    if (this.find(id)) return;
+    if (this.find(id)) return false;
     const around = { before: number + PAGE / 2, limit: PAGE };
     let fresh = await this.#fetchHere(around);
     this.#leaf = this.leaf;
     if (!fresh.some(({ dataset }) => dataset.message === id)) {
       fresh = await this.#fetch({ ...around, leaf: id });
-      this.#leaf = id;
+      this.#leaf = branchOf(fresh) || id;
       this.branch = branchOf(fresh) && id;
     }
     const local = this.articles.filter((article) => !article.dataset.message);
@@ -179,6 +182,7 @@ export class Thread {
     this.isAtPathEnd = false;
     this.#follow.isAtEnd = false;
     this.#watchEdges();
+    return true;
   }
 
   /** After a switch of versions: the same button of the version that took the place, else the other one. */

@@ -100,7 +100,10 @@ def test_retry_makes_a_sibling_and_arrows_switch(people, provider):
 
 def test_edit_makes_a_branch_and_keeps_the_earlier_words(people, provider):
     provider.script(
-        *({"text": text} for text in ("About the ferry.", "About the locker.", "Deck two.", "Number nine."))
+        {"text": "About the ferry."},
+        {"text": "About the locker."},
+        {"text": "Deck two.", "hold": 1},
+        {"text": "Number nine."},
     )
     ines = people("ines").start()
     ines.say("The ferry.")
@@ -148,8 +151,24 @@ def test_edit_makes_a_branch_and_keeps_the_earlier_words(people, provider):
     # Switched at another page meanwhile: what is said goes where it was written.
     locker = ines.write("POST", f"conversations/{ines.conversation}/branches/", {"message": None})["leaf"]
     ines.say("Which deck?")
-    expect(ines.last).to_contain_text("Deck two.")
-    ines.wait_for_end()
+    expect(ines.messages("streaming")).to_have_count(1)
+
+    # What comes meanwhile on one's own branch is not drawn into the one that is shown.
+    ines.page.get_by_role("button", name="Find in this conversation").click()
+    ines.page.get_by_role("searchbox", name="Find in this conversation").fill("locker")
+    expect(other).to_be_visible()
+    ines.page.get_by_role("searchbox", name="Find in this conversation").fill("ferry")
+    expect(other).to_be_hidden()
+    expect(ines.messages("streaming")).to_have_count(1)
+    deck = ines.messages("streaming").get_attribute("data-message")
+    ines.page.get_by_role("searchbox", name="Find in this conversation").fill("locker")
+    expect(other).to_be_visible()
+    with ines.page.expect_response(f"**/{deck}/"):
+        provider.release()
+    ines.page.wait_for_load_state("networkidle")
+    assert ines.texts() == ["The locker.", "About the locker."]
+    ines.page.get_by_role("searchbox", name="Find in this conversation").fill("ferry")
+    expect(other).to_be_hidden()
     about_the_ferry = ["The ferry.", "About the ferry.", "Which deck?", "Deck two."]
     assert ines.texts() == about_the_ferry
     ines.page.goto(f"{ines.page.url}?message={locker}")

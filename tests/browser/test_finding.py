@@ -7,8 +7,8 @@ from tests.browser.modules import ORIGIN, open_modules
 BODY = '<article class="message"><div class="prose">Das Café Müller, cafe. Smørrebrød in Łódź, Đorđe, Straße 4.5, Gasse, Zu\u0308rich</div></article>'
 FIND = """async (words) => {
     const { Finding } = await import("conversations/finding");
-    const thread = { show: async () => null, find: () => document.querySelector("article") };
-    await new Finding({ thread, scroller: document.body, url: "/api/?" }).search(words);
+    const session = { show: async () => null, thread: { find: () => document.querySelector("article") } };
+    await new Finding({ session, scroller: document.body, url: "/api/?" }).search(words);
     return [...CSS.highlights.get("found")].map(String);
 }"""
 

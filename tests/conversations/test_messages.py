@@ -268,6 +268,11 @@ def test_page_of_another_branch_stays_there(ines, project, conversation):
     own = client.get(f"/c/{conversation.pk}/?message={uuid4()}").content.decode()
 
     shared = client.get(f"/c/{conversation.pk}/messages/").content.decode()
+    services.archive_conversation(actor=ines, conversation_id=conversation.pk, archived=True)
+    closed = client.get(f"/c/{conversation.pk}/?message={first.message.pk}").content.decode()
+    goes_on = "What you write here goes on from it."
+    assert (goes_on in page, goes_on in closed) == (True, False)
+    assert "Another branch than yours is shown." in closed
     notice = '<p class="notice" data-conversation-target="otherBranch"'
     assert f'data-conversation-branch-value="{first.answer.pk}"' in page
     assert f'data-branch="{first.answer.pk}"' in piece
