@@ -252,7 +252,12 @@ def test_what_is_found_on_another_branch_is_read_where_it_stands(api, ines, conv
     there = api.get(f"{messages}?message={hit['id']}").json()
     above = api.get(f"{messages}?message={kept.parent_id}").json()
     own = api.get(messages).json()
+    end = api.get(f"{messages}?message={hit['id']}&limit=1").json()
+    upwards = api.get(f"{messages}?limit=1&cursor={end['previous']}").json()
+    back = api.get(f"{messages}?limit=1&cursor={upwards['next']}").json()
 
+    assert [page["leaf"] for page in (end, upwards, back)] == [str(kept.pk)] * 3
+    assert [page["results"][0]["id"] for page in (end, upwards, back)] == [hit["id"], str(kept.parent_id), hit["id"]]
     assert [row["id"] for row in there["results"]] == [str(kept.parent_id), str(kept.pk)]
     assert (there["leaf"], there["own_leaf"]) == (str(kept.pk), str(again.answer.pk))
     assert above["leaf"] == above["own_leaf"] == own["leaf"] == own["own_leaf"] == str(again.answer.pk)

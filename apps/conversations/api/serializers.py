@@ -174,7 +174,11 @@ class ImportFileIn(Serializer):
 
 
 class MessagesQuery(Serializer):
-    cursor = serializers.CharField(required=False, max_length=500)
+    cursor = serializers.CharField(
+        required=False,
+        max_length=500,
+        help_text="`next` or `previous` of an earlier answer: goes on, on the branch of that answer.",
+    )
     limit = serializers.IntegerField(required=False, min_value=1, max_value=100, default=100)
     leaf = serializers.UUIDField(
         required=False, help_text="The path that ends there. Without it and `message`: your own."

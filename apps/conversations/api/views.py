@@ -111,10 +111,11 @@ class MessageListView(APIView):
         conversation = selectors.get_conversation(conversation_id=conversation_id, viewer=request.actor)
         own = selectors.active_leaf(conversation=conversation, user_id=request.actor.user_id)
         leaf = query.get("leaf") or own
-        after, before, limit = _window(query)
-        if (found := query.get("message")) and "leaf" not in query:
-            leaf = selectors.end_of_branch(conversation=conversation, viewer=request.actor, seen_id=found)
-            if after is None and before is None:
+        after, before, limit, seen = _window(query)
+        found = query.get("message")
+        if (on := found or seen) and "leaf" not in query:
+            leaf = selectors.end_of_branch(conversation=conversation, viewer=request.actor, seen_id=on)
+            if found and after is None and before is None:
                 number = selectors.find_number(conversation=conversation, message_id=found) or 0
                 before = number + limit // 2 + 1
         rows = selectors.list_path(conversation=conversation, leaf_id=leaf, after=after, before=before, limit=limit + 1)
@@ -127,8 +128,8 @@ class MessageListView(APIView):
         return Response(
             {
                 "results": [presentation.message_data(row, siblings=siblings.get(row.pk, [row.pk])) for row in rows],
-                "next": _mark("after", rows[-1].number) if has_next else None,
-                "previous": _mark("before", rows[0].number) if has_previous else None,
+                "next": _mark("after", rows[-1].number, leaf) if has_next else None,
+                "previous": _mark("before", rows[0].number, leaf) if has_previous else None,
                 "leaf": leaf,
                 "own_leaf": own,
             }
@@ -162,19 +163,21 @@ class MessageListView(APIView):
 _SALT = "parlance.messages"
 
 
-def _mark(direction: str, number: int) -> str:
-    return signing.dumps([direction, number], salt=_SALT)
+def _mark(direction: str, number: int, leaf: UUID | None) -> str:
+    return signing.dumps([direction, number, str(leaf)], salt=_SALT)
 
 
-def _window(query: dict[str, Any]) -> tuple[int | None, int | None, int]:
-    """(after, before, limit): the cursor of an earlier answer, or positions that the caller names."""
+def _window(query: dict[str, Any]) -> tuple[int | None, int | None, int, UUID | None]:
+    """(after, before, limit, seen): the cursor of an earlier answer and where its branch ended, or positions that the caller names."""
     if cursor := query.get("cursor"):
         try:
-            direction, number = signing.loads(cursor, salt=_SALT)
+            direction, number, *ends = signing.loads(cursor, salt=_SALT)  # one of an earlier version names no end
+            seen = UUID(ends[0]) if ends else None
         except (signing.BadSignature, ValueError) as error:
             raise shapes.bad_cursor() from error
-        return (number, None, query["limit"]) if direction == "after" else (None, number, query["limit"])
-    return query.get("after"), query.get("before"), query["limit"]
+        after, before = (number, None) if direction == "after" else (None, number)
+        return after, before, query["limit"], seen
+    return query.get("after"), query.get("before"), query["limit"], None
 
 
 class ConversationTurnsView(APIView):
