@@ -356,10 +356,12 @@ def test_page_of_a_key_changes_renews_and_withdraws(owner, project):
     browser.post(path, {"form": "change", "name": "Nightly", "scopes": ["models:read"], "expires": ""})
     made.key.refresh_from_db()
     assert made.key.expires_at is None
-    assert browser.post(path, {"form": "renew", "overlap": "24"})["Location"] == path
-    shown = browser.get(path)
+    renewed = browser.post(path, {"form": "renew", "overlap": "24"})
+    assert renewed["Location"].startswith(f"{path}?made=")
+    shown = browser.get(renewed["Location"])
     assert (shown.status_code, shown["Cache-Control"]) == (200, "no-store")
     assert "pk_" in shown.content.decode()
+    assert "<b>Nightly</b>" in shown.content.decode()
     assert "pk_" not in browser.get(path).content.decode()
     assert "The secret before works until" in browser.get(path).content.decode()
     assert opens(made.token)

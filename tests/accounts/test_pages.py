@@ -152,19 +152,53 @@ def test_key_that_waited_for_a_fresh_proof_is_shown_at_its_own_page(browser, own
 
     proved = browser.post(asked["Location"], {"password": PASSWORD})
     shown = browser.get(proved["Location"])
+    assert b"<b>Report</b>" in shown.content
     again = browser.post(asked["Location"], {"password": PASSWORD})
 
-    assert (proved.status_code, proved["Location"], again["Location"]) == (302, "/settings/keys/", "/settings/keys/")
+    assert (proved.status_code, proved["Location"].split("?")[0], again["Location"]) == (
+        302,
+        "/settings/keys/",
+        "/settings/keys/",
+    )
     assert b"pk_" in shown.content
     assert b"pk_" not in browser.get("/settings/keys/").content
     assert ApiKey.objects.get().name == "Report"
 
 
 def test_key_that_nobody_came_for_is_shown_no_more(browser, monkeypatch):
-    browser.post("/settings/keys/", {"form": "create", "name": "Report", "reach": "all"})
+    made = browser.post("/settings/keys/", {"form": "create", "name": "Report", "reach": "all"})
+    assert "shown_once" in browser.session
     monkeypatch.setattr(once, "KEPT_SECONDS", 0)
 
-    assert b"pk_" not in browser.get("/settings/keys/").content
+    browser.get("/settings/profile/")
+
+    assert "shown_once" not in browser.session
+    assert b"pk_" not in browser.get(made["Location"]).content
+
+
+def test_two_secrets_made_in_one_moment_are_both_shown_each_with_its_name(browser):
+    invite = {"form": "invite", "role": "member", "project": ""}
+    made = [
+        browser.post("/settings/keys/", {"form": "create", "name": name, "reach": "all"}) for name in ("One", "Two")
+    ]
+    made += [browser.post("/settings/people/", {**invite, "email": f"{name}@example.org"}) for name in ("eva", "jo")]
+
+    pages = [browser.get(answer["Location"]).content.decode() for answer in made]
+
+    named = [
+        re.findall(r"<b>([^<]+)</b> ·[^<]*<span class=\"handover\".*?<code[^>]*>([^<]+)<", page, re.DOTALL)
+        for page in pages
+    ]
+    assert [[name for name, _secret in each] for each in named] == [
+        ["One"],
+        ["Two"],
+        ["eva@example.org"],
+        ["jo@example.org"],
+    ]
+    assert len({secret for ((_name, secret),) in named}) == 4
+    hints = {key.name: key.hint for key in ApiKey.objects.all()}
+    assert all(secret.endswith(hints[name]) for ((name, secret),) in named[:2])
+    assert "shown_once" not in browser.session
 
 
 @pytest.mark.parametrize("path", ["/settings/keys/", "/settings/sign-in/"])
@@ -188,14 +222,16 @@ def test_key_is_shown_once_and_withdrawn(browser, owner):
     key = ApiKey.objects.get()
     kept = str(browser.session.items())
     elsewhere = browser.get(f"/settings/keys/{key.pk}/")
-    shown = browser.get("/settings/keys/")
+    elsewhere_too = browser.get(f"/settings/profile/{made['Location'].removeprefix('/settings/keys/')}")
+    shown = browser.get(made["Location"])
 
-    assert (made.status_code, made["Location"], made.content) == (302, "/settings/keys/", b"")
+    assert (made.status_code, made["Location"].split("=")[0], made.content) == (302, "/settings/keys/?made", b"")
+    assert b"pk_" not in elsewhere_too.content
     assert ("shown_once" in kept, "pk_" in kept) == (True, False)
     assert b"pk_" not in elsewhere.content
     assert b"pk_" in shown.content
     assert shown["Cache-Control"] == "no-store"
-    assert b"pk_" not in browser.get("/settings/keys/").content
+    assert b"pk_" not in browser.get(made["Location"]).content
     assert "shown_once" not in browser.session
     assert key.scopes == ["conversations:read"]
     browser.post("/settings/keys/", {"form": "revoke", "key": str(key.pk)})
@@ -204,8 +240,9 @@ def test_key_is_shown_once_and_withdrawn(browser, owner):
 
 
 def test_people_are_invited_changed_and_removed(browser, project):
-    browser.post("/settings/people/", {"form": "invite", "email": "new@example.org", "role": "member"})
-    made = browser.get("/settings/people/")
+    made = browser.post(
+        "/settings/people/", {"form": "invite", "email": "new@example.org", "role": "member"}, follow=True
+    )
     again = browser.post(
         "/settings/people/", {"form": "invite", "email": project_owner_email(project), "role": "member"}
     )

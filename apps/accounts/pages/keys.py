@@ -60,7 +60,7 @@ class KeysView(SettingsView):
                 allowed_networks=tuple(data["allowed_networks"].split()),
                 service_account_id=self.service_account_id(),
             )
-            return show_once(self.request, secret=made.token)
+            return show_once(self.request, secret=made.token, secret_of=data["name"])
         return form
 
     def revoke(self, **ids: Any) -> None:
@@ -128,7 +128,7 @@ class KeyView(SettingsView):
         hours = form.cleaned_data["overlap"]
         until = timezone.now() + timedelta(hours=hours) if hours else None
         made = keys.renew_api_key(actor=self.actor, key_id=key_id, previous_until=until)
-        return show_once(self.request, secret=made.token)
+        return show_once(self.request, secret=made.token, secret_of=made.key.name)
 
     def revoke(self, key_id: UUID) -> HttpResponse:
         key = keys.revoke_api_key(actor=self.actor, key_id=key_id)

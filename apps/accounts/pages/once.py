@@ -7,6 +7,7 @@ after a fresh proof the page would stand at the address of the proof.
 from __future__ import annotations
 
 import json
+import secrets
 import time
 from typing import Any
 
@@ -17,29 +18,41 @@ from apps.core import crypto
 
 KEPT = "shown_once"
 KEPT_SECONDS = 5 * 60
+MADE = "made"
 
 
 def show_once(request: HttpRequest, **shown: str) -> HttpResponse:
-    """Back to the page, which shows it. A second secret that comes before the first was shown takes its place."""
-    sealed = crypto.seal(json.dumps(shown), bound_to=_place(request))
-    request.session[KEPT] = {"path": request.path, "at": time.time(), "sealed": sealed}
-    return redirect(request.path)
+    """Back to the page, which shows it. What the address carries says which of several is meant, and opens nothing by itself."""
+    made = secrets.token_urlsafe(8)
+    sealed = crypto.seal(json.dumps(shown), bound_to=_place(request, made))
+    request.session[KEPT] = _young(request) | {made: {"path": request.path, "at": time.time(), "sealed": sealed}}
+    return redirect(f"{request.path}?{MADE}={made}")
 
 
 def take_shown(request: HttpRequest) -> dict[str, Any]:
-    """What waits for this page, and no longer does; empty as a rule."""
-    kept = request.session.get(KEPT)
-    if not kept or kept["path"] != request.path:
+    """What waits for this page, and no longer does; empty as a rule. What has waited too long goes, whichever page it was for."""
+    if KEPT not in request.session:
         return {}
-    del request.session[KEPT]
-    if time.time() - kept["at"] > KEPT_SECONDS:
+    waiting = _young(request)
+    made = request.GET.get(MADE, "")
+    taken = waiting.pop(made) if made in waiting and waiting[made]["path"] == request.path else None
+    if waiting:
+        request.session[KEPT] = waiting
+    else:
+        del request.session[KEPT]
+    if taken is None:
         return {}
     try:
-        shown: dict[str, Any] = json.loads(crypto.unseal(kept["sealed"], bound_to=_place(request)))
+        shown: dict[str, Any] = json.loads(crypto.unseal(taken["sealed"], bound_to=_place(request, made)))
     except crypto.KeysDoNotFit:  # the keys were changed in these minutes
         return {}
     return shown
 
 
-def _place(request: HttpRequest) -> str:
-    return f"accounts.{KEPT}:{request.user.pk}:{request.path}"
+def _young(request: HttpRequest) -> dict[str, dict[str, Any]]:
+    kept = request.session.get(KEPT, {})
+    return {made: each for made, each in kept.items() if time.time() - each["at"] <= KEPT_SECONDS}
+
+
+def _place(request: HttpRequest, made: str) -> str:
+    return f"accounts.{KEPT}:{request.user.pk}:{request.path}:{made}"

@@ -222,7 +222,7 @@ class PeopleView(SettingsView):
                     raise
                 add_errors(form, error)
             else:
-                return show_once(self.request, invitation_link=invited.link)
+                return show_once(self.request, invitation_link=invited.link, invited=form.cleaned_data["email"])
         return form
 
     def revoke(self) -> None:
