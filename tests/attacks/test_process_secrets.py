@@ -24,7 +24,7 @@ def stack():
         "EMAIL_HOST_PASSWORD": f"mail-{CANARY}",
     }
     with Stack(env=env) as running:
-        running.cast = duo.hire(running, "http://127.0.0.1:9/v1")
+        running.cast = duo.hire(running, "http://127.0.0.1:9/v1", signed_in=False)
         yield running
 
 

@@ -14,14 +14,15 @@ PASSWORD = "correct horse battery"  # as the factories give it
 SESSION = "parlance_session"
 
 
-def hire(stack: Stack, provider_url: str) -> dict[str, Any]:
-    code = f"import json; from tests.browser import duo; print('DUO ' + json.dumps(duo.make({provider_url!r})))"
+def hire(stack: Stack, provider_url: str, signed_in: bool = True) -> dict[str, Any]:
+    """``signed_in`` for ``states``; where a mail server is set, who signs in otherwise after that is asked for a code."""
+    code = f"import json; from tests.browser import duo; print('DUO ' + json.dumps(duo.make({provider_url!r}, {signed_in})))"
     output = stack.manage("shell", "--no-imports", "-c", code)
     line = next(line for line in output.splitlines() if line.startswith("DUO "))
     return json.loads(line.removeprefix("DUO "))
 
 
-def make(provider_url: str) -> dict[str, str]:
+def make(provider_url: str, signed_in: bool) -> dict[str, str]:
     from django.test import Client
 
     from apps.llm.models import Model, ModelDefaults, Provider
@@ -48,10 +49,11 @@ def make(provider_url: str) -> dict[str, str]:
     ModelDefaults.objects.update_or_create(organization=project.organization, defaults={"default": model})
     found = {"project": str(project.pk), "model": str(model.pk)}
     for name, user in {"ines": ines, "daniel": daniel}.items():
-        client = Client()
-        client.force_login(user)
-        session = client.cookies[SESSION].value
-        found |= {name: str(user.pk), f"{name}_email": user.email, f"{name}_session": session}
+        found |= {name: str(user.pk), f"{name}_email": user.email}
+        if signed_in:
+            client = Client()
+            client.force_login(user)
+            found[f"{name}_session"] = client.cookies[SESSION].value
     return found
 
 

@@ -204,6 +204,12 @@ def test_search_that_finds_nothing_says_where_it_looked(browser, query, places):
     assert f"Looked in {places} you may read." in browser.get(f"/search/?{query}").content.decode()
 
 
+@pytest.mark.parametrize(("shown", "pushed"), [("q=tram", None), ("q=trams", "false")])
+def test_search_for_the_same_again_is_no_step_of_its_own(browser, shown, pushed):
+    headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver/search/?{shown}"}
+    assert browser.get("/search/?q=trams", headers=headers).headers.get("HX-Push-Url") == pushed
+
+
 def test_search_ignores_filters_it_cannot_read(browser):
     page = browser.get(
         "/search/", {"q": "x\x00", "project": "no", "since": "2026-99-99", "min_cost": "cheap", "offset": "-1"}

@@ -17,6 +17,8 @@ from django.utils.dateparse import parse_date
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
+from django_htmx.http import push_url
+from django_htmx.middleware import HtmxDetails
 
 from apps.accounts import places
 from apps.accounts import selectors as accounts
@@ -81,9 +83,10 @@ def search(request: HttpRequest) -> HttpResponse:
     is_asked = bool(query.text) or query.has_filters
     found = find(request.actor, query, read_cursor(request.GET.get("cursor")) or START) if is_asked else None
     project = places.find_project(request)
-    return render(
+    htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
+    response = render(
         request,
-        "web/_results.html" if request.htmx else "web/search.html",  # type: ignore[attr-defined]
+        "web/_results.html" if htmx else "web/search.html",
         {
             "query": query,
             "has_filters": query.has_filters,
@@ -94,6 +97,8 @@ def search(request: HttpRequest) -> HttpResponse:
             "people": accounts.list_people_of_project(project, request.actor) if project else [],
         },
     )
+    # Words are asked for as they are typed and again when they are sent: the same twice is one step back, not two.
+    return push_url(response, False) if htmx.current_url_abs_path == request.get_full_path() else response
 
 
 @login_required
