@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from apps.accounts.models import User
 from apps.accounts.pages.code_forms import COUNTER
 from apps.accounts.second_factor import FACTORS
 from apps.accounts.services import attempts, identity, people, second_factors, sessions, sign_in_rules
-from apps.accounts.types import SessionKind
+from apps.accounts.types import SYSTEM, SessionKind
 from apps.core.doors.consumers import LoggedEvent
 
 
@@ -101,6 +102,7 @@ def note_identity(sender: Any, request: HttpRequest, sociallogin: SocialLogin, *
 
 
 def follow_settings(event: LoggedEvent) -> None:
-    """Rules are settings, which commands change too; safe to repeat."""
+    """Rules are settings, which commands change too; safe to repeat. What ends by a rule is told as done for who set it."""
     if event.payload.get("key") in rules.KEYS and event.payload.get("target_id"):
-        sign_in_rules.enforce(organization_id=UUID(event.payload["target_id"]))
+        asker = replace(SYSTEM, user_id=event.actor_id, key_id=event.actor_key_id)
+        sign_in_rules.enforce(organization_id=UUID(event.payload["target_id"]), actor=asker)

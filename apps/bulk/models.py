@@ -34,6 +34,10 @@ class Operation(TenantModel, LeasedModel):
     )
     # Plain, as in the log: a key whose row is gone may do nothing more, which is all a worker asks of it.
     key_id = models.UUIDField(null=True, editable=False)
+    # Who confirmed it before its plan was whole: the log names them when it starts by itself. None: who asked did.
+    confirmed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+", db_index=False, editable=False
+    )
     kind = models.CharField(_("kind"), max_length=60)
     params = models.JSONField(default=dict)
     status = models.CharField(max_length=24, choices=OperationStatus.choices, default=OperationStatus.DRAFT)

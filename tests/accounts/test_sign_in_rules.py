@@ -1,6 +1,7 @@
 """What an organization asks of a sign-in: a second factor, its own provider, its mail domains, the length of a session."""
 
 import threading
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -103,7 +104,7 @@ def test_rule_that_is_switched_on_ends_sessions_that_fall_short(project, owner, 
     assert set(UserSession.objects.filter(user=user).values_list("end_reason", flat=True)) == {SessionEnd.RULES}
 
 
-def test_rule_changed_by_a_command_is_followed(project, user):
+def test_rule_changed_by_a_command_is_followed(project, user, owner):
     from apps.core import preferences
     from apps.core.doors.settings import Level
     from apps.core.eventlog.consumers import logged
@@ -111,7 +112,7 @@ def test_rule_changed_by_a_command_is_followed(project, user):
     client = Client()
     sign_in(client, user)
     preferences.change_setting(
-        actor=SYSTEM,
+        actor=replace(SYSTEM, user_id=owner.pk),
         key="accounts.require_second_factor",
         level=Level.ORGANIZATION,
         target_id=project.organization_id,
@@ -124,6 +125,7 @@ def test_rule_changed_by_a_command_is_followed(project, user):
     receivers.follow_settings(logged(event))
 
     assert client.get("/api/v1/me/").status_code == 401
+    assert Event.objects.filter(type="accounts.sessions_ended").values_list("actor_id", flat=True)[0] == owner.pk
 
 
 def test_length_of_sessions(project, owner, user):

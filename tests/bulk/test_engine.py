@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from apps.accounts.types import SYSTEM, ProjectRole
+from apps.accounts.types import SYSTEM, OrganizationRole, ProjectRole
 from apps.bulk import engine, seats, selectors, services
 from apps.bulk.models import Item, Operation
 from apps.bulk.services import operations, planning
@@ -42,8 +42,23 @@ def test_every_item_succeeds_once(actor, project):
         "bulk.operation_completed",
     ]
     assert Event.objects.filter(type="bulk.operation_progressed").exists()
+    started = Event.objects.get(type="bulk.operation_started")
+    assert (started.actor_kind, started.actor_id) == ("system", actor.user_id)  # who asked, by way of a job
+    assert Event.objects.get(type="bulk.operation_completed").actor_id is None
     item = Item.objects.get(operation=operation, number=7)
     assert (item.attempts, item.fence, item.lease_until, item.result["number"]) == (1, 1, None, 7)
+
+
+def test_operation_that_another_confirmed_before_it_was_planned_is_told_as_started_by_them(actor, project):
+    operation = services.create_operation(
+        actor=actor, project_id=project.pk, kind="sample.notes", params={"count": 1}, start=False
+    )
+    other = member_of(project, role=OrganizationRole.OWNER)
+    services.start_operation(actor=actor_of(other), operation_id=operation.pk)
+
+    engine.plan_operation(operation_id=operation.pk)
+
+    assert Event.objects.get(type="bulk.operation_started").actor_id == other.pk
 
 
 def test_plan_waits_for_somebody_to_confirm(actor, project):

@@ -182,6 +182,7 @@ def _entry(row: AuditEntry, people: dict[UUID, Person], kind: EventKind | None) 
             *((name, _value(value, people)) for name, value in row.details.items()),
             *([(row.subject_type, str(row.subject_id))] if row.subject_id and not subject else []),
             *([("correlation", row.correlation_id)] if row.correlation_id else []),
+            *([(_("Done by"), _("a job"))] if row.actor_kind == ActorKind.SYSTEM and row.actor else []),
         ],
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -27,15 +28,24 @@ TELL_PARTS = 200
 
 
 def begin_running(operation: Operation, actor: Actor) -> None:
-    """Of a locked operation. One without items ends at once."""
+    """Of a locked operation. One without items ends at once. Where it was confirmed before it was planned, the log names who did."""
     join_order(operation)
     Operation.objects.filter(pk=operation.pk).update(
         status=OperationStatus.RUNNING, started_at=Now(), updated_at=Now(), pause_reason=""
     )
     operation.status = OperationStatus.RUNNING
-    announce(OperationStarted(operation.pk, operation.total), operation, actor)
+    announce(OperationStarted(operation.pk, operation.total), operation, _for_whom(operation, actor))
     if not finish_when_done(operation, actor) and not pause_without_money(operation, actor):
         hint_work(operation.lane)
+
+
+def _for_whom(operation: Operation, actor: Actor) -> Actor:
+    """The platform starts nothing of its own accord: somebody confirmed it, or asked for it with that."""
+    if actor.user_id is not None:
+        return actor
+    if operation.confirmed_by_id is not None:
+        return replace(actor, user_id=operation.confirmed_by_id)
+    return replace(actor, user_id=operation.requested_by_id, key_id=operation.key_id)
 
 
 def pause_without_money(operation: Operation, actor: Actor) -> bool:

@@ -62,7 +62,9 @@ def start_operation(*, actor: Actor, operation_id: UUID) -> Operation:
     if operation.status not in STARTABLE:
         raise OperationState(operation.status)
     if operation.status == OperationStatus.DRAFT:
-        Operation.objects.filter(pk=operation.pk).update(starts_itself=True, updated_at=Now())
+        Operation.objects.filter(pk=operation.pk).update(
+            starts_itself=True, confirmed_by_id=actor.user_id, updated_at=Now()
+        )
     else:
         begin_running(operation, actor)
     return selectors.get_operation(operation_id=operation_id, viewer=actor)
