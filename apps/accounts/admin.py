@@ -39,7 +39,7 @@ from apps.accounts.models import (
     User,
     UserSession,
 )
-from apps.accounts.services import erasure, operators, second_factors
+from apps.accounts.services import erasure, operators, organizations, second_factors
 from apps.accounts.types import Actor
 from apps.core.admin import ServiceAdmin
 from apps.core.errors import DomainError
@@ -170,7 +170,16 @@ class OrganizationAdmin(ServiceAdmin):
     list_filter = ("is_home", ("deleted_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "slug", "id")
     date_hierarchy = "created_at"
-    actions = ("erase",)
+    actions = ("give_back", "erase")
+
+    @admin.action(description=_("Give back what was put away"))
+    def give_back(self, request: HttpRequest, queryset: QuerySet[Organization]) -> None:
+        """To who was in it when its owner's address was confirmed for the first time."""
+        away = list(queryset.filter(erased_for="").exclude(deleted_at=None).values_list("pk", flat=True))
+        for pk in away:
+            organizations.give_back(actor=request.actor, organization_id=pk)  # type: ignore[attr-defined]
+        text = ngettext("%(count)s organization given back.", "%(count)s organizations given back.", len(away))
+        self.message_user(request, text % {"count": len(away)}, messages.SUCCESS if away else messages.WARNING)
 
     @admin.action(description=_("Erase this organization…"))
     def erase(self, request: HttpRequest, queryset: QuerySet[Organization]) -> TemplateResponse | None:

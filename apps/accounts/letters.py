@@ -206,8 +206,10 @@ def send_address_changed(*, user: User, recipient: str) -> None:
         queue_letter(recipient=recipient, letter=letter)
 
 
-def send_proved(*, user: User) -> None:
-    """After everything that was set up before the address was confirmed has ended."""
+def send_proved(*, user: User, put_away: Sequence[str], shared: Sequence[str]) -> None:
+    """After everything that was set up before the address was confirmed has ended. Names of organizations: those that were ``put_away``
+    and those that the person shares with others.
+    """
     with translation.override(user.language):
         letter = Letter(
             subject=_("Your account at Parlance is yours alone now"),
@@ -218,12 +220,24 @@ def send_proved(*, user: User) -> None:
             label=_("Set up how you sign in"),
             link=settings.PARLANCE_URL + reverse("accounts:settings_security"),
             closing=[
-                _(
-                    "You made the account? Then set them up again. You did not? Then look at who and what is in its organization, or make one of your own."
-                )
+                *[_put_away_words(name) for name in put_away],
+                *[_shared_words(name) for name in shared],
+                _("You made the account? Then set up again what you need."),
             ],
         )
         queue_letter(recipient=user.email, letter=letter)
+
+
+def _put_away_words(name: str) -> str:
+    return _(
+        "The organization “%(name)s”, which nobody else was in, is put away with all that is in it. If it was yours, whoever runs this installation can give it back."
+    ) % {"name": name}
+
+
+def _shared_words(name: str) -> str:
+    return _(
+        "The account belongs to the organization “%(name)s”, too. Look at who is in it and which providers answer there before you write anything, or leave it."
+    ) % {"name": name}
 
 
 def send_password_changed(*, user: User) -> None:

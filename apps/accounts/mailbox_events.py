@@ -14,7 +14,7 @@ from apps.core.events import event
 @dataclass(frozen=True, slots=True)
 class MailboxProved:
     """By ``how`` (password_reset, sso), without what was set up before: so many keys, second factors, identities and sessions of
-    then are over.
+    then are over, and so many organizations that nobody else was in are put away.
     """
 
     user_id: UUID
@@ -23,6 +23,7 @@ class MailboxProved:
     second_factors: int
     identities: int
     sessions: int
+    organizations: int = 0
 
 
 @event("accounts.email_change_begun.v1", label=_("Asked for another e-mail address"))

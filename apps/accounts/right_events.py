@@ -18,6 +18,22 @@ class OrganizationClosed:
     organization_id: UUID
 
 
+@event("accounts.organization_put_away.v1", label=_("Put an organization away"))
+@dataclass(frozen=True, slots=True)
+class OrganizationPutAway:
+    """Nobody sees it or has any right in it until an operator gives it back: it was set up before its owner's address was confirmed."""
+
+    organization_id: UUID
+
+
+@event("accounts.organization_given_back.v1", label=_("Gave an organization back"))
+@dataclass(frozen=True, slots=True)
+class OrganizationGivenBack:
+    """Its members have the rights that they had; what ended when it was put away stays ended."""
+
+    organization_id: UUID
+
+
 @event("accounts.organization_erased.v1", label=_("Erased an organization"))
 @dataclass(frozen=True, slots=True)
 class OrganizationErased:

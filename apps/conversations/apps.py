@@ -12,7 +12,7 @@ class ConversationsConfig(AppConfig):
     def ready(self) -> None:
         from apps.conversations import invariants, metrics, portability, resealing, tasks  # noqa: F401  (registers the jobs)
         from apps.conversations.file_access import allowed_files, let_files_go, shown_files, used_files, uses_of_files
-        from apps.conversations.receivers import follow_rule, welcome
+        from apps.conversations.receivers import follow_rule, welcome, withdraw_unproved
         from apps.conversations.search import MessageSearch, TitleSearch
         from apps.conversations.selectors.turns import count_asked
         from apps.conversations.services import commands
@@ -62,6 +62,10 @@ class ConversationsConfig(AppConfig):
         consumers.register(
             "conversations.sensitive",
             Consumer("conversations.sensitive", follow_rule, types=frozenset({"core.setting_changed"})),
+        )
+        consumers.register(
+            "conversations.unproved_links",
+            Consumer("conversations.unproved_links", withdraw_unproved, types=frozenset({"accounts.mailbox_proved"})),
         )
         links = MenuEntry(
             _("Share links"), "conversations:settings_links", "link", place="settings", order=46, group="projects"

@@ -1,5 +1,6 @@
 """Reactions to the log: when the installation gets its owner, one conversation shows what a conversation is; when an organization
-or a project wants all its words sealed, its conversations are marked.
+or a project wants all its words sealed, its conversations are marked; when an address is confirmed for the first time, what a
+stranger shared with the account is shared no more.
 """
 
 from __future__ import annotations
@@ -20,6 +21,11 @@ def welcome(event: LoggedEvent) -> None:
         services.welcome_owner(
             actor=SYSTEM, organization_id=event.organization_id, user_id=UUID(event.payload["user_id"])
         )
+
+
+def withdraw_unproved(event: LoggedEvent) -> None:
+    """Idempotent: what was shared after the address was confirmed stays."""
+    services.withdraw_unproved_links(actor=SYSTEM, user_id=UUID(event.payload["user_id"]), proved_at=event.occurred_at)
 
 
 def follow_rule(event: LoggedEvent) -> None:

@@ -131,7 +131,7 @@ def every_letter(user):
     letters.send_address_change_begun(user=user)
     letters.send_address_changed(user=user, recipient="former@example.org")
     letters.send_password_changed(user=user)
-    letters.send_proved(user=user)
+    letters.send_proved(user=user, put_away=["Set up"], shared=["Lodge"])
     letters.send_known(user=user)
     letters.send_sign_up(recipient="new@example.org", link="https://parlance.example/up/1", language=user.language)
     letters.send_ownership(

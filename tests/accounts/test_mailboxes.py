@@ -9,11 +9,28 @@ from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 from django.utils import timezone
 
-from apps.accounts.models import ApiKey, Device, Invitation, OrganizationMember, SignInAttempt, User, UserSession
-from apps.accounts.services import codes, invitations, keys, proof_codes, service_accounts
+from apps.accounts import selectors
+from apps.accounts.models import (
+    ApiKey,
+    Device,
+    Invitation,
+    Organization,
+    OrganizationMember,
+    Project,
+    SignInAttempt,
+    User,
+    UserSession,
+)
+from apps.accounts.services import codes, invitations, keys, organizations, proof_codes, service_accounts
+from apps.accounts.services.unproved import AddressNotConfirmed
 from apps.accounts.types import CodeRefused, OrganizationRole, RiskVerdict, SecondFactorNotValid
+from apps.conversations import services as conversations
+from apps.conversations.types import Visibility
+from apps.core.errors import Forbidden, NotFound
 from apps.core.models import Event, MailMessage
-from tests.accounts.factories import PASSWORD, UserFactory, actor_of
+from apps.llm import services as providers
+from apps.llm.presets import ProviderKind
+from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of
 
 pytestmark = pytest.mark.django_db
 
@@ -90,11 +107,111 @@ def test_new_password_for_an_address_that_was_never_confirmed_ends_what_was_set_
     assert Client().login(email=VICTIM, password=NEW_PASSWORD)
     assert EmailAddress.objects.get().verified is True
     told = Event.objects.get(type="accounts.mailbox_proved").payload
-    counts = {"keys": 2, "second_factors": 1, "identities": 1, "sessions": 1}
+    counts = {"keys": 2, "second_factors": 1, "identities": 1, "sessions": 1, "organizations": 1}
     assert told == {"user_id": str(User.objects.get(email=VICTIM).pk), "how": "password_reset"} | counts
     ended = Event.objects.filter(type__in=["accounts.api_key_revoked", "accounts.second_factor_removed"])
     assert ended.count() == 3
     assert MailMessage.objects.filter(recipient=VICTIM, subject__contains="yours alone").count() == 1
+
+
+def seen_by(user):
+    return sorted(selectors.visible_organizations(actor_of(user)).values_list("pk", flat=True))
+
+
+def test_owner_of_an_address_begins_in_a_new_organization_and_is_told_of_those_with_others_in_them(stranger):
+    """What stands in the stranger's, a provider with an address of their own, answers nobody who is honest."""
+    vera = User.objects.get(email=VICTIM)
+    [before] = seen_by(vera)
+    Organization.objects.filter(pk=before).update(name="Set up")
+    shared = ProjectFactory(organization__name="Lodge", owner=UserFactory()).organization
+    OrganizationMember.objects.create(organization=shared, user=vera)
+
+    reset_over_the_api()
+
+    assert seen_by(vera) == [shared.pk]
+    letter = MailMessage.objects.get(recipient=VICTIM, subject__contains="yours alone").text
+    assert "“Set up”, which nobody else was in, is put away" in letter
+    assert "belongs to the organization “Lodge”, too" in letter
+    assert Event.objects.filter(type="accounts.organization_put_away", subject_id=before).count() == 1
+
+    organizations.give_back(actor=actor_of(UserFactory(is_staff=True, is_superuser=True)), organization_id=before)
+
+    assert seen_by(vera) == sorted([before, shared.pk])
+    assert what_opens() == dict.fromkeys(what_opens(), 0)
+
+
+def test_owner_of_an_address_who_is_in_no_other_organization_gets_one_of_their_own(stranger):
+    vera = User.objects.get(email=VICTIM)
+    before = seen_by(vera)
+
+    reset_over_the_api()
+
+    after = seen_by(vera)
+    assert len(after) == 1
+    assert after != before
+
+
+def test_organization_is_given_back_by_operators_and_only_one_that_was_put_away(stranger):
+    vera = User.objects.get(email=VICTIM)
+    [before] = seen_by(vera)
+    operator = actor_of(UserFactory(is_staff=True, is_superuser=True))
+    with pytest.raises(NotFound):
+        organizations.give_back(actor=operator, organization_id=before)
+    reset_over_the_api()
+
+    with pytest.raises(Forbidden):
+        organizations.give_back(actor=actor_of(vera), organization_id=before)
+    Organization.objects.filter(pk=before).update(erased_for="operator")
+    with pytest.raises(NotFound):
+        organizations.give_back(actor=operator, organization_id=before)
+
+    assert before not in seen_by(vera)
+
+
+def makes(actor, organization_id, conversation_id):
+    return {
+        "organization": lambda: organizations.create_organization(actor=actor, name="Another"),
+        "invitation": lambda: invitations.invite(
+            actor=actor, organization_id=organization_id, email="nuno@example.org"
+        ),
+        "key": lambda: keys.make_api_key(actor=actor, organization_id=organization_id, name="late", scopes=()),
+        "service account": lambda: service_accounts.create_service_account(
+            actor=actor, organization_id=organization_id, name="late"
+        ),
+        "provider": lambda: providers.create_provider(
+            actor=actor,
+            organization_id=organization_id,
+            kind=ProviderKind.OPENAI_COMPATIBLE,
+            name="Mine",
+            base_url="https://models.example.net/v1",
+        ),
+        "share link": lambda: conversations.make_link(actor=actor, conversation_id=conversation_id),
+    }
+
+
+def test_account_whose_address_nobody_confirmed_makes_nothing_that_lasts_or_lets_others_in(stranger, settings):
+    vera = User.objects.get(email=VICTIM)
+    actor = actor_of(vera)
+    [organization_id] = seen_by(vera)
+    project_id = Project.objects.get(organization=organization_id).pk
+    linked = conversations.start_conversation(actor=actor, project_id=project_id)
+    conversations.change_conversation(actor=actor, conversation_id=linked.pk, changes={"visibility": Visibility.LINK})
+    settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+    there = (ApiKey.objects.count(), Invitation.objects.count(), Organization.objects.count())
+
+    for act in makes(actor, organization_id, linked.pk).values():
+        with pytest.raises(AddressNotConfirmed):
+            act()
+
+    assert (ApiKey.objects.count(), Invitation.objects.count(), Organization.objects.count()) == there
+    page = stranger.post("/settings/people/", {"form": "invite", "email": "nuno@example.org", "role": "member"})
+    assert "Confirm your e-mail address first" in page.content.decode()
+
+    EmailAddress.objects.filter(email=VICTIM).update(verified=True)
+
+    for act in makes(actor, organization_id, linked.pk).values():
+        act()
+    assert (ApiKey.objects.count(), Organization.objects.count()) == (there[0] + 1, there[2] + 1)
 
 
 def test_new_password_for_an_address_that_was_confirmed_leaves_keys_and_factors(stranger):

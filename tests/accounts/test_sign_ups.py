@@ -34,6 +34,20 @@ def link_of(email):
     return re.search(r"https?://[^/\s]+(/accounts/signup/\S+)", text)[1]
 
 
+def test_addresses_are_tried_twenty_at_a_time_where_no_mail_goes_out(settings):
+    """There the page has to say that one is taken: the account is made at once."""
+    settings.EMAIL_BACKEND = "apps.core.mail_log.EmailBackend"
+    settings.PARLANCE_LIMITS = {"address": (1000, 1000)}
+    body = {"name": "Ann", "password1": PASSWORD}
+    for number in range(21):
+        UserFactory(email=f"known{number}@example.org")
+
+    answers = [Client().post(SIGN_UP, body | {"email": f"known{number}@example.org"}) for number in range(21)]
+
+    assert [answer.status_code for answer in answers] == [200] * 20 + [429]
+    assert b"already" in answers[0].content
+
+
 def test_page_says_of_no_address_whether_it_is_known():
     UserFactory(email="known@example.org")
     ask("before@example.org")  # what is asked once a process is asked

@@ -36,6 +36,8 @@ UNASKED: dict[tuple[str, str], str] = {
     ("apps/accounts/services/sign_ups.py", "find_asked"): READ,
     ("apps/accounts/services/sign_ups.py", "finish"): CREDENTIALS,
     ("apps/accounts/services/mailboxes.py", "is_unproved"): READ,
+    ("apps/accounts/services/unproved.py", "require_proved"): PART,
+    ("apps/accounts/services/organizations.py", "put_away_alone"): PART,
     ("apps/accounts/services/mailboxes.py", "note_proved"): PART,
     ("apps/accounts/services/mailboxes.py", "clear_unproved"): CREDENTIALS,
     ("apps/accounts/services/second_factors.py", "remove_each"): PART,

@@ -7,13 +7,16 @@ import pytest
 from django.db import transaction
 
 from apps.accounts.events import InstanceClaimed
+from apps.accounts.mailbox_events import MailboxProved
 from apps.accounts.types import SYSTEM
 from apps.agents import selectors as agents
 from apps.agents.receivers import ensure_assistant
-from apps.conversations import portability, receivers, selectors
-from apps.conversations.models import Conversation, Message, Participation, Turn
+from apps.conversations import portability, receivers, selectors, services
+from apps.conversations.models import Conversation, Message, Participation, ShareLink, Turn
+from apps.conversations.types import Visibility
 from apps.core.doors.consumers import LoggedEvent
 from apps.core.doors.exporters import ExportScope
+from apps.core.eventlog.consumers import logged
 from apps.core.events import emit
 from apps.core.models import Event
 from apps.core.types import Scope
@@ -38,6 +41,25 @@ def told():
     answer(say(ines, conversation))
     say(ines, conversation, "more")
     return Told(ines, project, conversation)
+
+
+def test_links_that_an_account_made_before_its_address_was_confirmed_are_withdrawn_once(told):
+    services.change_conversation(
+        actor=told.ines, conversation_id=told.conversation.pk, changes={"visibility": Visibility.LINK}
+    )
+    before = services.make_link(actor=told.ines, conversation_id=told.conversation.pk).link
+    with transaction.atomic():
+        fact = MailboxProved(told.ines.user_id, "sso", keys=0, second_factors=0, identities=0, sessions=0)
+        emit(fact, actor=told.ines, scope=Scope(f"user:{told.ines.user_id}"), subject=("user", told.ines.user_id))
+    event = logged(Event.objects.get(type="accounts.mailbox_proved"))
+    after = services.make_link(actor=told.ines, conversation_id=told.conversation.pk).link
+
+    for _again in range(2):
+        receivers.withdraw_unproved(event)
+
+    assert list(ShareLink.objects.filter(revoked_at=None)) == [after]
+    assert Event.objects.filter(type="conversations.link_withdrawn").count() == 1
+    assert ShareLink.objects.exclude(revoked_at=None).get().pk == before.pk
 
 
 def test_exporter_gives_what_the_viewer_may_read(told):

@@ -9,6 +9,7 @@ from uuid import UUID
 from allauth.account import forms as allauth
 from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
+from allauth.core import context as allauth_context
 from django import forms
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
@@ -89,9 +90,11 @@ class SignUpForm(allauth.SignupForm):
                 self.add_error("password1", error)
         return cleaned
 
-    def try_save(self, request: HttpRequest) -> Any:
-        passwords.limit_mail(request=request, name="sign_up", email=self.cleaned_data["email"])
-        return super().try_save(request)
+    def clean_email(self) -> str:
+        """Here, as the answer says whether an address is taken: nobody tries a list of them. ``LimitReached`` (429)."""
+        passwords.limit_mail(request=allauth_context.request, name="sign_up")
+        email: str = super().clean_email()
+        return email
 
     @transaction.atomic
     def save(self, request: HttpRequest) -> User:

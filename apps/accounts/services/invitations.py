@@ -16,7 +16,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from apps.accounts import actors, events, letters, policies, selectors
 from apps.accounts.models import Invitation, OrganizationMember, Project, ProjectMember, User
-from apps.accounts.services import mailboxes
+from apps.accounts.services import mailboxes, unproved
 from apps.accounts.services.endings import withdraw_invitation
 from apps.accounts.services.organizations import add_member, scope_of
 from apps.accounts.services.people import create_user
@@ -61,11 +61,12 @@ def invite(
 ) -> Invited:
     """Mail a link that is good once, for a week. An earlier open invitation of the same address is withdrawn.
 
-    With ``project_id`` the person is added to that project as well; guests see nothing else.
+    With ``project_id`` the person is added to that project as well; guests see nothing else. Raises ``AddressNotConfirmed`` (409).
     """
     organization = selectors.lock_organization(organization_id, actor)
     mine = selectors.role_of(actor, organization)
     policies.require(policies.can_manage_members(actor, mine) and policies.can_give_role(actor, mine, role))
+    unproved.require_proved(actor=actor)
     project = _project_of(organization_id, project_id)
     email = rules.MAIL(email, field="email").lower()
     require_mail_domain(organization_id=organization_id, email=email)

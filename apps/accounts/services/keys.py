@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from apps.accounts import actors, addresses, events, policies, rights, selectors
 from apps.accounts.models import ApiKey, Project, UserSession
 from apps.accounts.rules import rules_in
-from apps.accounts.services import fresh_proofs
+from apps.accounts.services import fresh_proofs, unproved
 from apps.accounts.services.endings import end_key
 from apps.accounts.services.organizations import require_version, scope_of
 from apps.accounts.types import (
@@ -56,7 +56,7 @@ def make_api_key(
     """One's own, or one of a service account by those who manage these.
 
     Raises ``KeyNotGrantable`` (403) for scopes or a project beyond the maker's own role, and for keys that make keys;
-    ``NetworkNotValid``. With ``allowed_networks`` it opens nothing from elsewhere. In a session it takes a fresh proof: a key
+    ``NetworkNotValid``, ``AddressNotConfirmed`` (409). With ``allowed_networks`` it opens nothing from elsewhere. In a session it takes a fresh proof: a key
     outlasts it.
     """
     organization = selectors.lock_organization(organization_id, actor)
@@ -74,6 +74,7 @@ def make_api_key(
     project = _project_of(organization.pk, project_id, actor)
     _require_grantable(actor, role, project, scopes)
     _require_to_come(expires_at)
+    unproved.require_proved(actor=actor)
     fresh_proofs.require_fresh(actor=actor)
     networks = _networks(allowed_networks)
     token = _new_token()

@@ -7,10 +7,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from apps.accounts import events, founding, letters, policies, rights, selectors
+from apps.accounts import events, founding, letters, policies, right_events, rights, selectors
 from apps.accounts.models import (
     Organization,
     OrganizationMember,
@@ -19,7 +21,7 @@ from apps.accounts.models import (
     TeamMember,
     User,
 )
-from apps.accounts.services import belongings, endings, sessions
+from apps.accounts.services import belongings, endings, sessions, unproved
 from apps.accounts.types import (
     Actor,
     AlreadyMember,
@@ -29,7 +31,7 @@ from apps.accounts.types import (
     OrganizationRole,
     SessionEnd,
 )
-from apps.core.errors import FieldError, VersionMismatch
+from apps.core.errors import FieldError, NotFound, VersionMismatch
 from apps.core.events import emit
 from apps.core.types import Scope
 
@@ -75,8 +77,11 @@ def _create_organization(name: str, *, is_home: bool) -> Organization:
 
 @transaction.atomic
 def create_organization(*, actor: Actor, name: str) -> Organization:
-    """A further organization, owned by the one who makes it. Raises ``TooManyOrganizations``; operators make any number."""
+    """A further organization, owned by the one who makes it. Raises ``TooManyOrganizations``; operators make any number.
+    ``AddressNotConfirmed`` (409).
+    """
     policies.require(policies.can_create_organization(actor, is_trusted=founding.is_trusted(actor.user_id)))
+    unproved.require_proved(actor=actor)
     user = User.objects.select_for_update().get(pk=actor.user_id)
     if not policies.can_operate(actor) and not founding.has_room(user.pk):
         raise founding.TooManyOrganizations
@@ -106,6 +111,43 @@ def change_organization(
             subject=("organization", organization.pk),
         )
     return organization
+
+
+def put_away_alone(*, actor: Actor) -> list[Organization]:
+    """For services. Organizations that the actor owns and no other person belongs to: from now on nobody sees them, or has any right in
+    them, until an operator gives them back (``give_back``). The one that the installation began with stays.
+    """
+    owned = OrganizationMember.objects.filter(user=actor.user_id, role=OrganizationRole.OWNER).values("organization")
+    others = rights.other_people(actor.user_id).filter(organization=OuterRef("pk"))
+    rows = Organization.objects.filter(~Exists(others), pk__in=owned, deleted_at=None, is_home=False)
+    found = list(rows.select_for_update().order_by("pk"))
+    Organization.objects.filter(pk__in=[each.pk for each in found]).update(deleted_at=Now(), updated_at=Now())
+    for organization in found:
+        emit(
+            right_events.OrganizationPutAway(organization_id=organization.pk),
+            actor=actor,
+            scope=scope_of(organization.pk),
+            subject=("organization", organization.pk),
+        )
+    return found
+
+
+@transaction.atomic
+def give_back(*, actor: Actor, organization_id: UUID) -> None:
+    """One that was put away, by an operator, to who was in it. ``NotFound`` for every other, also for one that is being erased."""
+    policies.require(policies.can_operate(actor))
+    rows = Organization.objects.select_for_update().filter(pk=organization_id, erased_for="")
+    organization = rows.exclude(deleted_at=None).first()
+    if organization is None:
+        raise NotFound
+    organization.deleted_at = None
+    organization.save(update_fields=["deleted_at", "updated_at"])
+    emit(
+        right_events.OrganizationGivenBack(organization_id=organization.pk),
+        actor=actor,
+        scope=scope_of(organization.pk),
+        subject=("organization", organization.pk),
+    )
 
 
 def require_version(current: int, expected: int | None) -> None:

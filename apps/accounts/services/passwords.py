@@ -30,14 +30,18 @@ BY_ADDRESS = limits.Limit(20 / 60, 20)
 BY_ACCOUNT = limits.Limit(5 / 300, 5)
 
 
-def limit_mail(*, request: HttpRequest, name: str, email: str, user_id: UUID | None = None) -> None:
-    """Nobody floods a mailbox, or makes accounts by the hundred, through us. ``user_id``: who asks, where somebody is signed in."""
+def limit_mail(*, request: HttpRequest, name: str, email: str = "", user_id: UUID | None = None) -> None:
+    """Nobody floods a mailbox, or makes accounts by the hundred, through us. ``user_id``: who asks, where somebody is signed in.
+    Without ``email`` only the network is counted. Raises ``LimitReached`` (429).
+    """
     if settings.PARLANCE_LIMITS:
         asked_by = [limits.Bucket(f"{name}.person", user_id, BY_ACCOUNT)] if user_id else []
+        if email:
+            mailbox = actors.hash_token(email.strip().lower()).hex()
+            asked_by.append(limits.Bucket(f"{name}.account", mailbox, BY_ACCOUNT))
         limits.take_from(
             [
                 limits.Bucket(f"{name}.address", counted_as(client_address(request)), BY_ADDRESS),
-                limits.Bucket(f"{name}.account", actors.hash_token(email.strip().lower()).hex(), BY_ACCOUNT),
                 *asked_by,
             ]
         )

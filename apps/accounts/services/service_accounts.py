@@ -10,6 +10,7 @@ from django.db import transaction
 from apps.accounts import policies, rights, selectors
 from apps.accounts import right_events as events
 from apps.accounts.models import ServiceAccount, User
+from apps.accounts.services import unproved
 from apps.accounts.services.organizations import add_member, scope_of
 from apps.accounts.types import SERVICE_DOMAIN, Actor, OrganizationRole
 from apps.core.db import database_now
@@ -33,7 +34,7 @@ def create_service_account(
     description: str = "",
     role: OrganizationRole = OrganizationRole.MEMBER,
 ) -> ServiceAccount:
-    """It belongs to the organization as a person does, and can do nothing until it has a key."""
+    """It belongs to the organization as a person does, and can do nothing until it has a key. Raises ``AddressNotConfirmed`` (409)."""
     organization = selectors.lock_organization(organization_id, actor)
     mine = selectors.role_of(actor, organization)
     policies.require(
@@ -41,6 +42,7 @@ def create_service_account(
         and policies.can_give_role(actor, mine, role)
         and role != OrganizationRole.OWNER
     )
+    unproved.require_proved(actor=actor)
     user = User(id=uuid7(), name=name, is_service=True)
     user.email = f"{user.pk.hex}@{SERVICE_DOMAIN}"
     user.set_unusable_password()

@@ -25,6 +25,7 @@ from apps.conversations.services.links import (
     renew_link,
     withdraw_link,
     withdraw_link_as_operator,
+    withdraw_unproved_links,
 )
 from apps.conversations.services.messages import (
     Posted,
@@ -118,4 +119,5 @@ __all__ = [
     "welcome_owner",
     "withdraw_link",
     "withdraw_link_as_operator",
+    "withdraw_unproved_links",
 ]

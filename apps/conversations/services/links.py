@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts import actors
 from apps.accounts import policies as account_policies
+from apps.accounts.services import unproved
 from apps.accounts.types import Actor
 from apps.conversations import policies, selectors
 from apps.conversations.events import LinkMade, LinkRenewed, LinkWithdrawn
@@ -40,9 +41,10 @@ class MadeLink:
 @transaction.atomic
 def make_link(*, actor: Actor, conversation_id: UUID, expires_at: datetime | None = None) -> MadeLink:
     """Show the actor's path, as it is now, to whoever has the address. Raises ``LinksClosed`` while the conversation is not
-    for links, ``LinksOff`` where the organization wants none, and ``TooManyLinks``.
+    for links, ``LinksOff`` where the organization wants none, ``AddressNotConfirmed``, and ``TooManyLinks``.
     """
     conversation = _lock_for_sharing(actor, conversation_id)
+    unproved.require_proved(actor=actor)
     if expires_at is not None and expires_at <= timezone.now():
         raise Invalid(fields=[FieldError("expires_at", "past", _("Choose a time that is still to come."))])
     if selectors.list_links(conversation=conversation, viewer=actor).count() >= MAX_LINKS:
@@ -100,9 +102,19 @@ def withdraw_links(actor: Actor, conversation: Conversation) -> None:
 
 def withdraw_links_of(actor: ActorRef, *, user_id: UUID, organization_id: UUID) -> None:
     """All that a person made in an organization: nobody answers for them any more."""
-    made = ShareLink.objects.filter(created_by_id=user_id, organization_id=organization_id, revoked_at=None)
-    for link in made.select_related("conversation"):
+    _withdraw_each(actor, ShareLink.objects.filter(created_by_id=user_id, organization_id=organization_id))
+
+
+def _withdraw_each(actor: ActorRef, made: QuerySet[ShareLink]) -> None:
+    for link in made.filter(revoked_at=None).select_related("conversation"):
         _withdraw(actor, link.conversation, link)
+
+
+@transaction.atomic
+def withdraw_unproved_links(*, actor: Actor, user_id: UUID, proved_at: datetime) -> None:
+    """Those that an account made anywhere before its address was confirmed at ``proved_at``. Safe to repeat."""
+    account_policies.require(policies.is_system(actor))
+    _withdraw_each(actor, ShareLink.objects.filter(created_by_id=user_id, created_at__lt=proved_at))
 
 
 def forget_ended_links(*, actor: Actor) -> int:

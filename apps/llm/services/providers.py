@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
+from apps.accounts.services import unproved
 from apps.accounts.types import Actor
 from apps.core import rules
 from apps.core.addresses import PUBLIC, AddressRefused, check_url
@@ -43,10 +44,11 @@ def draft_provider(
     **timeouts: float | None,
 ) -> Provider:
     """As ``create_provider`` would save it, and not saved. ``Invalid`` for an address that may not be called or a kind that needs one,
-    ``ProviderNameTaken``.
+    ``ProviderNameTaken``, ``AddressNotConfirmed`` (409).
     """
     organization = accounts.get_organization(organization_id, actor)
     policies.require(policies.can_manage_providers(actor, accounts.role_of(actor, organization)))
+    unproved.require_proved(actor=actor)
     provider = Provider(
         organization_id=organization_id,
         kind=kind,
@@ -78,7 +80,7 @@ def create_provider(*, actor: Actor, organization_id: UUID, **fields: Any) -> Pr
 @transaction.atomic
 def update_provider(*, actor: Actor, provider_id: UUID, version: int | None = None, **changes: Any) -> Provider:
     """``api_key`` None or absent keeps the stored one; a changed address forgets it and the headers,
-    so that they never go to another host.
+    so that they never go to another host. ``AddressNotConfirmed`` (409) for another address.
     """
     provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
     policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
@@ -91,6 +93,7 @@ def update_provider(*, actor: Actor, provider_id: UUID, version: int | None = No
     if "base_url" in changes:
         changes["base_url"] = changes["base_url"].rstrip("/")
         if changes["base_url"] != provider.base_url:
+            unproved.require_proved(actor=actor)
             changes.setdefault("api_key", "")
             changes.setdefault("headers", {})
             provider.worked_at = None
