@@ -149,9 +149,9 @@ def lock_model(*, model_id: UUID, viewer: Actor) -> Model:
 
 def get_defaults(*, organization_id: UUID, viewer: Actor) -> ModelDefaults:
     """What was chosen; an unsaved empty row where nobody has."""
-    accounts.get_organization(organization_id, viewer)
+    organization = accounts.get_organization(organization_id, viewer)
     rows = ModelDefaults.objects.select_related("default__provider", "fallback__provider")
-    return rows.filter(organization_id=organization_id).first() or ModelDefaults(organization_id=organization_id)
+    return rows.filter(organization=organization).first() or ModelDefaults(organization=organization, version=0)
 
 
 def can_manage(*, organization_id: UUID, viewer: Actor) -> bool:

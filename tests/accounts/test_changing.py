@@ -1,12 +1,17 @@
 """Two people have the same settings page open: neither takes back what the other changed."""
 
+from decimal import Decimal
+
 import pytest
 
 from apps.accounts.models import ApiKey, Organization, Project, ServiceAccount, Team
 from apps.accounts.services import keys, service_accounts, teams
 from apps.accounts.types import ProjectAccess
+from apps.core import preferences
+from apps.llm import services as llm
 from tests.accounts.factories import actor_of
 from tests.accounts.test_keys import browser_of
+from tests.llm.factories import ModelFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +70,57 @@ def test_page_that_was_open_meanwhile_changes_only_what_its_sender_changed(owner
     assert found.name == "Renamed"
     if field:
         assert getattr(found, field) == hers[field]
+
+
+def project_name(owner, project):
+    return f"/settings/projects/{project.pk}/", {"form": "project"}, "name", ("Hers", "His"), "Hers"
+
+
+def quota(owner, project):
+    return "/settings/limits/", {}, "answers_an_hour", (50, 70), "50"
+
+
+def budget(owner, project):
+    llm.set_budget(actor=actor_of(owner), organization_id=project.organization_id, limit=Decimal(100))
+    return "/settings/budget/", {}, "limit", ("50.00", "70.00"), "50"
+
+
+def default_model(owner, project):
+    one, other = (ModelFactory(provider__organization=project.organization, name=name) for name in ("first", "second"))
+    return "/settings/models/", {}, "default", (str(one.pk), str(other.pk)), "first ("
+
+
+@pytest.mark.parametrize("of", [project_name, quota, budget, default_model], ids=lambda value: value.__name__)
+def test_who_changes_what_a_colleague_changed_meanwhile_is_asked_first(owner, project, of):
+    path, extra, field, (first, second), told = of(owner, project)
+    one, other = browser_of(owner), browser_of(owner)
+    pages = [sent_by(browser.get(path)) | extra for browser in (one, other)]
+
+    one.post(path, pages[0] | {field: first})
+    preferences.forget_kept()
+    refused = other.post(path, pages[1] | {field: second})
+
+    assert refused.status_code == 400
+    assert f"Somebody else changed this to “{told}" in refused.content.decode()
+    assert str(one.get(path).context["form"][field].value()) == str(first)
+
+    saved = other.post(path, sent_by(refused) | extra)
+
+    assert saved.status_code == 302
+    preferences.forget_kept()
+    assert str(other.get(path).context["form"][field].value()) == str(second)
+
+
+def test_profile_keeps_what_was_changed_on_another_device(owner):
+    one, other = browser_of(owner), browser_of(owner)
+    pages = [sent_by(browser.get("/settings/profile/")) | {"form": "profile"} for browser in (one, other)]
+
+    one.post("/settings/profile/", pages[0] | {"theme": "dark", "time_zone": "Europe/Lisbon"})
+    other.post("/settings/profile/", pages[1] | {"name": "Ines"})
+
+    owner.refresh_from_db()
+    assert (owner.name, owner.time_zone) == ("Ines", "Europe/Lisbon")
+    assert preferences.get_fresh("web.theme", user=owner.pk) == "dark"
 
 
 @pytest.mark.parametrize("of", [one_project, team, service_account], ids=lambda value: value.__name__)

@@ -245,7 +245,8 @@ def test_defaults_are_set_and_checked(client, organization, admin, member):
     foreign = ModelFactory()
     body = {"organization": str(organization.pk), "default": str(first.pk), "fallback": str(second.pk)}
 
-    answer = send(client, "put", "models/defaults/", admin, body)
+    unset = client.get(f"/api/v1/models/defaults/?organization={organization.pk}", headers=admin)
+    answer = send(client, "put", "models/defaults/", admin | {"If-Match": unset["ETag"]}, body)
     refusals = [
         send(client, "put", "models/defaults/", admin, body | changes).status_code
         for changes in ({"fallback": str(first.pk)}, {"fallback": str(demo.pk)}, {"default": str(foreign.pk)})

@@ -168,6 +168,29 @@ def test_provider_that_fails_its_first_test_is_mended_on_its_own_page(owner, pro
     assert tested["Location"] == answer["Location"]
 
 
+def test_models_are_listed_to_the_last(owner, project, monkeypatch):
+    monkeypatch.setattr("apps.llm.pages.views.MODELS_SHOWN", 2)
+    made = [ModelFactory(provider__organization=project.organization, name=f"mine-{number}") for number in range(3)]
+    client = signed_in(owner)
+
+    first = client.get("/settings/models/?q=mine")
+    second = client.get("/settings/models/?page=2&q=mine")
+
+    assert 'href="?page=2&amp;q=mine"' in first.content.decode()
+    assert {model.pk for page in (first, second) for model in page.context["models"]} == {model.pk for model in made}
+
+
+def test_switch_of_an_old_page_leaves_a_provider_as_a_colleague_put_it(owner, project, provider):
+    client = signed_in(owner)
+    path = f"/settings/providers/{provider.pk}/"
+    assert '<input type="hidden" name="on" value="no">' in client.get(path).content.decode()
+
+    for _each in range(2):  # both pages were drawn while it was on
+        client.post(path, {"form": "toggle", "on": "no"})
+
+    assert not Provider.objects.get(pk=provider.pk).is_enabled
+
+
 def test_budget_is_set(owner, project):
     signed_in(owner).post("/settings/budget/", {"limit": "12.50", "currency": "USD"})
 

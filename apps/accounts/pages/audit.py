@@ -19,6 +19,7 @@ from django.views import View
 
 from apps.accounts import audit, audit_export, places, selectors
 from apps.accounts.models import AuditEntry, Organization
+from apps.accounts.pages.settings import OFFERED
 from apps.accounts.selectors import Person
 from apps.accounts.services import audit as services
 from apps.accounts.types import Actor, ActorKind, AuditFormat, AuditOutcome
@@ -96,10 +97,13 @@ def _context(request: HttpRequest) -> dict[str, Any]:
     filters = _filters(request)
     rows = selectors.list_audit(viewer=viewer, organization_id=organization.pk, **_asked(filters))
     page = Page.of(rows, order=Order("number"), cursor=request.GET.get("cursor"), limit=SHOWN)
+    members = selectors.visible_members(viewer).filter(organization=organization).order_by("user__name")
+    offered = list(members[: OFFERED + 1])
     return {
         "entries": _entries(page.results),
         "filters": filters,
-        "members": selectors.visible_members(viewer).filter(organization=organization).order_by("user__name")[:500],
+        "members": offered[:OFFERED],
+        "is_cut": len(offered) > OFFERED,
         "actions": sorted(
             ((name, str(kind.label)) for name, kind in _kinds().items()), key=lambda each: each[1].casefold()
         ),

@@ -216,7 +216,7 @@ class NewPersonForm(forms.Form):
             self.order_fields(["name", "password"])
 
 
-class ProfileForm(forms.Form):
+class ProfileForm(ChangeForm):
     name = TextField(rules.NAME, label=_("Name"))
     language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
     time_zone = forms.ChoiceField(label=_("Time zone"), choices=time_zones)

@@ -30,7 +30,7 @@ class KeysView(SettingsView):
         role = self.role()
         grantable = [scope for scope in policies.SCOPES if policies.can_grant_scope(self.actor, role, scope)]
         rows = selectors.visible_projects(self.actor).filter(organization=self.organization(), archived_at=None)
-        return forms.KeyForm(data, projects=rows.order_by("name")[:500], scopes=grantable)
+        return forms.KeyForm(data, projects=self.offered(rows.order_by("name")), scopes=grantable)
 
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         own = selectors.visible_api_keys(self.actor).filter(
@@ -81,7 +81,7 @@ class KeyView(SettingsView):
         role = selectors.organization_role(self.actor, key.organization_id)
         grantable = [scope for scope in policies.SCOPES if policies.can_grant_scope(self.actor, role, scope)]
         rows = selectors.visible_projects(self.actor).filter(organization=key.organization_id, archived_at=None)
-        projects = {each.pk: each for each in rows.order_by("name")[:500]}
+        projects = {each.pk: each for each in self.offered(rows.order_by("name"))}
         if key.project is not None:
             projects.setdefault(key.project.pk, key.project)
         scopes = [scope for scope in policies.SCOPES if scope in {*grantable, *key.scopes}]

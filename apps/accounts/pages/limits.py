@@ -13,10 +13,11 @@ from django.utils.translation import gettext_lazy
 from apps.accounts import policies, quotas
 from apps.accounts.pages.settings import SettingsView
 from apps.core import preferences, pressure, redis
+from apps.core.change_forms import ChangeForm
 from apps.core.doors.settings import Level
 
 
-class QuotaForm(forms.Form):
+class QuotaForm(ChangeForm):
     answers_an_hour = forms.IntegerField(
         label=gettext_lazy("Answers in an hour"),
         min_value=1,
@@ -41,24 +42,28 @@ class LimitsView(SettingsView):
         organization = self.organization()
         lines = quotas.list_remainders(viewer=self.actor, organization_id=organization.pk)
         return {
-            "form": form or QuotaForm(initial={line.quota.name: line.most for line in lines}),
+            "form": form or self._form(),
             "lines": [(line, 100 * (line.most - line.remaining) // line.most) for line in lines],
             "is_halved": _halvings() > 0,
             "can_manage": policies.can_manage_organization(self.actor, self.role()),
         }
 
+    def _form(self, data: Any = None) -> QuotaForm:
+        organization_id = self.organization().pk
+        return QuotaForm(data, initial={quota.name: quota.most(organization_id) for quota in quotas.QUOTAS})
+
     def save(self) -> BaseForm:
-        form = QuotaForm(self.request.POST)
+        form = self._form(self.request.POST)
         if form.is_valid():
-            organization = self.organization()
+            organization, changed = self.organization(), form.changed()
             for quota in quotas.QUOTAS:
-                if form.cleaned_data[quota.name] != quota.most(organization.pk):
+                if changed.get(quota.name, form.initial[quota.name]) != form.initial[quota.name]:
                     preferences.change_setting(
                         actor=self.actor,
                         key=quota.setting.key,
                         level=Level.ORGANIZATION,
                         target_id=organization.pk,
-                        value=form.cleaned_data[quota.name],
+                        value=changed[quota.name],
                         organization_id=organization.pk,
                     )
             messages.success(self.request, _("Saved."))

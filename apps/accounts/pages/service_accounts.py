@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from apps.accounts import policies, rights, selectors
+from apps.accounts.models import ServiceAccount
 from apps.accounts.pages import right_forms
 from apps.accounts.pages.keys import KeysView
 from apps.accounts.pages.settings import SettingsView
@@ -63,17 +64,22 @@ class ServiceAccountView(KeysView):
         account = rights.get_service_account(self.kwargs["service_account_id"], self.actor)
         keys = selectors.visible_api_keys(self.actor).filter(user=account.user_id, revoked_at=None)
         is_details = isinstance(form, right_forms.ServiceAccountDetailsForm)
-        details = {"name": account.user.name, "description": account.description}
         return {
             "account": account,
             "role_label": OrganizationRole(account.role).label,  # type: ignore[attr-defined]
-            "details_form": form if is_details else right_forms.ServiceAccountDetailsForm(initial=details),
+            "details_form": form if is_details else self._details(account),
             "form": form if form and not is_details else self.key_form(),
             "keys": self.part_of(keys.order_by("-created_at", "pk")),
         }
 
+    def _details(self, account: ServiceAccount, data: Any = None) -> right_forms.ServiceAccountDetailsForm:
+        details = {"name": account.user.name, "description": account.description}
+        return right_forms.ServiceAccountDetailsForm(data, initial=details)
+
     def save(self, **ids: Any) -> BaseForm:
-        form = right_forms.ServiceAccountDetailsForm(self.request.POST)
+        form = self._details(
+            rights.get_service_account(self.kwargs["service_account_id"], self.actor), self.request.POST
+        )
         if form.is_valid():
             service_accounts.change_service_account(actor=self.actor, **ids, **form.changed())
             messages.success(self.request, _("Saved."))

@@ -119,26 +119,29 @@ class ProfileView(SettingsView):
     template_name = "settings/profile.html"
     handlers = {"profile": "save"}
 
-    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
+    def _form(self, data: Any = None) -> forms.ProfileForm:
         user = selectors.get_user(self.request.user.pk)
         initial = {"name": user.name, "language": user.language, "time_zone": user.time_zone}
         initial |= {name: preferences.get(f"web.{name}", user=user.pk) for name in TASTE}
-        return {"form": form or forms.ProfileForm(initial=initial)}
+        return forms.ProfileForm(data, initial=initial)
+
+    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
+        return {"form": form or self._form()}
 
     def save(self) -> BaseForm:
-        form = forms.ProfileForm(self.request.POST)
+        """What was changed on this page alone: another device may have changed the rest meanwhile."""
+        form = self._form(self.request.POST)
         if form.is_valid():
-            data = form.cleaned_data
-            people.change_profile(
-                actor=self.actor, name=data["name"], language=data["language"], time_zone=data["time_zone"]
-            )
-            for name in TASTE:
+            data = form.changed()
+            tastes = {name: data.pop(name) for name in TASTE if name in data}
+            people.change_profile(actor=self.actor, **data)
+            for name, value in tastes.items():
                 preferences.change_setting(
                     actor=self.actor,
                     key=f"web.{name}",
                     level=Level.USER,
                     target_id=self.actor.user_id,
-                    value=data[name],
+                    value=value,
                 )
             messages.success(self.request, _("Saved."))
         return form
@@ -148,18 +151,21 @@ class OrganizationView(SettingsView):
     template_name = "settings/organization.html"
     handlers = {"": "save", "organization": "save"}
 
-    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
+    def _form(self, data: Any = None) -> forms.OrganizationForm:
         organization = self.organization()
         initial = {"name": organization.name, "time_zone": organization.time_zone}
+        return forms.OrganizationForm(data, initial=initial)
+
+    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         can_manage = policies.can_manage_organization(self.actor, self.role())
-        form = form or forms.OrganizationForm(initial=initial)
+        form = form or self._form()
         if not can_manage:
             for field in form.fields.values():
                 field.disabled = True
         return {"form": form, "can_manage": can_manage, "is_owner": self.role() == OrganizationRole.OWNER}
 
     def save(self) -> BaseForm:
-        form = forms.OrganizationForm(self.request.POST)
+        form = self._form(self.request.POST)
         if form.is_valid():
             organizations.change_organization(
                 actor=self.actor, organization_id=self.organization().pk, **form.changed()
@@ -267,12 +273,15 @@ class ProjectView(SettingsView):
         "restore": "restore",
     }
 
+    def _form(self, project: Project, data: Any = None) -> forms.ProjectChangeForm:
+        initial = {"name": project.name, "description": project.description, "access": project.access}
+        return forms.ProjectChangeForm(data, initial=initial)
+
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         project = selectors.get_project(ids["project_id"], self.actor)
-        initial = {"name": project.name, "description": project.description, "access": project.access}
         added = list(selectors.visible_project_members(project).order_by("user__name"))
         can_manage = policies.can_manage_project(self.actor, selectors.role_in(self.actor, project))
-        form = form or forms.ProjectChangeForm(initial=initial)
+        form = form or self._form(project)
         if not can_manage:
             for field in form.fields.values():
                 field.disabled = True
@@ -308,7 +317,7 @@ class ProjectView(SettingsView):
         return [(row.user_id, row.user.display_name) for row in rows]
 
     def save(self, project_id: UUID) -> BaseForm:
-        form = forms.ProjectChangeForm(self.request.POST)
+        form = self._form(selectors.get_project(project_id, self.actor), self.request.POST)
         if form.is_valid():
             projects.change_project(actor=self.actor, project_id=project_id, **form.changed())
             messages.success(self.request, _("Saved."))

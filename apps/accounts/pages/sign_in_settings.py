@@ -92,19 +92,23 @@ class SignInSettingsView(SettingsView):
         organization = self.organization()
         return policies.can_manage_identity(self.actor, self.role(), is_home=organization.is_home)
 
-    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
-        policies.require(policies.can_manage_organization(self.actor, self.role()))
-        organization = self.organization()
+    def _form(self, data: Any = None) -> RulesForm:
+        organization_id = self.organization().pk
         initial = {
-            name: preferences.get(f"accounts.{name}", organization=organization.pk)
+            name: preferences.get(f"accounts.{name}", organization=organization_id)
             for name in RulesForm.base_fields
             if name != "shown"
         }
         initial["mail_domains"] = " ".join(initial["mail_domains"])
+        return RulesForm(data, initial=initial)
+
+    def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
+        policies.require(policies.can_manage_organization(self.actor, self.role()))
+        organization = self.organization()
         found = sign_in_selectors.list_providers_in_use(self.actor, organization.pk)
         rows = self.part_of(found.order_by("name", "pk"))
         return {
-            "form": form if isinstance(form, RulesForm) else RulesForm(initial=initial),
+            "form": form if isinstance(form, RulesForm) else self._form(),
             "provider_form": form if isinstance(form, ProviderForm) else ProviderForm(),
             "can_add": self._may_add(),
             "part": rows,
@@ -114,7 +118,7 @@ class SignInSettingsView(SettingsView):
         }
 
     def save(self) -> BaseForm:
-        form = RulesForm(self.request.POST)
+        form = self._form(self.request.POST)
         if form.is_valid():
             ended = sign_in_rules.change_rules(
                 actor=self.actor, organization_id=self.organization().pk, **form.changed()

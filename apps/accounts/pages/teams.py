@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from apps.accounts import policies, rights, selectors
+from apps.accounts.models import Team
 from apps.accounts.pages import right_forms
 from apps.accounts.pages.answers import add_errors
 from apps.accounts.pages.settings import SettingsView, identifier
@@ -48,12 +49,15 @@ class TeamView(SettingsView):
     template_name = "settings/team.html"
     handlers = {"team": "save", "add": "add", "manager": "set_manager", "remove": "remove", "delete": "delete"}
 
+    def _form(self, team: Team, data: Any = None) -> right_forms.TeamChangeForm:
+        return right_forms.TeamChangeForm(data, initial={"name": team.name, "description": team.description})
+
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
         team = rights.get_team(ids["team_id"], self.actor)
         role = selectors.organization_role(self.actor, team.organization_id)
         members = rights.list_team_members(team)
         can_change = policies.can_change_team(self.actor, role, is_manager=team.is_manager)  # type: ignore[attr-defined]
-        form = form or right_forms.TeamChangeForm(initial={"name": team.name, "description": team.description})
+        form = form or self._form(team)
         if not can_change:
             for field in form.fields.values():
                 field.disabled = True
@@ -69,7 +73,7 @@ class TeamView(SettingsView):
         }
 
     def save(self, team_id: UUID) -> BaseForm:
-        form = right_forms.TeamChangeForm(self.request.POST)
+        form = self._form(rights.get_team(team_id, self.actor), self.request.POST)
         if form.is_valid():
             try:
                 teams.change_team(actor=self.actor, team_id=team_id, **form.changed())

@@ -116,7 +116,7 @@ class ProviderChangeForm(ChangeForm, ProviderForm):
     pass
 
 
-class DefaultsForm(forms.Form):
+class DefaultsForm(ChangeForm):
     default = forms.ChoiceField(label=_("Answers when nobody is named"), required=False)
     fallback = forms.ChoiceField(
         label=_("Steps in when it fails"),
@@ -169,7 +169,7 @@ class ModelForm(ChangeForm):
     can_reason = forms.BooleanField(label=_("Thinks before it answers"), required=False)
 
 
-class BudgetForm(forms.Form):
+class BudgetForm(ChangeForm):
     limit = AmountField(
         label=_("At most in a month"),
         required=False,

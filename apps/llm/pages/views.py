@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
+from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -19,7 +21,7 @@ from apps.accounts import places
 from apps.accounts.types import Actor
 from apps.core.errors import DomainError, NotFound
 from apps.llm import policies, remote, selectors, services
-from apps.llm.models import Model, Provider, ProviderSource
+from apps.llm.models import Budget, Model, ModelDefaults, Provider, ProviderSource
 from apps.llm.pages import kept_key
 from apps.llm.pages.forms import BudgetForm, DefaultsForm, ModelForm, ProviderChangeForm, ProviderForm, take_errors
 from apps.llm.pages.words import check_words
@@ -98,7 +100,8 @@ class ProviderPage(SettingsView):
             case "test":
                 return answer_check(request, remote.test_connection(actor=self.actor, provider_id=provider.pk))
             case "toggle":
-                services.update_provider(actor=self.actor, provider_id=provider.pk, is_enabled=not provider.is_enabled)
+                is_on = request.POST.get("on") == "yes"
+                services.update_provider(actor=self.actor, provider_id=provider.pk, is_enabled=is_on)
             case "reset":
                 services.reset_breaker(actor=self.actor, provider_id=provider.pk)
                 messages.success(request, _("The next call asks %(name)s again.") % {"name": provider.name})
@@ -142,16 +145,18 @@ class ModelsPage(SettingsView):
         return self._show(request)
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        organization = self.organization()
-        enabled = selectors.list_enabled_models(organization_id=organization.pk)
-        form = DefaultsForm(request.POST, models=enabled)
+        organization_id = self.organization().pk
+        chosen = selectors.get_defaults(organization_id=organization_id, viewer=self.actor)
+        form = self._form(organization_id, chosen, request.POST)
         if form.is_valid():
+            kept = {"default": str(chosen.default_id or ""), "fallback": str(chosen.fallback_id or "")} | form.changed()
             try:
                 services.set_defaults(
                     actor=self.actor,
-                    organization_id=organization.pk,
-                    default_id=_uuid(form.cleaned_data["default"]),
-                    fallback_id=_uuid(form.cleaned_data["fallback"]),
+                    organization_id=organization_id,
+                    default_id=_uuid(kept["default"]),
+                    fallback_id=_uuid(kept["fallback"]),
+                    version=chosen.version,
                 )
             except DomainError as error:
                 take_errors(form, error)
@@ -160,18 +165,23 @@ class ModelsPage(SettingsView):
                 return redirect("llm:settings_models")
         return self._show(request, form, status=400)
 
+    def _form(self, organization_id: UUID, chosen: ModelDefaults, data: Any = None) -> DefaultsForm:
+        enabled = selectors.list_enabled_models(organization_id=organization_id).order_by("provider__name", "name")
+        initial = {"default": str(chosen.default_id or ""), "fallback": str(chosen.fallback_id or "")}
+        return DefaultsForm(data, initial=initial, models=enabled)
+
     def _show(self, request: HttpRequest, form: DefaultsForm | None = None, status: int = 200) -> HttpResponse:
         organization = self.organization()
         words = request.GET.get("q", "").strip()[:100]
         rows = selectors.visible_models(self.actor).filter(organization=organization.pk)
         found = rows.filter(name__icontains=words) if words else rows
         chosen = selectors.get_defaults(organization_id=organization.pk, viewer=self.actor)
-        if form is None:
-            enabled = selectors.list_enabled_models(organization_id=organization.pk).order_by("provider__name", "name")
-            initial = {"default": str(chosen.default_id or ""), "fallback": str(chosen.fallback_id or "")}
-            form = DefaultsForm(initial=initial, models=enabled)
+        form = form or self._form(organization.pk, chosen)
         context = {
-            "models": found.order_by("-is_enabled", "provider__name", "rank", "name")[:MODELS_SHOWN],
+            "models": Paginator(
+                found.order_by("-is_enabled", "provider__name", "rank", "name", "pk"), MODELS_SHOWN
+            ).get_page(request.GET.get("page")),
+            "more": f"&{urlencode({'q': words})}" if words else "",
             "chosen": chosen,
             "form": form,
             "q": words,
@@ -183,12 +193,11 @@ class ModelsPage(SettingsView):
 class ModelPage(SettingsView):
     def get(self, request: HttpRequest, model_id: UUID) -> HttpResponse:
         model = selectors.get_visible_model(model_id=model_id, viewer=self.actor)
-        initial = {name: getattr(model, name) for name in MODEL_FIELDS}
-        return self._show(request, model, ModelForm(initial=initial))
+        return self._show(request, model, self._form(model))
 
     def post(self, request: HttpRequest, model_id: UUID) -> HttpResponse:
         model = selectors.get_visible_model(model_id=model_id, viewer=self.actor)
-        form = ModelForm(request.POST)
+        form = self._form(model, request.POST)
         if form.is_valid():
             try:
                 services.update_model(actor=self.actor, model_id=model.pk, **form.changed())
@@ -199,6 +208,9 @@ class ModelPage(SettingsView):
                 return redirect("llm:settings_models")
         return self._show(request, model, form, status=400)
 
+    def _form(self, model: Model, data: Any = None) -> ModelForm:
+        return ModelForm(data, initial={name: getattr(model, name) for name in MODEL_FIELDS})
+
     def _show(self, request: HttpRequest, model: Model, form: ModelForm, status: int = 200) -> HttpResponse:
         context = {"edited": model, "form": form, "can_manage": self.can_manage()}
         return render(request, "settings/model.html", context, status=status)
@@ -207,22 +219,29 @@ class ModelPage(SettingsView):
 class BudgetPage(SettingsView):
     def get(self, request: HttpRequest) -> HttpResponse:
         budget = self._budget()
-        form = BudgetForm(
-            initial={"limit": budget.limit, "currency": budget.currency} if budget else {"currency": "USD"}
-        )
-        return self._show(request, budget, form)
+        return self._show(request, budget, self._form(budget))
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        form = BudgetForm(request.POST)
+        budget = self._budget()
+        form = self._form(budget, request.POST)
         if form.is_valid():
+            kept = _limit_of(budget) | form.changed()
             try:
-                services.set_budget(actor=self.actor, organization_id=self.organization().pk, **form.cleaned_data)
+                services.set_budget(
+                    actor=self.actor,
+                    organization_id=self.organization().pk,
+                    version=budget.version if budget else None,
+                    **kept,
+                )
             except DomainError as error:
                 take_errors(form, error)
             else:
                 messages.success(request, _("Saved."))
                 return redirect("llm:settings_budget")
-        return self._show(request, self._budget(), form, status=400)
+        return self._show(request, budget, form, status=400)
+
+    def _form(self, budget: Any, data: Any = None) -> BudgetForm:
+        return BudgetForm(data, initial=_limit_of(budget))
 
     def _budget(self) -> Any:
         rows = selectors.visible_budgets(self.actor).filter(organization=self.organization().pk)
@@ -247,6 +266,10 @@ class BudgetPage(SettingsView):
             "share": min(100, int(spent / limit * 100)) if limit else None,
         }
         return render(request, "settings/budget.html", context, status=status)
+
+
+def _limit_of(budget: Budget | None) -> dict[str, Any]:
+    return {"limit": budget.limit, "currency": budget.currency} if budget else {"limit": None, "currency": "USD"}
 
 
 class UsagePage(SettingsView):
