@@ -80,7 +80,9 @@ export default class extends Controller {
     return this.#try(() => post(`${this.apiValue}share/${link}/renew/`, {}), t("link_renewed"), "[data-link]");
   }
 
-  withdraw({ currentTarget: { dataset: { link } } }) {
+  withdraw({ currentTarget: button }) {
+    const { link } = button.dataset;
+    button.closest("dialog").close(); // what fails is said in the panel, which it would hide
     return this.#try(() => request(`${this.apiValue}share/${link}/`, { method: "DELETE" }), t("link_withdrawn"), "#link-until");
   }
 

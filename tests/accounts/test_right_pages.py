@@ -51,8 +51,9 @@ def test_team_is_made_filled_and_deleted(browser, project):
 
 
 def test_member_sees_teams_and_changes_none(project):
-    team = team_of(project.organization, name="Support")
-    member = browser_of(member_of(project))
+    person = member_of(project)
+    team = team_of(project.organization, person, name="Support")
+    member = browser_of(person)
 
     page = member.get(f"/settings/teams/{team.pk}/")
     refused = member.post(f"/settings/teams/{team.pk}/", {"form": "team", "name": "Mine"})
@@ -60,6 +61,8 @@ def test_member_sees_teams_and_changes_none(project):
     assert (page.status_code, refused.status_code) == (200, 403)
     assert b"Delete the team" not in page.content
     assert b"Make the team" not in member.get("/settings/teams/").content
+    assert b'id="leave-team"' in page.content
+    assert b'commandfor="leave-team"' in page.content
     assert Team.objects.get().name == "Support"
 
 

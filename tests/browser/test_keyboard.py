@@ -204,6 +204,9 @@ def test_link_is_made_and_withdrawn(people, provider):
     shared = address.input_value()
     tab_to(page, "^Withdraw this link$")
     page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Leave it as it is")).to_be_focused()
+    tab_to(page, "^Withdraw$")
+    page.keyboard.press("Enter")
     expect(page.locator("#context-panel")).to_contain_text("There is none yet.")
     expect(page.get_by_label("It works")).to_be_focused()
     assert page.evaluate("async (url) => (await fetch(url)).status", shared) == 404

@@ -182,6 +182,7 @@ def test_link_is_made_read_by_nobody_and_withdrawn(people, browser):
     expect(reader.get_by_role("main")).to_contain_text("For everybody to read.")
     expect(reader.get_by_role("textbox")).to_have_count(0)
     panel.get_by_role("button", name="Withdraw this link").click()
+    panel.get_by_role("alertdialog").get_by_role("button", name="Withdraw", exact=True).click()
     expect(panel.locator("[data-link]")).to_have_count(0)
 
     assert reader.goto(reader.url).status == 404

@@ -505,6 +505,10 @@ def test_view_keeps_what_the_table_shows(browser, me, project):
     assert "Sarah" not in page
     assert "Save in the view" not in page
     assert "Save in the view" in page_of(browser, f"{table(collection)}?view={view.pk}&sort=-title")
+    asking = re.search(r'<dialog[^>]* id="delete-view".*?</dialog>', page, re.DOTALL)[0]
+    assert f'action="{table(collection)}views/{view.pk}/"' in asking
+    assert 'name="act" value="delete"' in asking
+    assert re.search(r'type="button"[^>]* commandfor="delete-view"', page)
     browser.post(f"{table(collection)}views/{view.pk}/", {"act": "delete"})
     assert not RecordView.objects.exists()
 

@@ -1,5 +1,6 @@
 """Templates: what they make of records, and what they cannot be made to do."""
 
+import re
 import subprocess
 import sys
 import time
@@ -293,4 +294,8 @@ def test_page_keeps_a_template_and_shows_what_it_makes(owner, project, me, colle
     assert reader.get(kept.url).status_code == 200
     assert reader.post(kept.url, form | {"source": "x"}).status_code == 403
     assert stranger.get(kept.url).status_code == 404
+    page = browser.get(f"{where}{sheet.pk}/").content.decode()
+    before, asking, after = re.split(r'(<dialog[^>]* id="delete-template".*?</dialog>)', page, flags=re.DOTALL)
+    assert f'action="{where}{sheet.pk}/delete/"' in asking
+    assert "/delete/" not in before + after
     assert browser.post(f"{where}{sheet.pk}/delete/").url == where

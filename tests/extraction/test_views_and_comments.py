@@ -1,5 +1,7 @@
 """Views of collections and comments on records: who has them, who may change them, and what is left of a person."""
 
+import re
+
 import pytest
 from django.test import Client
 
@@ -80,6 +82,36 @@ def test_comment_is_changed_by_its_author_and_deleted_by_a_manager(me, editor, p
     kept = RecordComment.objects.get()
     assert (kept.text, kept.deleted_at is None) == ("", False)
     assert list(use_selectors.list_comments(made)) == []
+
+
+def test_page_asks_before_a_comment_is_deleted(owner, me, project):
+    made = record(me, people(me, project), name="Sarah")
+    comment = services.add_comment(actor=me, record_id=made.pk, text="From Alfama?")
+    client = Client()
+    client.force_login(owner)
+
+    page = client.get(f"/record/{made.pk}/").content.decode()
+
+    asking = re.search(rf'<dialog[^>]* id="delete-comment-{comment.pk.hex}".*?</dialog>', page, re.DOTALL)[0]
+    assert 'name="act" value="delete"' in asking
+    assert f'action="/record/{made.pk}/comments/{comment.pk}/"' in asking
+    assert 'value="delete"' not in page.replace(asking, "")
+    assert "The newest 100 are shown" not in page
+
+
+def test_page_says_that_it_shows_the_newest_comments_alone(owner, me, project, monkeypatch):
+    monkeypatch.setattr("apps.extraction.pages.records.SHOWN_COMMENTS", 1)
+    made = record(me, people(me, project), name="Sarah")
+    for text in ("Older", "Newer"):
+        services.add_comment(actor=me, record_id=made.pk, text=text)
+    client = Client()
+    client.force_login(owner)
+
+    page = client.get(f"/record/{made.pk}/").content.decode()
+
+    assert "Newer" in page
+    assert "Older" not in page
+    assert "The newest 100 are shown" in page
 
 
 def test_views_and_comments_over_the_api(owner, me, project):

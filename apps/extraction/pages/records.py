@@ -78,7 +78,7 @@ class RecordPage(OneRecordView):
         slugs = {column.relation for column in columns if column.is_relation}
         targets = selectors.collections_by_slug(viewer, collection.project_id, slugs) if slugs else {}
         links = list(selectors.links_to(record, viewer)[: SHOWN_LINKS + 1])
-        comments = list(use_selectors.list_comments(record).order_by("-created_at", "-pk")[:SHOWN_COMMENTS])
+        comments = list(use_selectors.list_comments(record).order_by("-created_at", "-pk")[: SHOWN_COMMENTS + 1])
         fields = [
             FieldRow(
                 cell_of(column, record.data, titles),
@@ -106,7 +106,8 @@ class RecordPage(OneRecordView):
                 (pair, (pair.other if pair.one_id == record.pk else pair.one).title, int(pair.score * 100))
                 for pair in joinings.list_pairs_of(record, viewer)[:SHOWN_PAIRS]
             ],
-            "comments": [self.comment(request, each) for each in reversed(comments)],
+            "comments": [self.comment(request, each) for each in reversed(comments[:SHOWN_COMMENTS])],
+            "has_more_comments": len(comments) > SHOWN_COMMENTS,
         }
 
     def comment(self, request: HttpRequest, comment: RecordComment) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from apps.extraction.pages.values import as_uuid, columns_of
 from apps.extraction.template_types import TemplateFormat
 
 PREVIEWED = 50
+SHOWN_VERSIONS = 5
 _REFUSED = {400, 409, 412, 422, 429}
 BEGINNING = """# {{ record._title }}
 
@@ -73,14 +74,18 @@ class TemplatePage(CollectionView):
     def show(
         self, request: HttpRequest, collection: Collection, said: dict[str, Any], error: DomainError | None = None
     ) -> HttpResponse:
+        revisions = rendering.list_template_revisions(self.template)[: SHOWN_VERSIONS + 1] if self.template else ()
+        records = list(selectors.list_records(collection=collection).order_by("title", "pk")[: PREVIEWED + 1])
         context = {
             "template": self.template,
             "said": said,
             "formats": TemplateFormat.choices,
             "columns": columns_of(selectors.schema_of(collection)),
-            "records": selectors.list_records(collection=collection).order_by("title", "pk")[:PREVIEWED],
+            "records": records[:PREVIEWED],
+            "has_more_records": len(records) > PREVIEWED,
             "preview": preview_of(request, collection, said),
-            "revisions": rendering.list_template_revisions(self.template)[:5] if self.template else [],
+            "revisions": revisions[:SHOWN_VERSIONS],
+            "has_more_revisions": len(revisions) > SHOWN_VERSIONS,
             "problems": ([each.detail for each in error.fields] or [error.detail]) if error else [],
         }
         status = error.status if error else 200
