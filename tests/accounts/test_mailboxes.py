@@ -196,6 +196,7 @@ def test_account_whose_address_nobody_confirmed_makes_nothing_that_lasts_or_lets
     project_id = Project.objects.get(organization=organization_id).pk
     linked = conversations.start_conversation(actor=actor, project_id=project_id)
     conversations.change_conversation(actor=actor, conversation_id=linked.pk, changes={"visibility": Visibility.LINK})
+    assert b">Confirm</a>" not in stranger.get("/settings/profile/").content
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     there = (ApiKey.objects.count(), Invitation.objects.count(), Organization.objects.count())
 
@@ -206,6 +207,8 @@ def test_account_whose_address_nobody_confirmed_makes_nothing_that_lasts_or_lets
     assert (ApiKey.objects.count(), Invitation.objects.count(), Organization.objects.count()) == there
     page = stranger.post("/settings/people/", {"form": "invite", "email": "nuno@example.org", "role": "member"})
     assert "Confirm your e-mail address first" in page.content.decode()
+    assert b'href="/accounts/email/">Confirm</a>' in stranger.get("/settings/profile/").content
+    assert b"Send the link again" in stranger.get("/accounts/email/").content
 
     EmailAddress.objects.filter(email=VICTIM).update(verified=True)
 

@@ -23,7 +23,7 @@ from apps.accounts.models import Organization, Project
 from apps.accounts.pages import forms
 from apps.accounts.pages.answers import add_errors, first_sentence
 from apps.accounts.pages.once import show_once, take_shown
-from apps.accounts.services import fresh_proofs, invitations, organizations, people, projects, teams
+from apps.accounts.services import fresh_proofs, invitations, mailboxes, organizations, people, projects, teams
 from apps.accounts.types import Actor, FreshSignInNeeded, OrganizationRole, ProjectAccess, ProjectRole
 from apps.core import preferences
 from apps.core.doors.settings import Level
@@ -126,7 +126,8 @@ class ProfileView(SettingsView):
         return forms.ProfileForm(data, initial=initial)
 
     def context(self, form: BaseForm | None = None, **ids: Any) -> dict[str, Any]:
-        return {"form": form or self._form()}
+        user = self.request.user
+        return {"form": form or self._form(), "is_unproved": is_delivered() and mailboxes.is_unproved(user=user)}
 
     def save(self) -> BaseForm:
         """What was changed on this page alone: another device may have changed the rest meanwhile."""

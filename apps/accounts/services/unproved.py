@@ -18,7 +18,7 @@ from apps.core.mail import is_delivered
 
 class AddressNotConfirmed(Conflict):
     code = "address_not_confirmed"
-    default_detail = _("Confirm your e-mail address first: the page of your address sends you the link.")
+    default_detail = _("Confirm your e-mail address first: your profile leads to the page that sends you the link.")
 
 
 def require_proved(*, actor: Actor) -> None:
