@@ -6,16 +6,14 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from apps.conversations import selectors
 from apps.conversations.models import Attachment
-from apps.core.doors.file_access import FileUse
-
-#: Of a list of files: so many places are read at all.
-MOST_USES = 1000
+from apps.core.doors.file_access import FileUse, FileUses
 
 
 def _visible(viewer: Any) -> QuerySet[Attachment]:
@@ -32,18 +30,20 @@ def shown_files(viewer: Any) -> Q:
     return Q(Exists(_visible(viewer).filter(file_id=OuterRef("pk"))))
 
 
-def uses_of_files(viewer: Any, file_ids: Collection[UUID]) -> dict[UUID, list[FileUse]]:
+def uses_of_files(viewer: Any, file_ids: Collection[UUID], most: int) -> dict[UUID, FileUses]:
     """The conversations, each once, at the newest message that shows the file."""
     rows = _visible(viewer).filter(file_id__in=file_ids).order_by("file", "conversation", "-message__number")
     newest = rows.distinct("file", "conversation").values("pk")
-    named = Attachment.objects.filter(pk__in=newest).order_by("-pk")[:MOST_USES]
-    found: dict[UUID, list[FileUse]] = {}
-    for file_id, talk, title, message in named.values_list(
-        "file_id", "conversation_id", "conversation__title", "message_id"
-    ):
-        address = reverse("conversations:page", args=[talk])
-        found.setdefault(file_id, []).append(
-            FileUse(title or _("New conversation"), f"{address}?message={message}#m-{message}")
+    places = Attachment.objects.filter(pk__in=newest).annotate(
+        title=F("conversation__title"),
+        place=Window(RowNumber(), partition_by="file", order_by="-pk"),
+        count=Window(Count("pk"), partition_by="file"),
+    )
+    found: dict[UUID, FileUses] = {}
+    for row in places.filter(place__lte=most).order_by("place"):
+        address = reverse("conversations:page", args=[row.conversation_id])
+        found.setdefault(row.file_id, FileUses([], row.count)).named.append(
+            FileUse(row.title or _("New conversation"), f"{address}?message={row.message_id}#m-{row.message_id}")
         )
     return found
 

@@ -85,6 +85,11 @@ class File(TenantModel):
                 fields=["project", "-created_at", "-id"], name="files_file_list", condition=Q(deleted_at=None)
             ),
             models.Index(
+                fields=["organization", "-created_at", "-id"],
+                name="files_file_list_all",
+                condition=Q(deleted_at=None),
+            ),
+            models.Index(
                 fields=["created_at"], name="files_file_unprocessed", condition=Q(is_processed=False, deleted_at=None)
             ),
             models.Index(fields=["deleted_at"], name="files_file_deleted", condition=Q(deleted_at__isnull=False)),

@@ -3,13 +3,17 @@
 import re
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 
+from apps.accounts.types import SYSTEM
+from apps.conversations import services
+from apps.conversations.models import Conversation, Message
 from apps.core.errors import NotFound
 from apps.files import selectors
 from apps.files.models import File
 from apps.files.pages import views
-from tests.accounts.factories import UserFactory, actor_of, bearer, key_of, member_of
+from tests.accounts.factories import ProjectFactory, UserFactory, actor_of, bearer, join, key_of, member_of
 from tests.conversations.factories import say, start
 from tests.files import samples
 from tests.files.factories import upload
@@ -62,6 +66,88 @@ def test_list_shows_what_one_may_read_and_where_it_is_used(owner, other, project
         assert set(selectors.list_files(viewer)) == found
 
 
+@pytest.fixture
+def hidden(other, project):
+    """A reader, and a file for each way to read it or not, all but the last two brought by somebody else of the project."""
+    sender, reader = actor_of(other), member_of(project)
+    ids = {}
+
+    def bring(title, *, mark=False, private=True, user=other, where=project):
+        talk = start(actor_of(user), where, title=title, visibility="private" if private else "project")
+        file = upload(user, where, title.encode(), name=f"{title}.txt")
+        ids[file.name] = file.pk
+        return talk, say(actor_of(user), talk, attachments=[file.pk], sensitive=mark).message, file
+
+    def let_in(talk):
+        services.invite_participant(actor=sender, conversation_id=talk.pk, user_id=reader.pk)
+
+    shown = bring("open", private=False)[2]
+    say(sender, bring("private")[0], attachments=[shown.pk])
+    bring("sealed", private=False, mark=True)
+    bring("sealed and private", mark=True)
+    let_in(bring("granted")[0])
+    ended = bring("ended")[0]
+    let_in(ended)
+    services.remove_participant(actor=sender, conversation_id=ended.pk, user_id=reader.pk)
+    denied = bring("denied")[0]
+    let_in(denied)
+    services.deny_participant(actor=sender, conversation_id=denied.pk, user_id=reader.pk)
+    Message.objects.filter(pk=bring("deleted message", private=False)[1].pk).update(deleted_at=Now())
+    Conversation.objects.filter(pk=bring("deleted talk", private=False)[0].pk).update(deleted_at=Now())
+    stranger = UserFactory()
+    elsewhere = ProjectFactory(owner=stranger)
+    membership = join(reader, elsewhere.organization)
+    bring("elsewhere", private=False, user=stranger, where=elsewhere)
+    left = bring("left", user=stranger, where=elsewhere)[0]
+    services.invite_participant(actor=actor_of(stranger), conversation_id=left.pk, user_id=reader.pk)
+    bring("own elsewhere", private=False, user=reader, where=elsewhere)
+    membership.delete()
+    return reader, elsewhere, ids
+
+
+READ = {"open.txt": ["open"], "sealed.txt": ["sealed"], "granted.txt": ["granted"]}
+
+
+def test_nothing_is_listed_that_one_may_not_read(hidden, project):
+    reader, elsewhere, ids = hidden
+    api = Client()
+    api.force_login(reader)
+    page = page_of(reader)
+    uses = selectors.uses_of(actor_of(reader), ids.values(), most=5)
+
+    assert sorted(names(page)) == sorted(READ)
+    for query, read in (({}, READ), ({"project": project.pk}, READ), ({"project": elsewhere.pk}, {})):
+        assert sorted(each["name"] for each in api.get(LIST, query).json()["results"]) == sorted(read)
+    assert {name: [use.label for use in uses[pk].named] for name, pk in ids.items()} == {
+        name: READ.get(name, []) for name in ids
+    }
+    assert {name: uses[pk].count for name, pk in ids.items()} == {name: int(name in READ) for name in ids}
+    assert re.findall(r'title="([^"]*)">\1</a></td><td class="low">', page) == ["granted", "sealed", "open"]
+
+
+def test_platform_lists_every_file(hidden):
+    _reader, _elsewhere, ids = hidden
+
+    assert set(selectors.list_files(SYSTEM).values_list("pk", flat=True)) == set(ids.values())
+
+
+def test_many_uses_of_one_file_leave_room_for_the_others(owner, other, project):
+    much, hidden_use, none = (upload(owner, project, name=name) for name in ("much.txt", "hidden.txt", "none.txt"))
+    for number in range(4):
+        talk = start(actor_of(owner), project, title=f"Talk {number}")
+        say(actor_of(owner), talk, attachments=[much.pk] if number else [much.pk, hidden_use.pk])
+        if not number:
+            Conversation.objects.filter(pk=talk.pk).update(deleted_at=Now())
+
+    uses = selectors.uses_of(actor_of(owner), [much.pk, hidden_use.pk, none.pk], most=1)
+    page = page_of(owner)
+
+    assert ([use.label for use in uses[much.pk].named], uses[much.pk].count) == (["Talk 3"], 3)
+    assert (uses[hidden_use.pk].count, none.pk in uses) == (0, False)
+    assert re.findall(r'<span class="soft">([^<]*)</span>', page) == ["nowhere", "nowhere that you read"]
+    assert "and 1 more" in page
+
+
 def test_views_names_and_sizes(owner, other, project):
     upload(owner, project, b"x" * 3000, name="Long report.txt")
     upload(owner, project, samples.image(), name="port.png")
@@ -88,6 +174,11 @@ def test_long_list_has_pages_in_its_order(owner, project, monkeypatch):
     assert names(first) == ["3.txt", "2.txt"]
     assert names(page_of(owner, query)) == ["1.txt"]
     assert ">Larger</a>" in page_of(owner, query)
+    client = Client()
+    client.force_login(owner)
+    answer = client.post(f"/files/{query}", {"file": str(File.objects.get(name="1.txt").pk)}, follow=True)
+    assert answer.redirect_chain == [(f"/files/{query}", 302), ("/files/?sort=largest", 302)]
+    assert names(answer.content.decode()) == ["3.txt", "2.txt"]
 
 
 def test_owner_deletes_after_a_question_and_nobody_else(owner, other, project, client):

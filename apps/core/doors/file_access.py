@@ -21,6 +21,14 @@ class FileUse:
 
 
 @dataclass(frozen=True, slots=True)
+class FileUses:
+    """The places that show one file to one viewer: the newest are ``named``, ``count`` counts them all."""
+
+    named: list[FileUse]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class FileAccess:
     """``allowed`` gives those of the ids that this viewer may read; ``used`` those that something still refers to.
 
@@ -28,15 +36,15 @@ class FileAccess:
     owner deleted it: ``let_go`` then removes the rows that refer to it, in the caller's transaction. A registrant that stops
     using files itself says so with ``files.services.detach_files``.
 
-    For lists: ``shown`` is what ``allowed`` says, as a condition on rows of files; ``uses`` names the places that the viewer sees, the
-    newest first, in one query.
+    For lists: ``shown`` is what ``allowed`` says, as a condition on rows of files; ``uses`` names, of each file, so many of the places
+    that the viewer sees, the newest first, in one query; a file without any is left out.
     """
 
     allowed: Callable[[ActorRef, Collection[UUID]], set[UUID]]
     used: Callable[[Collection[UUID]], set[UUID]]
     let_go: Callable[[Collection[UUID]], None]
     shown: Callable[[ActorRef], Q] = lambda _viewer: Q(pk__in=[])
-    uses: Callable[[ActorRef, Collection[UUID]], dict[UUID, list[FileUse]]] = lambda _viewer, _ids: {}
+    uses: Callable[[ActorRef, Collection[UUID], int], dict[UUID, FileUses]] = lambda _viewer, _ids, _most: {}
 
 
 file_access: Door[FileAccess] = Door("file access")

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts import places
 from apps.core.api import Order, Page, page_url
-from apps.core.doors.file_access import FileUse
+from apps.core.doors.file_access import FileUse, FileUses
 from apps.core.errors import NotFound
 from apps.files import policies, selectors, services, serving
 from apps.files.models import File
@@ -38,7 +38,7 @@ ORDERS = {"newest": Order("created_at"), "largest": Order("size")}
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``more``: how many places show it besides those that are named."""
+    """``more``: how many places show it besides those that are named. ``is_used``: something refers to it, seen by the viewer or not."""
 
     file: File
     icon: str
@@ -46,6 +46,7 @@ class Row:
     can_delete: bool
     uses: list[FileUse]
     more: int
+    is_used: bool
 
 
 class FileListPage(LoginRequiredMixin, View):
@@ -62,6 +63,10 @@ class FileListPage(LoginRequiredMixin, View):
             is_own=current == "mine",
         )
         page = Page.of(rows, order=ORDERS[sort], cursor=request.GET.get("cursor"), limit=WINDOW)
+        if not page.results and "cursor" in request.GET:
+            query = request.GET.copy()
+            del query["cursor"]
+            return redirect(f"{request.path}?{query.urlencode()}")
         labels = {
             "all": _("All"),
             "mine": _("Mine"),
@@ -93,18 +98,22 @@ class FileListPage(LoginRequiredMixin, View):
 
 
 def _rows(files: list[File], viewer: Any) -> list[Row]:
-    uses = selectors.uses_of(viewer, [file.pk for file in files])
-    return [
-        Row(
-            file,
-            "file-x" if file.state != FileState.READY else "image" if file.kind == FileKind.IMAGE else "file-text",
-            file.state in {FileState.READY, FileState.FAILED},
-            policies.can_delete(viewer, file),
-            uses.get(file.pk, [])[:MOST_NAMED],
-            len(uses.get(file.pk, [])[MOST_NAMED:]),
+    found = selectors.uses_of(viewer, [file.pk for file in files], most=MOST_NAMED)
+    rows = []
+    for file in files:
+        uses = found.get(file.pk, FileUses([], 0))
+        rows.append(
+            Row(
+                file,
+                "file-x" if file.state != FileState.READY else "image" if file.kind == FileKind.IMAGE else "file-text",
+                file.state in {FileState.READY, FileState.FAILED},
+                policies.can_delete(viewer, file),
+                uses.named,
+                uses.count - len(uses.named),
+                file.pk in found,
+            )
         )
-        for file in files
-    ]
+    return rows
 
 
 @require_safe
