@@ -234,20 +234,37 @@ class Page:
         return {"results": [render(row) for row in self.results], "next": self.next, "previous": self.previous}
 
     @classmethod
-    def of(cls, rows: QuerySet[Any], *, order: Order, cursor: str | None, limit: int) -> Self:
+    def of(cls, rows: QuerySet[Any], *, order: Order, cursor: str | None, limit: int, or_nearest: bool = False) -> Self:
         """One query: rows after (or before) an opaque signed cursor over (sort key, id)."""
-        return cls.read(lambda window: list(window.over(rows)), order=order, cursor=cursor, limit=limit)
+        return cls.read(
+            lambda window: list(window.over(rows)), order=order, cursor=cursor, limit=limit, or_nearest=or_nearest
+        )
 
     @classmethod
-    def read(cls, fetch: Callable[[Window], list[Any]], *, order: Order, cursor: str | None, limit: int) -> Self:
-        """As ``of``, from what knows by itself how to read a window."""
+    def read(
+        cls,
+        fetch: Callable[[Window], list[Any]],
+        *,
+        order: Order,
+        cursor: str | None,
+        limit: int,
+        or_nearest: bool = False,
+    ) -> Self:
+        """As ``of``, from what knows by itself how to read a window.
+
+        ``or_nearest`` is for pages, whose reader may have taken away the last row of one: where nothing is left after the cursor, the
+        last rows there are; where nothing is left before it, the first.
+        """
         backwards, edge = _read_cursor(cursor, order) if cursor else (False, None)
         found = fetch(Window(Order(order.field, order.descending != backwards), limit + 1, edge))
+        if or_nearest and edge is not None and not found:
+            backwards, edge = not backwards, None
+            found = fetch(Window(Order(order.field, order.descending != backwards), limit + 1, edge))
         more = len(found) > limit
         found = found[:limit]
         if backwards:
             found.reverse()
-        has_next = more if not backwards else True
+        has_next = edge is not None if backwards else more
         has_previous = more if backwards else edge is not None
         return cls(
             found,

@@ -54,12 +54,20 @@ def field_of(schema: Schema, sort: str) -> Field | None:
     return field if field is not None and field.is_top and is_sortable(field) else None
 
 
-def page_of(collection: Collection, rows: QuerySet[Record], *, sort: str, cursor: str | None, limit: int) -> Page:
-    """``rows`` come from ``selectors.list_records``. Raises ``Invalid`` for a field that is none, or has no one value, and
+def page_of(
+    collection: Collection,
+    rows: QuerySet[Record],
+    *,
+    sort: str,
+    cursor: str | None,
+    limit: int,
+    or_nearest: bool = False,
+) -> Page:
+    """``rows`` come from ``selectors.list_records``; ``or_nearest`` as in ``Page.read``. Raises ``Invalid`` for a field that is none, or has no one value, and
     ``TooManyToSort``.
     """
     if sort in ORDERS:
-        return Page.of(rows, order=ORDERS[sort], cursor=cursor, limit=limit)
+        return Page.of(rows, order=ORDERS[sort], cursor=cursor, limit=limit, or_nearest=or_nearest)
     field = field_of(schema_of(collection), sort)
     if field is None:
         raise Invalid(fields=[FieldError("sort", "unknown_field", _("Records cannot be put in order by that."))])
@@ -70,6 +78,7 @@ def page_of(collection: Collection, rows: QuerySet[Record], *, sort: str, cursor
         order=order,
         cursor=cursor,
         limit=limit,
+        or_nearest=or_nearest,
     )
 
 

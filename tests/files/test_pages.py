@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
 
@@ -10,6 +11,7 @@ from apps.accounts.types import SYSTEM
 from apps.conversations import services
 from apps.conversations.models import Conversation, Message
 from apps.core.errors import NotFound
+from apps.core.ids import uuid7
 from apps.files import selectors
 from apps.files.models import File
 from apps.files.pages import views
@@ -125,6 +127,25 @@ def test_nothing_is_listed_that_one_may_not_read(hidden, project):
     assert re.findall(r'title="([^"]*)">\1</a></td><td class="low">', page) == ["granted", "sealed", "open"]
 
 
+def test_whoever_brought_them_is_told_of_all_and_of_what_is_read_no_more_only_that(other, hidden):
+    _reader, _elsewhere, ids = hidden
+    theirs = {name: pk for name, pk in ids.items() if "elsewhere" not in name and name != "left.txt"}
+    uses = selectors.uses_of(actor_of(other), theirs.values(), most=5)
+
+    assert sorted(names(page_of(other))) == sorted(theirs)
+    assert {name: [use.label for use in uses[pk].named] for name, pk in theirs.items()} == {
+        "open.txt": ["private", "open"],
+        "private.txt": ["private"],
+        "sealed.txt": ["sealed"],
+        "sealed and private.txt": ["sealed and private"],
+        "granted.txt": ["granted"],
+        "ended.txt": ["ended"],
+        "denied.txt": ["denied"],
+        "deleted message.txt": [],
+        "deleted talk.txt": [],
+    }
+
+
 def test_platform_lists_every_file(hidden):
     _reader, _elsewhere, ids = hidden
 
@@ -174,11 +195,48 @@ def test_long_list_has_pages_in_its_order(owner, project, monkeypatch):
     assert names(first) == ["3.txt", "2.txt"]
     assert names(page_of(owner, query)) == ["1.txt"]
     assert ">Larger</a>" in page_of(owner, query)
-    client = Client()
+
+
+def test_page_that_has_no_file_any_more_gives_way_to_the_one_beside_it(client, owner, project, monkeypatch):
+    monkeypatch.setattr(views, "WINDOW", 2)
+    ids = {number: str(upload(owner, project, name=f"{number}.txt").pk) for number in range(1, 6)}
     client.force_login(owner)
-    answer = client.post(f"/files/{query}", {"file": str(File.objects.get(name="1.txt").pk)}, follow=True)
-    assert answer.redirect_chain == [(f"/files/{query}", 302), ("/files/?sort=largest", 302)]
-    assert names(answer.content.decode()) == ["3.txt", "2.txt"]
+
+    def beside(page, rel):
+        return re.search(f'href="([^"]*)" rel="{rel}"', page)[1].replace("&amp;", "&")
+
+    second = beside(page_of(owner), "next")
+    last = beside(page_of(owner, second), "next")
+    before = beside(page_of(owner, second), "prev")
+    page = client.post(f"/files/{last}", {"file": ids[1]}, follow=True).content.decode()
+
+    assert names(page) == ["3.txt", "2.txt"]
+    assert ('rel="prev"' in page, 'rel="next"' in page) == (True, False)
+    assert names(page_of(owner, beside(page, "prev"))) == ["5.txt", "4.txt"]
+    for number in (4, 5):
+        client.post("/files/", {"file": ids[number]})
+    assert names(page_of(owner, before)) == ["3.txt", "2.txt"]
+    assert 'rel="' not in page_of(owner, before).partition("</table>")[2]
+    api = Client(headers=bearer(key_of(owner, project.organization)))
+    on = api.get(LIST, {"limit": 1}).json()["next"]
+    File.objects.filter(name="2.txt").update(deleted_at=Now())
+    assert api.get(LIST, {"limit": 1, "cursor": on}).json()["results"] == []  # a program goes on until there is nothing
+
+
+def test_list_goes_along_an_index_with_a_project_and_without(owner, project):
+    mine = upload(owner, project)
+    of = {field.attname: getattr(mine, field.attname) for field in File._meta.concrete_fields}
+    File.objects.bulk_create(File(**of | {"id": uuid7(), "name": str(number)}) for number in range(1000))
+
+    def plan(**only):
+        rows = selectors.list_files(actor_of(owner), **only).order_by("-created_at", "-pk")
+        return rows[:51].explain()
+
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE files_file")
+
+    assert "Scan using files_file_list on" in plan(project_id=project.pk)
+    assert "Scan using files_file_list_all on" in plan()
 
 
 def test_owner_deletes_after_a_question_and_nobody_else(owner, other, project, client):

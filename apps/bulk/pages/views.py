@@ -73,7 +73,7 @@ class OperationListPage(LoginRequiredMixin, View):
             rows = rows.exclude(status__in=FINAL)
         elif current == "ended":
             rows = rows.filter(status__in=FINAL)
-        page = Page.of(rows, order=Order("created_at"), cursor=request.GET.get("cursor"), limit=WINDOW)
+        page = Page.of(rows, order=Order("created_at"), cursor=request.GET.get("cursor"), limit=WINDOW, or_nearest=True)
         labels = {"all": _("All"), "active": _("Under way"), "ended": _("Ended")}
         context = {
             "project": project,
@@ -105,7 +105,7 @@ class OperationView(LoginRequiredMixin, View):
             reason=request.GET.get("reason", "").replace("\x00", "")[:60],
         )
         order = Order("number", descending=False)
-        page = Page.of(rows, order=order, cursor=request.GET.get("cursor"), limit=WINDOW)
+        page = Page.of(rows, order=order, cursor=request.GET.get("cursor"), limit=WINDOW, or_nearest=True)
         kind = bulk_kinds.get(operation.kind)
         role = accounts.role_in(actor, request.project)  # type: ignore[attr-defined]
         sees = presentation.reads_items(actor, operation)

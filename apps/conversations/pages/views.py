@@ -284,7 +284,9 @@ class ConversationListPage(PageView):
             pinned=True if current == "pinned" else None,
         )
         rows = selectors.list_conversations(viewer=viewer, only=only).select_related("owner")
-        page = Page.of(rows, order=Order("last_activity_at"), cursor=request.GET.get("cursor"), limit=WINDOW)
+        page = Page.of(
+            rows, order=Order("last_activity_at"), cursor=request.GET.get("cursor"), limit=WINDOW, or_nearest=True
+        )
         labels = {
             "active": _("All"),
             "pinned": _("Pinned"),

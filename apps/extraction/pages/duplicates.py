@@ -50,11 +50,13 @@ class DuplicatesPage(CollectionView):
         context: dict[str, Any] = {"is_joined": is_joined, "joined": self.joined(request, collection)}
         if is_joined:
             rows: Any = joinings.list_collection_merges(collection, viewer)
-            page = Page.of(rows, order=Order("created_at"), cursor=request.GET.get("cursor"), limit=WINDOW)
+            page = Page.of(
+                rows, order=Order("created_at"), cursor=request.GET.get("cursor"), limit=WINDOW, or_nearest=True
+            )
             context["merges"] = page.results
         else:
             rows = joinings.list_duplicates(viewer, collection_id=collection.pk)
-            page = Page.of(rows, order=Order("score"), cursor=request.GET.get("cursor"), limit=WINDOW)
+            page = Page.of(rows, order=Order("score"), cursor=request.GET.get("cursor"), limit=WINDOW, or_nearest=True)
             context["pairs"] = [(row, int(row.score * 100)) for row in page.results]
         context |= {"next_url": page_url(request, page.next), "previous_url": page_url(request, page.previous)}
         return render(request, "extraction/duplicates.html", self.base(collection) | context)

@@ -45,6 +45,7 @@ class ReviewPage(LoginRequiredMixin, View):
                 order=Order("created_at"),
                 cursor=request.GET.get("cursor"),
                 limit=WINDOW,
+                or_nearest=True,
             )
             context |= {
                 "cards": proposal_cards(viewer, page.results),

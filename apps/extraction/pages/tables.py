@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -187,11 +188,12 @@ def _page(request: HttpRequest, collection: Collection, asked: Asked) -> tuple[P
         sort = asked.sort
         if sort not in orders.ORDERS and orders.field_of(selectors.schema_of(collection), sort) is None:
             sort = orders.DEFAULT  # the field has another name by now, or is gone
+        page_by = partial(orders.page_of, collection, rows, cursor=cursor, limit=WINDOW, or_nearest=True)
         try:
-            page = orders.page_of(collection, rows, sort=sort, cursor=cursor, limit=WINDOW)
+            page = page_by(sort=sort)
         except TooManyToSort as error:
             notice = str(error.detail)
-            page = orders.page_of(collection, rows, sort=orders.DEFAULT, cursor=cursor, limit=WINDOW)
+            page = page_by(sort=orders.DEFAULT)
     except Invalid as error:
         return Page([], None, None), next((each.detail for each in error.fields), error.detail), ""
     else:
@@ -318,7 +320,7 @@ class DeletedPage(CollectionView):
     def get(self, request: HttpRequest, collection_id: UUID) -> HttpResponse:
         collection = self.found(request, collection_id)
         rows = selectors.list_deleted_records(collection)
-        page = Page.of(rows, order=Order("deleted_at"), cursor=request.GET.get("cursor"), limit=WINDOW)
+        page = Page.of(rows, order=Order("deleted_at"), cursor=request.GET.get("cursor"), limit=WINDOW, or_nearest=True)
         context = {
             "records": page.results,
             "next_url": page_url(request, page.next),

@@ -62,11 +62,7 @@ class FileListPage(LoginRequiredMixin, View):
             kinds=KINDS[current],
             is_own=current == "mine",
         )
-        page = Page.of(rows, order=ORDERS[sort], cursor=request.GET.get("cursor"), limit=WINDOW)
-        if not page.results and "cursor" in request.GET:
-            query = request.GET.copy()
-            del query["cursor"]
-            return redirect(f"{request.path}?{query.urlencode()}")
+        page = Page.of(rows, order=ORDERS[sort], cursor=request.GET.get("cursor"), limit=WINDOW, or_nearest=True)
         labels = {
             "all": _("All"),
             "mine": _("Mine"),

@@ -116,7 +116,7 @@ class SecretsPage(LoginRequiredMixin, View):
 
     def shown(self, request: HttpRequest, project: Any, wrong: SecretForm | None = None) -> HttpResponse:
         rows = selectors.list_secrets(request.actor, project_id=project.pk).select_related("kept_by")  # type: ignore[attr-defined]
-        page = Page.of(rows, order=Order("created_at"), cursor=request.GET.get("cursor"), limit=WINDOW)
+        page = Page.of(rows, order=Order("created_at"), cursor=request.GET.get("cursor"), limit=WINDOW, or_nearest=True)
         kinds = selectors.kinds_of_secrets(page.results)
         initial = {"name": request.GET.get("name", "")[:61]}
         made = [

@@ -51,7 +51,7 @@ class RunListPage(LoginRequiredMixin, View):
             rows = rows.filter(status__in=OPEN)
         elif current == "ended":
             rows = rows.filter(status__in=FINAL)
-        page = Page.of(rows, order=Order("created_at"), cursor=request.GET.get("cursor"), limit=WINDOW)
+        page = Page.of(rows, order=Order("created_at"), cursor=request.GET.get("cursor"), limit=WINDOW, or_nearest=True)
         labels = {"all": _("All"), "active": _("Under way"), "ended": _("Ended")}
         context = {
             "project": project,
@@ -161,7 +161,7 @@ class DefinitionListPage(LoginRequiredMixin, View):
         viewer = request.actor  # type: ignore[attr-defined]
         project = places.find_project(request)
         rows = selectors.list_definitions(viewer, project_id=project.pk if project else None)
-        page = Page.of(rows, order=Order("created_at"), cursor=request.GET.get("cursor"), limit=WINDOW)
+        page = Page.of(rows, order=Order("created_at"), cursor=request.GET.get("cursor"), limit=WINDOW, or_nearest=True)
         context = {
             "project": project,
             "definitions": page.results,
