@@ -2,10 +2,10 @@ import { Controller } from "@hotwired/stimulus";
 
 import { debounce } from "core/dom";
 import { fetchElements } from "core/http";
+import { keyboardIn } from "core/keyboard";
 import { liveSocket } from "live/socket";
 
 const NEWS_MS = 250;
-const FOCUSABLE = 'a[href], button, input, select, textarea, summary, [tabindex="0"]';
 const LOOK_EVERY_MS = 5000; // a bell may be lost; while it moves somebody looks
 
 /** The page of one operation: whatever is told of it, what is shown is fetched again. */
@@ -42,23 +42,10 @@ export default class extends Controller {
       return; // the next news, or the clock
     }
     if (!found) return;
-    // Nothing is taken away from under a keyboard: who is on a button finds it there.
-    const focused = this.element.contains(document.activeElement) ? nameOf(document.activeElement) : null;
-    const place = focused ? this.#named(focused).indexOf(document.activeElement) : -1;
+    const keyboard = keyboardIn(this.element);
     const unfolded = [...this.element.querySelectorAll("details[open][id]")].map((each) => each.id);
     this.element.replaceChildren(...found);
     for (const id of unfolded) this.element.querySelector(`details#${CSS.escape(id)}`)?.setAttribute("open", "");
-    if (focused) this.#named(focused)[place]?.focus();
+    keyboard(this.element);
   }
-
-  #named(name) {
-    return [...this.element.querySelectorAll(FOCUSABLE)].filter((each) => nameOf(each) === name);
-  }
-}
-
-/** The same for what stands in its place after the page was fetched again. */
-function nameOf(element) {
-  const part = (name) => element.getAttribute(name) ?? "";
-  const where = [element.closest("form")?.getAttribute("action"), element.closest("details[id]")?.id];
-  return [element.tagName, element.id, part("href"), part("name"), part("commandfor"), ...where].join(" ");
 }

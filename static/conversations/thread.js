@@ -4,6 +4,7 @@
 import { carryEditor } from "conversations/editor";
 import { decorate } from "core/code";
 import { fetchElements } from "core/http";
+import { keyboardIn } from "core/keyboard";
 
 const PAGE = 50;
 const LONGEST = 200;
@@ -119,14 +120,15 @@ export class Thread {
 
   /** The end of the path anew: after a switch of branches, or when more was missed than events could tell. */
   async reload() {
-    const fresh = await this.#fetch(this.branch ? { leaf: this.branch } : {});
+    const fresh = await this.#fetch(this.branch ? { leaf: this.branch } : {}, this.#element);
     this.branch = branchOf(fresh) && this.branch;
     const shown = new Map(this.articles.map((article) => [article.dataset.message, article]));
     const unsent = this.articles.filter((article) => !article.dataset.message);
     const change = () => {
-      const goOn = fresh.map((element) => shown.get(element.dataset.message) && carryEditor(shown.get(element.dataset.message), element));
-      this.#element.replaceChildren(...fresh.map((element) => this.#writtenOrNew(shown.get(element.dataset.message), element)), ...unsent);
-      for (const goOnWriting of goOn) goOnWriting?.();
+      const drawn = fresh.map((element) => this.#writtenOrNew(shown.get(element.dataset.message), element));
+      const goOn = drawn.map((element) => shown.has(element.dataset.message) && handsOf(shown.get(element.dataset.message), element));
+      this.#element.replaceChildren(...drawn, ...unsent);
+      for (const each of goOn) if (each) each();
       this.isAtPathEnd = true;
       this.#watchEdges();
     };
@@ -203,8 +205,8 @@ export class Thread {
     return this.#fetch(this.leaf ? { ...query, leaf: this.leaf } : query);
   }
 
-  async #fetch(query) {
-    const fresh = (await fetchElements(`${this.#urls.messages}?${new URLSearchParams(query)}`)) ?? [];
+  async #fetch(query, into = null) {
+    const fresh = (await fetchElements(`${this.#urls.messages}?${new URLSearchParams(query)}`, { into })) ?? [];
     for (const element of fresh) decorate(element);
     return fresh;
   }
@@ -213,14 +215,10 @@ export class Thread {
     decorate(fresh);
     const shown = this.find(fresh.dataset.message) ?? (fresh.dataset.client && this.findByClient(fresh.dataset.client));
     if (!shown) return this.isAtPathEnd && isOnPath() ? this.#insert(fresh) : null;
-    const hadFocus = shown.contains(document.activeElement);
-    const focused = hadFocus && document.activeElement.id;
-    const goOnWriting = carryEditor(shown, fresh);
+    const goOn = handsOf(shown, fresh);
     shown.replaceWith(fresh);
     this.settle(fresh);
-    fresh.dispatchEvent(new CustomEvent("message:replaced", { bubbles: true, detail: { was: shown.id } }));
-    if (hadFocus) ((focused && document.getElementById(focused)) || fresh).focus({ preventScroll: true });
-    goOnWriting();
+    goOn();
     this.#follow.grown();
     return fresh;
   }
@@ -272,6 +270,18 @@ export class Thread {
 }
 
 const here = (element) => () => element;
+
+/** What is done with a message goes on at the one that takes its place: writing, the menu that is open, the keyboard. Answers what sees to that then. */
+function handsOf(shown, fresh) {
+  const hadFocus = shown.contains(document.activeElement);
+  const keyboard = keyboardIn(shown);
+  const goOnWriting = shown === fresh ? () => null : carryEditor(shown, fresh);
+  return () => {
+    if (shown !== fresh) fresh.dispatchEvent(new CustomEvent("message:replaced", { bubbles: true, detail: { was: shown.id } }));
+    if (hadFocus && !keyboard(fresh)) fresh.focus({ preventScroll: true });
+    goOnWriting();
+  };
+}
 
 /** Of a fragment: the end of the branch that it is from, where that is not the member's own. */
 const branchOf = (fresh) => fresh.find(({ dataset }) => dataset.branch !== undefined)?.dataset.branch ?? "";

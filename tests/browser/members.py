@@ -89,6 +89,17 @@ class Member:
         return [text.strip() for text in self.messages().locator(".prose").all_inner_texts()]
 
 
+def hold(page, addresses):
+    """Requests that wait from now on, for the test to let them go."""
+    held = []
+
+    def keep(route):
+        held.append(route)
+
+    page.route(addresses, keep)
+    return held
+
+
 @pytest.fixture(scope="module")
 def states(stack):
     return {name: duo.signed_in(stack, name) for name in ("ines", "daniel")}

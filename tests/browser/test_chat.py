@@ -6,7 +6,7 @@ import signal
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.members import people, stack, states
+from tests.browser.members import hold, people, stack, states
 from tests.provider.fixtures import provider, running_provider
 from tests.provider.script import expected_text
 
@@ -399,17 +399,6 @@ def test_five_thousand_messages_are_a_window_that_moves(people, stack):
     expect(ines.messages().filter(has_text="At the end.")).to_have_count(1)
     ines.wait_for_end()
     assert shown()[-2:] == [5001, 5002]
-
-
-def hold(page, addresses):
-    """Requests that wait from now on, for the test to let them go."""
-    held = []
-
-    def keep(route):
-        held.append(route)
-
-    page.route(addresses, keep)
-    return held
 
 
 def test_editor_that_was_closed_at_once_opens_again_at_once(people, provider):

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser import duo
-from tests.browser.members import people, stack, states
+from tests.browser.members import hold, people, stack, states
 from tests.provider.fixtures import provider, running_provider
 
 __all__ = ["people", "provider", "running_provider", "stack", "states"]
@@ -34,6 +34,12 @@ def asked(people, provider, *answers):
     ines.say("Which quay is it?")
     ines.wait_for_end()
     return ines
+
+
+def let_go(page, held, at):
+    while len(held) <= at:
+        page.wait_for_timeout(20)
+    held[at].continue_()
 
 
 def test_sign_in(browser, stack, people):
@@ -84,11 +90,17 @@ def test_message_is_deleted_restored_and_forked(people, provider):
     expect(ines.messages("deleted")).to_have_count(1)
     expect(ines.messages().first).to_be_focused()
     tab_to(page, "^Restore")
+    held = hold(page, re.compile("/c/[^/]+/messages/[^/]+/$"))
     page.keyboard.press("Enter")
+    let_go(page, held, 0)
     expect(ines.messages("deleted")).to_have_count(0)
     expect(ines.messages().first).to_be_focused()
 
     tab_to(page, "^More$")
+    ines.messages().first.evaluate("article => { article.dataset.old = true; }")
+    let_go(page, held, 1)  # the news of it fetch it once more
+    page.unroute_all()
+    expect(page.locator("[data-old]")).to_have_count(0)
     page.keyboard.press("Enter")
     expect(page.get_by_role("menuitem", name="Copy").first).to_be_focused()
     page.keyboard.press("n")
