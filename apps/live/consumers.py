@@ -29,7 +29,6 @@ from apps.live.socket import NOT_A_FRAME, SIGNED_OUT, TOO_BIG, TOO_MANY, Socket
 from apps.live.subscription import Subscription
 
 PATH = "/ws/"
-LONGEST_MESSAGE = 64 * 1024
 FRAMES_OF_A_SOCKET = Limit(rate=20, burst=60)
 REFUSED_SECONDS = 0.005
 TOPICS_EACH = 50
@@ -113,7 +112,7 @@ async def _serve(socket: Socket, receive: Receive) -> None:
                 await asyncio.sleep(REFUSED_SECONDS)  # what was said goes out, and a flood comes in more slowly
             elif text is None:
                 socket.close(NOT_A_FRAME)
-            elif len(text) > LONGEST_MESSAGE:
+            elif len(text) > frames.LONGEST_FRAME:
                 socket.close(TOO_BIG)
             else:
                 try:

@@ -10,9 +10,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-from apps.live.frames import Frame
-
-FULL_BELOW = 64_000  # bytes that the server may hold for a client before frames wait with the socket
+from apps.live.frames import LONGEST_FRAME, Frame
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -26,7 +24,12 @@ class Outlet:
             self._daphne.failByDrop = False  # a frame that is too long is answered with 1009, not with silence
 
     @property
-    def unsent_bytes(self) -> int:
+    def is_full(self) -> bool:
+        """The server holds more than the longest frame for a client: the next ones wait with the socket."""
+        return self._unsent_bytes > LONGEST_FRAME
+
+    @property
+    def _unsent_bytes(self) -> int:
         """What the server has taken and the network has not; 0 where ``send`` waits by itself."""
         transport = getattr(self._daphne, "transport", None)
         if transport is None or not hasattr(transport, "_tempDataLen"):
@@ -36,7 +39,7 @@ class Outlet:
     def write(self, frame: Frame) -> bool:
         """At once, where the server takes it without waiting. False: it has to wait its turn."""
         protocol = self._daphne
-        if protocol is None or protocol.state != protocol.STATE_OPEN or self.unsent_bytes > FULL_BELOW:
+        if protocol is None or protocol.state != protocol.STATE_OPEN or self.is_full:
             return False
         if frame.prepared is None:
             frame.prepared = protocol.factory.prepareMessage(frame.text.encode())

@@ -15,7 +15,7 @@ from apps.accounts.types import Actor
 from apps.core.limits import Limit, Tokens
 from apps.live.frames import Frame
 from apps.live.metrics import counts
-from apps.live.outlet import FULL_BELOW, Outlet
+from apps.live.outlet import Outlet
 
 LONGEST_QUEUE = 256 * 1024
 LOOK_AGAIN_SECONDS = 0.05
@@ -97,7 +97,7 @@ class Socket:
     async def _run(self) -> None:
         try:
             while self._queue and not self.is_closed:
-                if self._outlet.unsent_bytes > FULL_BELOW:
+                if self._outlet.is_full:
                     await asyncio.sleep(LOOK_AGAIN_SECONDS)
                     continue
                 frame = self._queue.popleft()
