@@ -5,6 +5,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import QueryDict
 from django.test import Client
 
@@ -132,6 +133,23 @@ def test_csv_header_and_schema_become_lines_of_the_form(browser, project):
     assert '<option value="other" selected>' in page
     assert broken.status_code == 400
     assert "This is not a JSON object." in broken.content.decode()
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 413)])
+def test_uploaded_table_has_a_megabyte_at_most(browser, project, more, status):
+    rows = (b"Name;Age\n" + b"Sarah;28\n" * 120_000)[: 1024 * 1024 + more]
+
+    answer = browser.post("/records/new/", {"read": "csv", "file": SimpleUploadedFile("cast.csv", rows)})
+
+    assert answer.status_code == status
+
+
+def test_pasted_text_that_is_no_table_is_refused(browser, project):
+    answer = browser.post("/records/new/", {"read": "csv", "text": 'Name\n"' + "x" * 1_000_001})
+    old = SimpleUploadedFile("cast.csv", b"Name;Age\rSarah;28\r")  # lines as they once ended
+
+    assert (answer.status_code, "This is not a table." in answer.content.decode()) == (400, True)
+    assert 'value="Age"' in browser.post("/records/new/", {"read": "csv", "file": old}).content.decode()
 
 
 def test_what_the_form_has_no_place_for_survives_it(browser, project):

@@ -326,7 +326,10 @@ def document_of_csv(text: str) -> dict[str, Any]:
     head = text.lstrip("\ufeff").replace("\x00", "")
     first = head.split("\n", 1)[0]
     separator = max(",;\t", key=first.count)
-    rows = list(islice(csv.reader(io.StringIO(head), delimiter=separator), _SAMPLES + 1))
+    try:
+        rows = list(islice(csv.reader(io.StringIO(head, newline=None), delimiter=separator), _SAMPLES + 1))
+    except csv.Error:  # a cell without end
+        raise Invalid(fields=[FieldError("document", "invalid", _("This is not a table."))]) from None
     names = [name.strip() for name in rows[0]] if rows else []
     if not any(names):
         raise Invalid(fields=[FieldError("document", "empty", _("The first line holds the names of the columns."))])

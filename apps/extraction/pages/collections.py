@@ -28,7 +28,7 @@ from apps.extraction.types import Trust
 from apps.extraction.wish_types import WishDecided, WishKind, WishStatus
 
 WAYS = ("fields", "schema", "csv")
-MAX_UPLOAD_BYTES = 1_000_000
+MAX_UPLOAD_BYTES = 1024 * 1024
 _BLANK = (Line(key="0"), Line(key="1"), Line(key="2"))
 
 
