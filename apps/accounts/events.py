@@ -52,6 +52,17 @@ class SecondFactorAsked:
     signals: list[str]
 
 
+@event("accounts.second_factor_waived.v1", label=_("Let an unusual sign-in pass, as no mail goes out"))
+@dataclass(frozen=True, slots=True)
+class SecondFactorWaived:
+    """As ``SecondFactorAsked``, of somebody without a factor of their own where no code can be mailed: they are let in."""
+
+    user_id: UUID
+    attempt_id: UUID
+    score: int
+    signals: list[str]
+
+
 @event("accounts.device_forgotten.v1", label=_("Forgot a device"))
 @dataclass(frozen=True, slots=True)
 class DeviceForgotten:

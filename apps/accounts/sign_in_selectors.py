@@ -12,9 +12,12 @@ from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce, Now
 
 from apps.accounts import policies
-from apps.accounts.models import Device, IdentityProvider, Organization, OrganizationMember, SignInAttempt
+from apps.accounts.models import Device, IdentityProvider, Organization, OrganizationMember, SignInAttempt, UserSession
 from apps.accounts.types import Actor, RiskVerdict
 from apps.core.errors import NotFound
+from apps.core.mail import is_delivered
+
+WAIVED_SHOWN_FOR = timedelta(days=7)
 
 
 def hold_rules(*, user_id: UUID) -> None:
@@ -49,6 +52,17 @@ def lock_own_device(*, device_id: UUID, viewer: Actor) -> Device:
 def list_own_attempts(viewer: Actor) -> QuerySet[SignInAttempt]:
     """Attempts at one's own account with their reasons; those of strangers too, as it is one's account they tried."""
     return SignInAttempt.objects.filter(user=viewer.user_id).prefetch_related("signals")
+
+
+def find_waived_attempt(viewer: Actor) -> SignInAttempt | None:
+    """The newest of the last week that got into one's account in an unusual way from another device, and was asked for nothing more."""
+    if is_delivered():  # whoever is asked by mail is told by mail
+        return None
+    here = UserSession.objects.filter(pk=viewer.session_id).exclude(device=None).values("device")
+    rows = SignInAttempt.objects.filter(
+        user=viewer.user_id, verdict=RiskVerdict.WAIVED, has_succeeded=True, created_at__gt=Now() - WAIVED_SHOWN_FOR
+    )
+    return rows.exclude(device__in=here).order_by("-created_at").first()
 
 
 def visible_identity_providers(viewer: Actor) -> QuerySet[IdentityProvider]:

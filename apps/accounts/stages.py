@@ -13,7 +13,10 @@ from apps.accounts.types import RiskVerdict
 
 
 class CodeStage(LoginStage):
-    """An unusual sign-in needs a code by mail, unless a second factor of the person's own was given with it."""
+    """An unusual sign-in needs a code by mail, unless a second factor of the person's own was given with it.
+
+    Where no mail goes out an attempt of somebody without one is not judged to need it (``attempts.judge``).
+    """
 
     key = "accounts_code"
     urlname = "accounts:sign_in_code"

@@ -138,6 +138,7 @@ class RiskVerdict(models.TextChoices):
     ALLOWED = "allowed", _("Let in")
     STEP_UP = "step_up", _("Asked for a second factor")
     REFUSED = "refused", _("Refused")
+    WAIVED = "waived", _("Let in, as nothing could be asked for")
 
 
 class IdentityProviderKind(models.TextChoices):

@@ -387,6 +387,83 @@ def test_services_of_the_list_are_for_operators(ann):
     ]
 
 
+# Where no mail goes out
+
+
+@pytest.fixture
+def no_mail(settings):
+    settings.EMAIL_BACKEND = "apps.core.mail_log.EmailBackend"
+
+
+def guessed_at(user):
+    """More wrong passwords within the hour than any score is needed for, from everywhere."""
+    for number in range(12):
+        Client().post("/accounts/login/", {"login": user.email, "password": "wrong"}, REMOTE_ADDR=f"203.0.113.{number}")
+
+
+@pytest.mark.parametrize("door", ["page", "api"])
+def test_without_mail_guesses_keep_nobody_out_who_has_the_password(door, ann, no_mail):
+    home = Client()
+    sign_in(home, ann)
+    ProjectFactory(owner=ann)
+    guessed_at(ann)
+    away = Client()
+
+    if door == "page":
+        answer = sign_in(away, ann, address=BAD)
+        assert (answer.status_code, answer["Location"]) == (302, "/")
+    else:
+        answer = post_json(TOKEN, {"email": ann.email, "password": PASSWORD}, address=BAD)
+        assert answer.status_code == 200
+
+    attempt = SignInAttempt.objects.latest("created_at")
+    assert (attempt.verdict, attempt.score, attempt.has_succeeded) == ("waived", 55, True)
+    assert not SignInCode.objects.exists()
+    fact = Event.objects.get(type="accounts.second_factor_waived")
+    assert (fact.subject_id, fact.payload["signals"]) == (ann.pk, ["new_device", "new_network", "velocity"])
+    assert not Event.objects.filter(type="accounts.second_factor_asked").exists()
+    assert MailMessage.objects.get(text__contains=BAD).recipient == ann.email
+    assert "in an unusual way" in home.get("/").content.decode()
+    assert "Let in, although it was unusual" in home.get("/settings/sign-in-activity/").content.decode()
+    if door == "page":  # who came that way knows it
+        assert "in an unusual way" not in away.get("/").content.decode()
+
+
+def test_without_mail_wrong_passwords_are_slowed_down_as_ever(ann, no_mail):
+    guessed_at(ann)
+
+    beyond = post_json(TOKEN, {"email": ann.email, "password": "wrong"}, address=BAD)
+    sprayed = [
+        post_json(TOKEN, {"email": f"p{number}@example.org", "password": "wrong"}, address=BAD) for number in range(30)
+    ]
+    right = post_json(TOKEN, {"email": ann.email, "password": PASSWORD}, address=BAD)
+
+    assert (beyond.status_code, sprayed[-1].status_code, right.status_code) == (429, 429, 429)
+
+
+@pytest.mark.parametrize("door", ["page", "api"])
+def test_without_mail_ones_own_factor_is_asked_for(door, ann, no_mail):
+    secret = with_app(ann)
+    guessed_at(ann)
+
+    if door == "page":
+        client = Client()
+        asked_for = sign_in(client, ann, address=BAD)
+        answer = client.post(asked_for["Location"], {"code": code_of(secret)}, REMOTE_ADDR=BAD)
+        assert (asked_for["Location"], answer["Location"]) == ("/accounts/2fa/authenticate/", "/")
+    else:
+        body = {"email": ann.email, "password": PASSWORD}
+        asked_for = post_json(TOKEN, body, address=BAD)
+        answer = post_json(TOKEN, body | {"code": code_of(secret)}, address=BAD)
+        assert (asked_for.status_code, answer.status_code) == (401, 200)
+    assert SignInAttempt.objects.filter(has_succeeded=True).latest("created_at").verdict == "step_up"
+    assert not Event.objects.filter(type="accounts.second_factor_waived").exists()
+
+
+def test_refused_is_refused_without_mail_too(ann, bad, no_mail):
+    assert sign_in(Client(), ann, address=BAD).status_code == 403
+
+
 # With a second factor of one's own
 
 

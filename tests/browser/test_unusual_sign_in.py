@@ -19,7 +19,9 @@ NEWEST_CODE = (
 @pytest.fixture(scope="module")
 def stack():
     """A new device is enough to be asked; nothing sends the mail, so that its text stays."""
-    with Stack(interactives=0, jobs=0, env={"PARLANCE_SIGN_IN_STEP_UP_AT": "20"}) as running:
+    with Stack(
+        interactives=0, jobs=0, env={"PARLANCE_SIGN_IN_STEP_UP_AT": "20", "EMAIL_HOST": "mail.invalid"}
+    ) as running:
         pages.tell(running)
         yield running
 

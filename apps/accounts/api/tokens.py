@@ -103,8 +103,8 @@ class TokenView(PublicAPIView):
         """Sign in with e-mail and password, and the code of the second factor where there is one.
 
         An unusual sign-in of somebody without a second factor is answered 401 `second_factor_needed` with a `challenge`,
-        and a code is mailed: send both to `auth/token/second-factor/` within ten minutes. One that looks like an attack
-        is 403 `sign_in_refused`.
+        and a code is mailed: send both to `auth/token/second-factor/` within ten minutes. Where no mail goes out it is let in,
+        and *Sign-in activity* says so. One that looks like an attack is 403 `sign_in_refused`.
         """
         data = TokenIn.parse(request)
         device_token = data.get("device")

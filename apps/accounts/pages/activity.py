@@ -61,6 +61,8 @@ def attempt_line(attempt: SignInAttempt) -> AttemptLine:
 
 
 def outcome_of(attempt: SignInAttempt) -> tuple[str, str]:
+    if attempt.has_succeeded and attempt.verdict == RiskVerdict.WAIVED:
+        return _("Let in, although it was unusual: no mail goes out here that could ask for a code"), "warn"
     if attempt.has_succeeded:
         passed = attempt.verdict == RiskVerdict.STEP_UP
         return (_("Let in after a second step") if passed else _("Let in")), "good"

@@ -21,6 +21,7 @@ from apps.accounts import events, geography, letters, policies, risk
 from apps.accounts.actors import hash_token
 from apps.accounts.models import BlockedNetwork, Device, SignInAttempt, SignInCode, SignInSignal, User, UserSession
 from apps.accounts.models.risk import SignInAttemptQuerySet
+from apps.accounts.second_factor import has_second_factor
 from apps.accounts.services import fresh_proofs
 from apps.accounts.types import (
     SYSTEM,
@@ -36,6 +37,7 @@ from apps.accounts.types import (
 from apps.core.db import database_now
 from apps.core.events import emit
 from apps.core.ids import uuid7
+from apps.core.mail import is_delivered
 from apps.core.types import Scope
 
 ATTEMPT_WINDOW = timedelta(minutes=5)
@@ -227,6 +229,7 @@ def judge(*, attempt: SignInAttempt, user: User, now: datetime | None = None) ->
     """After the proof was right, before a session begins: signals, score and verdict are stored with the attempt.
 
     ``SignInRefusedByRisk`` (403) above the second threshold, and the person is told by mail. Judging twice changes nothing.
+    Where no mail goes out nobody without a factor of their own is asked for a second step: guesses of strangers would keep them out.
     """
     now = now or database_now()
     if attempt.judged_at is None:
@@ -246,6 +249,8 @@ def _judge(attempt: SignInAttempt, user: User, now: datetime) -> None:
     method = SignInMethod(attempt.method)
     is_guessed_at = method == SignInMethod.PASSWORD and _is_guessed_at(attempt)
     attempt.verdict = risk.verdict_of(attempt.score, method=method, thresholds=thresholds, is_guessed_at=is_guessed_at)
+    if attempt.verdict == RiskVerdict.STEP_UP and not (is_delivered() or has_second_factor(user.pk)):
+        attempt.verdict = RiskVerdict.WAIVED
     attempt.save(update_fields=["user", "judged_at", "score", "verdict", "updated_at"])
     SignInSignal.objects.bulk_create(
         SignInSignal(attempt=attempt, signal=signal.kind, points=signal.points, facts=signal.facts)
@@ -256,9 +261,11 @@ def _judge(attempt: SignInAttempt, user: User, now: datetime) -> None:
         hour = SignInAttempt.objects.filter(user=user, judged_at__gt=now - LOOK_BACK, verdict=RiskVerdict.REFUSED)
         if not hour.exclude(pk=attempt.pk).exists():  # one letter for a series: nobody floods a mailbox through us
             letters.send_refusal(user=user, attempt=attempt, signals=[signal.kind for signal in signals])
-    elif attempt.verdict == RiskVerdict.STEP_UP:
+    elif attempt.verdict != RiskVerdict.ALLOWED:
+        is_asked = attempt.verdict == RiskVerdict.STEP_UP
+        fact = events.SecondFactorAsked if is_asked else events.SecondFactorWaived
         emit(
-            events.SecondFactorAsked(
+            fact(
                 user_id=user.pk,
                 attempt_id=attempt.pk,
                 score=attempt.score,
@@ -326,13 +333,13 @@ def _listed_as(address: str | None, now: datetime) -> str:
 
 @transaction.atomic
 def admit(*, attempt: SignInAttempt, device: Device | None = None, is_told: bool = True) -> None:
-    """The session began. Who signed in from a new device is told by mail (``is_told``: a browser, not a program)."""
+    """The session began. Who signed in from a new device, or in an unusual way, is told by mail (``is_told``: a browser, not a program)."""
     attempt.has_succeeded = True
     attempt.device = device or attempt.device
     attempt.save(update_fields=["has_succeeded", "device", "updated_at"])
     found = set(SignInSignal.objects.filter(attempt=attempt).values_list("signal", flat=True))
     is_new = RiskSignal.NEW_DEVICE in found and (is_told or RiskSignal.NEW_NETWORK in found)
-    if attempt.user is not None and (is_new or attempt.verdict == RiskVerdict.STEP_UP):
+    if attempt.user is not None and (is_new or attempt.verdict != RiskVerdict.ALLOWED):
         letters.send_alert(user=attempt.user, attempt=attempt)
 
 

@@ -23,6 +23,7 @@ from django_htmx.middleware import HtmxDetails
 from apps.accounts import places
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import can_post_in_project
+from apps.accounts.sign_in_selectors import find_waived_attempt
 from apps.agents.answerers import chosen_answerer, list_answerers
 from apps.conversations import selectors as conversations
 from apps.conversations.types import ListFilter
@@ -71,6 +72,7 @@ def home(request: HttpRequest) -> HttpResponse:
             "answerers": answerers,
             "answerer": chosen_answerer(answerers),
             "can_write": can_write,
+            "unusual": find_waived_attempt(request.actor),
         },
     )
 
