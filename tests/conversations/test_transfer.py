@@ -138,18 +138,6 @@ def test_import_of_a_damaged_document_changes_nothing(told, damage):
     assert (Conversation.objects.count(), Message.objects.count()) == (conversations, messages)
 
 
-def test_fork_copies_the_path_and_leaves_the_source_alone(told):
-    ines, conversation = told
-    conversation.refresh_from_db()
-
-    fork = services.fork_conversation(actor=ines, conversation_id=conversation.pk)
-
-    contents = list(Message.objects.filter(conversation=fork).order_by("number").values_list("content", flat=True))
-    assert contents == ["Who rewrites the manifests?", "Nobody knows."]
-    assert fork.forked_from_id == conversation.pk
-    assert Message.objects.filter(conversation=conversation).count() == 3
-
-
 def tree_of(document):
     kept = ("position", "parent", "status", "parts", "created_at", "model", "usage")
     return [tuple(row[name] for name in kept) for row in document["conversation"]["messages"]]

@@ -326,7 +326,8 @@ def _can(message: Message, viewer: Actor, conversation: Conversation, access: Ac
         if message.role == Role.ASSISTANT:
             is_aside = message.turn is None and message.parent is not None and message.parent.role == Role.ASSISTANT
             can += ["stop"] if is_open else [] if is_aside else ["retry"]
-            if message.status in (MessageStatus.STOPPED, MessageStatus.INTERRUPTED, MessageStatus.FAILED):
+            can_go_on = message.status in (MessageStatus.STOPPED, MessageStatus.INTERRUPTED, MessageStatus.FAILED)
+            if can_go_on and message.turn is not None:  # an import may bring an answer whose turn stayed elsewhere
                 can.append("continue")
         elif policies.can_edit_message(viewer, conversation, message, access=access):
             can.append("edit")

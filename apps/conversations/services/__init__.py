@@ -8,7 +8,6 @@ from apps.conversations.services.conversations import (
     change_conversation,
     choose_branch,
     delete_conversation,
-    fork_conversation,
     mark_read,
     pin_conversation,
     record_export,
@@ -16,6 +15,7 @@ from apps.conversations.services.conversations import (
     start_conversation,
 )
 from apps.conversations.services.erasure import erase_conversation, erase_deleted, erase_words
+from apps.conversations.services.forking import fork_conversation
 from apps.conversations.services.handover import count_shared, delete_left, hand_over
 from apps.conversations.services.imports import import_conversation
 from apps.conversations.services.links import (

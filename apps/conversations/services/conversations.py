@@ -26,8 +26,7 @@ from apps.conversations.events import (
 )
 from apps.conversations.models import Conversation, Message, Participation
 from apps.conversations.news import tell_list_later, tell_person_later
-from apps.conversations.services.attachments import record_attachments
-from apps.conversations.types import ParentElsewhere, SensitiveByRule, TitleSource, Visibility, without_link
+from apps.conversations.types import ParentElsewhere, SensitiveByRule, TitleSource, Visibility
 from apps.core import jobs, rules
 from apps.core.errors import VersionMismatch
 from apps.core.events import emit
@@ -291,61 +290,3 @@ def record_export(*, actor: Actor, conversation_id: UUID, export_format: str) ->
     account_policies.require(policies.has_read_scope(actor))
     announce(conversation, ConversationExported(conversation.pk, export_format), actor)
     return conversation
-
-
-@transaction.atomic
-def fork_conversation(*, actor: Actor, conversation_id: UUID, message_id: UUID | None = None) -> Conversation:
-    """A new conversation of one's own that begins with the path up to ``message_id`` (default: the whole active path).
-
-    Answers that are still being written are left out.
-    """
-    source = selectors.get_conversation(conversation_id=conversation_id, viewer=actor)
-    account_policies.require(policies.can_fork(actor, access=selectors.access_to(source, actor)))
-    leaf = message_id or selectors.active_leaf(conversation=source, user_id=actor.user_id)
-    if message_id and not Message.objects.filter(pk=message_id, conversation=source).exists():
-        raise ParentElsewhere
-    ids = selectors.path_ids(conversation=source, leaf_id=leaf)
-    copy = Conversation.objects.create(
-        organization_id=source.organization_id,
-        project_id=source.project_id,
-        owner_id=actor.user_id,
-        title=source.title,
-        title_source=source.title_source,
-        visibility=without_link(source.visibility),
-        model=source.model,
-        agent=source.agent,
-        system_prompt=source.system_prompt,
-        tags=source.tags,
-        is_sensitive=source.is_sensitive,
-        forked_from=source,
-        last_activity_at=Now(),
-    )
-    rows = sorted(Message.objects.filter(pk__in=ids).defer("words"), key=lambda row: row.number)
-    parent: UUID | None = None
-    made: list[Message] = []
-    for row in rows:
-        if row.status in ("pending", "streaming", "waiting"):
-            break
-        made.append(
-            Message(
-                organization_id=copy.organization_id,
-                conversation=copy,
-                number=len(made) + 1,
-                role=row.role,
-                author_id=row.author_id,
-                agent_id=row.agent_id,
-                parent_id=parent,
-                status=row.status,
-                is_sensitive=row.is_sensitive,
-                parts=row.parts,
-                answered_by=row.answered_by,
-                deleted_at=row.deleted_at,
-                deleted_by_id=row.deleted_by_id,
-            )
-        )
-        parent = made[-1].pk
-    Message.objects.bulk_create(made, batch_size=500)
-    record_attachments(made)
-    Conversation.objects.filter(pk=copy.pk).update(head_id=parent, last_number=len(made))
-    announce(copy, ConversationStarted(copy.pk, copy.visibility), actor)
-    return selectors.get_conversation(conversation_id=copy.pk, viewer=actor)
