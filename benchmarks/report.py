@@ -131,7 +131,7 @@ def rows(results: dict[str, Any]) -> list[tuple[str, str, str, str]]:
         ("search 1,000,000 messages, p50 / p95 ms", _pair(_get(results, "search_1m", "usual")), "", "p95 ≤ 100"),
         ("the same with the commonest words", _pair(_get(results, "search_1m", "commonest")), "", "p95 ≤ 200"),
         (
-            "idle memory (PSS), web + interactive + jobs with beat",
+            "idle memory (PSS), web + interactive + calls + jobs with beat",
             _number(_get(results, "memory", "mb"), " MB"),
             "Chainlit 128, LiteLLM 304, Open WebUI 1,270 MB",
             "≤ 350 MB",
@@ -186,7 +186,7 @@ def write(results: dict[str, Any]) -> None:
                 f"{os.cpu_count()} cores, {psutil.virtual_memory().total // 2**30} GB, shared with other work: figures vary.",
             ]
         ),
-        "Web, interactive, jobs, PostgreSQL and Redis are pinned to one core; the scripted model server (100 ms to its first token, 50 tokens/s) and the",
+        "Web, interactive, calls, jobs, PostgreSQL and Redis are pinned to one core; the scripted model server (100 ms to its first token, 50 tokens/s) and the",
         "clients run on the other. Clients sign in with keys, follow over the socket, and everything is saved. Peers were measured the same way on this class of machine.",
         "",
         "| Measure | Parlance | Best peers | Goal |",

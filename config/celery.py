@@ -1,4 +1,4 @@
-"""The Celery application: two queues, hints only."""
+"""The Celery application: three queues, hints only."""
 
 from __future__ import annotations
 

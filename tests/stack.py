@@ -37,12 +37,12 @@ STOP_SECONDS = 40.0
 
 
 class Stack:
-    """Web, interactive and jobs as `manage.py up` starts them, without the supervisor, so that a test may kill them.
+    """Web, interactive, calls and jobs as `manage.py up` starts them, without the supervisor, so that a test may kill them.
 
     ``with Stack(env={"PARLANCE_TIME_SCALE": "0.05"}) as stack:`` has a migrated database, an empty Redis database and
     answering processes. ``own_services=True`` gives it a PostgreSQL and a Redis of its own (``stack.services``), which
     may be killed and wiped (``durable``: written to disk as in production); else it shares the run's. More processes:
-    ``webs=2``, ``interactives=2`` (``web-2`` …). ``clocks={"web-2": 3600}``: by how many seconds a process's clock is fast. ``prepare`` is called with the stack when the servers' folders are there
+    ``webs=2``, ``interactives=2`` (``web-2`` …); ``calls`` go with ``jobs``. ``clocks={"web-2": 3600}``: by how many seconds a process's clock is fast. ``prepare`` is called with the stack when the servers' folders are there
     and nothing runs yet; ``before_removal`` when nothing runs any more.
     """
 
@@ -53,6 +53,7 @@ class Stack:
         webs: int = 1,
         interactives: int = 1,
         jobs: int = 1,
+        calls: int | None = None,
         own_services: bool = False,
         durable: bool = False,
         asgi: str = "daphne",
@@ -63,7 +64,12 @@ class Stack:
         self._prepare_more = prepare
         self.before_removal: list[Callable[[], None]] = []
         self._given = dict(env or {})
-        self._counts = {"web": webs, "interactive": interactives, "jobs": jobs}
+        self._counts = {
+            "web": webs,
+            "interactive": interactives,
+            "calls": min(1, jobs) if calls is None else calls,
+            "jobs": jobs,
+        }
         self._own_services, self._durable, self._asgi, self._pin = own_services, durable, asgi, pin_to_cpu
         self._clocks = dict(clocks or {})
         self._nurseries: list[Nursery] = []
@@ -261,12 +267,10 @@ class Stack:
                 if kind == "web":
                     self.ports[name] = _free_port()
                     self._roles[name] = children.web(bind="127.0.0.1", port=self.ports[name], asgi=self._asgi)
+                elif kind == "jobs":
+                    self._roles[name] = children.jobs(node=name, beat=number == 1)
                 else:
-                    self._roles[name] = (
-                        children.interactive(node=name)
-                        if kind == "interactive"
-                        else children.jobs(node=name, beat=number == 1)
-                    )
+                    self._roles[name] = {"interactive": children.interactive, "calls": children.calls}[kind](node=name)
 
     def _spawn(self, role: str) -> None:
         self._ready_file(role).unlink(missing_ok=True)

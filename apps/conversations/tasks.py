@@ -23,7 +23,7 @@ def seal_messages(*, conversation_id: str) -> None:
         pass
 
 
-@job("conversations.write_title", limit=Limit(rate=10, burst=20))
+@job("conversations.write_title", queue="calls", limit=Limit(rate=10, burst=20))
 def write_title(*, conversation_id: str) -> None:
     """Safe to repeat: only the holder of the wish's lease calls the provider, and a title that is there stays."""
     titles.write_title(UUID(conversation_id))

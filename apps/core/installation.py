@@ -31,10 +31,10 @@ class Note:
 
 
 def planned_connections() -> int:
-    """Web, interactive, jobs with its children: each has a pool."""
+    """Web, interactive, calls, jobs with its children: each has a pool."""
     web = int(os.environ.get("PARLANCE_WEB_PROCESSES", "1"))
     children = int(os.environ.get("PARLANCE_JOBS_PROCESSES", "2"))
-    return settings.DB_POOL_SIZE * (web + 1 + 1 + children) + OTHER_CONNECTIONS
+    return settings.DB_POOL_SIZE * (web + 1 + 1 + 1 + children) + OTHER_CONNECTIONS
 
 
 def _one(sql: str) -> str:

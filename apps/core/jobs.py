@@ -25,7 +25,8 @@ from apps.core.types import Priority
 
 logger = logging.getLogger(__name__)
 
-Queue = Literal["interactive", "jobs"]
+#: ``calls``: what waits for other servers, in threads; ``jobs``: what computes, in processes.
+Queue = Literal["interactive", "calls", "jobs"]
 
 
 @dataclass(frozen=True, slots=True)

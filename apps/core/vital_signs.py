@@ -19,7 +19,7 @@ from apps.core.leases import scaled
 from apps.core.models import Event, MailMessage, ProcessHeartbeat, SuspicionCount
 from apps.core.suspicions import Suspicion
 
-WORKER_ROLES = ("interactive", "jobs")
+WORKER_ROLES = ("interactive", "calls", "jobs")
 BEAT_SECONDS = 5.0
 MAX_CLOCK_DIFFERENCE = timedelta(seconds=5)
 

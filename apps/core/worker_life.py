@@ -16,7 +16,7 @@ from django.db import DatabaseError, InterfaceError, connection, connections
 from django.db.models.functions import Now
 from psycopg_pool import PoolTimeout
 
-from apps.core import coordinator, scheduler
+from apps.core import coordinator, kept, scheduler
 from apps.core.doors.places import places
 from apps.core.installation import check_pools
 from apps.core.leases import scaled
@@ -104,8 +104,15 @@ class Beating:
         await self.application(scope, receive, send)
 
 
+def _leave_calls() -> None:
+    try:
+        kept.leave()
+    except (DatabaseError, InterfaceError, PoolTimeout) as error:
+        logger.warning("leases_not_given_back", extra={"reason": type(error).__name__})
+
+
 def end() -> None:
-    """At SIGTERM: no longer counted as there, and another process may coordinate."""
+    """At SIGTERM: no longer counted as there, another process may coordinate, and what still waits for others is given back in time."""
     _stop.set()
     scheduler.stop_in_background()
     coordinator.stop_in_background()
@@ -113,4 +120,5 @@ def end() -> None:
         ProcessHeartbeat.objects.filter(name=f"{settings.PROCESS_ROLE}@{socket.gethostname()}:{os.getpid()}").delete()
     except (DatabaseError, InterfaceError, PoolTimeout) as error:
         logger.warning("heartbeat_not_removed", extra={"reason": type(error).__name__})
+    _leave_calls()
     connection.close()

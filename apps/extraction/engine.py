@@ -166,8 +166,11 @@ def _fits(work: Work, text: str) -> bool:
 async def ask(work: Work) -> Answer:
     """Cut short it costs and writes nothing more. On the caller's loop."""
     try:
-        async with asyncio.timeout(scaled(RUN_CALL_SECONDS)):
-            return await structured.answer(_request(work), partial(_wanted, work), Meter(), fits=partial(_fits, work))
+        with services.keep_reading(actor=SYSTEM, work=work):
+            async with asyncio.timeout(scaled(RUN_CALL_SECONDS)):
+                return await structured.answer(
+                    _request(work), partial(_wanted, work), Meter(), fits=partial(_fits, work)
+                )
     except (DomainError, TimeoutError) as error:
         logger.warning("extraction_failed", extra={"run": str(work.run_id), "code": code_of(error)})
         raise

@@ -10,7 +10,7 @@ from apps.core.limits import Limit
 from apps.extraction import engine, services, vectorizing, wishing
 
 
-@job("extraction.extract", limit=Limit(rate=10, burst=20))
+@job("extraction.extract", queue="calls", limit=Limit(rate=10, burst=20))
 def extract(*, run_id: str) -> None:
     """Safe to repeat: only the holder of the run's lease calls the provider."""
     engine.extract(UUID(run_id))
@@ -23,13 +23,13 @@ def reshape() -> None:
     services.reshape_records(actor=SYSTEM)
 
 
-@job("extraction.embed")
+@job("extraction.embed", queue="calls")
 def embed() -> None:
     """Safe to repeat: what has its vector, or is asked for by somebody else, is not found."""
     vectorizing.make_vectors()
 
 
-@job("extraction.read_wish", limit=Limit(rate=10, burst=20))
+@job("extraction.read_wish", queue="calls", limit=Limit(rate=10, burst=20))
 def read_wish(*, wish_id: str) -> None:
     """Safe to repeat: only the holder of the wish's lease calls the provider."""
     wishing.read_wish(UUID(wish_id))

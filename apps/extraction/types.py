@@ -36,7 +36,6 @@ MAX_READ_FOR_ANSWERS = 20  # messages of a conversation, after the last question
 LISTENED_FOR = timedelta(days=7)  # so long a message may be an answer; later the cards take them
 EVERY_MESSAGE = "extraction.every_message"  # the setting of a project
 ASK_MISSING = "extraction.ask_missing"  # of an organization or a project
-RUN_LEASE_SECONDS = 180.0  # longer than one call may take: nobody renews it
 RUN_CALL_SECONDS = 120.0
 GENERATED = "generated"  # how a value came that a model made up, in an operation
 TOO_MANY_PIECES = "too_many_pieces"  # why nothing more of a text is read

@@ -14,7 +14,6 @@ from apps.core.errors import Conflict, LimitReached
 WISHES_FROM_WORDS = "extraction.wishes_from_words"  # the setting of a project
 MAX_OPEN_WISHES = 20
 MAX_WISH_ATTEMPTS = 3
-WISH_LEASE_SECONDS = 90.0
 WISH_CALL_SECONDS = 60.0
 MAX_WISH_FIELDS = 30
 USUAL_COUNT = 5

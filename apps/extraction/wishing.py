@@ -82,7 +82,8 @@ def read_wish(wish_id: UUID) -> None:
         return
     give_connections_back()
     try:
-        answer = asyncio.run(_ask(work))
+        with services.keep_wish(actor=SYSTEM, work=work):
+            answer = asyncio.run(_ask(work))
     except (DomainError, TryLater, TimeoutError) as error:
         code = getattr(error, "code", "timeout")
         logger.warning("wish_not_read", extra={"wish": str(wish_id), "code": code})

@@ -21,7 +21,7 @@ from django.utils import timezone
 from apps.accounts.actors import actor_of_row
 from apps.accounts.types import SYSTEM, Actor
 from apps.core.correlation import caused_by
-from apps.core.doors.workflow_functions import WorkflowCall, WorkflowFunction, workflow_functions
+from apps.core.doors.workflow_functions import Gave, WorkflowCall, WorkflowFunction, workflow_functions
 from apps.core.errors import DomainError
 from apps.core.ids import uuid7
 from apps.core.leases import scaled
@@ -337,19 +337,17 @@ class EngineDesk:
             if row.status == StepStatus.WAITING:
                 return self._look(function, call, at, row)
             return row.output if ends else row.state["raw"]
-        assert function.outside is not None
         if step is None:
             asked = calling.asked(call, function.name)
             key = walker.lost_key(at.path, asked)
             state = {"asked": asked, **({"key": key} if key else {})}
-            lease = services.CALL_LEASE_SECONDS
-            step = self.write(at, StepStatus.RUNNING, step_id=call.step_id, state=state, lease_seconds=lease)
+            step = self.write(at, StepStatus.RUNNING, step_id=call.step_id, state=state)
         elif step.attempts >= CRASHES:  # each attempt ends the count of the run's own crashes
             raise problems.workers_lost(at.path)
         else:
             self.begin_call(at, step, attempts=step.attempts + 1)
         try:
-            gave = function.outside(replace(call, effect_key=calling.key_of(step, self.held.run_id)))
+            gave = self.ask(function, replace(call, effect_key=calling.key_of(step, self.held.run_id)))
         except TaskError as failed:
             if failed.cost:
                 self.change(at, step, StepStatus.RUNNING, cost=failed.cost)
@@ -358,9 +356,14 @@ class EngineDesk:
         return gave.output
 
     def begin_call(self, at: At, step: StepRow, *, attempts: int | None = None) -> None:
-        """Written before another server is asked, with a lease that lasts as long as it may take."""
-        lease = services.CALL_LEASE_SECONDS
-        self.change(at, step, StepStatus.RUNNING, attempts=attempts, lease_seconds=lease)
+        """Written before another server is asked."""
+        self.change(at, step, StepStatus.RUNNING, attempts=attempts)
+
+    def ask(self, function: WorkflowFunction, call: WorkflowCall) -> Gave:
+        """What another server gives, however long that takes: the run stays this worker's."""
+        assert function.outside is not None
+        with services.keep_run(actor=SYSTEM, held=self.held):
+            return function.outside(call)
 
     def _look(self, function: WorkflowFunction, call: WorkflowCall, at: At, step: StepRow) -> Any:
         assert function.look is not None

@@ -52,13 +52,12 @@ def _take_back(desk: EngineDesk, walker: Walker, at: At, step: StepRow, gave: An
         if function.inside is not None:
             desk.heed(services.undo_inside(actor=SYSTEM, held=desk.held, function=function, call=call, step=step))
             return
-        assert function.outside is not None
         begun = step.state.get(BEGUN, 0)
         if begun >= CRASHES:
             raise problems.workers_lost(at.path)
         step.state = {**step.state, BEGUN: begun + 1}
         desk.begin_call(at, step)
-        given = function.outside(call)
+        given = desk.ask(function, call)
         desk.change(at, step, StepStatus.COMPLETED, output=given.output, cost=given.cost)
     except DomainError as error:
         raise problems.of_domain_error(error, at.path) from error

@@ -13,7 +13,7 @@ expect.set_options(
 
 @pytest.fixture(scope="package")
 def shared_stack():
-    """For modules that differ in people only: three processes take as long to start as several tests to run."""
+    """For modules that differ in people only: four processes take as long to start as several tests to run."""
     with Stack(env={"PARLANCE_ALLOW_PRIVATE_ADDRESSES": "127.0.0.1"}) as running:
         yield running
 

@@ -87,7 +87,7 @@ def test_set_up_is_judged(capsys, settings, only_core):
     says = {note[1]: note[0] for note in found["notes"]}
     assert code == 1
     assert says["http://chat.example.com is not https: sign-ins travel in clear."] == "failure"
-    assert any(weight == "failure" and text.startswith("The pools may take 2503") for text, weight in says.items())
+    assert any(weight == "failure" and text.startswith("The pools may take 3003") for text, weight in says.items())
     assert any(text.startswith("PostgreSQL 1") for text in says)
 
 

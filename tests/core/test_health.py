@@ -53,7 +53,7 @@ def test_not_ready_without_workers(client):
 
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "5"
-    assert answer.json()["checks"]["workers"]["detail"] == "missing: interactive, jobs"
+    assert answer.json()["checks"]["workers"]["detail"] == "missing: interactive, calls, jobs"
 
 
 def test_redis_that_swallows_packets_is_noticed_in_time(client, workers, settings, monkeypatch):

@@ -24,7 +24,7 @@ def test_web_and_workers_beat_and_a_429_of_v1_has_the_one_shape():
             for _n in range(2)
         ]
         deadline = time.monotonic() + 30
-        while not {"web", "interactive", "jobs"} <= beats(stack).keys() and time.monotonic() < deadline:
+        while not {"web", "interactive", "calls", "jobs"} <= beats(stack).keys() and time.monotonic() < deadline:
             time.sleep(0.2)
         found = beats(stack)
 
@@ -35,6 +35,7 @@ def test_web_and_workers_beat_and_a_429_of_v1_has_the_one_shape():
     assert {role: (taken, places) for role, (taken, places, _lag) in found.items()} == {
         "web": (0, 200),
         "interactive": (0, 200),
+        "calls": (0, 0),
         "jobs": (0, 0),
     }
     assert all(0 <= lag < 10 for _taken, _places, lag in found.values())

@@ -16,11 +16,11 @@ from apps.core.ids import uuid7
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
     monkeypatch.setattr(jobs, "_away_until", 0.0)
-    redis.client().delete(redis.key("jobs"))
+    redis.client().delete(redis.key("jobs"), redis.key("calls"))
 
 
-def waiting():
-    return [json.loads(raw) for raw in redis.client().lrange(redis.key("jobs"), 0, -1)]
+def waiting(queue="jobs"):
+    return [json.loads(raw) for raw in redis.client().lrange(redis.key(queue), 0, -1)]
 
 
 def test_hint_carries_ids_and_the_correlation_id():
@@ -105,7 +105,7 @@ def test_task_beyond_its_limit_is_put_off_and_does_nothing_now(settings, caplog)
     finally:
         redis.client().delete(limits.halvings_key())
 
-    (message,) = waiting()
+    (message,) = waiting("calls")
     assert message["headers"]["task"] == "conversations.write_title"
     assert str(conversation) in message["headers"]["kwargsrepr"]
     assert "cause-1234" in message["headers"]["kwargsrepr"]

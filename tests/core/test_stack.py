@@ -13,8 +13,8 @@ def stack():
         yield running
 
 
-def test_stack_runs_the_three_roles(stack):
-    assert stack.roles == ["web", "interactive", "jobs"]
+def test_stack_runs_the_four_roles(stack):
+    assert stack.roles == ["web", "interactive", "calls", "jobs"]
     assert all(stack.is_running(role) for role in stack.roles)
     assert len(stack.pids("jobs")) >= 3
 

@@ -1,4 +1,4 @@
-"""The three roles, and one supervised process with its output and its restarts."""
+"""The four roles, and one supervised process with its output and its restarts."""
 
 from __future__ import annotations
 
@@ -34,6 +34,13 @@ def interactive(*, node: str = "interactive") -> Role:
     threads = os.environ.get("PARLANCE_INTERACTIVE_THREADS", "200")
     arguments = _worker("-P", "threads", "-c", threads, "-Q", "interactive", "-n", f"{node}@%h")
     return Role("interactive", "celery", arguments, {"PARLANCE_ROLE": "interactive"})
+
+
+def calls(*, node: str = "calls") -> Role:
+    """Jobs that wait for other servers, each in a thread: an endpoint that hangs takes one of them, and no process from what only computes."""
+    threads = os.environ.get("PARLANCE_CALL_THREADS", "10")
+    arguments = _worker("-P", "threads", "-c", threads, "-Q", "calls", "-n", f"{node}@%h")
+    return Role("calls", "celery", arguments, {"PARLANCE_ROLE": "calls"})
 
 
 def jobs(*, node: str = "jobs", beat: bool = True) -> Role:

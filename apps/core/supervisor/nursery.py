@@ -1,7 +1,7 @@
 """Where processes come from: copies of this one with Django already loaded, or fresh ones.
 
 Loading Django, the apps and what serves them costs each process about 4 s of CPU and 150 MB. On Linux the supervisor loads
-them once and forks: web, interactive and jobs then start in a fraction of the time and share that memory (copy on write).
+them once and forks: web and the workers then start in a fraction of the time and share that memory (copy on write).
 Elsewhere, where a fork of a process with system frameworks loaded is not safe, each is a fresh interpreter.
 """
 

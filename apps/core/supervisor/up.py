@@ -106,7 +106,7 @@ class Supervisor:
             "DJANGO_SETTINGS_MODULE": "config.settings",
             "PARLANCE_DATA_DIR": str(self._data),
             "PARLANCE_PORT": str(self._port),
-            # One screen for three processes: what needs attention, unless more is asked for.
+            # One screen for four processes: what needs attention, unless more is asked for.
             "PARLANCE_LOG_LEVEL": env.text("PARLANCE_LOG_LEVEL", "WARNING"),
             "PARLANCE_LOG_FORMAT": env.text("PARLANCE_LOG_FORMAT", "text"),
         }
@@ -128,7 +128,7 @@ class Supervisor:
         if schema.has_command("first_start"):
             self._welcome = Child(Role("welcome", "django", ("first_start",)), environment=environment)
             self._start(self._welcome)
-        for role in (children.interactive(), children.jobs()):
+        for role in (children.interactive(), children.calls(), children.jobs()):
             self._children.append(Child(role, environment=environment, ready_file=ready / role.name))
 
     def _start(self, child: Child) -> None:
@@ -179,7 +179,7 @@ class Supervisor:
                 self._selector.unregister(key.fileobj)
 
     def _is_ready(self) -> bool:
-        """Both workers take tasks and the page answers."""
+        """All workers take tasks and the page answers."""
         workers = [child for child in self._children if child.role.name != "web"]
         if not all(child.announced_ready for child in workers):
             return False

@@ -51,7 +51,7 @@ from apps.extraction.services.vectors import (
     queue_vectors,
 )
 from apps.extraction.services.views import change_view, delete_view, keep_view
-from apps.extraction.services.walks import claim_run, fail_run, keep_part, read_later, read_smaller
+from apps.extraction.services.walks import claim_run, fail_run, keep_part, keep_reading, read_later, read_smaller
 from apps.extraction.services.wishes import (
     change_wish,
     claim_wish,
@@ -60,6 +60,7 @@ from apps.extraction.services.wishes import (
     fail_wish,
     forget_wishes,
     hear_wish,
+    keep_wish,
     propose_wish,
     request_wish,
 )
@@ -106,8 +107,10 @@ __all__ = [
     "hint_vectors",
     "keep_apart",
     "keep_part",
+    "keep_reading",
     "keep_vectors",
     "keep_view",
+    "keep_wish",
     "list_alike",
     "list_beside",
     "make_record",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts.actors import actor_of_row
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
-from apps.core import jobs, leases
+from apps.core import jobs, kept, leases
 from apps.core.db import database_now
 from apps.core.errors import DomainError
 from apps.extraction import news, policies, question_selectors, selectors, sources, walking
@@ -31,7 +32,6 @@ from apps.extraction.types import (
     MAX_RUN_ATTEMPTS,
     PUT_OFF_SECONDS,
     READING_SECONDS,
-    RUN_LEASE_SECONDS,
     TOO_MANY_PIECES,
     RunStatus,
 )
@@ -53,9 +53,7 @@ def claim_run(*, actor: Actor, run_id: UUID) -> Work | None:
             fail(run, run.error_code or GAVE_UP)
             return None
         run.stopped_by = run.stopped_by or run.error_code or GAVE_UP
-    fence = leases.claim(
-        ExtractionRun.objects.filter(status__in=OPEN), run.pk, seconds=RUN_LEASE_SECONDS, status=RunStatus.RUNNING
-    )
+    fence = leases.claim(ExtractionRun.objects.filter(status__in=OPEN), run.pk, status=RunStatus.RUNNING)
     if fence is None:
         return None
     asker = actor_of_row(user_id=run.requested_by_id, key_id=run.key_id)
@@ -65,6 +63,12 @@ def claim_run(*, actor: Actor, run_id: UUID) -> Work | None:
     except DomainError as refusal:
         fail(run, refusal.code)
         return None
+
+
+def keep_reading(*, actor: Actor, work: Work) -> AbstractContextManager[None]:
+    """While a model is asked, which may take minutes: the worker's lease is renewed meanwhile."""
+    account_policies.require(policies.is_system(actor))
+    return kept.kept(ExtractionRun.objects.filter(status__in=OPEN), work.run_id, work.fence)
 
 
 def _work(run: ExtractionRun, fence: int, asker: Actor) -> Work:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from apps.bulk import services as operations
 from apps.conversations import selectors as conversations
 from apps.conversations import services as talks
 from apps.conversations.types import Role
-from apps.core import jobs, leases, preferences
+from apps.core import jobs, kept, leases, preferences
 from apps.core.correlation import correlation_id
 from apps.core.errors import DomainError, FieldError, Invalid, NotFound, VersionMismatch
 from apps.core.events import emit
@@ -37,7 +38,6 @@ from apps.extraction.wish_types import (
     MAX_WISH_ATTEMPTS,
     NOTHING_DESCRIBED,
     USUAL_COUNT,
-    WISH_LEASE_SECONDS,
     WISHES_FROM_WORDS,
     TooManyWishes,
     WishDecided,
@@ -115,6 +115,12 @@ def _show(wish: Wish, actor: Actor) -> None:
         return  # gone, or closed to whoever asked by now
 
 
+def keep_wish(*, actor: Actor, work: WishWork) -> AbstractContextManager[None]:
+    """While a model is asked: the worker's lease is renewed meanwhile."""
+    account_policies.require(policies.is_system(actor))
+    return kept.kept(Wish.objects.filter(status=WishStatus.READING), work.wish_id, work.fence)
+
+
 @transaction.atomic
 def claim_wish(*, actor: Actor, wish_id: UUID) -> WishWork | None:
     """Take it for one call; None: held, done, or who asked may write there no more."""
@@ -126,7 +132,7 @@ def claim_wish(*, actor: Actor, wish_id: UUID) -> WishWork | None:
         _fail(wish, GAVE_UP)
         return None
     rows = Wish.objects.filter(status=WishStatus.READING)
-    fence = leases.claim(rows, wish.pk, seconds=WISH_LEASE_SECONDS)
+    fence = leases.claim(rows, wish.pk)
     if fence is None:
         return None
     asker = actor_of_row(user_id=wish.requested_by_id, key_id=wish.key_id)

@@ -16,6 +16,7 @@ from apps.workflows.services.runs import (
     cancel_run,
     claim_run,
     give_back,
+    keep_run,
     pause_run,
     resume_run,
     retry_run,
@@ -24,11 +25,10 @@ from apps.workflows.services.runs import (
 from apps.workflows.services.secrets import delete_secret, keep_secret
 from apps.workflows.services.stages import advance_stage, approve_stage, check_stage, pass_gate
 from apps.workflows.services.starts import begin_due_run, begin_due_runs, hear_starts, pause_start, resume_start
-from apps.workflows.services.steps import CALL_LEASE_SECONDS, call_inside, change_step, write_step
+from apps.workflows.services.steps import call_inside, change_step, write_step
 from apps.workflows.services.undoing import end_unwinding, take_back, undo_inside
 
 __all__ = [
-    "CALL_LEASE_SECONDS",
     "MOST_MAILS",
     "advance_stage",
     "answer_choice",
@@ -57,6 +57,7 @@ __all__ = [
     "hear",
     "hear_starts",
     "keep_deadline",
+    "keep_run",
     "keep_secret",
     "note_collections",
     "pass_gate",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +18,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor, ActorKind
 from apps.conversations import selectors as conversations
 from apps.conversations import services as conversation_services
-from apps.core import jobs, leases
+from apps.core import jobs, kept, leases
 from apps.core.correlation import current
 from apps.core.errors import DomainError, FieldError, NotFound
 from apps.core.storable import storable
@@ -180,6 +181,12 @@ def _held(run: Run, fence: int) -> HeldRun:
         tuple(run.collections),
         run.reactions,
     )
+
+
+def keep_run(*, actor: Actor, held: HeldRun) -> AbstractContextManager[None]:
+    """While somebody else's server is asked, which may take minutes: the worker's lease is renewed meanwhile."""
+    policies.require(policies.is_system(actor))
+    return kept.kept(Run.objects.filter(status__in=(RunStatus.RUNNING, RunStatus.PAUSED)), held.run_id, held.fence)
 
 
 @transaction.atomic

@@ -29,7 +29,6 @@ from apps.workflows.types import (
 )
 
 LEASE_SECONDS = 20.0
-CALL_LEASE_SECONDS = 180.0
 #: What a step remembers: what it gave, the context, what it goes through or has heard.
 MOST_STATE = 4 * MAX_DATA_BYTES
 _ENDED = frozenset({StepStatus.COMPLETED, StepStatus.SKIPPED, StepStatus.FAILED, StepStatus.CANCELLED})
@@ -87,7 +86,6 @@ def write_step(
     wake_at: datetime | None = None,
     cost: Decimal = Decimal(0),
     seconds: float = 0.0,
-    lease_seconds: float = LEASE_SECONDS,
 ) -> tuple[StepRow, str]:
     """A new step, and the status of the run now. ``LateWriter`` when somebody else has the run."""
     policies.require(policies.is_system(actor))
@@ -112,7 +110,6 @@ def write_step(
                 waits_on=waits_on,
                 wake_at=wake_at,
                 cost=cost,
-                lease_seconds=lease_seconds,
             ),
         },
     )
@@ -134,7 +131,6 @@ def change_step(
     wake_at: datetime | None = None,
     cost: Decimal = Decimal(0),
     attempts: int | None = None,
-    lease_seconds: float = LEASE_SECONDS,
 ) -> str:
     """What became of a step that was begun; the row in ``step`` follows. The status of the run now."""
     policies.require(policies.is_system(actor))
@@ -155,7 +151,6 @@ def change_step(
                 waits_on=waits_on,
                 wake_at=wake_at,
                 cost=cost,
-                lease_seconds=lease_seconds,
             ),
         },
     )
@@ -175,12 +170,11 @@ def _shared(
     waits_on: UUID | None,
     wake_at: datetime | None,
     cost: Decimal,
-    lease_seconds: float,
 ) -> dict[str, Any]:
     return {
         "run": held.run_id,
         "fence": held.fence,
-        "lease": timedelta(seconds=scaled(lease_seconds)),
+        "lease": timedelta(seconds=scaled(LEASE_SECONDS)),
         "status": status.value,
         "output": _json(output, MAX_DATA_BYTES),
         "error": _json(error or {}, MAX_DATA_BYTES),

@@ -10,7 +10,7 @@ from apps.core.supervisor.up import main
 class Command(BaseCommand):
     """Listed here for ``help``; ``manage.py`` itself goes straight to the supervisor, without loading Django."""
 
-    help = "Start the database, Redis, web, interactive and jobs, and stop them together."
+    help = "Start the database, Redis, web, interactive, calls and jobs, and stop them together."
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
