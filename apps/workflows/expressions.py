@@ -9,13 +9,14 @@ from __future__ import annotations
 import atexit
 import json
 import os
+import queue
 import select
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ from apps.workflows.types import MAX_DATA_BYTES
 
 SECONDS = 1.0
 START_SECONDS = 10.0
+WAIT_SECONDS = 15.0
+MOST_CHILDREN = 3
 MOST_LINE = 4 * 1024 * 1024
 #: How many programs one process runs before another takes its place: jq keeps what it leaks.
 MOST_REQUESTS = 200_000
@@ -38,10 +41,9 @@ class ExpressionFailed(Exception):
 
 
 class Evaluator:
-    """One child, one request at a time. Made when first needed, anew after it died, and anew after a fork."""
+    """One child, for one thread at a time. Made when first needed, anew after it died, and anew after a fork."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._owner = 0
         self._served = 0
@@ -59,16 +61,15 @@ class Evaluator:
         """What each program gives first; nothing at all is null. Without ``text`` they are only compiled."""
         request = {"programs": list(programs), "names": list(names), "loose": loose, "input": text}
         line = json.dumps(request, separators=(",", ":")).encode() + b"\n"
-        with self._lock:
-            is_new = self._begin()
-            try:
-                answer = json.loads(self._exchange(line, seconds + (START_SECONDS if is_new else 0)))
-            except (OSError, ValueError) as error:
-                self.close()
-                raise ExpressionFailed("It takes too much memory.", programs[0]) from error
-            except TimeoutError:
-                self.close()
-                raise ExpressionFailed("It takes too long.", programs[0]) from None
+        is_new = self._begin()
+        try:
+            answer = json.loads(self._exchange(line, seconds + (START_SECONDS if is_new else 0)))
+        except (OSError, ValueError) as error:
+            self.close()
+            raise ExpressionFailed("It takes too much memory.", programs[0]) from error
+        except TimeoutError:
+            self.close()
+            raise ExpressionFailed("It takes too long.", programs[0]) from None
         if "wrong" in answer:
             raise ExpressionFailed(answer["wrong"], programs[answer["at"]], is_syntax=answer["is_syntax"])
         return [each[0] if each else None for each in answer["ok"]]
@@ -133,8 +134,35 @@ class Evaluator:
         child.wait(5)
 
 
-_evaluator = Evaluator()
-atexit.register(_evaluator.end)
+class Evaluators:
+    """A few, since the threads of a process share them: a program that takes its second does not hold up all others. The last that was
+    given back is taken first, so that as many children are made as are at work at once.
+    """
+
+    def __init__(self, most: int = MOST_CHILDREN) -> None:
+        self._all = [Evaluator() for _ in range(most)]
+        self._free: queue.LifoQueue[Evaluator] = queue.LifoQueue()
+        for each in self._all:
+            self._free.put(each)
+
+    @contextmanager
+    def one(self, program: str) -> Iterator[Evaluator]:
+        try:
+            taken = self._free.get(timeout=WAIT_SECONDS)
+        except queue.Empty:
+            raise ExpressionFailed("Too many others are at work.", program) from None
+        try:
+            yield taken
+        finally:
+            self._free.put(taken)
+
+    def end(self) -> None:
+        for each in self._all:
+            each.end()
+
+
+_evaluators = Evaluators()
+atexit.register(_evaluators.end)
 
 
 def program_of(value: str) -> str:
@@ -161,7 +189,8 @@ def programs_in(template: Any) -> Iterator[str]:
 def compile_all(programs: Sequence[str], names: Sequence[str]) -> None:
     """``ExpressionFailed`` for the first that jq does not understand."""
     if programs:
-        _evaluator.ask(programs, names)
+        with _evaluators.one(programs[0]) as evaluator:
+            evaluator.ask(programs, names)
 
 
 def evaluate(program: str, value: Any, variables: Mapping[str, Any], *, seconds: float = SECONDS) -> Any:
@@ -209,7 +238,8 @@ def _run(
     text = json.dumps({"v": value, "a": dict(variables)}, separators=(",", ":"), default=str)
     if len(text) > 4 * MAX_DATA_BYTES:
         raise ExpressionFailed("It reads more than can be kept.", programs[0])
-    return _evaluator.ask(programs, list(variables), text=text, loose=loose, seconds=seconds)
+    with _evaluators.one(programs[0]) as evaluator:
+        return evaluator.ask(programs, list(variables), text=text, loose=loose, seconds=seconds)
 
 
 def _plain(programs: Sequence[str], value: Any, variables: Mapping[str, Any]) -> list[Any] | None:

@@ -1,5 +1,6 @@
 """jq in a process of its own: what it gives, and what happens to what wants too much."""
 
+import threading
 import time
 
 import pytest
@@ -60,3 +61,33 @@ def test_wrong_program_is_named():
 
     assert found.value.is_syntax
     assert found.value.program == ".a |"
+
+
+def test_program_that_takes_its_time_holds_up_nobody_else():
+    failed = []
+
+    def take_long():
+        try:
+            expressions.evaluate("last(range(1e12))", None, {}, seconds=4)
+        except ExpressionFailed as error:
+            failed.append(error.what)
+
+    slow = threading.Thread(target=take_long)
+    slow.start()
+    try:
+        assert expressions.evaluate(". + 1", 1, {}) == 2
+        assert not failed
+    finally:
+        slow.join(30)
+    assert failed
+
+
+def test_who_waits_for_too_many_others_is_told(monkeypatch):
+    monkeypatch.setattr(expressions, "WAIT_SECONDS", 0.05)
+    few = expressions.Evaluators(most=1)
+
+    with few.one("."), pytest.raises(ExpressionFailed, match="Too many others are at work"), few.one(". + 1"):
+        pass
+    with few.one(".") as evaluator:
+        assert evaluator.ask(["1 + 1"], text='{"v": null, "a": {}}') == [2]
+    few.end()
