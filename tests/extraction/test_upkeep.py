@@ -1,6 +1,9 @@
 """What happens to records beside what people do: they end, are taken along, are found, and are checked."""
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -330,25 +333,67 @@ def test_upkeep_that_ends_between_two_pieces_goes_by_what_is_there_when_it_goes_
     assert Event.objects.filter(type="extraction.records_reshaped").count() == before
 
 
-@pytest.mark.django_db(transaction=True)
-def test_whoever_is_held_meanwhile_is_caught_up_and_holds_up_nobody(me, pointing):
-    port, lacking = pointing
-    services.delete_record(actor=me, record_id=port.pk)
+@contextmanager
+def held_by_somebody_else(rows):
     other = connection.copy()
     try:
         other.set_autocommit(False)
         with other.cursor() as cursor:
-            cursor.execute("SELECT id FROM extraction_record WHERE title = 'B' FOR UPDATE")
-        changed(port.pk)
-        services.reshape_records(actor=SYSTEM)
-        assert lacking() == "ACDE"
+            cursor.execute(f"SELECT id FROM {rows} FOR UPDATE")
+        yield
         other.rollback()
     finally:
         other.close()
 
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("held", "others"), [("B", "ACDE"), ("AB", "")])
+def test_whoever_is_held_meanwhile_is_caught_up_and_holds_up_nobody(me, pointing, held, others):
+    """A piece that is held as a whole keeps those after it waiting, and no other record."""
+    port, lacking = pointing
+    inn = record(me, Collection.objects.get(slug="places"), name="Inn")
+    record(me, Collection.objects.get(slug="people"), name="Z", lives_in=str(inn.pk))
+    for gone in (port, inn):
+        services.delete_record(actor=me, record_id=gone.pk)
+    with held_by_somebody_else(f"extraction_record WHERE title = ANY('{{{','.join(held)}}}')"):
+        for gone in (port, inn):
+            changed(gone.pk)
+        services.reshape_records(actor=SYSTEM)
+        assert lacking() == f"{others}Z"
+        assert services.reshape_records(actor=SYSTEM) == 0  # it ends although something is left
+        assert TargetChange.objects.get().target_id == port.pk
+
     services.reshape_records(actor=SYSTEM)
+    assert lacking() == "ABCDEZ"
+    assert not TargetChange.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_upkeep_that_runs_twice_at_once_goes_over_each_once(me, pointing):
+    port, lacking = pointing
+    services.delete_record(actor=me, record_id=port.pk)
+    for _twice in range(2):
+        changed(port.pk)
+    with held_by_somebody_else("extraction_targetchange"):
+        assert services.reshape_records(actor=SYSTEM) == 0
+    both = threading.Barrier(2)
+
+    def reshape():
+        try:
+            both.wait()
+            services.reshape_records(actor=SYSTEM)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as threads:
+        for done in [threads.submit(reshape) for _each in range(2)]:
+            done.result()
+    services.reshape_records(actor=SYSTEM)  # what one held while the other asked
+
     assert lacking() == "ABCDE"
     assert not TargetChange.objects.exists()
+    told = [row.payload["became_incomplete"] for row in Event.objects.filter(type="extraction.records_reshaped")]
+    assert sum(told) == 5
 
 
 def test_two_that_need_each_other_are_complete_when_both_are_there(me, project):
