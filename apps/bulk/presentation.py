@@ -104,6 +104,7 @@ def words_of_skipped(reason: str) -> str:
         "changed_since_planned": _("It was changed since this was planned, and is not among those meant any more."),
         "duplicate": _("It is there already, so it was left out."),
         "in_use": _("It is used by now."),
+        "decided": _("Somebody decided on it meanwhile."),
     }
     return whys.get(reason, reason)
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from apps.core.doors.bulk_kinds import BulkKind, BulkScope, Done, PlanFindings, PlannedItem, Work, bulk_kinds
 from apps.core.errors import NotFound
 from apps.extraction import bulk_samples, migrating, policies, selectors, services
+from apps.extraction.bulk_accepting import ACCEPT
 from apps.extraction.bulk_documents import RENDER
 from apps.extraction.bulk_making import CREATE
 from apps.extraction.bulk_packages import PACKAGE
@@ -133,6 +134,7 @@ def register() -> None:
         EXPORT,
         FROM_FILES,
         CREATE,
+        ACCEPT,
         PROMPT,
         RENDER,
         PACKAGE,

@@ -15,7 +15,7 @@ from apps.core.doors.bulk_kinds import BulkScope, PlannedChange, PlannedItem, Pr
 from apps.core.errors import NotFound
 from apps.extraction import sample_selectors, selectors, services, shape
 from apps.extraction.bulk_scopes import collection_of
-from apps.extraction.models import Collection, Record
+from apps.extraction.models import Collection, Proposal, Record
 from apps.extraction.schema import Schema
 
 LONGEST = 300
@@ -71,6 +71,15 @@ def of_answer(scope: BulkScope, record: Record, field: str, shown: dict[str, Any
     before = _told(record.data.get(field), {})
     change = PlannedChange(field, known.title if known else field, before, is_known=False)
     return Preview(shown, (change,), note=unknown)
+
+
+def of_suggestion(scope: BulkScope, row: Proposal) -> Preview:
+    """What the record would say; what speaks against it already."""
+    collection = selectors.get_collection(collection_id=row.collection_id, viewer=scope.actor)
+    found = selectors.schema_of(collection)
+    title = shape.title_of(collection.title_template, found.fields, row.data) or collection.name
+    note = _refused(row.problems[0]["field"], row.problems[0]["detail"]) if row.problems else ""
+    return Preview({"title": title}, changes_of(scope, found, {}, row.data)[:MOST_FIELDS], note=note)
 
 
 def changes_of(

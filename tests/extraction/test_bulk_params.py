@@ -78,6 +78,7 @@ def good(owner, project, demo):
         "records.migrate": of,
         "records.export": chosen | {"format": "csv"},
         "records.create": of | {"brief": "Sailors", "count": 2, "model": ""},
+        "records.accept": of | {"sure": "sure"},
         "records.prompt": chosen | prompts,
         "records.render": chosen | {"template": str(template.pk), "as": "pdf"},
         "records.package": {"name": "All", "collections": ["people"]},

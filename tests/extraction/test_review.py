@@ -8,6 +8,9 @@ from django.test import Client
 
 from apps.accounts.models import User
 from apps.accounts.types import ProjectRole
+from apps.bulk import engine
+from apps.bulk import services as operations
+from apps.bulk.models import Operation
 from apps.conversations import services as conversations
 from apps.core.doors.topics import TopicEvent
 from apps.core.errors import Forbidden, NotFound
@@ -20,6 +23,7 @@ from apps.extraction.topics import ExtractionTopic
 from apps.extraction.types import NoCollections, NothingToRead, ProposalDecided, RunNotFailed
 from apps.files import engine as reading
 from tests.accounts.factories import UserFactory, actor_of
+from tests.bulk.factories import counts, fresh
 from tests.conversations.factories import answer, say, someone, start
 from tests.extraction.factories import people, read_as, record
 from tests.files.factories import upload
@@ -376,6 +380,64 @@ def test_queue_is_filtered_by_collection_and_by_how_sure_it_is(browser, me, proj
     assert shown(sure="sure") == ["Sarah"]
     assert shown(sure="guess", collection=collection.pk) == ["Tomás"]
     assert shown(sure="unsure") == ["Tomás"]
+
+
+def test_all_that_the_filter_shows_is_accepted_as_an_operation(browser, me, project, message):
+    collection = people(me, project, unique_keys=[["name"]])
+    record(me, collection, name="Tomás")
+    names = ("Sarah", "Rui", "Ana", "Zoe")
+    others = [{"collection": "people", "id": name, "fields": {"name": name}} for name in names]
+    read_as(me, project, TOMAS, *others, message_id=message.pk)
+    Proposal.objects.update(confidence=0.95)
+    Proposal.objects.filter(number=4).update(confidence=0.4)
+    shown = {"collection": str(collection.pk), "sure": "sure"}
+
+    queue = browser.get("/review/", shown).content.decode()
+    begun = browser.post("/review/", {"project": str(project.pk), **shown})
+    operation = Operation.objects.get()
+    engine.plan_operation(operation_id=operation.pk)
+    page = " ".join(browser.get(begun["Location"]).content.decode().split())
+    assert set(Proposal.objects.values_list("status", flat=True)) == {"pending"}, "nothing is accepted before the start"
+    late = {"collection": "people", "id": "e9", "fields": {"name": "Later"}}
+    read_as(me, project, late, message_id=message.pk)
+    Proposal.objects.filter(entity_id="e9").update(confidence=0.95)
+    services.reject_proposal(actor=me, proposal_id=Proposal.objects.get(entity_id="Zoe").pk)
+    operations.start_operation(actor=me, operation_id=operation.pk)
+    engine.run_all()
+
+    assert "Accept all 4…" in queue
+    assert "0 of 4 items" in page
+    assert "Suggestions that wait: People, Nearly sure." in page
+    assert '<ins><span class="sr">after:</span> Sarah</ins>' in page
+    ended = browser.get(begun["Location"]).content.decode()
+    assert "Somebody decided on it meanwhile." in ended
+    assert f'href="/review/?collection={collection.pk}&amp;sure=sure"' in ended
+    assert counts(operation) == {"succeeded": 2, "failed": 1, "skipped": 1}
+    assert fresh(operation).causes == {"record_not_unique": 1}
+    assert dict(Proposal.objects.values_list("entity_id", "status")) == {
+        "e2": "pending",
+        "Sarah": "accepted",
+        "Rui": "accepted",
+        "Ana": "pending",
+        "Zoe": "rejected",
+        "e9": "pending",
+    }
+    assert set(Record.objects.values_list("title", flat=True)) == {"Tomás", "Sarah", "Rui"}
+
+
+def test_all_are_offered_only_to_who_may_accept_them(browser, me, project, message):
+    collection = people(me, project)
+    read_as(me, project, SARAH, TOMAS, message_id=message.pk)
+    body = {"project": str(project.pk), "collection": str(collection.pk)}
+    viewer, stranger = Client(), Client()
+    viewer.force_login(User.objects.get(pk=someone(project, ProjectRole.VIEWER).user_id))
+    stranger.force_login(UserFactory())
+
+    assert "Accept all 2…" in browser.get("/review/").content.decode()
+    assert "Accept all" not in viewer.get("/review/").content.decode()
+    assert [each.post("/review/", body).status_code for each in (viewer, stranger)] == [403, 404]
+    assert [browser.post("/review/", {"project": named}).status_code for named in ("", str(uuid7()))] == [404, 404]
+    assert not Operation.objects.exists()
 
 
 @pytest.mark.parametrize("count", [1, 3, 30])

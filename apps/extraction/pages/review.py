@@ -7,18 +7,20 @@ from uuid import UUID
 
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.utils.translation import gettext as _
+from django.shortcuts import redirect, render
 from django.views import View
 
 from apps.accounts import places
+from apps.accounts import selectors as accounts
+from apps.bulk import services as operations
 from apps.core.api import Order, Page, page_url
-from apps.extraction import selectors
+from apps.core.errors import NotFound
+from apps.extraction import policies, selectors
+from apps.extraction.bulk_accepting import KIND, SURE, words_of
 from apps.extraction.pages.cards import proposal_cards, run_cards
+from apps.extraction.pages.values import as_uuid
 
 WINDOW = 25
-#: How sure one is of a suggestion: from and below, in the words of the filter.
-SURE = {"all": (0.0, 0.0), "sure": (0.9, 0.0), "unsure": (0.0, 0.9), "guess": (0.0, 0.5)}
 
 
 class ReviewPage(LoginRequiredMixin, View):
@@ -49,19 +51,27 @@ class ReviewPage(LoginRequiredMixin, View):
             )
             context |= {
                 "cards": proposal_cards(viewer, page.results),
+                "waiting": rows.count(),
+                "can_write": policies.can_write_records(viewer, accounts.project_role(viewer, project.pk)),
                 "next_url": page_url(request, page.next),
                 "previous_url": page_url(request, page.previous),
             }
-        labels = {
-            "all": _("However sure"),
-            "sure": _("Nearly sure"),
-            "unsure": _("Not quite sure"),
-            "guess": _("Rather a guess"),
-        }
-        context["sureness"] = [{"name": name, "label": labels[name]} for name in SURE]
+        context["sureness"] = [{"name": name, "label": words_of(name)} for name in SURE]
         context["current_sure"] = sure if sure in SURE else "all"
         context["is_filtered"] = bool(chosen or context["current_sure"] != "all" or request.GET.get("cursor"))
         return render(request, "extraction/review.html", context)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """All that the filter shows is to be accepted: its page says how many they are, and accepts nothing before it is started there."""
+        if (project_id := as_uuid(request.POST.get("project"))) is None:
+            raise NotFound
+        operation = operations.create_operation(
+            actor=request.actor,  # type: ignore[attr-defined]
+            project_id=project_id,
+            kind=KIND,
+            params={"collection": request.POST.get("collection") or None, "sure": request.POST.get("sure", "all")},
+        )
+        return redirect("bulk:page", operation.pk)
 
 
 class RunFragment(LoginRequiredMixin, View):
