@@ -1,5 +1,6 @@
 """What was read out of words as people meet it: cards in the conversation, the queue, and two who decide at once."""
 
+import re
 import threading
 
 import pytest
@@ -17,7 +18,7 @@ from apps.core.errors import Forbidden, NotFound
 from apps.core.ids import uuid7
 from apps.core.models import Event
 from apps.extraction import services
-from apps.extraction.models import ExtractionRun, Proposal, Record
+from apps.extraction.models import ExtractionRun, FollowUp, Proposal, Record
 from apps.extraction.services import reviews
 from apps.extraction.topics import ExtractionTopic
 from apps.extraction.types import NoCollections, NothingToRead, ProposalDecided, RunNotFailed
@@ -71,6 +72,24 @@ def test_card_below_the_message_says_what_was_found_and_where(browser, me, proje
     assert "1 field missing" in page
     assert "“blue”" in page
     assert "Accept all 2" in page
+
+
+def test_badge_counts_what_words_say(browser, me, project, message):
+    """Not what a person answered, what the model inferred, or what points to another suggestion; nor a field that is empty."""
+    people(me, project, needed=["born"])
+    family = [{"from": "e1", "field": "siblings", "to": "e2"}]
+    run = read_as(me, project, SARAH, TOMAS, links=family, message_id=message.pk)
+
+    def badge():
+        card = browser.get(f"/review/proposals/{Proposal.objects.get(number=1).pk}/").content.decode()
+        return re.findall(r"\d+ of \d+ sourced", card)
+
+    before = badge()
+    asked = FollowUp.objects.get(proposal__run=run, proposal__number=1)
+    services.answer_question(actor=me, follow_up_id=asked.pk, field="born", value="1998-01-31")
+
+    assert Proposal.objects.get(number=1).data == {"name": "Sarah", "age": 28, "is_alive": True, "born": "1998-01-31"}
+    assert (before, badge()) == (["2 of 4 sourced"], ["2 of 5 sourced"])
 
 
 def test_card_stays_when_the_answer_above_it_is_tried_again(browser, me, project, talk):

@@ -31,7 +31,9 @@ _MOST_UNPLACED = 50
 
 @dataclass(frozen=True, slots=True)
 class FieldCard:
-    """``input`` is how it is edited: text, number, date, choice, lines, json; empty: not here. ``raw`` is what stands in the input."""
+    """``input`` is how it is edited: text, number, date, choice, lines, json; empty: not here. ``raw`` is what stands in the input.
+    ``is_sourced``: words say it, whether the viewer may read them or not. What a person answered is neither that nor inferred.
+    """
 
     name: str
     label: str
@@ -42,6 +44,7 @@ class FieldCard:
     options: tuple[tuple[str, str], ...] = ()
     quotes: tuple[Quote, ...] = ()
     is_inferred: bool = False
+    is_sourced: bool = False
     is_needed: bool = False
     wrong: str = ""
 
@@ -67,6 +70,7 @@ class ProposalCard:
     api: str
     fields: tuple[FieldCard, ...]
     shown: tuple[FieldCard, ...]
+    filled: int
     sourced: int
     missing: tuple[str, ...]
     wrong: str
@@ -287,13 +291,13 @@ def _proposal_card(
                 text=shape.as_text(value) or ", ".join(linked.get(each.name, [])),
                 quotes=tuple(quotes),
                 is_inferred=bool(sources) and not any(source["method"] for source in sources),
+                is_sourced=any(source["method"] not in ("", GENERATED) for source in sources),
                 is_needed=is_needed,
                 wrong=problems.get(each.name, ""),
                 **_input(each, value),
             )
         )
     shown = tuple(each for each in fields if each.text or each.wrong)
-    filled = [each for each in shown if each.text]
     first = next((source["message"] for source in row.sources if source["message"]), None)
     made = [source for source in row.sources if source["method"] == GENERATED]
     return ProposalCard(
@@ -307,7 +311,8 @@ def _proposal_card(
         api=reverse("proposals_detail", kwargs={"proposal_id": row.pk}),
         fields=tuple(each for each in fields if each.input),
         shown=shown,
-        sourced=sum(not each.is_inferred for each in filled),
+        filled=sum(bool(each.text) for each in shown),
+        sourced=sum(bool(each.text) and each.is_sourced for each in shown),
         missing=tuple(each.label for each in fields if each.is_needed and not each.text),
         wrong=problems.get("", ""),
         percent=round(row.confidence * 100),
