@@ -1,4 +1,4 @@
-"""Reads of what records point to: a field that holds only ids of deleted records holds nothing."""
+"""Reads of what records and suggestions point to: a field that holds only ids of deleted records holds nothing."""
 
 from __future__ import annotations
 
@@ -10,10 +10,31 @@ from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, 
 from django.db.models.functions import Cast, StrIndex
 
 from apps.accounts.types import SYSTEM, Actor
-from apps.extraction import selectors
+from apps.extraction import reach, selectors
 from apps.extraction.filters import Condition, as_q
-from apps.extraction.models import Collection, Record, RecordLink
+from apps.extraction.models import Collection, Proposal, Record, RecordLink
 from apps.extraction.schema import Schema
+
+#: Suggestions that others point to, of which one look at cards knows the titles.
+MOST_MEANT = 1_000
+
+
+def list_meant(viewer: Actor, rows: Iterable[Proposal]) -> list[Proposal]:
+    """The suggestions that these point to and that are not among them, of collections that the viewer sees. No query where there are none."""
+    rows = list(rows)
+    there = {(row.run_id, row.entity_id) for row in rows}
+    meant: dict[UUID, set[str]] = {}
+    for row in rows:
+        for link in row.links:
+            if link["to"] and (row.run_id, link["to"]) not in there:
+                meant.setdefault(row.run_id, set()).add(link["to"])
+    if not meant:
+        return []
+    which = Q()
+    for run_id, ids in meant.items():
+        which |= Q(run=run_id, entity_id__in=ids)
+    found = Proposal.objects.filter(reach.within(viewer), which)
+    return list(found.only("run", "collection", "entity_id", "data", "status")[:MOST_MEANT])
 
 
 def lacking(rows: QuerySet[Record], *, collection: Collection, field: str) -> QuerySet[Record]:

@@ -92,6 +92,32 @@ def test_badge_counts_what_words_say(browser, me, project, message):
     assert (before, badge()) == (["2 of 4 sourced"], ["2 of 5 sourced"])
 
 
+def test_card_names_what_it_points_to_also_where_that_is_not_drawn(
+    browser, me, project, message, django_assert_max_num_queries
+):
+    people(me, project, needed=["siblings"])
+    links = [{"from": "e1", "field": "siblings", "to": "e2"}, {"from": "e1", "field": "lives_in", "to": "e3"}]
+    lisbon = {"collection": "places", "id": "e3", "fields": {"name": "Lisbon"}}
+    read_as(me, project, SARAH, TOMAS, lisbon, links=links, message_id=message.pk)
+    sarah, tomas, _city = Proposal.objects.order_by("number")
+    Proposal.objects.update(confidence=0.4)
+    Proposal.objects.filter(pk=sarah.pk).update(confidence=0.95)
+    address = f"/review/proposals/{sarah.pk}/"
+
+    with django_assert_max_num_queries(20):
+        alone = browser.get(address).content.decode()
+    filtered = browser.get("/review/?sure=sure").content.decode()
+    services.reject_proposal(actor=me, proposal_id=tomas.pk)
+    left = browser.get(address).content.decode()
+
+    for page in (alone, filtered):
+        assert "<dd>Tomás</dd>" in page
+        assert "<dd>Lisbon</dd>" in page
+        assert "field missing" not in page
+    assert "<dd>Tomás</dd>" not in left
+    assert "1 field missing" in left
+
+
 def test_card_stays_when_the_answer_above_it_is_tried_again(browser, me, project, talk):
     """Asked for at the end of what is there (``/extract``); one that was read out of the answer itself stays with that."""
     people(me, project)

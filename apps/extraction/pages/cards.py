@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.core.doors.below_messages import Shown
-from apps.extraction import made_selectors, policies, question_selectors, selectors, shape
+from apps.extraction import link_selectors, made_selectors, policies, question_selectors, selectors, shape
 from apps.extraction.models import ExtractionRun, FollowUp, Proposal
 from apps.extraction.pages.nearby import NearCard, near_cards
 from apps.extraction.pages.quoting import Quote, QuotedWords
@@ -223,20 +223,24 @@ def proposal_cards(
     """``rows`` come from ``selectors``, with run, collection and who decided; ``may``: in which projects the viewer writes, where it is known."""
     if not rows:
         return []
+    meant = link_selectors.list_meant(viewer, rows)
     documents = {
         row.pk: row
         for row in selectors.with_document(selectors.visible_collections(viewer)).filter(
-            pk__in={row.collection_id for row in rows}
+            pk__in={row.collection_id for row in (*rows, *meant)}
         )
     }
     words = QuotedWords(viewer, rows)
     near = near_cards(viewer, rows)
     asked = question_selectors.follow_ups_of(row.pk for row in rows)
     may = _writers(viewer, (row.project_id for row in rows)) if may is None else may
-    titles: dict[tuple[UUID, str], str] = {}
     schemas = {pk: selectors.schema_of(row) for pk, row in documents.items()}
-    for row in rows:
-        titles[row.run_id, row.entity_id] = _title(row, documents[row.collection_id], schemas[row.collection_id])
+    # Of what was rejected there is nothing to point to.
+    titles = {
+        (row.run_id, row.entity_id): _title(row, documents[row.collection_id], schemas[row.collection_id])
+        for row in (*rows, *meant)
+        if row.status != ProposalStatus.REJECTED
+    }
     return [
         _proposal_card(
             row,
@@ -303,7 +307,7 @@ def _proposal_card(
     return ProposalCard(
         id=row.pk,
         number=row.number,
-        title=titles[row.run_id, row.entity_id],
+        title=_title(row, collection, found),
         collection=collection.name,
         status=row.status,
         topic=row.run.topic,
