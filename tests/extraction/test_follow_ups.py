@@ -10,6 +10,7 @@ from apps.core.doors.settings import Level
 from apps.core.errors import Forbidden, Invalid, NotFound
 from apps.extraction import engine, question_selectors, selectors, services
 from apps.extraction.models import ExtractionRun, FollowUp, Proposal, Record
+from apps.extraction.services import follow_ups
 from apps.extraction.types import ASK_MISSING, EVERY_MESSAGE, QuestionDecided
 from tests.accounts.factories import UserFactory, actor_of
 from tests.conversations.factories import answer as model_answers
@@ -67,6 +68,18 @@ def test_missing_fields_become_one_message_of_the_assistant(me, project, talk):
     assert states(sarah) == {"born": "asked", "is_alive": "asked"}
     assert question_selectors.get_follow_up(follow_up_id=sarah.pk, viewer=me).conversation_id == talk.pk
     assert Message.objects.get(pk=aside.pk).parent.role == "assistant"  # the answer that is on its way
+
+
+def test_every_suggestion_of_a_run_is_asked_about(me, project, talk, monkeypatch):
+    monkeypatch.setattr(follow_ups, "_AT_ONCE", 20)
+    crew = [{"collection": "people", "id": f"e{n}", "fields": {"name": f"Sailor {n}"}} for n in range(1, 46)]
+
+    _run, rows = began(me, project, talk, *crew)
+
+    assert {row.title for row in rows} == {f"Sailor {n}" for n in range(1, 46)}
+    assert all(states(row).keys() == {"age", "born", "is_alive"} for row in rows)
+    (aside,) = asides()
+    assert aside.text.count("- **Sailor ") == 3, "only the first few are asked in words"
 
 
 def test_answers_come_in_any_order_over_many_turns_and_days(me, project, talk):

@@ -33,6 +33,9 @@ from apps.extraction.types import (
     Visibility,
 )
 
+#: Suggestions that are held at once while it is noted what each lacks.
+_AT_ONCE = 200
+
 
 @transaction.atomic
 def ask_what_is_missing(*, actor: Actor, run: ExtractionRun, unplaced: Sequence[dict[str, Any]]) -> None:
@@ -44,11 +47,21 @@ def ask_what_is_missing(*, actor: Actor, run: ExtractionRun, unplaced: Sequence[
     wanted = preferences.get(ASK_MISSING, organization=run.organization_id, project=run.project_id)
     if run.shown_in is None or not wanted:
         return
-    rows = selectors.list_proposals_of(actor, [run.pk], up_to=MAX_ASKED_AT_ONCE * 4)
+    rows = selectors.list_proposals(actor, run_id=run.pk).exclude(status=ProposalStatus.REJECTED).order_by("number")
+    after = 0
+    while piece := list(rows.filter(number__gt=after)[:_AT_ONCE]):
+        _note_what_is_missing(actor, run, piece, unplaced)
+        after = piece[-1].number
+    ask_next(actor, run.shown_in, language=run.language, answered_by=run.answered_by, is_new=True)
+
+
+def _note_what_is_missing(
+    actor: Actor, run: ExtractionRun, rows: Sequence[Proposal], unplaced: Sequence[dict[str, Any]]
+) -> None:
     found = question_selectors.collections_of(actor, rows)
     made = []
     for row in rows:
-        if row.status == ProposalStatus.REJECTED or row.collection_id not in found:
+        if row.collection_id not in found:
             continue
         collection, schema = found[row.collection_id]
         title = asking.title_of(collection, schema, row.data)
@@ -67,7 +80,6 @@ def ask_what_is_missing(*, actor: Actor, run: ExtractionRun, unplaced: Sequence[
                 )
             )
     FollowUp.objects.bulk_create(made, ignore_conflicts=True)
-    ask_next(actor, run.shown_in, language=run.language, answered_by=run.answered_by, is_new=True)
 
 
 def ask_next(
