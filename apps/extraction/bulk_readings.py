@@ -22,7 +22,7 @@ from apps.core.errors import DomainError, NotFound
 from apps.core.leases import scaled
 from apps.extraction import engine, policies, selectors, services, structured, walking
 from apps.extraction.bulk_making import LONGEST_WAIT_SECONDS
-from apps.extraction.bulk_results import place_to_review
+from apps.extraction.bulk_results import place_to_review, tell_readings
 from apps.extraction.bulk_scopes import only, wrong
 from apps.extraction.models import ExtractionRun
 from apps.extraction.reading_types import Answer, Found
@@ -236,5 +236,6 @@ FROM_FILES = BulkKind(
     estimate=_estimate,
     resource=lambda scope: forecast.resource_of(_model(scope)),
     place=lambda params: place_to_review(*params["collections"]),
+    tell=tell_readings,
     description=gettext_lazy("Each file is read by the model; what it finds waits for review."),
 )

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from apps.core.doors.bulk_kinds import Told
 from apps.extraction import selectors
@@ -20,6 +21,24 @@ def tell(viewer: Any, results: Sequence[Mapping[str, Any]]) -> list[Told | None]
     suggested = {str(row.pk): row for row in _rows(selectors.visible_proposals(viewer), results, "proposal")}
     there = {str(row.pk): row for row in _rows(selectors.visible_to(viewer, with_deleted=True), results, "record")}
     return [_told(result, suggested, there) for result in results]
+
+
+def tell_readings(viewer: Any, results: Sequence[Mapping[str, Any]]) -> list[Told | None]:
+    """Of those that read a file: how much was found in it, and the way to what fits nowhere. One query, however many."""
+    seen = {str(row.pk): row.sees_all for row in _rows(selectors.visible_runs(viewer), results, "extraction")}
+    return [_told_reading(result, seen) for result in results]
+
+
+def _told_reading(result: Mapping[str, Any], seen: Mapping[str, bool]) -> Told | None:
+    pk, suggested, unplaced = result.get("extraction"), result.get("suggestions", 0), result.get("unplaced", 0)
+    if pk is None:
+        return None
+    said = ngettext("%(n)s suggested record", "%(n)s suggested records", suggested) % {"n": suggested}
+    if unplaced:
+        left = ngettext("%(n)s value without a place", "%(n)s values without a place", unplaced) % {"n": unplaced}
+        said = f"{said} · {left}"
+    note = _("Not all was read") if result.get("is_text_cut") else ""
+    return Told(said, reverse("extraction:unplaced", kwargs={"run_id": pk}) if unplaced and seen.get(pk) else "", note)
 
 
 def _rows(rows: Any, results: Sequence[Mapping[str, Any]], name: str) -> Any:

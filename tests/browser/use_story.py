@@ -38,7 +38,7 @@ def tell(ines: User, project: Any, talk: Any) -> dict[str, str]:
         declared="text/csv",
         expected_bytes=len(CAST),
     )
-    read_as(
+    reading = read_as(
         actor,
         project,
         {"collection": crew.slug, "id": "1", "fields": {"name": "Rita Falcão", "born": "1988-05-17", "age": 38}},
@@ -48,6 +48,7 @@ def tell(ines: User, project: Any, talk: Any) -> dict[str, str]:
     table = f"/records/{crew.pk}/"
     return {
         "review": "/review/",
+        "unplaced": f"/review/runs/{reading.pk}/unplaced/",
         "duplicates": f"{table}duplicates/",
         "compare": f"{table}duplicates/{rita.pk}/{other.pk}/",
         "import": f"{table}import/",

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -56,9 +57,10 @@ def me(owner, project, provider):
     return actor_of(owner)
 
 
-def test_each_file_is_read_and_what_fails_says_why(me, owner, project, provider):
+def test_each_file_is_read_and_what_fails_says_why(me, owner, project, provider, client):
     people(me, project)
-    provider.script({"text": ANSWER}, {"text": ANSWER})
+    odd = ANSWER.replace('"name": "Sarah"', '"name": "Sarah", "shoe": "blue"')
+    provider.script({"text": odd}, {"text": odd})
     several = [
         upload(owner, project, b"Sarah, a journalist."),
         upload(owner, project, b"Sarah again."),
@@ -77,6 +79,14 @@ def test_each_file_is_read_and_what_fails_says_why(me, owner, project, provider)
         1,
     ]
     assert Proposal.objects.count() == 2
+    client.force_login(owner)
+    page = client.get(f"/operations/{operation.pk}/").content.decode()
+    ways = re.findall(r'<a href="([^"]+)">1 suggested record · 1 value without a place</a>', page)
+    assert sorted(ways) == sorted(
+        f"/review/runs/{run.pk}/unplaced/" for run in ExtractionRun.objects.filter(status="completed")
+    )
+    left = client.get(ways[0]).content.decode()
+    assert ("“blue”" in left, f"/files/{several[0].pk}/" in left or f"/files/{several[1].pk}/" in left) == (True, True)
 
 
 def test_file_that_was_read_is_not_read_again(me, owner, project, provider):

@@ -118,6 +118,26 @@ def test_card_names_what_it_points_to_also_where_that_is_not_drawn(
     assert "1 field missing" in left
 
 
+def test_all_that_found_no_place_is_counted_and_has_a_page(browser, me, project, talk, message):
+    people(me, project)
+    odd = {"collection": "people", "id": "e1", "fields": {"name": "Sarah"} | {f"x{n}": f"odd {n}." for n in range(120)}}
+    run = read_as(me, project, odd, message_id=message.pk)
+    address = f"/review/runs/{run.pk}/unplaced/"
+    stranger = Client()
+    stranger.force_login(UserFactory())
+
+    card = browser.get(f"/review/runs/{run.pk}/").content.decode()
+    first, second = (browser.get(f"{address}{start}").content.decode() for start in ("", "?from=100"))
+
+    assert "120 values</span>" in card
+    assert card.count("“odd ") == 50
+    assert f'<a href="{address}">All 120 values</a>' in card
+    assert [page.count("“odd ") for page in (first, second)] == [100, 20]
+    assert ("120 values were read" in first, 'href="?from=100"' in first, "“odd 119.”" in second) == (True,) * 3
+    assert [browser.get(f"{address}?from={wrong}").status_code for wrong in ("-1", "x", "9" * 30, "200")] == [200] * 4
+    assert stranger.get(address).status_code == 404
+
+
 def test_card_stays_when_the_answer_above_it_is_tried_again(browser, me, project, talk):
     """Asked for at the end of what is there (``/extract``); one that was read out of the answer itself stays with that."""
     people(me, project)

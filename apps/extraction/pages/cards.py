@@ -19,14 +19,14 @@ from apps.extraction import link_selectors, made_selectors, policies, question_s
 from apps.extraction.models import ExtractionRun, FollowUp, Proposal
 from apps.extraction.pages.nearby import NearCard, near_cards
 from apps.extraction.pages.quoting import Quote, QuotedWords
-from apps.extraction.pages.reasons import reason_of, why_unplaced, why_unread
+from apps.extraction.pages.reasons import reason_of, why_unread
+from apps.extraction.pages.unplaced import UnplacedCard, count_unplaced, first_unplaced
 from apps.extraction.pages.values import typed
 from apps.extraction.schema import Field, Schema
-from apps.extraction.types import GENERATED, OPEN_QUESTIONS, STOPPED_BY_PERSON, ProposalStatus, RunCause, RunStatus
+from apps.extraction.types import GENERATED, OPEN_QUESTIONS, STOPPED_BY_PERSON, ProposalStatus, RunStatus
 
 MOST_SHOWN = 20
 _MOST_QUOTES = 3
-_MOST_UNPLACED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +87,6 @@ class ProposalCard:
 
 
 @dataclass(frozen=True, slots=True)
-class UnplacedCard:
-    text: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
 class UnreadCard:
     """``characters`` 0: nobody knows how many."""
 
@@ -118,6 +112,8 @@ class RunCard:
     suggested: int
     pending: int
     unplaced: tuple[UnplacedCard, ...]
+    unplaced_count: int
+    unplaced_url: str
     answered: tuple[Mapping[str, str], ...]
     can_write: bool
     answered_by: str
@@ -198,11 +194,9 @@ def _run_card(
         proposals=tuple(cards),
         suggested=counts[0],
         pending=counts[1],
-        unplaced=tuple(
-            UnplacedCard(shape.as_text(each.get("value"))[:300], why_unplaced(each))
-            for each in run.unplaced[:_MOST_UNPLACED]
-            if run.cause != RunCause.ANSWER and sees_all
-        ),
+        unplaced=first_unplaced(run),
+        unplaced_count=count_unplaced(run),
+        unplaced_url=reverse("extraction:unplaced", kwargs={"run_id": run.pk}),
         answered=tuple(run.answered) if sees_all else (),
         can_write=can_write,
         answered_by=run.answered_by,

@@ -18,6 +18,7 @@ from apps.extraction.pages import (
     tables,
     templates,
     transfers,
+    unplaced,
     wish_cards,
 )
 
@@ -63,6 +64,7 @@ urlpatterns = [
     path(f"{ONE}act/<slug:act>/", records.RecordActPage.as_view(), name="record_act"),
     path("review/", review.ReviewPage.as_view(), name="review"),
     path("review/runs/<uuid:run_id>/", review.RunFragment.as_view(), name="run"),
+    path("review/runs/<uuid:run_id>/unplaced/", unplaced.UnplacedPage.as_view(), name="unplaced"),
     path("review/proposals/<uuid:proposal_id>/", review.ProposalFragment.as_view(), name="proposal"),
     path("review/wishes/<uuid:wish_id>/", wish_cards.WishFragment.as_view(), name="wish"),
     path("settings/reading/", reading_settings.ReadingSettings.as_view(), name="settings_reading"),
