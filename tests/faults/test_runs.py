@@ -1,4 +1,4 @@
-"""Runs of workflows when what they stand on goes away: D1, D3, D6, D9 and D34. All of them break the one stack of the ward."""
+"""Runs of workflows when what they stand on goes away: D1, D3, D6, D9, D29 and D34. All of them break the one stack of the ward."""
 
 from __future__ import annotations
 
@@ -168,6 +168,46 @@ def test_d3_sigterm_while_another_server_is_asked(broken, runs, settings, seen):
     assert told[office.calls[2]] == 2
     examine()
     seen(f"given back after {took:.1f} s, five bookings by six calls")
+
+
+class Silent(Office):
+    """It answers nobody until it may."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked, self.answered, self.may_answer = 0, 0, threading.Event()
+
+    def answer(self, path, headers, body):
+        self.asked += 1
+        self.may_answer.wait(60)
+        self.answered += 1
+        return 200, {}, {}
+
+
+@by_command
+def test_d29_servers_that_hang(broken, runs, settings, seen):
+    """Six steps wait for a server that does not answer: files are read and a run that asks nobody ends meanwhile."""
+    _stack, talker, examine = broken
+    with opened(Silent(), settings) as office:
+        call = {"call": "http", "with": {"method": "GET", "endpoint": office.url}}
+        hanging = runs.define([{"ask": call}], "hanging")
+        waiting = [runs.begin(hanging) for _number in range(6)]
+        wait_until(lambda: office.asked == 6, 30, "six calls")
+        began = time.monotonic()
+        file = talker.client.post(
+            "attachments/", data={"project": runs.project}, files={"file": ("quay.txt", b"The third quay.")}
+        ).json()["id"]
+        runs.until(runs.begin(runs.define([loop(5, make=MAKE)], "quick")), 30, "completed")
+        ready = lambda: talker.client.get(f"attachments/{file}/").json()["text"]["state"] == "ready"  # noqa: E731
+        wait_until(ready, 30, "the file was read")
+        took, answered = time.monotonic() - began, office.answered
+        office.may_answer.set()
+        for run in waiting:
+            wait_until(lambda: runs.read(run)["status"] in ENDED, 60, "ended")  # noqa: B023
+
+    assert answered == 0
+    examine()
+    seen(f"a file and a run of five steps in {took:.1f} s beside six calls under way")
 
 
 @by_command
