@@ -423,7 +423,7 @@ def test_editor_that_was_closed_at_once_opens_again_at_once(people, provider):
 
 
 def test_editor_stays_open_when_its_message_comes_anew(people, provider):
-    provider.script({"text": "Fine."}, {"text": "Fine again."})
+    provider.script(*({"text": text} for text in ("Fine.", "Fine again.", "Fine for good.")))
     ines = people("ines").start()
     held = hold(ines.page, re.compile("/c/[^/]+/messages/[^/]+/$"))
     ines.say("First words.")
@@ -457,4 +457,15 @@ def test_editor_stays_open_when_its_message_comes_anew(people, provider):
     expect(editor).to_have_value("First words. And more")
     ines.page.keyboard.press("Escape")
     expect(question).to_be_focused()
+
+    more = question.get_by_role("button", name="More")
+    more.focus()
+    question.evaluate("article => { article.dataset.old = true; }")
+    daniel.wait_for_end()
+    daniel.last.focus()
+    daniel.page.keyboard.press("r")
+
+    expect(ines.last).to_contain_text("Fine for good.")
+    expect(ines.page.locator("[data-old]")).to_have_count(0)  # the conversation was drawn anew
+    expect(more).to_be_focused()
     expect(question.locator(".prose")).to_be_visible()
