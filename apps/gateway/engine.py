@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 
 from apps.accounts.types import Actor
@@ -14,14 +14,14 @@ from apps.agents.types import AnswerContext
 from apps.core.api import as_domain_error
 from apps.gateway import selectors
 from apps.gateway.openai.writing import Answer, error_event
-from apps.gateway.types import Answerer, Completion
+from apps.gateway.types import Answerer, Completion, Operations
+from apps.gateway.watching import while_allowed
 from apps.llm import engine as llm
 from apps.llm.types import Answered, CompletionRequest, Operation, Parameters, Purpose
 
 logger = logging.getLogger(__name__)
 
 Prepared = CompletionRequest | AnswerContext
-Operations = AsyncGenerator[Operation, None]
 
 
 def prepare(actor: Actor, completion: Completion, *, correlation_id: str) -> Prepared:
@@ -65,8 +65,10 @@ def _capped(parameters: Parameters, answerer: Answerer) -> Parameters:
     return parameters
 
 
-def operations_of(prepared: Prepared) -> Operations:
-    return agents.answer(prepared) if isinstance(prepared, AnswerContext) else llm.stream(prepared)
+def operations_of(prepared: Prepared, may_go_on: Callable[[], object]) -> Operations:
+    """Iterate under ``aclosing``. ``may_go_on`` is asked in a thread every few seconds; what it raises ends the call."""
+    operations = agents.answer(prepared) if isinstance(prepared, AnswerContext) else llm.stream(prepared)
+    return while_allowed(operations, may_go_on)
 
 
 async def read_until_answered(operations: Operations) -> list[Operation]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import FieldError, Invalid, LimitReached, NotAuthenticated, NotFound
-from apps.llm.types import NeutralMessage, Parameters, ToolSpec
+from apps.llm.types import NeutralMessage, Operation, Parameters, ToolSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,10 @@ class Completion:
     tools: tuple[ToolSpec, ...]
     is_stream: bool
     has_usage: bool
+
+
+#: What an answer is made of, as ``llm`` and ``agents`` give it. Iterate under ``aclosing``.
+Operations = AsyncGenerator[Operation, None]
 
 
 @dataclass(frozen=True, slots=True)

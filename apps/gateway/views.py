@@ -12,7 +12,8 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHt
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 
-from apps.accounts import policies, quotas
+from apps.accounts import actors, policies, quotas
+from apps.accounts import selectors as accounts
 from apps.accounts.actors import actor_of_request
 from apps.accounts.call_limits import limit_call
 from apps.accounts.types import NOBODY, Actor
@@ -105,6 +106,16 @@ def _read(request: HttpRequest) -> tuple[Actor, Completion, engine.Prepared]:
     return actor, completion, prepared
 
 
+def _require_still(actor: Actor, prepared: engine.Prepared) -> None:
+    """Blocks: the key of a running answer is asked again, and the project of the agent or the key, with the rights of now."""
+    renewed = actors.renew(actor)
+    if renewed.key_id is None:
+        raise KeyNeeded
+    policies.require_scope(renewed, "models:use")
+    if prepared.project_id is not None:
+        accounts.get_project(prepared.project_id, renewed)
+
+
 @door("POST")
 async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     actor, completion, prepared = await in_thread(_read, request)
@@ -114,7 +125,7 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
         place = limits.places.ask(actor.organization_id)
         held.callback(place.free)
         await in_thread(place.take)
-        operations = engine.operations_of(prepared)
+        operations = engine.operations_of(prepared, lambda: _require_still(actor, prepared))
         if not completion.is_stream:
             return JsonResponse((await engine.collect(operations, answer)).whole())
         begun = await engine.read_until_answered(operations)

@@ -19,13 +19,14 @@ def seeded(stack, provider):
 
 @dataclass(frozen=True)
 class Door:
-    """A running web process, keys for it, and its ledger."""
+    """A running web process, keys for it (each of ``ending`` of a member of its own, for one test to end), and its ledger."""
 
     stack: object
     url: str
     key: str
     models_only: str
     other: str
+    ending: list[str]
     organization: str
 
     def attempts(self):

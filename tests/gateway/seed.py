@@ -4,7 +4,7 @@ import json
 
 from apps.agents.models import Agent
 from apps.llm.models import Model, Provider
-from tests.accounts.factories import ProjectFactory, UserFactory, key_of
+from tests.accounts.factories import ProjectFactory, UserFactory, key_of, member_of
 
 
 def seed(provider_url: str) -> None:
@@ -42,6 +42,7 @@ def seed(provider_url: str) -> None:
                 "key": key_of(owner, project.organization),
                 "models_only": key_of(owner, project.organization, scopes=("models:read",)),
                 "other": key_of(other, closed.organization),
+                "ending": [key_of(member_of(project), project.organization) for _each in range(3)],
                 "organization": str(project.organization_id),
             }
         )

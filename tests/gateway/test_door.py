@@ -318,6 +318,42 @@ def test_client_that_goes_away_ends_the_call(door, provider, is_stream):
     assert door.attempts() == [("api", "stopped")]
 
 
+HOLDER = "(SELECT user_id FROM accounts_apikey WHERE hint = %s)"
+ENDED = [
+    # by what, whether the answer is a stream, who answers, and a provider that writes on or says nothing more
+    ("UPDATE accounts_apikey SET revoked_at = now() WHERE hint = %s", True, "stub/stub-small", {}),
+    (f"UPDATE accounts_user SET is_active = false WHERE id = {HOLDER}", False, "stub/stub-small", {}),
+    (f"DELETE FROM accounts_organizationmember WHERE user_id = {HOLDER}", True, "agent/Harbour pilot", {"hang": 5}),
+]
+
+
+@pytest.mark.parametrize(
+    ("number", "statement", "is_stream", "model", "script"),
+    [(number, *case) for number, case in enumerate(ENDED)],
+    ids=["key revoked", "account switched off", "no member any more"],
+)
+def test_answer_ends_within_seconds_of_the_right_to_it(number, statement, is_stream, model, script, door, provider):
+    provider.script({"tokens": 1000, "rate": 50, **script})
+    key = door.ending[number]
+    body = {"model": model, "messages": HI, "stream": is_stream}
+
+    with httpx.Client(headers={"Authorization": f"Bearer {key}"}, timeout=15) as http, ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(http.post, f"{door.url}/chat/completions", json=body)
+        provider.wait_for(lambda stats: stats["tokens"] >= 5, seconds=10)
+        door.stack.sql(statement, [key[-4:]])
+        ended_at = time.monotonic()
+        answer = asking.result()
+
+    said = json.loads(answer.text.split("data: ")[-1]) if is_stream else answer.json()
+    assert said["error"]["code"] == ("not_found" if script else "invalid_api_key")
+    assert answer.status_code == (200 if is_stream else 401)
+    assert time.monotonic() - ended_at < 10  # the provider would write for twenty seconds, or be silent for thirty
+    provider.wait_for(lambda stats: stats["client_closes"] == 1, seconds=2)
+    assert door.attempts() == [("api", "stopped")]
+    [(written,)] = door.stack.sql("SELECT output_tokens FROM llm_callattempt")
+    assert 0 < written < 1000
+
+
 def test_answers_carry_the_request_id(door):
     answer = httpx.get(
         f"{door.url}/models", headers={"Authorization": f"Bearer {door.key}", "X-Request-ID": "my-request-0001"}
