@@ -111,8 +111,6 @@ def denials_against(least: ProjectRole) -> list[Permission]:
 
 #: A key, or a person, that nobody saw for so long deserves a second look.
 UNUSED_AFTER = timedelta(days=90)
-#: The old secret of a key that was renewed goes on working for so long at most.
-LONGEST_OVERLAP = timedelta(days=7)
 
 #: Where the addresses of service accounts are: no mail ever arrives there (RFC 2606).
 SERVICE_DOMAIN = "service.invalid"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,6 @@ from apps.accounts.services import fresh_proofs, unproved
 from apps.accounts.services.endings import end_key
 from apps.accounts.services.organizations import require_version, scope_of
 from apps.accounts.types import (
-    LONGEST_OVERLAP,
     Actor,
     KeyEnded,
     KeyNotGrantable,
@@ -31,6 +30,8 @@ from apps.core.errors import FieldError, Invalid
 from apps.core.events import emit
 
 CHANGEABLE = ("name", "project_id", "scopes", "expires_at", "allowed_networks")
+#: The old secret of a key that was renewed goes on working for so long at most.
+LONGEST_OVERLAP = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
