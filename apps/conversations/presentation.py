@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 
 from apps.conversations.models import Conversation, Message, Participation, Turn
 from apps.conversations.types import GONE
+from apps.conversations.usage import Usage, usage_of
 
 
 def moment(value: Any) -> str | None:
@@ -28,14 +29,21 @@ def person_data(user: Any) -> dict[str, Any] | None:
     return {"id": str(user.pk), "name": user.display_name} if user is not None else None
 
 
-def usage_data(turn: Turn) -> dict[str, Any]:
+def usage_data(took: Turn | Usage) -> dict[str, Any]:
     return {
-        "input_tokens": turn.input_tokens,
-        "output_tokens": turn.output_tokens,
-        "cost": f"{turn.cost.normalize():f}" if turn.cost is not None else None,
-        "currency": turn.currency or None,
-        "estimated": turn.is_estimated,
+        "input_tokens": took.input_tokens,
+        "output_tokens": took.output_tokens,
+        "cost": f"{took.cost.normalize():f}" if took.cost is not None else None,
+        "currency": took.currency or None,
+        "estimated": took.is_estimated,
     }
+
+
+def answer_usage_data(message: Message) -> dict[str, Any] | None:
+    """Of all the turns of an answer, while a turn tells its own."""
+    if (usage := usage_of(message)) is None:
+        return None
+    return usage_data(usage) | {"seconds": round(usage.seconds, 3) if usage.seconds is not None else None}
 
 
 def turn_data(turn: Turn, *, place: int | None = None) -> dict[str, Any]:
@@ -88,6 +96,7 @@ def message_data(message: Message, *, siblings: Sequence[UUID] | None = None) ->
         "created_at": moment(message.created_at),
         "deleted_at": moment(message.deleted_at),
         "turn": turn_data(turn) if turn is not None else None,
+        "usage": answer_usage_data(message),
     }
     if siblings is not None:
         data["siblings"] = [str(pk) for pk in siblings]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import product
 from typing import Any
 from uuid import UUID
 
@@ -29,6 +30,7 @@ from apps.conversations import selectors
 from apps.conversations.excerpts import excerpt, marked, written
 from apps.conversations.models import Conversation
 from apps.conversations.search_terms import pattern, terms, tsquery
+from apps.conversations.usage import COST_OF_ALL
 from apps.core.compiled import Value
 from apps.core.doors.search_sources import SearchHit, SearchQuery
 from apps.core.folding import Folded, folded
@@ -201,8 +203,6 @@ def _narrow(viewer: Any, query: SearchQuery, words: Sequence[str]) -> _Narrowed:
         clauses.append(f"m.created_at >= {found.name(query.since)}")
     if query.until is not None:
         clauses.append(f"m.created_at <= {found.name(query.until)}")
-    if query.min_cost is not None:
-        clauses.append(f"t.cost >= {found.name(Decimal(str(query.min_cost)))}")
     clauses.append("m.words @@ to_tsquery('simple'::regconfig, %(query)s)" if words else "m.status <> 'pending'")
     tables = "conversations_message m"
     if query.model or query.min_cost is not None:
@@ -212,10 +212,9 @@ def _narrow(viewer: Any, query: SearchQuery, words: Sequence[str]) -> _Narrowed:
         own = [*clauses, f"m.organization_id = {organization}"]
         if "JOIN" in tables:
             own.append(f"t.organization_id = {organization}")
-        for model in _models(found, query.model):
-            found.branches.append(
-                _BRANCH.format(tables=tables, where=" AND ".join([*own, *model]), newest="t" if model else "m")
-            )
+        for model, cost in product(_models(found, query.model), _costs(found, query.min_cost)):
+            where = " AND ".join([*own, *model, *cost])
+            found.branches.append(_BRANCH.format(tables=tables, where=where, newest="t" if model else "m"))
     found.values |= {"limit": query.limit, "offset": query.offset}
     if words:
         found.values |= {"query": tsquery(words), "place": pattern(words)}
@@ -232,6 +231,15 @@ def _models(found: _Narrowed, written: str) -> list[list[str]]:
     if not name:
         return [bare]
     return [bare, [f"t.model_name = {found.name(name)}", f"t.provider_name = {found.name(provider)}"]]
+
+
+def _costs(found: _Narrowed, least: float | None) -> list[list[str]]:
+    """Answers whose last turn alone cost so much, by its index; and those whose turns did together, which few have."""
+    if least is None:
+        return [[]]
+    name = found.name(Decimal(str(least)))
+    together = ["t.has_others", f"(t.cost >= {name}) IS NOT TRUE", f"{COST_OF_ALL} >= {name}"]
+    return [[f"t.cost >= {name}"], together]
 
 
 def _addresses() -> Callable[[UUID], str]:

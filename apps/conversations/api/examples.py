@@ -91,6 +91,7 @@ SENSITIVE_EXAMPLES = [
             "created_at": "2026-11-21T09:30:00Z",
             "deleted_at": None,
             "turn": None,
+            "usage": None,
         },
         response_only=True,
     ),

@@ -222,6 +222,10 @@ class UsageOut(serializers.Serializer):
     estimated = serializers.BooleanField()
 
 
+class AnswerUsageOut(UsageOut):
+    seconds = serializers.FloatField(allow_null=True)
+
+
 class TurnOut(serializers.Serializer):
     id = serializers.UUIDField()
     conversation = serializers.UUIDField()
@@ -262,6 +266,10 @@ class MessageOut(serializers.Serializer):
     created_at = serializers.DateTimeField()
     deleted_at = serializers.DateTimeField(allow_null=True)
     turn = TurnOut(allow_null=True)
+    usage = AnswerUsageOut(
+        allow_null=True,
+        help_text="What the answer took with all that was continued; `turn` tells of its last turn alone.",
+    )
     siblings = serializers.ListField(child=serializers.UUIDField(), required=False)
 
 

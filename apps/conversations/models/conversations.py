@@ -104,6 +104,9 @@ class Participation(TenantModel):
 class Message(TenantModel):
     """One message of the tree. An answer's row exists, empty, from the moment its question is posted."""
 
+    # What the turns beside its own took, where ``selectors.messages`` read it and there are any (``usage.usage_of``).
+    beside: dict[str, Any] | None = None
+
     conversation = models.ForeignKey(Conversation, on_delete=models.CASCADE, related_name="+", db_index=False)
     number = models.PositiveIntegerField()
     role = models.CharField(max_length=9, choices=Role.choices)
@@ -239,6 +242,8 @@ class Turn(TenantModel):
     priority = models.SmallIntegerField(db_default=Priority.NORMAL.value, default=Priority.NORMAL.value, editable=False)
     after_turn = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     is_continuation = models.BooleanField(default=False)
+    # The answer had turns before this one: what it took is what all of them took.
+    has_others = models.BooleanField(default=False, db_default=False, editable=False)
     status = models.CharField(max_length=11, choices=TurnStatus.choices, default=TurnStatus.QUEUED)
     reason = models.CharField(max_length=60, blank=True)
     fence = models.PositiveIntegerField(default=0)
@@ -275,6 +280,9 @@ class Turn(TenantModel):
             models.Index(fields=["message"], name="conversations_turn_message"),
             models.Index(fields=["organization", "model_name", "-created_at"], name="conversations_turn_model"),
             models.Index(fields=["organization", "cost"], name="conversations_turn_cost", condition=~Q(cost=None)),
+            models.Index(
+                fields=["organization", "created_at"], name="conversations_turn_others", condition=Q(has_others=True)
+            ),
         ]
         constraints = [
             models.CheckConstraint(

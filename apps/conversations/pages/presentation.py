@@ -23,6 +23,7 @@ from apps.conversations.pages.endings import reason_text
 from apps.conversations.pages.references import ReferenceView, chipped, reference_views
 from apps.conversations.presentation import SHARED_PARTS, shared_name
 from apps.conversations.types import GONE, LEFT_OUT, Access, MessageStatus, Named, Role, TurnStatus
+from apps.conversations.usage import usage_of
 from apps.core.doors.below_messages import BelowMessages, Shown
 from apps.core.doors.reference_sources import Reference
 from apps.core.markup import render
@@ -135,7 +136,7 @@ def message_view(
 
     ``readable``: of what the message names, what the viewer may read (``selectors.find_in_messages``).
     """
-    turn = message.turn
+    turn, usage = message.turn, usage_of(message)
     is_person = message.role == Role.USER
     name = message.speaker
     is_open = message.status in (MessageStatus.PENDING, MessageStatus.STREAMING, MessageStatus.WAITING)
@@ -159,13 +160,11 @@ def message_view(
         deleted_at=message.deleted_at,
         deleted_by=message.deleted_by.display_name if message.deleted_by else "",
         model_label=message.answered_by,
-        seconds=(turn.finished_at - turn.started_at).total_seconds()
-        if turn and turn.finished_at and turn.started_at
-        else None,
-        tokens=turn.output_tokens if turn else 0,
-        cost=turn.cost if turn else None,
-        currency=turn.currency if turn else "",
-        is_estimated=bool(turn and turn.is_estimated),
+        seconds=usage.seconds if usage else None,
+        tokens=usage.output_tokens if usage else 0,
+        cost=usage.cost if usage else None,
+        currency=usage.currency if usage else "",
+        is_estimated=bool(usage and usage.is_estimated),
         turn_id=message.turn_id,
         client_id=message.client_id,
         parent_id=message.parent_id,

@@ -18,6 +18,7 @@ from apps.conversations.types import (
     MessageNotFound,
     ParentElsewhere,
 )
+from apps.conversations.usage import beside
 from apps.core.compiled import Compiled
 from apps.core.db import prepared
 
@@ -62,9 +63,8 @@ def find_showing(*, file_id: UUID, viewer: Actor) -> Message | None:
 
 def messages() -> QuerySet[Message]:
     """Messages with what every presentation of them needs, without the search column."""
-    return Message.objects.select_related("author", "agent", "turn__agent", "turn__stopped_by", "deleted_by").defer(
-        "words"
-    )
+    rows = Message.objects.select_related("author", "agent", "turn__agent", "turn__stopped_by", "deleted_by")
+    return rows.defer("words").annotate(beside=beside())
 
 
 def list_messages(*, conversation_id: UUID, ids: Iterable[UUID]) -> list[Message]:

@@ -35,6 +35,7 @@ OF_A_TURN = (
     "model_id",
     "agent_id",
     "is_continuation",
+    "has_others",
     "status",
     "reason",
     "stop_requested_at",

@@ -335,12 +335,12 @@ def continue_answer(*, actor: Actor, message_id: UUID) -> Posted:
         raise NothingToContinue
     turn = _new_turn(actor, conversation, message, Answerer(earlier.model_id, earlier.agent_id), goes_on=True)
     turn.message = message
-    turn.is_continuation = bool(text_of_parts(message.parts))
+    turn.is_continuation, turn.has_others = bool(text_of_parts(message.parts)), True
     turn.save(force_insert=True)
     Message.objects.filter(pk=message.pk).update(status=MessageStatus.PENDING, turn=turn)
     announce(conversation, TurnQueued(turn.pk, message.pk), actor, ("turn", turn.pk))
     jobs.after_commit("conversations.run_turn", turn_id=turn.pk)
-    message.status, message.turn = MessageStatus.PENDING, turn
+    message = selectors.messages().get(pk=message.pk)
     return Posted(message, turn, message)
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -21,7 +20,7 @@ from django.utils.translation import gettext as _
 from apps.accounts.types import Actor
 from apps.conversations import selectors
 from apps.conversations.message_parts import is_said
-from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.models import Conversation, Message
 from apps.conversations.transfer_archive import DOCUMENT, Piece, file_name, written
 from apps.conversations.transfer_format import (
     DELETED,
@@ -33,7 +32,8 @@ from apps.conversations.transfer_format import (
     digest,
     moment,
 )
-from apps.conversations.types import TERMINAL, ExportTooLarge, MessageStatus
+from apps.conversations.types import ExportTooLarge, MessageStatus
+from apps.conversations.usage import usage_of
 from apps.files import selectors as files
 from apps.files import storage
 from apps.files.types import Content
@@ -130,19 +130,18 @@ def _messages(conversation: Conversation, shown: dict[str, _Shown]) -> Iterator[
         page = selectors.messages().filter(conversation=conversation, number__gt=after, number__lte=last)
         rows = list(
             page.select_related(None)
-            .select_related("author")
+            .select_related("author", "turn")
             .annotate(above=F("parent__number"))
             .order_by("number")[:AT_ONCE]
         )
         if not rows:
             return
-        usage = _usage_of(rows)
         for row in rows:
-            yield _message(row, usage, shown)
+            yield _message(row, shown)
         after = rows[-1].number
 
 
-def _message(row: Message, usage: dict[UUID, dict[str, Any]], shown: dict[str, _Shown]) -> dict[str, Any]:
+def _message(row: Message, shown: dict[str, _Shown]) -> dict[str, Any]:
     """Sensitive words are in clear in what somebody takes away who may read them, and the document says of which it is so."""
     is_deleted, is_final = row.deleted_at is not None, row.status in FINAL
     has_words = is_final and not is_deleted
@@ -154,37 +153,27 @@ def _message(row: Message, usage: dict[UUID, dict[str, Any]], shown: dict[str, _
         "created_at": moment(row.created_at),
         "status": DELETED if is_deleted else row.status if is_final else MessageStatus.INTERRUPTED,
         "model": row.answered_by if has_words else "",
-        "usage": usage.get(row.pk) if has_words else None,
+        "usage": _usage(row) if has_words else None,
         "parts": [_part(part, shown) for part in row.parts] if has_words else [],
     }
     return said | {"sensitive": True} if row.is_sensitive else said
 
 
-def _usage_of(rows: Sequence[Message]) -> dict[UUID, dict[str, Any]]:
-    """What the answers took, with all that was continued: counts are summed, names are those of the last turn."""
-    turns: dict[UUID, list[Turn]] = defaultdict(list)
-    for turn in Turn.objects.filter(message__in=[row.pk for row in rows], status__in=TERMINAL).order_by("created_at"):
-        turns[turn.message_id].append(turn)
-    return {message_id: _summed(each) for message_id, each in turns.items()}
-
-
-def _summed(turns: list[Turn]) -> dict[str, Any]:
-    costs = [turn.cost for turn in turns if turn.cost is not None]
-    last = turns[-1]
+def _usage(row: Message) -> dict[str, Any] | None:
+    """With all that was continued: counts are summed, names are those of the last turn."""
+    turn, usage = row.turn, usage_of(row)
+    if turn is None or usage is None:
+        return None
     return {
-        "provider": last.provider_name,
-        "model": last.model_name,
-        "is_fallback": last.is_fallback,
-        "input_tokens": sum(turn.input_tokens for turn in turns),
-        "output_tokens": sum(turn.output_tokens for turn in turns),
-        "cost": f"{sum(costs):.8f}" if costs else None,
-        "currency": next((turn.currency for turn in reversed(turns) if turn.currency), ""),
-        "estimated": any(turn.is_estimated for turn in turns),
-        "milliseconds": sum(
-            int((turn.finished_at - turn.started_at).total_seconds() * 1000 + 0.5)
-            for turn in turns
-            if turn.finished_at and turn.started_at
-        ),
+        "provider": turn.provider_name,
+        "model": turn.model_name,
+        "is_fallback": turn.is_fallback,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cost": f"{usage.cost:.8f}" if usage.cost is not None else None,
+        "currency": usage.currency,
+        "estimated": usage.is_estimated,
+        "milliseconds": int((usage.seconds or 0) * 1000 + 0.5),
     }
 
 

@@ -300,6 +300,7 @@ def requeue_turn(*, actor: Actor, turn_id: UUID) -> bool:
     turn = Turn.objects.select_for_update(no_key=True).get(pk=turn_id)
     if turn.status not in (TurnStatus.FAILED, TurnStatus.INTERRUPTED, TurnStatus.STOPPED):
         return False
+    turn.has_others = Turn.objects.filter(message=turn.message_id).exclude(pk=turn.pk).exists()
     _queue_again(turn, actor, attempts=0)
     return True
 
