@@ -78,6 +78,20 @@ def test_me_change_takes_known_fields_only(owner):
     assert Event.objects.filter(type="accounts.profile_changed").count() == 1
 
 
+def test_profile_that_was_changed_elsewhere_meanwhile_is_not_overwritten(owner):
+    api = Api(owner)
+    read = {"If-Match": api("GET", "me/").headers["ETag"]}
+
+    changed = api("PATCH", "me/", {"time_zone": "Europe/Lisbon"}, **read)
+    same = api("PATCH", "me/", {"time_zone": "Europe/Lisbon"})
+    late = api("PATCH", "me/", {"time_zone": "Europe/Berlin"}, **read)
+
+    assert (changed.status_code, changed.json()["version"], changed.headers["ETag"]) == (200, 2, '"2"')
+    assert same.headers["ETag"] == '"2"'
+    assert (late.status_code, late.json()["code"], late.json()["current"]) == (412, "version_mismatch", 2)
+    assert api("GET", "me/").json()["time_zone"] == "Europe/Lisbon"
+
+
 def test_sessions_are_listed_and_ended(owner):
     api, other = Api(owner), Api(owner)
 

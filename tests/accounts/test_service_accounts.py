@@ -69,6 +69,20 @@ def test_program_writes_as_itself(owner, project, made):
     assert members[str(owner.pk)]["is_service"] is False
 
 
+def test_service_account_that_a_colleague_changed_meanwhile_is_not_overwritten(owner, made):
+    api, path = Api(owner), f"service-accounts/{made[0]['id']}/"
+    read = {"If-Match": api("GET", path).headers["ETag"]}
+
+    changed = api("PATCH", path, {"name": "Night", "description": "Twelve a day"}, **read)
+    late = api("PATCH", path, {"name": "Day"}, **read)
+    disabled = api("POST", f"{path}disable/")
+
+    assert (changed.status_code, changed.json()["version"], changed.headers["ETag"]) == (200, 2, '"2"')
+    assert (late.status_code, late.json()["code"], late.json()["current"]) == (412, "version_mismatch", 2)
+    assert (disabled.json()["name"], disabled.json()["description"]) == ("Night", "Twelve a day")
+    assert disabled.headers["ETag"] == '"3"'
+
+
 def test_program_has_no_other_way_in_and_gets_no_mail(owner, project, made):
     user = User.objects.get(pk=made[0]["user"])
 

@@ -13,7 +13,7 @@ from apps.accounts.api import serializers as shapes
 from apps.accounts.models import User
 from apps.accounts.services import people, personal, sessions
 from apps.accounts.types import Actor
-from apps.core.api import APIView, Order, Page, PageQuery
+from apps.core.api import APIView, Order, Page, PageQuery, etag, expected_version
 
 EXAMPLE = OpenApiExample(
     "me",
@@ -24,6 +24,7 @@ EXAMPLE = OpenApiExample(
         "language": "en",
         "time_zone": "Europe/Lisbon",
         "is_operator": False,
+        "version": 1,
         "organizations": [{"id": "019ad3c0-7a3c-7b7e-9a53-3c1f5e0d8f12", "name": "Harbour", "role": "owner"}],
     },
     response_only=True,
@@ -56,10 +57,10 @@ SESSIONS = OpenApiExample(
 )
 
 
-def _me(user: User, viewer: Actor) -> dict[str, object]:
+def _answer(user: User, viewer: Actor) -> Response:
     organizations = selectors.visible_organizations(viewer).order_by("name", "pk")[:100]
     user.organizations = list(organizations)  # type: ignore[attr-defined]
-    return shapes.MeOut(user).data
+    return Response(shapes.MeOut(user).data, headers={"ETag": etag(user.version)})
 
 
 class MeExportView(APIView):
@@ -85,7 +86,7 @@ class MeView(APIView):
     @extend_schema(operation_id="me_read", tags=["me"], responses=shapes.MeOut, examples=[EXAMPLE])
     def get(self, request: Request) -> Response:
         """Who this key or session acts for. A key sees its own organization only."""
-        return Response(_me(selectors.get_user(request.actor.user_id), request.actor))
+        return _answer(selectors.get_user(request.actor.user_id), request.actor)
 
     @extend_schema(
         operation_id="me_change", tags=["me"], request=shapes.MeIn, responses=shapes.MeOut, examples=[EXAMPLE]
@@ -93,8 +94,10 @@ class MeView(APIView):
     def patch(self, request: Request) -> Response:
         """Name, language and time zone. E-mail and password have pages of their own."""
         policies.require(policies.can_change_own_account(request.actor))
-        user = people.change_profile(actor=request.actor, **shapes.MeIn.parse(request))
-        return Response(_me(user, request.actor))
+        user = people.change_profile(
+            actor=request.actor, expected_version=expected_version(request), **shapes.MeIn.parse(request)
+        )
+        return _answer(user, request.actor)
 
 
 class SessionListView(APIView):

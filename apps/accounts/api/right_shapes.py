@@ -118,6 +118,7 @@ class ServiceAccountOut(serializers.Serializer):
     role = serializers.ChoiceField(choices=OrganizationRole.choices)
     disabled_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
+    version = serializers.IntegerField()
 
 
 class ServiceAccountPageOut(serializers.Serializer):

@@ -64,6 +64,7 @@ class MeOut(serializers.Serializer):
     language = serializers.CharField()
     time_zone = serializers.CharField()
     is_operator = serializers.BooleanField(source="is_staff")
+    version = serializers.IntegerField()
     organizations = MyOrganizationOut(many=True)
 
 

@@ -14,11 +14,11 @@ from apps.accounts.api.serializers import InOrganizationQuery
 from apps.accounts.models import ServiceAccount
 from apps.accounts.services import service_accounts
 from apps.accounts.types import OrganizationRole
-from apps.core.api import APIView, Order, Page
+from apps.core.api import APIView, Order, Page, etag, expected_version
 
 
 def _answer(account: ServiceAccount, status: int = 200) -> Response:
-    return Response(shapes.ServiceAccountOut(account).data, status=status)
+    return Response(shapes.ServiceAccountOut(account).data, status=status, headers={"ETag": etag(account.version)})
 
 
 class ServiceAccountListView(APIView):
@@ -82,6 +82,7 @@ class ServiceAccountView(APIView):
         changed = service_accounts.change_service_account(
             actor=request.actor,
             service_account_id=service_account_id,
+            expected_version=expected_version(request),
             **shapes.ServiceAccountChangeIn.parse(request),
         )
         return _answer(changed)

@@ -48,6 +48,8 @@ class User(AbstractBaseUser, PermissionsMixin, BaseModel):
     is_staff = models.BooleanField(_("operator"), default=False)
     is_active = models.BooleanField(_("active"), default=True)
     epoch = models.PositiveIntegerField(default=1, editable=False)
+    #: Of what people change in a profile: name, language, time zone.
+    version = models.PositiveIntegerField(default=1, db_default=1, editable=False)
     anonymized_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()
@@ -180,6 +182,7 @@ class ServiceAccount(TenantModel):
     description = models.CharField(_("description"), max_length=500, blank=True)
     created_by = models.ForeignKey("accounts.User", on_delete=models.PROTECT, null=True, related_name="+")
     disabled_at = models.DateTimeField(null=True, blank=True)
+    version = models.PositiveIntegerField(default=1, db_default=1, editable=False)
 
     class Meta:
         verbose_name = _("service account")

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from apps.accounts import actors, events, letters, mailbox_events, policies
 from apps.accounts.models import Organization, OrganizationMember, Project, SignInLink, User
 from apps.accounts.services import sessions, sign_in_rules
-from apps.accounts.services.organizations import add_member, make_organization
+from apps.accounts.services.organizations import add_member, make_organization, require_version
 from apps.accounts.types import SYSTEM, Actor, EmailTaken, LinkNotValid, OrganizationRole, PasswordRefused
 from apps.accounts.words import language_asked
 from apps.accounts.zones import zone_asked
@@ -76,15 +76,17 @@ def settle_in(*, user: User) -> Project:
 
 
 @transaction.atomic
-def change_profile(*, actor: Actor, **changes: Any) -> User:
-    """``name``, ``language``, ``time_zone``."""
+def change_profile(*, actor: Actor, expected_version: int | None = None, **changes: Any) -> User:
+    """``name``, ``language``, ``time_zone``. Raises ``VersionMismatch`` (412)."""
     policies.require(policies.can_change_own_account(actor))
     user = User.objects.select_for_update().get(pk=actor.user_id)
+    require_version(user.version, expected_version)
     changed = [name for name, value in changes.items() if getattr(user, name) != value]
     for name in changed:
         setattr(user, name, changes[name])
     if changed:
-        user.save(update_fields=[*changed, "updated_at"])
+        user.version += 1
+        user.save(update_fields=[*changed, "version", "updated_at"])
         emit(
             events.ProfileChanged(user_id=user.pk, fields=sorted(changed)),
             actor=actor,

@@ -11,7 +11,7 @@ from apps.accounts import policies, rights, selectors
 from apps.accounts import right_events as events
 from apps.accounts.models import ServiceAccount, User
 from apps.accounts.services import unproved
-from apps.accounts.services.organizations import add_member, scope_of
+from apps.accounts.services.organizations import add_member, require_version, scope_of
 from apps.accounts.types import SERVICE_DOMAIN, Actor, OrganizationRole
 from apps.core.db import database_now
 from apps.core.events import emit
@@ -63,9 +63,12 @@ def _lock(service_account_id: UUID, actor: Actor) -> ServiceAccount:
 
 
 @transaction.atomic
-def change_service_account(*, actor: Actor, service_account_id: UUID, **changes: Any) -> ServiceAccount:
-    """``name``, ``description``."""
+def change_service_account(
+    *, actor: Actor, service_account_id: UUID, expected_version: int | None = None, **changes: Any
+) -> ServiceAccount:
+    """``name``, ``description``. Raises ``VersionMismatch`` (412)."""
     account = _lock(service_account_id, actor)
+    require_version(account.version, expected_version)
     changed = []
     if "name" in changes and account.user.name != changes["name"]:
         account.user.name = changes["name"]
@@ -73,9 +76,10 @@ def change_service_account(*, actor: Actor, service_account_id: UUID, **changes:
         changed.append("name")
     if "description" in changes and account.description != changes["description"]:
         account.description = changes["description"]
-        account.save(update_fields=["description", "updated_at"])
         changed.append("description")
     if changed:
+        account.version += 1
+        account.save(update_fields=["description", "version", "updated_at"])
         fact = events.ServiceAccountChanged(
             service_account_id=account.pk, user_id=account.user_id, fields=sorted(changed)
         )
@@ -107,7 +111,8 @@ def enable_service_account(*, actor: Actor, service_account_id: UUID) -> Service
 def _switch(account: ServiceAccount, *, is_active: bool) -> None:
     """``is_active`` is what every look at a key asks anyway."""
     account.disabled_at = None if is_active else database_now()
-    account.save(update_fields=["disabled_at", "updated_at"])
+    account.version += 1
+    account.save(update_fields=["disabled_at", "version", "updated_at"])
     account.user.is_active = is_active
     account.user.save(update_fields=["is_active", "updated_at"])
 
