@@ -19,9 +19,9 @@ from uuid import UUID
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
-from django.db.models import QuerySet
-from django.db.models import Value as Words
-from django.db.models.functions import StrIndex, Upper
+from django.db.models import Case, QuerySet, When
+from django.db.models import Value as Literal
+from django.db.models.lookups import GreaterThan
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -29,11 +29,12 @@ from apps.accounts import selectors as accounts
 from apps.conversations import selectors
 from apps.conversations.excerpts import excerpt, marked, written
 from apps.conversations.models import Conversation
-from apps.conversations.search_terms import pattern, terms, tsquery
+from apps.conversations.search_terms import pattern, terms, title_words, tsquery
+from apps.conversations.selectors.titles import place_of, with_words
 from apps.conversations.usage import COST_OF_ALL
 from apps.core.compiled import Value
 from apps.core.doors.search_sources import SearchHit, SearchQuery
-from apps.core.folding import Folded, folded
+from apps.core.folding import folded
 
 CANDIDATES = 400
 LEADING_TITLES = 5  # stand before all messages; the other titles come after what the words say in messages
@@ -99,11 +100,13 @@ class TitleSearch:
         is_about_messages = query.conversation_id or query.author_id or query.model or query.min_cost is not None
         if is_about_messages or not (query.text or query.has_filters):
             return []
-        word = folded(query.text.strip()[:100]).strip()
-        if query.text and not word:
+        text = " ".join(query.text.split())[:200]
+        words = title_words(text)
+        if query.text and not words:
             return []
         given = {
-            "word": word,
+            **{f"word{number}": word for number, word in enumerate(words)},
+            "phrase": folded(text) if len(words) > 1 else "",
             "project": query.project_id,
             "since": query.since,
             "until": query.until,
@@ -115,7 +118,7 @@ class TitleSearch:
         else:
             rows = _by_title.fetch(viewer, query.limit, query.offset, **values)
         address = _addresses()
-        return [_title_hit(row, word, place, address(row.pk)) for place, row in enumerate(rows, start=query.offset)]
+        return [_title_hit(row, words, place, address(row.pk)) for place, row in enumerate(rows, start=query.offset)]
 
 
 def _titled(
@@ -124,19 +127,21 @@ def _titled(
     offset: int,
     tag: str = "",
     *,
-    word: str = "",
+    phrase: str = "",
     project: UUID | None = None,
     since: datetime | None = None,
     until: datetime | None = None,
+    **words: str,
 ) -> QuerySet[Conversation]:
-    rows = _conversations(viewer, project=project, tag=tag)
-    if word:  # which is folded: as ``icontains`` finds it, but without accents, and the word is a value and no pattern
-        rows = rows.annotate(place=StrIndex(Upper(Folded("title")), Upper(Words(word)))).filter(place__gt=0)
+    """Those that hold the words in a row, as they are in the phrase, first; then the newest. ``in_a_row`` says of each whether it does."""
+    rows = with_words(_conversations(viewer, project=project, tag=tag), *words.values())
+    in_a_row = Case(When(GreaterThan(place_of(phrase), 0), then=True), default=False) if phrase else Literal(True)
     if since:
         rows = rows.filter(last_activity_at__gte=since)
     if until:
         rows = rows.filter(created_at__lte=until)
-    return rows.only("title", "last_activity_at").order_by("-last_activity_at", "-pk")[offset : offset + limit]
+    rows = rows.annotate(in_a_row=in_a_row).only("title", "last_activity_at")
+    return rows.order_by(*["-in_a_row"] * bool(phrase), "-last_activity_at", "-pk")[offset : offset + limit]
 
 
 _by_title: accounts.ForViewer[Conversation] = accounts.ForViewer(_titled)
@@ -262,15 +267,17 @@ def _message_hit(row: Sequence[Any], words: Sequence[str], address: str) -> Sear
     )
 
 
-def _title_hit(row: Conversation, word: str, place: int, address: str) -> SearchHit:
+def _title_hit(row: Conversation, words: Sequence[str], place: int, address: str) -> SearchHit:
     title = unicodedata.normalize("NFC", row.title)
+    sought = re.compile("|".join(map(written, words)), re.IGNORECASE)
+    is_leading, in_a_row = place < LEADING_TITLES, row.in_a_row  # type: ignore[attr-defined]
     return SearchHit(
         kind="conversation",
         id=row.pk,
-        title=marked(title, re.compile(written(word), re.IGNORECASE)) if word else title,
+        title=marked(title, sought) if words else title,
         snippet="",
         url=address,
         at=row.last_activity_at,
-        rank=2.0 if place < LEADING_TITLES else 0.0,
+        rank=(2.0 if in_a_row else 1.5) if is_leading else (0.0 if in_a_row else -1.0),
         extra={"conversation": str(row.pk)},
     )

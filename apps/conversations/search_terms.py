@@ -148,6 +148,16 @@ def terms(text: str) -> list[str]:
     return kept[:MAX_TERMS] + (telling or words)[:MAX_TERMS]
 
 
+def title_words(text: str) -> list[str]:
+    """What stands between blanks, without accents: a title has to hold each, in any order. As in messages, words that say nothing are
+    left out unless there are no others.
+    """
+    pieces = (each.strip(_AROUND) or each for each in unicodedata.normalize("NFC", text).lower().split())
+    asked = list(dict.fromkeys(pieces))
+    telling = [each for each in asked if each not in STOP] or asked
+    return [word for each in telling[:MAX_TERMS] if (word := folded(each).strip())]
+
+
 def tsquery(asked: Sequence[str]) -> str:
     """``terms`` joined by OR, for ``to_tsquery``, without their accents as the index has them. The last word is a prefix, since it may still be being typed; so is a piece that ends
     with it, but for those with hyphens or underscores, of which each part would be one (``e-mail``: all words with e). What follows a hyphen was

@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from apps.accounts.models import User
 from apps.conversations.models import Conversation, Message, Turn
+from apps.conversations.search import LEADING_TITLES
 from tests.accounts.factories import ProjectFactory, key_of
 from tests.conversations.factories import answer, say, someone, start
 
@@ -140,7 +141,12 @@ def test_search_pages_with_a_cursor(api, ines, project):
         ("ÄRGER", {"Ärger im Hafen"}),
         ("HAF", {"Ärger im Hafen"}),
         ("$1 %s", {"costs $1 %s"}),
-        ("hafen ärger", set()),
+        ("hafen ärger", {"Ärger im Hafen"}),
+        ("der hafen", {"Ärger im Hafen"}),
+        ("im", {"Ärger im Hafen"}),
+        ("(Hafen), ÄRG", {"Ärger im Hafen"}),
+        ("hafen stadt", set()),
+        ("off 50%", {"50% off today"}),
     ],
 )
 def test_titles_are_found_by_what_stands_in_them_and_not_as_patterns(api, ines, project, asked, found):
@@ -150,6 +156,25 @@ def test_titles_are_found_by_what_stands_in_them_and_not_as_patterns(api, ines, 
     for _twice in range(2):
         hits = api.get("/api/v1/search/", {"q": asked}).json()["results"]
         assert {hit["title"] for hit in hits} == found
+    listed = api.get("/api/v1/conversations/", {"q": asked}).json()["results"]
+    assert {each["title"] for each in listed} == found
+
+
+def test_titles_with_the_words_in_a_row_stand_first_and_pages_lose_none(api, ines, project):
+    """Ten titles, the newest with the words the other way round, and a message with one of the words."""
+    titles = [f"{'Lisbon budget' if number < 3 else 'Budget for Lisbon'} {number}" for number in range(10)]
+    for title in titles:
+        start(ines, project, title=title)
+    said = say(ines, start(ines, project, title="Port"), "The budget.").message
+
+    pages = [api.get("/api/v1/search/", {"q": "lisbon budget", "limit": 4}).json()]
+    while pages[-1]["next"]:
+        pages.append(api.get("/api/v1/search/", {"q": "lisbon budget", "limit": 4, "cursor": pages[-1]["next"]}).json())
+
+    hits = [hit for page in pages for hit in page["results"]]
+    named = [int(hit["title"][-1]) for hit in hits if hit["kind"] == "conversation"]
+    assert named == [2, 1, 0, 9, 8, 7, 6, 5, 4, 3]
+    assert [hit["id"] for hit in hits].index(str(said.pk)) == LEADING_TITLES
 
 
 def test_search_shows_a_stranger_nothing(ines, project):

@@ -12,8 +12,7 @@ from uuid import UUID
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, Func, OuterRef, QuerySet, Subquery
-from django.db.models import Value as Words
-from django.db.models.functions import Now, StrIndex, Upper
+from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import has_scope
@@ -21,6 +20,7 @@ from apps.accounts.types import Actor, ActorKind, Permission
 from apps.agents import selectors as agents
 from apps.conversations.models import Conversation, Message, Participation
 from apps.conversations.policies import WRITE, has_read_scope
+from apps.conversations.search_terms import title_words
 from apps.conversations.selectors.rights import (
     denied_here,
     denied_to,
@@ -30,6 +30,7 @@ from apps.conversations.selectors.rights import (
     visible_to,
     with_access_of,
 )
+from apps.conversations.selectors.titles import with_words
 from apps.conversations.types import (
     ALL_SENSITIVE,
     RESTORABLE_DAYS,
@@ -41,7 +42,6 @@ from apps.conversations.types import (
 from apps.core import preferences
 from apps.core.compiled import Compiled, Value
 from apps.core.doors.topics import TopicEvent
-from apps.core.folding import Folded, folded
 from apps.core.paging import Window
 from apps.live import selectors as live
 from apps.llm import selectors as llm
@@ -166,9 +166,8 @@ def list_conversations(*, viewer: Actor, only: ListFilter = ACTIVE) -> QuerySet[
     if only.tag:
         rows = rows.filter(tags__contains=[only.tag])
     if only.q:
-        if not (word := folded(only.q).strip()):
-            return rows.none()
-        rows = rows.alias(place=StrIndex(Upper(Folded("title")), Upper(Words(word)))).filter(place__gt=0)
+        words = title_words(only.q)
+        rows = with_words(rows, *words) if words else rows.none()
     return rows
 
 
