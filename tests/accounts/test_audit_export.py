@@ -15,7 +15,7 @@ from apps.accounts.services import projects
 from apps.accounts.types import OrganizationRole
 from apps.core.eventlog.consumers import logged
 from apps.core.models import Event
-from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, bearer, join, key_of
+from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of, bearer, join, key_of, member_of
 
 NAMES = ["previous", "digest"]
 
@@ -45,6 +45,22 @@ def export(client, user, project, **query):
     asked = {"organization": project.organization_id} | query
     answer = client.get("/api/v1/audit/export/", asked, headers=bearer(key_of(user, project.organization)))
     return answer, b"".join(answer.streaming_content) if answer.streaming else answer.content
+
+
+def test_person_narrows_the_file_and_the_list(client, owner, project):
+    manager = member_of(project, role=OrganizationRole.ADMIN)
+    projects.change_project(actor=actor_of(manager), project_id=project.pk, name="Plan of the manager")
+    record_all()
+    asked = {"organization": project.organization_id, "person": manager.pk}
+    key = bearer(key_of(owner, project.organization))
+
+    listed = client.get("/api/v1/audit/", asked, headers=key).json()["results"]
+    _answer, body = export(client, owner, project, format="json", person=manager.pk)
+
+    assert [entry["action"] for entry in listed] == ["accounts.project_changed"]
+    assert [entry["number"] for entry in json.loads(body)] == [entry["number"] for entry in listed]
+    nobody = client.get("/api/v1/audit/", asked | {"person": project.pk}, headers=key).json()["results"]
+    assert nobody == []
 
 
 def test_json_can_be_checked_without_us(client, owner, project):

@@ -88,10 +88,21 @@ def test_sql_agrees_with_the_policies_for_any_rights(rights):
     assert selectors.project_role(actor, project.pk) == (role if is_there else None)
     people = {person.id: person.role for person in selectors.list_people_of_project(project, SYSTEM)}
     assert people.get(user.pk) == role
+    known = {each.id for seen in visible(actor) for each in selectors.list_people_of_project(seen, SYSTEM)}
+    assert {each.id for each in selectors.list_people_of_projects(actor)} == known
+    boss = UserFactory(password=None)
+    join(boss, project.organization, role=OrganizationRole.ADMIN)
+    limited = Actor(kind=ActorKind.KEY, user_id=boss.pk, organization_id=project.organization_id, project_id=project.pk)
+    seen = {each.id for each in selectors.list_people_of_projects(limited)}
+    assert (user.pk in seen) is (role is not None and not rights["is_deleted"])
     for permission in Permission:
         found = Project.objects.filter(selectors.denied_filter(actor, "pk", permission=permission), pk=project.pk)
         takes_it = denied is not None and list(Permission).index(denied) <= list(Permission).index(permission)
         assert found.exists() is takes_it
+
+
+def visible(actor):
+    return selectors.visible_projects(actor).select_related("organization")
 
 
 def set_up(rights):

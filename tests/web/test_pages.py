@@ -14,7 +14,15 @@ from apps.conversations.models import Conversation
 from apps.core import preferences
 from apps.core.ids import uuid7
 from apps.llm import services as llm
-from tests.accounts.factories import PASSWORD, ProjectFactory, ProjectMemberFactory, UserFactory, actor_of, join
+from tests.accounts.factories import (
+    PASSWORD,
+    ProjectFactory,
+    ProjectMemberFactory,
+    UserFactory,
+    actor_of,
+    join,
+    member_of,
+)
 from tests.llm.factories import ModelFactory, ProviderFactory
 
 pytestmark = pytest.mark.django_db
@@ -208,6 +216,16 @@ def test_search_that_finds_nothing_says_where_it_looked(browser, query, places):
 def test_search_for_the_same_again_is_no_step_of_its_own(browser, shown, pushed):
     headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver/search/?{shown}"}
     assert browser.get("/search/?q=trams", headers=headers).headers.get("HX-Push-Url") == pushed
+
+
+def test_search_lists_the_people_of_all_projects_one_may_see(browser, owner, project):
+    beside = ProjectFactory(owner=owner)
+    people = {owner.pk, member_of(project).pk, member_of(beside).pk}
+    member_of(ProjectFactory())
+
+    page = browser.get("/search/", {"project": str(project.pk)})
+
+    assert {person.id for person in page.context["people"]} == people
 
 
 def test_search_ignores_filters_it_cannot_read(browser):

@@ -19,6 +19,7 @@ from apps.accounts.models.projects import (
     ProjectQuerySet,
     ProjectTeam,
     denies,
+    who_see_any,
     with_roles_in,
 )
 from apps.accounts.models.records import AuditEntry, Erasure
@@ -63,5 +64,6 @@ __all__ = [
     "UserSession",
     "UserSessionQuerySet",
     "denies",
+    "who_see_any",
     "with_roles_in",
 ]

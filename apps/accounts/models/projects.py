@@ -117,6 +117,22 @@ def with_roles_in(project: Project, members: QuerySet[OrganizationMember]) -> Qu
     )
 
 
+def who_see_any(projects: QuerySet[Project], members: QuerySet[OrganizationMember]) -> QuerySet[OrganizationMember]:
+    """Those of the members who see at least one of the projects, as ``visible_to`` says it of one person."""
+    user, teams = OuterRef(OuterRef("user")), _teams_of(OuterRef(OuterRef(OuterRef("user"))))
+    added = Exists(ProjectMember.objects.filter(project=OuterRef("pk"), user=user))
+    by_team = Exists(ProjectTeam.objects.filter(project=OuterRef("pk"), team__in=teams))
+    denials = _denials(Q(user=user) | Q(team__in=teams), Q(project=OuterRef("pk")))
+    denied = Exists(denials.filter(permission__in=denials_against(ProjectRole.VIEWER)))
+    there = projects.filter(~denied, organization=OuterRef("organization"))
+    named = there.filter(added | by_team)
+    return members.filter(
+        Q(Exists(there), role__in=[OrganizationRole.OWNER, OrganizationRole.ADMIN])
+        | Q(Exists(there.filter(access=ProjectAccess.ORGANIZATION)), role=OrganizationRole.MEMBER)
+        | Exists(named)
+    )
+
+
 class Project(TenantModel):
     version = models.PositiveIntegerField(default=1, editable=False)
     name = models.CharField(_("name"), max_length=120)

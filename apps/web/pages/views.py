@@ -84,7 +84,6 @@ def search(request: HttpRequest) -> HttpResponse:
     query = _query(request)
     is_asked = bool(query.text) or query.has_filters
     found = find(request.actor, query, read_cursor(request.GET.get("cursor")) or START) if is_asked else None
-    project = places.find_project(request)
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
     response = render(
         request,
@@ -96,7 +95,7 @@ def search(request: HttpRequest) -> HttpResponse:
             "hits": found.hits if found else [],
             "next_url": _next(request, found.next) if found and found.next else "",
             "projects": places.list_projects(request),
-            "people": accounts.list_people_of_project(project, request.actor) if project else [],
+            "people": [] if htmx else accounts.list_people_of_projects(request.actor),
         },
     )
     # Words are asked for as they are typed and again when they are sent: the same twice is one step back, not two.
