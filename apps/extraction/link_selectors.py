@@ -37,6 +37,11 @@ def list_meant(viewer: Actor, rows: Iterable[Proposal]) -> list[Proposal]:
     return list(found.only("run", "collection", "entity_id", "data", "status")[:MOST_MEANT])
 
 
+def names_in(rows: Iterable[Proposal]) -> set[tuple[str, str]]:
+    """What these call others that are nobody's suggestion: short name of the collection, and the name."""
+    return {(link["collection"], link["mention"]) for row in rows for link in row.links if not link["to"]}
+
+
 def lacking(rows: QuerySet[Record], *, collection: Collection, field: str) -> QuerySet[Record]:
     """Of records of a collection that came with its schema: those in which the field is empty, or points to nothing that is there.
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.core.doors.below_messages import Shown
-from apps.extraction import link_selectors, made_selectors, policies, question_selectors, selectors, shape
+from apps.extraction import link_selectors, made_selectors, policies, question_selectors, selectors, shape, targets
 from apps.extraction.models import ExtractionRun, FollowUp, Proposal
 from apps.extraction.pages.nearby import NearCard, near_cards
 from apps.extraction.pages.quoting import Quote, QuotedWords
@@ -32,7 +32,7 @@ _MOST_QUOTES = 3
 @dataclass(frozen=True, slots=True)
 class FieldCard:
     """``input`` is how it is edited: text, number, date, choice, lines, json; empty: not here. ``raw`` is what stands in the input.
-    ``is_sourced``: words say it, whether the viewer may read them or not. What a person answered is neither that nor inferred.
+    ``lost``: names that mean no record, or several, so that accepting links nothing. ``is_sourced``: words say it, whether the viewer may read them or not. What a person answered is neither that nor inferred.
     """
 
     name: str
@@ -47,6 +47,7 @@ class FieldCard:
     is_sourced: bool = False
     is_needed: bool = False
     wrong: str = ""
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +226,15 @@ def proposal_cards(
         )
     }
     words = QuotedWords(viewer, rows)
+    waiting = [row for row in rows if row.status == ProposalStatus.PENDING]
+    named = {
+        project: targets.find_named(
+            viewer,
+            project_id=project,
+            names=link_selectors.names_in(row for row in waiting if row.project_id == project),
+        )
+        for project in {row.project_id for row in waiting}
+    }
     near = near_cards(viewer, rows)
     asked = question_selectors.follow_ups_of(row.pk for row in rows)
     may = _writers(viewer, (row.project_id for row in rows)) if may is None else may
@@ -242,6 +252,7 @@ def proposal_cards(
             schemas[row.collection_id],
             words,
             titles,
+            named=named.get(row.project_id, {}),
             can_write=may[row.project_id],
             follow_up=asked.get(row.pk),
             near=near.get(row.pk, ()),
@@ -261,15 +272,12 @@ def _proposal_card(
     words: QuotedWords,
     titles: Mapping[tuple[UUID, str], str],
     *,
+    named: Mapping[tuple[str, str], targets.Named],
     can_write: bool,
     follow_up: FollowUp | None,
     near: tuple[NearCard, ...],
 ) -> ProposalCard:
-    linked: dict[str, list[str]] = {}
-    for link in row.links:
-        name = link["field"].strip("/").split("/")[0]
-        if title := titles.get((row.run_id, link["to"])) if link["to"] else link.get("mention"):
-            linked.setdefault(name, []).append(title)
+    linked, lost = _linked(row, titles, named)
     problems = {str(each["field"]).strip("/").split("/")[0]: str(each["detail"]) for each in row.problems}
     numbers = iter(range(1, 1000))
     fields = []
@@ -292,10 +300,11 @@ def _proposal_card(
                 is_sourced=any(source["method"] not in ("", GENERATED) for source in sources),
                 is_needed=is_needed,
                 wrong=problems.get(each.name, ""),
+                lost=tuple(lost.get(each.name, ())),
                 **_input(each, value),
             )
         )
-    shown = tuple(each for each in fields if each.text or each.wrong)
+    shown = tuple(each for each in fields if each.text or each.wrong or each.lost)
     first = next((source["message"] for source in row.sources if source["message"]), None)
     made = [source for source in row.sources if source["method"] == GENERATED]
     return ProposalCard(
@@ -324,6 +333,28 @@ def _proposal_card(
         is_made=bool(made),
         made_by=made[0]["answered_by"] if made else "",
     )
+
+
+def _linked(
+    row: Proposal, titles: Mapping[tuple[UUID, str], str], named: Mapping[tuple[str, str], targets.Named]
+) -> tuple[dict[str, list[str]], dict[str, list[str]]]:
+    """By field: what it points to, in words; and while it waits, names that it would point to nothing by."""
+    linked: dict[str, list[str]] = {}
+    lost: dict[str, list[str]] = {}
+    for link in row.links:
+        field, mention = link["field"].strip("/").split("/")[0], link["mention"]
+        if link["to"]:
+            title = titles.get((row.run_id, link["to"]))
+        elif row.status == ProposalStatus.PENDING:
+            one = named.get((link["collection"], mention))
+            title = one.title if one else None
+            if one is None:
+                lost.setdefault(field, []).append(mention)
+        else:
+            title = mention
+        if title:
+            linked.setdefault(field, []).append(title)
+    return linked, lost
 
 
 def _questions(follow_up: FollowUp, fields: Sequence[FieldCard]) -> tuple[QuestionCard, ...]:

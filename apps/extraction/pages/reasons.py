@@ -21,6 +21,7 @@ def why_unplaced(each: Mapping[str, Any]) -> str:
         "no_value": _("Says that there is no value"),
         "unlinked": _("Belongs to nothing that was found"),
         "field_gone": _("The field “%(field)s” takes this no more, or is gone") % {"field": name},
+        "no_record": _("Not one record that is called so, for “%(field)s”") % {"field": name},
         "not_asked": _("Was not asked for"),
         "too_large": _("Too large to be read"),
     }

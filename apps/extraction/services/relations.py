@@ -8,33 +8,59 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models.functions import Now
 
 from apps.accounts.types import Actor
 from apps.core.errors import DomainError
-from apps.extraction import reach, schema, selectors, targets
-from apps.extraction.models import Proposal, Record
+from apps.extraction import link_selectors, reach, schema, selectors, targets
+from apps.extraction.models import ExtractionRun, Proposal, Record
 from apps.extraction.services import records
 from apps.extraction.types import ProposalStatus
 
 
 def linked_fields(actor: Actor, found: schema.Schema, proposal: Proposal, data: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields that point to records, as far as the actor sees those: of this run, or by the one name that fits."""
+    """Fields that point to records, as far as the actor sees those: of this run, or by a name that means one of them. A name that means
+    none, or several, is kept among what found no place. The caller holds the run.
+    """
     wanted: dict[str, list[str]] = {}
+    named = targets.find_named(actor, project_id=proposal.project_id, names=link_selectors.names_in([proposal]))
+    lost: list[dict[str, Any]] = []
     for link in proposal.links:
         field = found.by_pointer.get(link["field"])
-        target = _target_of(actor, proposal, link)
-        if field is not None and field.is_top and field.relation and target and field.name not in data:
+        if field is None or not field.is_top or field.relation is None or field.name in data:
+            continue
+        target = _target_of(actor, proposal, link["to"]) if link["to"] else None
+        if not link["to"]:
+            one = named.get((link["collection"], link["mention"]))
+            target = one.record_id if one else None
+            if one is None:
+                lost.append(
+                    {
+                        "value": link["mention"],
+                        "reason": "no_record",
+                        "field": link["field"],
+                        "entity": proposal.entity_id,
+                    }
+                )
+        if target:
             wanted.setdefault(field.name, []).append(str(target))
+    _keep_unplaced(proposal, lost)
     return {name: ids if (field := found.named(name)) and field.is_list else ids[0] for name, ids in wanted.items()}
 
 
-def _target_of(actor: Actor, proposal: Proposal, link: Mapping[str, str]) -> UUID | None:
-    if link["to"]:
-        other = Proposal.objects.filter(run=proposal.run_id, entity_id=link["to"], status=ProposalStatus.ACCEPTED)
-        # Nothing can point to a record that somebody deleted meanwhile.
-        there = other.filter(reach.within(actor), record__deleted_at=None)
-        return there.values_list("record_id", flat=True).first()
-    return targets.find_by_title(actor, project_id=proposal.project_id, slug=link["collection"], title=link["mention"])
+def _target_of(actor: Actor, proposal: Proposal, entity_id: str) -> UUID | None:
+    other = Proposal.objects.filter(run=proposal.run_id, entity_id=entity_id, status=ProposalStatus.ACCEPTED)
+    # Nothing can point to a record that somebody deleted meanwhile.
+    there = other.filter(reach.within(actor), record__deleted_at=None)
+    return there.values_list("record_id", flat=True).first()
+
+
+def _keep_unplaced(proposal: Proposal, lost: list[dict[str, Any]]) -> None:
+    if not lost:
+        return
+    run = ExtractionRun.objects.only("unplaced").get(pk=proposal.run_id)
+    new = [each for each in lost if each not in run.unplaced]
+    ExtractionRun.objects.filter(pk=run.pk).update(unplaced=[*run.unplaced, *new], updated_at=Now())
 
 
 def link_back(*, actor: Actor, proposal: Proposal, record: Record) -> None:
