@@ -171,7 +171,7 @@ _OF_PROJECTS = {
     "wishes": (
         wish_selectors.visible_wishes,
         (
-            "requested_by conversation_id shown_under kind is_asked words status error_code answered_by is_demo count brief collection name fields "
+            "requested_by conversation_id shown_under kind is_asked words status error_code answered_by is_demo count asked_count brief collection name fields "
             "is_reviewed operation_id decided_by decided_at created_at"
         ),
     ),

@@ -8,7 +8,7 @@ from apps.extraction.wish_types import WishKind
 
 _VERB = r"create|make(?: up)?|generate|invent|write|give me|come up with|erstell\w*|erzeug\w*|erfind\w*|mach(?:e|en|t)?|schreib\w*|denk\w*|gib mir"
 _NUMBERS = "two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|fifty|a hundred|a dozen|zwei|drei|vier|fünf|sechs|sieben|acht|neun|zehn|elf|zwölf|zwanzig|hundert|ein dutzend"
-_SOUNDS = re.compile(rf"\b(?:{_VERB})\b.{{0,40}}?\b(?:\d{{1,4}}|{_NUMBERS})\b\s+\w", re.IGNORECASE)
+_SOUNDS = re.compile(rf"\b(?:{_VERB})\b.{{0,40}}?\b(?:\d{{1,9}}|{_NUMBERS})\b\s+\w", re.IGNORECASE)
 # Not tables and lists: who wants one written is answered. A database with or for something is mostly a server's.
 _COLLECTION = re.compile(
     rf"\b(?:{_VERB}|set up|build|add|start|we need|i need|leg(?:e|en|t)?|richt(?:e|en|et)?|wir brauchen|ich brauche)\b.{{0,40}}?"

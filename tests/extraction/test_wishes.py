@@ -91,11 +91,33 @@ def test_model_s_answer_is_taken_as_far_as_it_goes(me, project, talk, priced_mod
 
     wish = heard(me, talk, "Invent 5000 ships")
 
-    assert (wish.count, [each["kind"] for each in wish.fields]) == (1000, ["text", "choice"])
+    assert (wish.count, wish.asked_count, [each["kind"] for each in wish.fields]) == (1000, 5000, ["text", "choice"])
     assert "calls of" in wish.estimate["basis"]
     assert "Words: Invent 5000 ships" in provider.bodies[0]["messages"][-1]["content"]
     provider.script({"status": 401})
     assert heard(me, talk, "Invent 20 ships").status == "failed"
+
+
+def test_card_says_that_fewer_are_made_than_were_asked_for(me, owner, project, talk, demo):
+    browser, api = Client(), Client(headers=bearer(key_of(owner, project.organization)))
+    browser.force_login(owner)
+    wish = commanded(me, talk, "10,000 characters for a noir set in Lisbon")
+
+    def card():
+        return browser.get(f"/review/wishes/{wish.pk}/").content.decode()
+
+    said = "10,000 were asked for, and at most 1,000 are made at once."
+    assert (wish.count, wish.asked_count, said in card()) == (1000, 10_000, True)
+    assert api.get(f"/api/v1/wishes/{wish.pk}/").json()["asked_count"] == 10_000
+    services.change_wish(actor=me, wish_id=wish.pk, changes={"count": 900})
+    assert "were asked for" not in card()
+    assert heard(me, talk, "Invent 20000 ships").asked_count == 20_000
+    assert [commanded(me, talk, f"{n} ships").asked_count for n in ("1000", "1.001", "999999999", "ten")] == [
+        0,
+        1001,
+        999_999_999,
+        0,
+    ]
 
 
 def test_edited_over_the_api_and_shown_as_a_card(me, owner, project, talk, demo):

@@ -69,6 +69,9 @@ class WishOut(serializers.ModelSerializer[Wish]):
     operation = serializers.UUIDField(source="operation_id", allow_null=True)
     new_fields = serializers.JSONField(source="fields")
     review = serializers.BooleanField(source="is_reviewed")
+    asked_count = serializers.IntegerField(
+        help_text="How many the words ask for, where that is more than are made at once; 0: no more than count."
+    )
     estimate = serializers.SerializerMethodField()
 
     class Meta:
@@ -84,6 +87,7 @@ class WishOut(serializers.ModelSerializer[Wish]):
             "answered_by",
             "is_demo",
             "count",
+            "asked_count",
             "brief",
             "collection",
             "name",

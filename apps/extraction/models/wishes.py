@@ -38,6 +38,8 @@ class Wish(TenantModel, LeasedModel):
     answered_by = models.CharField(max_length=200, blank=True)
     is_demo = models.BooleanField(default=False)
     count = models.PositiveIntegerField(default=0)
+    # How many were asked for, where that is more than are made at once; 0: no more than ``count``.
+    asked_count = models.PositiveIntegerField(default=0, db_default=0, editable=False)
     brief = models.TextField(blank=True)
     collection = models.ForeignKey(Collection, on_delete=models.CASCADE, null=True, related_name="+")
     name = models.CharField(max_length=80, blank=True)

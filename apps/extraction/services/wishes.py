@@ -51,6 +51,7 @@ from apps.llm import forecast
 
 GAVE_UP = "worker_lost"
 _MOST_COLLECTIONS = 40
+_LARGEST = 2**31 - 1  # of what the column takes
 _MOST_FIELDS = 20
 
 
@@ -198,6 +199,7 @@ def propose_wish(*, actor: Actor, wish_id: UUID, fence: int, answer: Answer, rea
     wish.status = WishStatus.PROPOSED
     wish.collection = selectors.find_collection(asker, project_id=wish.project_id, slug=read.collection or "")
     wish.count = min(max(read.count, 1), MAX_MADE) if read.count else USUAL_COUNT
+    wish.asked_count = min(read.count, _LARGEST) if read.count > MAX_MADE else 0
     wish.brief = read.brief.strip()[:MAX_BRIEF] or wish.words
     wish.name = read.name.strip()[:80]
     if wish.collection is None:
@@ -267,6 +269,8 @@ def change_wish(*, actor: Actor, wish_id: UUID, changes: dict[str, Any], expecte
     for name in ("count", "brief", "name"):
         if name in changes:
             setattr(wish, name, changes[name])
+    if "count" in changes:
+        wish.asked_count = 0
     if "fields" in changes:
         wish.fields = wish_fields.tolerated(changes["fields"])
     if wish.collection is None:

@@ -13,7 +13,7 @@ _WORDS = {
     **dict(zip(["ein", "zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "elf", "zwölf"], range(1, 13), strict=True)),
     "fifteen": 15, "twenty": 20, "fifty": 50, "zwanzig": 20, "fünfzig": 50, "hundert": 100, "dozen": 12, "dutzend": 12, "hundred": 100,
 }  # fmt: skip
-_NUMBER = rf"\d{{1,4}}|{'|'.join(sorted(_WORDS, key=len, reverse=True))}"
+_NUMBER = rf"\d{{1,3}}(?:[.,'\u2019]\d{{3}})+|\d{{1,9}}|{'|'.join(sorted(_WORDS, key=len, reverse=True))}"
 _BREAK = r"for|about|of|in|from|set|who|with|that|living|based|around|to|für|über|von|aus|die|mit|in|im|rund"
 _WISH = re.compile(
     rf"\b(?:a |an |ein )?(?P<count>{_NUMBER})\s+(?P<what>[^\W\d_][\w' -]{{0,60}}?)(?=\s+(?:{_BREAK})\b|[,.;:!?\n]|$)",
@@ -50,7 +50,7 @@ def read(text: str) -> dict[str, Any]:
         return {"is_wish": False, "count": 0, "brief": said, "collection": "", "name": "", "fields": []}
     what = " ".join(wish["what"].split())
     brief = said[wish.end() :].strip(" ,.;:!?\n") or said
-    number = wish["count"].lower()
+    number = re.sub(r"(?<=\d)\D", "", wish["count"].lower())
     last = what.split()[-1]
     slug = known_collection(f"{what}\n{last}", text)
     fields = usual_fields(last, said)
