@@ -1,43 +1,79 @@
 // The text being written: its draft, its size, and what a sending key is. No element but the text field.
 
 import { debounce, isComposing } from "core/dom";
-import { read, write } from "core/storage";
+import { read, watch, write } from "core/storage";
 
 const KEEP_MS = 300;
 
+/** What is written, kept per member and conversation, so that it outlives reload, sign-out and lost network. Several tabs may show it. */
 export class Draft {
   #name;
-  #contentOf;
+  #composer;
+  #stopWatching;
+  #kept = "null"; // what is kept, as this tab last read or wrote it
+  #taken = "null"; // what this tab last took from there
   save;
 
-  /** `contentOf()` → {text, files, references?}. Kept per member and conversation, so that it outlives reload, sign-out and lost network. */
-  constructor(name, contentOf) {
+  /** `composer`: {inputTarget, files, named, changed()}. */
+  constructor(name, composer) {
     this.#name = `draft:${name}`;
-    this.#contentOf = contentOf;
+    this.#composer = composer;
     this.save = debounce(() => this.saveNow(), KEEP_MS);
+    this.#stopWatching = watch(this.#name, () => this.#takeOver());
     addEventListener("pagehide", this.saveNow);
-    document.addEventListener("visibilitychange", this.saveNow);
+    document.addEventListener("visibilitychange", this.#visibilityChanged);
   }
 
   disconnect() {
+    this.#stopWatching();
     removeEventListener("pagehide", this.saveNow);
-    document.removeEventListener("visibilitychange", this.saveNow);
+    document.removeEventListener("visibilitychange", this.#visibilityChanged);
   }
 
-  /** True when there was one. Nobody typed it now: no `input` event, which would open the list of commands or tell others of typing. */
-  restore(input, attachments, named) {
-    const { text, files, references = [] } = read(this.#name, { text: "", files: [] });
-    if (!text && !files.length) return false;
-    references.forEach((each) => named.add(each));
-    input.value ||= text;
-    attachments.restore(files);
-    return true;
+  /** Words that were typed before this was there are newer. */
+  restore() {
+    const { inputTarget: input } = this.#composer;
+    const { value: typed } = input;
+    this.#take(read(this.#name));
+    if (typed) input.value = typed;
+    this.#composer.changed();
   }
 
+  /** Only what was changed here: the words of another tab are replaced by words alone, not by there being none. */
   saveNow = () => {
-    const content = this.#contentOf();
-    write(this.#name, content.text || content.files.length ? content : null);
+    const content = keptOf(this.#composer);
+    const now = JSON.stringify(content);
+    if (now === this.#kept) return;
+    if (content === null && JSON.stringify(read(this.#name)) !== this.#kept) return;
+    write(this.#name, content);
+    this.#kept = now;
   };
+
+  #visibilityChanged = () => {
+    this.saveNow();
+    if (document.visibilityState === "visible") this.#takeOver();
+  };
+
+  /** What another tab has kept meanwhile. What was typed here stays. */
+  #takeOver() {
+    const { inputTarget, files } = this.#composer;
+    const content = keptOf(this.#composer);
+    const isTyped = content !== null && JSON.stringify(content) !== this.#taken;
+    const kept = read(this.#name);
+    if (isTyped || isSensitive(inputTarget) || files.areUploading || JSON.stringify(kept) === this.#kept) return;
+    this.#take(kept);
+    this.#composer.changed();
+  }
+
+  /** Nobody typed it now: no `input` event, which would open the list of commands or tell others of typing. */
+  #take(kept) {
+    const { inputTarget, files, named } = this.#composer;
+    this.#kept = this.#taken = JSON.stringify(kept);
+    for (const each of kept?.references ?? []) named.add(each);
+    inputTarget.value = kept?.text ?? "";
+    files.clear();
+    files.restore(kept?.files ?? []);
+  }
 }
 
 /** `key` is the member's preference: `enter` or `mod-enter`. Shift+Enter is always a line. */
@@ -55,11 +91,14 @@ export function fit(input) {
   input.rows = Math.min(Math.max(Math.round(input.scrollHeight / line), 1), 12);
 }
 
-/** What a draft keeps: nothing of what is said to be sensitive, which stays in the page until it is sent. */
-export function keptOf(input, files, named) {
-  if (input.form.elements.sensitive?.checked) return { text: "", files: [] };
-  return { text: input.value, files: files?.shown ?? [], references: named.said(input.value) };
+/** What a draft keeps, null for nothing: of what is said to be sensitive, which stays in the page until it is sent, too. */
+function keptOf({ inputTarget: input, files, named }) {
+  const [text, shown] = [input.value, files?.shown ?? []];
+  if (isSensitive(input) || (!text && !shown.length)) return null;
+  return { text, files: shown, references: named.said(text) };
 }
+
+const isSensitive = (input) => Boolean(input.form.elements.sensitive?.checked);
 
 const MOST_NAMED = 10;
 

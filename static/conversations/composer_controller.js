@@ -1,7 +1,7 @@
 import { Controller } from "@hotwired/stimulus";
 
 import { Completion } from "conversations/completion";
-import { Draft, Named, commandIn, fit, insertSign, isSendKey, keptOf, markIn, nameOf, showAnswerer, showInPlaceOf, standing } from "conversations/composer";
+import { Draft, Named, commandIn, fit, insertSign, isSendKey, markIn, nameOf, showAnswerer, showInPlaceOf, standing } from "conversations/composer";
 import { Typist } from "conversations/people";
 import { clone, fill, isComposing } from "core/dom";
 import { number, t } from "core/words";
@@ -22,8 +22,8 @@ export default class extends Controller {
     const urls = { "/": this.commandsUrlValue, "@": this.mentionsUrlValue, "#": this.referencesUrlValue };
     const onTake = (item) => this.named.add(item);
     this.completion = new Completion({ input: this.inputTarget, box: this.completionTarget, list: this.optionsTarget, urls, onTake });
-    this.draft = new Draft(this.draftKeyValue, () => keptOf(this.inputTarget, this.files, this.named));
-    queueMicrotask(() => this.draft.restore(this.inputTarget, this.files, this.named) && this.changed()); // the controller of the files may connect after this one
+    this.draft = new Draft(this.draftKeyValue, this);
+    queueMicrotask(() => this.draft.restore()); // the controller of the files may connect after this one
   }
 
   disconnect() {

@@ -10,7 +10,7 @@ const NO_ID = "00000000-0000-0000-0000-000000000000";
 
 /** The welcome page: the first message makes the conversation and waits in the outbox of its page. */
 export default class extends Controller {
-  static targets = ["privacy", "reach"];
+  static targets = ["privacy", "reach", "step"];
   static values = { conversationsUrl: String, pageUrl: String, project: String };
   #key = newClientId(); // a second try after a lost answer finds the conversation of the first
 
@@ -79,9 +79,11 @@ export default class extends Controller {
     return true;
   }
 
+  /** What was typed stays; the words of another step do not. */
   suggest({ currentTarget: { dataset } }) {
     const { inputTarget } = this.composer;
-    inputTarget.value = dataset.text ?? "";
+    const isTyped = !this.stepTargets.some((step) => step.dataset.text === inputTarget.value);
+    if (!inputTarget.value || !isTyped) inputTarget.value = dataset.text ?? "";
     inputTarget.focus();
     this.composer.input();
     if ("attach" in dataset) this.application.getControllerForElementAndIdentifier(this.composer.element, "files").open();

@@ -31,7 +31,9 @@ export function write(name, value) {
   }
 }
 
-/** Calls back when another tab of the same member changes `name`. */
+/** Calls back when another tab of the same member changes `name`; answers what ends that. */
 export function watch(name, changed) {
-  addEventListener("storage", (event) => event.key === keyOf(name) && changed(read(name)));
+  const heard = (event) => event.key === keyOf(name) && changed();
+  addEventListener("storage", heard);
+  return () => removeEventListener("storage", heard);
 }

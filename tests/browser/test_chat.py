@@ -228,6 +228,54 @@ def test_draft_survives_reload_and_belongs_to_its_conversation(people):
     expect(ines.page.locator("#draft")).to_have_value("Not finished yet")
 
 
+LOOK = "document.dispatchEvent(new Event('visibilitychange'))"
+
+
+def test_draft_in_two_tabs_is_lost_in_neither(people):
+    ines = people("ines").start()
+    one, other = ines.page, ines.context.new_page()
+    other.goto(one.url)
+    other.wait_for_selector("body[data-ready]", state="attached")
+
+    other.locator("#draft").fill("Typed in the other tab")
+    expect(one.locator("#draft")).to_have_value("Typed in the other tab")
+    one.evaluate(LOOK)
+    other.reload()
+    other.wait_for_selector("body[data-ready]", state="attached")
+    expect(other.locator("#draft")).to_have_value("Typed in the other tab")
+
+    one.locator("#draft").fill("Typed here")
+    expect(other.locator("#draft")).to_have_value("Typed here")
+    other.locator("#draft").fill("Typed there")
+    other.evaluate(LOOK)
+    one.evaluate(LOOK)
+    expect(one.locator("#draft")).to_have_value("Typed here")
+    one.locator("#draft").fill("")
+    other.close()
+    one.evaluate(LOOK)
+    expect(one.locator("#draft")).to_have_value("Typed there")
+    one.reload()
+    expect(one.locator("#draft")).to_have_value("Typed there")
+
+
+def test_first_step_fills_an_empty_field_alone(people):
+    ines = people("ines")
+    page = ines.page
+    page.goto(f"{ines.stack.base_url}/")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    draft, steps = page.locator("#draft"), page.locator("button.start")
+
+    steps.filter(has_text="Think something through").click()
+    expect(draft).to_have_value("Help me decide: ")
+    steps.filter(has_text="Draft a text").click()
+    expect(draft).to_have_value("Draft a short mail to ")
+    draft.fill("Typed by hand")
+    steps.filter(has_text="Think something through").click()
+
+    expect(draft).to_be_focused()
+    expect(draft).to_have_value("Typed by hand")
+
+
 def test_two_people_see_the_same_words_as_they_come(people, provider):
     provider.script({"tokens": 400, "rate": 200, "hold": 80}, {"text": "Short."})
     ines = people("ines").start()
