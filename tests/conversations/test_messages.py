@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import re
 from uuid import uuid4
 
 import pytest
@@ -312,6 +313,21 @@ def test_continue_answer_is_a_new_turn_on_the_same_message(ines, conversation):
     assert posted.turn.pk != first.turn.pk
     assert posted.turn.is_continuation is True
     assert Message.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "offered"), [("Half an ans", ["continue", "retry"]), ("", ["retry"])], ids=["words", "no words"]
+)
+def test_failed_answer_with_words_can_be_continued_on_its_page(client, ines, conversation, text, offered):
+    failed = answer(say(ines, conversation), text, status=TurnStatus.FAILED)
+    client.force_login(User.objects.get(pk=ines.user_id))
+
+    page = client.get(f"/c/{conversation.pk}/messages/{failed.pk}/").content.decode()
+
+    notice = page.partition('<p class="notice" data-kind="bad">')[2].partition("</p>")[0]
+    assert re.findall(r'data-action="message#(\w+)"', notice) == offered
+    if text:
+        assert services.continue_answer(actor=ines, message_id=failed.pk).turn.is_continuation
 
 
 def test_private_conversation_is_hidden_from_the_project_until_invited(ines, project):
