@@ -60,6 +60,7 @@ def answerers(project):
         ("Write to ines@noir.example", "Editor", None),
         ("@Stranger of another project", "Editor", None),
         ("@\nNoir", "Editor", None),
+        ("A line, please (@Noir, in your words).", "Noir", None),
     ],
 )
 def test_whoever_is_mentioned_first_answers(ines, project, answerers, content, agent, model):
@@ -193,13 +194,22 @@ def test_choice_that_stands_for_all_that_is_written_leaves_words_to_whom_they_na
     assert say(ines, conversation, "@Noir, and you?", model="east-large").turn.model_id == large  # for this message
 
 
-def test_who_does_not_see_the_conversation_is_only_a_word(ines, leo, project, answerers):
+def people_offered(client, actor, conversation):
+    client.force_login(User.objects.get(pk=actor.user_id))
+    found = client.get(f"/c/{conversation.pk}/mentions/").json()
+    return [each["name"] for each in found if each["kind"] == "person"]
+
+
+def test_who_does_not_see_the_conversation_is_only_a_word(client, ines, leo, project, answerers):
     private = start(ines, project, visibility=Visibility.PRIVATE)
 
     assert say(ines, private, "Draft a mail to @Leo Brandt").answer is not None
+    assert people_offered(client, ines, private) == []
+    assert people_offered(client, ines, start(ines, project)) == ["Leo Brandt"]
 
     services.invite_participant(actor=ines, conversation_id=private.pk, user_id=leo.pk, permission=Permission.POST)
     assert say(ines, private, "@Leo Brandt just for you").answer is None
+    assert people_offered(client, ines, private) == ["Leo Brandt"]
 
 
 def test_more_names_than_twenty_are_words(ines, leo, project, answerers):

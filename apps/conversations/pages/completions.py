@@ -10,6 +10,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
 from apps.agents.answerers import list_answerers
 from apps.conversations import selectors, services
+from apps.conversations.models import Conversation
 
 COMMAND_ICONS = {
     "export": "download",
@@ -37,8 +38,12 @@ def list_commands(*, is_new: bool = False) -> list[dict[str, Any]]:
     ]
 
 
-def list_mentions(project: Any, *, viewer: Actor) -> list[dict[str, Any]]:
-    """Those who answer first, then the other people of the project."""
+def list_mentions(project: Any, *, viewer: Actor, conversation: Conversation | None = None) -> list[dict[str, Any]]:
+    """Those who answer first, then the other people of the project; in a ``conversation`` those who see it."""
+    if conversation is not None:
+        people = selectors.list_others(conversation=conversation, viewer=viewer)
+    else:
+        people = [each for each in accounts.list_people_of_project(project, viewer) if each.id != viewer.user_id]
     found: list[dict[str, Any]] = [
         {
             "id": str(each.id),
@@ -61,8 +66,7 @@ def list_mentions(project: Any, *, viewer: Actor) -> list[dict[str, Any]]:
             "allowed": True,
             "reason": "",
         }
-        for person in accounts.list_people_of_project(project, viewer)
-        if person.id != viewer.user_id
+        for person in people
     ]
 
 

@@ -239,9 +239,9 @@ class NewMentionsFragment(PageView):
 
 class MentionsFragment(PageView):
     def get(self, request: HttpRequest, conversation_id: UUID) -> JsonResponse:
-        self.conversation_of(request, conversation_id)
-        project = request.project  # type: ignore[attr-defined]
-        found = list_mentions(project, viewer=request.actor) if project else []  # type: ignore[attr-defined]
+        conversation = self.conversation_of(request, conversation_id)
+        project, viewer = request.project, request.actor  # type: ignore[attr-defined]
+        found = list_mentions(project, viewer=viewer, conversation=conversation) if project else []
         return JsonResponse(found, safe=False)
 
 

@@ -282,8 +282,8 @@ _participation: Compiled[Participation] = Compiled(
 
 #: More names than these in one message are words.
 MOST_MENTIONS = 20
-#: What follows is looked at and not taken: another name may stand in the same line.
-_MENTION = re.compile(r"(?:^|\s)@(?=(\S[^\n]{0,120}))")
+#: What follows is looked at and not taken: another name may stand in the same line. ``completion.js`` offers names at the same places.
+_MENTION = re.compile(r"(?:^|[\s(])@(?=(\S[^\n]{0,120}))")
 
 
 def get_answerer(
@@ -327,7 +327,7 @@ def _list_mentioned(conversation: Conversation, actor: Actor, content: str) -> I
     """
     if "@" not in content:
         return
-    people = _names_of_others(conversation, actor)
+    people = [each.name.casefold() for each in list_others(conversation=conversation, viewer=actor)]
     for match in islice(_MENTION.finditer(content), MOST_MENTIONS):
         said = match.group(1).casefold()
         person = max((len(name) for name in people if _is_spoken(said, name)), default=0)
@@ -340,16 +340,16 @@ def _list_mentioned(conversation: Conversation, actor: Actor, content: str) -> I
             yield None
 
 
-def _names_of_others(conversation: Conversation, actor: Actor) -> list[str]:
-    """Of those who see it. Who was let into this one conversation knows nobody of the project."""
-    project = accounts.visible_projects(actor).filter(pk=conversation.project_id).first()
-    if project is None or accounts.project_role(actor, project.pk) is None:
+def list_others(*, conversation: Conversation, viewer: Actor) -> list[accounts.ProjectPerson]:
+    """Whom words in it may name: the people of its project who see it. Who was let into this one conversation knows nobody of the project."""
+    project = accounts.visible_projects(viewer).filter(pk=conversation.project_id).first()
+    if project is None or accounts.project_role(viewer, project.pk) is None:
         return []
-    people = [each for each in accounts.list_people_of_project(project, actor) if each.id != actor.user_id]
+    people = [each for each in accounts.list_people_of_project(project, viewer) if each.id != viewer.user_id]
     if people and conversation.visibility == Visibility.PRIVATE:
         let_in = {conversation.owner_id, *list_people_with_grants(conversation)}
         people = [each for each in people if each.id in let_in]
-    return [each.name.casefold() for each in people]
+    return people
 
 
 def _is_spoken(said: str, name: str) -> bool:
