@@ -14,7 +14,7 @@ import { liveSocket } from "live/socket";
 
 /** The page of one conversation: builds its parts and joins them to what stands around the thread. */
 export default class extends Controller {
-  static targets = ["faces", "newWords", "otherBranch", "privacy", "scroller", "tagsInput", "thread", "title", "titleInput", "typing"];
+  static targets = ["elsewhere", "faces", "newWords", "otherBranch", "privacy", "scroller", "tagsInput", "thread", "title", "titleInput", "typing"];
   static values = {
     api: String, branch: String, id: String, leaf: String, listUrl: String, messageUrl: String, messagesApi: String, messagesUrl: String,
     pageUrl: String, position: Number, project: String, saveUrl: String, topic: String, turnsApi: String, version: Number, writable: Boolean,
@@ -30,7 +30,7 @@ export default class extends Controller {
       follow: this.follow,
       leaf: this.leafValue,
       branch: this.branchValue,
-      otherBranch: this.otherBranchTarget,
+      notices: { otherBranch: this.otherBranchTarget, elsewhere: this.elsewhereTarget },
     });
     this.session = new Session({
       id: this.idValue,
@@ -127,6 +127,17 @@ export default class extends Controller {
   async toEnd() {
     if (!this.thread.isAtPathEnd) await this.session.reload().catch((error) => this.failed(error));
     this.follow.toEnd();
+  }
+
+  /** Leave the branch that one has chosen for the one on which the conversation goes on. */
+  async rejoin() {
+    try {
+      await this.session.choose(null);
+      this.follow.toEnd();
+      this.scrollerTarget.focus(); // the button is gone
+    } catch (error) {
+      this.failed(error);
+    }
   }
 
   older() {

@@ -110,7 +110,7 @@ export class Session {
     this.follow.toEnd();
   }
 
-  /** Go over to the branch that `message` is on. The server remembers it for this member. */
+  /** Go over to the branch that `message` is on, or (null) follow the conversation again. The server remembers it for this member. */
   async choose(message) {
     await post(`${this.urls.api}branches/`, { message });
     await this.#goOver();
@@ -211,6 +211,7 @@ export class Session {
     if (this.state.isPathStale) return this.#reload();
     if (runningTurnOf(this.state, message.id) && this.thread.find(message.id)) return null;
     const isKnown = this.thread.find(message.id) || (message.client_id && this.thread.findByClient(message.client_id));
+    if (!isKnown && this.state.path.at(-1) === message.id) this.thread.goesOnElsewhere = false; // the newest message says where it does
     if (!isKnown && !this.thread.isAtPathEnd) return null;
     if (!isKnown) window.dispatchEvent(new CustomEvent("conversation:arrived"));
     return this.thread.refresh(message.id, () => this.#isOnPath(message.id)).catch(() => null);

@@ -20,14 +20,14 @@ export class Thread {
   #edges;
   #leaf;
   #branch; // a message of a branch that is shown, not one's own; the thread stays there until the member goes on
-  #otherBranch;
+  #notices;
   isAtPathEnd = true; // false: messages after the last one shown exist and are not on the page
 
-  /** `urls`: {messages, message}, addresses of fragments; `leaf`: the end of the path; `branch`: see there; `otherBranch` says so. */
-  constructor({ element, scroller, urls, follow, leaf, branch, otherBranch }) {
+  /** `urls`: {messages, message}, addresses of fragments; `leaf`: the end of the path; `branch`: see there; `notices`: {otherBranch, elsewhere}, as the server rendered them. */
+  constructor({ element, scroller, urls, follow, leaf, branch, notices }) {
     this.#leaf = leaf;
-    this.#otherBranch = otherBranch;
-    this.branch = branch;
+    this.#branch = branch;
+    this.#notices = notices;
     this.#element = element;
     this.#urls = urls;
     this.#follow = follow;
@@ -47,7 +47,12 @@ export class Thread {
 
   set branch(id) {
     this.#branch = id;
-    this.#otherBranch.hidden = !id;
+    this.#notices.otherBranch.hidden = !id;
+    this.goesOnElsewhere = false; // one's own branch that is not the conversation's is what the server knows of
+  }
+
+  set goesOnElsewhere(isSo) {
+    this.#notices.elsewhere.hidden = !isSo;
   }
 
   get articles() {
@@ -121,7 +126,7 @@ export class Thread {
   /** The end of the path anew: after a switch of branches, or when more was missed than events could tell. */
   async reload() {
     const fresh = await this.#fetch(this.branch ? { leaf: this.branch } : {}, this.#element);
-    this.branch = branchOf(fresh) && this.branch;
+    this.#tellBranch(fresh, this.branch);
     const shown = new Map(this.articles.map((article) => [article.dataset.message, article]));
     const unsent = this.articles.filter((article) => !article.dataset.message);
     const change = () => {
@@ -176,8 +181,8 @@ export class Thread {
     this.#leaf = this.leaf;
     if (!fresh.some(({ dataset }) => dataset.message === id)) {
       fresh = await this.#fetch({ ...around, leaf: id });
-      this.#leaf = branchOf(fresh) || id;
-      this.branch = branchOf(fresh) && id;
+      this.#leaf = branchOf(fresh).branch || id;
+      this.#tellBranch(fresh, id);
     }
     const local = this.articles.filter((article) => !article.dataset.message);
     this.#element.replaceChildren(...fresh, ...local);
@@ -192,6 +197,13 @@ export class Thread {
     const article = this.articles.find(({ dataset }) => (dataset.parent ?? "") === parent);
     const buttons = [...(article?.querySelectorAll(".siblings button:not([disabled])") ?? [])];
     (buttons.find((button) => button.getAttribute("aria-label") === label) ?? buttons[0])?.focus();
+  }
+
+  /** What a fragment says of the branch that it is from; `id` is on it. */
+  #tellBranch(fresh, id) {
+    const { branch = "", elsewhere = "" } = branchOf(fresh);
+    this.branch = branch && id;
+    this.goesOnElsewhere = Boolean(elsewhere);
   }
 
   async #once(action) {
@@ -283,5 +295,5 @@ function handsOf(shown, fresh) {
   };
 }
 
-/** Of a fragment: the end of the branch that it is from, where that is not the member's own. */
-const branchOf = (fresh) => fresh.find(({ dataset }) => dataset.branch !== undefined)?.dataset.branch ?? "";
+/** Of a fragment: the end of the branch that it is from, where that is not the member's own, and whether the conversation goes on elsewhere. */
+const branchOf = (fresh) => fresh.find(({ dataset }) => dataset.branch !== undefined)?.dataset ?? {};

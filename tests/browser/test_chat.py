@@ -6,7 +6,7 @@ import signal
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.members import hold, people, stack, states
+from tests.browser.members import READ, hold, people, stack, states
 from tests.provider.fixtures import provider, running_provider
 from tests.provider.script import expected_text
 
@@ -96,6 +96,40 @@ def test_retry_makes_a_sibling_and_arrows_switch(people, provider):
     assert [row["content"] for row in ines.rows()] == ["Which quay?", "First answer."]
     ines.page.reload()
     expect(ines.last).to_contain_text("First answer.")
+
+
+def test_page_says_that_the_conversation_goes_on_elsewhere_and_follows(people, provider):
+    provider.script({"text": "First answer."}, {"text": "Second answer."})
+    ines = people("ines").start()
+    ines.say("Which quay?")
+    ines.wait_for_end()
+    kept = ines.rows()[-1]["id"]
+    ines.last.get_by_role("button", name="Answer again").click()
+    expect(ines.last).to_contain_text("Second answer.")
+    ines.wait_for_end()
+    again = ines.rows()[-1]["id"]
+    elsewhere = ines.page.get_by_text("The conversation goes on on another branch.")
+    expect(elsewhere).to_be_hidden()
+    ines.last.get_by_role("button", name="Earlier version").click()
+    expect(elsewhere).to_be_visible()
+    daniel = people("daniel").open(ines.conversation)
+
+    def say(parent, content):
+        daniel.write("POST", f"conversations/{ines.conversation}/messages/", {"content": content, "parent": parent})
+
+    say(kept, "@Inês Duarte it is here.")
+    expect(ines.last).to_contain_text("it is here")
+    expect(elsewhere).to_be_hidden()
+    say(again, "@Inês Duarte and there.")
+    expect(elsewhere).to_be_visible()
+    expect(ines.last).to_contain_text("it is here")
+    ines.page.get_by_role("button", name="Follow").focus()
+    ines.page.keyboard.press("Enter")
+
+    expect(ines.last).to_contain_text("and there")
+    expect(elsewhere).to_be_hidden()
+    expect(ines.page.get_by_role("region", name="Messages")).to_be_focused()
+    assert ines.page.evaluate(READ, f"/api/v1/conversations/{ines.conversation}/branches/")["is_following"] is True
 
 
 def test_edit_makes_a_branch_and_keeps_the_earlier_words(people, provider):

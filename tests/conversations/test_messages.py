@@ -287,19 +287,36 @@ def test_page_of_another_branch_stays_there(ines, project, conversation):
     assert "Otherwise" in own
 
 
-def test_choose_branch_is_one_persons_head_until_they_post(ines, project, conversation):
+def is_told_to_go_on(client, actor, conversation, **query):
+    """By the page and by its fragment alike."""
+    client.force_login(User.objects.get(pk=actor.user_id))
+    page = client.get(f"/c/{conversation.pk}/", query).content.decode()
+    piece = client.get(f"/c/{conversation.pk}/messages/", query).content.decode()
+    told = '<p class="notice" data-conversation-target="elsewhere">' in page
+    assert ('data-elsewhere="true"' in page, 'data-elsewhere="true"' in piece) == (told, told)
+    return told
+
+
+def test_choose_branch_is_one_persons_head_until_they_post(client, ines, project, conversation):
     daniel = someone(project)
     first = say(ines, conversation)
     kept = answer(first, "First")
     again = services.regenerate_answer(actor=ines, message_id=kept.pk)
 
+    assert not is_told_to_go_on(client, daniel, conversation)
     services.choose_branch(actor=daniel, conversation_id=conversation.pk, message_id=kept.pk)
 
     conversation.refresh_from_db()
     assert selectors.active_leaf(conversation=conversation, user_id=daniel.user_id) == kept.pk
     assert selectors.active_leaf(conversation=conversation, user_id=ines.user_id) == again.answer.pk
+    assert is_told_to_go_on(client, daniel, conversation)
+    assert not is_told_to_go_on(client, ines, conversation)
+    assert not is_told_to_go_on(
+        client, daniel, conversation, leaf=again.answer.pk
+    )  # not one's own: that is said instead
     posted = say(daniel, conversation, "Further")
     conversation.refresh_from_db()
+    assert not is_told_to_go_on(client, daniel, conversation)
     assert posted.message.parent_id == kept.pk
     assert selectors.active_leaf(conversation=conversation, user_id=daniel.user_id) == posted.answer.pk
 

@@ -79,7 +79,7 @@ def _page_context(request: HttpRequest, conversation: Conversation) -> dict[str,
         "of_project": project,
         "topic_position": position,
         "leaf_id": leaf,
-        "branch_id": leaf if leaf != own else None,
+        **_branch(conversation, leaf, own),
         "zero_id": ZERO,
         "can_write": policies.can_post(viewer, conversation, access=access) and conversation.archived_at is None,
         "can_manage": policies.can_change(viewer, conversation, access=access),
@@ -106,6 +106,15 @@ def _leaf(request: HttpRequest, conversation: Conversation, own: UUID | None) ->
         return selectors.end_of_branch(conversation=conversation, viewer=request.actor, seen_id=seen)  # type: ignore[attr-defined]
     except (ValueError, ParentElsewhere):
         return own
+
+
+def _branch(conversation: Conversation, leaf: UUID | None, own: UUID | None) -> dict[str, Any]:
+    """What a page says of the branch it shows: that it is not one's own, or that the conversation goes on on another one."""
+    is_own = leaf == own
+    return {
+        "branch_id": None if is_own else leaf,
+        "goes_on_elsewhere": is_own and not conversation.is_linear and own != conversation.head_id,
+    }
 
 
 def _wanted(request: HttpRequest, conversation: Conversation) -> int | None:
@@ -161,7 +170,7 @@ class MessagesFragment(PageView):
         context = _window(
             request, conversation, leaf, before=_number(request, "before"), after=_number(request, "after"), limit=limit
         )
-        context |= {"conversation": conversation, "branch_id": leaf if leaf != own else None}
+        context |= {"conversation": conversation, **_branch(conversation, leaf, own)}
         return render(request, "conversations/_messages.html", context)
 
 
