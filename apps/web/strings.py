@@ -84,6 +84,7 @@ def _strings(_language: str | None) -> dict[str, str | dict[str, str]]:
         "pin": _("Pin"),
         "unpin": _("Unpin"),
         "message_deleted": _("Message deleted."),
+        "not_with_this": _("That cannot be done with this message."),
         "marked_sensitive": _("Sealed. It is in no search and behind no share link."),
         "unmarked_sensitive": _("No longer sensitive."),
         "conversation_deleted": _("Conversation deleted."),

@@ -58,7 +58,7 @@ export default class extends Controller {
         canStop: () => Boolean(this.session.running),
         stop: () => this.stop(),
         editLast: () => this.editLast(),
-        controllerOf: (article) => this.controllerOf(article),
+        choose: (article, letter) => this.menus.choose(article, letter),
       },
     });
     this.follow.toEnd();
@@ -77,6 +77,10 @@ export default class extends Controller {
   get composer() {
     const dock = this.element.querySelector('[data-controller~="composer"]');
     return dock && this.application.getControllerForElementAndIdentifier(dock, "composer");
+  }
+
+  get menus() {
+    return this.application.getControllerForElementAndIdentifier(this.element, "conversation-menu");
   }
 
   controllerOf(article) {

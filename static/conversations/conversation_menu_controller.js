@@ -1,6 +1,9 @@
 import { Controller } from "@hotwired/stimulus";
 
 import { Actions } from "conversations/actions";
+import { canOf } from "conversations/keys";
+import { toast } from "core/toast";
+import { t } from "core/words";
 
 /** Menus and dialogs of the conversation page: of the conversation, and the one that all messages share. */
 export default class extends Controller {
@@ -49,6 +52,17 @@ export default class extends Controller {
 
   async unarchive() {
     if (await this.actions.archive(false)) location.reload();
+  }
+
+  /** A letter on a message: the first entry of its menu with that letter, of those that it would show. */
+  choose(article, letter) {
+    const { message, state } = article.dataset;
+    const can = canOf(article.dataset);
+    const fits = ({ dataset: { needs } }) => (needs ? can.includes(needs) : message && state !== "deleted");
+    const item = [...this.messageMenuTarget.querySelectorAll(`[data-letter="${letter}"]`)].find(fits);
+    if (!item) return toast(t("not_with_this"));
+    this.messageMenuTarget.dataset.for = article.id;
+    return item.click();
   }
 
   #close(event) {
@@ -101,7 +115,7 @@ export default class extends Controller {
 
   #fit = ({ newState }) => {
     if (newState !== "open") return;
-    const can = this.#article?.dataset.can?.split(" ") ?? [];
+    const can = canOf(this.#article?.dataset ?? {});
     for (const item of this.messageMenuTarget.querySelectorAll("[data-needs]")) item.hidden = !can.includes(item.dataset.needs);
   };
 }

@@ -3,9 +3,9 @@
 import { isComposing, isEditable } from "core/dom";
 
 const IS_MAC = /Mac|iPhone|iPad/.test(navigator.platform);
-const LETTERS = { e: "edit", r: "retry", c: "copy" };
+const LETTERS = ["e", "r", "c"]; // as the menu of a message has them
 
-/** `does`: {stop, editLast, controllerOf(article)}. Answers a function that takes the listener away. */
+/** `does`: {canStop(), stop(), editLast(), choose(article, letter)}. Answers a function that takes the listener away. */
 export function listen({ root, articles, hasSingleKeys, does }) {
   const pressed = (event) => {
     const action = event.defaultPrevented || isComposing(event) ? null : actionOf(event);
@@ -22,8 +22,8 @@ export function listen({ root, articles, hasSingleKeys, does }) {
     if (hasMod && event.key === "e") return does.editLast;
     if (event.key === "Escape" && isPlain) return escape(event);
     const { target } = event;
-    if (isPlain && target.matches?.("article.message") && hasSingleKeys && LETTERS[event.key]) {
-      return () => does.controllerOf(target)?.[LETTERS[event.key]]();
+    if (isPlain && target.matches?.("article.message") && hasSingleKeys && LETTERS.includes(event.key)) {
+      return () => does.choose(target, event.key);
     }
     if (isPlain && target.closest?.(".siblings") && (event.key === "ArrowLeft" || event.key === "ArrowRight")) return () => turn(event);
     return null;
@@ -55,8 +55,10 @@ export function listen({ root, articles, hasSingleKeys, does }) {
   return () => root.removeEventListener("keydown", pressed);
 }
 
-/** One's newest message that may be edited. What was just sent does not say yet what may be done with it: one's own words may be edited. */
+/** What may be done with a message. What was just sent does not say it yet: one's own words may be edited. */
+export const canOf = ({ can, message, mine }) => (can ?? (message && mine !== undefined ? "edit" : "")).split(" ");
+
+/** One's newest message that may be edited. */
 export function lastEditable(articles) {
-  const isEditable = ({ can, message }) => can?.split(" ").includes("edit") ?? Boolean(message);
-  return articles.findLast(({ dataset }) => "mine" in dataset && isEditable(dataset));
+  return articles.findLast(({ dataset }) => "mine" in dataset && canOf(dataset).includes("edit"));
 }

@@ -74,6 +74,25 @@ def test_menu_gives_the_focus_to_its_message_when_that_came_anew(people, provide
     expect(ines.messages().last).to_be_focused()
 
 
+def test_letters_do_what_the_menu_of_the_message_has(people, provider):
+    ines = asked(people, provider, "The fourth one.")
+    page = ines.page
+    page.route("**/api/v1/extractions/", lambda route: route.fulfill(status=202, json={}))
+    page.keyboard.press("Alt+ArrowUp")
+    expect(ines.messages().last).to_be_focused()
+
+    with page.expect_request("**/api/v1/extractions/") as asking:
+        page.keyboard.press("e")
+    assert asking.value.post_data_json["message"] == ines.rows()[-1]["id"]
+    expect(page.get_by_label("Edit your message")).to_have_count(0)
+
+    page.keyboard.press("Alt+ArrowUp")
+    expect(ines.messages().first).to_be_focused()
+    page.keyboard.press("r")
+    expect(page.locator("#toasts")).to_contain_text("That cannot be done with this message.")
+    assert len(ines.rows()) == 2
+
+
 def test_message_is_deleted_restored_and_forked(people, provider):
     ines = asked(people, provider, "The third one.")
     page = ines.page

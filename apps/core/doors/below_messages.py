@@ -29,7 +29,8 @@ class BelowMessages:
     """``read`` is asked once for all messages that are drawn, and for other answers in their places, which the viewer may read; messages that
     have nothing are left out.
 
-    ``do`` names the entry of the menus for the scripts of the app that brings it. ``is_offered`` gets the viewer's role in the
+    ``do`` names the entry of the menus for the scripts of the app that brings it; on a message that one cannot edit the letter E chooses
+    the first that is there. ``is_offered`` gets the viewer's role in the
     project of the conversation, None for who has none, and reads nothing.
     """
 
