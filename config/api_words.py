@@ -46,7 +46,7 @@ All codes are in `docs/errors.md`. Fields that nobody knows are refused (400), n
 
 - `Idempotency-Key: <anything unique>` on a POST: the same request again gives the answer of the first time, for 24 hours. Another request under the same key is 422.
 - A message takes a `client_id` that you make up: sent again, it is the same message.
-- What people edit has a `version`, which comes as `ETag`. Send it back as `If-Match`, and a change that somebody else has overtaken is 412 with the `current` version instead of lost.
+- What people edit has a `version`, which comes as `ETag`. Send it back as `If-Match`, and a change or a deletion that somebody else has overtaken is 412 with the `current` version instead of lost.
 
 ## Following
 

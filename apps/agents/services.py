@@ -17,9 +17,9 @@ from apps.agents.events import AgentArchived, AgentChanged, AgentCreated
 from apps.agents.models import Agent
 from apps.agents.types import AgentNameTaken, DefaultAgentNeeded
 from apps.core import rules
-from apps.core.errors import VersionMismatch
 from apps.core.events import emit
 from apps.core.types import Scope
+from apps.core.versions import require_version
 from apps.llm import selectors as llm
 
 
@@ -90,8 +90,7 @@ def change_agent(
     """``changes`` may name name, description, instructions, model (reference or empty), parameters, is_default (only True)."""
     agent = selectors.lock_agent(agent_id=agent_id, viewer=actor)
     require(policies.may_manage_agents(actor, accounts.project_role(actor, agent.project_id)))
-    if expected_version is not None and expected_version != agent.version:
-        raise VersionMismatch(current=agent.version)
+    require_version(agent.version, expected_version)
     for name in ("name", "description", "instructions", "parameters"):
         if name in changes:
             setattr(agent, name, changes[name])
@@ -111,9 +110,10 @@ def change_agent(
 
 
 @transaction.atomic
-def archive_agent(*, actor: Actor, agent_id: UUID) -> None:
+def archive_agent(*, actor: Actor, agent_id: UUID, expected_version: int | None = None) -> None:
     agent = selectors.lock_agent(agent_id=agent_id, viewer=actor)
     require(policies.may_manage_agents(actor, accounts.project_role(actor, agent.project_id)))
+    require_version(agent.version, expected_version)
     if agent.is_default:
         raise DefaultAgentNeeded
     Agent.objects.filter(pk=agent.pk).update(archived_at=Now(), version=agent.version + 1)

@@ -112,7 +112,7 @@ class KeyView(APIView):
     @extend_schema(operation_id="api_keys_revoke", tags=["api-keys"], request=None, responses={204: None})
     def delete(self, request: Request, key_id: UUID) -> Response:
         """Withdraw it. The row stays, so that the log can say which key did what."""
-        keys.revoke_api_key(actor=request.actor, key_id=key_id)
+        keys.revoke_api_key(actor=request.actor, key_id=key_id, expected_version=expected_version(request))
         return Response(status=204)
 
 

@@ -156,7 +156,9 @@ class MemberView(APIView):
     def delete(self, request: Request, member_id: UUID) -> Response:
         """Remove a person, or leave. What they wrote stays; what would be without an owner goes to ``heir``."""
         heir_id = right_shapes.HeirQuery.parse_query(request).get("heir")
-        organizations.remove_member(actor=request.actor, member_id=member_id, heir_id=heir_id)
+        organizations.remove_member(
+            actor=request.actor, member_id=member_id, heir_id=heir_id, expected_version=expected_version(request)
+        )
         return Response(status=204)
 
 

@@ -180,7 +180,9 @@ class IdentityProviderView(APIView):
     @extend_schema(operation_id="identity_providers_delete", tags=["sign-in"], request=None, responses={204: None})
     def delete(self, request: Request, identity_provider_id: UUID) -> Response:
         """With every link of a person to it; its sessions end."""
-        identity.remove_provider(actor=request.actor, provider_id=identity_provider_id)
+        identity.remove_provider(
+            actor=request.actor, provider_id=identity_provider_id, expected_version=expected_version(request)
+        )
         return Response(status=204)
 
 

@@ -85,7 +85,7 @@ class TeamView(APIView):
     @extend_schema(operation_id="teams_delete", tags=["teams"], request=None, responses={204: None})
     def delete(self, request: Request, team_id: UUID) -> Response:
         """What it gave its members, and what was denied to it, ends with it."""
-        teams.delete_team(actor=request.actor, team_id=team_id)
+        teams.delete_team(actor=request.actor, team_id=team_id, expected_version=expected_version(request))
         return Response(status=204)
 
 

@@ -17,7 +17,7 @@ from apps.accounts.identity.known import find_known, of_row
 from apps.accounts.models import IdentityProvider, Organization, OrganizationMember, User, UserSession
 from apps.accounts.rules import is_in, rules_of
 from apps.accounts.services import fresh_proofs, mailboxes, people, sessions
-from apps.accounts.services.organizations import add_member, require_version, scope_of
+from apps.accounts.services.organizations import add_member, scope_of
 from apps.accounts.services.sign_in_rules import enforce, require_mail_domain
 from apps.accounts.types import (
     SYSTEM,
@@ -36,6 +36,7 @@ from apps.core import addresses, rules
 from apps.core.errors import FieldError, Invalid, NotFound
 from apps.core.events import emit
 from apps.core.types import Scope
+from apps.core.versions import require_version
 
 #: Names in addresses that are taken by the platform's own.
 RESERVED = frozenset({"google", "github", "microsoft", "oidc", "openid_connect"})
@@ -97,9 +98,10 @@ def change_provider(
 
 
 @transaction.atomic
-def remove_provider(*, actor: Actor, provider_id: UUID) -> None:
+def remove_provider(*, actor: Actor, provider_id: UUID, expected_version: int | None = None) -> None:
     """With every link of a person to it; who has no password sets one by mail."""
     row = _lock(actor, provider_id)
+    require_version(row.version, expected_version)
     _end_its_sessions(row, actor)
     UserSession.objects.filter(identity_provider=row).update(identity_provider=None)
     SocialAccount.objects.filter(provider=row.slug).delete()

@@ -16,7 +16,7 @@ from apps.accounts.models import ApiKey, Project, UserSession
 from apps.accounts.rules import rules_in
 from apps.accounts.services import fresh_proofs, unproved
 from apps.accounts.services.endings import end_key
-from apps.accounts.services.organizations import require_version, scope_of
+from apps.accounts.services.organizations import scope_of
 from apps.accounts.types import (
     Actor,
     KeyEnded,
@@ -28,6 +28,7 @@ from apps.accounts.types import (
 from apps.core.db import database_now
 from apps.core.errors import FieldError, Invalid
 from apps.core.events import emit
+from apps.core.versions import require_version
 
 CHANGEABLE = ("name", "project_id", "scopes", "expires_at", "allowed_networks")
 #: The old secret of a key that was renewed goes on working for so long at most.
@@ -223,13 +224,14 @@ def _networks(given: tuple[str, ...]) -> list[str]:
 
 
 @transaction.atomic
-def revoke_api_key(*, actor: Actor, key_id: UUID) -> ApiKey:
+def revoke_api_key(*, actor: Actor, key_id: UUID, expected_version: int | None = None) -> ApiKey:
     """One's own, or as an admin anybody's; a key that is limited only itself. In force from the next request on; twice changes nothing."""
     key = selectors.lock_api_key(key_id, actor)
     is_own = key.user_id == actor.user_id and (actor.key_id in {None, key.pk} or not (actor.scopes or actor.project_id))
     policies.require(
         is_own or policies.can_manage_organization(actor, selectors.organization_role(actor, key.organization_id))
     )
+    require_version(key.version, expected_version)
     end_key(key=key, actor=actor)
     return key
 

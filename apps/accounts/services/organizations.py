@@ -31,9 +31,10 @@ from apps.accounts.types import (
     OrganizationRole,
     SessionEnd,
 )
-from apps.core.errors import FieldError, NotFound, VersionMismatch
+from apps.core.errors import FieldError, NotFound
 from apps.core.events import emit
 from apps.core.types import Scope
+from apps.core.versions import require_version
 
 
 def scope_of(organization_id: UUID) -> Scope:
@@ -150,11 +151,6 @@ def give_back(*, actor: Actor, organization_id: UUID) -> None:
     )
 
 
-def require_version(current: int, expected: int | None) -> None:
-    if expected is not None and expected != current:
-        raise VersionMismatch(current=current)
-
-
 # Members
 
 
@@ -231,7 +227,9 @@ def change_member_role(
 
 
 @transaction.atomic
-def remove_member(*, actor: Actor, member_id: UUID, heir_id: UUID | None = None) -> None:
+def remove_member(
+    *, actor: Actor, member_id: UUID, heir_id: UUID | None = None, expected_version: int | None = None
+) -> None:
     """Ends membership, roles, teams, keys and sessions at once. Everybody may leave; what they wrote stays, and so do denials:
     leaving and coming back is no way around one. What would be without an owner goes to ``heir_id``, without one to who
     removes them, else to an owner (``services/belongings.py``). Raises ``LastOwner``, ``HeirNotFit``.
@@ -240,6 +238,7 @@ def remove_member(*, actor: Actor, member_id: UUID, heir_id: UUID | None = None)
     mine = selectors.organization_role(actor, member.organization_id)
     held = OrganizationRole(member.role)
     policies.require(policies.can_remove_member(actor, mine, user_id=member.user_id, held=held))
+    require_version(member.version, expected_version)
     _require_another_owner(member, still=None)
     belongings.give_away(member=member, actor=actor, heir_id=heir_id)
     organization_id, user_id, role = member.organization_id, member.user_id, member.role

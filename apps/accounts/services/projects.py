@@ -10,13 +10,14 @@ from django.utils.translation import gettext as _
 
 from apps.accounts import beginnings, events, policies, selectors
 from apps.accounts.models import Project, ProjectMember
-from apps.accounts.services.organizations import lock_membership, make_project, not_a_member, require_version
+from apps.accounts.services.organizations import lock_membership, make_project, not_a_member
 from apps.accounts.types import Actor, ProjectAccess, ProjectRole
 from apps.core.db import database_now
 from apps.core.doors.project_beginnings import project_beginnings
 from apps.core.errors import FieldError, Invalid, NotFound
 from apps.core.events import emit
 from apps.core.types import Scope
+from apps.core.versions import require_version
 
 
 def scope_of_project(*, project: Project) -> Scope:

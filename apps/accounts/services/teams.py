@@ -11,12 +11,13 @@ from apps.accounts import policies, rights, selectors
 from apps.accounts import right_events as events
 from apps.accounts.models import Denial, ProjectTeam, Team, TeamMember
 from apps.accounts.services.denials import require_no_way_out
-from apps.accounts.services.organizations import lock_membership, not_a_member, require_version, scope_of
+from apps.accounts.services.organizations import lock_membership, not_a_member, scope_of
 from apps.accounts.services.projects import lock_managed, scope_of_project
 from apps.accounts.types import Actor, ProjectRole, TeamNameTaken
 from apps.core.db import database_now
 from apps.core.errors import FieldError, NotFound
 from apps.core.events import emit
+from apps.core.versions import require_version
 
 
 @transaction.atomic
@@ -74,11 +75,12 @@ def _lock_changeable(team_id: UUID, actor: Actor) -> Team:
 
 
 @transaction.atomic
-def delete_team(*, actor: Actor, team_id: UUID) -> None:
+def delete_team(*, actor: Actor, team_id: UUID, expected_version: int | None = None) -> None:
     """What it gave its members ends, and what was denied to it: that takes whoever may lift it."""
     team = rights.lock_team(team_id, actor)
     role = selectors.organization_role(actor, team.organization_id)
     policies.require(policies.can_manage_teams(actor, role))
+    require_version(team.version, expected_version)
     require_no_way_out(actor=actor, team=team)
     for model in (ProjectTeam, Denial, TeamMember):
         model.objects.filter(team=team).delete()  # type: ignore[attr-defined]

@@ -44,5 +44,5 @@ class AgentView(APIView):
 
     @extend_schema(operation_id="agents_archive", request=None, responses={204: None})
     def delete(self, request: Request, agent_id: UUID) -> Response:
-        services.archive_agent(actor=request.actor, agent_id=agent_id)
+        services.archive_agent(actor=request.actor, agent_id=agent_id, expected_version=expected_version(request))
         return Response(status=204)

@@ -93,7 +93,9 @@ class ConversationView(APIView):
 
     @extend_schema(operation_id="conversations_delete", request=None, responses={204: None})
     def delete(self, request: Request, conversation_id: UUID) -> Response:
-        services.delete_conversation(actor=request.actor, conversation_id=conversation_id)
+        services.delete_conversation(
+            actor=request.actor, conversation_id=conversation_id, expected_version=expected_version(request)
+        )
         return Response(status=204)
 
 

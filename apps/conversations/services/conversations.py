@@ -28,10 +28,10 @@ from apps.conversations.models import Conversation, Message, Participation
 from apps.conversations.news import tell_list_later, tell_person_later
 from apps.conversations.types import ParentElsewhere, SensitiveByRule, TitleSource, Visibility
 from apps.core import jobs, rules
-from apps.core.errors import VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
 from apps.core.types import ActorRef, Scope
+from apps.core.versions import require_version
 from apps.live.bells import rights_changed, ring_after_commit
 from apps.llm import selectors as llm
 
@@ -91,11 +91,6 @@ def start_conversation(
     return selectors.get_conversation(conversation_id=conversation.pk, viewer=actor)
 
 
-def check_version(found: int, expected: int | None) -> None:
-    if expected is not None and found != expected:
-        raise VersionMismatch(current=found)
-
-
 @transaction.atomic
 def change_conversation(
     *, actor: Actor, conversation_id: UUID, changes: dict[str, Any], expected_version: int | None = None
@@ -108,7 +103,7 @@ def change_conversation(
     is_owners = "visibility" in changes or changes.get("sensitive") is False
     allowed = policies.can_share if is_owners else policies.can_change
     account_policies.require(allowed(actor, conversation, access=access))
-    check_version(conversation.version, expected_version)
+    require_version(conversation.version, expected_version)
     was_sensitive = conversation.is_sensitive
     before, fields = conversation.visibility, list[str]()
     if "title" in changes:
@@ -209,12 +204,13 @@ def archive_conversation(*, actor: Actor, conversation_id: UUID, archived: bool)
 
 
 @transaction.atomic
-def delete_conversation(*, actor: Actor, conversation_id: UUID) -> None:
+def delete_conversation(*, actor: Actor, conversation_id: UUID, expected_version: int | None = None) -> None:
     """Hidden from everyone and restorable for 30 days. Its running turns are asked to stop."""
     from apps.conversations.services.turns import stop_active_turns  # turns announce through this module
 
     conversation = selectors.lock_conversation(conversation_id=conversation_id, viewer=actor)
     account_policies.require(policies.can_remove(actor, conversation, access=selectors.access_to(conversation, actor)))
+    require_version(conversation.version, expected_version)
     stop_active_turns(actor=actor, conversation=conversation)
     Conversation.objects.filter(pk=conversation.pk).update(
         deleted_at=Now(), deleted_by_id=actor.user_id, version=conversation.version + 1

@@ -117,7 +117,10 @@ class TemplateView(OneTemplateView):
 
     @extend_schema(operation_id="collection_templates_delete", request=None, responses={204: None})
     def delete(self, request: Request, collection_id: UUID, template_id: UUID) -> Response:
-        services.delete_template(actor=request.actor, template_id=self.found(request, collection_id, template_id).pk)
+        template = self.found(request, collection_id, template_id)
+        services.delete_template(
+            actor=request.actor, template_id=template.pk, expected_version=expected_version(request)
+        )
         return Response(status=204)
 
 

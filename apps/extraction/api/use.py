@@ -58,7 +58,8 @@ class ViewView(APIView):
 
     @extend_schema(operation_id="collection_views_delete", request=None, responses={204: None})
     def delete(self, request: Request, collection_id: UUID, view_id: UUID) -> Response:
-        services.delete_view(actor=request.actor, view_id=self.found(request, collection_id, view_id).pk)
+        view = self.found(request, collection_id, view_id)
+        services.delete_view(actor=request.actor, view_id=view.pk, expected_version=expected_version(request))
         return Response(status=204)
 
 
@@ -100,5 +101,5 @@ class CommentView(APIView):
     @extend_schema(operation_id="record_comments_delete", request=None, responses={204: None})
     def delete(self, request: Request, record_id: UUID, comment_id: UUID) -> Response:
         comment = self.found(request, record_id, comment_id)
-        services.delete_comment(actor=request.actor, comment_id=comment.pk)
+        services.delete_comment(actor=request.actor, comment_id=comment.pk, expected_version=expected_version(request))
         return Response(status=204)

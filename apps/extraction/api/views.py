@@ -54,7 +54,9 @@ class CollectionView(APIView):
 
     @extend_schema(operation_id="collections_delete", request=None, responses={204: None})
     def delete(self, request: Request, collection_id: UUID) -> Response:
-        services.delete_collection(actor=request.actor, collection_id=collection_id)
+        services.delete_collection(
+            actor=request.actor, collection_id=collection_id, expected_version=expected_version(request)
+        )
         return Response(status=204)
 
 
@@ -134,7 +136,7 @@ class RecordView(APIView):
 
     @extend_schema(operation_id="records_delete", request=None, responses={204: None})
     def delete(self, request: Request, record_id: UUID) -> Response:
-        services.delete_record(actor=request.actor, record_id=record_id)
+        services.delete_record(actor=request.actor, record_id=record_id, expected_version=expected_version(request))
         return Response(status=204)
 
 

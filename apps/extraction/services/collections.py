@@ -14,9 +14,10 @@ from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core import jobs, rules
-from apps.core.errors import FieldError, Invalid, VersionMismatch
+from apps.core.errors import FieldError, Invalid
 from apps.core.events import emit
 from apps.core.ids import uuid7
+from apps.core.versions import require_version
 from apps.extraction import policies, schema, schema_changes, selectors, shape
 from apps.extraction.events import CollectionChanged, CollectionCreated, CollectionDeleted, CollectionRestored
 from apps.extraction.models import Collection, CollectionSchema
@@ -95,8 +96,7 @@ def change_collection(
     """
     collection = selectors.lock_collection(collection_id=collection_id, viewer=actor)
     require(policies.can_define_collections(actor, accounts.project_role(actor, collection.project_id)))
-    if expected_version is not None and expected_version != collection.version:
-        raise VersionMismatch(current=collection.version)
+    require_version(collection.version, expected_version)
     if "slug" in changes and changes["slug"] != collection.slug:
         _refuse_while_pointed_to(collection)
         collection.slug = rules.SLUG.of(60)(changes["slug"], field="slug")
@@ -148,10 +148,11 @@ def _rename_fields(
 
 
 @transaction.atomic
-def delete_collection(*, actor: Actor, collection_id: UUID) -> None:
+def delete_collection(*, actor: Actor, collection_id: UUID, expected_version: int | None = None) -> None:
     """With its records; both can be brought back. Not while fields of other collections point to it."""
     collection = selectors.lock_collection(collection_id=collection_id, viewer=actor)
     require(policies.can_define_collections(actor, accounts.project_role(actor, collection.project_id)))
+    require_version(collection.version, expected_version)
     _refuse_while_pointed_to(collection)
     Collection.objects.filter(pk=collection.pk).update(
         deleted_at=Now(), deleted_by=actor.user_id, version=collection.version + 1

@@ -12,10 +12,11 @@ from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core import rules
-from apps.core.errors import FieldError, Invalid, VersionMismatch
+from apps.core.errors import FieldError, Invalid
 from apps.core.events import emit
 from apps.core.ids import uuid7
 from apps.core.types import Scope
+from apps.core.versions import require_version
 from apps.extraction import policies, selectors, use_selectors
 from apps.extraction.events import CommentAdded, CommentChanged, CommentDeleted
 from apps.extraction.models import RecordComment
@@ -45,8 +46,7 @@ def add_comment(*, actor: Actor, record_id: UUID, text: str, answered_by: str = 
 def change_comment(*, actor: Actor, comment_id: UUID, text: str, expected_version: int | None = None) -> RecordComment:
     comment = use_selectors.lock_comment(comment_id=comment_id, viewer=actor)
     require(policies.can_change_comment(actor, comment, accounts.project_role(actor, comment.project_id)))
-    if expected_version is not None and expected_version != comment.version:
-        raise VersionMismatch(current=comment.version)
+    require_version(comment.version, expected_version)
     RecordComment.objects.filter(pk=comment.pk).update(
         text=_clean(text), version=comment.version + 1, edited_at=Now(), updated_at=Now()
     )
@@ -56,10 +56,11 @@ def change_comment(*, actor: Actor, comment_id: UUID, text: str, expected_versio
 
 
 @transaction.atomic
-def delete_comment(*, actor: Actor, comment_id: UUID) -> None:
+def delete_comment(*, actor: Actor, comment_id: UUID, expected_version: int | None = None) -> None:
     """Its words are gone for good; that there was one stays."""
     comment = use_selectors.lock_comment(comment_id=comment_id, viewer=actor)
     require(policies.can_delete_comment(actor, comment, accounts.project_role(actor, comment.project_id)))
+    require_version(comment.version, expected_version)
     RecordComment.objects.filter(pk=comment.pk).update(text="", deleted_at=Now(), version=comment.version + 1)
     fact = CommentDeleted(comment.pk, comment.record_id)
     emit(fact, actor=actor, scope=_scope(comment), subject=("record", comment.record_id))

@@ -16,8 +16,9 @@ from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core.compiled import insert
-from apps.core.errors import FieldError, TooLarge, VersionMismatch
+from apps.core.errors import FieldError, TooLarge
 from apps.core.ids import uuid7
+from apps.core.versions import require_version
 from apps.extraction import duplicates, link_selectors, moments, news, policies, schema, selectors, shape, targets
 from apps.extraction.events import RecordCreated, RecordDeleted, RecordRestored, RecordUpdated
 from apps.extraction.models import Collection, Record, RecordKey, RecordLink, RecordRevision
@@ -121,8 +122,7 @@ def change_record(
 ) -> Record:
     """``changes`` are fields; null takes one away. What changes nothing makes no version."""
     record, collection = _lock(actor, record_id)
-    if expected_version is not None and expected_version != record.version:
-        raise VersionMismatch(current=record.version)
+    require_version(record.version, expected_version)
     return _change(collection, record, shape.merged(record.data, changes), actor, RevisionKind.CHANGED)
 
 
@@ -130,16 +130,16 @@ def change_record(
 def set_back_record(*, actor: Actor, record_id: UUID, number: int, expected_version: int | None = None) -> Record:
     """As it was in that version, as a new version; what the schema of today refuses in it is named by ``RecordInvalid``."""
     record, collection = _lock(actor, record_id)
-    if expected_version is not None and expected_version != record.version:
-        raise VersionMismatch(current=record.version)
+    require_version(record.version, expected_version)
     old = selectors.get_revision(record, number)
     return _change(collection, record, old.data, actor, RevisionKind.RESTORED)
 
 
 @transaction.atomic
-def delete_record(*, actor: Actor, record_id: UUID) -> None:
+def delete_record(*, actor: Actor, record_id: UUID, expected_version: int | None = None) -> None:
     """It can be brought back. Its values are free for others meanwhile; who pointed to it sees that it is gone."""
     record, collection = _lock(actor, record_id, stays=False)
+    require_version(record.version, expected_version)
     put_away(record, actor, RevisionKind.DELETED)
     news.tell_of_record(
         RecordDeleted(record.pk, collection.pk), actor=actor, collection=collection, record_id=record.pk

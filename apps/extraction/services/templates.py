@@ -11,9 +11,9 @@ from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core import rules
-from apps.core.errors import VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
+from apps.core.versions import require_version
 from apps.extraction import policies, rendering, selectors, templating
 from apps.extraction.events import TemplateDeleted, TemplateKept
 from apps.extraction.models import RecordTemplate, TemplateRevision
@@ -62,8 +62,7 @@ def change_template(
     """``changes`` may name ``name``, ``source``, ``format`` and ``is_of_set``."""
     template = rendering.lock_template(template_id=template_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, template.project_id)))
-    if expected_version is not None and expected_version != template.version:
-        raise VersionMismatch(current=template.version)
+    require_version(template.version, expected_version)
     if "name" in changes:
         template.name = rules.NAME.of(80)(changes["name"], field="name")
     if "source" in changes:
@@ -78,9 +77,10 @@ def change_template(
 
 
 @transaction.atomic
-def delete_template(*, actor: Actor, template_id: UUID) -> None:
+def delete_template(*, actor: Actor, template_id: UUID, expected_version: int | None = None) -> None:
     template = rendering.lock_template(template_id=template_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, template.project_id)))
+    require_version(template.version, expected_version)
     RecordTemplate.objects.filter(pk=template.pk).delete()
     fact = TemplateDeleted(template.pk, template.collection_id)
     emit(fact, actor=actor, scope=template.scope, subject=("record_template", template.pk))

@@ -11,9 +11,9 @@ from apps.accounts import selectors as accounts
 from apps.accounts.policies import require
 from apps.accounts.types import Actor
 from apps.core import rules
-from apps.core.errors import VersionMismatch
 from apps.core.events import emit
 from apps.core.ids import uuid7
+from apps.core.versions import require_version
 from apps.extraction import filters, policies, selectors, use_selectors
 from apps.extraction.events import ViewDeleted, ViewKept
 from apps.extraction.models import RecordView
@@ -55,8 +55,7 @@ def change_view(
     view = use_selectors.lock_view(view_id=view_id, viewer=actor)
     role = accounts.project_role(actor, view.project_id)
     require(policies.can_change_view(actor, view, role))
-    if expected_version is not None and expected_version != view.version:
-        raise VersionMismatch(current=view.version)
+    require_version(view.version, expected_version)
     if "name" in changes:
         view.name = rules.NAME.of(60)(changes["name"], field="name")
     if "state" in changes:
@@ -75,9 +74,10 @@ def change_view(
 
 
 @transaction.atomic
-def delete_view(*, actor: Actor, view_id: UUID) -> None:
+def delete_view(*, actor: Actor, view_id: UUID, expected_version: int | None = None) -> None:
     view = use_selectors.lock_view(view_id=view_id, viewer=actor)
     require(policies.can_change_view(actor, view, accounts.project_role(actor, view.project_id)))
+    require_version(view.version, expected_version)
     RecordView.objects.filter(pk=view.pk).delete()
     emit(ViewDeleted(view.pk, view.collection_id), actor=actor, scope=view.scope, subject=("record_view", view.pk))
 

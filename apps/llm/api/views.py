@@ -123,7 +123,7 @@ class ProviderView(APIView):
     @extend_schema(operation_id="providers_delete", tags=TAGS, request=None, responses={204: None})
     def delete(self, request: Request, provider_id: UUID) -> Response:
         """The key is forgotten and its models answer no more; what they answered stays."""
-        services.delete_provider(actor=request.actor, provider_id=provider_id)
+        services.delete_provider(actor=request.actor, provider_id=provider_id, version=expected_version(request))
         return Response(status=204)
 
 

@@ -15,9 +15,10 @@ from apps.accounts.services import unproved
 from apps.accounts.types import Actor
 from apps.core import rules
 from apps.core.addresses import PUBLIC, AddressRefused, check_url
-from apps.core.errors import FieldError, Invalid, VersionMismatch
+from apps.core.errors import FieldError, Invalid
 from apps.core.events import emit
 from apps.core.types import Scope
+from apps.core.versions import require_version
 from apps.llm import catalogue, currencies, events, policies, selectors, shared_state
 from apps.llm.errors import ProviderFromEnvironment, ProviderNameTaken
 from apps.llm.models import Model, ModelDefaults, Provider, ProviderSource
@@ -84,8 +85,7 @@ def update_provider(*, actor: Actor, provider_id: UUID, version: int | None = No
     """
     provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
     policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
-    if version is not None and version != provider.version:
-        raise VersionMismatch(current=provider.version)
+    require_version(provider.version, version)
     if changes.get("api_key", "") is None:
         del changes["api_key"]
     if provider.source == ProviderSource.ENVIRONMENT and set(changes) - {"is_enabled"}:
@@ -110,10 +110,11 @@ def update_provider(*, actor: Actor, provider_id: UUID, version: int | None = No
 
 
 @transaction.atomic
-def delete_provider(*, actor: Actor, provider_id: UUID) -> None:
+def delete_provider(*, actor: Actor, provider_id: UUID, version: int | None = None) -> None:
     """The row stays for what refers to its models; the key goes, and nothing is answered by it any more."""
     provider = selectors.lock_provider(provider_id=provider_id, viewer=actor)
     policies.require(policies.can_manage_providers(actor, _role(actor, provider)))
+    require_version(provider.version, version)
     if provider.source == ProviderSource.ENVIRONMENT:
         raise ProviderFromEnvironment
     provider.deleted_at, provider.is_enabled, provider.api_key, provider.headers = timezone.now(), False, "", {}
@@ -196,8 +197,7 @@ def update_model(*, actor: Actor, model_id: UUID, version: int | None = None, **
     )  # as ``currencies`` asks
     model = selectors.lock_model(model_id=model_id, viewer=actor)
     policies.require(policies.can_manage_providers(actor, _role(actor, model.provider)))
-    if version is not None and version != model.version:
-        raise VersionMismatch(current=model.version)
+    require_version(model.version, version)
     for field, value in changes.items():
         setattr(model, field, value)
     currencies.refuse_model(model)
@@ -239,8 +239,7 @@ def set_defaults(
         raise Invalid(fields=wrong)
     row = ModelDefaults.objects.select_for_update().filter(organization_id=organization_id).first()
     row = row or ModelDefaults(organization_id=organization_id, version=0)
-    if version is not None and version != row.version:
-        raise VersionMismatch(current=row.version)
+    require_version(row.version, version)
     row.default_id, row.fallback_id, row.version = default_id, fallback_id, row.version + 1
     row.save()
     emit(

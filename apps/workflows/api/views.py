@@ -73,7 +73,9 @@ class DefinitionView(APIView):
 
     @extend_schema(operation_id="workflows_delete", request=None, responses={204: None})
     def delete(self, request: Request, workflow_id: UUID) -> Response:
-        services.delete_definition(actor=request.actor, definition_id=workflow_id)
+        services.delete_definition(
+            actor=request.actor, definition_id=workflow_id, expected_version=expected_version(request)
+        )
         return Response(status=204)
 
 

@@ -12,9 +12,10 @@ from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor
-from apps.core.errors import FieldError, VersionMismatch
+from apps.core.errors import FieldError
 from apps.core.events import emit
 from apps.core.storable import storable
+from apps.core.versions import require_version
 from apps.workflows import checks, policies, selectors
 from apps.workflows.events import DefinitionChanged, DefinitionCreated, DefinitionDeleted
 from apps.workflows.models import Definition, DefinitionVersion, Run
@@ -74,8 +75,7 @@ def change_definition(
     """Another version, in force for runs that begin from now on. The same document again, in the same words, changes nothing."""
     definition = selectors.lock_definition(definition_id=definition_id, viewer=actor)
     policies.require(policies.can_define(actor, accounts.project_role(actor, definition.project_id)))
-    if expected_version is not None and expected_version != definition.version:
-        raise VersionMismatch(current=definition.version)
+    require_version(definition.version, expected_version)
     kept = _checked(document, text)
     if kept["document"]["name"] != definition.name:
         raise DefinitionRenamed
@@ -95,10 +95,11 @@ def change_definition(
 
 
 @transaction.atomic
-def delete_definition(*, actor: Actor, definition_id: UUID) -> None:
+def delete_definition(*, actor: Actor, definition_id: UUID, expected_version: int | None = None) -> None:
     """Its name is free again; runs that ended keep the version they ran by."""
     definition = selectors.lock_definition(definition_id=definition_id, viewer=actor)
     policies.require(policies.can_define(actor, accounts.project_role(actor, definition.project_id)))
+    require_version(definition.version, expected_version)
     if Run.objects.filter(definition=definition, status__in=OPEN).exists():
         raise DefinitionInUse
     Definition.objects.filter(pk=definition.pk).update(
