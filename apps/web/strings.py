@@ -73,6 +73,7 @@ def _strings(_language: str | None) -> dict[str, str | dict[str, str]]:
         "uploading": _("Uploading, %(done)s of %(total)s"),
         "file_too_big": _("Larger than %(limit)s"),
         "too_many_files": ngettext("Only %(count)s file fits in a message.", "Only %(count)s files fit in a message."),
+        "uploads_failed": _("A file could not be attached. Remove it, then send."),
         "uploads_pending": _("Files are still on their way. Send again when they are there."),
         "remove_file": _("Remove %(name)s"),
         "agents_models": _("Assistants and models"),

@@ -35,6 +35,10 @@ export class Attachments {
     return [...this.#files.values()].some(({ upload }) => upload);
   }
 
+  get haveFailed() {
+    return Boolean(this.#list.querySelector(':scope > [data-state="failed"]'));
+  }
+
   get isEmpty() {
     return this.#files.size === 0;
   }

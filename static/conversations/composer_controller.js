@@ -71,6 +71,7 @@ export default class extends Controller {
     const content = this.inputTarget.value.trim();
     if (this.#isSending || (!content && this.files.isEmpty)) return;
     if (this.files.areUploading) return this.complain(t("uploads_pending"), () => !this.files.areUploading);
+    if (this.files.haveFailed) return this.complain(t("uploads_failed"), () => !this.files.haveFailed);
     if (content.length > this.limitValue) return this.#offerFile();
     this.completion.close();
     this.complain("");

@@ -41,7 +41,7 @@ export class CellEditor {
     const control = template.content.firstElementChild.cloneNode(true);
     slot(this.#panel, "control").replaceChildren(...control.childNodes);
     this.#tell("");
-    slot(this.#panel, "conflict").hidden = true;
+    this.#decides(false);
     slot(this.#panel, "save").textContent = MULTILINE.has(this.kind) ? "Ctrl ↵" : "↵";
     cell.classList.add("editing");
     this.#panel.showPopover();
@@ -162,11 +162,17 @@ export class CellEditor {
       this.#panel.showPopover();
       this.#version = answer.version;
       slot(this.#panel, "theirs").textContent = this.#cell.textContent.trim();
-      slot(this.#panel, "conflict").hidden = false;
+      this.#decides(true);
       this.#panel.querySelector('[data-act="theirs"]').focus();
     } catch (error) {
       this.#tell(error.message);
     }
+  }
+
+  /** While there is something to decide the keys are those of its two buttons. */
+  #decides(isOn) {
+    slot(this.#panel, "conflict").hidden = !isOn;
+    slot(this.#panel, "help").hidden = isOn;
   }
 
   #tell(text) {

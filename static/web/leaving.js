@@ -1,7 +1,7 @@
 // Signing out leaves nothing in the browser that the next person could read: what is unsent is sealed with a key that the server
 // tells its owner alone, and opened when they are back. Where the browser has no cryptography (plain http), it is forgotten.
 
-import { endKeeping } from "core/storage";
+import { endKeeping, keepAgain } from "core/storage";
 
 const ours = (person) => `parlance:${person}:`;
 const sealedName = (person) => `${ours(person)}sealed`;
@@ -35,6 +35,7 @@ export function sealOnLeaving() {
     event.preventDefault();
     leave(person, sealKey).finally(() => event.target.submit());
   });
+  addEventListener("signed-in", keepAgain);
   addEventListener("storage", ({ key, newValue }) => { // another tab signs out
     if (newValue && key === sealedName(document.body.dataset.viewerId)) endKeeping();
   });

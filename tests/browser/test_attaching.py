@@ -162,6 +162,12 @@ def test_what_is_too_much_is_refused_with_words(people, tmp_path):
     page.get_by_role("button", name="Remove 1.txt").click()
     choose(ines, text_file("late.txt"))
     expect(shown(ines, "ready")).to_have_count(10)
+    page.locator("#draft").press("Enter")  # nobody may think that these went along
+    expect(page.get_by_text("A file could not be attached.")).to_be_visible()
+    for name in ("empty.txt", "film.mov", "11.txt"):
+        page.get_by_role("button", name=f"Remove {name}").click()
+    shown(ines, "failed").get_by_role("button").click()
+    expect(page.get_by_text("A file could not be attached.")).to_have_count(0)
     page.locator("#draft").press("Enter")
     ines.wait_for_end()
     expect(shown(ines)).to_have_count(0)

@@ -482,6 +482,7 @@ def test_cells_of_a_table_are_changed_and_a_conflict_is_decided(people, stack):
     page.keyboard.type("41")
     page.keyboard.press("Enter")
     expect(editor).to_contain_text("Somebody changed this meanwhile. Now it says: 50")
+    expect(editor.locator('[data-slot="help"]')).to_be_hidden()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(cells.nth(1)).to_have_text("41")

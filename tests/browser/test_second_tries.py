@@ -167,6 +167,32 @@ def test_page_goes_on_after_its_person_signed_in_anew_in_another_tab(people, sta
     assert authors == {"Inês Duarte"}
 
 
+def test_words_sent_after_a_sign_out_in_another_tab_wait_for_their_writer(people, stack, provider):
+    provider.script({"text": "At nine."})
+    ines = people("ines")
+    ines.context.clear_cookies()  # a session of its own: signing out ends it
+    duo.sign_in(ines.page, stack.base_url, stack.cast["ines_email"])
+    ines.start()
+    draft = ines.page.locator("#draft")
+    draft.fill("Which ferry?")
+    other = ines.context.new_page()
+    other.goto(f"{stack.base_url}/c/{ines.conversation}/")
+    expect(other.locator("#draft")).to_have_value("Which ferry?")
+    other.locator('form[action="/accounts/logout/"] button').evaluate("(button) => button.click()")
+    other.wait_for_url("**/accounts/login/**")
+
+    draft.press("Enter")
+    expect(ines.last).to_contain_text("You are signed out.")
+    duo.sign_in(other, stack.base_url, stack.cast["ines_email"])
+    other.close()
+    ines.page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(ines.last).to_contain_text("At nine.")
+
+    ines.complaints.clear()  # the browser tells of what was refused
+    assert [row["content"] for row in ines.rows()] == ["Which ferry?", "At nine."]
+    assert "client_id" not in ines.page.evaluate("JSON.stringify({...localStorage})")
+
+
 def test_pressed_twice_on_the_welcome_page_is_one_message(people, stack, provider):
     provider.script({"text": "At nine."}, {"text": "At ten."})
     ines = people("ines")
