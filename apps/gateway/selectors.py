@@ -25,7 +25,7 @@ def list_names(viewer: Actor) -> list[Listed]:
     assert viewer.organization_id is not None
     models = llm.list_enabled_models(organization_id=viewer.organization_id)
     listed = [
-        Listed(f"{model.provider.name}/{model.name}", model.provider.name, int(model.created_at.timestamp()))
+        Listed(f"{model.provider.name}/{model.name}", model.provider.name, int(model.created_at.timestamp()), model.pk)
         for model in models
     ]
     found = list(agents.list_agents(viewer))
@@ -36,10 +36,20 @@ def list_names(viewer: Actor) -> list[Listed]:
             f"{AGENT}{next(name for name in kinds if times[name] == 1)}",
             agent.project.name,
             int(agent.created_at.timestamp()),
+            agent.pk,
         )
         for agent, kinds in zip(found, names, strict=True)
     ]
     return sorted(listed, key=lambda one: (one.id.startswith(AGENT), one.id.casefold()))
+
+
+def find_listed(viewer: Actor, name: str) -> Listed:
+    """What ``list_names`` says of whom the name means, whichever of its names it is."""
+    meant = resolve(viewer, name)
+    listed = next((each for each in list_names(viewer) if each.pk == (meant.agent_id or meant.model_id)), None)
+    if listed is None:  # it went meanwhile
+        raise NoSuchModel
+    return listed
 
 
 def resolve(viewer: Actor, name: str) -> Answerer:

@@ -35,6 +35,7 @@ class Listed:
     id: str
     owned_by: str
     created: int
+    pk: UUID  # of the model or the agent
 
 
 @dataclass(frozen=True, slots=True)

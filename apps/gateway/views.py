@@ -78,12 +78,8 @@ async def models(request: HttpRequest) -> HttpResponseBase:
 @door("GET")
 async def model(request: HttpRequest, name: str) -> HttpResponseBase:
     def find() -> dict[str, Any]:
-        actor = _key(request, "models:read")
-        answerer = selectors.resolve(actor, name)
-        if answerer.agent_id is not None:
-            return _model_out(name, "agent", 0)
-        listed = next((one for one in selectors.list_names(actor) if one.id == name), None)
-        return _model_out(name, listed.owned_by if listed else name.partition("/")[0], listed.created if listed else 0)
+        listed = selectors.find_listed(_key(request, "models:read"), name)
+        return _model_out(name, listed.owned_by, listed.created)
 
     return JsonResponse(await in_thread(find))
 

@@ -29,8 +29,9 @@ def test_models_are_listed_and_read(client, door):
     names = [model.id for model in client.models.list()]
 
     assert names == ["stub/stub-large", "stub/stub-small", "twin/stub-large", "agent/Harbour pilot"]
-    assert client.models.retrieve("stub/stub-small").owned_by == "stub"
-    assert client.models.retrieve("agent/Harbour pilot").id == "agent/Harbour pilot"
+    for listed in client.models.list():
+        assert client.models.retrieve(listed.id) == listed
+    assert client.models.retrieve("Harbour pilot").owned_by == client.models.retrieve("agent/Harbour pilot").owned_by
     for unknown in ("nothing", "hidden/stub-small", "stub-large"):
         with pytest.raises(openai.NotFoundError) as missing:
             client.models.retrieve(unknown)
