@@ -31,7 +31,10 @@ from apps.accounts.services import attempts, fresh_proofs, identity, people
 from apps.accounts.types import SERVICE_DOMAIN, SignInFailed, SsoNeeded
 from apps.accounts.words import language_asked
 from apps.accounts.zones import zone_asked
+from apps.core import mail
 from apps.core.letters import letter_of_text, queue_letter
+
+LINK_SENT = "account/messages/email_confirmation_sent.txt"
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -40,6 +43,13 @@ class AccountAdapter(DefaultAccountAdapter):
         "email_password_mismatch": SignInFailed.default_detail,
         "incorrect_password": gettext_lazy("This is not your password."),
     }
+
+    def add_message(
+        self, request: HttpRequest, level: int, message_template: str | None = None, *args: Any, **kwargs: Any
+    ) -> None:
+        """Nothing is said to be on its way where no mail goes out."""
+        if message_template != LINK_SENT or mail.is_delivered():
+            super().add_message(request, level, message_template, *args, **kwargs)
 
     def populate_username(self, request: HttpRequest, user: Any) -> None:
         """People have no user name."""
