@@ -25,6 +25,7 @@ class CoreConfig(AppConfig):
         invariant_checks.register()
         register_lost_hints(mail.SEND, mail.find_due_mail)
         register_sweep("health", alerts.EVERY_SECONDS, alerts.watch, settle_seconds=alerts.SETTLE_SECONDS)
+        register_sweep("alerts", alerts.EVERY_SECONDS, alerts.tell_parked)
         register_sweep("pressure", pressure.EVERY_SECONDS, pressure.watch, settle_seconds=pressure.FRESH_SECONDS)
         register_sweep("old suspicions", 3600, vital_signs.forget_old_suspicions)
         register_sweep("old numbers of jobs", 3600, job_tallies.forget_old)

@@ -33,6 +33,20 @@ class HealthChanged:
     is_critical: bool
 
 
+@event("core.alert_raised.v1", public="system.alert", label=_("Raised an alert"))
+@dataclass(frozen=True, slots=True)
+class AlertRaised:
+    """Something was given up after its last attempt, and waits for somebody. ``kind``: ``event_parked`` (``on``: the consumer; ``count``: how
+    many it has parked, up to the position ``up_to`` of the log) or ``item_gave_up`` (``on``: the kind of the operation, which is the subject;
+    ``count``: items that were set aside together).
+    """
+
+    kind: str
+    on: str
+    count: int
+    up_to: int | None = None
+
+
 @event("core.maintained.v1", label=_("Maintained the installation"))
 @dataclass(frozen=True, slots=True)
 class Maintained:

@@ -194,6 +194,9 @@ def test_item_whose_worker_died_comes_alone_and_is_set_aside_after_three_starts(
     assert Item.objects.get(number=1).error_code == "worker_lost"
     gave_up = Event.objects.get(type="bulk.item_gave_up")
     assert gave_up.payload["attempts"] == 3
+    alert = Event.objects.get(type="core.alert_raised")
+    assert (alert.payload["kind"], alert.payload["count"]) == ("item_gave_up", 1)
+    assert (alert.subject_id, alert.project_id) == (operation.pk, project.pk)
 
 
 def test_item_that_asks_for_later_comes_again_when_it_is_due(actor, project):

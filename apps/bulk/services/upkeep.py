@@ -17,6 +17,8 @@ from apps.bulk.services.ends import count, stop
 from apps.bulk.services.finishing import finish_when_done, hint_work, tell_progress
 from apps.bulk.services.operations import announce
 from apps.bulk.types import FINAL, MAX_ATTEMPTS, WORKER_LOST, OperationStatus
+from apps.core.alerts import raise_alert
+from apps.core.facts import AlertRaised
 
 CLOSED_AT_ONCE = 10_000
 REAPED_AT_ONCE = 1000
@@ -60,6 +62,14 @@ def _reap(actor: Actor, operation_id: UUID) -> int:
     count(operation, counts, taken_from="running", cursor=min(back) - 1 if back else None, causes=causes)
     for pk, _number, _status, attempts in gave_up:
         announce(ItemGaveUp(operation.pk, pk, attempts), operation, actor)
+    if gave_up:
+        raise_alert(
+            AlertRaised("item_gave_up", on=operation.kind, count=len(gave_up)),
+            actor=actor,
+            subject=("operation", operation.pk),
+            organization_id=operation.organization_id,
+            project_id=operation.project_id,
+        )
     if operation.status == OperationStatus.STOPPING:
         close_pending(operation, actor)
     elif not finish_when_done(operation, actor) and back:
