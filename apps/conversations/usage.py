@@ -64,14 +64,13 @@ def usage_of(message: Message) -> Usage | None:
     turn = message.turn
     if turn is None:
         return None
-    is_over = turn.finished_at and turn.started_at
     own = Usage(
         turn.input_tokens,
         turn.output_tokens,
         turn.cost,
         turn.currency,
         turn.is_estimated,
-        (turn.finished_at - turn.started_at).total_seconds() if is_over else None,
+        (turn.finished_at - turn.started_at).total_seconds() if turn.finished_at and turn.started_at else None,
     )
     if not (others := message.beside):
         return own

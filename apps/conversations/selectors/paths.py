@@ -64,7 +64,7 @@ def find_showing(*, file_id: UUID, viewer: Actor) -> Message | None:
 def messages() -> QuerySet[Message]:
     """Messages with what every presentation of them needs, without the search column."""
     rows = Message.objects.select_related("author", "agent", "turn__agent", "turn__stopped_by", "deleted_by")
-    return rows.defer("words").annotate(beside=beside())
+    return rows.defer("words").annotate(beside=beside())  # type: ignore[no-redef]  # rows that are made in memory have none
 
 
 def list_messages(*, conversation_id: UUID, ids: Iterable[UUID]) -> list[Message]:

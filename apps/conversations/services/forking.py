@@ -122,5 +122,5 @@ def _copy_turns(copy: Conversation, made: Sequence[tuple[Message, Message]]) -> 
     Turn.objects.bulk_create(turns.values(), batch_size=500)
     answers = [again for row, again in made if row.turn_id in turns]
     for row, again in made:
-        again.turn = turns.get(row.turn_id)
+        again.turn = turns.get(row.turn_id) if row.turn_id else None
     Message.objects.bulk_update(answers, ["turn"], batch_size=500)
