@@ -13,7 +13,7 @@ from apps.bulk.types import UndoNotPossible
 from apps.core.errors import NotFound
 from apps.core.yaml_text import write
 from apps.extraction.schema import title_of
-from apps.extraction.types import RecordChangedSince
+from apps.extraction.types import ProposalDecided, RecordChangedSince
 from apps.workflows import gates, selectors
 from apps.workflows.documents import in_order, stage_titles, stages
 from apps.workflows.models import Choice, ChoiceAnswer, Definition, Run, Start, Step
@@ -24,6 +24,7 @@ MOST_KEPT = 100
 _KEPT = {
     RecordChangedSince.code: RecordChangedSince.default_detail,
     UndoNotPossible.code: gettext_lazy("What this operation did cannot be undone."),
+    ProposalDecided.code: gettext_lazy("Somebody accepted what was read here. The record is theirs."),
     NotFound.code: gettext_lazy("It is not there any more."),
     NOT_ALL: gettext_lazy("Some of what the run inside did stays."),
 }

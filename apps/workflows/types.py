@@ -86,6 +86,7 @@ class Back(StrEnum):
 
     RECORDS = "records"
     OPERATION = "operation"
+    READING = "reading"
     RUN = "run"
 
 

@@ -8,13 +8,11 @@ from apps.bulk.models import Operation
 from apps.core.doors.bulk_kinds import BulkKind, Done, PlannedItem, bulk_kinds
 from apps.core.errors import Invalid
 from apps.extraction import services as records
-from apps.extraction.models import ExtractionRun, Record
-from apps.extraction.types import STOPPED_BY_PERSON
+from apps.extraction.models import Record
 from apps.workflows import engine, services
 from apps.workflows.models import Choice, Run, Step
 from apps.workflows.types import RunState
-from tests.conversations.factories import say, start
-from tests.extraction.factories import PEOPLE, answered, people
+from tests.extraction.factories import PEOPLE, people
 from tests.workflows.factories import begun, defined, fresh, killed, ran, stage, step, tell, walked
 from tests.workflows.test_out_of_time import overdue
 from tests.workflows.test_rollback import change, make, there
@@ -314,42 +312,6 @@ def test_cancelled_run_is_rolled_back_and_goes_forward_again(actor, project):
     services.resume_run(actor=actor, run_id=run.pk)
 
     assert (walked(run).status, len(there(collection))) == ("waiting", 1)
-
-
-@pytest.mark.parametrize("way", ["back", "cancel"])
-def test_reading_that_nobody_waits_for_begins_no_further_piece(actor, project, way):
-    people(actor, project)
-    talk = start(actor, project, title="Harbour")
-    say(actor, talk, "Sarah is 28.")
-    definition = defined(actor, project, cast({"read": {"call": "extract"}}))
-    run = walked(services.start_run(actor=actor, definition_id=definition.pk, conversation_id=talk.pk))
-    reading = ExtractionRun.objects.get(pk=step(run, "cast/do/read").state["extraction"])
-    assert (run.status, reading.status, reading.stopped_by) == ("waiting", "queued", "")
-
-    if way == "back":
-        services.roll_back(actor=actor, run_id=run.pk, stage="cast")
-    else:
-        services.cancel_run(actor=actor, run_id=run.pk)
-
-    reading.refresh_from_db()
-    assert reading.stopped_by == STOPPED_BY_PERSON
-    assert walked(run).status == ("paused" if way == "back" else "cancelled")
-
-
-def test_reading_that_has_ended_stays_as_it_is(actor, project):
-    people(actor, project)
-    talk = start(actor, project, title="Harbour")
-    say(actor, talk, "Sarah is 28.")
-    definition = defined(actor, project, cast({"read": {"call": "extract"}}))
-    run = walked(services.start_run(actor=actor, definition_id=definition.pk, conversation_id=talk.pk))
-    reading = ExtractionRun.objects.get(pk=step(run, "cast/do/read").state["extraction"])
-    answered(reading, {"collection": "people", "data": {"name": "Sarah"}})
-
-    services.roll_back(actor=actor, run_id=run.pk, stage="cast")
-
-    reading.refresh_from_db()
-    assert (reading.status, reading.stopped_by) == ("completed", "")
-    assert walked(run).status == "paused"
 
 
 # Tried again

@@ -258,6 +258,8 @@ class ExtractionRun(TenantModel, LeasedModel):
     unplaced = models.JSONField(default=list)
     # What it answered of earlier questions: {"proposal", "title", "label", "text"}.
     answered = models.JSONField(default=list, db_default=[])
+    # Records that it wrote by itself: [id, version before, version after], 0 before where it made one.
+    wrote = models.JSONField(default=list, db_default=[], editable=False)
     input_tokens = models.PositiveIntegerField(default=0)
     output_tokens = models.PositiveIntegerField(default=0)
     cost = models.DecimalField(max_digits=18, decimal_places=8, null=True)

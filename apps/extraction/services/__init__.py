@@ -40,6 +40,7 @@ from apps.extraction.services.reviews import (
     resume_extraction,
     retry_extraction,
     stop_extraction,
+    withdraw_suggestions,
 )
 from apps.extraction.services.templates import change_template, delete_template, make_template
 from apps.extraction.services.upkeep import add_up_tallies, follow_target, reshape_records
@@ -142,5 +143,6 @@ __all__ = [
     "take_record",
     "try_schema",
     "undo_merge",
+    "withdraw_suggestions",
     "write_answer",
 ]

@@ -21,6 +21,7 @@ from apps.extraction.reading_types import Found, Source, Suggested
 from apps.extraction.schema import Schema
 from apps.extraction.services import follow_ups, records
 from apps.extraction.types import ProposalStatus, QuestionDecided, QuestionState, RunCause
+from apps.extraction.written import noting_writes
 
 
 @transaction.atomic
@@ -59,7 +60,7 @@ def answers_in(*, actor: Actor, run: ExtractionRun, found: Found) -> tuple[Found
     is no suggestion either.
     """
     try:
-        with transaction.atomic():
+        with noting_writes(), transaction.atomic():
             found, answered = take_answers(actor=actor, run=run, found=found)
     except DomainError:
         answered = []

@@ -49,6 +49,7 @@ from apps.extraction.types import (
     Trust,
     WordsAreSensitive,
 )
+from apps.extraction.written import Written, noting_writes
 from apps.llm import forecast, tokens
 from apps.llm import selectors as llm
 
@@ -167,7 +168,8 @@ def finish_run(
         ExtractionPart.objects.filter(run=run).delete()
         fail(run, WordsAreSensitive.code)
         return True
-    found, answered = answering.answers_in(actor=asker, run=run, found=found)
+    with noting_writes() as wrote:
+        found, answered = answering.answers_in(actor=asker, run=run, found=found)
     rows = selectors.visible_collections(asker).filter(pk__in=run.collections)
     there = {row.pk: row for row in selectors.with_document(rows)}
     found = _without_a_place(found, there)
@@ -201,13 +203,23 @@ def finish_run(
         parts.update(is_suggested=True)
     fact = ExtractionCompleted(run.pk, len(made), len(found.unplaced))
     news.tell(run, fact, actor=asker)
-    for proposal in made:
-        _take_if_trusted(asker, run, proposal)
+    with noting_writes() as taken:
+        for proposal in made:
+            _take_if_trusted(asker, run, proposal)
+    _keep_what_it_wrote(run, wrote, taken)
     if made:
         follow_ups.ask_if_they_may(actor=asker, run=run, unplaced=found.unplaced)
     if run.cause != RunCause.ASKED and (made or answered):
         news.show(run, actor=asker)
     return True
+
+
+def _keep_what_it_wrote(run: ExtractionRun, *blocks: Written) -> None:
+    """After what it wrote before somebody went on reading."""
+    wrote = [[str(pk), before, after] for block in blocks for pk, (before, after) in block.items()]
+    if wrote:
+        run.wrote = [*run.wrote, *wrote]
+        ExtractionRun.objects.filter(pk=run.pk).update(wrote=run.wrote)
 
 
 def _without_a_place(found: Found, there: Mapping[UUID, Collection]) -> Found:
@@ -235,7 +247,7 @@ def _take_if_trusted(asker: Actor, run: ExtractionRun, proposal: Proposal) -> No
     if near and not near[0].is_same:
         return
     try:
-        with transaction.atomic():
+        with noting_writes(), transaction.atomic():
             into = near[0].record_id if near else None
             if into and shape.differs(selectors.get_record(record_id=into, viewer=asker).data, data):
                 return

@@ -33,6 +33,7 @@ from apps.extraction.types import (
     RecordMerged,
     RevisionKind,
 )
+from apps.extraction.written import note, note_gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +185,7 @@ def put_away(record: Record, actor: Actor, kind: RevisionKind, *, into: UUID | N
         deleted_at=Now(), deleted_by=actor.user_id, merged_into=into, version=record.version, updated_at=Now()
     )
     _remember(record, record.version, record.data, actor, kind)
+    note_gone(record.pk)
 
 
 def bring_back(collection: Collection, record: Record, actor: Actor, kind: RevisionKind) -> None:
@@ -393,3 +395,4 @@ def _remember(record: Record, number: int, data: dict[str, Any], actor: Actor, k
         author_id=actor.user_id,
     )
     insert([revision])
+    note(record.pk, number)

@@ -1,4 +1,4 @@
-"""What people do with a whole run: stop it, go on with it, try it again, and accept all that it suggests."""
+"""What people do with a whole run: stop it, go on with it, try it again, accept all that it suggests, and withdraw what waits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from apps.extraction import news, policies, question_selectors, selectors
 from apps.extraction.events import ExtractionRequested, ExtractionStopped
 from apps.extraction.made_types import MadeByOperation
 from apps.extraction.models import ExtractionRun
-from apps.extraction.services.extractions import OPEN, accept_proposal
+from apps.extraction.services.extractions import OPEN, accept_proposal, reject_proposal
 from apps.extraction.types import (
     STOPPED_BY_PERSON,
     NothingLeftToRead,
@@ -108,6 +108,21 @@ def _queue_again(actor: Actor, run: ExtractionRun) -> None:
     )
     news.tell(run, ExtractionRequested(run.pk, tuple(run.collections)), actor=actor)
     jobs.after_commit("extraction.extract", run_id=run.pk)
+
+
+@transaction.atomic
+def withdraw_suggestions(*, actor: Actor, run_id: UUID) -> list[UUID]:
+    """What waits of a run whose effects are taken back is rejected. What somebody decided stays decided: the records that people made of
+    it, as far as they are there.
+    """
+    run = question_selectors.lock_decisions(run_id=run_id, viewer=actor)
+    require(policies.can_write_records(actor, accounts.project_role(actor, run.project_id)))
+    rows = selectors.list_proposals(actor, run_id=run.pk).order_by("number")
+    for proposal_id in rows.filter(status=ProposalStatus.PENDING).values_list("pk", flat=True):
+        reject_proposal(actor=actor, proposal_id=proposal_id)
+    by_itself = {UUID(record_id) for record_id, _before, _after in run.wrote}
+    accepted = rows.filter(status=ProposalStatus.ACCEPTED, record__deleted_at=None)
+    return [pk for pk in accepted.values_list("record", flat=True) if pk is not None and pk not in by_itself]
 
 
 def accept_all(*, actor: Actor, run_id: UUID, after: int = 0) -> AllAccepted:

@@ -164,7 +164,7 @@ class ChoiceOut(serializers.Serializer):
 class StayingOut(serializers.Serializer):
     """What could not be taken back. ``count``: of an operation, so many of its items."""
 
-    what = serializers.ChoiceField(choices=["record", "operation", "run"])
+    what = serializers.ChoiceField(choices=["record", "operation", "reading", "run"])
     id = serializers.UUIDField()
     code = serializers.CharField()
     count = serializers.IntegerField()

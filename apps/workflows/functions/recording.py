@@ -192,7 +192,8 @@ def extract_ended(call: WorkflowCall, state: dict[str, Any]) -> Gave | None:
         said = "The words could not be read."
         raise problem("runtime", 500, said, code="reading_failed", cost=run.cost or Decimal(0))
     found = {"extraction": str(run.pk), "status": run.status, "proposals": every, "waiting": waiting}
-    return Gave(found, cost=run.cost or Decimal(0))
+    wrote = tuple((UUID(pk), before, after) for pk, before, after in run.wrote)
+    return Gave(found, cost=run.cost or Decimal(0), wrote=wrote)
 
 
 def _takes(properties: dict[str, Any], *required: str) -> dict[str, Any]:

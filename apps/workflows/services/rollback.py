@@ -25,7 +25,7 @@ from apps.workflows.documents import compensations, stages, walk
 from apps.workflows.events import RunRolledBack
 from apps.workflows.gates import name_of
 from apps.workflows.models import Approval, Choice, Run, Step
-from apps.workflows.services.ends import announce, inner_of, operation_of, stop_begun
+from apps.workflows.services.ends import announce, inner_of, operation_of, reading_of, stop_begun
 from apps.workflows.services.runs import lock_steered
 from apps.workflows.types import (
     BACK_MARK,
@@ -48,7 +48,8 @@ _GONE = frozenset({RevisionKind.DELETED, RevisionKind.MERGED})
 
 #: Also what was tried again, where it left something: the time of a run or an operation was over, a call was under way.
 _TO_TAKE_BACK = Q(status__in=LIVING) | (
-    Q(status=StepStatus.REPLACED) & (Q(state__has_any_keys=["run", "operation", "raw", UNDER_WAY]) | ~Q(wrote=[]))
+    Q(status=StepStatus.REPLACED)
+    & (Q(state__has_any_keys=["run", "operation", "extraction", "raw", UNDER_WAY]) | ~Q(wrote=[]))
 )
 
 
@@ -141,6 +142,8 @@ def _way_of(step: Step) -> Back | None:
         return Back.RUN
     if operation_of(step) is not None:
         return Back.OPERATION
+    if reading_of(step) is not None:
+        return Back.READING
     return Back.RECORDS if step.wrote else None
 
 

@@ -20,12 +20,15 @@ from apps.bulk.types import OperationStatus, UndoNotPossible
 from apps.core.doors.workflow_functions import Gave, WorkflowCall, WorkflowFunction
 from apps.core.errors import NotFound
 from apps.core.events import told_last
-from apps.extraction.types import RecordChangedSince
+from apps.extraction import question_selectors
+from apps.extraction import services as record_services
+from apps.extraction.types import ProposalDecided, RecordChangedSince
+from apps.extraction.types import RunStatus as ReadingStatus
 from apps.workflows import policies, selectors
 from apps.workflows.events import RunCancelled, RunUnwound
 from apps.workflows.models import Run, Step
 from apps.workflows.problems import problem
-from apps.workflows.services.ends import announce, inner_of, lock_held, operation_of
+from apps.workflows.services.ends import announce, inner_of, lock_held, operation_of, reading_of
 from apps.workflows.services.rollback import go_back, keep, set_back_records, staying
 from apps.workflows.services.runs import queue, undo_again
 from apps.workflows.services.steps import change_step, hold
@@ -131,6 +134,28 @@ def _operation(actor: Actor, of: Step, is_again: bool) -> _Taken:  # noqa: FBT00
     return _Taken(stay=stay, left="Not all that the operation did could be undone.")
 
 
+def _reading(actor: Actor, of: Step, _is_again: bool) -> _Taken:  # noqa: FBT001  (as above)
+    """It was stopped when the way back began; the piece that was being read ends, and may write records. Then these return to what they
+    were, and what waits for a decision is withdrawn.
+    """
+    pk = reading_of(of)
+    assert pk is not None
+    try:
+        row = question_selectors.lock_decisions(run_id=pk, viewer=actor)
+    except NotFound as gone:
+        return _Taken(stay=[staying("reading", pk, gone.code, str(gone.detail))])
+    if row.status not in {ReadingStatus.COMPLETED, ReadingStatus.FAILED}:
+        return _Taken(waits_on=row.pk)
+    if row.wrote != of.wrote:  # the step was left before it heard, or somebody went on reading since
+        of.wrote = row.wrote
+        Step.objects.filter(pk=of.pk).update(wrote=row.wrote, updated_at=Now())
+    stay = set_back_records(actor, of)
+    set_back = len(of.wrote) - len(stay)
+    taken = record_services.withdraw_suggestions(actor=actor, run_id=pk)
+    stay += [staying("record", each, ProposalDecided.code, str(ProposalDecided.default_detail)) for each in taken]
+    return _Taken({"reading": str(pk), "set_back": set_back, "kept": len(stay)}, stay=stay)
+
+
 def _run(actor: Actor, of: Step, is_again: bool) -> _Taken:  # noqa: FBT001  (as above)
     """All that it came through is taken back by its own worker, in its own order."""
     inner = (
@@ -162,6 +187,7 @@ def _run(actor: Actor, of: Step, is_again: bool) -> _Taken:  # noqa: FBT001  (as
 _WAYS: dict[Back, Callable[[Actor, Step, bool], _Taken]] = {
     Back.RECORDS: _records,
     Back.OPERATION: _operation,
+    Back.READING: _reading,
     Back.RUN: _run,
 }
 
