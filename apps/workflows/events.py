@@ -201,7 +201,7 @@ class ChoiceAnswered:
 @event("workflows.choice_decided.v1")
 @dataclass(frozen=True, slots=True)
 class ChoiceDecided:
-    """``status``: decided or expired."""
+    """``status``: decided or expired. Runs that listen hear which question it was and what was chosen, too."""
 
     run_id: UUID
     choice_id: UUID

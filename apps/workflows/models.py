@@ -291,6 +291,11 @@ class Choice(TenantModel):
     def __str__(self) -> str:
         return str(self.pk)
 
+    @property
+    def title(self) -> str:
+        """What was decided, as people call it."""
+        return next((option["title"] for option in self.options if option["key"] == self.option), self.text)
+
 
 class ChoiceAnswer(TenantModel):
     """What one person chose, or wrote."""

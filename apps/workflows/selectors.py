@@ -12,14 +12,11 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
-from apps.accounts.types import SYSTEM, Actor
+from apps.accounts.types import Actor
 from apps.conversations import selectors as conversations
-from apps.core.doors.consumers import LoggedEvent
 from apps.core.errors import NotFound
-from apps.core.events import public_name
 from apps.core.leases import is_free, scaled
 from apps.extraction import reader_selectors as readers
-from apps.extraction import selectors as records
 from apps.workflows import policies
 from apps.workflows.models import (
     Approval,
@@ -35,7 +32,6 @@ from apps.workflows.models import (
 from apps.workflows.types import (
     LIVING,
     OPEN,
-    TOLD_BY,
     UNDO,
     ChoiceStatus,
     RunStatus,
@@ -46,7 +42,6 @@ from apps.workflows.types import (
 )
 
 HINT_SECONDS = 3.0
-SIGNAL = "workflows.signal_emitted"
 
 
 def readable(viewer: Actor) -> Q:
@@ -153,27 +148,6 @@ def last_runs_of(starts: Iterable[Start]) -> dict[UUID, Run]:
 def list_due_starts() -> list[UUID]:
     rows = Start.objects.filter(status=StartStatus.ACTIVE, next_at__lte=Now()).order_by("next_at")
     return list(rows.values_list("pk", flat=True)[:100])
-
-
-def as_cloud_event(event: LoggedEvent) -> dict[str, Any]:
-    """An event of the log as a CloudEvent (cloudevents.io, 1.0). What an ``emit`` says is in its step; ``collection``: the short name of a record's."""
-    found: dict[str, Any] = {
-        "specversion": "1.0",
-        "id": str(event.id),
-        "type": public_name(event.type),
-        "source": f"/{event.topic.replace(':', '/')}",
-        "subject": str(event.subject_id) if event.subject_id else None,
-        "time": event.occurred_at.isoformat(),
-        "data": event.payload,
-    }
-    if event.type == SIGNAL:
-        said = Step.objects.filter(pk=event.payload["step_id"]).values_list("state", flat=True).first() or {}
-        found |= said.get("envelope", {})
-        found |= {"id": str(event.id), TOLD_BY: str(event.subject_id)}
-    elif collection_id := event.payload.get("collection_id"):
-        named = records.visible_collections(SYSTEM, with_deleted=True).filter(pk=collection_id)
-        found["collection"] = named.values_list("slug", flat=True).first()
-    return found
 
 
 def stats_starts() -> dict[str, int]:

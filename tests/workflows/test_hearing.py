@@ -10,7 +10,9 @@ from apps.core.ids import uuid7
 from apps.core.models import Event
 from apps.workflows import listening, selectors, services
 from apps.workflows.models import Step
-from tests.workflows.factories import logged, ran, stage, step, walked
+from tests.conversations.factories import start
+from tests.extraction.factories import people
+from tests.workflows.factories import defined, logged, ran, stage, step, walked
 
 pytestmark = pytest.mark.django_db
 
@@ -62,16 +64,69 @@ def test_what_ends_the_listening_is_heard_though_there_is_no_room(actor, project
     assert walked(run).output == [{"n": 0}, {"n": 1}]
 
 
-def test_choice_of_another_run_is_heard(actor, project):
-    run = hearer(actor, project, {"one": {"with": {"type": "workflows.choice_decided"}}})
-    options = [{"key": "sea", "title": "At sea"}]
-    asking = ran(actor, project, [{"ending": {"call": "choose", "with": {"question": "How?", "options": options}}}])
-    choice = selectors.list_choices(asking).get()
+OPTIONS = [{"key": "sea", "title": "At sea"}, {"key": "court", "title": "In court"}]
+DECIDED = {"type": "workflows.choice_decided", "data": {"workflow": "film", "step": "ending", "option": "sea"}}
 
-    services.answer_choice(actor=actor, run_id=asking.pk, choice_id=choice.pk, option="sea")
+
+def decided(actor, run, option):
+    """The one question of a run is answered."""
+    choice = selectors.list_choices(run).get()
+    services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, option=option)
+    return choice
+
+
+def test_choice_is_heard_by_which_question_it_was_and_what_was_decided(actor, project):
+    collection = people(actor, project)
+    run = hearer(actor, project, {"one": {"with": DECIDED}})
+    read = {"call": "records.list", "with": {"collection": "people"}}
+    choose = {"call": "choose", "with": {"question": "How does it end?", "options": OPTIONS}}
+    asking = [
+        ran(actor, project, [{"read": read}, {"ending": choose}], name="film"),
+        ran(actor, project, [{"ending": choose}], name="play"),
+    ]
+
+    decided(actor, asking[1], "sea")
+    decided(actor, asking[0], "court")
+    run = walked(run)
+    assert (run.status, run.collections) == ("waiting", [])
+    again = walked(services.start_run(actor=actor, definition_id=asking[0].definition_id))
+    choice = decided(actor, again, "sea")
     run = walked(run)
 
-    assert (run.status, run.output[0]["choice_id"]) == ("completed", str(choice.pk))
+    assert (run.status, run.output) == (
+        "completed",
+        [
+            {
+                "run_id": str(again.pk), "choice_id": str(choice.pk), "status": "decided", "workflow": "film",
+                "step": "ending", "question": "How does it end?", "option": "sea", "title": "At sea", "text": "",
+                "by": str(actor.user_id),
+            }
+        ],
+    )  # fmt: skip
+    assert run.collections == [collection.pk], "it is seen by who sees the run that was asked in"
+
+
+def test_what_is_decided_beside_a_private_conversation_is_heard_there_alone(actor, project):
+    talk = start(actor, project, visibility="private")
+    definitions = [
+        defined(actor, project, [{"hear": {"listen": {"to": {"one": {"with": {"type": DECIDED["type"]}}}}}}], name="h"),
+        defined(actor, project, [{"it": {"call": "ask", "with": {"question": "What did he say?"}}}], name="asking"),
+    ]
+    elsewhere = walked(services.start_run(actor=actor, definition_id=definitions[0].pk))
+    there, asking = (
+        walked(services.start_run(actor=actor, definition_id=each.pk, conversation_id=talk.pk)) for each in definitions
+    )
+    choice = selectors.list_choices(asking).get()
+
+    services.answer_choice(actor=actor, run_id=asking.pk, choice_id=choice.pk, text="My own words")
+
+    ids = {"run_id": str(asking.pk), "choice_id": str(choice.pk), "status": "decided"}
+    assert walked(elsewhere).output == [ids]
+    (heard,) = walked(there).output
+    assert heard == ids | {
+        "workflow": "asking", "step": "it", "question": "What did he say?", "option": None, "title": "My own words",
+        "text": "My own words", "by": str(actor.user_id),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", ["workflow.advanced", "workflows.run_cancelled", "workflow.blocked"])

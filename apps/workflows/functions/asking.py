@@ -89,11 +89,10 @@ def _look(call: WorkflowCall, state: dict[str, Any]) -> Gave | None:
     timed_out = choice.status != ChoiceStatus.DECIDED
     if choice.answer_type:
         return Gave({"answer": _typed(choice.answer_type, choice.text), "by": by, "timed_out": timed_out})
-    title = next((option["title"] for option in choice.options if option["key"] == choice.option), choice.text)
     return Gave(
         {
             "choice": choice.option or None,
-            "title": title,
+            "title": choice.title,
             "text": choice.text,
             "by": by,
             "timed_out": timed_out,

@@ -13,7 +13,8 @@ from apps.accounts.types import Actor
 from apps.conversations.types import Visibility as Privacy
 from apps.core.doors.consumers import LoggedEvent
 from apps.extraction.types import Visibility
-from apps.workflows import hearing_selectors, listening, policies, selectors
+from apps.workflows import hearing_selectors, listening, policies
+from apps.workflows.hearing_selectors import CHOICE_DECIDED, SIGNAL
 from apps.workflows.models import Run, Step
 from apps.workflows.services.ends import lock_held
 from apps.workflows.services.runs import wake
@@ -23,7 +24,7 @@ from apps.workflows.types import HeldRun, StepRow, StepStatus
 RECORDS = ("extraction.record",)
 OWN = "workflows."
 #: What a run may hear of itself: one of its branches told it, or people decided it.
-TOLD = frozenset({selectors.SIGNAL, "workflows.choice_decided"})
+TOLD = frozenset({SIGNAL, CHOICE_DECIDED})
 #: Of a step that did not write down what it listens for.
 _ANY: dict[str, Any] = {"any": []}
 COLLECTION_ERASED = "extraction.collection_erased"
@@ -48,12 +49,14 @@ def hear(*, actor: Actor, event: LoggedEvent) -> int:
     steps = hearing_selectors.list_waiting_steps(
         organization_id=event.organization_id, project_id=event.project_id, subject_id=event.subject_id, kinds=kinds
     )
-    envelope: dict[str, Any] = {}
+    envelopes: dict[UUID | None, dict[str, Any]] = {}
     woken: list[UUID] = []
     for step in steps:
         if step.kind == "listen":
-            envelope = envelope or selectors.as_cloud_event(event)
-            if _is_of(step, event) or not _note(step, envelope):
+            beside: UUID | None = step.beside if event.type == CHOICE_DECIDED else None  # type: ignore[attr-defined]
+            if beside not in envelopes:
+                envelopes[beside] = hearing_selectors.as_cloud_event(event, beside=beside)
+            if _is_of(step, event) or not _note(step, envelopes[beside]):
                 continue
         woken.append(step.run_id)
     return wake(list(dict.fromkeys(woken)))

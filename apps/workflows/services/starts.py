@@ -234,7 +234,7 @@ def hear_starts(*, actor: Actor, event: LoggedEvent) -> int:
         _wait_after(UUID(event.payload["run_id"]), event.occurred_at)
     if not (listening := hearing_selectors.list_listening_starts(event.project_id)):
         return 0
-    envelope = selectors.as_cloud_event(event)
+    envelope = hearing_selectors.as_cloud_event(event)
     named = [start for start in listening if envelope["type"] in schedules.types_of(start.schedule["on"])]
     return sum(_react(start.pk, event, envelope) for start in named)
 
