@@ -39,6 +39,7 @@ class WorkflowsConfig(AppConfig):
             consumers.register(name, each_event)
         register_lost_hints("workflows.go_on", selectors.list_unhinted, every_seconds=1)
         register_sweep("choices out of time", 2, lambda: services.close_overdue(actor=SYSTEM) and None)
+        register_sweep("choices without those who left", 5, lambda: services.judge_open(actor=SYSTEM) and None)
         register_sweep("starts of workflows", 1, lambda: services.begin_due_runs(actor=SYSTEM) and None)
         topics.register("run", RunTopic())
         for subject_type, find_name in subject_finders.FINDERS.items():

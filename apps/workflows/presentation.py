@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from apps.accounts.selectors import ProjectPerson
 from apps.accounts.types import Actor
 from apps.bulk.types import UndoNotPossible
 from apps.core.errors import NotFound
 from apps.core.yaml_text import write
 from apps.extraction.schema import title_of
 from apps.extraction.types import ProposalDecided, RecordChangedSince
-from apps.workflows import gates, selectors
+from apps.workflows import gates, policies, selectors, sight_selectors
 from apps.workflows.documents import in_order, stage_titles, stages
 from apps.workflows.models import Choice, ChoiceAnswer, Definition, Run, Start, Step
 from apps.workflows.services.ends import viewer_of
-from apps.workflows.types import BACK_MARK, NOT_ALL, UNDO, RunStatus, StageState, StepStatus
+from apps.workflows.types import BACK_MARK, NOT_ALL, UNDO, ChoiceRule, ChoiceStatus, RunStatus, StageState, StepStatus
 
 MOST_KEPT = 100
+#: People whose answer is missing, by name; of more how many they are.
+MOST_LEFT = 20
 _KEPT = {
     RecordChangedSince.code: RecordChangedSince.default_detail,
     UndoNotPossible.code: gettext_lazy("What this operation did cannot be undone."),
@@ -175,7 +178,14 @@ def kept_data(each: dict[str, Any]) -> dict[str, Any]:
 def choices_of(run: Run, viewer: Actor) -> list[dict[str, Any]]:
     choices = list(selectors.list_choices(run))
     answers = selectors.list_answers([choice.pk for choice in choices])
-    return [choice_data(choice, answers.get(choice.pk, []), viewer) for choice in choices]
+    people: list[ProjectPerson] = []
+    if any(_wants_several(choice) for choice in choices):
+        people = sight_selectors.list_people_of_run(viewer, run)
+    return [choice_data(choice, answers.get(choice.pk, []), viewer, people) for choice in choices]
+
+
+def _wants_several(choice: Choice) -> bool:
+    return choice.status == ChoiceStatus.OPEN and choice.rule != ChoiceRule.FIRST
 
 
 def start_data(start: Start, last: Run | None) -> dict[str, Any]:
@@ -199,7 +209,13 @@ def start_data(start: Start, last: Run | None) -> dict[str, Any]:
     }
 
 
-def choice_data(choice: Choice, answers: list[ChoiceAnswer], viewer: Actor) -> dict[str, Any]:
+def choice_data(
+    choice: Choice, answers: list[ChoiceAnswer], viewer: Actor, people: Sequence[ProjectPerson] = ()
+) -> dict[str, Any]:
+    """``people``: who sees the run; of them those who may answer now are told while it waits for several."""
+    asked = [each for each in people if _wants_several(choice) and policies.has_role(each.role, choice.asked)]
+    said = {each.person_id for each in answers}
+    left = [each for each in asked if each.id not in said]
     own = next((each for each in answers if each.person_id == viewer.user_id), None)
     return {
         "id": str(choice.pk),
@@ -221,6 +237,9 @@ def choice_data(choice: Choice, answers: list[ChoiceAnswer], viewer: Actor) -> d
             for each in answers
         ],
         "mine": {"option": own.option, "text": own.text} if own else None,
+        "asked_count": len(asked),
+        "left_count": len(left),
+        "left": [{"person": str(each.id), "name": each.name} for each in left[:MOST_LEFT]],
     }
 
 

@@ -33,6 +33,7 @@ from apps.workflows.types import (
     LIVING,
     OPEN,
     UNDO,
+    ChoiceRule,
     ChoiceStatus,
     RunStatus,
     SecretKind,
@@ -42,6 +43,9 @@ from apps.workflows.types import (
 )
 
 HINT_SECONDS = 3.0
+#: Of choices that wait for several answers; who is asked is read for each.
+JUDGED_AGAIN_SECONDS = 60.0
+JUDGED_AT_ONCE = 20
 
 
 def readable(viewer: Actor) -> Q:
@@ -363,6 +367,13 @@ def list_staged_runs(conversation_id: UUID) -> list[Run]:
 def list_overdue_choices() -> list[UUID]:
     rows = Choice.objects.filter(status=ChoiceStatus.OPEN, deadline__lte=Now()).order_by("deadline")
     return list(rows.values_list("pk", flat=True)[:100])
+
+
+def list_choices_to_judge() -> list[UUID]:
+    """Open ones that want more than one answer and were not looked at for a minute."""
+    rows = Choice.objects.filter(status=ChoiceStatus.OPEN, rule__in=[ChoiceRule.QUORUM, ChoiceRule.VOTE])
+    rows = rows.filter(updated_at__lt=Now() - timedelta(seconds=scaled(JUDGED_AGAIN_SECONDS)))
+    return list(rows.order_by("updated_at").values_list("pk", flat=True)[:JUDGED_AT_ONCE])
 
 
 def stats_runs() -> dict[str, int]:

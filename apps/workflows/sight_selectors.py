@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from apps.accounts import selectors as accounts
+from apps.accounts.selectors import ProjectPerson
 from apps.accounts.types import Actor, ProjectRole
 from apps.conversations import selectors as conversations
 from apps.extraction import reader_selectors as readers
@@ -15,18 +16,22 @@ from apps.workflows.models import Run
 from apps.workflows.types import TOLD_BY
 
 
-def people_with(viewer: Actor, run: Run, least: str) -> list[UUID]:
-    """Who has this role in the run's project and sees the run, by name."""
+def list_people_of_run(viewer: Actor, run: Run) -> list[ProjectPerson]:
+    """Who sees the run, by name, with the role in its project."""
     people = accounts.list_people_of_project(accounts.get_project(run.project_id, viewer), viewer)
     named = readers.list_named_for(run.collections)
     beside = conversations.list_people_beside(run.conversation_id)
     return [
-        person.id
+        person
         for person in people
-        if policies.has_role(person.role, least)
-        and (beside is None or person.id in beside)
+        if (beside is None or person.id in beside)
         and (named is None or person.id in named or person.role == ProjectRole.MANAGER)
     ]
+
+
+def people_with(viewer: Actor, run: Run, least: str) -> list[UUID]:
+    """Who has this role in the run's project and sees the run, by name."""
+    return [person.id for person in list_people_of_run(viewer, run) if policies.has_role(person.role, least)]
 
 
 def list_collections_of(events: Iterable[Mapping[str, Any]]) -> set[UUID]:

@@ -5,6 +5,8 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from apps.accounts.models import OrganizationMember
+from apps.accounts.services import organizations
 from apps.accounts.types import SYSTEM
 from apps.core.errors import Forbidden, Invalid
 from apps.workflows import selectors, services
@@ -101,6 +103,65 @@ def asked_again(actor, project):
     given = {"question": "Again?", "options": OPTIONS, "rule": "vote"}
     run = ran(actor, project, [{"ending": {"call": "choose", "with": given}}], name="again")
     return run, selectors.list_choices(run).get()
+
+
+def leave(actor, *people):
+    for member in OrganizationMember.objects.filter(user__in=[who.user_id for who in people]):
+        organizations.remove_member(actor=actor, member_id=member.pk)
+
+
+def later(choice):
+    """It was not looked at for a while."""
+    Choice.objects.filter(pk=choice.pk).update(updated_at=timezone.now() - timedelta(minutes=2))
+
+
+def test_vote_is_decided_when_the_last_one_whose_answer_is_missing_leaves(actor, project):
+    others = [actor_of(member_of(project)) for _number in range(3)]
+    run, choice = asked(actor, project, rule="vote")
+    services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, option="sea")
+    for who in others[:2]:
+        services.answer_choice(actor=who, run_id=run.pk, choice_id=choice.pk, option="court")
+    later(choice)
+    assert (services.judge_open(actor=SYSTEM), walked(run).status) == (0, "waiting")
+    assert selectors.list_choices_to_judge() == [], "others have their turn"
+
+    leave(actor, *others)
+    later(choice)
+
+    assert services.judge_open(actor=SYSTEM) == 1
+    assert walked(run).output["choice"] == "sea", "two of the three votes are of people who left"
+
+
+def test_answers_of_who_left_make_no_quorum_and_the_page_says_who_can_answer(actor, api, client, owner, project):
+    other = actor_of(member_of(project))
+    run, choice = asked(actor, project, rule="quorum", quorum=2)
+    services.answer_choice(actor=other, run_id=run.pk, choice_id=choice.pk, option="sea")
+    client.force_login(owner)
+    page = client.get(f"/runs/{run.pk}/").content.decode()
+    assert f"Not answered yet: {owner.display_name}." in page
+    assert "1 answer so far" in page
+
+    leave(actor, other)
+    services.answer_choice(actor=actor, run_id=run.pk, choice_id=choice.pk, option="sea")
+
+    assert walked(run).status == "waiting"
+    (told,) = api.get(f"/api/v1/runs/{run.pk}/").json()["choices"]
+    assert (told["asked_count"], told["left_count"], told["left"], len(told["answers"])) == (1, 0, [], 2)
+    page = client.get(f"/runs/{run.pk}/").content.decode()
+    assert "Only 1 person can answer now, and 2 have to say the same. It waits until others can." in page
+    assert "1 answer so far" in page
+
+
+def test_vote_out_of_time_is_counted_without_those_who_left(actor, project):
+    other = actor_of(member_of(project))
+    run, choice = asked(actor, project, rule="vote", deadline="PT1H")
+    services.answer_choice(actor=other, run_id=run.pk, choice_id=choice.pk, option="court")
+    leave(actor, other)
+    Choice.objects.filter(pk=choice.pk).update(deadline=timezone.now() - timedelta(seconds=1))
+
+    assert services.close_overdue(actor=SYSTEM) == 1
+
+    assert walked(run).output == {"late": True}
 
 
 def test_what_nobody_answers_takes_the_branch_of_its_deadline(actor, project):

@@ -142,6 +142,11 @@ class ChoiceAnswerOut(OwnAnswerOut):
     name = serializers.CharField()
 
 
+class ChoicePersonOut(serializers.Serializer):
+    person = serializers.UUIDField()
+    name = serializers.CharField()
+
+
 class ChoiceOut(serializers.Serializer):
     id = serializers.UUIDField()
     question = serializers.CharField()
@@ -159,6 +164,11 @@ class ChoiceOut(serializers.Serializer):
     decided_at = serializers.DateTimeField(allow_null=True)
     answers = ChoiceAnswerOut(many=True)
     mine = OwnAnswerOut(allow_null=True)
+    asked_count = serializers.IntegerField(
+        help_text="How many can answer it now, while it is open and wants several answers; of others, 0."
+    )
+    left_count = serializers.IntegerField(help_text="How many of these have not answered.")
+    left = ChoicePersonOut(many=True, help_text="Of those the first 20, by name.")
 
 
 class StayingOut(serializers.Serializer):

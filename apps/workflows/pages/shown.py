@@ -18,7 +18,7 @@ from apps.workflows import gates, policies, presentation, selectors
 from apps.workflows.documents import stages
 from apps.workflows.models import Run, Step
 from apps.workflows.pages import guidance
-from apps.workflows.types import FINAL, LIVING, UNDO, ChoiceStatus, RunStatus, StageState
+from apps.workflows.types import FINAL, LIVING, UNDO, ChoiceRule, ChoiceStatus, RunStatus, StageState
 
 #: Of what is asked: what came of it is worth a line.
 _ENDED = frozenset({ChoiceStatus.DECIDED, ChoiceStatus.EXPIRED})
@@ -69,8 +69,15 @@ def shown_run(
 
 
 def asked(choice: Mapping[str, Any]) -> dict[str, Any]:
-    """With its deadline as a moment."""
-    return {**choice, "until": datetime.fromisoformat(choice["deadline"]) if choice["deadline"] else None}
+    """With its deadline as a moment, how many answers count, and who could still give one."""
+    return {
+        **choice,
+        "until": datetime.fromisoformat(choice["deadline"]) if choice["deadline"] else None,
+        "counted": choice["asked_count"] - choice["left_count"],
+        "left_names": ", ".join(each["name"] for each in choice["left"]),
+        "more_left": choice["left_count"] - len(choice["left"]),
+        "is_out_of_reach": choice["rule"] == ChoiceRule.QUORUM and choice["asked_count"] < choice["quorum"],
+    }
 
 
 def refused(choice: Mapping[str, Any], error: Invalid, *, option: str, text: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Every write of workflows."""
 
-from apps.workflows.services.choices import MOST_MAILS, answer_choice, ask_choice, close_overdue
+from apps.workflows.services.choices import MOST_MAILS, answer_choice, ask_choice, close_overdue, judge_open
 from apps.workflows.services.definitions import (
     change_definition,
     check_definition,
@@ -56,6 +56,7 @@ __all__ = [
     "give_back",
     "hear",
     "hear_starts",
+    "judge_open",
     "keep_deadline",
     "keep_run",
     "keep_secret",

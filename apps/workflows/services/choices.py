@@ -120,14 +120,20 @@ def _checked(choice: Choice, option: str, text: str) -> tuple[str, str]:
 
 def _decided(choice: Choice, run: Run, actor: Actor) -> ChoiceAnswer | None:
     """The answer that wins now, if one does."""
-    answers = list(ChoiceAnswer.objects.filter(choice=choice).order_by("created_at", "pk"))
     if choice.rule == ChoiceRule.FIRST:
-        return answers[0] if answers else None
+        return ChoiceAnswer.objects.filter(choice=choice).order_by("created_at", "pk").first()
+    asked, answers = _counted(choice, run, actor)
     if choice.rule == ChoiceRule.QUORUM:
-        counted = Counter(_said(each) for each in answers)
-        return next((each for each in answers if counted[_said(each)] >= choice.quorum), None)
-    asked = set(sight_selectors.people_with(actor, run, choice.asked))
+        agreed = Counter(_said(each) for each in answers)
+        return next((each for each in answers if agreed[_said(each)] >= choice.quorum), None)
     return _most(answers) if asked <= {each.person_id for each in answers} else None
+
+
+def _counted(choice: Choice, run: Run, actor: Actor) -> tuple[set[UUID], list[ChoiceAnswer]]:
+    """Who is asked now, and what they answered. Who has left, or has another role by now, counts no more."""
+    asked = set(sight_selectors.people_with(actor, run, choice.asked))
+    rows = ChoiceAnswer.objects.filter(choice=choice, person__in=asked).order_by("created_at", "pk")
+    return asked, list(rows)
 
 
 def _most(answers: list[ChoiceAnswer]) -> ChoiceAnswer | None:
@@ -158,14 +164,38 @@ def close_overdue(*, actor: Actor) -> int:
     return sum(_close_late(pk, actor) for pk in selectors.list_overdue_choices())
 
 
+def judge_open(*, actor: Actor) -> int:
+    """Votes and quorums that nobody answers any more are decided, too, as soon as all who are asked now have answered: the last one whose
+    answer was missing may have left. Each choice is looked at once a minute at most, a few at once, those that waited longest first.
+    """
+    policies.require(policies.is_system(actor))
+    return sum(_close_agreed(pk, actor) for pk in selectors.list_choices_to_judge())
+
+
 @transaction.atomic
-def _close_late(pk: UUID, actor: Actor) -> bool:
-    run_id = Choice.objects.values_list("run_id", flat=True).get(pk=pk)
-    run = Run.objects.select_for_update(of=("self",)).get(pk=run_id)
-    choice = Choice.objects.select_for_update().get(pk=pk)
+def _close_agreed(pk: UUID, actor: Actor) -> bool:
+    run, choice = _lock(pk)
     if choice.status != ChoiceStatus.OPEN:
         return False
-    answers = list(ChoiceAnswer.objects.filter(choice=choice).order_by("created_at", "pk"))
-    decided = _most(answers) if choice.rule == ChoiceRule.VOTE else None
+    decided = _decided(choice, run, actor)
+    if decided is None:
+        choice.save(update_fields=["updated_at"])  # others have their turn
+        return False
     _close(choice, run, actor, decided, by=None)
     return True
+
+
+@transaction.atomic
+def _close_late(pk: UUID, actor: Actor) -> bool:
+    run, choice = _lock(pk)
+    if choice.status != ChoiceStatus.OPEN:
+        return False
+    decided = _most(_counted(choice, run, actor)[1]) if choice.rule == ChoiceRule.VOTE else None
+    _close(choice, run, actor, decided, by=None)
+    return True
+
+
+def _lock(pk: UUID) -> tuple[Run, Choice]:
+    run_id = Choice.objects.values_list("run_id", flat=True).get(pk=pk)
+    run = Run.objects.select_for_update(of=("self",)).get(pk=run_id)
+    return run, Choice.objects.select_for_update().get(pk=pk)
