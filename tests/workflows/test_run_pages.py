@@ -4,11 +4,14 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.accounts.types import SYSTEM
 from apps.workflows import presentation, selectors, services
-from apps.workflows.models import Choice, Run
+from apps.workflows.models import Choice, Run, Step
+from apps.workflows.pages import views
 from apps.workflows.pages.shown import MOST_SHOWN, as_json
 from tests.accounts.factories import reader_of
 from tests.workflows.factories import fresh, ran, stage, walked
@@ -192,6 +195,38 @@ def test_other_run_begins_at_a_step(actor, project, page, client):
     assert answer["Location"] == f"/runs/{other.pk}/"
     for number in ("", "x", "-1", "99", "²"):
         assert client.post(f"/runs/{run.pk}/fork/", {"step": number}).status_code == 404
+
+
+def test_any_step_of_a_long_run_is_found_looked_at_and_forked(actor, project, page, client, monkeypatch):
+    monkeypatch.setattr(views, "STEPS", 10)
+    odd = {"each": "n", "in": "${ [range(30)] }"}
+    broken = {"try": [{"x": {"set": {"a": '${ if $n == 3 then error("no") else 1 end }'}}}], "catch": {}}
+    run = ran(actor, project, [{"all": {"for": odd, "do": [{"one": broken}]}}])
+    last = run.step_count
+    assert (run.status, last > 30) == ("completed", True)
+    failed = Step.objects.get(run=run, status="failed")
+
+    with CaptureQueriesContext(connection) as newest:
+        shown = page(run)
+    assert numbers(shown) == list(range(last - 9, last + 1))
+    with CaptureQueriesContext(connection) as older:
+        shown = client.get(re.search(r'href="([^"]+)" rel="next"', shown)[1].replace("&amp;", "&")).content.decode()
+    assert numbers(shown) == list(range(last - 19, last - 9))
+    assert len(older) <= len(newest)
+    assert re.search(r'/now/\?cursor=[^"]+"', shown), "what is fetched again is the same page"
+    shown = client.get(f"/runs/{run.pk}/?status=failed").content.decode()
+    assert numbers(shown) == [failed.number]
+    assert f'name="step" value="{failed.number}"' in shown
+    assert numbers(client.get(f"/runs/{run.pk}/now/?status=failed").content.decode()) == [failed.number]
+    assert "None of the steps is in this state." in client.get(f"/runs/{run.pk}/?status=open").content.decode()
+
+    client.post(f"/runs/{run.pk}/fork/", {"step": failed.number})
+    assert Run.objects.get(forked_from=run).status == "queued"
+
+
+def numbers(shown):
+    """Of the steps in the table."""
+    return [int(each) for each in re.findall(r'<tr><td class="num">(\d+)</td>', shown)]
 
 
 def test_who_only_reads_is_offered_nothing(actor, project, client):

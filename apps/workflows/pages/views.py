@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib.auth.mixins import LoginRequiredMixin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views import View
 
@@ -23,10 +24,15 @@ from apps.workflows.documents import stage_titles
 from apps.workflows.models import Definition, Run
 from apps.workflows.pages.beginning import input_form
 from apps.workflows.pages.shown import as_json, refused, said_in, shown_run, shown_step
-from apps.workflows.types import FINAL, MAY_UNDO_AGAIN, OPEN, ChoiceClosed, RunState
+from apps.workflows.types import FINAL, MAY_UNDO_AGAIN, OPEN, ChoiceClosed, RunState, StepStatus
 
 WINDOW = 50
 STEPS = 200
+STEP_VIEWS: dict[str, tuple[StepStatus, ...]] = {
+    "failed": (StepStatus.FAILED,),
+    "open": (StepStatus.RUNNING, StepStatus.WAITING),
+    "done": (StepStatus.COMPLETED,),
+}
 KEPT = 20
 MOST_DIGITS = 8  # of the number of a step
 VIEWS = ("all", "active", "ended")
@@ -75,14 +81,22 @@ class RunView(LoginRequiredMixin, View):
     def context(self, request: HttpRequest, run: Run) -> dict[str, Any]:
         actor = request.actor  # type: ignore[attr-defined]
         role = accounts.role_in(actor, request.project)  # type: ignore[attr-defined]
-        steps = list(selectors.list_steps(run).order_by("-number")[:STEPS])
+        wanted = request.GET.get("status", "")
+        rows = selectors.list_steps(run)
+        if wanted in STEP_VIEWS:
+            rows = rows.filter(status__in=STEP_VIEWS[wanted])
+        page = Page.of(rows, order=Order("number"), cursor=request.GET.get("cursor"), limit=STEPS, or_nearest=True)
+        address = reverse("workflows:run", args=[run.pk])  # what was no answer is drawn at another one
         titles = stage_titles(run.followed.document)
         return {
             **shown_run(run, actor, role),
-            "steps": [(step, shown_step(step, titles)) for step in reversed(steps)],
+            "steps": [(step, shown_step(step, titles)) for step in reversed(page.results)],
+            "step_view": wanted if wanted in STEP_VIEWS else "",
+            "step_views": [("", _("All")), ("failed", _("Failed")), ("open", _("Under way")), ("done", _("Done"))],
+            "next_url": page.next and f"{address}{page_url(request, page.next)}#steps",
+            "previous_url": page.previous and f"{address}{page_url(request, page.previous)}#steps",
             "gave": as_json(run.output),
             "kept": presentation.kept_of(run)[:KEPT],
-            "is_cut": run.step_count > STEPS,
             "is_closed": readers.list_named_for(run.collections) is not None,
             "has_left_undone": run.status in MAY_UNDO_AGAIN and selectors.has_left_undone(run),
         }
