@@ -53,10 +53,13 @@ def lacking(rows: QuerySet[Record], *, collection: Collection, field: str) -> Qu
 def by_completeness(rows: QuerySet[Record], *, collection: Collection, is_complete: bool) -> QuerySet[Record]:
     """Of records of a collection that came with its schema: those that are complete, or those that are not. A record whose needed field
     points to nothing that is there any more is not, though it was when it was written. Of such fields not what ``missing`` says counts, which
-    follows a moment later, but what is there.
+    follows a moment later, but what is there; and so it is of all needed fields in records that were not gone over since the collection
+    needs other ones.
     """
     names = _needed_relations(collection)
     lacks = ~Q(missing__contained_by=names) | _hollow(collection) if names else Q(is_complete=False)
+    for name in collection.needed:
+        lacks |= Q(shape_number__lt=collection.shape_number) & _lacks(selectors.schema_of(collection), name)
     return rows.filter(~lacks if is_complete else lacks)
 
 

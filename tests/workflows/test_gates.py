@@ -1,22 +1,25 @@
 """Stages: nobody and nothing comes past a gate whose requirements are not met."""
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from django.db import transaction
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from apps.accounts import audit
 from apps.accounts.types import SYSTEM
-from apps.core.errors import Invalid
+from apps.core.errors import DomainError, Invalid
 from apps.core.models import Event
 from apps.extraction import link_selectors as links
 from apps.extraction import services as records
-from apps.extraction.models import Collection
+from apps.extraction.models import Collection, Record
 from apps.workflows import gates as workflow_gates
 from apps.workflows import presentation, services
-from apps.workflows.models import Approval, Run, Step
+from apps.workflows.models import Approval, Definition, Run, Step
+from apps.workflows.services import stages
 from apps.workflows.types import GateClosed, NotNext
 from tests.accounts.factories import actor_of, member_of, reader_of
 from tests.extraction.factories import people
+from tests.faults.drill import LONG
 from tests.workflows.factories import fresh, ran, stage, steps, walked
 
 pytestmark = pytest.mark.django_db
@@ -243,91 +246,126 @@ def test_what_is_said_is_the_definitions_own_words(actor, project):
     ]
 
 
+WHY = "We show it anyway"
 ACTS = st.lists(
     st.one_of(
         st.tuples(st.just("advance"), st.sampled_from(["", "a", "b", "c"])),
+        st.tuples(st.just("override"), st.tuples(st.sampled_from(["", "b", "c"]), st.sampled_from(["", " ", WHY]))),
         st.tuples(st.just("approve"), st.sampled_from(["a", "b", "c"])),
         st.tuples(st.just("add"), st.booleans()),
-        st.tuples(st.sampled_from(["remove", "walk", "pause", "resume", "retry", "fork"]), st.none()),
+        st.tuples(st.just("need"), st.booleans()),
+        st.tuples(st.just("fork"), st.tuples(st.integers(1, 12), st.booleans())),
+        st.tuples(st.sampled_from(["remove", "walk", "pause", "resume", "retry", "reshape"]), st.none()),
         st.tuples(st.just("back"), st.sampled_from(["a", "b", "c"])),
     ),
     min_size=4,
-    max_size=12,
+    max_size=40 if LONG else 12,
 )
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(acts=ACTS)
-def test_no_sequence_of_calls_comes_past_an_unmet_gate(actor, project, acts, monkeypatch):
-    """Each time that a stage is begun, a count of our own says that its requirements are met at this moment."""
-    from django.db import transaction
+class Gates:
+    """A run with three stages, what is done with it and with its records, and whether each stage that began had what it requires then: by
+    a count of its own, or because a manager said why it goes on.
+    """
 
-    from apps.core.errors import DomainError
-    from apps.extraction.models import Collection, Record
-    from apps.workflows.models import Definition
-    from apps.workflows.services import stages
+    def __init__(self, actor, project):
+        self.actor, self.begun, self.act = actor, [], ("", None)
+        Definition.objects.filter(deleted_at=None).update(deleted_at="2026-01-01T00:00:00Z")
+        self.collection = Collection.objects.filter(project=project, slug="people").first() or people(actor, project)
+        Record.objects.filter(collection=self.collection).update(deleted_at="2026-01-01T00:00:00Z")
+        self.do("need", wanted=False)
+        one = {"records": {"collection": "people", "complete": True}}
+        self.run = ran(
+            actor,
+            project,
+            [
+                {"a": {**NOTHING, **stage("A", requires=[one])}},
+                {"b": {"do": [{"first": NOTHING}, {"then": NOTHING}], **stage("B", requires=[AGED], manual=True)}},
+                {"c": {**NOTHING, **stage("C", requires=[{"approved": {"stage": "b"}}], manual=True)}},
+            ],
+        )
 
-    Definition.objects.filter(deleted_at=None).update(deleted_at="2026-01-01T00:00:00Z")
-    collection = Collection.objects.filter(project=project, slug="people").first() or people(actor, project)
-    Record.objects.filter(collection=collection).update(deleted_at="2026-01-01T00:00:00Z")
-    begun = []
-
-    def met(run, name):
-        living = Record.objects.filter(collection=collection, deleted_at=None)
+    def is_met(self, run, name):
+        living = [row.data for row in Record.objects.filter(collection=self.collection, deleted_at=None)]
         match name:
             case "a":
-                return living.count() >= 1
+                needed = Collection.objects.get(pk=self.collection.pk).needed
+                return any(set(needed) <= row.keys() for row in living)
             case "b":
-                return living.exists() and all("age" in row.data for row in living)
+                return bool(living) and all("age" in row for row in living)
         return Approval.objects.filter(run=run, stage="b").exists()
 
-    enter = stages._enter
+    def entered(self, run, name, *, is_override):
+        """A stage begins at this moment."""
+        kind, what = self.act
+        is_said = is_override and kind == "override" and what[1].strip() != "" and what[0] in {"", name}
+        self.begun.append((run.pk, name, self.is_met(run, name) or is_said))
+
+    def do(self, act, what=None, *, wanted=None):
+        given = {"actor": self.actor}
+        match act:
+            case "need":
+                needed = ["age"] if (what if wanted is None else wanted) else []
+                records.change_collection(**given, collection_id=self.collection.pk, changes={"needed": needed})
+            case "reshape":
+                records.reshape_records(actor=SYSTEM)
+            case "add":
+                person(self.actor, self.collection, name="X", **({"age": 1} if what else {}))
+            case "remove":
+                if row := Record.objects.filter(collection=self.collection, deleted_at=None).first():
+                    records.delete_record(**given, record_id=row.pk)
+            case "advance":
+                services.advance_stage(**given, run_id=self.run.pk, stage=what)
+            case "override":
+                services.advance_stage(**given, run_id=self.run.pk, stage=what[0], override=True, reason=what[1])
+            case "approve":
+                services.approve_stage(**given, run_id=self.run.pk, stage=what)
+            case "back":
+                services.roll_back(**given, run_id=self.run.pk, stage=what)
+            case "fork":
+                self.fork(*what)
+            case "pause" | "resume" | "retry":
+                getattr(services, f"{act}_run")(**given, run_id=self.run.pk)
+
+    def fork(self, number, goes_along):
+        """The stage in which the other run begins has what it requires, whatever was said of it in this one."""
+        other = services.fork_run(actor=self.actor, run_id=self.run.pk, number=number)
+        if other.stage:
+            self.begun.append((other.pk, other.stage, self.is_met(other, other.stage)))
+        self.run = other if goes_along else self.run
+
+
+@pytest.mark.timeout(3_000 if LONG else 120)
+@settings(max_examples=300 if LONG else 6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(acts=ACTS)
+@example(acts=[("add", False), ("override", ("b", WHY)), ("fork", (5, True)), ("need", True), ("fork", (2, False))])
+@example(acts=[("add", False), ("need", True), ("back", "a"), ("resume", None), ("fork", (2, True)), ("walk", None)])
+def test_no_sequence_of_calls_comes_past_an_unmet_gate(actor, project, acts, monkeypatch):
+    """Each time that a stage is begun, a count of our own says that its requirements are met at this moment."""
+    enter, found = stages._enter, None
 
     def entered(run, step_id, name, who, *, is_override):
-        begun.append((name, met(run, name)))
+        if found is not None:
+            found.entered(run, name, is_override=is_override)
         enter(run, step_id, name, who, is_override=is_override)
 
     monkeypatch.setattr(stages, "_enter", entered)
-    do = [
-        {"a": {**NOTHING, **stage("A", requires=[{"records": {"collection": "people"}}])}},
-        {"b": {**NOTHING, **stage("B", requires=[AGED], manual=True)}},
-        {"c": {**NOTHING, **stage("C", requires=[{"approved": {"stage": "b"}}], manual=True)}},
-    ]
-    run = ran(actor, project, do)
-    for act, what in acts:
+    found = Gates(actor, project)
+    for act in acts:
+        found.act = act
         try:
             with transaction.atomic():
-                match act:
-                    case "advance":
-                        services.advance_stage(actor=actor, run_id=run.pk, stage=what)
-                    case "approve":
-                        services.approve_stage(actor=actor, run_id=run.pk, stage=what)
-                    case "add":
-                        person(actor, collection, name="X", **({"age": 1} if what else {}))
-                    case "remove":
-                        row = Record.objects.filter(collection=collection, deleted_at=None).first()
-                        if row:
-                            records.delete_record(actor=actor, record_id=row.pk)
-                    case "pause":
-                        services.pause_run(actor=actor, run_id=run.pk)
-                    case "resume":
-                        services.resume_run(actor=actor, run_id=run.pk)
-                    case "retry":
-                        services.retry_run(actor=actor, run_id=run.pk)
-                    case "fork":
-                        services.fork_run(actor=actor, run_id=run.pk, number=1)
-                    case "back":
-                        services.roll_back(actor=actor, run_id=run.pk, stage=what)
+                found.do(*act)
         except DomainError:
             continue
-        walked(run)
+        found.act = ("walk", None)
+        walked(found.run)
 
-    assert [name for name, was_met in begun if not was_met] == []
+    assert [each for each in found.begun if not each[2]] == []
     for each in Run.objects.exclude(status="failed"):
-        gates = {row.path for row in Step.objects.filter(run=each, kind="gate", status="completed")}
-        assert {row.path for row in Step.objects.filter(run=each, kind="set", status="completed")} <= {
-            path.removesuffix("#gate") for path in gates
-        }
+        done = Step.objects.filter(run=each, status="completed")
+        passed = {row.path.removesuffix("#gate") for row in done.filter(kind="gate")}
+        assert {row.path.split("/")[0] for row in done.filter(kind="set")} <= passed
 
 
 LIVES = {"every": {"collection": "people", "has": "lives_in"}}
