@@ -71,8 +71,12 @@ def test_undo_leads_to_the_operation_that_undoes(browser, project, actor):
     answer = browser.post(f"/operations/{operation.pk}/undo/")
 
     assert answer["Location"] == f"/operations/{Operation.objects.get(undoes=operation).pk}/"
-    assert "Undo: Notes" in browser.get(answer["Location"]).content.decode()
-    assert "/undo/" not in browser.get(f"/operations/{operation.pk}/").content.decode()
+    undoing = browser.get(answer["Location"]).content.decode()
+    assert "Undo: Notes" in undoing
+    assert f'<a href="/operations/{operation.pk}/">' in undoing
+    undone = browser.get(f"/operations/{operation.pk}/").content.decode()
+    assert "/undo/" not in undone
+    assert f'<a href="{answer["Location"]}">' in undone
 
 
 def test_retry_is_there_without_any_failure(browser, project, actor):
