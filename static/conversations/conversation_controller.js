@@ -14,7 +14,7 @@ import { liveSocket } from "live/socket";
 
 /** The page of one conversation: builds its parts and joins them to what stands around the thread. */
 export default class extends Controller {
-  static targets = ["elsewhere", "faces", "newWords", "otherBranch", "privacy", "scroller", "tagsInput", "thread", "title", "titleInput", "typing"];
+  static targets = ["elsewhere", "faces", "moved", "newWords", "otherBranch", "privacy", "scroller", "tagsInput", "thread", "title", "titleInput", "typing"];
   static values = {
     api: String, branch: String, id: String, leaf: String, listUrl: String, messageUrl: String, messagesApi: String, messagesUrl: String,
     pageUrl: String, position: Number, project: String, saveUrl: String, topic: String, turnsApi: String, version: Number, writable: Boolean,
@@ -30,7 +30,7 @@ export default class extends Controller {
       follow: this.follow,
       leaf: this.leafValue,
       branch: this.branchValue,
-      notices: { otherBranch: this.otherBranchTarget, elsewhere: this.elsewhereTarget },
+      notices: { otherBranch: this.otherBranchTarget, elsewhere: this.elsewhereTarget, moved: this.movedTarget },
     });
     this.session = new Session({
       id: this.idValue,
@@ -134,9 +134,18 @@ export default class extends Controller {
   }
 
   /** Leave the branch that one has chosen for the one on which the conversation goes on. */
-  async rejoin() {
+  rejoin() {
+    return this.#goTo(null);
+  }
+
+  /** Back to the branch that was shown before somebody else went on on another one. */
+  stay() {
+    return this.#goTo(this.thread.left);
+  }
+
+  async #goTo(message) {
     try {
-      await this.session.choose(null);
+      await this.session.choose(message);
       this.follow.toEnd();
       this.scrollerTarget.focus(); // the button is gone
     } catch (error) {

@@ -20,7 +20,8 @@ const OPEN = ["queued", "thinking", "streaming", "waiting"];
 
 export class Session {
   state = createState();
-  #reload = debounce(() => this.reload().catch(() => null), RELOAD_MS);
+  #hasOtherGoneOn = false;
+  #reload = debounce(() => this.#reloadAfterEvents().catch(() => null), RELOAD_MS);
   #tellRead = debounce(() => this.#read(), READ_MS);
   #readUntil = 0;
   #outboxEvents = new AbortController();
@@ -64,6 +65,14 @@ export class Session {
   async reload() {
     await this.thread.reload();
     this.#takeUp();
+  }
+
+  async #reloadAfterEvents() {
+    const hasOtherGoneOn = this.#hasOtherGoneOn;
+    this.#hasOtherGoneOn = false;
+    if (!hasOtherGoneOn) return this.reload();
+    await this.thread.reloadAfterOthers();
+    return this.#takeUp();
   }
 
   /** Bring message `id` onto the page. It may be on another branch: from then on only what belongs to that is added. */
@@ -208,7 +217,10 @@ export class Session {
   }
 
   #messageChanged(message) {
-    if (this.state.isPathStale) return this.#reload();
+    if (this.state.isPathStale) {
+      this.#hasOtherGoneOn ||= message.role === "user" && message.author?.id !== document.body.dataset.viewerId;
+      return this.#reload();
+    }
     if (runningTurnOf(this.state, message.id) && this.thread.find(message.id)) return null;
     const isKnown = this.thread.find(message.id) || (message.client_id && this.thread.findByClient(message.client_id));
     if (!isKnown && this.state.path.at(-1) === message.id) this.thread.goesOnElsewhere = false; // the newest message says where it does

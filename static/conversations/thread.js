@@ -21,9 +21,10 @@ export class Thread {
   #leaf;
   #branch; // a message of a branch that is shown, not one's own; the thread stays there until the member goes on
   #notices;
+  #left = ""; // the end of a branch that was shown until somebody else went on on another one
   isAtPathEnd = true; // false: messages after the last one shown exist and are not on the page
 
-  /** `urls`: {messages, message}, addresses of fragments; `leaf`: the end of the path; `branch`: see there; `notices`: {otherBranch, elsewhere}, as the server rendered them. */
+  /** `urls`: {messages, message}, addresses of fragments; `leaf`: the end of the path; `branch`: see there; `notices`: {otherBranch, elsewhere, moved}, as the server rendered them. */
   constructor({ element, scroller, urls, follow, leaf, branch, notices }) {
     this.#leaf = leaf;
     this.#branch = branch;
@@ -49,6 +50,16 @@ export class Thread {
     this.#branch = id;
     this.#notices.otherBranch.hidden = !id;
     this.goesOnElsewhere = false; // one's own branch that is not the conversation's is what the server knows of
+    this.left = "";
+  }
+
+  get left() {
+    return this.#left;
+  }
+
+  set left(id) {
+    this.#left = id;
+    this.#notices.moved.hidden = !id;
   }
 
   set goesOnElsewhere(isSo) {
@@ -140,6 +151,17 @@ export class Thread {
     const place = this.#follow.isAtEnd ? null : this.#follow.firstVisible(this.articles)?.id;
     this.#follow.keepPlace(() => place && document.getElementById(place), change);
     this.#follow.grown();
+  }
+
+  /** What others wrote is followed. Where that is on another branch than the one that was shown, the page says so and leads back. */
+  async reloadAfterOthers() {
+    const { branch, left } = this;
+    const was = this.leaf;
+    const { number } = this.find(was)?.dataset ?? {};
+    await this.reload();
+    const isShown = !was || this.find(was) || !number || Number(number) < Math.min(...this.#numbers); // or is it before the window?
+    if (branch || isShown) return;
+    this.left = left && !this.find(left) ? left : was;
   }
 
   async older() {

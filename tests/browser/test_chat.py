@@ -131,6 +131,17 @@ def test_page_says_that_the_conversation_goes_on_elsewhere_and_follows(people, p
     expect(ines.page.get_by_role("region", name="Messages")).to_be_focused()
     assert ines.page.evaluate(READ, f"/api/v1/conversations/{ines.conversation}/branches/")["is_following"] is True
 
+    # Who follows is led along, hears of it, and may stay.
+    moved = ines.page.get_by_text("Somebody went on on another branch, which is shown now.")
+    expect(moved).to_be_hidden()
+    say(kept, "@Inês Duarte over here again.")
+    expect(ines.last).to_contain_text("over here again")
+    expect(moved).to_be_visible()
+    ines.page.get_by_role("button", name="Back to where you were").press("Enter")
+    expect(ines.last).to_contain_text("and there")
+    expect(moved).to_be_hidden()
+    expect(elsewhere).to_be_visible()
+
 
 def test_edit_makes_a_branch_and_keeps_the_earlier_words(people, provider):
     provider.script(
