@@ -32,9 +32,14 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,60}")
 
 
 def named(walker: Walker, at: At) -> tuple[str, dict[str, Any]]:
-    """The function's name and arguments; a name of the document's own stands for a call of its own."""
-    name, arguments = at.body["call"], at.body.get("with", {})
-    own = walker.document.get("use", {}).get("functions", {}).get(name)
+    """The function's name and arguments, with their expressions."""
+    return resolved(walker.document, at.body)
+
+
+def resolved(document: Mapping[str, Any], body: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """As ``named``. A name of the document's own stands for a call of its own."""
+    name, arguments = body["call"], body.get("with", {})
+    own = document.get("use", {}).get("functions", {}).get(name)
     if own is not None:
         name, arguments = own.get("call", ""), {**own.get("with", {}), **arguments}
     return name, arguments

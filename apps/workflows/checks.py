@@ -19,7 +19,7 @@ from apps.core.doors.tools import tools
 from apps.core.doors.workflow_functions import workflow_functions
 from apps.core.errors import FieldError
 from apps.core.storable import storable
-from apps.workflows import calling, expressions, schedules, unrunnable, vocabulary
+from apps.workflows import arguments, calling, expressions, schedules, unrunnable, vocabulary
 from apps.workflows.documents import (
     DIRECTIVES,
     KINDS,
@@ -207,6 +207,7 @@ def _wrong_together(document: Mapping[str, Any]) -> Iterator[FieldError]:
                 yield from _unknown_tools(stage.get("tools", []), f"{pointer}/tools")
     yield from unrunnable.wrong(document)
     yield from calling.wrong(document)
+    yield from arguments.wrong(document)
     yield from schedules.wrong(document.get("schedule"))
 
 

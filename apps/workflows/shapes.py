@@ -22,7 +22,7 @@ def first_wrong(schema: dict[str, Any], value: Any) -> str:
     if not schema:
         return ""
     try:
-        error = next(iter(_validator(orjson.dumps(schema)).iter_errors(value)), None)
+        error = next(iter(validator(schema).iter_errors(value)), None)
     except _UNUSABLE:
         return "The schema of these data cannot be used."
     if error is None:
@@ -38,10 +38,15 @@ def list_wrong(schema: dict[str, Any], value: Any) -> list[FieldError]:
     if not schema:
         return []
     try:
-        errors = list(islice(_validator(orjson.dumps(schema)).iter_errors(value), MOST_WRONG))
+        errors = list(islice(validator(schema).iter_errors(value), MOST_WRONG))
     except _UNUSABLE:
         return [FieldError("", "unusable_schema", _("The schema of these data cannot be used."))]
     return [wrong for error in errors for wrong in schema_words.errors_of(error)][:MOST_WRONG]
+
+
+def validator(schema: dict[str, Any]) -> Any:
+    """Kept by the schema's words; ``ValueError`` or ``ReferencingError`` for one that cannot be used."""
+    return _validator(orjson.dumps(schema))
 
 
 @lru_cache(maxsize=256)

@@ -78,6 +78,10 @@ OUTSIDE = {"schema": {"resource": {"endpoint": {"uri": "https://example.org/sche
 SHAPE = {"schema": {"document": {"type": "object"}}}
 
 
+def choose(options, **more):
+    return [{"a": {"call": "choose", "with": {"question": "Which?", "options": options, **more}}}]
+
+
 def hear(to, **more):
     return [{"a": {"listen": {"to": to}, **more}}]
 
@@ -114,10 +118,48 @@ def hear(to, **more):
             "/do/0/a/listen/to/until/one/with/type",
             "unknown_event",
         ),
+        (choose(["Yes"]), {}, "/do/0/a/with/options/0", "type"),
+        (choose(["${ .first }", {"key": "no", "titel": "${ .no }", "title": "No"}]), {}, "/do/0/a/with/options/1/titel", "additional_properties"),
+        ([{"a": {"call": "choose", "with": {"question": "${ .question }"}}}], {}, "/do/0/a/with/options", "required"),
+        ([{"a": {"do": choose([], rule="${ .rule }")}}], {}, "/do/0/a/do/0/a/with/options", "min_items"),
+        (
+            [{"a": {"call": "wish", "with": {"question": "Which?"}}}],
+            {"use": {"functions": {"wish": {"call": "choose", "with": {"options": [{"key": "a", "title": 5}]}}}}},
+            "/use/functions/wish/with/options/0/title",
+            "type",
+        ),
+        (
+            [{"a": {"set": {"x": 1}, "metadata": {"parlance": {"compensate": [{"call": "notify", "with": {"text": 5}}]}}}}],
+            {},
+            "/do/0/a/metadata/parlance/compensate/0/with/text",
+            "type",
+        ),
     ],
 )  # fmt: skip
 def test_what_would_be_passed_over_is_refused(do, more, field, code):
     assert refused(document(do, **more)) == [(field, code)]
+
+
+def test_option_that_is_a_word_is_told_what_options_have():
+    with pytest.raises(DefinitionRejected) as found:
+        checks.check(document(choose(["Yes"])))
+
+    assert [each.detail for each in found.value.fields] == ["This should be a group of fields with: key, title."]
+
+
+@pytest.mark.parametrize(
+    ("do", "more"),
+    [
+        (choose("${ .options }", rule="${ .rule }", quorum="${ .quorum }"), {}),
+        (choose(["${ .one }", {"key": "${ .key }", "title": "Yes", "category": "${ .category }"}]), {}),
+        ([{"a": {"call": "http", "with": {"method": "${ .method }", "endpoint": {"uri": "${ .uri }"}}}}], {}),
+        (choose([{"key": "a", "title": "A"}], quorum=".quorum"), {"evaluate": {"mode": "loose"}}),
+    ],
+)
+def test_what_expressions_give_is_looked_at_when_they_run(do, more):
+    given = document(do, **more)
+
+    assert checks.check(given) == given
 
 
 def test_names_that_are_defined_are_taken():
