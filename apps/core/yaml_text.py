@@ -66,7 +66,8 @@ def read(text: str | bytes) -> Any:
             _take(reading, event, last)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise YamlRefused(mark.line + 1 if mark else last, str(error.problem or error.context)[:200]) from None
+        line = min(mark.line + 1, len(text.splitlines()) or 1) if mark else last  # the end is behind the last line
+        raise YamlRefused(line, str(error.problem or error.context)[:200]) from None
     except (yaml.YAMLError, UnicodeError):
         raise YamlRefused(last, _("There are characters here that no text has.")) from None
     if not reading.is_done:

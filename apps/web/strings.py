@@ -128,6 +128,7 @@ def _strings(_language: str | None) -> dict[str, str | dict[str, str]]:
         ),
         "discard": _("Discard"),
         "in_line": _("Line %(line)s: %(text)s"),
+        "version_number": _("Version %(number)s"),
         "version_saved": _("Saved as version %(count)s. Runs that begin from now on follow it."),
         "today": _("Today"),
         "stopping": _("Stopping"),

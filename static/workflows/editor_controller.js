@@ -15,7 +15,7 @@ const json = (id) => JSON.parse(document.getElementById(id).textContent);
 
 /** The editor of a workflow: what is typed is kept, checked by the server, and drawn. */
 export default class extends Controller {
-  static targets = ["drawing", "list", "notice", "problems", "save", "text"];
+  static targets = ["drawing", "list", "notice", "number", "problems", "save", "text"];
   static values = { checkUrl: String, draft: String, pageUrl: String, project: String, saveUrl: String, version: Number, wordsUrl: String };
   #words = null;
   #nodes = [];
@@ -86,8 +86,11 @@ export default class extends Controller {
       const made = await post(this.saveUrlValue, body, version ? { headers: { "if-match": `"${version}"` } } : {});
       this.#isSaved(made, text);
     } catch (error) {
-      if (error instanceof Problem && error.code === "definition_rejected") this.#show(error);
+      const isRejected = error instanceof Problem && error.code === "definition_rejected";
+      if (isRejected) this.#show(error);
       this.#tell(error.message, "bad");
+      if (isRejected) this.refusal = this.noticeTarget.firstChild;
+      if (isRejected && text !== this.text) this.check(); // mended while it was on its way
     }
     this.saveTarget.ariaBusy = "false";
   }
@@ -97,6 +100,7 @@ export default class extends Controller {
     this.#keep();
     if (this.projectValue) return location.assign(this.pageUrlValue.replace(NO_ID, made.id));
     [this.versionValue, this.begunFrom] = [made.version, made.version];
+    this.numberTarget.textContent = t("version_number", { number: String(made.number) });
     return this.#tell(t("version_saved", { count: made.number }), "good");
   }
 
@@ -128,6 +132,7 @@ export default class extends Controller {
   #draw(definition, lines) {
     mark(this.view, []);
     this.problemsTarget.replaceChildren();
+    this.refusal?.remove(); // the file that was refused is another one by now
     const { svg, nodes } = drawn(definition);
     [this.#nodes, this.#lines] = [nodes, lines];
     this.drawingTarget.replaceChildren(svg);

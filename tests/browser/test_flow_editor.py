@@ -84,10 +84,13 @@ def test_what_is_wrong_stands_at_its_line(editor):
     expect(page.locator("svg.flow g.node")).to_have_count(3)
     wrong.click()
     assert "call: nonsense" in page.evaluate(LINE)
+    page.keyboard.press("Control+s")
+    expect(page.get_by_text("This definition cannot be used.")).to_be_visible()
     editor.complaints.clear()  # the browser says that it was refused
 
     write(editor, editor.file)
     expect(wrong).to_be_hidden()
+    expect(page.get_by_text("This definition cannot be used.")).to_be_hidden()
 
 
 def test_what_may_stand_there_is_offered(editor):
@@ -124,6 +127,7 @@ def test_what_is_not_saved_is_there_again_and_saving_makes_a_version(editor):
     page.locator(".cm-content").focus()
     page.keyboard.press("Control+s")
     expect(page.get_by_text("Saved as version 2.")).to_be_visible()
+    expect(page.locator("h2#file")).to_have_text("File Version 2")
     opened(editor)
     expect(page.get_by_text("What you did not save is here.")).to_be_hidden()
     expect(page.locator(".cm-content")).to_contain_text("the port of Lisbon")

@@ -74,7 +74,7 @@ def test_lines_of_tasks_are_told(api):
         (FILE.replace("set: ${ . }", "call: nothing"), "/do/0/concept/call", 9),
         (FILE.replace("  version: 1.0.0\n", ""), "/document", 2),
         (FILE.replace("- scenes:", "- concept:"), "/do/1/concept", 10),
-        (FILE + "a: [1\n", "text", 14),
+        (FILE + "a: [1\n", "text", 13),
     ],
 )
 def test_lines_of_what_is_wrong_are_told(api, project, wrong, place, line):
@@ -83,6 +83,7 @@ def test_lines_of_what_is_wrong_are_told(api, project, wrong, place, line):
         assert refused["code"] == "definition_rejected"
         assert refused["lines"][place] == line
         assert place in {each["field"] for each in refused["errors"]}
+        assert str(line) not in refused["errors"][0]["detail"]  # said once
     assert not DefinitionVersion.objects.exists()
 
 

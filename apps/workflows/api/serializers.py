@@ -118,7 +118,7 @@ def document_of(data: dict[str, Any]) -> Any:
     try:
         return read(data["text"])
     except YamlRefused as refused:
-        fields = [FieldError("text", "unreadable", f"{refused.line}: {refused.what}")]
+        fields = [FieldError("text", "unreadable", refused.what)]
         raise DefinitionRejected(fields=fields, lines={"text": refused.line}) from None
 
 
