@@ -37,7 +37,7 @@ def test_it_is_the_core_schema(text, expected):
         ("a: !!python/object:os.system 1", 1),
         ("a: !!str 1", 1),
         ("a: 1\n---\nb: 2", 2),
-        ("a: [1,\n", 2),
+        ("a: [1,\n", 1),
         ("\n\n\ta: 1", 3),
         ("a: .inf", 1),
         ("a: 1e999", 1),
