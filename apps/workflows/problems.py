@@ -26,14 +26,22 @@ class TaskError(Exception):
 
 
 def problem(
-    kind: str, status: int, detail: str, *, code: str = "", instance: str = "", cost: Decimal = Decimal(0)
+    kind: str,
+    status: int,
+    detail: str,
+    *,
+    code: str = "",
+    instance: str = "",
+    cost: Decimal = Decimal(0),
+    **more: str,
 ) -> TaskError:
+    """``more``: extension members, as RFC 9457 calls them."""
     found: dict[str, Any] = {"type": BASE + kind, "status": status, "title": kind, "detail": detail[:2000]}
     if code:
         found["code"] = code
     if instance:
         found["instance"] = instance
-    return TaskError(found, cost)
+    return TaskError(found | more, cost)
 
 
 def workers_lost(instance: str) -> TaskError:

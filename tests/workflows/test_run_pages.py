@@ -1,15 +1,18 @@
 """The page of a run: questions in the shape of their answers, what it gave, the way back of one that ended, other runs from a step."""
 
 import re
+import socket
+import ssl
 from datetime import timedelta
 
+import httpx2
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from apps.accounts.types import SYSTEM
-from apps.workflows import presentation, selectors, services
+from apps.workflows import presentation, reaching, selectors, services
 from apps.workflows.models import Choice, Run, Step
 from apps.workflows.pages import views
 from apps.workflows.pages.shown import MOST_SHOWN, as_json
@@ -17,6 +20,13 @@ from tests.accounts.factories import reader_of
 from tests.workflows.factories import fresh, ran, stage, walked
 
 pytestmark = pytest.mark.django_db
+
+
+def caused(error, cause):
+    error.__cause__ = cause
+    return error
+
+
 OPTIONS = [{"key": "sea", "title": "At sea"}, {"key": "court", "title": "In court"}]
 
 
@@ -246,3 +256,54 @@ def test_only_the_beginning_of_what_a_step_gave_is_made_for_the_page():
     assert as_json([]) == "[]"
     assert (as_json(None), as_json({})) == ("", "")
     assert as_json({"a": "é"}) == '{\n  "a": "é"\n}'
+
+
+def calls(uri):
+    """A stage that calls this address."""
+    return [
+        {
+            "leave": {
+                **stage("Departure"),
+                "do": [{"tell": {"call": "http", "with": {"method": "GET", "endpoint": uri}}}],
+            }
+        }
+    ]
+
+
+@pytest.fixture
+def closed_port():
+    with socket.socket() as held:  # bound and not listening: whoever calls is refused
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+def test_server_that_was_not_reached_is_named_with_why(actor, project, page, settings, closed_port):
+    settings.PARLANCE_ALLOW_PRIVATE_ADDRESSES = ["127.0.0.1"]
+    refused = ran(actor, project, calls(f"http://127.0.0.1:{closed_port}/leave?token=hidden"))
+    unknown = ran(actor, project, calls("https://harbour.invalid/leave"), name="other")
+
+    assert refused.error["detail"] == f"127.0.0.1:{closed_port} was not reached: it refused the connection."
+    assert unknown.error["detail"] == "harbour.invalid was not reached: no server of that name is known."
+    shown = page(unknown)
+    assert shown.count(unknown.error["detail"]) == 3  # of the run, of the task, of the stage that holds it
+    assert 'data-state="failed"' in shown
+    assert "<h4>Departure<span>Failed</span></h4>" in shown
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (caused(httpx2.ConnectError("no"), ssl.SSLCertVerificationError("self-signed")), "certificate"),
+        (httpx2.ReadTimeout("late"), "time"),
+        (httpx2.ReadError("gone"), "lost"),
+        (httpx2.RemoteProtocolError("what"), "protocol"),
+        (httpx2.UnsupportedProtocol("ftp"), "address"),
+    ],
+)
+def test_why_a_server_was_not_reached_is_told_apart(error, reason):
+    sentence, said = reaching.told(error, "https://ann:secret@harbour.example:8443/leave?token=secret")
+
+    assert said == {"host": "harbour.example:8443", "reason": reason}
+    assert "harbour.example:8443" in sentence
+    assert "secret" not in sentence
+    assert reaching.words({"code": "not_reached", "detail": "Other words", **said}) == sentence

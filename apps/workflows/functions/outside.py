@@ -12,7 +12,7 @@ from apps.accounts.types import SYSTEM
 from apps.core import http
 from apps.core.db import give_connections_back
 from apps.core.doors.workflow_functions import Gave, WorkflowCall, WorkflowFunction
-from apps.workflows import letters, problems, selectors, services, sight_selectors
+from apps.workflows import letters, problems, reaching, selectors, services, sight_selectors
 from apps.workflows.functions import credentials
 from apps.workflows.types import MAX_DATA_BYTES
 
@@ -57,8 +57,8 @@ def call_http(call: WorkflowCall) -> Gave:
             )
             answer.read()
     except http.FAILURES as error:
-        detail = credentials.hidden(f"{type(error).__name__}: {error}", kept)[:300]
-        raise problems.problem("communication", 502, detail, code="not_reached") from None
+        detail, said = credentials.hidden(list(reaching.told(error, str(endpoint["uri"]))), kept)
+        raise problems.problem("communication", 502, detail, code=reaching.CODE, **said) from None
     except (TypeError, ValueError) as error:  # a header that is no ASCII, a port that is no number
         detail = f"This cannot be sent: {type(error).__name__}."
         raise problems.problem("configuration", 400, detail, code="cannot_be_sent") from None

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from apps.accounts import selectors as accounts
 from apps.accounts.types import Actor, ProjectRole
 from apps.core.errors import Invalid
-from apps.workflows import gates, policies, presentation, selectors
+from apps.workflows import gates, policies, presentation, reaching, selectors
 from apps.workflows.documents import stages
 from apps.workflows.models import Run, Step
 from apps.workflows.pages import guidance
@@ -26,6 +26,8 @@ _ENDED = frozenset({ChoiceStatus.DECIDED, ChoiceStatus.EXPIRED})
 
 #: Stages that a run may go back before, also when it has ended.
 _BEGUN = frozenset({StageState.CURRENT, StageState.DONE})
+#: Of the stage that a run which failed stands in.
+_FAILED: dict[str, Any] = {"look": "failed", "label": RunStatus.FAILED.label}
 #: Of what a run, or a step, got and gave: so many characters are shown.
 MOST_SHOWN = 4000
 
@@ -41,6 +43,7 @@ def shown_run(
     shown = [
         {
             **_stage(each, role, can_act=can_run and not is_final, wanted=wanted),
+            **(_FAILED if run.status == RunStatus.FAILED and each["state"] == StageState.CURRENT else {}),
             "can_go_back": can_run and not run.is_unwinding and each["state"] in _BEGUN,
         }
         for each in presentation.stage_map(run, glance=glance, whole=False)
@@ -52,6 +55,7 @@ def shown_run(
     _name_overrides(shown)
     return {
         "run": run,
+        "says": reaching.words(run.error or {}),
         "stages": shown,
         "choices": [
             {**asked(each), "can_answer": can_run and policies.has_role(role, each["to"])}
@@ -97,6 +101,7 @@ def shown_step(step: Step, titles: Mapping[str, str]) -> dict[str, Any]:
         **presentation.step_data(step, titles),
         "got": as_json(step.input),
         "gave": as_json(step.output),
+        "says": reaching.words({name: each for name, each in step.error.items() if name not in {"title", "type"}}),
         "can_fork": can_fork,
     }
 

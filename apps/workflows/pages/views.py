@@ -19,7 +19,7 @@ from apps.core.api import Order, Page, page_url
 from apps.core.errors import Invalid, NotFound
 from apps.extraction import reader_selectors as readers
 from apps.extraction.pages.values import as_uuid
-from apps.workflows import policies, presentation, schedules, selectors, services, step_selectors
+from apps.workflows import policies, presentation, reaching, schedules, selectors, services, step_selectors
 from apps.workflows.documents import stage_titles
 from apps.workflows.models import Definition, Run
 from apps.workflows.pages.beginning import input_form
@@ -206,6 +206,7 @@ class DefinitionView(LoginRequiredMixin, View):
         runs = selectors.list_runs(actor, definition_id=definition.pk)
         start = selectors.find_start(definition_id=definition.pk, viewer=actor)
         titles = stage_titles(definition.document)  # type: ignore[attr-defined]
+        last_run = selectors.last_runs_of([start]).get(start.pk) if start else None
         return {
             "definition": definition,
             "text": presentation.text_of(definition),
@@ -220,7 +221,8 @@ class DefinitionView(LoginRequiredMixin, View):
             "conversation": self.talk(request),
             "start": start,
             "said": schedules.said(start.schedule) if start else "",
-            "last_run": selectors.last_runs_of([start]).get(start.pk) if start else None,
+            "last_run": last_run,
+            "last_says": reaching.words(last_run.error) if last_run and last_run.error else "",
         }
 
 
