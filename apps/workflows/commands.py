@@ -27,7 +27,9 @@ def run(call: CommandCall) -> CommandResult:
     if definition is None:
         names = ", ".join(row.name for row in there[:MOST_NAMED])
         said = _("There is no workflow “%(name)s”. There are: %(names)s.")
-        return CommandResult(said % {"name": words[:80], "names": names})
+        if not words:
+            said = _("Write which workflow: “/run %(first)s”, and behind it what it is about. There are: %(names)s.")
+        return CommandResult(said % {"name": words[:80], "names": names, "first": there[0].name})
     try:
         made = services.start_run(
             actor=actor,

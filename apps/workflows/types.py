@@ -75,6 +75,8 @@ BACK_MARK = "#undo/"
 UNDER_WAY = "under_way"
 #: Of an operation or a run inside: trying again may take back the rest.
 NOT_ALL = "not_all_taken_back"
+#: In the state of a step that people tried again: how often it was tried.
+TRIES = "tries"
 #: In the state of a step that came with a fork: what it did is another run's.
 COPIED = "copied"
 #: What the run has come through, and what it stands at.

@@ -106,7 +106,7 @@ export default class extends Controller {
   async command({ name, arguments: words }) {
     try {
       const { notice, data } = await post(`${this.apiValue}commands/`, { name, arguments: words });
-      if (notice) this.session.note(notice);
+      this.session.note(notice, name);
       goWhere(data, this.saveUrlValue);
       return true;
     } catch (error) {

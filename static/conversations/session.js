@@ -108,12 +108,15 @@ export class Session {
     const left = read("note");
     if (left?.conversation !== this.id) return;
     write("note", null);
-    this.note(left.notice);
+    this.note(left.notice, left.command);
   }
 
-  /** Words for this member alone, such as the answer of a command. */
-  note(text) {
+  /** Words for this member alone, such as the answer of a command: in place of what the same one answered before. */
+  note(text, command = "") {
+    for (const earlier of document.querySelectorAll(".notice[data-command]")) if (earlier.dataset.command === command) earlier.remove();
+    if (!text) return;
     const note = clone("t-answer-only");
+    if (command) note.dataset.command = command;
     slot(note, "text").append(render(text));
     this.thread.append(note);
     this.follow.toEnd();

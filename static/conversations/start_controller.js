@@ -54,7 +54,7 @@ export default class extends Controller {
       const { model, agent } = this.composer.answerer;
       const id = await this.#begin({ ...(model && { model }), ...(agent && { agent }) });
       const { notice, data } = await post(`${this.conversationsUrlValue}${id}/commands/`, { name, arguments: words });
-      write("note", notice ? { conversation: id, notice } : null);
+      write("note", notice ? { conversation: id, notice, command: name } : null);
       const page = this.pageUrlValue.replace(NO_ID, id);
       if (data?.tab) write(`tab:${page}`, data.tab);
       location.assign(page);

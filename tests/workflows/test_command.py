@@ -47,6 +47,8 @@ def test_unknown_name_is_told_with_those_there_are(actor, project, talk):
     defined(actor, project, DO)
 
     assert said(actor, talk, "film noir").notice == "There is no workflow “film noir”. There are: sample."
+    how = "Write which workflow: “/run sample”, and behind it what it is about. There are: sample."
+    assert said(actor, talk, " ").notice == how
     assert not Run.objects.exists()
 
 

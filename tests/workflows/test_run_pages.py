@@ -8,6 +8,7 @@ from datetime import timedelta
 import httpx2
 import pytest
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -288,6 +289,21 @@ def test_server_that_was_not_reached_is_named_with_why(actor, project, page, set
     assert shown.count(unknown.error["detail"]) == 3  # of the run, of the task, of the stage that holds it
     assert 'data-state="failed"' in shown
     assert "<h4>Departure<span>Failed</span></h4>" in shown
+
+
+def test_step_that_was_tried_again_says_how_often_and_the_time_of_the_last_try(actor, project, page):
+    run = ran(actor, project, calls("https://harbour.invalid/leave"))
+    hour = timedelta(hours=1)
+    Step.objects.filter(run=run).update(started_at=F("started_at") - hour, ended_at=F("ended_at") - hour)
+    assert "Tried" not in page(run)
+
+    services.retry_run(actor=actor, run_id=run.pk)
+    run = walked(run)
+
+    assert page(run).count("Tried 2 times.") == 1
+    again = Step.objects.get(run=run, kind="call")
+    assert (run.status, again.status) == ("failed", "failed")
+    assert again.ended_at - again.started_at < timedelta(minutes=5)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from apps.workflows import gates, policies, presentation, reaching, selectors
 from apps.workflows.documents import stages
 from apps.workflows.models import Run, Step
 from apps.workflows.pages import guidance
-from apps.workflows.types import FINAL, LIVING, UNDO, ChoiceRule, ChoiceStatus, RunStatus, StageState
+from apps.workflows.types import FINAL, LIVING, TRIES, UNDO, ChoiceRule, ChoiceStatus, RunStatus, StageState
 
 #: Of what is asked: what came of it is worth a line.
 _ENDED = frozenset({ChoiceStatus.DECIDED, ChoiceStatus.EXPIRED})
@@ -103,6 +103,7 @@ def shown_step(step: Step, titles: Mapping[str, str]) -> dict[str, Any]:
         "gave": as_json(step.output),
         "says": reaching.words({name: each for name, each in step.error.items() if name not in {"title", "type"}}),
         "can_fork": can_fork,
+        "tries": step.state.get(TRIES, 1),
     }
 
 

@@ -37,6 +37,7 @@ from apps.workflows.types import (
     MAX_OPEN_RUNS,
     MAY_UNDO_AGAIN,
     OPEN,
+    TRIES,
     UNDO,
     ChoiceStatus,
     DataTooLarge,
@@ -336,6 +337,9 @@ def _try_again(run: Run, actor: Actor) -> None:
     failed.filter(pk__in=again).exclude(state__has_key="raw").update(attempts=0)
     for step in failed.filter(pk__in=[*outer, *again]):
         state = {name: value for name, value in step.state.items() if name not in OF_ITS_TIME}
+        if step.pk in again and "raw" not in step.state:  # its time is that of the last try, without what lay between
+            state[TRIES] = state.get(TRIES, 1) + 1
+            Step.objects.filter(pk=step.pk).update(started_at=Now())
         Step.objects.filter(pk=step.pk).update(status=StepStatus.RUNNING, ended_at=None, error={}, state=state)
     # What was withdrawn when its time was over is done anew, too.
     for path in list(Step.objects.filter(run=run, pk__in=run.failed_steps).values_list("path", flat=True)):
