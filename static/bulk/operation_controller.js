@@ -19,7 +19,7 @@ export default class extends Controller {
     liveSocket().subscribe(this.topicValue, {
       position: () => ({ after: null, turns: {} }),
       onFrame: (frame) => {
-        if (frame.type === "event" || (frame.type === "snapshot" && wasHere)) this.soon();
+        if (frame.type === "event" || (frame.type === "snapshot" && (wasHere || this.#isMoving))) this.soon(); // it went on since it was drawn
         if (frame.type === "snapshot") wasHere = true;
       },
     });
@@ -30,8 +30,12 @@ export default class extends Controller {
     liveSocket().unsubscribe(this.topicValue);
   }
 
+  get #isMoving() {
+    return this.element.querySelector("[data-moving]") !== null;
+  }
+
   #look() {
-    if (document.visibilityState === "visible" && this.element.querySelector("[data-moving]")) this.#load();
+    if (document.visibilityState === "visible" && this.#isMoving) this.#load();
   }
 
   async #load() {

@@ -158,6 +158,11 @@ def test_who_saves_second_is_told(editor):
 
 def test_new_file_becomes_a_workflow(editor):
     page = editor.page
+    size = page.viewport_size
+    page.set_viewport_size({"width": 360, "height": 740})
+    page.goto(f"{editor.stack.base_url}/workflows/")
+    assert page.locator(".bar h1").evaluate("(title) => title.scrollWidth <= title.clientWidth")
+    page.set_viewport_size(size)
     page.goto(f"{editor.stack.base_url}/workflows/new/")
     page.wait_for_selector("body[data-ready]", state="attached")
     write(editor, editor.file.replace("name: film-", "name: other-"))
