@@ -30,8 +30,11 @@ from apps.core.errors import DomainError
 
 __all__ = [
     "FAILURES",
+    "NO_ADDRESS",
+    "NO_HTTP",
     "PUBLIC",
     "STREAMING",
+    "TOO_LATE",
     "TRUSTED",
     "AddressRefused",
     "BodyTooLarge",
@@ -71,6 +74,10 @@ STREAMING = Limits(max_bytes=None, total_seconds=None)
 
 #: What a call raises when the other side cannot be reached or does not keep to HTTP.
 FAILURES = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError)
+#: Kinds of them; the others are of the connection.
+TOO_LATE = (httpx2.TimeoutException,)
+NO_ADDRESS = (httpx2.InvalidURL, httpx2.UnsupportedProtocol)
+NO_HTTP = (httpx2.ProtocolError, httpx2.DecodingError, httpx2.StreamError)
 
 _resolvers = ThreadPoolExecutor(max_workers=8, thread_name_prefix="resolve")
 _deadline: contextvars.ContextVar[float | None] = contextvars.ContextVar("parlance_http_deadline", default=None)

@@ -6,10 +6,12 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx2  # noqa: TID251  (its exceptions; the transport is core.http's)
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
+
+from apps.core import http
 
 CODE = "not_reached"
 _WORDS = {
@@ -26,11 +28,7 @@ _CAUSES = (
     (ssl.SSLCertVerificationError, "certificate"),
     (ConnectionRefusedError, "refused"),
 )
-_KINDS = (
-    (httpx2.TimeoutException, "time"),
-    ((httpx2.InvalidURL, httpx2.UnsupportedProtocol), "address"),
-    ((httpx2.ProtocolError, httpx2.DecodingError, httpx2.StreamError, httpx2.TooManyRedirects), "protocol"),
-)
+_KINDS = ((http.TOO_LATE, "time"), (http.NO_ADDRESS, "address"), (http.NO_HTTP, "protocol"))
 
 
 def told(error: Exception, uri: str) -> tuple[str, dict[str, str]]:
@@ -49,10 +47,11 @@ def words(problem: Mapping[str, Any]) -> str:
 def host_of(uri: str) -> str:
     """With its port where the address names one; nothing that stands before the host or behind it."""
     try:
-        url = httpx2.URL(uri)
-    except httpx2.InvalidURL:
+        parts = urlsplit(uri)
+        host, port = parts.hostname or "?", parts.port
+    except ValueError:
         return "?"
-    return (f"{url.host}:{url.port}" if url.port else url.host)[:100] or "?"
+    return f"{host[:100]}:{port}" if port else host[:100]
 
 
 def reason_of(error: Exception) -> str:
