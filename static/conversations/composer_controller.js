@@ -45,6 +45,10 @@ export default class extends Controller {
     return this.#answerer ?? {};
   }
 
+  get isEmpty() {
+    return !this.inputTarget.value && this.files.isEmpty;
+  }
+
   get answererName() {
     return this.hasAnswererTarget ? nameOf(this.answererTarget) : "";
   }

@@ -28,7 +28,10 @@ class Outbox extends EventTarget {
     watch(NAME, () => this.dispatchEvent(new Event("change")));
   }
 
-  /** All that waits, oldest first: {url, conversation, body: {client_id, content, …}, files, references, writtenAt, refusal?, later?: {until, why}}. */
+  /**
+   * All that waits, oldest first: {url, conversation, body: {client_id, content, …}, files, references, writtenAt, refusal?, later?: {until, why}}.
+   * Words of a conversation that is not there yet have {begin: {url, body, key}} in place of `url`, and the key as `conversation`.
+   */
   items(conversation = null) {
     return read(NAME, []).filter((item) => conversation === null || item.conversation === conversation);
   }
@@ -96,6 +99,7 @@ class Outbox extends EventTarget {
     while ((item = this.#next())) {
       const clientId = item.body.client_id;
       try {
+        if (item.begin) item = await this.#begun(item);
         const answer = await post(item.url, item.body);
         this.#wait = FIRST_WAIT_MS;
         this.#resting.delete(item.conversation);
@@ -122,6 +126,15 @@ class Outbox extends EventTarget {
     }
     const times = this.#heads().map((item) => this.#time(item));
     if (times.length) this.#sendIn(Math.min(Math.max(0, Math.min(...times) - Date.now()), LONGEST_TIMER_MS));
+  }
+
+  /** Once, however often it is tried: the key names the request. */
+  async #begun({ begin, ...item }) {
+    const { id } = await post(begin.url, begin.body, { headers: { "idempotency-key": begin.key } });
+    const there = { conversation: id, url: `${begin.url}${id}/messages/` };
+    this.#change(item.body.client_id, { ...there, begin: undefined });
+    this.#tell("begun", { item: { ...item, ...there } });
+    return { ...item, ...there };
   }
 
   #rest(conversation, { retryAfter }) {

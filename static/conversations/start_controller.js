@@ -1,18 +1,32 @@
 import { Controller } from "@hotwired/stimulus";
 
 import { newClientId, outbox } from "conversations/outbox";
-import { clone } from "core/dom";
-import { post, request } from "core/http";
+import { clone, fill } from "core/dom";
+import { Unreachable, post, request } from "core/http";
 import { render } from "core/markup";
 import { write } from "core/storage";
+import { t } from "core/words";
 
+const FIRST_WORDS = 120; // letters
 const NO_ID = "00000000-0000-0000-0000-000000000000";
 
 /** The welcome page: the first message makes the conversation and waits in the outbox of its page. */
 export default class extends Controller {
-  static targets = ["privacy", "reach", "step"];
+  static targets = ["privacy", "reach", "step", "waiting"];
   static values = { conversationsUrl: String, pageUrl: String, project: String };
   #key = newClientId(); // a second try after a lost answer finds the conversation of the first
+  #outboxEvents = new AbortController();
+
+  connect() {
+    const { signal } = this.#outboxEvents;
+    outbox().addEventListener("begun", (event) => this.#begun(event.detail), { signal });
+    for (const name of ["change", "refused"]) outbox().addEventListener(name, () => this.#showWaiting(), { signal });
+    queueMicrotask(() => this.#showWaiting()); // the composer may connect after this
+  }
+
+  disconnect() {
+    this.#outboxEvents.abort();
+  }
 
   get composer() {
     const dock = this.element.querySelector('[data-controller~="composer"]');
@@ -30,18 +44,70 @@ export default class extends Controller {
     this.#key = newClientId(); // another choice is another request
   }
 
+  /** Without the server the outbox takes both steps. */
   async post(written, shown) {
+    const body = { client_id: newClientId(), ...written };
+    const { model, agent } = written;
+    const begin = this.#beginning({ ...(model && { model }), ...(agent && { agent }) });
     try {
-      const { model, agent } = written;
-      const id = await this.#begin({ ...(model && { model }), ...(agent && { agent }) });
-      const url = `${this.conversationsUrlValue}${id}/messages/`;
-      outbox().add({ url, conversation: id, ...shown, body: { client_id: newClientId(), ...written } });
-      location.assign(this.pageUrlValue.replace(NO_ID, id));
+      const id = await this.#begin(begin);
+      outbox().add({ url: `${begin.url}${id}/messages/`, conversation: id, ...shown, body });
+      this.#open(id);
       return true;
     } catch (error) {
-      this.composer.complain(error.message);
-      return false;
+      if (!(error instanceof Unreachable)) {
+        this.composer.complain(error.message);
+        return false;
+      }
+      outbox().add({ begin, conversation: begin.key, ...shown, body });
+      this.#key = newClientId();
+      this.#showWaiting();
+      return true;
     }
+  }
+
+  discard({ target }) {
+    outbox().discard(target.closest("[data-client]").dataset.client);
+  }
+
+  /** Back to where it can be changed. */
+  takeBack({ target }) {
+    this.#takeBack(outbox().find(target.closest("[data-client]").dataset.client));
+  }
+
+  #takeBack(item) {
+    if (!item) return; // another tab has taken it
+    outbox().discard(item.body.client_id);
+    this.composer.takeBack(item);
+  }
+
+  /** First words that wait for the server. What it refused goes back to the composer. */
+  #showWaiting() {
+    if (!this.composer?.hasInputTarget) return;
+    const mine = outbox().items().filter(({ begin }) => begin?.body.project === this.projectValue);
+    const refused = mine.find(({ refusal }) => refusal);
+    if (refused) {
+      this.#takeBack(refused);
+      this.composer.complain(refused.refusal);
+      return;
+    }
+    this.waitingTarget.replaceChildren(...mine.map(({ body }) => {
+      const note = fill(clone("t-waiting"), { words: body.content.slice(0, FIRST_WORDS), ...(navigator.onLine && { text: t("not_sent") }) });
+      note.dataset.client = body.client_id;
+      return note;
+    }));
+  }
+
+  /** Whoever writes something else meanwhile stays here. */
+  #begun({ item }) {
+    const isMine = this.waitingTarget.querySelector(`[data-client="${CSS.escape(item.body.client_id)}"]`);
+    if (isMine && this.composer.isEmpty) this.#open(item.conversation);
+    else this.#showWaiting();
+    window.dispatchEvent(new CustomEvent("talks:changed"));
+  }
+
+  #open(id) {
+    location.assign(this.pageUrlValue.replace(NO_ID, id));
   }
 
   /** What a command answers is shown where it was run: the list of commands here, the rest on the page of a new conversation. */
@@ -52,7 +118,7 @@ export default class extends Controller {
       const refused = known.find((command) => command.name === name && !command.allowed);
       if (refused) throw new Error(refused.reason);
       const { model, agent } = this.composer.answerer;
-      const id = await this.#begin({ ...(model && { model }), ...(agent && { agent }) });
+      const id = await this.#begin(this.#beginning({ ...(model && { model }), ...(agent && { agent }) }));
       const { notice, data } = await post(`${this.conversationsUrlValue}${id}/commands/`, { name, arguments: words });
       write("note", notice ? { conversation: id, notice, command: name } : null);
       const page = this.pageUrlValue.replace(NO_ID, id);
@@ -65,9 +131,13 @@ export default class extends Controller {
     }
   }
 
-  async #begin(choice) {
+  #beginning(choice) {
     const body = { project: this.projectValue, visibility: this.#visibility, ...choice };
-    return (await post(this.conversationsUrlValue, body, { headers: { "idempotency-key": this.#key } })).id;
+    return { url: this.conversationsUrlValue, body, key: this.#key };
+  }
+
+  async #begin({ url, body, key }) {
+    return (await post(url, body, { headers: { "idempotency-key": key } })).id;
   }
 
   #show(commands) {

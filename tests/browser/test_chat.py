@@ -245,6 +245,35 @@ def test_words_written_offline_go_out_once_and_in_order(people, stack, provider)
     ines.complaints.clear()  # the browser itself reports each request that failed while offline
 
 
+def test_first_words_written_offline_begin_their_conversation_later(people, stack, provider):
+    ines = people("ines")
+    page = ines.page
+    page.goto(f"{stack.base_url}/")
+    page.wait_for_selector("body[data-ready]", state="attached")
+    ines.context.set_offline(offline=True)
+    expect(page.locator("#connection")).to_contain_text("You are offline")
+
+    ines.say("Taken back.")
+    waiting = page.locator("[data-start-target=waiting]")
+    expect(waiting).to_contain_text("Taken back.")
+    waiting.get_by_role("button", name="Edit").click()
+    expect(page.locator("#draft")).to_have_value("Taken back.")
+    expect(waiting).to_be_empty()
+    ines.say("Begun offline.")
+    expect(waiting).to_contain_text("Begun offline.")
+    expect(page.locator("#draft")).to_have_value("")
+    ines.context.set_offline(offline=False)
+
+    page.wait_for_url("**/c/**")
+    ines.conversation = page.url.rstrip("/").split("/")[-1]
+    page.wait_for_selector("body[data-ready]", state="attached")
+    ines.wait_for_end()
+    assert [row["content"] for row in ines.rows() if row["role"] == "user"] == ["Begun offline."]
+    count = "SELECT count(*), count(DISTINCT conversation_id) FROM conversations_message WHERE content IN ('Begun offline.', 'Taken back.')"
+    assert stack.sql(count, []) == [(1, 1)]
+    ines.complaints.clear()  # the browser itself reports each request that failed while offline
+
+
 def test_unsent_words_survive_a_reload_of_the_page(people, provider):
     ines = people("ines").start()
     ines.page.route("**/messages/", lambda route: route.abort() if route.request.method == "POST" else route.fallback())
