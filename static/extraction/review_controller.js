@@ -5,8 +5,9 @@ import { fetchElements } from "core/http";
 import { liveSocket } from "live/socket";
 
 const NEWS_MS = 250;
+const LETTERS = ["a", "e", "r"]; // of a card
 
-/** The queue: J and K go from card to card, the letters of a card decide, and what others decide folds here too. */
+/** The queue: J and K go from card to card, the letters of a card decide (the first goes to a card, where none is chosen), and what others decide folds here too. */
 export default class extends Controller {
   static targets = ["list"];
 
@@ -70,6 +71,7 @@ export default class extends Controller {
     const at = cards.indexOf(document.activeElement?.closest?.("[data-proposal]"));
     if (event.key === "j") this.#go(cards[Math.min(at + 1, cards.length - 1)]);
     else if (event.key === "k") this.#go(cards[Math.max(at - 1, 0)]);
+    else if (at < 0 && LETTERS.includes(event.key)) this.#go(cards[0]);
     else return;
     event.preventDefault();
   };

@@ -110,7 +110,9 @@ def test_queue_is_worked_through_with_keys(both, provider):
     ines.page.goto(f"{ines.stack.base_url}/review/")
     ines.page.wait_for_selector("body[data-ready]", state="attached")
     waiting = ines.page.locator(".card.proposal").count()
-    ines.page.keyboard.press("j")
+    ines.page.keyboard.press("a")  # goes to the first one, and decides nothing yet
+    expect(ines.page.locator(".card.proposal").first).to_be_focused()
+    expect(ines.page.locator(".card.proposal")).to_have_count(waiting)
     ines.page.keyboard.press("a")
     expect(ines.page.locator(".card.proposal")).to_have_count(waiting - 1)
     expect(ines.page.locator(".card.proposal").first).to_be_focused()
