@@ -123,6 +123,9 @@ def test_run_that_a_command_began_opens_beside_the_conversation(both):
     page = ines.page
     page.locator("#tab-details").click()
     page.set_viewport_size({"width": 390, "height": 780})
+    ines.say("/run nothing of the kind")
+    unknown = page.get_by_text("There is no workflow “nothing of the kind”.")
+    expect(unknown).to_be_visible()
 
     ines.say(f"/run {ines.film}")
 
@@ -131,6 +134,7 @@ def test_run_that_a_command_began_opens_beside_the_conversation(both):
     expect(page).to_have_url(f"{ines.stack.base_url}/c/{ines.conversation}/")
     page.keyboard.press("Escape")
     expect(page.locator("#context")).to_be_hidden()
+    expect(unknown).to_be_hidden()
 
 
 def test_tab_that_does_not_come_says_so_and_is_tried_again(both):
