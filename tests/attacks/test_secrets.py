@@ -4,6 +4,7 @@ import logging
 import re
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.contrib import admin
@@ -62,6 +63,7 @@ def planted(world, django_capture_on_commit_callbacks, caplog, settings):
     settings.ROOT_URLCONF = __name__
     settings.EMAIL_HOST_PASSWORD = f"mail-{CANARY}"
     organization = str(world.organization.pk)
+    EmailAddress.objects.create(user=world.owner, email=world.owner.email, primary=True, verified=True)
     provider = {
         "organization": organization,
         "kind": "openai-compatible",

@@ -23,6 +23,7 @@ def hire(stack: Stack, provider_url: str, signed_in: bool = True) -> dict[str, A
 
 
 def make(provider_url: str, signed_in: bool) -> dict[str, str]:
+    from allauth.account.models import EmailAddress
     from django.test import Client
 
     from apps.llm.models import Model, ModelDefaults, Provider
@@ -49,6 +50,7 @@ def make(provider_url: str, signed_in: bool) -> dict[str, str]:
     ModelDefaults.objects.update_or_create(organization=project.organization, defaults={"default": model})
     found = {"project": str(project.pk), "model": str(model.pk)}
     for name, user in {"ines": ines, "daniel": daniel}.items():
+        EmailAddress.objects.create(user=user, email=user.email, primary=True, verified=True)
         found |= {name: str(user.pk), f"{name}_email": user.email}
         if signed_in:
             client = Client()
