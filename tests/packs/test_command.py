@@ -42,7 +42,7 @@ def test_check_installs_nothing(folder):
     assert said(str(folder), check=True) == ["zoo 1.0.0: 4 things, nothing wrong"]
     (folder / "collections" / "animals.yaml").write_text("name: [")
 
-    with pytest.raises(CommandError, match=r"collections/animals.yaml: Line 2"):
+    with pytest.raises(CommandError, match=r"collections/animals.yaml: Line 1"):
         said(str(folder), check=True)
 
     assert not Collection.objects.exists()
