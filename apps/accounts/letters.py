@@ -236,7 +236,7 @@ def _put_away_words(name: str) -> str:
 
 def _shared_words(name: str) -> str:
     return _(
-        "The account belongs to the organization “%(name)s”, too. Look at who is in it and which providers answer there before you write anything, or leave it."
+        "The account belongs to the organization “%(name)s”, too. Workflows that ran there in your name are cancelled, and what began them is paused. Look at who is in it and which providers answer there before you write anything, or leave it."
     ) % {"name": name}
 
 

@@ -29,7 +29,14 @@ class WorkflowsConfig(AppConfig):
             subject_finders,
         )
         from apps.workflows.pages import panel
-        from apps.workflows.receivers import PATIENCE_SECONDS, hear, hear_starts, heard, heard_by_starts
+        from apps.workflows.receivers import (
+            PATIENCE_SECONDS,
+            hear,
+            hear_starts,
+            heard,
+            heard_by_starts,
+            withdraw_unproved,
+        )
         from apps.workflows.topics import RunTopic
 
         for each in (commands, erasers, exporters, functions, invariants, metrics, panel, stage_tools):
@@ -37,6 +44,9 @@ class WorkflowsConfig(AppConfig):
         for name, handle, pick in (("workflows.hear", hear, heard), ("workflows.starts", hear_starts, heard_by_starts)):
             each_event = Consumer(name, handle, from_now=True, pick=pick, patience_seconds=PATIENCE_SECONDS)
             consumers.register(name, each_event)
+        proved = frozenset({"accounts.mailbox_proved"})
+        unproved = Consumer("workflows.unproved", withdraw_unproved, types=proved, order="parallel")
+        consumers.register(unproved.name, unproved)
         register_lost_hints("workflows.go_on", selectors.list_unhinted, every_seconds=1)
         register_sweep("choices out of time", 2, lambda: services.close_overdue(actor=SYSTEM) and None)
         register_sweep("choices without those who left", 5, lambda: services.judge_open(actor=SYSTEM) and None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from apps.accounts.types import SYSTEM
 from apps.core.doors.consumers import LoggedEvent
@@ -38,3 +39,8 @@ def hear(event: LoggedEvent) -> None:
 
 def hear_starts(event: LoggedEvent) -> None:
     services.hear_starts(actor=SYSTEM, event=event)
+
+
+def withdraw_unproved(event: LoggedEvent) -> None:
+    """Whoever made the account had only typed its address: nothing goes on in the name of the one who has the mailbox."""
+    services.withdraw_unproved(actor=SYSTEM, user_id=UUID(event.payload["user_id"]), proved_at=event.occurred_at)

@@ -30,11 +30,14 @@ from apps.core.errors import Forbidden, NotFound
 from apps.core.models import Event, MailMessage
 from apps.llm import services as providers
 from apps.llm.presets import ProviderKind
+from apps.workflows import services as workflows
 from tests.accounts.factories import PASSWORD, ProjectFactory, UserFactory, actor_of
+from tests.workflows.factories import defined
 
 pytestmark = pytest.mark.django_db
 
 VICTIM = "vera@example.org"
+SCHEDULE = {"every": {"hours": 1}}
 NEW_PASSWORD = "a quiet walk by the river"
 
 
@@ -168,7 +171,8 @@ def test_organization_is_given_back_by_operators_and_only_one_that_was_put_away(
     assert before not in seen_by(vera)
 
 
-def makes(actor, organization_id, conversation_id):
+def makes(actor, project, conversation_id, definition_id):
+    organization_id = project.organization_id
     return {
         "organization": lambda: organizations.create_organization(actor=actor, name="Another"),
         "invitation": lambda: invitations.invite(
@@ -186,6 +190,11 @@ def makes(actor, organization_id, conversation_id):
             base_url="https://models.example.net/v1",
         ),
         "share link": lambda: conversations.make_link(actor=actor, conversation_id=conversation_id),
+        "secret": lambda: workflows.keep_secret(
+            actor=actor, project_id=project.pk, name="shop", value={"token": "sesame"}
+        ),
+        "schedule": lambda: defined(actor, project, [{"keep": {"set": "${ . }"}}], name="late", schedule=SCHEDULE),
+        "schedule again": lambda: workflows.resume_start(actor=actor, definition_id=definition_id),
     }
 
 
@@ -193,14 +202,16 @@ def test_account_whose_address_nobody_confirmed_makes_nothing_that_lasts_or_lets
     vera = User.objects.get(email=VICTIM)
     actor = actor_of(vera)
     [organization_id] = seen_by(vera)
-    project_id = Project.objects.get(organization=organization_id).pk
-    linked = conversations.start_conversation(actor=actor, project_id=project_id)
+    project = Project.objects.get(organization=organization_id)
+    linked = conversations.start_conversation(actor=actor, project_id=project.pk)
+    armed = defined(actor, project, [{"keep": {"set": "${ . }"}}], schedule=SCHEDULE)
+    workflows.pause_start(actor=actor, definition_id=armed.pk)
     conversations.change_conversation(actor=actor, conversation_id=linked.pk, changes={"visibility": Visibility.LINK})
     assert b">Confirm</a>" not in stranger.get("/settings/profile/").content
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     there = (ApiKey.objects.count(), Invitation.objects.count(), Organization.objects.count())
 
-    for act in makes(actor, organization_id, linked.pk).values():
+    for act in makes(actor, project, linked.pk, armed.pk).values():
         with pytest.raises(AddressNotConfirmed):
             act()
 
@@ -212,7 +223,7 @@ def test_account_whose_address_nobody_confirmed_makes_nothing_that_lasts_or_lets
 
     EmailAddress.objects.filter(email=VICTIM).update(verified=True)
 
-    for act in makes(actor, organization_id, linked.pk).values():
+    for act in makes(actor, project, linked.pk, armed.pk).values():
         act()
     assert (ApiKey.objects.count(), Organization.objects.count()) == (there[0] + 1, there[2] + 1)
 

@@ -3,15 +3,20 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.accounts.mailbox_events import MailboxProved
 from apps.accounts.types import SYSTEM
 from apps.core.correlation import caused_by
 from apps.core.errors import Forbidden
+from apps.core.eventlog.consumers import logged as to_log
+from apps.core.events import emit
 from apps.core.models import Event
+from apps.core.types import Scope
 from apps.extraction import services as records
-from apps.workflows import selectors, services
+from apps.workflows import receivers, selectors, services
 from apps.workflows.invariants import check_starts_are_on_time
 from apps.workflows.models import Run, Start
 from apps.workflows.services import starts
@@ -47,6 +52,38 @@ def changed(actor, start, schedule, do=DO):
 
 def told(kind):
     return [event.payload for event in Event.objects.filter(type=f"workflows.{kind}").order_by("insertion")]
+
+
+def test_what_a_stranger_armed_and_began_in_a_reclaimed_account_ends_once_and_nothing_else(actor, project):
+    rest = [{"rest": {"wait": {"hours": 1}}}]
+    vera = actor_of(member_of(project, role="admin"))
+    start = scheduled(vera, project, MINUTES, rest, name="theirs")
+    ours = scheduled(actor, project, MINUTES, rest, name="ours")
+    come(start)
+    before = Run.objects.get()
+    with transaction.atomic():
+        fact = MailboxProved(vera.user_id, "sso", keys=0, second_factors=0, identities=0, sessions=0)
+        emit(fact, actor=vera, scope=Scope(f"user:{vera.user_id}"), subject=("user", vera.user_id))
+    event = to_log(Event.objects.get(type="accounts.mailbox_proved"))
+    come(start)
+    meanwhile = Run.objects.exclude(pk=before.pk).get()
+    again = scheduled(vera, project, MINUTES, rest, name="again")
+    own = services.start_run(actor=vera, definition_id=again.definition_id)
+    come(ours)
+
+    for _twice in range(2):
+        receivers.withdraw_unproved(event)
+
+    start.refresh_from_db()
+    assert (start.status, start.reason, start.armed_by_id, start.next_at) == ("paused", "nobody", None, None)
+    assert set(Run.objects.filter(status="cancelled").values_list("pk", flat=True)) == {before.pk, meanwhile.pk}
+    assert Run.objects.exclude(status="cancelled").filter(start=ours).exists()
+    assert set(Start.objects.filter(status="active").values_list("pk", flat=True)) == {ours.pk, again.pk}
+    assert own.pk in Run.objects.filter(status="queued").values_list("pk", flat=True)
+    assert (len(told("start_paused")), len(told("run_cancelled"))) == (1, 2)
+    services.resume_start(actor=actor, definition_id=start.definition_id)
+    come(start)
+    assert Run.objects.filter(start=start).latest("created_at").requested_by_id == actor.user_id
 
 
 # By the clock

@@ -24,7 +24,14 @@ from apps.workflows.services.runs import (
 )
 from apps.workflows.services.secrets import delete_secret, keep_secret
 from apps.workflows.services.stages import advance_stage, approve_stage, check_stage, pass_gate
-from apps.workflows.services.starts import begin_due_run, begin_due_runs, hear_starts, pause_start, resume_start
+from apps.workflows.services.starts import (
+    begin_due_run,
+    begin_due_runs,
+    hear_starts,
+    pause_start,
+    resume_start,
+    withdraw_unproved,
+)
 from apps.workflows.services.steps import call_inside, change_step, write_step
 from apps.workflows.services.undoing import end_unwinding, take_back, undo_inside
 
@@ -75,5 +82,6 @@ __all__ = [
     "take_back",
     "undo_inside",
     "withdraw_steps",
+    "withdraw_unproved",
     "write_step",
 ]

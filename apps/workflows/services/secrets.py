@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from apps.accounts import selectors as accounts
+from apps.accounts.services import unproved
 from apps.accounts.types import Actor
 from apps.core.errors import FieldError, Invalid
 from apps.core.events import emit
@@ -24,9 +25,13 @@ from apps.workflows.types import MAX_SECRET_BYTES, MAX_SECRETS, TooManySecrets
 
 @transaction.atomic
 def keep_secret(*, actor: Actor, project_id: UUID, name: str, value: Mapping[str, Any]) -> Secret:
-    """``value``: what the authentication needs, such as ``{"token": …}``. Under a name that is there it takes the place of what was."""
+    """``value``: what the authentication needs, such as ``{"token": …}``. Under a name that is there it takes the place of what was.
+
+    ``AddressNotConfirmed`` (409).
+    """
     project = accounts.lock_project(project_id, actor)
     policies.require(policies.can_define(actor, accounts.role_in(actor, project)))
+    unproved.require_proved(actor=actor)
     if not calling.is_name(name):
         detail = _("A secret is called by letters, digits and underscores.")
         raise Invalid(fields=[FieldError("name", "name", detail)])

@@ -11,11 +11,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.accounts import selectors as accounts
 from apps.accounts.actors import actor_of_row
+from apps.accounts.services import unproved
 from apps.accounts.types import SYSTEM, Actor
 from apps.core.correlation import current
 from apps.core.doors.consumers import LoggedEvent
@@ -24,6 +26,7 @@ from apps.core.events import MAX_DEPTH, emit
 from apps.workflows import expressions, hearing_selectors, policies, schedules, selectors, sight_selectors
 from apps.workflows.events import StartArmed, StartDisarmed, StartPaused, StartResumed, StartSkipped
 from apps.workflows.models import Definition, DefinitionVersion, Run, Start
+from apps.workflows.services.ends import cancel
 from apps.workflows.services.runs import begin
 from apps.workflows.types import (
     MAX_OPEN_OF_START,
@@ -50,10 +53,14 @@ ENDS = frozenset({"workflows.run_completed", "workflows.run_failed", "workflows.
 
 
 def arm(definition: Definition, schedule: Mapping[str, Any] | None, actor: Actor) -> None:
-    """As the document in force says, for who publishes it. What a person paused stays paused; the same schedule again keeps its next time."""
+    """As the document in force says, for who publishes it. What a person paused stays paused; the same schedule again keeps its next time.
+
+    ``AddressNotConfirmed`` (409): it would go on for the owner of the mailbox, who may be another one.
+    """
     if not schedule:
         disarm(definition, actor)
         return
+    unproved.require_proved(actor=actor)
     start = Start.objects.select_for_update(of=("self",)).filter(definition=definition).first()
     if start is None:
         start = Start(
@@ -116,9 +123,10 @@ def pause_start(*, actor: Actor, definition_id: UUID) -> Start:
 
 @transaction.atomic
 def resume_start(*, actor: Actor, definition_id: UUID) -> Start:
-    """From now on, for who says so: what was missed is not made up for."""
+    """From now on, for who says so: what was missed is not made up for. ``AddressNotConfirmed`` (409) as where it is armed."""
     start = selectors.lock_start(definition_id=definition_id, viewer=actor)
     policies.require(policies.can_define(actor, accounts.project_role(actor, start.project_id)))
+    unproved.require_proved(actor=actor)
     if start.status != StartStatus.ACTIVE:
         _stand_behind(start, actor)
         _switch_on(start)
@@ -131,6 +139,28 @@ def _pause(start: Start, reason: StartReason, actor: Actor) -> None:
     start.status, start.reason, start.next_at, start.heard = StartStatus.PAUSED, reason, None, []
     start.save()
     _tell(StartPaused(start.definition_id, reason), start, actor)
+
+
+@transaction.atomic
+def withdraw_unproved(*, actor: Actor, user_id: UUID, proved_at: datetime) -> None:
+    """What an account armed and began anywhere before its address was confirmed at ``proved_at``: starts wait for somebody who stands
+    behind them, runs are cancelled, those too that such a start began meanwhile. Safe to repeat.
+    """
+    policies.require(policies.is_system(actor))
+    armed = Start.objects.filter(armed_by_id=user_id, armed_at__lt=proved_at, status=StartStatus.ACTIVE)
+    held = list(armed.select_for_update(of=("self",)).select_related("definition").order_by("pk"))
+    begun = Run.objects.filter(Q(created_at__lt=proved_at) | Q(start__in=[start.pk for start in held]))
+    mine = begun.filter(requested_by_id=user_id, status__in=OPEN)
+    runs = list(
+        mine.select_for_update().order_by("pk")
+    )  # all rows before the first word in the log, as everybody takes them
+    for start in held:
+        start.armed_by_id, start.key_id = None, None
+        _pause(start, StartReason.NOBODY, actor)
+    for run in runs:
+        run.refresh_from_db()
+        if run.status in OPEN:  # one inside another has ended with it
+            cancel(run, actor)
 
 
 # When its time has come
