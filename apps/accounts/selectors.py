@@ -140,7 +140,8 @@ def list_people_of_project(project: Project, viewer: Actor) -> list[ProjectPerso
 def list_people_of_projects(viewer: Actor, *, limit: int = 500) -> list[Person]:
     """Everybody who can see one of the viewer's projects at least, by name. One query."""
     projects = Project.objects.filter(project_filter(viewer, "pk"))
-    rows = OrganizationMember.objects.filter(user__is_active=True).select_related("user")
+    rows = OrganizationMember.objects.filter(user__is_active=True, organization__in=projects.values("organization"))
+    rows = rows.select_related("user")  # of few organizations: what each may see is asked for each of their members
     people = {row.user_id: row.user for row in who_see_any(projects, rows).order_by("user__name", "pk")[:limit]}
     found = [Person(pk, user.display_name) for pk, user in people.items()]
     return sorted(found, key=lambda person: person.name.casefold())

@@ -71,17 +71,18 @@ def raise_alert(
 
 
 def tell_parked() -> None:
-    """A sweep of the coordinator: one alert for each consumer that has parked newer events since the last one was raised.
+    """A sweep of the coordinator: one alert for each consumer that has parked more, or newer, events since the last one was raised.
 
     Alerts that were parked themselves raise none: a consumer that fails at every event would raise alerts for ever.
     """
     told = Event.objects.filter(topic=ALERTS, payload__kind=PARKED)
     newest = told.order_by("payload__on", "-topic_position").distinct("payload__on").values_list("payload", flat=True)
-    known = {payload["on"]: payload["up_to"] for payload in newest}
+    known = {payload["on"]: (payload["up_to"], payload["count"]) for payload in newest}
     parked = EventDelivery.objects.filter(state=EventDelivery.State.PARKED)
     rows = parked.exclude(event_id__in=Event.objects.filter(topic=ALERTS).values("pk")).order_by().values("consumer")
     for row in rows.annotate(count=Count("pk"), up_to=Max("position")):
-        if row["up_to"] > known.get(row["consumer"], -1):
+        up_to, count = known.get(row["consumer"], (-1, 0))
+        if row["up_to"] > up_to or row["count"] > count:  # one that was tried for longer may be of an earlier position
             fact = AlertRaised(PARKED, on=row["consumer"], count=row["count"], up_to=row["up_to"])
             with transaction.atomic():
                 raise_alert(fact, actor=_Watch(), subject=("consumer", None))

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection, transaction
 
-from apps.accounts.models import OrganizationMember, ProjectMember, TeamMember
+from apps.accounts.models import Organization, OrganizationMember, ProjectMember, TeamMember
 from apps.accounts.services import organizations, projects, teams
 from apps.accounts.types import LastOwner, NotAMember, OrganizationRole, ProjectRole
 from tests.accounts.factories import OrganizationFactory, ProjectFactory, UserFactory, actor_of, join, team_of
@@ -55,6 +55,37 @@ def test_owners_who_leave_at_once_wait_in_a_row_and_the_last_stays(owners):
         assert other.result() == "stays"
 
     assert list(OrganizationMember.objects.values_list("pk", flat=True)) == [second.pk]
+
+
+@transaction.atomic
+def put_away(member):
+    return organizations.put_away_alone(actor=actor_of(member.user))
+
+
+def test_organization_that_somebody_joins_just_now_is_not_put_away(owners):
+    first, second = owners
+    second.delete()
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            Organization.objects.select_for_update().get(pk=first.organization_id)
+            other = pool.submit(closed, put_away, first)
+            patience = time.monotonic() + 30
+            while not is_somebody_waiting():
+                assert time.monotonic() < patience
+                time.sleep(0.01)
+            join(UserFactory(), first.organization)
+        assert other.result() == []
+
+    assert Organization.objects.get(pk=first.organization_id).deleted_at is None
+    OrganizationMember.objects.exclude(pk=first.pk).delete()
+    assert put_away(first) == [first.organization]
+
+
+def closed(act, *said):
+    try:
+        return act(*said)
+    finally:
+        connection.close()
 
 
 def add_to_team(owner, project, user):

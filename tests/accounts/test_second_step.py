@@ -423,7 +423,9 @@ def test_without_mail_guesses_keep_nobody_out_who_has_the_password(door, ann, no
     assert (fact.subject_id, fact.payload["signals"]) == (ann.pk, ["new_device", "new_network", "velocity"])
     assert not Event.objects.filter(type="accounts.second_factor_asked").exists()
     assert MailMessage.objects.get(text__contains=BAD).recipient == ann.email
-    assert "in an unusual way" in home.get("/").content.decode()
+    assert "Somebody with your password signed in" in home.get("/").content.decode()
+    SignInAttempt.objects.filter(pk=attempt.pk).update(method="sso")
+    assert "in an unusual way (Single sign-on):" in home.get("/").content.decode()
     assert "Let in, although it was unusual" in home.get("/settings/sign-in-activity/").content.decode()
     if door == "page":  # who came that way knows it
         assert "in an unusual way" not in away.get("/").content.decode()

@@ -66,6 +66,11 @@ def test_parked_events_raise_one_alert_until_more_are_parked():
     park("tests.one", 9)
     alerts.tell_parked()
     assert raised()[2:] == [("tests.one", 3, 9)]
+
+    park("tests.one", 7)  # it was tried for longer
+    alerts.tell_parked()
+    alerts.tell_parked()
+    assert raised()[3:] == [("tests.one", 4, 9)]
     assert {public_name(each.type) for each in Event.objects.filter(topic=alerts.ALERTS)} == {"system.alert"}
 
 

@@ -120,8 +120,9 @@ def put_away_alone(*, actor: Actor) -> list[Organization]:
     """
     owned = OrganizationMember.objects.filter(user=actor.user_id, role=OrganizationRole.OWNER).values("organization")
     others = rights.other_people(actor.user_id).filter(organization=OuterRef("pk"))
-    rows = Organization.objects.filter(~Exists(others), pk__in=owned, deleted_at=None, is_home=False)
-    found = list(rows.select_for_update().order_by("pk"))
+    rows = Organization.objects.filter(pk__in=owned, deleted_at=None, is_home=False).order_by("pk")
+    held = list(rows.select_for_update())  # whoever joins just now is waited for, and counts
+    found = list(rows.filter(~Exists(others), pk__in=[each.pk for each in held]))
     Organization.objects.filter(pk__in=[each.pk for each in found]).update(deleted_at=Now(), updated_at=Now())
     for organization in found:
         emit(
