@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
@@ -18,7 +20,7 @@ from django.utils.module_loading import autodiscover_modules
 from kombu.exceptions import OperationalError
 from redis import RedisError
 
-from apps.core import failpoints, job_tallies, limits, redis
+from apps.core import failpoints, job_tallies, kept, limits, redis
 from apps.core.correlation import caused_by, current
 from apps.core.errors import LimitReached
 from apps.core.types import Priority
@@ -38,6 +40,7 @@ class Job:
 
 
 _jobs: dict[str, Job] = {}
+_under_way: set[object] = set()
 
 AWAY_SECONDS = 2.0
 _away_until = 0.0
@@ -62,7 +65,7 @@ def job(
         def run(*, _correlation_id: str = "", **ids: Any) -> None:
             with caused_by(_correlation_id):
                 if limit is None or _may_start(name, limit, ids):
-                    with job_tallies.counted(name):
+                    with contextlib.suppress(kept.Leaving), job_tallies.counted(name), _under_way_here():
                         function(**ids)
 
         task = shared_task(name=name, acks_late=False, ignore_result=True, soft_time_limit=time_limit)(run)
@@ -73,6 +76,21 @@ def job(
         return task
 
     return register
+
+
+@contextmanager
+def _under_way_here() -> Iterator[None]:
+    mark = object()
+    _under_way.add(mark)
+    try:
+        yield
+    finally:
+        _under_way.discard(mark)
+
+
+def count_under_way() -> int:
+    """Jobs that this process (of a worker with threads) is at."""
+    return len(_under_way)
 
 
 def _may_start(name: str, limit: limits.Limit, ids: dict[str, Any]) -> bool:

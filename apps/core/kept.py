@@ -6,8 +6,9 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -21,8 +22,19 @@ logger = logging.getLogger(__name__)
 
 #: After SIGTERM; ten seconds later the supervisor ends what has not ended.
 LEAVE_SECONDS = 25.0
+LOOK_SECONDS = 0.2
 
-_Held = tuple[models.QuerySet[Any], UUID, int]
+
+class Leaving(Exception):
+    """This process ends: the work was given back, and nobody is asked any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    rows: models.QuerySet[Any]
+    pk: UUID
+    fence: int
+    returned: dict[str, Any]
 
 
 class Keeper:
@@ -33,13 +45,20 @@ class Keeper:
         self._held: dict[int, _Held] = {}
         self._numbers = itertools.count()
         self._thread: threading.Thread | None = None
+        self._is_over = False
 
     @contextmanager
-    def kept(self, rows: models.QuerySet[Any], pk: UUID, fence: int) -> Iterator[None]:
-        """``rows`` as for ``leases.renew``: what left them, or went to somebody else, is not held on to."""
+    def kept(self, rows: models.QuerySet[Any], pk: UUID, fence: int, **returned: Any) -> Iterator[None]:
+        """``rows`` as for ``leases.renew``: what left them, or went to somebody else, is not held on to. ``returned``: what the row says when
+        it is given back before its work has ended, which is nobody's fault (``attempts=F("attempts") - 1``). Raises ``Leaving``.
+        """
         number = next(self._numbers)
+        held = _Held(rows, pk, fence, returned)
+        if self._is_over:
+            _give_back(held)
+            raise Leaving
         with self._changed:
-            self._held[number] = (rows, pk, fence)
+            self._held[number] = held
             if self._thread is None or not self._thread.is_alive():  # none yet, or that of the process that forked us
                 self._thread = threading.Thread(target=self._keep, name="leases", daemon=True)
                 self._thread.start()
@@ -50,13 +69,18 @@ class Keeper:
                 self._held.pop(number, None)
                 self._changed.notify_all()
 
-    def leave(self) -> None:
-        """At SIGTERM: what is still under way after some time is given back, so that nobody waits for its lease to lapse."""
+    def leave(self, is_idle: Callable[[], bool]) -> None:
+        """At SIGTERM: what is still under way after some time is given back, and what asks others later on at once, so that nobody waits for a
+        lease to lapse. ``is_idle``: nothing is under way any more, not even between two calls.
+        """
+        until = time.monotonic() + leases.scaled(LEAVE_SECONDS)
+        while (self._held or not is_idle()) and time.monotonic() < until:
+            time.sleep(LOOK_SECONDS)
         with self._changed:
-            self._changed.wait_for(lambda: not self._held, leases.scaled(LEAVE_SECONDS))
+            self._is_over = True
             left, self._held = [*self._held.values()], {}
-        for rows, pk, fence in left:
-            leases.release(rows, pk, fence)
+        for held in left:
+            _give_back(held)
 
     def _keep(self) -> None:
         due = time.monotonic() + leases.scaled(leases.RENEW_SECONDS)
@@ -72,16 +96,21 @@ class Keeper:
                 self._renew(held)
 
     def _renew(self, held: dict[int, _Held]) -> None:
-        try:
-            lost = [number for number, (rows, pk, fence) in held.items() if not leases.renew(rows, pk, fence)]
-        except (DatabaseError, InterfaceError, PoolTimeout) as error:
-            logger.warning("leases_not_renewed", extra={"reason": type(error).__name__})
-            return
-        finally:
-            give_connections_back()
+        lost = []
+        for number, each in held.items():
+            try:
+                if not leases.renew(each.rows, each.pk, each.fence):
+                    lost.append(number)
+            except (DatabaseError, InterfaceError, PoolTimeout) as error:  # a row that is locked takes no other along
+                logger.warning("lease_not_renewed", extra={"row": str(each.pk), "reason": type(error).__name__})
+        give_connections_back()
         with self._changed:
             for number in lost:
                 self._held.pop(number, None)
+
+
+def _give_back(held: _Held) -> None:
+    leases.release(held.rows, held.pk, held.fence, **held.returned)
 
 
 _keeper = Keeper()

@@ -16,7 +16,7 @@ from django.db import DatabaseError, InterfaceError, connection, connections
 from django.db.models.functions import Now
 from psycopg_pool import PoolTimeout
 
-from apps.core import coordinator, kept, scheduler
+from apps.core import coordinator, jobs, kept, scheduler
 from apps.core.doors.places import places
 from apps.core.installation import check_pools
 from apps.core.leases import scaled
@@ -105,8 +105,10 @@ class Beating:
 
 
 def _leave_calls() -> None:
+    if settings.PROCESS_ROLE != "calls":  # the loops of the interactive process have ends of their own
+        return
     try:
-        kept.leave()
+        kept.leave(lambda: not jobs.count_under_way())
     except (DatabaseError, InterfaceError, PoolTimeout) as error:
         logger.warning("leases_not_given_back", extra={"reason": type(error).__name__})
 

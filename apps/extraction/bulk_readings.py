@@ -122,7 +122,9 @@ async def _call(work: Work) -> Reading:
             # Of an attempt that died before it could tell what it spent.
             work.meter.add(sum((part.cost for part in claimed.parts if not part.is_told), Decimal(0)))
             is_first = False
-        if (reading := await _read_on(work, claimed)) is not None:
+        with services.keep_reading(actor=SYSTEM, work=claimed):
+            reading = await _read_on(work, claimed)
+        if reading is not None:
             return reading
 
 

@@ -66,13 +66,16 @@ def extract(run_id: UUID) -> None:
     work = services.claim_run(actor=SYSTEM, run_id=run_id)
     if work is None:
         return
-    give_connections_back()  # up to two minutes pass
-    try:
-        answer = asyncio.run(_ask_alone(work)) if work.span else None
-    except (DomainError, TimeoutError) as error:
-        _go_on_after(error, work)
-        return
-    _take(work, answer)
+    with services.keep_reading(
+        actor=SYSTEM, work=work
+    ):  # to the end: what a long text gives is gathered for some time, too
+        give_connections_back()  # up to two minutes pass
+        try:
+            answer = asyncio.run(_ask_alone(work)) if work.span else None
+        except (DomainError, TimeoutError) as error:
+            _go_on_after(error, work)
+            return
+        _take(work, answer)
 
 
 def _take(work: Work, answer: Answer | None, code: str = "") -> None:
@@ -166,11 +169,8 @@ def _fits(work: Work, text: str) -> bool:
 async def ask(work: Work) -> Answer:
     """Cut short it costs and writes nothing more. On the caller's loop."""
     try:
-        with services.keep_reading(actor=SYSTEM, work=work):
-            async with asyncio.timeout(scaled(RUN_CALL_SECONDS)):
-                return await structured.answer(
-                    _request(work), partial(_wanted, work), Meter(), fits=partial(_fits, work)
-                )
+        async with asyncio.timeout(scaled(RUN_CALL_SECONDS)):
+            return await structured.answer(_request(work), partial(_wanted, work), Meter(), fits=partial(_fits, work))
     except (DomainError, TimeoutError) as error:
         logger.warning("extraction_failed", extra={"run": str(work.run_id), "code": code_of(error)})
         raise

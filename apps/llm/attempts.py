@@ -279,5 +279,5 @@ class Attempt:
 async def wait_settled(seconds: float = 10.0) -> None:
     """Before this loop ends: what is still being written."""
     loop = asyncio.get_running_loop()
-    if left := {task for task in _settling if task.get_loop() is loop}:
+    if left := {task for task in tuple(_settling) if task.get_loop() is loop}:  # loops of other threads change it
         await asyncio.wait(left, timeout=seconds)

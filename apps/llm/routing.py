@@ -70,7 +70,7 @@ async def _read_now(organization_id: UUID, version: bytes | None) -> _Kept:
     read_at = time.monotonic()
     routes = await in_thread(_routes, organization_id)
     if len(_kept) >= MAX_ORGANIZATIONS:
-        _kept.pop(next(iter(_kept)))
+        _kept.pop(next(iter(tuple(_kept))), None)
     kept = _kept[organization_id] = _Kept(routes, version, read_at)
     return kept
 

@@ -26,6 +26,7 @@ from apps.core.errors import DomainError
 from apps.core.ids import uuid7
 from apps.core.leases import scaled
 from apps.workflows import calling, listening, problems, services, shapes, sight_selectors
+from apps.workflows.expressions import ExpressionsBusy
 from apps.workflows.gates import MARK
 from apps.workflows.problems import TaskError
 from apps.workflows.types import (
@@ -87,6 +88,8 @@ def _walk(held: HeldRun, memory: list[StepRow]) -> None:
             services.finish_run(actor=SYSTEM, held=held, output=output)
     except Suspended as suspended:
         services.give_back(actor=SYSTEM, held=held, why=suspended.why, until=suspended.until)
+    except ExpressionsBusy:
+        services.give_back(actor=SYSTEM, held=held, goes_on=True)
     except Interrupted as interrupted:
         services.give_back(actor=SYSTEM, held=held, goes_on=interrupted.goes_on)
     except TaskError as failed:

@@ -20,11 +20,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from apps.core.errors import Unavailable
 from apps.workflows.types import MAX_DATA_BYTES
 
 SECONDS = 1.0
 START_SECONDS = 10.0
-WAIT_SECONDS = 15.0
+WAIT_SECONDS = 5.0  # with the rest still less than the lease of a run
 MOST_CHILDREN = 3
 MOST_LINE = 4 * 1024 * 1024
 #: How many programs one process runs before another takes its place: jq keeps what it leaks.
@@ -38,6 +39,10 @@ class ExpressionFailed(Exception):
     def __init__(self, what: str, program: str = "", *, is_syntax: bool = False) -> None:
         super().__init__(what)
         self.what, self.program, self.is_syntax = what, program, is_syntax
+
+
+class ExpressionsBusy(Unavailable):
+    """Too many others are at work in this process: nothing is wrong with the program, and it may be run later."""
 
 
 class Evaluator:
@@ -106,16 +111,20 @@ class Evaluator:
             wait = until - time.monotonic()
             if wait <= 0:
                 raise TimeoutError
-            readable, writable, _failed = select.select([child.stdout], [child.stdin] if left else [], [], wait)
-            if writable:
+            ready = select.poll()  # unlike ``select`` it takes any number of open files
+            ready.register(child.stdout, select.POLLIN)
+            if left:
+                ready.register(child.stdin, select.POLLOUT)
+            found = {number for number, _event in ready.poll(1000 * wait)}
+            if child.stdin.fileno() in found and left:
                 left = left[os.write(child.stdin.fileno(), left[:65_536]) :]
-            if readable:
+            if child.stdout.fileno() in found:
                 piece = os.read(child.stdout.fileno(), 1 << 20)
                 if not piece or len(self._read) > MOST_LINE:
                     raise OSError
                 self._read += piece
-        found, _newline, self._read = self._read.partition(b"\n")
-        return found
+        answer, _newline, self._read = self._read.partition(b"\n")
+        return answer
 
     def end(self) -> None:
         """With the process; a fork leaves the child to its parent."""
@@ -146,11 +155,11 @@ class Evaluators:
             self._free.put(each)
 
     @contextmanager
-    def one(self, program: str) -> Iterator[Evaluator]:
+    def one(self) -> Iterator[Evaluator]:
         try:
             taken = self._free.get(timeout=WAIT_SECONDS)
         except queue.Empty:
-            raise ExpressionFailed("Too many others are at work.", program) from None
+            raise ExpressionsBusy from None
         try:
             yield taken
         finally:
@@ -189,7 +198,7 @@ def programs_in(template: Any) -> Iterator[str]:
 def compile_all(programs: Sequence[str], names: Sequence[str]) -> None:
     """``ExpressionFailed`` for the first that jq does not understand."""
     if programs:
-        with _evaluators.one(programs[0]) as evaluator:
+        with _evaluators.one() as evaluator:
             evaluator.ask(programs, names)
 
 
@@ -238,7 +247,7 @@ def _run(
     text = json.dumps({"v": value, "a": dict(variables)}, separators=(",", ":"), default=str)
     if len(text) > 4 * MAX_DATA_BYTES:
         raise ExpressionFailed("It reads more than can be kept.", programs[0])
-    with _evaluators.one(programs[0]) as evaluator:
+    with _evaluators.one() as evaluator:
         return evaluator.ask(programs, list(variables), text=text, loose=loose, seconds=seconds)
 
 

@@ -364,14 +364,19 @@ def list_staged_runs(conversation_id: UUID) -> list[Run]:
     return list(rows.select_related("followed").order_by("followed_id", "stage").distinct("followed_id", "stage"))
 
 
+def _open_choices() -> QuerySet[Choice]:
+    return Choice.objects.filter(status=ChoiceStatus.OPEN, organization__deleted_at=None)
+
+
 def list_overdue_choices() -> list[UUID]:
-    rows = Choice.objects.filter(status=ChoiceStatus.OPEN, deadline__lte=Now()).order_by("deadline")
+    """Not of an organization that was put away: nobody there is asked."""
+    rows = _open_choices().filter(deadline__lte=Now()).order_by("deadline")
     return list(rows.values_list("pk", flat=True)[:100])
 
 
 def list_choices_to_judge() -> list[UUID]:
     """Open ones that want more than one answer and were not looked at for a minute."""
-    rows = Choice.objects.filter(status=ChoiceStatus.OPEN, rule__in=[ChoiceRule.QUORUM, ChoiceRule.VOTE])
+    rows = _open_choices().filter(rule__in=[ChoiceRule.QUORUM, ChoiceRule.VOTE])
     rows = rows.filter(updated_at__lt=Now() - timedelta(seconds=scaled(JUDGED_AGAIN_SECONDS)))
     return list(rows.order_by("updated_at").values_list("pk", flat=True)[:JUDGED_AT_ONCE])
 

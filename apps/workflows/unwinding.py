@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from apps.accounts.types import SYSTEM
 from apps.core.errors import DomainError
 from apps.workflows import problems, selectors, services
+from apps.workflows.expressions import ExpressionsBusy
 from apps.workflows.problems import TaskError
 from apps.workflows.types import CRASHES, StepRow, StepStatus, Suspended
 from apps.workflows.walker import At, Walker
@@ -59,6 +60,8 @@ def _take_back(desk: EngineDesk, walker: Walker, at: At, step: StepRow, gave: An
         desk.begin_call(at, step)
         given = desk.ask(function, call)
         desk.change(at, step, StepStatus.COMPLETED, output=given.output, cost=given.cost)
+    except ExpressionsBusy:
+        raise
     except DomainError as error:
         raise problems.of_domain_error(error, at.path) from error
 

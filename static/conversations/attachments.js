@@ -56,7 +56,10 @@ export class Attachments {
 
   /** `arrived()` once the server has one of them. */
   add(files, arrived = () => null) {
-    for (const file of files) this.#addOne(file, arrived);
+    for (const file of files) {
+      this.#forgetFailed(file.name); // it is tried again
+      this.#addOne(file, arrived);
+    }
     this.#changed();
   }
 
@@ -71,6 +74,10 @@ export class Attachments {
   clear() {
     this.#list.replaceChildren();
     this.#files.clear();
+  }
+
+  #forgetFailed(name) {
+    for (const element of this.#list.querySelectorAll(':scope > [data-state="failed"]')) if (slot(element, "name").textContent === name) element.remove();
   }
 
   #addOne(file, arrived) {

@@ -4,7 +4,7 @@
 // well: no other page, and no reload, asks before.
 
 import { Problem, Unreachable, post } from "core/http";
-import { mergeWith, read, watch, write } from "core/storage";
+import { read, watch, write } from "core/storage";
 import { liveSocket } from "live/socket";
 
 const NAME = "outbox";
@@ -24,7 +24,6 @@ class Outbox extends EventTarget {
     super();
     for (const name of ["online", "signed-in"]) addEventListener(name, () => this.#sendNow());
     liveSocket().addEventListener("state", ({ detail }) => detail.state === "open" && this.#sendNow());
-    mergeWith(NAME, (kept, ours) => [...(kept ?? []).filter(({ body }) => !ours.some((each) => each.body.client_id === body.client_id)), ...ours]);
     watch(NAME, () => this.dispatchEvent(new Event("change")));
   }
 

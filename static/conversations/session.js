@@ -134,9 +134,10 @@ export class Session {
     this.accepted(accepted);
   }
 
-  #goOver() {
+  async #goOver() {
     this.thread.branch = "";
-    return this.reload();
+    await this.reload();
+    this.thread.left = ""; // its news may have been faster
   }
 
   /** The server has taken a message or a wish for an answer: {message, turn?, answer?}. */
@@ -200,6 +201,7 @@ export class Session {
     if (seen === frame.topic_position) this.state.path = path;
     else {
       this.state.isPathStale = true; // the snapshot's path is the member's own; another branch may be shown
+      this.#hasOtherGoneOn = true;
       this.#reload();
     }
     this.tell.changed();
@@ -221,7 +223,7 @@ export class Session {
 
   #messageChanged(message) {
     if (this.state.isPathStale) {
-      this.#hasOtherGoneOn ||= message.role === "user" && message.author?.id !== document.body.dataset.viewerId;
+      this.#hasOtherGoneOn ||= message.role !== "user" || message.author?.id !== document.body.dataset.viewerId;
       return this.#reload();
     }
     if (runningTurnOf(this.state, message.id) && this.thread.find(message.id)) return null;

@@ -140,11 +140,13 @@ export class Thread {
     this.#tellBranch(fresh, this.branch);
     const shown = new Map(this.articles.map((article) => [article.dataset.message, article]));
     const unsent = this.articles.filter((article) => !article.dataset.message);
+    const { activeElement } = document;
     const change = () => {
       const drawn = fresh.map((element) => this.#writtenOrNew(shown.get(element.dataset.message), element));
-      const goOn = drawn.map((element) => shown.has(element.dataset.message) && handsOf(shown.get(element.dataset.message), element));
+      const goOn = drawn.map((element) => element.dataset.message && shown.has(element.dataset.message) && handsOf(shown.get(element.dataset.message), element));
       this.#element.replaceChildren(...drawn, ...unsent);
       for (const each of goOn) if (each) each();
+      if (unsent.some((article) => article.contains(activeElement))) activeElement.focus();
       this.isAtPathEnd = true;
       this.#watchEdges();
     };

@@ -3,7 +3,6 @@
 
 const memory = new Map();
 let isOver = false;
-const mergers = new Map(); // name → (kept, ours) => both
 const keyOf = (name) => `parlance:${document.body.dataset.viewerId ?? "nobody"}:${name}`;
 
 export function read(name, fallback = null) {
@@ -29,25 +28,21 @@ export function keepAgain() {
   memory.clear();
   for (const [key, value] of ours) {
     const name = key.slice(keyOf("").length);
-    write(name, mergers.get(name)?.(read(name), value) ?? value);
+    write(name, value === null ? null : both(read(name), value));
   }
 }
 
-/** What two pages have each written down of `name` is both to be kept. */
-export function mergeWith(name, merge) {
-  mergers.set(name, merge);
+/** What stood in the browser for this member before, under its whole key: back again, beside what was written meanwhile. */
+export function bringBack(key, text) {
+  const name = key.slice(keyOf("").length);
+  write(name, both(JSON.parse(text), read(name)));
 }
 
-export function write(name, value) {
-  const key = keyOf(name);
-  if (isOver) return void memory.set(key, value);
-  try {
-    if (value === null) localStorage.removeItem(key);
-    else localStorage.setItem(key, JSON.stringify(value));
-    memory.delete(key);
-  } catch {
-    memory.set(key, value);
-  }
+/** Of lists (what is on its way) all that two pages have each written down; of anything else what was written last. */
+function both(before, now) {
+  if (!Array.isArray(before) || !Array.isArray(now)) return now ?? before;
+  const there = new Set(now.map((each) => JSON.stringify(each)));
+  return [...before.filter((each) => !there.has(JSON.stringify(each))), ...now];
 }
 
 /** Calls back when another tab of the same member changes `name`; answers what ends that. */

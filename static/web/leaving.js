@@ -1,7 +1,7 @@
 // Signing out leaves nothing in the browser that the next person could read: what is unsent is sealed with a key that the server
 // tells its owner alone, and opened when they are back. Where the browser has no cryptography (plain http), it is forgotten.
 
-import { endKeeping, keepAgain } from "core/storage";
+import { bringBack, endKeeping, keepAgain } from "core/storage";
 
 const ours = (person) => `parlance:${person}:`;
 const sealedName = (person) => `${ours(person)}sealed`;
@@ -19,10 +19,8 @@ export async function openKept() {
     }
     const sealed = localStorage.getItem(sealedName(person));
     if (!sealed) return;
+    for (const [key, text] of Object.entries(await opened(sealed, sealKey))) bringBack(key, text);
     localStorage.removeItem(sealedName(person));
-    for (const [name, value] of Object.entries(await opened(sealed, sealKey))) {
-      if (localStorage.getItem(name) === null) localStorage.setItem(name, value);
-    }
   } catch {
     // no storage, or sealed with a key that is gone: there is nothing to bring back
   }

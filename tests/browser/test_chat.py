@@ -132,7 +132,7 @@ def test_page_says_that_the_conversation_goes_on_elsewhere_and_follows(people, p
     assert ines.page.evaluate(READ, f"/api/v1/conversations/{ines.conversation}/branches/")["is_following"] is True
 
     # Who follows is led along, hears of it, and may stay.
-    moved = ines.page.get_by_text("Somebody went on on another branch, which is shown now.")
+    moved = ines.page.get_by_text("The conversation went on on another branch, which is shown now.")
     expect(moved).to_be_hidden()
     say(kept, "@Inês Duarte over here again.")
     expect(ines.last).to_contain_text("over here again")

@@ -4,11 +4,12 @@ import threading
 import time
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import F
 
 from apps.core import leases
 from apps.core.embedded.processes import wait_until
-from apps.core.kept import Keeper
+from apps.core.kept import Keeper, Leaving
 from apps.core.models import MailMessage
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,7 +43,7 @@ def is_held_for(message, seconds):
 
 
 def leave(keeper):
-    keeper.leave()
+    keeper.leave(lambda: False)
     connection.close()
 
 
@@ -87,8 +88,28 @@ def test_who_leaves_gives_back_what_is_still_under_way(message, keeper):
         assert not leases.change(ROWS, message.pk, fence, status="sent")
 
 
+def test_who_has_left_asks_nobody_and_costs_no_attempt(message, keeper):
+    fence = leases.claim(ROWS, message.pk)
+    keeper.leave(lambda: True)
+    with pytest.raises(Leaving), keeper.kept(ROWS, message.pk, fence, attempts=F("attempts") - 1):
+        raise AssertionError
+    row = MailMessage.objects.get()
+    assert (row.lease_until, row.attempts) == (None, 0)
+
+
+def test_row_that_is_locked_takes_no_other_along(message, keeper):
+    """It is renewed when it may be; those beside it are renewed in time."""
+    other = MailMessage.objects.create(recipient="b@example.com", subject="s", text="t")
+    fences = {each.pk: leases.claim(ROWS, each.pk, seconds=1000) for each in (message, other)}
+    held = [keeper.kept(ROWS, each.pk, fences[each.pk]) for each in (message, other)]
+    with held[0], held[1], transaction.atomic():
+        MailMessage.objects.select_for_update().get(pk=message.pk)
+        before = MailMessage.objects.get(pk=other.pk).lease_until
+        assert wait_until(lambda: MailMessage.objects.get(pk=other.pk).lease_until != before, seconds=20)
+
+
 def test_who_leaves_waits_for_nobody_when_nothing_is_held(keeper, settings):
     settings.PARLANCE_TIME_SCALE = 1.0
     began = time.monotonic()
-    keeper.leave()
+    keeper.leave(lambda: True)
     assert time.monotonic() - began < 20

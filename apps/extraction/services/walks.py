@@ -68,7 +68,7 @@ def claim_run(*, actor: Actor, run_id: UUID) -> Work | None:
 def keep_reading(*, actor: Actor, work: Work) -> AbstractContextManager[None]:
     """While a model is asked, which may take minutes: the worker's lease is renewed meanwhile."""
     account_policies.require(policies.is_system(actor))
-    return kept.kept(ExtractionRun.objects.filter(status__in=OPEN), work.run_id, work.fence)
+    return kept.kept(ExtractionRun.objects.filter(status__in=OPEN), work.run_id, work.fence, attempts=F("attempts") - 1)
 
 
 def _work(run: ExtractionRun, fence: int, asker: Actor) -> Work:

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -119,7 +120,9 @@ def _show(wish: Wish, actor: Actor) -> None:
 def keep_wish(*, actor: Actor, work: WishWork) -> AbstractContextManager[None]:
     """While a model is asked: the worker's lease is renewed meanwhile."""
     account_policies.require(policies.is_system(actor))
-    return kept.kept(Wish.objects.filter(status=WishStatus.READING), work.wish_id, work.fence)
+    return kept.kept(
+        Wish.objects.filter(status=WishStatus.READING), work.wish_id, work.fence, attempts=F("attempts") - 1
+    )
 
 
 @transaction.atomic

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Case, F, Q, Value, When
 from django.db.models.functions import Now
 
 from apps.accounts import selectors as accounts
@@ -187,7 +187,11 @@ def _held(run: Run, fence: int) -> HeldRun:
 def keep_run(*, actor: Actor, held: HeldRun) -> AbstractContextManager[None]:
     """While somebody else's server is asked, which may take minutes: the worker's lease is renewed meanwhile."""
     policies.require(policies.is_system(actor))
-    return kept.kept(Run.objects.filter(status__in=(RunStatus.RUNNING, RunStatus.PAUSED)), held.run_id, held.fence)
+    rows = Run.objects.filter(status__in=(RunStatus.RUNNING, RunStatus.PAUSED))
+    given_back = Case(
+        When(status=RunStatus.RUNNING, then=Value(RunStatus.QUEUED)), default=F("status")
+    )  # no worker was lost
+    return kept.kept(rows, held.run_id, held.fence, status=given_back)
 
 
 @transaction.atomic
