@@ -45,6 +45,18 @@ function both(before, now) {
   return [...before.filter((each) => !there.has(JSON.stringify(each))), ...now];
 }
 
+export function write(name, value) {
+  const key = keyOf(name);
+  if (isOver) return void memory.set(key, value);
+  try {
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, JSON.stringify(value));
+    memory.delete(key);
+  } catch {
+    memory.set(key, value);
+  }
+}
+
 /** Calls back when another tab of the same member changes `name`; answers what ends that. */
 export function watch(name, changed) {
   const heard = (event) => event.key === keyOf(name) && changed();
