@@ -81,19 +81,25 @@ export default class extends Controller {
     this.composer.takeBack(item);
   }
 
-  /** First words that wait for the server. What it refused goes back to the composer. */
+  /**
+   * First words that wait for the server. What it refused goes back to the composer; what it refused for another project is shown here too,
+   * as that one may not open any more.
+   */
   #showWaiting() {
-    if (!this.composer?.hasInputTarget) return;
-    const mine = outbox().items().filter(({ begin }) => begin?.body.project === this.projectValue);
-    const refused = mine.find(({ refusal }) => refusal);
+    const canWrite = Boolean(this.composer?.hasInputTarget);
+    const isOurs = ({ begin }) => begin.body.project === this.projectValue;
+    const shown = outbox().items().filter((item) => item.begin && (item.refusal || isOurs(item)));
+    const refused = canWrite && shown.find((item) => item.refusal && isOurs(item));
     if (refused) {
       this.#takeBack(refused);
       this.composer.complain(refused.refusal);
       return;
     }
-    this.waitingTarget.replaceChildren(...mine.map(({ body }) => {
-      const note = fill(clone("t-waiting"), { words: body.content.slice(0, FIRST_WORDS), ...(navigator.onLine && { text: t("not_sent") }) });
+    this.waitingTarget.replaceChildren(...shown.map(({ body, refusal }) => {
+      const text = refusal ?? (navigator.onLine ? t("not_sent") : undefined);
+      const note = fill(clone("t-waiting"), { words: body.content.slice(0, FIRST_WORDS), ...(text && { text }) });
       note.dataset.client = body.client_id;
+      note.querySelector('[data-action="start#takeBack"]').hidden = !canWrite;
       return note;
     }));
   }

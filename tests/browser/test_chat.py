@@ -259,6 +259,12 @@ def test_first_words_written_offline_begin_their_conversation_later(people, stac
     waiting.get_by_role("button", name="Edit").click()
     expect(page.locator("#draft")).to_have_value("Taken back.")
     expect(waiting).to_be_empty()
+    ines.say("Refused elsewhere.")  # in a project that may not be opened any more
+    page.evaluate("""async () => { const { write } = await import("core/storage"), { outbox } = await import("conversations/outbox");
+        const there = ({ begin, ...item }) => ({ ...item, begin: { ...begin, body: { project: crypto.randomUUID() } }, refusal: "Archived." });
+        write("outbox", outbox().items().map(there)); outbox().dispatchEvent(new Event("change")); }""")
+    expect(waiting).to_contain_text("Archived.")
+    waiting.get_by_role("button", name="Discard").click()
     ines.say("Begun offline.")
     expect(waiting).to_contain_text("Begun offline.")
     expect(page.locator("#draft")).to_have_value("")
