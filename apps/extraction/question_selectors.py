@@ -15,7 +15,7 @@ from apps.extraction import reach
 from apps.extraction.models import Collection, ExtractionRun, FollowUp, Proposal
 from apps.extraction.reading_types import Asked
 from apps.extraction.schema import Schema
-from apps.extraction.selectors import get_run, lock_run, schema_of, visible_collections, with_document
+from apps.extraction.selectors import lock_run, schema_of, visible_collections, visible_runs, with_document
 from apps.extraction.types import (
     LISTENED_FOR,
     MAX_READ_FOR_ANSWERS,
@@ -25,9 +25,13 @@ from apps.extraction.types import (
     Visibility,
 )
 
+#: Of the run that each question came with: what can be long, and is not looked at here.
+_UNREAD_OF_RUNS = [f"proposal__run__{name}" for name in ("unplaced", "unread", "wrote", "steps", "answered")]
+
 
 def visible_follow_ups(viewer: Actor) -> QuerySet[FollowUp]:
-    return FollowUp.objects.filter(reach.within(viewer)).select_related("collection", "proposal__run")
+    rows = FollowUp.objects.filter(reach.within(viewer)).select_related("collection", "proposal__run")
+    return rows.defer(*_UNREAD_OF_RUNS)
 
 
 def list_follow_ups(
@@ -54,22 +58,37 @@ def collections_of(viewer: Actor, rows: Iterable[Proposal | FollowUp]) -> dict[U
     return {row.pk: (row, schema_of(row)) for row in there}
 
 
-def lock_follow_ups(conversation_id: UUID) -> QuerySet[FollowUp]:
-    """What is open in a conversation, in one order for everybody who locks it; for callers that know what its reader may do."""
-    rows = FollowUp.objects.filter(
+def lock_questions(conversation_id: UUID) -> None:
+    """What is open in a conversation, in one order for everybody who locks it; of rows that may be many, nothing but their ids is read."""
+    rows = _open(conversation_id).select_for_update(of=("self",)).order_by("created_at", "pk")
+    list(rows.values_list("pk", flat=True))
+
+
+def _open(conversation_id: UUID) -> QuerySet[FollowUp]:
+    return FollowUp.objects.filter(
         conversation_id=conversation_id, status=FollowUpStatus.OPEN, collection__deleted_at=None
     )
-    rows = rows.select_for_update(of=("self",)).select_related("collection", "proposal__run", "proposal__record")
-    return rows.defer("proposal__record__text", "proposal__record__words").order_by("created_at", "pk")
+
+
+def lock_follow_ups(conversation_id: UUID) -> QuerySet[FollowUp]:
+    """What is open in a conversation, which is locked by now; for callers that know what its reader may do."""
+    lock_questions(conversation_id)
+    rows = (
+        _open(conversation_id)
+        .select_for_update(of=("self",))
+        .select_related("collection", "proposal__run", "proposal__record")
+    )
+    rows = rows.defer("proposal__record__text", "proposal__record__words", *_UNREAD_OF_RUNS)
+    return rows.order_by("created_at", "pk")
 
 
 def lock_decisions(*, run_id: UUID, viewer: Actor) -> ExtractionRun:
     """The questions of the conversation, then the run: its suggestions point to each other, and two people who accept two of them
     would wait for each other's records. Whoever decides takes the locks in this order.
     """
-    run = get_run(run_id=run_id, viewer=viewer)
-    if run.shown_in is not None:
-        list(lock_follow_ups(run.shown_in))
+    shown_in = visible_runs(viewer).filter(pk=run_id).values_list("shown_in", flat=True).first()
+    if shown_in is not None:
+        lock_questions(shown_in)
     return lock_run(run_id=run_id, viewer=viewer)
 
 

@@ -1,6 +1,7 @@
 """What a suggestion lacks is asked once in the conversation, and answered there or on the card, in any order, over days."""
 
 import pytest
+from django.db.models.signals import post_init
 
 from apps.accounts.models import User
 from apps.accounts.types import SYSTEM, ProjectRole
@@ -80,6 +81,30 @@ def test_every_suggestion_of_a_run_is_asked_about(me, project, talk, monkeypatch
     assert all(states(row).keys() == {"age", "born", "is_alive"} for row in rows)
     (aside,) = asides()
     assert aside.text.count("- **Sailor ") == 3, "only the first few are asked in words"
+
+
+def test_one_decision_reads_a_few_questions_however_many_are_open(me, project, talk):
+    crew = [{"collection": "people", "id": f"e{n}", "fields": {"name": f"Sailor {n}"}} for n in range(300)]
+    _run, rows = began(me, project, talk, *crew)
+    first, second, third = rows[:3]
+    read = []
+
+    def note(instance, **_rest):
+        read.append(instance)
+
+    post_init.connect(note, sender=FollowUp)
+    try:
+        services.accept_proposal(actor=me, proposal_id=rows[-1].proposal_id)
+        services.reject_proposal(actor=me, proposal_id=rows[-2].proposal_id)
+        services.skip_question(actor=me, follow_up_id=first.pk, field="age")
+        for each in (first, second, third):
+            services.abandon_follow_up(actor=me, follow_up_id=each.pk)
+    finally:
+        post_init.disconnect(note, sender=FollowUp)
+
+    assert len(asides()) == 2  # the next ones were asked about
+    assert len(read) < 50
+    assert "unplaced" in question_selectors.lock_follow_ups(talk.pk)[0].proposal.run.get_deferred_fields()
 
 
 def test_answers_come_in_any_order_over_many_turns_and_days(me, project, talk):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django.utils.translation import override
@@ -87,16 +88,18 @@ def ask_next(
 ) -> None:
     """The next few, as one message: of what was just read, or once nothing that was asked is open any more."""
     # A message is read by everyone in the conversation: about what only some people see, the cards alone ask.
-    locked = question_selectors.lock_follow_ups(conversation_id)
-    rows = still_open(actor, [row for row in locked if row.collection.visibility != Visibility.NAMED])
-    if not is_new and any(each["state"] == QuestionState.ASKED for row in rows for each in row.questions):
+    rows = question_selectors.lock_follow_ups(conversation_id).exclude(collection__visibility=Visibility.NAMED)
+    asked_before = still_open(actor, rows.filter(questions__contains=[{"state": QuestionState.ASKED.value}]))
+    if not is_new and any(each["state"] == QuestionState.ASKED for row in asked_before for each in row.questions):
         return
     room, asked = MAX_ASKED_AT_ONCE, []
-    for row in rows:
+    for row in _still_waiting(actor, rows):
         names = asking.waiting_fields(row)[:room]
         if names:
             asked.append((row, names))
             room -= len(names)
+        if not room:
+            break
     found = question_selectors.collections_of(actor, [row for row, _names in asked])
     asked = [(row, names) for row, names in asked if row.collection_id in found]
     if not asked:
@@ -120,6 +123,14 @@ def ask_next(
             actor=actor,
             proposal_id=row.proposal_id,
         )
+
+
+def _still_waiting(actor: Actor, rows: QuerySet[FollowUp]) -> Iterator[FollowUp]:
+    """Those that ask for something which was not asked in words yet; a few are read at a time, for the caller takes a few."""
+    rows, seen = rows.filter(questions__contains=[{"state": QuestionState.WAITING.value}]), list[UUID]()
+    while piece := list(rows.exclude(pk__in=seen)[:MAX_ASKED_AT_ONCE]):
+        seen += [row.pk for row in piece]
+        yield from still_open(actor, piece)
 
 
 def _words_of(asked: Sequence[tuple[FollowUp, Sequence[str]]]) -> str:
@@ -197,7 +208,8 @@ def settle_follow_up(*, actor: Actor, proposal: Proposal) -> None:
 def settle_known(*, actor: Actor, conversation_id: UUID) -> None:
     """What people wrote into the records meanwhile is not asked any more, and nothing about records that are deleted."""
     require(policies.is_system(actor))
-    still_open(actor, question_selectors.lock_follow_ups(conversation_id))
+    # What is no record yet knows nothing new.
+    still_open(actor, question_selectors.lock_follow_ups(conversation_id).filter(proposal__record__isnull=False))
 
 
 def still_open(actor: Actor, rows: Iterable[FollowUp]) -> list[FollowUp]:
@@ -224,8 +236,7 @@ def _settle(actor: Actor, row: FollowUp, names: Sequence[str], state: QuestionSt
 def _lock(actor: Actor, follow_up_id: UUID) -> FollowUp:
     found = question_selectors.get_follow_up(follow_up_id=follow_up_id, viewer=actor)
     require(policies.can_write_records(actor, accounts.project_role(actor, found.project_id)))
-    locked = question_selectors.lock_follow_ups(found.conversation_id)
-    row = next((each for each in locked if each.pk == follow_up_id), None)
+    row = question_selectors.lock_follow_ups(found.conversation_id).filter(pk=follow_up_id).first()
     if row is None or not still_open(actor, [row]):
         raise QuestionDecided(state=(row or found).status)
     return row
