@@ -98,6 +98,17 @@ def test_card_says_whom_a_name_means_and_what_it_links_to_nothing(browser, me, p
     assert "Not one record that is called so, for “lives_in”" in browser.get(f"/review/runs/{run.pk}/").content.decode()
 
 
+def test_name_that_means_nobody_is_kept_also_where_somebody_was_chosen(me, project, collection):
+    links = [{"from": "e1", "field": "siblings", "to": "Rui"}]
+    run = read_as(me, project, ANA, links=links, message_id=say(me, start(me, project), "Ana and Rui").message.pk)
+    sarah = str(targets.find_by_title(me, project_id=project.pk, slug="people", title="Sarah Almeida"))
+
+    made = services.accept_proposal(actor=me, proposal_id=Proposal.objects.get().pk, changes={"siblings": [sarah]})
+
+    assert made.data["siblings"] == [sarah]
+    assert [each["value"] for each in ExtractionRun.objects.get(pk=run.pk).unplaced] == ["Rui"]
+
+
 def test_name_that_became_a_record_meanwhile_is_linked(me, project, collection):
     links = [{"from": "e1", "field": "lives_in", "to": "Lisboa"}]
     run = read_as(me, project, ANA, links=links, message_id=say(me, start(me, project), "Ana of Lisboa").message.pk)

@@ -20,28 +20,28 @@ from apps.extraction.types import ProposalStatus
 
 def linked_fields(actor: Actor, found: schema.Schema, proposal: Proposal, data: Mapping[str, Any]) -> dict[str, Any]:
     """Fields that point to records, as far as the actor sees those: of this run, or by a name that means one of them. A name that means
-    none, or several, is kept among what found no place. The caller holds the run.
+    none, or several, is kept among what found no place, also where its field has a value by now. The caller holds the run.
     """
     wanted: dict[str, list[str]] = {}
     named = targets.find_named(actor, project_id=proposal.project_id, names=link_selectors.names_in([proposal]))
     lost: list[dict[str, Any]] = []
     for link in proposal.links:
         field = found.by_pointer.get(link["field"])
-        if field is None or not field.is_top or field.relation is None or field.name in data:
+        if field is None or not field.is_top or field.relation is None:
             continue
-        target = _target_of(actor, proposal, link["to"]) if link["to"] else None
-        if not link["to"]:
-            one = named.get((link["collection"], link["mention"]))
-            target = one.record_id if one else None
-            if one is None:
-                lost.append(
-                    {
-                        "value": link["mention"],
-                        "reason": "no_record",
-                        "field": link["field"],
-                        "entity": proposal.entity_id,
-                    }
-                )
+        one = None if link["to"] else named.get((link["collection"], link["mention"]))
+        if not link["to"] and one is None:
+            lost.append(
+                {
+                    "value": link["mention"],
+                    "reason": "no_record",
+                    "field": link["field"],
+                    "entity": proposal.entity_id,
+                }
+            )
+        if field.name in data:
+            continue
+        target = _target_of(actor, proposal, link["to"]) if link["to"] else one and one.record_id
         if target:
             wanted.setdefault(field.name, []).append(str(target))
     _keep_unplaced(proposal, lost)
