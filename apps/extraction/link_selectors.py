@@ -57,9 +57,10 @@ def by_completeness(rows: QuerySet[Record], *, collection: Collection, is_comple
     needs other ones.
     """
     names = _needed_relations(collection)
-    lacks = ~Q(missing__contained_by=names) | _hollow(collection) if names else Q(is_complete=False)
+    kept, found = ~Q(missing__contained_by=names) if names else Q(is_complete=False), selectors.schema_of(collection)
+    lacks = (Q(shape_number__gte=collection.shape_number) & kept) | _hollow(collection)
     for name in collection.needed:
-        lacks |= Q(shape_number__lt=collection.shape_number) & _lacks(selectors.schema_of(collection), name)
+        lacks |= Q(shape_number__lt=collection.shape_number) & _lacks(found, name)
     return rows.filter(~lacks if is_complete else lacks)
 
 

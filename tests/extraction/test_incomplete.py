@@ -6,8 +6,9 @@ from apps.bulk import engine
 from apps.bulk.models import Item, Operation
 from apps.core.doors.bulk_kinds import BulkScope
 from apps.core.errors import Invalid
+from apps.extraction import link_selectors, selectors, services
 from apps.extraction.bulk_scopes import chosen
-from apps.extraction.models import Collection
+from apps.extraction.models import Collection, Record
 from apps.extraction.services import keep_view
 from tests.bulk.factories import planned
 from tests.extraction.factories import people, record
@@ -43,6 +44,21 @@ def test_operation_takes_those_that_are_not_complete(me, project, collection, ki
         sizes.append(chosen(scope, collection).count() if kind == "records.export" else items.count())
 
     assert sizes == [1, 2, 3]
+
+
+def test_who_needs_less_by_now_is_complete_before_the_upkeep_has_passed(me, collection):
+    services.change_collection(actor=me, collection_id=collection.pk, changes={"needed": []})
+    needs_none = selectors.with_document(Collection.objects.filter(pk=collection.pk)).get()
+    services.change_collection(actor=me, collection_id=collection.pk, changes={"needed": ["age", "name"]})
+    needs_more = selectors.with_document(Collection.objects.filter(pk=collection.pk)).get()
+    rows = Record.objects.filter(collection=collection)
+    counts = [
+        link_selectors.by_completeness(rows, collection=each, is_complete=complete).count()
+        for each in (needs_none, needs_more)
+        for complete in (True, False)
+    ]
+
+    assert counts == [3, 0, 2, 1]
 
 
 def test_ids_and_complete_are_not_said_together(me, project, collection):
