@@ -136,6 +136,12 @@ def test_all_that_found_no_place_is_counted_and_has_a_page(browser, me, project,
     assert ("120 values were read" in first, 'href="?from=100"' in first, "“odd 119.”" in second) == (True,) * 3
     assert [browser.get(f"{address}?from={wrong}").status_code for wrong in ("-1", "x", "9" * 30, "200")] == [200] * 4
     assert stranger.get(address).status_code == 404
+    assert browser.get(f"{address}?from=200").content.decode().count("“odd ") == 20
+    ExtractionRun.objects.update(cause="answer")
+    hidden = browser.get(address).content.decode()
+    assert ("What found no place is shown to who" in hidden, "has its place" in hidden) == (True, False)
+    ExtractionRun.objects.update(cause="asked", unplaced=[])
+    assert "All that was read has its place" in browser.get(address).content.decode()
 
 
 def test_card_stays_when_the_answer_above_it_is_tried_again(browser, me, project, talk):

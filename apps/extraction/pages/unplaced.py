@@ -41,7 +41,11 @@ def first_unplaced(run: ExtractionRun) -> tuple[UnplacedCard, ...]:
 
 def _shown(run: ExtractionRun) -> list[dict[str, Any]]:
     """An answer to a question says much that nobody asked for; what is of a collection that the viewer does not see, nobody knows."""
-    return run.unplaced if run.cause != RunCause.ANSWER and run.sees_all else []  # type: ignore[attr-defined]
+    return run.unplaced if _shows(run) else []
+
+
+def _shows(run: ExtractionRun) -> bool:
+    return run.cause != RunCause.ANSWER and run.sees_all  # type: ignore[attr-defined, no-any-return]
 
 
 def _cards(values: Sequence[dict[str, Any]], longest: int) -> tuple[UnplacedCard, ...]:
@@ -54,8 +58,10 @@ class UnplacedPage(LoginRequiredMixin, View):
         run = selectors.get_run(run_id=run_id, viewer=viewer)
         values, said = _shown(run), request.GET.get("from", "")
         start = int(said) if said.isdecimal() and len(said) < 10 else 0  # noqa: PLR2004
+        start = min(start, max(0, len(values) - 1) // WINDOW * WINDOW)
         context = {
             "run": run,
+            "shows": _shows(run),
             "number": len(values),
             "values": _cards(values[start : start + WINDOW], _LONGEST),
             "file": _file_of(run, viewer),
